@@ -1,0 +1,73 @@
+# Two commands do all the set-up: `make demo` and `make test`. Everything is put into .venv and
+# .cluster in this folder, and nowhere else.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONPATH :=
+
+.PHONY: help demo test test-fast lint check bench cluster down build generate lock clean
+
+help: ## Show this list.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+demo: $(VENV)/installed ## Show the main job on a local cluster; DETACH=1 leaves it running.
+	@$(BIN)/python -m demo $(if $(DETACH),--detach)
+
+test: lint $(VENV)/installed ## Lint, check types, and run every test.
+	@$(BIN)/python -m devcluster build
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: $(VENV)/installed ## Only the tests that need no cluster.
+	@$(BIN)/python -m pytest -m 'not cluster' $(PYTEST_ARGS)
+
+lint: $(VENV)/installed ## Format, lint, types, import rules and drift of generated files.
+	@$(BIN)/ruff format --check --quiet . || { echo 'Some files are not formatted: run `make format`.'; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m hack.generate --check
+
+.PHONY: format
+format: $(VENV)/installed ## Format the code.
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+bench: $(VENV)/installed ## Measure admission and the controller on a local cluster.
+	@$(BIN)/python -m devcluster build
+	@$(BIN)/python -m bench
+
+build: $(VENV)/installed ## Build the local cluster's programs (minutes, once).
+	@$(BIN)/python -m devcluster build
+
+cluster: $(VENV)/installed ## Start a local cluster and write .cluster/kubeconfig.
+	@$(BIN)/python -m devcluster up
+
+down: $(VENV)/installed ## Stop what `make cluster` or `make demo DETACH=1` left running.
+	@$(BIN)/python -m demo --stop
+	@$(BIN)/python -m devcluster down
+
+generate: $(VENV)/installed ## Write the generated files anew: crds/, the chart's copies, docs.
+	@$(BIN)/python -m hack.generate
+
+lock: $(VENV)/installed ## Resolve the dependencies anew.
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	  --no-header --quiet --upgrade --output-file requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --constraint requirements.lock \
+	  --output-file requirements-dev.lock
+
+clean: down ## Remove .venv and .cluster.
+	rm -rf $(VENV) .cluster
+
+$(VENV)/installed: requirements-dev.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo 'Python 3.11 or newer is needed, and no python3 was found. Install it, or name it: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $$($(PYTHON) --version) was found. Name another one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@echo 'Installing the Python packages into $(VENV) (about a minute, once) ...'
+	@$(PYTHON) -m venv $(VENV) || { echo 'No virtual environment could be made: install the venv module of your Python (python3-venv on Debian).' >&2; exit 1; }
+	@$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.lock > $(VENV)/pip.log 2>&1 || { echo 'The Python packages could not be installed; $(VENV)/pip.log has the details.' >&2; exit 1; }
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . >> $(VENV)/pip.log 2>&1 || { echo 'This project could not be installed into $(VENV); $(VENV)/pip.log has the details.' >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,1 @@
+"""What maintainers run: it writes the files that are generated."""

@@ -1,0 +1,1 @@
+"""What is known of vendors' products: the data, and how it is read."""

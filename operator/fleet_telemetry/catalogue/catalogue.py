@@ -1,0 +1,82 @@
+"""All products that are known at a time: the built-in ones and the cluster's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Annotated
+
+import msgspec
+
+from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.model.image import ImageReference
+from fleet_telemetry.model.product import Image, TelemetryProductSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A product that an image runs."""
+
+    product: Product
+    image: Image
+    reference: ImageReference
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Products by name."""
+
+    products: Mapping[str, Product]
+
+    def recognise(self, image: str, container: str) -> Recognised | None:
+        """The product that a container runs, by its image."""
+        reference = ImageReference.parse(image)
+        for product in self.products.values():
+            entry = product.recognise(reference, container)
+            if entry is not None:
+                return Recognised(product, entry, reference)
+        return None
+
+    def overridden_by(self, products: Mapping[str, Product]) -> Catalogue:
+        """With the cluster's own products, which replace entries of the same name whole.
+
+        They are asked first, so that one can claim images that a built-in entry would take.
+        """
+        own = dict(sorted(products.items()))
+        rest = {name: product for name, product in self.products.items() if name not in own}
+        return Catalogue({**own, **rest})
+
+    def patterns(self) -> Iterator[str]:
+        """Every image pattern."""
+        for product in self.products.values():
+            for image in product.spec.images:
+                yield image.pattern
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A catalogue file is a TelemetryProduct manifest."""
+
+    api_version: Annotated[str, msgspec.Meta(pattern="^fleettelemetry.io/v1alpha1$")]
+    kind: Annotated[str, msgspec.Meta(pattern="^TelemetryProduct$")]
+    metadata: dict[str, str]
+    spec: TelemetryProductSpec
+
+
+def read_product(text: bytes) -> Product:
+    """Read one catalogue file. Raises ValueError with a sentence for a person."""
+    file = msgspec.yaml.decode(text, type=_File)
+    return Product.compile(file.metadata["name"], file.spec)
+
+
+@cache
+def builtin() -> Catalogue:
+    """The products that come with the operator."""
+    folder = resources.files("fleet_telemetry.catalogue") / "products"
+    files = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".yaml")),
+        key=lambda file: file.name,
+    )
+    products = [read_product(file.read_bytes()) for file in files]
+    return Catalogue({product.name: product for product in products})

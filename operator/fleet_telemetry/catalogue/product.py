@@ -1,0 +1,160 @@
+"""A product ready to be asked: which container runs it, and which rule holds for its version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+from fleet_telemetry.model.glob import glob_matches
+from fleet_telemetry.model.image import ImageReference
+from fleet_telemetry.model.policy import ChannelName
+from fleet_telemetry.model.product import (
+    Channel,
+    ChannelRule,
+    EnvSwitch,
+    Image,
+    Switch,
+    TelemetryProductSpec,
+)
+from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.model.version import VersionRanges, VersionSpan
+
+
+class ProductError(ValueError):
+    """A product contradicts itself; ``problems`` are sentences that say where and how."""
+
+    def __init__(self, product: str, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__(f"product {product}: " + "; ".join(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule with its ranges read."""
+
+    rule: ChannelRule
+    versions: VersionRanges
+
+    def concerns(self, image: Image) -> bool:
+        """Whether it speaks of this edition and component at all."""
+        return (not self.rule.editions or image.edition in self.rule.editions) and (
+            not self.rule.components or image.component in self.rule.components
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The rule for a version, or why there is none."""
+
+    rule: ChannelRule | None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product whose specification holds together."""
+
+    name: str
+    spec: TelemetryProductSpec
+    rules: Mapping[ChannelName, tuple[CompiledRule, ...]]
+
+    @classmethod
+    def compile(cls, name: str, spec: TelemetryProductSpec) -> Product:
+        """Raises ProductError, which names every problem at once."""
+        problems: list[str] = []
+        rules = {
+            channel.name: tuple(_compile_rules(channel, problems)) for channel in spec.channels
+        }
+        for channel in spec.channels:
+            problems.extend(_check_channel(channel, rules[channel.name], spec))
+        if problems:
+            raise ProductError(name, problems)
+        return cls(name, spec, rules)
+
+    def recognise(self, image: ImageReference, container: str) -> Image | None:
+        """The entry for a container's image, or None if it is something else."""
+        for entry in self.spec.images:
+            if image.matches(entry.pattern):
+                excluded = any(glob_matches(tag, image.tag) for tag in entry.exclude_tags) or any(
+                    glob_matches(name, container) for name in entry.exclude_containers
+                )
+                return None if excluded else entry
+        return None
+
+    def has_channel(self, channel: ChannelName, image: Image) -> bool:
+        """Whether this component of the product uses the channel in any version."""
+        return any(rule.concerns(image) for rule in self.rules.get(channel, ()))
+
+    def rule_for(self, channel: ChannelName, image: Image, span: VersionSpan | None) -> Lookup:
+        """What holds for a version; a floating tag has a rule only if all its versions share it."""
+        overlapping = False
+        for rule in self.rules.get(channel, ()):
+            if not rule.concerns(image):
+                continue
+            if rule.versions.covers(span):
+                return Lookup(rule.rule)
+            overlapping = overlapping or (span is not None and rule.versions.touches(span))
+        if span is None or overlapping:
+            return Lookup(None, Reason.VERSION_UNREADABLE)
+        return Lookup(None, Reason.VERSION_NOT_COVERED)
+
+    def harmless_rule(self, channel: ChannelName, image: Image) -> ChannelRule | None:
+        """The rule whose switches may be set whatever the version is."""
+        for rule in self.rules.get(channel, ()):
+            if rule.concerns(image) and rule.rule.harmless_anywhere:
+                return rule.rule
+        return None
+
+    def switches(self, *channels: ChannelName) -> Iterator[Switch]:
+        """Every switch of the channels, or of all channels if none is named."""
+        for channel in self.spec.channels:
+            if not channels or channel.name in channels:
+                for rule in channel.rules:
+                    yield from rule.switches
+
+    @cached_property
+    def variables(self) -> tuple[EnvSwitch, ...]:
+        """Every variable that is a switch in some version."""
+        return tuple(switch.env for switch in self.switches() if switch.env is not None)
+
+
+def _compile_rules(channel: Channel, problems: list[str]) -> Iterator[CompiledRule]:
+    for index, rule in enumerate(channel.rules):
+        try:
+            yield CompiledRule(rule, VersionRanges.parse(rule.versions))
+        except ValueError as error:
+            problems.append(f"channel {channel.name}, rule {index + 1}: {error}")
+    for host in channel.hosts:
+        try:
+            VersionRanges.parse(host.versions)
+        except ValueError as error:
+            problems.append(f"channel {channel.name}, host {host.host}: {error}")
+
+
+def _check_channel(
+    channel: Channel, rules: tuple[CompiledRule, ...], spec: TelemetryProductSpec
+) -> Iterator[str]:
+    """What neither the schema nor CEL can say."""
+    editions = {image.edition for image in spec.images}
+    components = {image.component for image in spec.images}
+    for index, rule in enumerate(channel.rules):
+        where = f"channel {channel.name}, rule {index + 1}"
+        for edition in sorted(set(rule.editions) - editions):
+            yield f"{where}: no image has the edition {edition!r}"
+        for component in sorted(set(rule.components) - components):
+            yield f"{where}: no image has the component {component!r}"
+    for first, second in combinations(rules, 2):
+        shared = [
+            image for image in spec.images if first.concerns(image) and second.concerns(image)
+        ]
+        if shared and first.versions.overlaps(second.versions):
+            yield (
+                f"channel {channel.name}: two rules overlap for {shared[0].pattern} "
+                f"({_ranges(first.rule)} and {_ranges(second.rule)})"
+            )
+
+
+def _ranges(rule: ChannelRule) -> str:
+    return " or ".join(rule.versions) or "every version"

@@ -1,0 +1,1 @@
+"""All decisions, as pure functions: no clients, no clock, no kopf, nothing but values."""

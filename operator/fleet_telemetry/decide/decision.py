@@ -1,0 +1,205 @@
+"""The one decision that the webhook, the controller and the command line share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.decide.injection import (
+    GovernanceByChannel,
+    Occasion,
+    is_ours,
+    plan_edits,
+    wishes_for,
+)
+from fleet_telemetry.decide.matching import Target, find_targets
+from fleet_telemetry.decide.precedence import (
+    Governance,
+    covers_channel,
+    govern,
+    live_exception,
+    select_policies,
+)
+from fleet_telemetry.decide.seed import ClaimFacts
+from fleet_telemetry.decide.verdict import Evidence, PodEvidence, judge
+from fleet_telemetry.model.plan import Edit, Trigger, Verdict
+from fleet_telemetry.model.policy import ChannelName, Policy
+from fleet_telemetry.model.product import Meaning
+from fleet_telemetry.model.workload import Pod, Workload
+from fleet_telemetry.model.workload_telemetry import InjectedVariable, SeedRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Everything a decision depends on, gathered beforehand."""
+
+    workload: Workload
+    policies: tuple[Policy, ...]
+    catalogue: Catalogue
+    now: datetime
+    trigger: Trigger = Trigger.RECONCILE
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    before: Workload | None = None
+    """The workload before the update, where there is one."""
+    is_pod: bool = False
+    """The template is one pod's own, on its way in; the rest is its workload's."""
+    recorded: tuple[InjectedVariable, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    reported: Mapping[tuple[str, ChannelName], Meaning] = field(default_factory=dict)
+    claims: Mapping[str, ClaimFacts] = field(default_factory=dict)
+    seeds: tuple[SeedRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVerdict:
+    """What one policy makes of one workload, by its own wish."""
+
+    policy: Policy
+    verdicts: tuple[Verdict, ...]
+    overruled_by: tuple[Policy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to write and what to say about one workload."""
+
+    targets: tuple[Target, ...]
+    edits: tuple[Edit, ...]
+    governance: GovernanceByChannel
+    verdicts: tuple[Verdict, ...] = ()
+    by_policy: tuple[PolicyVerdict, ...] = ()
+    injected: tuple[InjectedVariable, ...] = ()
+
+
+def plan_injection(given: Input) -> Plan:
+    """What to write into the template; all that an admission needs."""
+    targets = find_targets(given.workload.template, given.catalogue)
+    targets_before = find_targets(given.before.template, given.catalogue) if given.before else ()
+    covering = select_policies(given.policies, given.workload, given.namespace_labels)
+    governance = _govern_all(given, targets, covering)
+    edits: tuple[Edit, ...] = ()
+    if targets and _may_be_written(given):
+        edits = plan_edits(
+            Occasion(
+                trigger=given.trigger,
+                workload=given.workload,
+                targets=targets,
+                before=given.before,
+                targets_before=targets_before,
+                recorded=given.recorded,
+            ),
+            governance,
+        )
+    return Plan(targets=targets, edits=edits, governance=governance)
+
+
+def decide(given: Input) -> Plan:
+    """What to write and where every channel stands."""
+    plan = plan_injection(given)
+    evidence = Evidence(
+        workload=given.workload,
+        targets=plan.targets,
+        pods=tuple(
+            PodEvidence(pod.template, find_targets(pod.template, given.catalogue))
+            for pod in given.pods
+        ),
+        reported=given.reported,
+        claims=given.claims,
+        seeds=given.seeds,
+    )
+    channels = list(_channels(plan.targets))
+    verdicts = (
+        judge(evidence, product, channel, plan.governance.get((product, channel)))
+        for product, channel in channels
+    )
+    return Plan(
+        targets=plan.targets,
+        edits=plan.edits,
+        governance=plan.governance,
+        verdicts=tuple(verdict for verdict in verdicts if verdict is not None),
+        by_policy=tuple(_judge_by_policy(given, evidence, plan.governance, channels)),
+        injected=tuple(_injected(given, plan)),
+    )
+
+
+def _govern_all(
+    given: Input, targets: tuple[Target, ...], covering: tuple[Policy, ...]
+) -> GovernanceByChannel:
+    governance = {}
+    for product, channel in _channels(targets):
+        governed = govern(covering, given.workload.ref, product, channel, given.now)
+        if governed is not None:
+            governance[product, channel] = governed
+    return governance
+
+
+def _channels(targets: tuple[Target, ...]) -> Iterator[tuple[str, ChannelName]]:
+    """The channels that the containers use, each once, in the catalogue's order."""
+    seen = set()
+    for target in targets:
+        for channel in target.product.spec.channels:
+            key = target.product.name, channel.name
+            if key not in seen and target.product.has_channel(channel.name, target.image):
+                seen.add(key)
+                yield key
+
+
+def _may_be_written(given: Input) -> bool:
+    """Somebody else's controller would put its own template back, and a Job's is immutable."""
+    if given.is_pod:
+        return given.workload.controller is not None
+    if given.workload.controller is not None:
+        return False
+    return given.trigger is Trigger.CREATE or not given.workload.template_immutable
+
+
+def _judge_by_policy(
+    given: Input,
+    evidence: Evidence,
+    governance: GovernanceByChannel,
+    channels: list[tuple[str, ChannelName]],
+) -> Iterator[PolicyVerdict]:
+    """What each policy that covers the workload makes of it by its own wish."""
+    for policy in select_policies(given.policies, given.workload, given.namespace_labels):
+        verdicts = []
+        winners = []
+        for product, channel in channels:
+            if not covers_channel(policy, product, channel):
+                continue
+            own = governance[product, channel]
+            exempt = live_exception(policy, given.workload.ref, given.now)
+            if exempt is not None:
+                own = Governance(policy, policy.injection, exempt)
+            elif own.desired is not policy.spec.submission:
+                if own.policy not in winners:
+                    winners.append(own.policy)
+                own = Governance(policy, policy.injection, overruled=True)
+            verdict = judge(evidence, product, channel, own)
+            if verdict is not None:
+                verdicts.append(verdict)
+        if verdicts:
+            yield PolicyVerdict(policy, tuple(verdicts), tuple(winners))
+
+
+def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:
+    """What stands in the template because of a policy: unclaimed, and ours by name and value,
+    or a related setting that a policy asks for or that was recorded before."""
+    recorded = {(entry.container, entry.name, entry.value) for entry in given.recorded}
+    for target in plan.targets:
+        container = target.container
+        settings = {
+            (wish.name, wish.value)
+            for wish in wishes_for(target, plan.governance)
+            if wish.switch is None
+        }
+        for entry in container.env:
+            if entry.by_reference or given.workload.claims.covers(container.name, entry.name):
+                continue
+            if (
+                is_ours(given.workload, container, entry, target.product.variables)
+                or (entry.name, entry.value) in settings
+                or (container.name, entry.name, entry.value) in recorded
+            ):
+                yield InjectedVariable(container=container.name, name=entry.name, value=entry.value)

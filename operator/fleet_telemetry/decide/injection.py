@@ -1,0 +1,324 @@
+"""Which variables a workload's containers should have, and what may be written when.
+
+The wishes come first and know nothing of occasions; ``mode``, ``when``, ``rollout`` and
+``onConflict`` are filters over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from fleet_telemetry.decide.evidence import find_variable, is_expanded, meaning_of
+from fleet_telemetry.decide.matching import Target, version_changed
+from fleet_telemetry.decide.precedence import Governance
+from fleet_telemetry.model.plan import Cause, Edit, Trigger
+from fleet_telemetry.model.policy import (
+    ChannelName,
+    Mode,
+    OnConflict,
+    Policy,
+    Rollout,
+    When,
+)
+from fleet_telemetry.model.product import (
+    ChannelRule,
+    EnvSwitch,
+    RefusedVariable,
+    Semantics,
+)
+from fleet_telemetry.model.workload import Container, EnvVar, Workload
+from fleet_telemetry.model.workload_telemetry import InjectedVariable
+
+GovernanceByChannel = Mapping[tuple[str, ChannelName], Governance]
+"""Who decides, by product and channel; channels without a policy are absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A variable that a policy wants to have a value, or to be absent (None)."""
+
+    name: str
+    value: str | None
+    policy: Policy
+    governance: Governance
+    switch: EnvSwitch | None = None
+    """The switch, or None for a related setting."""
+
+    def entry_in(self, container: Container) -> EnvVar | None:
+        """The entry that stands for it in a container."""
+        if self.switch is not None:
+            return find_variable(container, self.switch)
+        return container.variable(self.name)
+
+    def met_by(self, entry: EnvVar | None) -> bool:
+        """Whether an entry already says so, in whatever words the product accepts."""
+        if entry is None:
+            return self.value is None
+        if entry.by_reference or is_expanded(entry.value):
+            return False
+        if self.switch is not None and self.value is not None:
+            meaning = self.switch.reading.meaning_of(entry.value)
+            return meaning is meaning_of(self.governance.desired)
+        return entry.value == self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What gives the occasion to write, with what stood there before."""
+
+    trigger: Trigger
+    workload: Workload
+    targets: tuple[Target, ...]
+    before: Workload | None = None
+    targets_before: tuple[Target, ...] = ()
+    recorded: tuple[InjectedVariable, ...] = ()
+    """What WorkloadTelemetry says stands there because of us."""
+
+
+def plan_edits(occasion: Occasion, governance: GovernanceByChannel) -> tuple[Edit, ...]:
+    """What to write now. Idempotent: applied once, it plans nothing more."""
+    edits: list[Edit] = []
+    for target in occasion.targets:
+        wishes = wishes_for(target, governance)
+        refused = tuple(_refused_variables(target))
+        removals = tuple(_remove_refused(occasion, target, refused, governance))
+        edits.extend(removals)
+        # Removing what keeps a product from starting replaces its pods anyway, so the setting of
+        # the version it runs now may come along.
+        edits.extend(_grant(occasion, target, wishes, rewriting=bool(removals)))
+        handled = {wish.name for wish in wishes} | {refusal.env for refusal in refused}
+        handled |= _audited_names(target, governance)
+        edits.extend(_take_back(occasion, target, handled))
+    return tuple(edits)
+
+
+def wishes_for(target: Target, governance: GovernanceByChannel) -> tuple[Wish, ...]:
+    """What the enforcing policies want this container to have. A switch beats a setting."""
+    wishes: dict[str, Wish] = {}
+    settings: list[Wish] = []
+    for channel in target.product.spec.channels:
+        governed = governance.get((target.product.name, channel.name))
+        if governed is None or not governed.enforced:
+            continue
+        rule = injectable_rule(target, channel.name)
+        for switch in rule.switches if rule else ():
+            if switch.env is not None and switch.semantics in (Semantics.SEED, Semantics.START):
+                value = switch.env.value_for(governed.desired)
+                wish = Wish(switch.env.name, value, governed.policy, governed, switch.env)
+                wishes.setdefault(wish.name, wish)
+        settings.extend(_settings(target, governed))
+    refused = {refusal.env for refusal in _refused_variables(target)}
+    for wish in settings:
+        if wish.name not in refused:
+            wishes.setdefault(wish.name, wish)
+    return tuple(wishes.values())
+
+
+def injectable_rule(target: Target, channel: ChannelName) -> ChannelRule | None:
+    """The rule for the target's version; where that cannot be read, one that does no harm."""
+    if not target.product.has_channel(channel, target.image):
+        return None
+    found = target.product.rule_for(channel, target.image, target.version)
+    return found.rule or target.product.harmless_rule(channel, target.image)
+
+
+def _settings(target: Target, governed: Governance) -> Iterator[Wish]:
+    switches = {
+        switch.env.name
+        for switch in target.product.switches(*governed.policy.spec.channels)
+        if switch.env is not None
+    }
+    for settings in governed.injection.settings:
+        if settings.product == target.product.name:
+            for setting in settings.env:
+                if setting.name not in switches:
+                    yield Wish(setting.name, setting.value, governed.policy, governed)
+
+
+def _refused_variables(target: Target) -> Iterator[RefusedVariable]:
+    for channel in target.product.spec.channels:
+        rule = target.product.rule_for(channel.name, target.image, target.version).rule
+        if rule is not None:
+            yield from rule.refuses
+
+
+def _grant(
+    occasion: Occasion, target: Target, wishes: Iterable[Wish], *, rewriting: bool
+) -> Iterator[Edit]:
+    container = target.container
+    for wish in wishes:
+        entry = wish.entry_in(container)
+        if wish.met_by(entry) or (entry is not None and entry.by_reference):
+            continue
+        ours = entry is not None and _is_ours(occasion, target, entry)
+        if (
+            entry is not None
+            and not ours
+            and wish.governance.injection.on_conflict is (OnConflict.KEEP)
+        ):
+            continue
+        if not (
+            ours
+            or _may_add(occasion, target, wish, rewriting=rewriting)
+            or _is_kept(occasion, target, wish)
+        ):
+            continue
+        cause = Cause.INJECTED if wish.switch else Cause.SETTING
+        if entry is not None and not ours:
+            cause = Cause.OVERRIDDEN
+        name = entry.name if entry is not None else wish.name
+        yield Edit(container.index, container.name, name, wish.value, cause, wish.policy)
+
+
+def _may_add(occasion: Occasion, target: Target, wish: Wish, *, rewriting: bool) -> bool:
+    """Whether the occasion is one at which the policy adds settings."""
+    injection = wish.governance.injection
+    if injection.when is When.NEVER:
+        return False
+    match occasion.trigger:
+        case Trigger.CREATE:
+            return True
+        case Trigger.UPDATE:
+            return (
+                injection.when is When.ALWAYS
+                or version_changed(_target_before(occasion, target), target)
+                or missed_admission(occasion.workload, wish.policy)
+            )
+        case Trigger.RECONCILE:
+            return rewriting or _may_rewrite(occasion.workload, wish.governance)
+
+
+def _may_rewrite(workload: Workload, governance: Governance) -> bool:
+    """Whether the controller may write between admissions."""
+    return governance.injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod
+
+
+def missed_admission(workload: Workload, policy: Policy) -> bool:
+    """Whether the workload was created under the policy, so that its first install is not over
+    until it has the setting: it came while the webhook was away, or while it was exempt."""
+    return workload.created is not None and workload.created >= policy.created
+
+
+def _is_kept(occasion: Occasion, target: Target, wish: Wish) -> bool:
+    """Whether the setting stood there before the update because of us."""
+    if occasion.trigger is not Trigger.UPDATE or occasion.before is None:
+        return False
+    before = _target_before(occasion, target)
+    if before is None:
+        return False
+    old = wish.entry_in(before.container)
+    if old is None or not wish.met_by(old):
+        return False
+    # With a claim it was overridden, or the user's own: what they then remove stays removed,
+    # but what they turn to the contrary is overridden again.
+    unclaimed = not occasion.before.claims.covers(before.container.name, old.name)
+    return unclaimed or wish.entry_in(target.container) is not None
+
+
+def _remove_refused(
+    occasion: Occasion,
+    target: Target,
+    refused: Iterable[RefusedVariable],
+    governance: GovernanceByChannel,
+) -> Iterator[Edit]:
+    """A refused variable only does harm. Ours goes at once, the user's own under Override."""
+    container = target.container
+    for refusal in refused:
+        entry = container.variable(refusal.env)
+        if entry is None:
+            continue
+        owner = None
+        if not _is_ours(occasion, target, entry):
+            owner = _overriding_governance(target, governance)
+            if owner is None or (
+                occasion.trigger is Trigger.RECONCILE and not _may_rewrite(occasion.workload, owner)
+            ):
+                continue
+        yield Edit(
+            container=container.index,
+            container_name=container.name,
+            name=entry.name,
+            value=None,
+            cause=Cause.REFUSED,
+            policy=owner.policy if owner else None,
+            note=refusal.effect,
+        )
+
+
+def _overriding_governance(target: Target, governance: GovernanceByChannel) -> Governance | None:
+    for (product, _), governed in governance.items():
+        if (
+            product == target.product.name
+            and governed.enforced
+            and governed.injection.on_conflict is OnConflict.OVERRIDE
+        ):
+            return governed
+    return None
+
+
+def _audited_names(target: Target, governance: GovernanceByChannel) -> set[str]:
+    """Variables that an auditing policy speaks of: it writes nothing, so they stay as they are."""
+    names: set[str] = set()
+    for (product, channel), governed in governance.items():
+        if (
+            product == target.product.name
+            and governed.exempt is None
+            and governed.policy.spec.mode is Mode.AUDIT
+        ):
+            switches = target.product.switches(channel)
+            names.update(switch.env.name for switch in switches if switch.env is not None)
+            names.update(wish.name for wish in _settings(target, governed))
+    return names
+
+
+def _take_back(occasion: Occasion, target: Target, handled: set[str]) -> Iterator[Edit]:
+    """What we put there and nobody wishes any more goes, at an occasion that restarts nothing
+    that would not have restarted anyway."""
+    if occasion.trigger is Trigger.CREATE or (
+        occasion.trigger is Trigger.RECONCILE and not occasion.workload.restarts_no_pod
+    ):
+        return
+    container = target.container
+    recorded = {
+        (entry.name, entry.value)
+        for entry in occasion.recorded
+        if entry.container == container.name
+    }
+    for entry in container.env:
+        if entry.name in handled or entry.by_reference:
+            continue
+        if _is_ours(occasion, target, entry) or (
+            (entry.name, entry.value) in recorded
+            and not occasion.workload.claims.covers(container.name, entry.name)
+        ):
+            yield Edit(container.index, container.name, entry.name, None, Cause.TAKEN_BACK)
+
+
+def _is_ours(occasion: Occasion, target: Target, entry: EnvVar) -> bool:
+    return is_ours(occasion.workload, target.container, entry, target.product.variables)
+
+
+def is_ours(
+    workload: Workload, container: Container, entry: EnvVar, switches: Sequence[EnvSwitch]
+) -> bool:
+    """Whether admission put the entry there for us: a catalogue name, one of our values, and no
+    manager that claims it."""
+    return (
+        not entry.by_reference
+        and not workload.claims.covers(container.name, entry.name)
+        and any(
+            switch.is_named(entry.name) and entry.value in (switch.disabled, switch.enabled)
+            for switch in switches
+        )
+    )
+
+
+def _target_before(occasion: Occasion, target: Target) -> Target | None:
+    """The container that this one was before the update."""
+    same_name = [
+        before
+        for before in occasion.targets_before
+        if before.container.name == target.container.name
+    ]
+    return same_name[0] if same_name else None

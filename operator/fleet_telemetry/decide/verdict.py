@@ -1,0 +1,315 @@
+"""Where each channel stands, by the evidence there is. What cannot be shown is not called so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from fleet_telemetry.decide.evidence import (
+    Reading,
+    Source,
+    farthest_from,
+    find_variable,
+    meaning_of,
+    nearest_to_sending,
+    read_switch,
+    with_default,
+)
+from fleet_telemetry.decide.injection import injectable_rule, is_ours, missed_admission
+from fleet_telemetry.decide.matching import Target
+from fleet_telemetry.decide.precedence import Governance
+from fleet_telemetry.decide.seed import ClaimFacts, Data, DataAge, locate_data, prove_claims
+from fleet_telemetry.model.plan import Verdict
+from fleet_telemetry.model.policy import ChannelName, Mode, OnConflict, Rollout, When
+from fleet_telemetry.model.product import ChannelRule, DefaultState, Meaning, Semantics, Switch
+from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.model.workload import PodTemplate, Workload
+from fleet_telemetry.model.workload_telemetry import SeedRecord, State
+
+
+@dataclass(frozen=True, slots=True)
+class PodEvidence:
+    """A pod that counts, and the containers in it that run products."""
+
+    template: PodTemplate
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything there is to go by for one workload."""
+
+    workload: Workload
+    targets: tuple[Target, ...]
+    pods: tuple[PodEvidence, ...] = ()
+    reported: Mapping[tuple[str, ChannelName], Meaning] = field(default_factory=dict)
+    claims: Mapping[str, ClaimFacts] = field(default_factory=dict)
+    seeds: tuple[SeedRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """A state with its reason, and what else a person should know."""
+
+    state: State
+    reason: Reason
+    detail: str = ""
+    seeded: tuple[str, ...] = ()
+    """The claims whose data was shown to have begun with the setting."""
+
+
+_WORST_FIRST = (
+    State.NON_COMPLIANT,
+    State.NOT_ENFORCEABLE,
+    State.UNKNOWN,
+    State.PENDING,
+    State.COMPLIANT,
+    State.EXEMPT,
+)
+
+
+def worst_state(states: Iterable[State]) -> State | None:
+    """The one that needs attention most; None if there are none."""
+    return min(states, key=_WORST_FIRST.index, default=None)
+
+
+def judge(
+    evidence: Evidence, product: str, channel: ChannelName, governance: Governance | None
+) -> Verdict | None:
+    """The verdict on one channel of one product; None if the workload does not use the channel."""
+    targets = [
+        target
+        for target in evidence.targets
+        if target.product.name == product and target.product.has_channel(channel, target.image)
+    ]
+    if not targets:
+        return None
+    pod_targets = [found for _, found in _counterparts(evidence.pods, targets)]
+    declared = nearest_to_sending(_plain_meaning(target, channel) for target in targets)
+    running = nearest_to_sending(_plain_meaning(target, channel) for target in pod_targets)
+    if governance is None:
+        return Verdict(product, channel, declared, running)
+    findings = [_Case(evidence, target, channel, governance).find() for target in targets]
+    finding = min(findings, key=lambda found: _WORST_FIRST.index(found.state))
+    return Verdict(
+        product=product,
+        channel=channel,
+        declared=declared,
+        running=running,
+        policy=governance.policy,
+        desired=governance.desired,
+        state=finding.state,
+        reason=finding.reason,
+        message=f"{finding.reason.meaning} {finding.detail}".strip(),
+        seeded=finding.seeded,
+    )
+
+
+def _plain_meaning(target: Target, channel: ChannelName) -> Meaning:
+    """What a container says, as it is reported: an unset switch stays unset."""
+    rule = injectable_rule(target, channel)
+    if rule is None:
+        return Meaning.UNKNOWN
+    if not rule.switches:
+        return Meaning.UNSET
+    return nearest_to_sending(read_switch(target.container, s).meaning for s in rule.switches)
+
+
+def _counterparts(
+    pods: Iterable[PodEvidence], targets: Iterable[Target]
+) -> Iterator[tuple[PodEvidence, Target]]:
+    """The containers of the pods that run the same components of the same products."""
+    wanted = {(target.product.name, target.image.component) for target in targets}
+    for pod in pods:
+        for target in pod.targets:
+            if (target.product.name, target.image.component) in wanted:
+                yield pod, target
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One container of the template, with the policy that decides for it."""
+
+    evidence: Evidence
+    target: Target
+    channel: ChannelName
+    governance: Governance
+
+    @property
+    def wanted(self) -> Meaning:
+        return meaning_of(self.governance.desired)
+
+    @cached_property
+    def counterparts(self) -> list[tuple[PodEvidence, Target]]:
+        return list(_counterparts(self.evidence.pods, [self.target]))
+
+    def find(self) -> _Finding:
+        exempt = self.governance.exempt
+        if exempt is not None:
+            until = f", until {exempt.expires_at.isoformat()}" if exempt.expires_at else ""
+            detail = f"({exempt.reason}{until})"
+            return _Finding(State.EXEMPT, Reason.EXEMPT_BY_POLICY, detail)
+        reported = self.evidence.reported.get(
+            (self.target.product.name, self.channel), Meaning.UNKNOWN
+        )
+        if reported not in (Meaning.UNKNOWN, self.wanted):
+            return _Finding(State.NON_COMPLIANT, Reason.REPORTED_CONTRARY)
+        lookup = self.target.product.rule_for(self.channel, self.target.image, self.target.version)
+        if lookup.rule is None:
+            reason = lookup.reason or Reason.VERSION_NOT_COVERED
+            return _Finding(State.UNKNOWN, reason, f"Image: {self.target.reference}.")
+        return self._find_by_rule(lookup.rule, is_reported=reported is self.wanted)
+
+    def _find_by_rule(self, rule: ChannelRule, *, is_reported: bool) -> _Finding:
+        if rule.default is DefaultState.NO_TELEMETRY:
+            is_met = self.wanted is Meaning.DISABLED
+            state = State.COMPLIANT if is_met else State.NOT_ENFORCEABLE
+            return _Finding(state, Reason.NO_TELEMETRY_IN_VERSION)
+        for refusal in rule.refuses:
+            if self.target.container.variable(refusal.env) is not None:
+                detail = f"{refusal.env}: {refusal.effect}"
+                return _Finding(State.NON_COMPLIANT, Reason.REFUSED_VARIABLE, detail)
+        switches = [s for s in rule.switches if s.semantics is not Semantics.NONE]
+        if not switches:
+            return _Finding(State.NOT_ENFORCEABLE, Reason.NO_EFFECTIVE_SWITCH, rule.remedy)
+        findings = [self._find_by_switch(rule, s, is_reported=is_reported) for s in switches]
+        return min(findings, key=lambda found: _WORST_FIRST.index(found.state))
+
+    def _find_by_switch(self, rule: ChannelRule, switch: Switch, *, is_reported: bool) -> _Finding:
+        match switch.semantics:
+            case Semantics.START:
+                return self._find_running(rule, switch, Reason.RUNNING_IN_EVERY_POD)
+            case _ if is_reported:
+                return _Finding(State.COMPLIANT, Reason.REPORTED)
+            case Semantics.SEED:
+                return self._find_seed(rule, switch)
+            case _:
+                return _Finding(State.UNKNOWN, Reason.NOT_REPORTED, rule.remedy)
+
+    def _find_seed(self, rule: ChannelRule, switch: Switch) -> _Finding:
+        """Without a report, a seed counts only where the data is shown to have begun with it."""
+        places = self._data(switch)
+        if all(place.age is DataAge.PER_POD for place in places):
+            return self._find_running(rule, switch, Reason.SEED_PROVEN)
+        declared = self._read(self.target, switch, rule)
+        if declared.source is not Source.DEFAULT and declared.meaning not in (
+            Meaning.UNKNOWN,
+            self.wanted,
+        ):
+            return self._unmet(switch, declared)
+        volumes = self._proven_claims(places)
+        if volumes and declared.meaning is self.wanted:
+            return self._find_running(rule, switch, Reason.SEED_PROVEN, volumes)
+        return _Finding(State.UNKNOWN, Reason.SEED_NOT_PROVEN, self._aside(switch))
+
+    def _find_running(
+        self, rule: ChannelRule, switch: Switch, proven: Reason, seeded: tuple[str, ...] = ()
+    ) -> _Finding:
+        """A switch that each start reads counts where every pod was started with it."""
+        declared = self._read(self.target, switch, rule)
+        running = [
+            self._read(found, switch, injectable_rule(found, self.channel))
+            for _, found in self.counterparts
+        ]
+        # Where somebody else's controller owns the template, the pods are injected instead, and
+        # what the template says is no evidence either way.
+        by_template = self.evidence.workload.controller is None
+        if by_template and declared.meaning is not self.wanted:
+            return self._unmet(switch, declared)
+        if not running:
+            if by_template:
+                return _Finding(State.PENDING, Reason.NO_PODS)
+            return self._unmet(switch, declared, next_pods=Reason.NO_PODS)
+        contrary = [reading for reading in running if reading.meaning is not self.wanted]
+        if not contrary:
+            by_default = all(reading.source is Source.DEFAULT for reading in running)
+            reason = Reason.DEFAULT_APPLIES if by_default else proven
+            return _Finding(State.COMPLIANT, reason, self._aside(switch), seeded)
+        if by_template:
+            count = f"{len(contrary)} of {len(running)} pods."
+            return _Finding(State.PENDING, Reason.PODS_OUTDATED, count)
+        farthest = farthest_from(self.wanted, contrary)
+        return self._unmet(switch, farthest, next_pods=Reason.PODS_OUTDATED)
+
+    def _unmet(self, switch: Switch, reading: Reading, next_pods: Reason | None = None) -> _Finding:
+        """What is there is not what the policy wishes. Will it be, and when?
+
+        ``next_pods`` is the reason where pods are injected, so that the next pod has the setting.
+        """
+        detail = " ".join(
+            filter(None, (f"({reading.detail})" if reading.detail else "", self._aside(switch)))
+        )
+
+        def found(state: State, reason: Reason) -> _Finding:
+            if state is State.NON_COMPLIANT and reading.meaning is Meaning.UNKNOWN:
+                return _Finding(State.UNKNOWN, reading.why_unknown, detail)
+            return _Finding(state, reason, detail)
+
+        if reading.source in (Source.REFERENCE, Source.AMBIGUOUS, Source.OVERRIDE):
+            return found(State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN)
+        if self.governance.overruled:
+            return found(State.NON_COMPLIANT, Reason.OVERRULED)
+        if self.governance.policy.spec.mode is Mode.AUDIT:
+            return found(State.NON_COMPLIANT, Reason.AUDIT_ONLY)
+        injection = self.governance.injection
+        if injection.on_conflict is OnConflict.KEEP and self._is_users_own(switch):
+            return found(State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT)
+        if injection.when is When.NEVER:
+            return found(State.NON_COMPLIANT, Reason.INJECTION_OFF)
+        if next_pods is not None:
+            return found(State.PENDING, next_pods)
+        if self.evidence.workload.template_immutable:
+            return found(State.NON_COMPLIANT, Reason.TEMPLATE_IMMUTABLE)
+        if injection.rollout is Rollout.IMMEDIATE or self.evidence.workload.restarts_no_pod:
+            return found(State.PENDING, Reason.ROLLOUT_QUEUED)
+        if injection.when is When.ALWAYS:
+            return found(State.PENDING, Reason.AWAITING_ROLLOUT)
+        if missed_admission(self.evidence.workload, self.governance.policy):
+            return found(State.PENDING, Reason.MISSED_ADMISSION)
+        return found(State.NON_COMPLIANT, Reason.AWAITING_UPGRADE)
+
+    def _is_users_own(self, switch: Switch) -> bool:
+        entry = find_variable(self.target.container, switch.env) if switch.env else None
+        return entry is not None and not is_ours(
+            self.evidence.workload, self.target.container, entry, self.target.product.variables
+        )
+
+    def _read(self, target: Target, switch: Switch, rule: ChannelRule | None) -> Reading:
+        """What a container comes to, by the switch that its own version has in this place."""
+        if rule is None:
+            return Reading(Meaning.UNKNOWN, Source.UNREADABLE, target.reference)
+        name = switch.env.name if switch.env else ""
+        same_name = [s for s in rule.switches if s.env and s.env.name == name]
+        switches = same_name or list(rule.switches) or [switch]
+        readings = [with_default(read_switch(target.container, s), rule.default) for s in switches]
+        return farthest_from(self.wanted, readings)
+
+    def _data(self, switch: Switch) -> list[Data]:
+        """Where the data of each pod lives; without pods, where the next one's will."""
+        return [
+            locate_data(found.container, pod.template, switch.seed_proof)
+            for pod, found in self.counterparts
+        ] or [
+            locate_data(self.target.container, self.evidence.workload.template, switch.seed_proof)
+        ]
+
+    def _proven_claims(self, places: list[Data]) -> tuple[str, ...] | None:
+        if any(place.age is not DataAge.CLAIM for place in places):
+            return None
+        recorded = [
+            volume
+            for seed in self.evidence.seeds
+            if (seed.product, seed.channel, seed.desired)
+            == (self.target.product.name, self.channel, self.governance.desired)
+            for volume in seed.volumes
+        ]
+        claims = sorted({place.claim for place in places})
+        return prove_claims(self.evidence.workload, claims, self.evidence.claims, recorded)
+
+    def _aside(self, switch: Switch) -> str:
+        """Names that somebody took for the switch."""
+        mistaken = [
+            name for name in switch.ineffective if self.target.container.variable(name) is not None
+        ]
+        return f"{', '.join(mistaken)} is set and does nothing." if mistaken else ""

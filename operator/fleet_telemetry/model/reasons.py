@@ -1,0 +1,194 @@
+"""Every reason that a channel, a condition or a warning can have, with what it means.
+
+``docs/reasons.md`` is generated from this file.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a channel is in its state."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Reason:
+        """A member is its word; what it means travels with it."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    # Compliant
+    RUNNING_IN_EVERY_POD = (
+        "RunningInEveryPod",
+        "Every pod was started with the setting, and this version reads it at every start.",
+    )
+    SEED_PROVEN = (
+        "SeedProven",
+        "The setting counts only when the product first initialises its data, and the data is "
+        "shown to have been initialised with it.",
+    )
+    NO_TELEMETRY_IN_VERSION = (
+        "NoTelemetryInVersion",
+        "This version of the product sends nothing on this channel.",
+    )
+    DEFAULT_APPLIES = (
+        "DefaultApplies",
+        "Nothing is set, and what this version does by default is what the policy wishes.",
+    )
+    REPORTED = ("Reported", "The product itself reports what the policy wishes.")
+    # NonCompliant
+    REPORTED_CONTRARY = (
+        "ReportedContrary",
+        "The product itself reports the contrary. This beats every other evidence.",
+    )
+    CONTRARY_VALUE_KEPT = (
+        "ContraryValueKept",
+        "The workload's author wrote the contrary, and the policy says onConflict: Keep.",
+    )
+    SWITCH_OVERRIDDEN = (
+        "SwitchOverridden",
+        "An argument or another variable beats the switch and says the contrary.",
+    )
+    REFUSED_VARIABLE = (
+        "RefusedVariable",
+        "A variable is set that this version refuses; the product may not start.",
+    )
+    OVERRULED = ("Overruled", "Another policy wishes the contrary for this workload and wins.")
+    AUDIT_ONLY = ("AuditOnly", "The policy has mode: Audit and changes nothing.")
+    INJECTION_OFF = ("InjectionOff", "The policy says when: Never and adds nothing.")
+    AWAITING_UPGRADE = (
+        "AwaitingUpgrade",
+        "The workload is older than the policy; the setting is added when the product's version "
+        "next changes. rollout: Immediate adds it at once.",
+    )
+    TEMPLATE_IMMUTABLE = (
+        "TemplateImmutable",
+        "The pod template of a Job cannot be changed; the Job has to be created again.",
+    )
+    # Pending
+    AWAITING_ROLLOUT = (
+        "AwaitingRollout",
+        "The setting is added at the next change of the pod template.",
+    )
+    ROLLOUT_QUEUED = (
+        "RolloutQueued",
+        "The operator is about to add the setting, one workload of a product at a time.",
+    )
+    MISSED_ADMISSION = (
+        "MissedAdmission",
+        "The workload was created under the policy without passing the webhook; the setting is "
+        "added at the next change of the pod template.",
+    )
+    PODS_OUTDATED = (
+        "PodsOutdated",
+        "The pod template has the setting; some pods were started before it had.",
+    )
+    NO_PODS = ("NoPods", "The setting is in place, and no pod runs that could show it.")
+    # Unknown
+    SEED_NOT_PROVEN = (
+        "SeedNotProven",
+        "The setting counts only when the product first initialises its data, and nothing shows "
+        "that it did.",
+    )
+    SET_BY_REFERENCE = (
+        "SetByReference",
+        "The variable takes its value from a ConfigMap, a Secret or a field. The operator does "
+        "not replace it and cannot read it.",
+    )
+    MAY_BE_SET_BY_ENV_FROM = (
+        "MayBeSetByEnvFrom",
+        "The container takes variables from a whole ConfigMap or Secret, which may hold the "
+        "switch; the operator does not read it.",
+    )
+    VALUE_NOT_UNDERSTOOD = (
+        "ValueNotUnderstood",
+        "The variable has a value whose effect on this version is not known.",
+    )
+    AMBIGUOUS_VARIABLE = (
+        "AmbiguousVariable",
+        "The variable is there twice in different spellings, and which one wins is not known.",
+    )
+    DEFAULT_UNKNOWN = (
+        "DefaultUnknown",
+        "Nothing is set, and what this version does by default depends on something else, such "
+        "as the licence.",
+    )
+    VERSION_UNREADABLE = (
+        "VersionUnreadable",
+        "The image names no version (a digest only, latest, or a floating tag whose versions "
+        "differ), so the right switch cannot be told.",
+    )
+    VERSION_NOT_COVERED = (
+        "VersionNotCovered",
+        "The catalogue says nothing about this version.",
+    )
+    NOT_REPORTED = (
+        "NotReported",
+        "The channel is switched in the product itself, and the product has not been asked.",
+    )
+    # NotEnforceable
+    NO_EFFECTIVE_SWITCH = (
+        "NoEffectiveSwitch",
+        "This version has no switch that is known to work.",
+    )
+    # Exempt
+    EXEMPT_BY_POLICY = ("ExemptByPolicy", "An exception of the policy names the workload.")
+
+
+class PolicyReason(StrEnum):
+    """Why a policy's condition is what it is."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> PolicyReason:
+        """A member is its word; what it means travels with it."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    # Accepted
+    VALID = ("Valid", "All of the spec is in force.")
+    INVALID_SPEC = ("InvalidSpec", "The spec cannot be read; nothing of it is in force.")
+    UNKNOWN_PRODUCT = (
+        "UnknownProduct",
+        "The policy names a product that neither the catalogue nor a TelemetryProduct knows. The "
+        "rest of the policy is in force.",
+    )
+    SETTING_NAMES_SWITCH = (
+        "SettingNamesSwitch",
+        "A related setting names a switch of a channel that the policy covers; the setting is "
+        "ignored, the rest of the policy is in force.",
+    )
+    INVALID_PRODUCT = (
+        "InvalidProduct",
+        "The product contradicts itself; the entry of the built-in catalogue, if there is one, "
+        "stays in force.",
+    )
+    # Programmed
+    EVERYTHING_WRITTEN = (
+        "EverythingWritten",
+        "Whatever the policy may write stands in the workloads.",
+    )
+    SETTINGS_MISSING = (
+        "SettingsMissing",
+        "Some workloads do not have the setting yet; WorkloadTelemetry says why.",
+    )
+    AUDIT = ("Audit", "The policy has mode: Audit and writes nothing.")
+    # Compliant
+    EVERY_WORKLOAD_COMPLIANT = (
+        "EveryWorkloadCompliant",
+        "Every workload that is not exempt is shown to be as wished.",
+    )
+    WORKLOADS_NOT_COMPLIANT = ("WorkloadsNotCompliant", "Some workloads are not as wished.")
+    NOT_PROVEN = ("NotProven", "No workload is known to differ, and some are not shown either way.")
+    NOTHING_MATCHED = ("NothingMatched", "No workload that runs a product is covered.")
+    # Conflicted
+    OVERRULED = ("Overruled", "Another policy wishes the contrary for the same workloads and wins.")
+    NO_CONFLICT = ("NoConflict", "No other policy wishes the contrary for the same workloads.")
+    # ExceptionExpired
+    EXPIRED = ("Expired", "An exception has ended and no longer lifts the policy.")
+    NOT_EXPIRED = ("NotExpired", "No exception has ended.")

@@ -1,0 +1,167 @@
+"""Versions as image tags carry them, and the ranges in which catalogue facts hold.
+
+A tag such as ``10.7-community`` floats: it is a *span* of versions, and a fact holds for it only
+if it holds for all of the span. That is how an imprecise tag stays imprecise instead of becoming
+a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import total_ordering
+
+_TAG = re.compile(
+    r"v?(?P<numbers>\d{1,4}(?:\.\d{1,9}){0,3})"
+    r"(?:[-.](?P<stage>alpha|beta|milestone|m|rc|snapshot|dev|pre)[-.]?(?P<count>\d{1,9})?)?"
+    r"(?P<flavour>[-+][0-9A-Za-z][0-9A-Za-z._+-]*)?",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"(?:>=(?P<low>[^\s<>=]+))?\s*(?:<(?P<high>[^\s<>=]+))?")
+
+# The order in which projects step towards a release; everything before the release itself.
+_STAGES = {
+    "dev": 0,
+    "snapshot": 0,
+    "pre": 1,
+    "alpha": 1,
+    "beta": 2,
+    "m": 3,
+    "milestone": 3,
+    "rc": 4,
+}
+_RELEASE = 9
+_PRECISION = 3  # major.minor.patch; fewer numbers make a floating tag
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One point on a product's line of versions; missing numbers count as zero."""
+
+    numbers: tuple[int, int, int, int]
+    stage: int = _RELEASE
+    count: int = 0
+
+    def __lt__(self, other: Version) -> bool:
+        return self._key < other._key
+
+    @property
+    def _key(self) -> tuple[tuple[int, ...], int, int]:
+        return self.numbers, self.stage, self.count
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        """Reads ``5.0.0-rc.2``. Raises ValueError with a sentence for a person."""
+        span = VersionSpan.parse(text)
+        if span is None:
+            raise ValueError(f"{text!r} is not a version such as 4.13.0 or 5.0.0-rc.2")
+        return span.low
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSpan:
+    """All versions from ``low`` up to, not including, ``high``; or just ``low`` if there is none.
+
+    ``text`` is what a person would call it: the tag without its flavour.
+    """
+
+    text: str
+    low: Version
+    high: Version | None = None
+
+    @classmethod
+    def parse(cls, tag: str) -> VersionSpan | None:
+        """None for a tag that names no version: ``latest``, ``community``, a commit, nothing."""
+        match = _TAG.fullmatch(tag)
+        if match is None:
+            return None
+        numbers = [int(number) for number in match["numbers"].split(".")]
+        flavour = match["flavour"] or "-"
+        if len(numbers) < _PRECISION and flavour[1:2].isdigit():
+            return None  # a date or a build, such as 2026-11-21
+        padded = (*numbers, 0, 0, 0)[:4]
+        low = (padded[0], padded[1], padded[2], padded[3])
+        if match["stage"]:
+            text = tag[: match.end("count") if match["count"] else match.end("stage")]
+            stage = _STAGES[match["stage"].lower()]
+            return cls(text.removeprefix("v"), *_before_release(low, stage, match["count"]))
+        text = match["numbers"]
+        if len(numbers) >= _PRECISION:
+            return cls(text, Version(low))
+        after = (*numbers[:-1], numbers[-1] + 1, 0, 0, 0)[:4]
+        return cls(text, Version(low), Version((after[0], after[1], after[2], after[3]), stage=0))
+
+
+def _before_release(
+    numbers: tuple[int, int, int, int], stage: int, count: str | None
+) -> tuple[Version, Version | None]:
+    """A snapshot may be any state before its release, ``-rc`` any of the candidates."""
+    if stage == _STAGES["snapshot"]:
+        return Version(numbers, stage), Version(numbers)
+    if count is None:
+        return Version(numbers, stage), Version(numbers, stage + 1)
+    return Version(numbers, stage, int(count)), None
+
+
+@dataclass(frozen=True, slots=True)
+class _Interval:
+    """``low <= version < high``; None means without end."""
+
+    low: Version | None
+    high: Version | None
+
+    def covers(self, span: VersionSpan) -> bool:
+        if self.low is not None and span.low < self.low:
+            return False
+        if self.high is None:
+            return True
+        return span.low < self.high if span.high is None else span.high <= self.high
+
+    def overlaps(self, other: _Interval) -> bool:
+        return (other.high is None or self.low is None or self.low < other.high) and (
+            self.high is None or other.low is None or other.low < self.high
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRanges:
+    """A union of half-open ranges, each like ``>=4.13.0 <5.0.0-rc.2``, ``>=26.7`` or ``<4.13.0``.
+
+    No ranges at all cover every version, an unreadable one included.
+    """
+
+    intervals: tuple[_Interval, ...] = ()
+
+    @classmethod
+    def parse(cls, ranges: tuple[str, ...]) -> VersionRanges:
+        """Raises ValueError with a sentence for a person."""
+        return cls(tuple(_parse_interval(text) for text in ranges))
+
+    def covers(self, span: VersionSpan | None) -> bool:
+        """Whether *all* of the span lies inside; an unreadable version is inside nothing."""
+        if not self.intervals:
+            return True
+        return span is not None and any(interval.covers(span) for interval in self.intervals)
+
+    def touches(self, span: VersionSpan) -> bool:
+        """Whether *some* of the span lies inside."""
+        high = span.high or Version(span.low.numbers, span.low.stage, span.low.count + 1)
+        return self.overlaps(VersionRanges((_Interval(span.low, high),)))
+
+    def overlaps(self, other: VersionRanges) -> bool:
+        """Whether some version lies in both."""
+        if not self.intervals or not other.intervals:
+            return True
+        return any(mine.overlaps(its) for mine in self.intervals for its in other.intervals)
+
+
+def _parse_interval(text: str) -> _Interval:
+    match = _RANGE.fullmatch(text.strip())
+    if match is None or not (match["low"] or match["high"]):
+        raise ValueError(f"{text!r} is not a version range such as '>=4.13.0 <5.0.0'")
+    low = Version.parse(match["low"]) if match["low"] else None
+    high = Version.parse(match["high"]) if match["high"] else None
+    if low is not None and high is not None and not low < high:
+        raise ValueError(f"no version can be in range {text!r}")
+    return _Interval(low, high)

@@ -1,0 +1,179 @@
+"""Workloads and pods, cut down to what a decision needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from fleet_telemetry.model.policy import WorkloadKind
+
+FIELD_MANAGER = "fleet-telemetry"
+"""The field manager of everything this operator writes."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WorkloadRef:
+    """Which workload."""
+
+    namespace: str
+    kind: WorkloadKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class EnvVar:
+    """An entry of a container's ``env``. A missing value is the empty string, as in Kubernetes."""
+
+    name: str
+    value: str = ""
+    by_reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Where a volume stands in a container."""
+
+    path: str
+    volume: str
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One of the main containers; ``index`` is its place in the manifest's list."""
+
+    index: int
+    name: str
+    image: str
+    arguments: tuple[str, ...] = ()
+    """``command`` and ``args``, one after the other."""
+    working_dir: str = ""
+    user_id: int | None = None
+    env: tuple[EnvVar, ...] = ()
+    has_env_from: bool = False
+    mounts: tuple[Mount, ...] = ()
+
+    def variable(self, name: str) -> EnvVar | None:
+        """The entry that counts: the last one of this name, as in Kubernetes. Or None."""
+        return next((entry for entry in reversed(self.env) if entry.name == name), None)
+
+
+class VolumeKind(StrEnum):
+    """What a volume's age says about its content."""
+
+    PER_POD = "PerPod"
+    """Born with the pod: ``emptyDir``, or an ephemeral claim that copies nothing."""
+    CLAIM = "Claim"
+    """A claim that outlives the pod."""
+    OTHER = "Other"
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A pod's volume; ``claim`` is the claim's name where there is one."""
+
+    name: str
+    kind: VolumeKind
+    claim: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodTemplate:
+    """What pods are made from. Init containers are left out on purpose: vendors' charts run
+    product images there for chores, and no product sends anything from one."""
+
+    containers: tuple[Container, ...]
+    volumes: tuple[Volume, ...] = ()
+    init_volumes: frozenset[str] = frozenset()
+    """Volumes that an init container may have filled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The controller that an object says it belongs to."""
+
+    api_group: str
+    kind: str
+    name: str
+    uid: str
+
+
+Claim = tuple[str, str]
+"""A container's name and a variable's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Which variables somebody has a claim on, by the object's managed fields.
+
+    What admission puts into an object has no field manager. So a variable without a claim came
+    by admission, and if it also carries a catalogue name and a value of ours, it is ours.
+    ``known`` is False where the managed fields are missing; then everything counts as claimed.
+    """
+
+    known: bool = False
+    entries: frozenset[Claim] = frozenset()
+
+    def covers(self, container: str, variable: str) -> bool:
+        """Whether somebody else answers for this variable."""
+        return not self.known or (container, variable) in self.entries
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A workload as far as a decision needs it."""
+
+    ref: WorkloadRef
+    template: PodTemplate
+    uid: str = ""
+    labels: dict[str, str] = field(default_factory=dict, hash=False)
+    created: datetime | None = None
+    generation: int = 0
+    controller: Owner | None = None
+    claims: Claims = Claims()
+    replicas: int = 1
+    template_immutable: bool = False
+    restarts_no_pod: bool = False
+    """A write to the template restarts nothing: CronJob, OnDelete, no replicas, paused."""
+    first_template: bool = False
+    """The pod template is the one that the workload was created with."""
+    rolling_out: bool = False
+    """The workload's own controller is still replacing pods."""
+    claim_templates: frozenset[str] = frozenset()
+    """Volume claim templates that begin empty."""
+
+
+class PodPhase(StrEnum):
+    """The phases of a pod."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod: what its containers were really started with."""
+
+    name: str
+    template: PodTemplate
+    owner: Owner | None = None
+    template_hash: str = ""
+    phase: PodPhase = PodPhase.UNKNOWN
+    terminating: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it runs, or soon will."""
+        return not self.terminating and self.phase not in (PodPhase.SUCCEEDED, PodPhase.FAILED)
+
+
+def volumes_by_name(volumes: Iterable[Volume]) -> dict[str, Volume]:
+    """Volumes as containers refer to them."""
+    return {volume.name: volume for volume in volumes}

@@ -1,0 +1,118 @@
+"""``WorkloadTelemetry``: what is known of one workload; the fleet at a glance."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from fleet_telemetry.model.conditions import Condition
+from fleet_telemetry.model.policy import ChannelName, Submission, WorkloadKind
+from fleet_telemetry.model.product import Meaning
+from fleet_telemetry.model.schema import ApiType, described
+
+
+class State(StrEnum):
+    """Where a channel stands against the policy's wish."""
+
+    COMPLIANT = "Compliant"
+    NON_COMPLIANT = "NonCompliant"
+    PENDING = "Pending"
+    UNKNOWN = "Unknown"
+    NOT_ENFORCEABLE = "NotEnforceable"
+    EXEMPT = "Exempt"
+
+
+class EgressVerdict(StrEnum):
+    """Whether the network lets the pods reach the channel's hosts."""
+
+    DENIED = "Denied"
+    ALLOWED = "Allowed"
+    OPEN = "Open"
+    UNKNOWN = "Unknown"
+
+
+class PolicyReference(ApiType, frozen=True, kw_only=True):
+    """A policy by kind and name; a TelemetryPolicy is in the workload's namespace."""
+
+    kind: Annotated[str, described("TelemetryPolicy or ClusterTelemetryPolicy.")]
+    name: Annotated[str, described("The policy's name.")]
+
+
+class WorkloadName(ApiType, frozen=True, kw_only=True):
+    """The workload itself, for people: the owner reference says the same for machines."""
+
+    kind: Annotated[WorkloadKind, described("The workload's kind.")]
+    name: Annotated[str, described("The workload's name.")]
+
+
+class ChannelStatus(ApiType, frozen=True, kw_only=True):
+    """One reason to call home: what is wished, and what shows it."""
+
+    name: Annotated[ChannelName, described("The channel.")]
+    product: Annotated[str, described("The product, where several run in the workload.")] | None = (
+        None
+    )
+    state: Annotated[
+        State | None, described("Where it stands; absent where no policy covers it.")
+    ] = None
+    reason: Annotated[str, described("Why, in one word of docs/reasons.md.")] | None = None
+    message: Annotated[str, described("Why, for a person.", max_length=4096)] | None = None
+    declared: Annotated[Meaning, described("What the pod template says.")]
+    running: Annotated[Meaning, described("What the pods were started with.")]
+    reported: Annotated[Meaning, described("What the product itself says.")] = Meaning.UNKNOWN
+    egress: Annotated[
+        EgressVerdict, described("Whether the network lets the pods reach the hosts.")
+    ] = EgressVerdict.UNKNOWN
+    last_submission_time: Annotated[
+        datetime | None, described("When the product last sent something, as it says.")
+    ] = None
+
+
+class InjectedVariable(ApiType, frozen=True, kw_only=True):
+    """A variable that stands in the pod template because of a policy."""
+
+    container: Annotated[str, described("The container.")]
+    name: Annotated[str, described("The variable.")]
+    value: Annotated[str, described("Its value.")]
+
+
+class SeedRecord(ApiType, frozen=True, kw_only=True):
+    """The data of a Seed switch was shown to have been initialised with the setting."""
+
+    product: Annotated[str, described("The product.")]
+    channel: Annotated[ChannelName, described("The channel.")]
+    desired: Annotated[Submission, described("The setting it was initialised with.")]
+    volumes: Annotated[
+        tuple[str, ...],
+        described("The UIDs of the volume claims that hold the data.", list_type="set"),
+    ]
+
+
+class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
+    """What is known of the workload."""
+
+    workload: Annotated[WorkloadName | None, described("The workload.")] = None
+    product: Annotated[str, described("The product that it runs.")] | None = None
+    version: Annotated[str, described("The product's version, where it can be read.")] | None = None
+    policy: Annotated[
+        PolicyReference | None,
+        described("The policy that decides; absent where none covers the workload."),
+    ] = None
+    desired: Annotated[Submission | None, described("What that policy wishes.")] = None
+    channels: Annotated[
+        tuple[ChannelStatus, ...],
+        described("The channels, each with its evidence.", list_type="atomic"),
+    ] = ()
+    injected: Annotated[
+        tuple[InjectedVariable, ...],
+        described("What stands in the template because of a policy.", list_type="atomic"),
+    ] = ()
+    seeds: Annotated[
+        tuple[SeedRecord, ...],
+        described("What has been proven of seeds, kept for later pods.", list_type="atomic"),
+    ] = ()
+    conditions: Annotated[
+        tuple[Condition, ...],
+        described("Compliant.", list_type="map", list_keys=("type",), max_length=8),
+    ] = ()
