@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet_telemetry.catalogue.catalogue import Catalogue
@@ -24,7 +24,7 @@ from fleet_telemetry.decide.precedence import (
 )
 from fleet_telemetry.decide.seed import ClaimFacts
 from fleet_telemetry.decide.verdict import Evidence, PodEvidence, judge
-from fleet_telemetry.model.plan import Edit, Trigger, Verdict
+from fleet_telemetry.model.plan import Edit, Remark, Trigger, Verdict
 from fleet_telemetry.model.policy import ChannelName, Policy
 from fleet_telemetry.model.product import Meaning
 from fleet_telemetry.model.workload import Pod, Workload
@@ -67,10 +67,16 @@ class Plan:
 
     targets: tuple[Target, ...]
     edits: tuple[Edit, ...]
+    remarks: tuple[Remark, ...]
     governance: GovernanceByChannel
     verdicts: tuple[Verdict, ...] = ()
     by_policy: tuple[PolicyVerdict, ...] = ()
     injected: tuple[InjectedVariable, ...] = ()
+
+    @property
+    def changes(self) -> tuple[Edit | Remark, ...]:
+        """What is written, and what is left although a policy wishes otherwise."""
+        return (*self.edits, *self.remarks)
 
 
 def plan_injection(given: Input) -> Plan:
@@ -79,9 +85,9 @@ def plan_injection(given: Input) -> Plan:
     targets_before = find_targets(given.before.template, given.catalogue) if given.before else ()
     covering = select_policies(given.policies, given.workload, given.namespace_labels)
     governance = _govern_all(given, targets, covering)
-    edits: tuple[Edit, ...] = ()
+    planned: tuple[Edit | Remark, ...] = ()
     if targets and _may_be_written(given):
-        edits = plan_edits(
+        planned = plan_edits(
             Occasion(
                 trigger=given.trigger,
                 workload=given.workload,
@@ -92,7 +98,12 @@ def plan_injection(given: Input) -> Plan:
             ),
             governance,
         )
-    return Plan(targets=targets, edits=edits, governance=governance)
+    return Plan(
+        targets=targets,
+        edits=tuple(edit for edit in planned if isinstance(edit, Edit)),
+        remarks=tuple(remark for remark in planned if isinstance(remark, Remark)),
+        governance=governance,
+    )
 
 
 def decide(given: Input) -> Plan:
@@ -114,10 +125,8 @@ def decide(given: Input) -> Plan:
         judge(evidence, product, channel, plan.governance.get((product, channel)))
         for product, channel in channels
     )
-    return Plan(
-        targets=plan.targets,
-        edits=plan.edits,
-        governance=plan.governance,
+    return replace(
+        plan,
         verdicts=tuple(verdict for verdict in verdicts if verdict is not None),
         by_policy=tuple(_judge_by_policy(given, evidence, plan.governance, channels)),
         injected=tuple(_injected(given, plan)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fleet_telemetry.decide.evidence import find_variable, is_expanded, meaning_of
 from fleet_telemetry.decide.matching import Target, version_changed
 from fleet_telemetry.decide.precedence import Governance
-from fleet_telemetry.model.plan import Cause, Edit, Trigger
+from fleet_telemetry.model.plan import Cause, Edit, Remark, Trigger
 from fleet_telemetry.model.policy import (
     ChannelName,
     Mode,
@@ -45,6 +45,11 @@ class Wish:
     switch: EnvSwitch | None = None
     """The switch, or None for a related setting."""
 
+    @property
+    def lets_users_keep(self) -> bool:
+        """Whether a literal value that the user wrote to the contrary stays."""
+        return self.governance.injection.on_conflict is OnConflict.KEEP
+
     def entry_in(self, container: Container) -> EnvVar | None:
         """The entry that stands for it in a container."""
         if self.switch is not None:
@@ -76,9 +81,9 @@ class Occasion:
     """What WorkloadTelemetry says stands there because of us."""
 
 
-def plan_edits(occasion: Occasion, governance: GovernanceByChannel) -> tuple[Edit, ...]:
-    """What to write now. Idempotent: applied once, it plans nothing more."""
-    edits: list[Edit] = []
+def plan_edits(occasion: Occasion, governance: GovernanceByChannel) -> tuple[Edit | Remark, ...]:
+    """What to write now, and what to remark. Applied once, it plans nothing more to write."""
+    edits: list[Edit | Remark] = []
     for target in occasion.targets:
         wishes = wishes_for(target, governance)
         refused = tuple(_refused_variables(target))
@@ -86,7 +91,8 @@ def plan_edits(occasion: Occasion, governance: GovernanceByChannel) -> tuple[Edi
         edits.extend(removals)
         # Removing what keeps a product from starting replaces its pods anyway, so the setting of
         # the version it runs now may come along.
-        edits.extend(_grant(occasion, target, wishes, rewriting=bool(removals)))
+        rewriting = any(isinstance(removal, Edit) for removal in removals)
+        edits.extend(_grant(occasion, target, wishes, rewriting=rewriting))
         handled = {wish.name for wish in wishes} | {refusal.env for refusal in refused}
         handled |= _audited_names(target, governance)
         edits.extend(_take_back(occasion, target, handled))
@@ -145,30 +151,27 @@ def _refused_variables(target: Target) -> Iterator[RefusedVariable]:
 
 def _grant(
     occasion: Occasion, target: Target, wishes: Iterable[Wish], *, rewriting: bool
-) -> Iterator[Edit]:
+) -> Iterator[Edit | Remark]:
     container = target.container
     for wish in wishes:
         entry = wish.entry_in(container)
-        if wish.met_by(entry) or (entry is not None and entry.by_reference):
+        if wish.met_by(entry):
             continue
         ours = entry is not None and _is_ours(occasion, target, entry)
-        if (
-            entry is not None
-            and not ours
-            and wish.governance.injection.on_conflict is (OnConflict.KEEP)
-        ):
-            continue
-        if not (
+        if entry is not None and entry.by_reference:
+            yield Remark(container.name, entry.name, Cause.BY_REFERENCE, wish.policy)
+        elif entry is not None and not ours and wish.lets_users_keep:
+            yield Remark(container.name, entry.name, Cause.KEPT, wish.policy)
+        elif (
             ours
             or _may_add(occasion, target, wish, rewriting=rewriting)
             or _is_kept(occasion, target, wish)
         ):
-            continue
-        cause = Cause.INJECTED if wish.switch else Cause.SETTING
-        if entry is not None and not ours:
-            cause = Cause.OVERRIDDEN
-        name = entry.name if entry is not None else wish.name
-        yield Edit(container.index, container.name, name, wish.value, cause, wish.policy)
+            cause = Cause.INJECTED if wish.switch else Cause.SETTING
+            if entry is not None and not ours:
+                cause = Cause.OVERRIDDEN
+            name = entry.name if entry is not None else wish.name
+            yield Edit(container.index, container.name, name, wish.value, cause, wish.policy)
 
 
 def _may_add(occasion: Occasion, target: Target, wish: Wish, *, rewriting: bool) -> bool:
@@ -221,7 +224,7 @@ def _remove_refused(
     target: Target,
     refused: Iterable[RefusedVariable],
     governance: GovernanceByChannel,
-) -> Iterator[Edit]:
+) -> Iterator[Edit | Remark]:
     """A refused variable only does harm. Ours goes at once, the user's own under Override."""
     container = target.container
     for refusal in refused:
@@ -230,10 +233,13 @@ def _remove_refused(
             continue
         owner = None
         if not _is_ours(occasion, target, entry):
-            owner = _overriding_governance(target, governance)
-            if owner is None or (
-                occasion.trigger is Trigger.RECONCILE and not _may_rewrite(occasion.workload, owner)
-            ):
+            owner = _strictest(target, governance)
+            if owner is None:
+                continue
+            if owner.injection.on_conflict is OnConflict.KEEP:
+                yield Remark(container.name, entry.name, Cause.KEPT, owner.policy, refusal.effect)
+                continue
+            if occasion.trigger is Trigger.RECONCILE and not _may_rewrite(occasion.workload, owner):
                 continue
         yield Edit(
             container=container.index,
@@ -246,15 +252,15 @@ def _remove_refused(
         )
 
 
-def _overriding_governance(target: Target, governance: GovernanceByChannel) -> Governance | None:
-    for (product, _), governed in governance.items():
-        if (
-            product == target.product.name
-            and governed.enforced
-            and governed.injection.on_conflict is OnConflict.OVERRIDE
-        ):
-            return governed
-    return None
+def _strictest(target: Target, governance: GovernanceByChannel) -> Governance | None:
+    """Who decides on a variable of no single channel: whoever overrides, else whoever keeps."""
+    enforcing = [
+        governed
+        for (product, _), governed in governance.items()
+        if product == target.product.name and governed.enforced
+    ]
+    overriding = (g for g in enforcing if g.injection.on_conflict is OnConflict.OVERRIDE)
+    return next(overriding, enforcing[0] if enforcing else None)
 
 
 def _audited_names(target: Target, governance: GovernanceByChannel) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -14,31 +14,18 @@ Operation = dict[str, Any]
 
 
 def build_patch(
-    manifest: Manifest, template_path: tuple[str, ...], edits: Iterable[Edit], *, guarded: bool
+    manifest: Manifest, template_path: tuple[str, ...], edits: Iterable[Edit]
 ) -> list[Operation]:
-    """The patch that makes the edits in a manifest.
-
-    ``guarded`` puts a ``test`` on all that was read before all that is written, for objects that
-    may have changed meanwhile. An admission request cannot, and needs none.
-    """
+    """The patch that makes the edits in a manifest."""
     path = (*template_path, "spec", "containers")
     containers = dig(manifest, *path) or []
-    tests: list[Operation] = []
     writes: list[Operation] = []
     ordered = sorted(edits, key=lambda edit: edit.container)
     for index, group in groupby(ordered, key=lambda edit: edit.container):
         container = containers[index]
         pointer = "/" + "/".join((*path, str(index)))
-        if guarded:
-            tests.extend(_tests(pointer, container))
         writes.extend(_writes(f"{pointer}/env", container.get("env"), list(group)))
-    return tests + writes
-
-
-def _tests(pointer: str, container: Mapping[str, Any]) -> Iterator[Operation]:
-    for key in ("name", "image", "env"):
-        if key in container:
-            yield {"op": "test", "path": f"{pointer}/{key}", "value": container[key]}
+    return writes
 
 
 def _writes(pointer: str, env: list[Manifest] | None, edits: list[Edit]) -> Iterator[Operation]:

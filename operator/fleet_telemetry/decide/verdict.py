@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from fleet_telemetry.decide.evidence import (
@@ -86,17 +86,20 @@ def judge(
     if not targets:
         return None
     pod_targets = [found for _, found in _counterparts(evidence.pods, targets)]
-    declared = nearest_to_sending(_plain_meaning(target, channel) for target in targets)
-    running = nearest_to_sending(_plain_meaning(target, channel) for target in pod_targets)
-    if governance is None:
-        return Verdict(product, channel, declared, running)
-    findings = [_Case(evidence, target, channel, governance).find() for target in targets]
-    finding = min(findings, key=lambda found: _WORST_FIRST.index(found.state))
-    return Verdict(
+    bare = Verdict(
         product=product,
         channel=channel,
-        declared=declared,
-        running=running,
+        declared=_meaning(targets, channel),
+        running=_meaning(pod_targets, channel),
+        declared_effect=_meaning(targets, channel, effect=True),
+        running_effect=_meaning(pod_targets, channel, effect=True),
+    )
+    if governance is None:
+        return bare
+    findings = [_Case(evidence, target, channel, governance).find() for target in targets]
+    finding = min(findings, key=lambda found: _WORST_FIRST.index(found.state))
+    return replace(
+        bare,
         policy=governance.policy,
         desired=governance.desired,
         state=finding.state,
@@ -106,14 +109,24 @@ def judge(
     )
 
 
-def _plain_meaning(target: Target, channel: ChannelName) -> Meaning:
-    """What a container says, as it is reported: an unset switch stays unset."""
-    rule = injectable_rule(target, channel)
-    if rule is None:
-        return Meaning.UNKNOWN
-    if not rule.switches:
-        return Meaning.UNSET
-    return nearest_to_sending(read_switch(target.container, s).meaning for s in rule.switches)
+def _meaning(targets: Iterable[Target], channel: ChannelName, *, effect: bool = False) -> Meaning:
+    """What containers say. ``effect``: what that comes to, so an unset switch is its default."""
+    meanings = []
+    for target in targets:
+        rule = injectable_rule(target, channel)
+        if rule is None:
+            meanings.append(Meaning.UNKNOWN)
+            continue
+        for switch in rule.switches:
+            reading = read_switch(target.container, switch)
+            # A seed that is unset says nothing of data that may have been there before.
+            if effect and switch.semantics is Semantics.START:
+                reading = with_default(reading, rule.default)
+            meanings.append(reading.meaning)
+        if not rule.switches:
+            silent = effect and rule.default is DefaultState.NO_TELEMETRY
+            meanings.append(Meaning.DISABLED if silent else Meaning.UNSET)
+    return nearest_to_sending(meanings)
 
 
 def _counterparts(

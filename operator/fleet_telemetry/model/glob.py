@@ -3,8 +3,6 @@ at worst ``len(pattern) * len(text)`` steps. Users write them, so regular expres
 
 from __future__ import annotations
 
-import re
-
 
 def glob_matches(pattern: str, text: str) -> bool:
     """Whether ``pattern`` covers the whole of ``text``; ``*`` and ``?`` never match a ``/``."""
@@ -29,6 +27,9 @@ def glob_matches(pattern: str, text: str) -> bool:
 
 
 def glob_to_regex(pattern: str) -> str:
-    """The same glob as an RE2 expression without anchors, for match conditions in CEL."""
-    special = {"*": "[^/]*", "?": "[^/]"}
-    return "".join(special.get(character) or re.escape(character) for character in pattern)
+    """The same glob as an RE2 expression without anchors, for match conditions in CEL.
+
+    Image patterns hold nothing but letters, digits, ``*?._/-``, of which only the dot is special.
+    """
+    special = {"*": "[^/]*", "?": "[^/]", ".": "[.]"}
+    return "".join(special.get(character, character) for character in pattern)

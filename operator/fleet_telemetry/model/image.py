@@ -23,7 +23,7 @@ class ImageReference:
     @classmethod
     def parse(cls, text: str) -> ImageReference:
         """Never fails: what cannot be understood matches no pattern and has no version."""
-        name, _, digest = text.strip().partition("@")
+        name, _, digest = text.partition("@")
         head, slash, tail = name.rpartition("/")
         # A colon before the last slash belongs to a registry's port, not to a tag.
         last, _, tag = tail.partition(":")

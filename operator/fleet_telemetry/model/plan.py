@@ -23,13 +23,17 @@ class Trigger(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a variable is edited."""
+    """Why a variable is edited, or left."""
 
     INJECTED = "Injected"
     OVERRIDDEN = "Overridden"
     SETTING = "Setting"
     REFUSED = "Refused"
     TAKEN_BACK = "TakenBack"
+    KEPT = "Kept"
+    """Not edited: the user says the contrary, and the policy lets them."""
+    BY_REFERENCE = "ByReference"
+    """Not edited: the value comes from elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,17 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """A variable that is not as a policy wishes and is left as it is."""
+
+    container_name: str
+    name: str
+    cause: Cause
+    policy: Policy
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Where one channel of one product stands."""
 
@@ -53,6 +68,9 @@ class Verdict:
     channel: ChannelName
     declared: Meaning
     running: Meaning
+    declared_effect: Meaning
+    """What ``declared`` comes to: an unset switch is its default, where that is known."""
+    running_effect: Meaning
     policy: Policy | None = None
     desired: Submission | None = None
     state: State | None = None

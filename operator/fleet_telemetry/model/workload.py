@@ -12,6 +12,9 @@ from fleet_telemetry.model.policy import WorkloadKind
 FIELD_MANAGER = "fleet-telemetry"
 """The field manager of everything this operator writes."""
 
+NUDGE_MANAGER = "fleet-telemetry-nudge"
+"""The field manager of patches that change nothing, sent so that admission sees a workload."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class WorkloadRef:
@@ -172,6 +175,20 @@ class Pod:
     def counts(self) -> bool:
         """Whether it runs, or soon will."""
         return not self.terminating and self.phase not in (PodPhase.SUCCEEDED, PodPhase.FAILED)
+
+    def holder(self, namespace: str) -> WorkloadRef | None:
+        """The workload behind the pod's controller; None for a controller of another kind.
+
+        A Deployment's ReplicaSets are not looked up: Kubernetes names them after the Deployment
+        and the pod-template-hash, which the pod carries too.
+        """
+        if self.owner is None or self.owner.kind not in WorkloadKind.__members__.values():
+            return None
+        kind, name = WorkloadKind(self.owner.kind), self.owner.name
+        suffix = f"-{self.template_hash}"
+        if kind is WorkloadKind.REPLICA_SET and self.template_hash and name.endswith(suffix):
+            kind, name = WorkloadKind.DEPLOYMENT, name.removesuffix(suffix)
+        return WorkloadRef(namespace, kind, name)
 
 
 def volumes_by_name(volumes: Iterable[Volume]) -> dict[str, Volume]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -10,6 +11,9 @@ from fleet_telemetry.model.conditions import Condition
 from fleet_telemetry.model.policy import ChannelName, Submission, WorkloadKind
 from fleet_telemetry.model.product import Meaning
 from fleet_telemetry.model.schema import ApiType, described
+from fleet_telemetry.model.workload import WorkloadRef
+
+_LONGEST_NAME = 253
 
 
 class State(StrEnum):
@@ -116,3 +120,12 @@ class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
         tuple[Condition, ...],
         described("Compliant.", list_type="map", list_keys=("type",), max_length=8),
     ] = ()
+
+
+def record_name(ref: WorkloadRef) -> str:
+    """The name of a workload's WorkloadTelemetry: its kind and name, cut where that is too long."""
+    name = f"{ref.kind.lower()}-{ref.name}"
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return f"{name[: _LONGEST_NAME - 11].rstrip('-.')}-{digest}"

@@ -1,0 +1,188 @@
+"""The operator on a local cluster: installed by its Helm chart, run as processes on this machine.
+
+No container runs here. The chart's Deployments are played by kwok; the commands in them run beside
+it on this machine, each with a token of its own service account, so that what the chart grants is
+all that the operator can do. The webhook listens on the address of its own Service.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import trustme
+import yaml
+
+from devcluster.children import Children
+from devcluster.cluster import Cluster
+
+Role = Literal["webhook", "controller"]
+ROOT = Path(__file__).resolve().parent.parent
+CHART = ROOT / "charts" / "fleet-telemetry-operator"
+NAMESPACE = "fleet-telemetry"
+RELEASE = "fleet-telemetry"
+_WEBHOOK_PORT = 9443
+_READY_SECONDS = 60.0
+
+
+class OperatorError(RuntimeError):
+    """The operator could not be installed or started; the message is a sentence for a person."""
+
+
+@dataclass
+class _Process:
+    """A role that runs as a process, and where its probes and metrics are."""
+
+    name: str
+    role: Role
+    url: str
+    pid: int = 0
+
+
+class LocalOperator:
+    """The operator on one cluster. Use as: install, start, wait until ready, stop."""
+
+    def __init__(self, cluster: Cluster, directory: Path, *, detached: bool = False) -> None:
+        self._cluster = cluster
+        self._directory = directory
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._authority = trustme.CA()
+        self._running: dict[str, _Process] = {}
+        self.children = Children(
+            log=self.log,
+            environment={"PATH": os.environ["PATH"], "HOME": str(directory)},
+            inherits=None,
+            detached=detached,
+        )
+
+    def log(self, name: str) -> Path:
+        """The file with a process's output."""
+        return self._directory / f"{name}.log"
+
+    def install(self, values: Mapping[str, Any] | None = None) -> None:
+        """Install or upgrade the chart. Raises subprocess.CalledProcessError."""
+        host = f"{RELEASE}-webhook.{NAMESPACE}.svc"
+        certificate = self._authority.issue_cert(host)
+        certificate.cert_chain_pems[0].write_to_path(self._file("tls.crt"))
+        certificate.private_key_pem.write_to_path(self._file("tls.key"))
+        self._cluster.helm(
+            "upgrade",
+            "--install",
+            RELEASE,
+            str(CHART),
+            "--namespace",
+            NAMESPACE,
+            "--create-namespace",
+            "--values",
+            "-",
+            input=yaml.safe_dump(
+                {
+                    "webhook": {
+                        # An unprivileged port, because the process itself listens on it.
+                        "service": {"port": _WEBHOOK_PORT},
+                        "certificate": {"ca": self._authority.cert_pem.bytes().decode()},
+                    },
+                    **(values or {}),
+                }
+            ),
+        )
+
+    def start(self, role: Role, *, name: str | None = None, extra: Sequence[str] = ()) -> str:
+        """Run a role's container command; the name under which to stop it."""
+        name = name or role
+        container = self._container(role)
+        kubeconfig = self._cluster.service_account_kubeconfig(
+            NAMESPACE, f"{RELEASE}-{role}", self._file(f"{name}.kubeconfig"), seconds=86400
+        )
+        port = _free_port()
+        # What a container has of its own, a process on this machine has to be given.
+        own = [f"--kubeconfig={kubeconfig}", "--http-host=127.0.0.1", f"--http-port={port}"]
+        own += [f"--namespace={NAMESPACE}", f"--identity={name}", "--log-format=text"]
+        if role == "webhook":
+            own += [f"--webhook-host={self.webhook_address}", f"--webhook-port={_WEBHOOK_PORT}"]
+            own += [f"--tls-certificate={self._file('tls.crt')}"]
+            own += [f"--tls-key={self._file('tls.key')}"]
+        program = str(Path(sys.executable).parent / container["command"][0])
+        self.children.start(name, [program, *container["args"], *own, *extra])
+        self._running[name] = _Process(name, role, f"http://127.0.0.1:{port}")
+        return name
+
+    def stop(self, name: str) -> None:
+        """End a process in its own time."""
+        self.children.stop(name)
+        del self._running[name]
+
+    def kill(self, name: str) -> None:
+        """End a process without a warning."""
+        self.children.kill(name)
+        del self._running[name]
+
+    def stop_all(self) -> None:
+        """End every process."""
+        for name in list(self._running):
+            self.stop(name)
+
+    def wait_until_ready(self, *names: str, seconds: float = _READY_SECONDS) -> None:
+        """Wait until the processes (default: all) are ready. Raises OperatorError."""
+        deadline = time.monotonic() + seconds
+        for name in names or tuple(self._running):
+            while not self._is_ready(name):
+                self.children.check(name)
+                if time.monotonic() > deadline:
+                    raise OperatorError(
+                        f"{name} is not ready after {seconds:.0f} s; its log is {self.log(name)}"
+                    )
+                time.sleep(0.05)
+
+    def url(self, name: str) -> str:
+        """Where a process has its probes and metrics."""
+        return self._running[name].url
+
+    def metrics(self, name: str) -> str:
+        """A process's metrics."""
+        with urllib.request.urlopen(f"{self.url(name)}/metrics", timeout=10) as answer:  # noqa: S310  # our own URL
+            text: str = answer.read().decode()
+            return text
+
+    @property
+    def webhook_address(self) -> str:
+        """The ClusterIP of the webhook's Service, a loopback address here."""
+        return self._cluster.kubectl(
+            "get", "service", f"{RELEASE}-webhook", f"--namespace={NAMESPACE}",
+            "--output=jsonpath={.spec.clusterIP}",
+        ).stdout  # fmt: skip
+
+    def _container(self, role: Role) -> dict[str, Any]:
+        """The container as the chart's Deployment has it on the API server."""
+        text = self._cluster.kubectl(
+            "get", "deployment", f"{RELEASE}-{role}", f"--namespace={NAMESPACE}", "--output=yaml"
+        ).stdout
+        container: dict[str, Any] = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"][
+            0
+        ]
+        return container
+
+    def _is_ready(self, name: str) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url(name)}/readyz", timeout=2):  # noqa: S310  # our own URL
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _file(self, name: str) -> Path:
+        return self._directory / name
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,131 @@
+"""The command line: ``fleet-telemetry``."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import uvloop
+from kubernetes.aio.config import ConfigException
+from pythonjsonlogger.json import JsonFormatter
+
+from fleet_telemetry import __version__
+from fleet_telemetry.process import Options, Role, run
+
+Command = Callable[..., None]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Decide, and prove, whether the vendor software in your clusters phones home."""
+
+
+_SERVE_OPTIONS = (
+    click.option(
+        "--namespace",
+        envvar="POD_NAMESPACE",
+        required=True,
+        help="The operator's own namespace. [env: POD_NAMESPACE]",
+    ),
+    click.option(
+        "--identity",
+        envvar="POD_NAME",
+        default=socket.gethostname,
+        help="This replica's name in the Lease. [env: POD_NAME; default: the host's name]",
+    ),
+    click.option("--lease", default="fleet-telemetry", show_default=True, help="The Lease."),
+    click.option(
+        "--kubeconfig",
+        envvar="KUBECONFIG",
+        help="How to reach the API server. [env: KUBECONFIG; default: the pod's service account]",
+    ),
+    # A pod's own address is not known before it runs.
+    click.option("--http-host", default="0.0.0.0", show_default=True, help="Probes and metrics."),  # noqa: S104
+    click.option("--http-port", default=8080, show_default=True, help="Probes and metrics."),
+    click.option("--log-format", type=click.Choice(["text", "json"]), default="text"),
+    click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info"),
+)
+_WEBHOOK_OPTIONS = (
+    click.option("--webhook-host", default="0.0.0.0", show_default=True, help="Where to listen."),  # noqa: S104
+    click.option("--webhook-port", default=9443, show_default=True, help="Where to listen."),
+    click.option(
+        "--tls-certificate",
+        type=click.Path(path_type=Path),
+        required=True,
+        help="The webhook's certificate (PEM), taken up anew when it changes.",
+    ),
+    click.option(
+        "--tls-key",
+        type=click.Path(path_type=Path),
+        required=True,
+        help="The certificate's key (PEM).",
+    ),
+)
+_CONTROLLER_OPTIONS = (
+    click.option(
+        "--webhook-configuration",
+        envvar="WEBHOOK_CONFIGURATION",
+        default="",
+        help="The MutatingWebhookConfiguration beside which the controller keeps one for the "
+        "images that TelemetryProducts add. [env: WEBHOOK_CONFIGURATION; default: it keeps none]",
+    ),
+)
+
+
+def _with(options: Iterable[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(list(options)):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@main.command()
+@_with((*_SERVE_OPTIONS, *_WEBHOOK_OPTIONS))
+def webhook(**given: Any) -> None:
+    """Answer admission requests. Any number of replicas may."""
+    _serve(Role.WEBHOOK, **given)
+
+
+@main.command()
+@_with((*_SERVE_OPTIONS, *_CONTROLLER_OPTIONS))
+def controller(**given: Any) -> None:
+    """Decide, write and report. Of several replicas one does, the others stand by."""
+    _serve(Role.CONTROLLER, **given)
+
+
+@main.command(name="all")
+@_with((*_SERVE_OPTIONS, *_WEBHOOK_OPTIONS, *_CONTROLLER_OPTIONS))
+def all_roles(**given: Any) -> None:
+    """Do both in one process, for a laptop."""
+    _serve(Role.ALL, **given)
+
+
+def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None:
+    _set_up_logging(log_format, log_level)
+    try:
+        uvloop.run(run(Options(role=role, **given)))
+    except (OSError, ConfigException) as error:
+        sys.exit(f"fleet-telemetry: {error}")
+
+
+def _set_up_logging(log_format: str, log_level: str) -> None:
+    handler = logging.StreamHandler()
+    fields = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    handler.setFormatter(
+        JsonFormatter(fields) if log_format == "json" else logging.Formatter(fields)
+    )
+    logging.basicConfig(level=log_level.upper(), handlers=[handler])
+    # kopf tells of every event that it handles.
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    main()

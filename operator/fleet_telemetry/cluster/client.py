@@ -1,0 +1,204 @@
+"""The one wrapper over the official client: raw manifests in and out, typed errors.
+
+The official client's own models drop fields that they do not know, so no foreign object ever goes
+through them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Literal, Self
+
+import aiohttp
+from kubernetes.aio import client as api
+from kubernetes.aio import config
+
+from fleet_telemetry import __version__
+from fleet_telemetry.cluster.kinds import Kind
+from fleet_telemetry.model.manifest import Manifest, dig
+from fleet_telemetry.model.workload import FIELD_MANAGER
+
+_PAGE = 200
+_TIMEOUT_SECONDS = 15
+
+ContentType = Literal[
+    "application/json", "application/json-patch+json", "application/apply-patch+yaml"
+]
+
+
+class ApiError(Exception):
+    """The API server refused; ``status`` is 0 where it did not answer at all."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(message)
+
+    @property
+    def is_not_found(self) -> bool:
+        """There is no such object."""
+        return self.status == 404  # noqa: PLR2004  # the number is the meaning
+
+    @property
+    def is_conflict(self) -> bool:
+        """The object is no longer what was read."""
+        # A failed `test` of a JSON patch is 422 with this very word.
+        return self.status == 409 or self.reason == "Invalid"  # noqa: PLR2004
+
+
+class KubernetesClient:
+    """Reads and writes manifests. ``on_call`` is told each method, plural and status."""
+
+    def __init__(
+        self,
+        client: api.ApiClient,
+        on_call: Callable[[str, str, int], None] = lambda method, plural, status: None,
+    ) -> None:
+        self._client = client
+        self._client.user_agent = f"{FIELD_MANAGER}/{__version__}"
+        self._on_call = on_call
+
+    @classmethod
+    async def connect(
+        cls,
+        kubeconfig: str | None,
+        on_call: Callable[[str, str, int], None] = lambda method, plural, status: None,
+    ) -> Self:
+        """From a kubeconfig, or from the pod's service account where none is named."""
+        configuration = api.Configuration()
+        if kubeconfig:
+            await config.load_kube_config(kubeconfig, client_configuration=configuration)
+        else:
+            config.load_incluster_config(client_configuration=configuration)
+        return cls(api.ApiClient(configuration), on_call)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def get(self, kind: Kind, name: str, namespace: str = "") -> dict[str, Any]:
+        """One object. Raises ApiError."""
+        return await self._request("GET", kind, kind.path(namespace, name))
+
+    async def find(self, kind: Kind, name: str, namespace: str = "") -> dict[str, Any] | None:
+        """One object, or None if there is none. Raises ApiError."""
+        try:
+            return await self.get(kind, name, namespace)
+        except ApiError as error:
+            if error.is_not_found:
+                return None
+            raise
+
+    async def list(self, kind: Kind) -> AsyncIterator[dict[str, Any]]:
+        """Every object of a kind in all namespaces, page by page. Raises ApiError.
+
+        The items of a list carry no kind of their own; they are given one.
+        """
+        token = ""
+        while True:
+            page = await self._request(
+                "GET", kind, kind.path(), {"limit": str(_PAGE), "continue": token}
+            )
+            for item in page.get("items") or ():
+                yield {"apiVersion": kind.api_version, "kind": kind.kind, **item}
+            token = dig(page, "metadata", "continue") or ""
+            if not token:
+                return
+
+    async def served_plurals(self, group: str, version: str) -> set[str]:
+        """The kinds that a group serves now; none if it is not there. Raises ApiError."""
+        group_kind = Kind(group, version, "", "APIResourceList")
+        try:
+            found = await self._request("GET", group_kind, group_kind.path())
+        except ApiError as error:
+            if error.is_not_found:
+                return set()
+            raise
+        return {resource["name"] for resource in found.get("resources") or ()}
+
+    async def create(self, kind: Kind, manifest: Manifest, namespace: str = "") -> dict[str, Any]:
+        """Create an object. Raises ApiError, a conflict where it is there already."""
+        query = {"fieldManager": FIELD_MANAGER}
+        return await self._request("POST", kind, kind.path(namespace), query, manifest)
+
+    async def replace(
+        self, kind: Kind, name: str, manifest: Manifest, namespace: str = ""
+    ) -> dict[str, Any]:
+        """Replace an object of our own as it was read. Raises ApiError, on a change a conflict."""
+        query = {"fieldManager": FIELD_MANAGER}
+        return await self._request("PUT", kind, kind.path(namespace, name), query, manifest)
+
+    async def delete(self, kind: Kind, name: str, namespace: str = "") -> None:
+        """Delete an object if it is there. Raises ApiError."""
+        try:
+            await self._request("DELETE", kind, kind.path(namespace, name))
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+
+    async def apply(
+        self, kind: Kind, manifest: Manifest, *, subresource: str = ""
+    ) -> dict[str, Any]:
+        """Server-side apply of an object of our own. Raises ApiError."""
+        metadata = manifest["metadata"]
+        path = kind.path(metadata.get("namespace", ""), metadata["name"], subresource)
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        return await self._request(
+            "PATCH", kind, path, query, manifest, "application/apply-patch+yaml"
+        )
+
+    async def patch(
+        self,
+        kind: Kind,
+        name: str,
+        operations: Sequence[Mapping[str, Any]],
+        namespace: str = "",
+        *,
+        field_manager: str = FIELD_MANAGER,
+    ) -> dict[str, Any]:
+        """JSON patch, the only way in which a foreign object is written. Raises ApiError."""
+        query = {"fieldManager": field_manager}
+        path = kind.path(namespace, name)
+        return await self._request(
+            "PATCH", kind, path, query, list(operations), "application/json-patch+json"
+        )
+
+    async def _request(
+        self,
+        method: str,
+        kind: Kind,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: ContentType = "application/json",
+    ) -> dict[str, Any]:
+        request = await self._client.param_serialize(
+            method,
+            path,
+            query_params=[(key, value) for key, value in (query or {}).items() if value],
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = await self._client.call_api(*request, _request_timeout=_TIMEOUT_SECONDS)
+            data = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._on_call(method, kind.plural, 0)
+            text = f"{method} {path}: the API server did not answer ({error!r})"
+            raise ApiError(0, "Unreachable", text) from error
+        self._on_call(method, kind.plural, response.status)
+        try:
+            answer = json.loads(data)
+        except ValueError:
+            answer = {}
+        if not isinstance(answer, dict):
+            answer = {}
+        if response.status >= 400:  # noqa: PLR2004  # HTTP's own border of errors
+            raise ApiError(
+                response.status,
+                str(answer.get("reason") or response.reason),
+                f"{method} {path}: {answer.get('message') or response.reason}",
+            )
+        return answer

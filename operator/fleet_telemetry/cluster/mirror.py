@@ -1,0 +1,308 @@
+"""What the cluster looks like, as far as it matters, kept current by watch events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.catalogue.product import Product, ProductError
+from fleet_telemetry.cluster import kinds
+from fleet_telemetry.cluster.fleet import Fleet, ObjectKey
+from fleet_telemetry.cluster.kinds import Kind
+from fleet_telemetry.model.manifest import Manifest, items_at, mapping_at, read_time
+from fleet_telemetry.model.policy import (
+    ClusterTelemetryPolicySpec,
+    Policy,
+    PolicyKind,
+    PolicyStatus,
+    TelemetryPolicySpec,
+    WorkloadKind,
+)
+from fleet_telemetry.model.product import TelemetryProductSpec, TelemetryProductStatus
+from fleet_telemetry.model.schema import ApiType
+from fleet_telemetry.model.workload import WorkloadRef
+from fleet_telemetry.model.workload_telemetry import (
+    InjectedVariable,
+    WorkloadTelemetryStatus,
+    record_name,
+)
+
+PolicyKey = tuple[PolicyKind, str, str]
+"""Kind, namespace (empty for a cluster policy) and name."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Status = TypeVar("_Status", bound=ApiType)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEntry:
+    """A policy object: the policy, or why it cannot be read; and its present status."""
+
+    generation: int
+    policy: Policy | None
+    problem: str
+    status: PolicyStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ProductEntry:
+    """A TelemetryProduct object: the product, or why it cannot be used; and its present status."""
+
+    generation: int
+    product: Product | None
+    problem: str
+    status: TelemetryProductStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEntry:
+    """A WorkloadTelemetry object: whose it is, and its present status."""
+
+    owner: WorkloadRef | None
+    owner_uid: str
+    status: WorkloadTelemetryStatus
+
+
+class Listener(Protocol):
+    """Whoever has to act when something changes."""
+
+    def workload_changed(self, ref: WorkloadRef) -> None:
+        """A workload, one of its pods or its WorkloadTelemetry came, changed or went."""
+
+    def policy_changed(self, key: PolicyKey) -> None:
+        """A policy came, changed or went."""
+
+    def namespace_changed(self, name: str) -> None:
+        """The labels of a namespace changed."""
+
+    def product_changed(self, name: str) -> None:
+        """A TelemetryProduct came, changed or went, and with it the catalogue."""
+
+
+@dataclass
+class _Listing:
+    """A list under way. What a watch event says meanwhile is at least as new as the list."""
+
+    seen: set[ObjectKey] = field(default_factory=set)
+    touched: set[ObjectKey] = field(default_factory=set)
+
+
+class Mirror:
+    """The state of the cluster. One event loop owns it."""
+
+    def __init__(self, builtin: Catalogue) -> None:
+        self.catalogue = builtin
+        self.policies: dict[PolicyKey, PolicyEntry] = {}
+        self.products: dict[str, ProductEntry] = {}
+        self.namespaces: dict[str, Mapping[str, str]] = {}
+        self.records: dict[ObjectKey, RecordEntry] = {}
+        self.fleet = Fleet(self._workload_changed)
+        self.listener: Listener | None = None
+        self.synced = asyncio.Event()
+        """Set once everything has been listed: nothing follows from an absence before."""
+        self.catalogue_changed = asyncio.Event()
+        """Set when other images may be products now, so that everything is to be listed anew."""
+        self._builtin = builtin
+        self._listings: dict[Kind, _Listing] = {}
+
+    def policies_in_force(self) -> tuple[Policy, ...]:
+        """Every policy that can be read."""
+        return tuple(entry.policy for entry in self.policies.values() if entry.policy is not None)
+
+    def policies_for(self, namespace: str) -> tuple[Policy, ...]:
+        """The policies that could cover something in a namespace."""
+        return tuple(
+            policy for policy in self.policies_in_force() if policy.namespace in ("", namespace)
+        )
+
+    def labels_of(self, namespace: str) -> Mapping[str, str]:
+        """A namespace's labels; none if it is not known."""
+        return self.namespaces.get(namespace, {})
+
+    def record_of(self, ref: WorkloadRef) -> WorkloadTelemetryStatus | None:
+        """What WorkloadTelemetry says of a workload."""
+        entry = self.records.get((ref.namespace, record_name(ref)))
+        return entry.status if entry is not None else None
+
+    def recorded_for(self, ref: WorkloadRef) -> tuple[InjectedVariable, ...]:
+        """What WorkloadTelemetry says was injected into a workload."""
+        record = self.record_of(ref)
+        return record.injected if record is not None else ()
+
+    def observe(self, kind: Kind, manifest: Manifest) -> None:
+        """An object as a watch event shows it."""
+        key = _key(manifest)
+        if kind in self._listings:
+            self._listings[kind].touched.add(key)
+        self._take(kind, key, manifest)
+
+    def forget(self, kind: Kind, manifest: Manifest) -> None:
+        """An object that a watch event calls deleted."""
+        key = _key(manifest)
+        if kind in self._listings:
+            self._listings[kind].touched.add(key)
+        self._drop(kind, key)
+
+    def begin_list(self, kind: Kind) -> None:
+        """A full list of a kind begins: what it does not show is gone, whatever the watch missed."""
+        self._listings[kind] = _Listing()
+
+    def observe_listed(self, kind: Kind, manifest: Manifest) -> None:
+        """An object as the list shows it."""
+        key = _key(manifest)
+        listing = self._listings[kind]
+        listing.seen.add(key)
+        if key not in listing.touched:
+            self._take(kind, key, manifest)
+
+    def end_list(self, kind: Kind) -> None:
+        """The list is complete."""
+        listing = self._listings.pop(kind)
+        for key in set(self._keys(kind)) - listing.seen - listing.touched:
+            self._drop(kind, key)
+
+    def abandon_list(self, kind: Kind) -> None:
+        """The list failed: nothing follows from it."""
+        self._listings.pop(kind, None)
+
+    def _keys(self, kind: Kind) -> Iterator[ObjectKey]:
+        if kind is kinds.POLICY or kind is kinds.CLUSTER_POLICY:
+            return ((k[1], k[2]) for k in list(self.policies) if k[0] == kind.kind)
+        if kind is kinds.PRODUCT:
+            return (("", name) for name in list(self.products))
+        if kind is kinds.NAMESPACE:
+            return (("", name) for name in list(self.namespaces))
+        if kind is kinds.RECORD:
+            return iter(list(self.records))
+        return iter(list(self.fleet.keys(kind.kind)))
+
+    def _take(self, kind: Kind, key: ObjectKey, manifest: Manifest) -> None:
+        if kind is kinds.POD:
+            self.fleet.take_pod(manifest, self.catalogue)
+        elif kind is kinds.POLICY or kind is kinds.CLUSTER_POLICY:
+            self._take_policy((PolicyKind(kind.kind), *key), manifest)
+        elif kind is kinds.PRODUCT:
+            self._take_product(key[1], manifest)
+        elif kind is kinds.NAMESPACE:
+            labels = dict(mapping_at(manifest, "metadata", "labels"))
+            if self.namespaces.get(key[1]) != labels:
+                self.namespaces[key[1]] = labels
+                if self.listener:
+                    self.listener.namespace_changed(key[1])
+        elif kind is kinds.RECORD:
+            self._take_record(key, manifest)
+        else:
+            self.fleet.take_workload(manifest, self.catalogue)
+
+    def _drop(self, kind: Kind, key: ObjectKey) -> None:
+        if kind is kinds.POD:
+            self.fleet.drop_pod(key)
+        elif kind is kinds.POLICY or kind is kinds.CLUSTER_POLICY:
+            policy = (PolicyKind(kind.kind), *key)
+            if self.policies.pop(policy, None) is not None and self.listener:
+                self.listener.policy_changed(policy)
+        elif kind is kinds.PRODUCT:
+            if self.products.pop(key[1], None) is not None:
+                self._catalogue_changed(key[1])
+        elif kind is kinds.NAMESPACE:
+            self.namespaces.pop(key[1], None)
+        elif kind is kinds.RECORD:
+            self._record_changed(self.records.pop(key, None))
+        else:
+            self.fleet.drop_workload(WorkloadRef(key[0], WorkloadKind(kind.kind), key[1]))
+
+    def _take_policy(self, key: PolicyKey, manifest: Manifest) -> None:
+        kind, namespace, name = key
+        metadata = mapping_at(manifest, "metadata")
+        spec_type: type[TelemetryPolicySpec | ClusterTelemetryPolicySpec] = (
+            TelemetryPolicySpec if kind is PolicyKind.NAMESPACED else ClusterTelemetryPolicySpec
+        )
+        generation = int(metadata.get("generation") or 0)
+        policy: Policy | None = None
+        problem = ""
+        try:
+            policy = Policy(
+                kind=kind,
+                namespace=namespace,
+                name=name,
+                created=read_time(metadata.get("creationTimestamp")) or _EPOCH,
+                spec=msgspec.convert(manifest.get("spec") or {}, spec_type),
+                generation=generation,
+                uid=str(metadata.get("uid", "")),
+            )
+        except msgspec.ValidationError as error:
+            problem = str(error)
+        entry = PolicyEntry(generation, policy, problem, _read_status(manifest, PolicyStatus))
+        before = self.policies.get(key)
+        self.policies[key] = entry
+        if self.listener and before != entry:
+            self.listener.policy_changed(key)
+
+    def _take_product(self, name: str, manifest: Manifest) -> None:
+        generation = int(mapping_at(manifest, "metadata").get("generation") or 0)
+        product: Product | None = None
+        problem = ""
+        try:
+            spec = msgspec.convert(manifest.get("spec") or {}, TelemetryProductSpec)
+            product = Product.compile(name, spec)
+        except (msgspec.ValidationError, ProductError) as error:
+            problem = str(error)
+        status = _read_status(manifest, TelemetryProductStatus)
+        before = self.products.get(name)
+        if before is not None and (before.generation, before.status) == (generation, status):
+            return
+        self.products[name] = ProductEntry(generation, product, problem, status)
+        if before is None or before.generation != generation:
+            self._catalogue_changed(name)
+
+    def _catalogue_changed(self, name: str) -> None:
+        usable = {
+            name: entry.product
+            for name, entry in self.products.items()
+            if entry.product is not None
+        }
+        self.catalogue = self._builtin.overridden_by(usable)
+        self.catalogue_changed.set()
+        if self.listener:
+            self.listener.product_changed(name)
+
+    def _take_record(self, key: ObjectKey, manifest: Manifest) -> None:
+        owner: WorkloadRef | None = None
+        owner_uid = ""
+        for reference in items_at(manifest, "metadata", "ownerReferences"):
+            if reference.get("kind") in WorkloadKind.__members__.values():
+                owner = WorkloadRef(key[0], WorkloadKind(reference["kind"]), reference["name"])
+                owner_uid = str(reference.get("uid", ""))
+        entry = RecordEntry(owner, owner_uid, _read_status(manifest, WorkloadTelemetryStatus))
+        before = self.records.get(key)
+        if before != entry:
+            self.records[key] = entry
+            self._record_changed(before)
+            self._record_changed(entry)
+
+    def _record_changed(self, entry: RecordEntry | None) -> None:
+        if entry is not None and entry.owner is not None:
+            self._workload_changed(entry.owner)
+
+    def _workload_changed(self, ref: WorkloadRef) -> None:
+        if self.listener:
+            self.listener.workload_changed(ref)
+
+
+def _key(manifest: Manifest) -> ObjectKey:
+    metadata = manifest["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+def _read_status(manifest: Manifest, kind: type[_Status]) -> _Status:
+    """A status of our own; one that cannot be read counts as not written yet."""
+    try:
+        return msgspec.convert(manifest.get("status") or {}, kind)
+    except msgspec.ValidationError:
+        return kind()

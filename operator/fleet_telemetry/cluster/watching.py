@@ -1,0 +1,136 @@
+"""kopf keeps the mirror current: event handlers only, so no foreign object is ever written to.
+
+kopf never says when a first listing is complete, and never notices what was deleted while a watch
+was away. So everything is also listed by ourselves: at the start, when the catalogue changes, and
+now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import Any
+
+import kopf
+
+from fleet_telemetry.cluster.client import ApiError, KubernetesClient
+from fleet_telemetry.cluster.heartbeat import WatchHeartbeat
+from fleet_telemetry.cluster.kinds import LEASE, OWN_PLURALS, WATCHED, Kind
+from fleet_telemetry.cluster.mirror import Mirror
+from fleet_telemetry.model.resources import GROUP, VERSION
+
+_log = logging.getLogger(__name__)
+
+_LIST_AGAIN_SECONDS = 1800.0
+_RETRY_SECONDS = 5.0
+
+
+def build_registry(mirror: Mirror, heartbeat: WatchHeartbeat) -> kopf.OperatorRegistry:
+    """The handlers that feed the mirror and the heartbeat."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    for kind in WATCHED:
+        _watch(registry, mirror, kind)
+
+    @kopf.on.event(LEASE.group, LEASE.version, LEASE.plural, registry=registry)
+    async def beat(event: kopf.RawEvent, **_: Any) -> None:
+        heartbeat.observe(event["object"])
+
+    return registry
+
+
+def _watch(registry: kopf.OperatorRegistry, mirror: Mirror, kind: Kind) -> None:
+    @kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)
+    async def observe(event: kopf.RawEvent, **_: Any) -> None:
+        manifest = event["object"]
+        manifest.setdefault("kind", kind.kind)
+        if event["type"] == "DELETED":
+            mirror.forget(kind, manifest)
+        else:
+            mirror.observe(kind, manifest)
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Nothing is compared with what was handled last, so nothing has to be copied for it."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return None
+
+
+def build_settings(lease: str) -> kopf.OperatorSettings:
+    """kopf's settings for an operator that only watches, of all Leases that of one name."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.posting.enabled = False
+    settings.persistence.diffbase_storage = _NoDiffs()
+    settings.watching.chunk_size = 200
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 310
+    settings.watching.field_selectors[LEASE.plural] = f"metadata.name={lease}"
+    # An idle worker holds its object's last manifest; hundreds of them after a listing add up.
+    settings.queueing.idle_timeout = 0.2
+    return settings
+
+
+async def wait_for_crds(client: KubernetesClient) -> None:
+    """Return once the API server serves all of our kinds.
+
+    kopf would start without them and never gate on what comes later.
+    """
+    told = ""
+    while True:
+        try:
+            missing = OWN_PLURALS - await client.served_plurals(GROUP, VERSION)
+            problem = f"these CRDs are not installed: {', '.join(sorted(missing))}"
+        except ApiError as error:
+            missing = OWN_PLURALS
+            problem = f"the API server cannot be asked: {error}"
+        if not missing:
+            return
+        if problem != told:
+            _log.warning("waiting, %s", problem)
+            told = problem
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def keep_listed(mirror: Mirror, client: KubernetesClient) -> None:
+    """List everything at the start, when the catalogue changes, and now and then. Never ends."""
+    while True:
+        mirror.catalogue_changed.clear()
+        try:
+            for kind in WATCHED:
+                await list_kind(mirror, client, kind)
+        except ApiError as error:
+            _log.warning("cannot list the cluster, trying again: %s", error)
+            await asyncio.sleep(_RETRY_SECONDS)
+            continue
+        if not mirror.catalogue_changed.is_set():
+            mirror.synced.set()
+        pause = _LIST_AGAIN_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311  # no secret
+        try:
+            await asyncio.wait_for(mirror.catalogue_changed.wait(), pause)
+        except TimeoutError:
+            continue
+
+
+async def list_kind(mirror: Mirror, client: KubernetesClient, kind: Kind) -> None:
+    """List one kind in full. Raises ApiError."""
+    mirror.begin_list(kind)
+    try:
+        async for manifest in client.list(kind):
+            mirror.observe_listed(kind, manifest)
+    except BaseException:
+        mirror.abandon_list(kind)
+        raise
+    mirror.end_list(kind)

@@ -1,0 +1,373 @@
+"""The loop that makes the cluster as the policies wish, one subject at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from fleet_telemetry.cluster import kinds
+from fleet_telemetry.cluster.claims import read_claim_facts
+from fleet_telemetry.cluster.client import ApiError, KubernetesClient
+from fleet_telemetry.cluster.mirror import Mirror, PolicyKey
+from fleet_telemetry.controller.queue import SubjectQueue
+from fleet_telemetry.controller.rollouts import RolloutGate
+from fleet_telemetry.controller.webhooks import ProductWebhooks
+from fleet_telemetry.controller.writer import write_edits
+from fleet_telemetry.decide.decision import Input, Plan, decide
+from fleet_telemetry.decide.seed import ClaimFacts
+from fleet_telemetry.model.plan import Cause, Edit, Trigger
+from fleet_telemetry.model.policy import PolicyKind
+from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.model.resources import API_VERSION
+from fleet_telemetry.model.workload import VolumeKind, Workload, WorkloadRef
+from fleet_telemetry.model.workload_telemetry import record_name
+from fleet_telemetry.report.metrics import ControllerMetrics
+from fleet_telemetry.report.policies import (
+    Covered,
+    build_invalid_status,
+    build_policy_status,
+    build_product_status,
+    next_expiry,
+)
+from fleet_telemetry.report.records import build_record, record_manifest, status_manifest
+
+_log = logging.getLogger(__name__)
+
+_WORKERS = 4
+_ROLLOUT_POLL_SECONDS = 3.0
+_WEBHOOKS_AGAIN_SECONDS = 300.0
+"""The chart's configuration, from which ours takes the CA, is not watched."""
+_LONGEST_TIMER_SECONDS = 86400.0
+_POLICY_DELAY_SECONDS = 0.3
+"""A policy's status is written once for a burst of changes in its workloads."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductSubject:
+    """A TelemetryProduct to say something of."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpirySubject:
+    """A policy one of whose exceptions ends."""
+
+    policy: PolicyKey
+
+
+@dataclass(frozen=True, slots=True)
+class WebhooksSubject:
+    """The webhook configuration for the images of TelemetryProducts."""
+
+
+Subject = WorkloadRef | PolicyKey | ProductSubject | ExpirySubject | WebhooksSubject
+
+
+class Controller:
+    """Decides and writes while this replica leads. It listens to the mirror all the time."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        client: KubernetesClient,
+        metrics: ControllerMetrics,
+        now: Callable[[], datetime],
+        webhooks: ProductWebhooks | None,
+    ) -> None:
+        self._mirror = mirror
+        self._client = client
+        self._metrics = metrics
+        self._now = now
+        self._webhooks = webhooks
+        self._queue: SubjectQueue[Subject] = SubjectQueue()
+        self._plans: dict[WorkloadRef, Plan] = {}
+        self._gate = RolloutGate()
+        self._leading = False
+        metrics.set_queue_depth(lambda: len(self._queue))
+        mirror.listener = self
+
+    def plans(self) -> Iterator[tuple[WorkloadRef, Plan]]:
+        """What is known of the fleet; nothing while another replica leads."""
+        return iter(list(self._plans.items()))
+
+    async def lead(self) -> None:
+        """Do the work until cancelled."""
+        await self._mirror.synced.wait()
+        self._leading = True
+        self._metrics.set_leading(leading=True)
+        self._resume_rollouts()
+        self._add_everything()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(_WORKERS):
+                    group.create_task(self._work())
+        finally:
+            self._leading = False
+            self._metrics.set_leading(leading=False)
+            self._queue.close()
+            self._queue = SubjectQueue()
+            self._plans.clear()
+
+    def workload_changed(self, ref: WorkloadRef) -> None:
+        """See Listener."""
+        self._add(ref)
+
+    def policy_changed(self, key: PolicyKey) -> None:
+        """See Listener."""
+        self._add(key)
+        for ref in self._mirror.fleet.workloads:
+            if key[1] in ("", ref.namespace):
+                self._add(ref)
+
+    def namespace_changed(self, name: str) -> None:
+        """See Listener."""
+        for ref in self._mirror.fleet.workloads:
+            if ref.namespace == name:
+                self._add(ref)
+
+    def product_changed(self, name: str) -> None:
+        """See Listener."""
+        if self._leading:
+            self._add_everything()
+            self._add(ProductSubject(name))
+
+    def _add(self, subject: Subject) -> None:
+        if self._leading:
+            self._queue.add(subject)
+
+    def _add_everything(self) -> None:
+        for ref in self._mirror.fleet.workloads:
+            self._queue.add(ref)
+        for record in self._mirror.records.values():
+            if record.owner is not None:
+                self._queue.add(record.owner)
+        for key in self._mirror.policies:
+            self._queue.add(key)
+        for name in self._mirror.products:
+            self._queue.add(ProductSubject(name))
+        self._queue.add(WebhooksSubject())
+
+    def _resume_rollouts(self) -> None:
+        """Whatever a leader before us may have begun is under way for us too."""
+        for workload in self._mirror.fleet.workloads.values():
+            if workload.rolling_out and self._mirror.recorded_for(workload.ref):
+                self._gate.end(workload.ref, self._clock())
+
+    @staticmethod
+    def _clock() -> float:
+        return asyncio.get_running_loop().time()
+
+    async def _work(self) -> None:
+        while True:
+            subject = await self._queue.take()
+            started = time.perf_counter()
+            result = "ok"
+            try:
+                await self._reconcile(subject)
+            except ApiError as error:
+                result = "conflict" if error.is_conflict else "error"
+                delay = self._queue.failed(subject)
+                level = logging.DEBUG if error.is_conflict else logging.WARNING
+                _log.log(level, "%s: %s; again in %.1f s", subject, error, delay)
+            except Exception:
+                # A bug of ours with one object must not stop the work on all others.
+                result = "bug"
+                delay = self._queue.failed(subject)
+                _log.exception("%s: again in %.1f s", subject, delay)
+            else:
+                self._queue.done(subject)
+            seconds = time.perf_counter() - started
+            self._metrics.observe(_subject_kind(subject), result, seconds)
+
+    async def _reconcile(self, subject: Subject) -> None:
+        match subject:
+            case WorkloadRef():
+                await self._reconcile_workload(subject)
+            case ProductSubject(name):
+                await self._reconcile_product(name)
+            case WebhooksSubject():
+                if self._webhooks is not None:
+                    await self._webhooks.reconcile(self._mirror)
+                    self._queue.add_later(subject, _WEBHOOKS_AGAIN_SECONDS)
+            case ExpirySubject(key):
+                self.policy_changed(key)
+            case _:
+                await self._reconcile_policy(subject)
+
+    async def _reconcile_workload(self, ref: WorkloadRef) -> None:
+        workload = self._mirror.fleet.workloads.get(ref)
+        before = self._plans.get(ref)
+        if workload is None:
+            self._plans.pop(ref, None)
+            # A deleted workload takes its record along; one that runs no product any more does not.
+            if self._mirror.record_of(ref) is not None:
+                name = record_name(ref)
+                await self._client.delete(kinds.RECORD, name, ref.namespace)
+            self._notify_policies(before)
+            return
+        plan = await self._decide(workload)
+        if plan.edits:
+            workload = await self._write(workload, plan)
+            plan = await self._decide(workload)
+        self._plans[ref] = plan
+        await self._record(workload, plan)
+        if before is None or before.by_policy != plan.by_policy:
+            self._notify_policies(before)
+            self._notify_policies(plan)
+
+    async def _decide(self, workload: Workload) -> Plan:
+        given = self._gather(workload)
+        plan = decide(given)
+        unproven = any(verdict.reason is Reason.SEED_NOT_PROVEN for verdict in plan.verdicts)
+        if not unproven and not given.seeds:
+            return plan
+        claims = {
+            volume.claim
+            for pod in given.pods
+            for volume in pod.template.volumes
+            if volume.kind is VolumeKind.CLAIM
+        }
+        if not claims:
+            return plan
+        facts = await read_claim_facts(self._client, workload.ref.namespace, claims)
+        return decide(self._gather(workload, claims=facts))
+
+    def _gather(self, workload: Workload, claims: dict[str, ClaimFacts] | None = None) -> Input:
+        ref = workload.ref
+        record = self._mirror.record_of(ref)
+        return Input(
+            workload=workload,
+            policies=self._mirror.policies_for(ref.namespace),
+            catalogue=self._mirror.catalogue,
+            now=self._now(),
+            trigger=Trigger.RECONCILE,
+            namespace_labels=self._mirror.labels_of(ref.namespace),
+            recorded=record.injected if record else (),
+            pods=self._mirror.fleet.pods_of(ref),
+            claims=claims or {},
+            seeds=record.seeds if record else (),
+        )
+
+    async def _write(self, workload: Workload, plan: Plan) -> Workload:
+        """Write what the plan says, in turn; the workload as it is then."""
+        kind = kinds.WORKLOAD_BY_KIND[workload.ref.kind]
+        if not workload.restarts_no_pod and not _is_urgent(plan):
+            blocker = self._gate.blocked_by(workload.ref, self._siblings(plan), self._clock())
+            if blocker is not None:
+                _log.debug("%s waits for the rollout of %s", workload.ref, blocker)
+                self._queue.add_later(workload.ref, _ROLLOUT_POLL_SECONDS)
+                return workload
+
+        def edits_for(fresh: Workload) -> tuple[Edit, ...]:
+            return decide(self._gather(fresh)).edits
+
+        self._gate.begin(workload.ref)
+        try:
+            manifest = await write_edits(self._client, workload, edits_for)
+            # Its watch event may be late; the next in turn has to see the rollout begin.
+            self._mirror.observe(kind, manifest)
+        finally:
+            self._gate.end(workload.ref, self._clock())
+        return self._mirror.fleet.workloads.get(workload.ref, workload)
+
+    def _siblings(self, plan: Plan) -> Iterator[Workload]:
+        products = {target.product.name for target in plan.targets}
+        for ref, other in self._plans.items():
+            if products & {target.product.name for target in other.targets}:
+                workload = self._mirror.fleet.workloads.get(ref)
+                if workload is not None:
+                    yield workload
+
+    async def _record(self, workload: Workload, plan: Plan) -> None:
+        key = (workload.ref.namespace, record_name(workload.ref))
+        entry = self._mirror.records.get(key)
+        status = build_record(workload, plan, entry.status if entry else None, self._now())
+        manifest = record_manifest(workload)
+        if entry is None or entry.owner_uid != workload.uid:
+            self._mirror.observe(kinds.RECORD, await self._client.apply(kinds.RECORD, manifest))
+        elif entry.status == status:
+            return
+        written = await self._client.apply(
+            kinds.RECORD, status_manifest(manifest, status), subresource="status"
+        )
+        self._mirror.observe(kinds.RECORD, written)
+
+    def _notify_policies(self, plan: Plan | None) -> None:
+        for found in plan.by_policy if plan else ():
+            policy = found.policy
+            key = (policy.kind, policy.namespace, policy.name)
+            self._queue.add_later(key, _POLICY_DELAY_SECONDS)
+
+    async def _reconcile_policy(self, key: PolicyKey) -> None:
+        entry = self._mirror.policies.get(key)
+        if entry is None:
+            return
+        now = self._now()
+        if entry.policy is None:
+            status = build_invalid_status(entry.problem, entry.generation, entry.status, now)
+        else:
+            covered = [
+                Covered(ref, found)
+                for ref, plan in self._plans.items()
+                for found in plan.by_policy
+                if (found.policy.kind, found.policy.namespace, found.policy.name) == key
+            ]
+            catalogue = self._mirror.catalogue
+            status = build_policy_status(entry.policy, covered, catalogue, entry.status, now)
+            self._return_at_expiry(key, next_expiry(entry.policy, now), now)
+        if status != entry.status:
+            kind_name, namespace, name = key
+            kind = kinds.POLICY if kind_name is PolicyKind.NAMESPACED else kinds.CLUSTER_POLICY
+            metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+            manifest = {"apiVersion": API_VERSION, "kind": kind_name, "metadata": metadata}
+            written = await self._client.apply(
+                kind, status_manifest(manifest, status), subresource="status"
+            )
+            self._mirror.observe(kind, written)
+
+    def _return_at_expiry(self, key: PolicyKey, expiry: datetime | None, now: datetime) -> None:
+        """When an exception ends, its workload is decided on anew."""
+        if expiry is not None:
+            seconds = min((expiry - now).total_seconds() + 1, _LONGEST_TIMER_SECONDS)
+            self._queue.add_later(ExpirySubject(key), seconds)
+
+    async def _reconcile_product(self, name: str) -> None:
+        entry = self._mirror.products.get(name)
+        self._queue.add(WebhooksSubject())
+        if entry is None:
+            return
+        status = build_product_status(entry.problem, entry.generation, entry.status, self._now())
+        if status != entry.status:
+            manifest = {
+                "apiVersion": API_VERSION,
+                "kind": kinds.PRODUCT.kind,
+                "metadata": {"name": name},
+            }
+            written = await self._client.apply(
+                kinds.PRODUCT, status_manifest(manifest, status), subresource="status"
+            )
+            self._mirror.observe(kinds.PRODUCT, written)
+
+
+def _is_urgent(plan: Plan) -> bool:
+    """A product that cannot start because of what we put there does not wait its turn."""
+    return any(edit.cause is Cause.REFUSED and edit.policy is None for edit in plan.edits)
+
+
+def _subject_kind(subject: Subject) -> str:
+    match subject:
+        case WorkloadRef():
+            return "workload"
+        case ProductSubject():
+            return "product"
+        case WebhooksSubject():
+            return "webhooks"
+        case ExpirySubject():
+            return "expiry"
+        case _:
+            return "policy"

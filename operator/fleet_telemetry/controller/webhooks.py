@@ -1,0 +1,52 @@
+"""A second webhook configuration, for the images that TelemetryProducts add."""
+
+from __future__ import annotations
+
+from fleet_telemetry.cluster.client import KubernetesClient
+from fleet_telemetry.cluster.kinds import MUTATING_WEBHOOKS
+from fleet_telemetry.cluster.mirror import Mirror
+from fleet_telemetry.cluster.webhook_configuration import mutating_webhooks
+from fleet_telemetry.model.manifest import items_at, mapping_at
+
+_LABELS = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
+
+
+class ProductWebhooks:
+    """Keeps the configuration beside the chart's own, from which it takes where the webhook is."""
+
+    def __init__(self, client: KubernetesClient, chart_configuration: str) -> None:
+        self._client = client
+        self._chart_configuration = chart_configuration
+        self._name = f"{chart_configuration}-products"
+
+    async def reconcile(self, mirror: Mirror) -> None:
+        """Write, update or remove it. Raises ApiError."""
+        patterns = {
+            image.pattern
+            for entry in mirror.products.values()
+            if entry.product is not None
+            for image in entry.product.spec.images
+        }
+        present = await self._client.find(MUTATING_WEBHOOKS, self._name)
+        chart = await self._client.find(MUTATING_WEBHOOKS, self._chart_configuration)
+        chart_webhooks = items_at(chart, "webhooks")
+        if not patterns or not chart_webhooks:
+            if present is not None:
+                await self._client.delete(MUTATING_WEBHOOKS, self._name)
+            return
+        first = chart_webhooks[0]
+        excluded = items_at(first, "namespaceSelector", "matchExpressions")
+        webhooks = mutating_webhooks(
+            patterns,
+            mapping_at(first, "clientConfig"),
+            suffix="products.fleettelemetry.io",
+            excluded_namespaces=excluded[0].get("values", ()) if excluded else (),
+        )
+        manifest = {
+            "apiVersion": MUTATING_WEBHOOKS.api_version,
+            "kind": MUTATING_WEBHOOKS.kind,
+            "metadata": {"name": self._name, "labels": _LABELS},
+            "webhooks": webhooks,
+        }
+        if present is None or present.get("webhooks") != webhooks:
+            await self._client.apply(MUTATING_WEBHOOKS, manifest)

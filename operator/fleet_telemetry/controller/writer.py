@@ -1,0 +1,69 @@
+"""Writing into workloads that belong to others.
+
+First a patch that changes nothing: admission sees the workload and does what it would have done,
+and leaves nobody's name on it. So the user's next apply meets no conflict. Only where that does
+not help, because the webhook is away, the controller writes itself, guarded by what it read, and
+then takes its name off again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from fleet_telemetry.cluster.client import KubernetesClient
+from fleet_telemetry.cluster.kinds import WORKLOAD_BY_KIND, Kind
+from fleet_telemetry.decide.patch import build_patch
+from fleet_telemetry.model.manifest import TEMPLATE_PATHS, Manifest, items_at, read_workload
+from fleet_telemetry.model.plan import Edit
+from fleet_telemetry.model.workload import FIELD_MANAGER, NUDGE_MANAGER, Workload
+
+_log = logging.getLogger(__name__)
+
+PlanEdits = Callable[[Workload], tuple[Edit, ...]]
+"""What is to be written into a workload as it is."""
+
+
+async def write_edits(
+    client: KubernetesClient, workload: Workload, plan: PlanEdits
+) -> dict[str, Any]:
+    """Have the edits made, by admission or by ourselves; the workload as it is then.
+
+    Raises ApiError: a conflict where the workload changed meanwhile, which is no failure.
+    """
+    kind = WORKLOAD_BY_KIND[workload.ref.kind]
+    same = {"op": "test", "path": "/metadata/uid", "value": workload.uid}
+    manifest = await client.patch(
+        kind, workload.ref.name, [same], workload.ref.namespace, field_manager=NUDGE_MANAGER
+    )
+    fresh = read_workload(manifest)
+    edits = plan(fresh) if fresh is not None else ()
+    if not edits:
+        _log.info("%s: written by admission", workload.ref)
+        return manifest
+    path = TEMPLATE_PATHS[workload.ref.kind]
+    # Nothing of what was decided upon may have changed, the number of replicas included.
+    version = manifest["metadata"]["resourceVersion"]
+    unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
+    operations = [unchanged, *build_patch(manifest, path, edits)]
+    manifest = await client.patch(kind, workload.ref.name, operations, workload.ref.namespace)
+    names = ", ".join(f"{edit.container_name}: {edit.name}" for edit in edits)
+    _log.info("%s: written directly, admission did not: %s", workload.ref, names)
+    return await _take_name_off(client, kind, manifest)
+
+
+async def _take_name_off(
+    client: KubernetesClient, kind: Kind, manifest: Manifest
+) -> dict[str, Any]:
+    """Remove our entry from the managed fields, so that no later apply conflicts with us."""
+    metadata = manifest["metadata"]
+    for index, entry in enumerate(items_at(metadata, "managedFields")):
+        if entry.get("manager") == FIELD_MANAGER:
+            pointer = f"/metadata/managedFields/{index}"
+            operations = [
+                {"op": "test", "path": f"{pointer}/manager", "value": FIELD_MANAGER},
+                {"op": "remove", "path": pointer},
+            ]
+            return await client.patch(kind, metadata["name"], operations, metadata["namespace"])
+    return dict(manifest)

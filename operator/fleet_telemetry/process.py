@@ -1,0 +1,190 @@
+"""One process in one of its roles, from start to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+import kopf
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.cluster.client import KubernetesClient
+from fleet_telemetry.cluster.heartbeat import WatchHeartbeat
+from fleet_telemetry.cluster.lease import Election
+from fleet_telemetry.cluster.mirror import Mirror
+from fleet_telemetry.cluster.watching import (
+    build_registry,
+    build_settings,
+    keep_listed,
+    wait_for_crds,
+)
+from fleet_telemetry.controller.controller import Controller
+from fleet_telemetry.controller.webhooks import ProductWebhooks
+from fleet_telemetry.report.http import StatusServer
+from fleet_telemetry.report.metrics import (
+    AdmissionMetrics,
+    ApiMetrics,
+    ControllerMetrics,
+    FleetCollector,
+    add_build_info,
+)
+from fleet_telemetry.webhook.server import AdmissionServer
+
+_log = logging.getLogger(__name__)
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    WEBHOOK = "webhook"
+    CONTROLLER = "controller"
+    ALL = "all"
+
+    @property
+    def admits(self) -> bool:
+        """Whether it answers admission requests."""
+        return self in (Role.WEBHOOK, Role.ALL)
+
+    @property
+    def controls(self) -> bool:
+        """Whether it stands for election as the one that writes."""
+        return self in (Role.CONTROLLER, Role.ALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Everything a process is told from outside."""
+
+    role: Role
+    namespace: str
+    identity: str
+    lease: str
+    kubeconfig: str | None
+    http_host: str
+    http_port: int
+    webhook_host: str = ""
+    webhook_port: int = 0
+    tls_certificate: Path = Path()
+    tls_key: Path = Path()
+    webhook_configuration: str = ""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def run(options: Options) -> None:
+    """Run until a signal ends it. Raises OSError where an address is taken or a file missing."""
+    async with AsyncExitStack() as stack:
+        disable_created_metrics()  # a series more per counter, and nobody looks at them
+        metrics = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=metrics)
+        add_build_info(metrics, options.role)
+        api_metrics = ApiMetrics(metrics)
+        if options.kubeconfig:
+            os.environ["KUBECONFIG"] = options.kubeconfig  # kopf reads it from there only
+        client = await KubernetesClient.connect(options.kubeconfig, api_metrics.observe)
+        stack.push_async_callback(client.close)
+        mirror = Mirror(builtin())
+        heartbeat = WatchHeartbeat(client, namespace=options.namespace, lease=options.lease)
+
+        status = StatusServer(
+            metrics,
+            alive=lambda: "the watch is dead" if heartbeat.is_dead else "",
+            ready=lambda: "" if mirror.synced.is_set() else "not everything has been listed yet",
+        )
+        await status.start(options.http_host, options.http_port)
+        stack.push_async_callback(status.stop)
+        if options.role.admits:
+            admission = AdmissionServer(
+                mirror,
+                AdmissionMetrics(metrics),
+                _now,
+                certificate=options.tls_certificate,
+                key=options.tls_key,
+            )
+            await admission.start(options.webhook_host, options.webhook_port)
+            stack.push_async_callback(admission.stop)
+
+        tasks = [keep_listed(mirror, client), heartbeat.run()]
+        if options.role.controls:
+            controller = _controller(options, mirror, client, metrics)
+            election = Election(
+                client,
+                namespace=options.namespace,
+                name=options.lease,
+                identity=options.identity,
+            )
+            tasks.append(election.run(controller.lead))
+        if not await _unless_stopped(wait_for_crds(client)):
+            return
+        running = [asyncio.ensure_future(task) for task in tasks]
+        stack.push_async_callback(_cancel, running)
+        # kopf takes over the signals, and ends every task that was begun after it.
+        watching = asyncio.ensure_future(
+            kopf.operator(
+                registry=build_registry(mirror, heartbeat),
+                settings=build_settings(options.lease),
+                standalone=True,
+                clusterwide=True,
+            )
+        )
+        done, _ = await asyncio.wait([watching, *running], return_when=asyncio.FIRST_COMPLETED)
+        await _cancel([watching])
+        for ended in done:
+            if not ended.cancelled():
+                ended.result()
+
+
+def _controller(
+    options: Options, mirror: Mirror, client: KubernetesClient, metrics: CollectorRegistry
+) -> Controller:
+    webhooks = (
+        ProductWebhooks(client, options.webhook_configuration)
+        if options.webhook_configuration
+        else None
+    )
+    controller = Controller(mirror, client, ControllerMetrics(metrics), _now, webhooks)
+    metrics.register(FleetCollector(controller.plans))
+    return controller
+
+
+async def _unless_stopped(work: Coroutine[None, None, None]) -> bool:
+    """Whether the work ended before a signal came."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return False
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+    return True
+
+
+async def _cancel(tasks: Sequence[asyncio.Future[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,1 @@
+"""Admission: settings go into workloads as they come in."""
