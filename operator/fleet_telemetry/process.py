@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Collection, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -134,22 +134,19 @@ async def run(options: Options) -> None:
             tasks.append(election.run(controller.lead))
         if not await _unless_stopped(wait_for_crds(client)):
             return
-        running = [asyncio.ensure_future(task) for task in tasks]
-        stack.push_async_callback(_cancel, running)
-        # kopf takes over the signals, and ends every task that was begun after it.
-        watching = asyncio.ensure_future(
-            kopf.operator(
-                registry=build_registry(mirror, heartbeat),
-                settings=build_settings(options.lease),
-                standalone=True,
-                clusterwide=True,
-            )
+        # kopf takes over the signals: the first of its tasks to end is the one that waits for them.
+        watching = await kopf.spawn_tasks(
+            registry=build_registry(mirror, heartbeat),
+            settings=build_settings(options.lease),
+            standalone=True,
+            clusterwide=True,
         )
-        done, _ = await asyncio.wait([watching, *running], return_when=asyncio.FIRST_COMPLETED)
-        await _cancel([watching])
+        stack.push_async_callback(_cancel, watching)
+        working = [asyncio.ensure_future(task) for task in tasks]
+        stack.push_async_callback(_cancel, working)
+        done, _ = await asyncio.wait([*watching, *working], return_when=asyncio.FIRST_COMPLETED)
         for ended in done:
-            if not ended.cancelled():
-                ended.result()
+            ended.result()
 
 
 def _controller(
@@ -182,9 +179,7 @@ async def _unless_stopped(work: Coroutine[None, None, None]) -> bool:
     return True
 
 
-async def _cancel(tasks: Sequence[asyncio.Future[None]]) -> None:
+async def _cancel(tasks: Collection[asyncio.Future[None]]) -> None:
     for task in tasks:
         task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -73,6 +73,7 @@ def build_settings(lease: str) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.posting.enabled = False
+    settings.process.ultimate_exiting_timeout = None  # the kubelet sees to that
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.watching.chunk_size = 200
     settings.watching.server_timeout = 300
