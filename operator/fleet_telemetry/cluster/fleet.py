@@ -87,8 +87,10 @@ class Fleet:
                     arrival.set_result(None)
             self.changed(ref)
 
-    def drop_workload(self, ref: WorkloadRef) -> None:
-        """A workload that is gone, or runs no product."""
+    def drop_workload(self, ref: WorkloadRef, uid: str | None = None) -> None:
+        """A workload that is gone, or runs no product; with a ``uid``, only that very one."""
+        if uid is not None and ref in self.workloads and self.workloads[ref].uid != uid:
+            return
         parent = self._parent_of_job.pop(ref, None)
         if parent is not None:
             self._jobs_of[parent].discard(ref)
@@ -111,10 +113,11 @@ class Fleet:
             self._holder_of_pod[key] = holder
             self.changed(self._parent_of_job.get(holder, holder))
 
-    def drop_pod(self, key: ObjectKey) -> None:
-        """A pod that is gone, or runs no product."""
-        holder = self._holder_of_pod.pop(key, None)
-        if holder is not None:
+    def drop_pod(self, key: ObjectKey, uid: str | None = None) -> None:
+        """A pod that is gone, or runs no product; with a ``uid``, only that very one."""
+        holder = self._holder_of_pod.get(key)
+        if holder is not None and uid in (None, self._pods[holder][key[1]].uid):
+            del self._holder_of_pod[key]
             del self._pods[holder][key[1]]
             if not self._pods[holder]:
                 del self._pods[holder]

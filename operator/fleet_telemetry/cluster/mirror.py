@@ -110,6 +110,8 @@ class Mirror:
         """Set when other images may be products now, so that everything is to be listed anew."""
         self._builtin = builtin
         self._listings: dict[Kind, _Listing] = {}
+        self._uids: dict[tuple[Kind, ObjectKey], str] = {}
+        """Of everything but the fleet, which knows its own."""
 
     def policies_in_force(self) -> tuple[Policy, ...]:
         """Every policy that can be read."""
@@ -147,7 +149,11 @@ class Mirror:
         key = _key(manifest)
         if kind in self._listings:
             self._listings[kind].touched.add(key)
-        self._drop(kind, key)
+        # A successor of the same name may have been seen already: events of different objects come
+        # in any order.
+        uid = str(manifest["metadata"].get("uid", ""))
+        if self._uids.get((kind, key), uid) == uid:
+            self._drop(kind, key, uid)
 
     def begin_list(self, kind: Kind) -> None:
         """A full list of a kind begins: what it does not show is gone, whatever the watch missed."""
@@ -185,7 +191,12 @@ class Mirror:
     def _take(self, kind: Kind, key: ObjectKey, manifest: Manifest) -> None:
         if kind is kinds.POD:
             self.fleet.take_pod(manifest, self.catalogue)
-        elif kind is kinds.POLICY or kind is kinds.CLUSTER_POLICY:
+            return
+        if kind in kinds.WORKLOADS:
+            self.fleet.take_workload(manifest, self.catalogue)
+            return
+        self._uids[kind, key] = str(manifest["metadata"].get("uid", ""))
+        if kind is kinds.POLICY or kind is kinds.CLUSTER_POLICY:
             self._take_policy((PolicyKind(kind.kind), *key), manifest)
         elif kind is kinds.PRODUCT:
             self._take_product(key[1], manifest)
@@ -197,12 +208,11 @@ class Mirror:
                     self.listener.namespace_changed(key[1])
         elif kind is kinds.RECORD:
             self._take_record(key, manifest)
-        else:
-            self.fleet.take_workload(manifest, self.catalogue)
 
-    def _drop(self, kind: Kind, key: ObjectKey) -> None:
+    def _drop(self, kind: Kind, key: ObjectKey, uid: str | None = None) -> None:
+        self._uids.pop((kind, key), None)
         if kind is kinds.POD:
-            self.fleet.drop_pod(key)
+            self.fleet.drop_pod(key, uid)
         elif kind is kinds.POLICY or kind is kinds.CLUSTER_POLICY:
             policy = (PolicyKind(kind.kind), *key)
             if self.policies.pop(policy, None) is not None and self.listener:
@@ -215,7 +225,7 @@ class Mirror:
         elif kind is kinds.RECORD:
             self._record_changed(self.records.pop(key, None))
         else:
-            self.fleet.drop_workload(WorkloadRef(key[0], WorkloadKind(kind.kind), key[1]))
+            self.fleet.drop_workload(WorkloadRef(key[0], WorkloadKind(kind.kind), key[1]), uid)
 
     def _take_policy(self, key: PolicyKey, manifest: Manifest) -> None:
         kind, namespace, name = key

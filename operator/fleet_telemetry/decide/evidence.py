@@ -89,7 +89,7 @@ def _read_variable(container: Container, switch: EnvSwitch) -> Reading:
         return Reading(Meaning.UNKNOWN, Source.REFERENCE, entry.name)
     if is_expanded(entry.value):
         return Reading(Meaning.UNKNOWN, Source.VARIABLE, entry.name)
-    return Reading(switch.reading.meaning_of(entry.value), Source.VARIABLE, entry.name)
+    return Reading(switch.meaning_of(entry.value), Source.VARIABLE, entry.name)
 
 
 def is_expanded(value: str) -> bool:
@@ -127,7 +127,7 @@ def _override_meaning(value: str, override: Override, switch: Switch) -> Meaning
         return override.means
     if switch.env is None or is_expanded(value):
         return Meaning.UNKNOWN
-    return switch.env.reading.meaning_of(value)
+    return switch.env.meaning_of(value)
 
 
 def with_default(reading: Reading, default: DefaultState) -> Reading:

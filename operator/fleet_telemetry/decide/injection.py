@@ -63,7 +63,7 @@ class Wish:
         if entry.by_reference or is_expanded(entry.value):
             return False
         if self.switch is not None and self.value is not None:
-            meaning = self.switch.reading.meaning_of(entry.value)
+            meaning = self.switch.meaning_of(entry.value)
             return meaning is meaning_of(self.governance.desired)
         return entry.value == self.value
 

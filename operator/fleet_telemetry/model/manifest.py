@@ -137,6 +137,7 @@ def read_pod(manifest: Manifest) -> Pod:
     return Pod(
         name=str(metadata.get("name", "")),
         template=read_template(manifest),
+        uid=str(metadata.get("uid", "")),
         owner=read_controller(manifest),
         template_hash=_read_labels(metadata).get("pod-template-hash", ""),
         phase=PodPhase(phase) if phase in PodPhase.__members__.values() else PodPhase.UNKNOWN,

@@ -135,6 +135,14 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
         """What to write; None where the variable has to be absent."""
         return self.disabled if wish is Submission.DISABLED else self.enabled
 
+    def meaning_of(self, value: str) -> Meaning:
+        """What the product makes of a value; what we would write ourselves is understood."""
+        if value == self.disabled:
+            return Meaning.DISABLED
+        if value == self.enabled:
+            return Meaning.ENABLED
+        return self.reading.meaning_of(value)
+
     def is_named(self, name: str) -> bool:
         """Whether a variable of this name is this switch."""
         return (

@@ -166,6 +166,7 @@ class Pod:
 
     name: str
     template: PodTemplate
+    uid: str = ""
     owner: Owner | None = None
     template_hash: str = ""
     phase: PodPhase = PodPhase.UNKNOWN

@@ -1,0 +1,35 @@
+"""One cluster with one operator for all tests of a worker; a namespace for each test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from devcluster import Cluster
+from harness.operator import LocalOperator
+from tests.e2e.world import Space, World
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    directory = tmp_path_factory.mktemp("world")
+    with Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster:
+        operator = LocalOperator(cluster, directory / "operator")
+        operator.install()
+        operator.start("webhook")
+        operator.start("controller")
+        operator.wait_until_ready()
+        yield World(cluster, operator, directory)
+        operator.stop_all()
+
+
+@pytest.fixture
+def space(world: World, request: pytest.FixtureRequest) -> Iterator[Space]:
+    name = f"t{next(_numbers)}-{request.node.originalname.replace('_', '-')[:40].strip('-')}"
+    world.cluster.kubectl("create", "namespace", name)
+    yield Space(world, name)
+    world.cluster.kubectl("delete", "namespace", name, "--wait=false")
