@@ -1,0 +1,149 @@
+"""The tables of ``WorkloadTelemetry`` and ``TelemetryHost``, which have a status only."""
+
+from __future__ import annotations
+
+from fleet_telemetry.model.resources import TELEMETRY_HOST, WORKLOAD_TELEMETRY
+from tests.crds.kit import Array, Check, Choice, Kind, Object, Time
+from tests.crds.words import (
+    CHANNEL,
+    CONDITION,
+    MEANING,
+    SUBMISSION,
+    TEXT,
+    WORKLOAD_KIND,
+    conditions,
+    text,
+)
+
+_CHANNEL = "status.channels[0]"
+_WORKLOAD_TABLE: dict[str, Check] = {
+    "": Object(),
+    "status": Object(),
+    "status.workload": Object(required=("kind", "name")),
+    "status.workload.kind": WORKLOAD_KIND,
+    "status.workload.name": TEXT,
+    "status.product": TEXT,
+    "status.version": TEXT,
+    "status.policy": Object(required=("kind", "name")),
+    "status.policy.kind": TEXT,
+    "status.policy.name": TEXT,
+    "status.desired": SUBMISSION,
+    "status.channels": Array(
+        item=lambda index: {"name": "Usage", "declared": "Unset", "running": MEANING.of[index]},
+        kind="atomic",
+    ),
+    _CHANNEL: Object(required=("name", "declared", "running")),
+    f"{_CHANNEL}.name": CHANNEL,
+    f"{_CHANNEL}.product": TEXT,
+    f"{_CHANNEL}.state": Choice(
+        of=("Compliant", "NonCompliant", "Pending", "Unknown", "NotEnforceable", "Exempt")
+    ),
+    f"{_CHANNEL}.reason": TEXT,
+    f"{_CHANNEL}.message": text(4096),
+    f"{_CHANNEL}.declared": MEANING,
+    f"{_CHANNEL}.running": MEANING,
+    f"{_CHANNEL}.reported": Choice(of=MEANING.of, default="Unknown"),
+    f"{_CHANNEL}.egress": Choice(of=("Denied", "Allowed", "Open", "Unknown"), default="Unknown"),
+    f"{_CHANNEL}.lastSubmissionTime": Time(),
+    "status.injected": Array(
+        item=lambda index: {"container": "a", "name": f"NAME_{index}", "value": "b"},
+        kind="atomic",
+    ),
+    "status.injected[0]": Object(required=("container", "name", "value")),
+    "status.injected[0].container": TEXT,
+    "status.injected[0].name": TEXT,
+    "status.injected[0].value": TEXT,
+    "status.seeds": Array(
+        item=lambda index: {
+            "product": f"product-{index}",
+            "channel": "Usage",
+            "desired": "Disabled",
+            "volumes": [],
+        },
+        kind="atomic",
+    ),
+    "status.seeds[0]": Object(required=("product", "channel", "desired", "volumes")),
+    "status.seeds[0].product": TEXT,
+    "status.seeds[0].channel": CHANNEL,
+    "status.seeds[0].desired": SUBMISSION,
+    "status.seeds[0].volumes": Array(item=lambda index: f"uid-{index}", kind="set"),
+    "status.seeds[0].volumes[0]": TEXT,
+    **conditions(8),
+}
+WORKLOAD = Kind(
+    resource=WORKLOAD_TELEMETRY,
+    full={
+        "status": {
+            "workload": {"kind": "StatefulSet", "name": "dependency-track"},
+            "product": "dependency-track",
+            "version": "4.14.3",
+            "policy": {"kind": "TelemetryPolicy", "name": "opt-out"},
+            "desired": "Disabled",
+            "channels": [
+                {
+                    "name": "Usage",
+                    "product": "dependency-track",
+                    "state": "Unknown",
+                    "reason": "SeedNotProven",
+                    "message": "Nothing shows that the setting counted.",
+                    "declared": "Disabled",
+                    "running": "Disabled",
+                    "reported": "Unset",
+                    "egress": "Open",
+                    "lastSubmissionTime": "2026-11-20T08:00:00Z",
+                }
+            ],
+            "injected": [
+                {
+                    "container": "api-server",
+                    "name": "TELEMETRY_SUBMISSION_ENABLED_DEFAULT",
+                    "value": "false",
+                }
+            ],
+            "seeds": [
+                {
+                    "product": "dependency-track",
+                    "channel": "Usage",
+                    "desired": "Disabled",
+                    "volumes": ["6f1c3a0e-0000-4000-8000-000000000000"],
+                }
+            ],
+            "conditions": [CONDITION],
+        }
+    },
+    bare={},
+    table=_WORKLOAD_TABLE,
+)
+
+_HOST_TABLE: dict[str, Check] = {
+    "": Object(),
+    "status": Object(),
+    "status.addresses": Array(
+        item=lambda index: {"ip": f"192.0.2.{index}", "expiresAt": "2026-11-20T08:00:00Z"},
+        kind="map",
+        keys=("ip",),
+        twin={"ip": "192.0.2.0", "expiresAt": "2026-11-21T08:00:00Z"},
+        longest=64,
+    ),
+    "status.addresses[0]": Object(required=("ip", "expiresAt")),
+    "status.addresses[0].ip": text(45),
+    "status.addresses[0].expiresAt": Time(),
+    "status.ranges": Object(required=("provider", "etag", "cidrs")),
+    "status.ranges.provider": text(63),
+    "status.ranges.etag": text(256),
+    "status.ranges.cidrs": Array(item=lambda index: f"192.0.2.{index}/32", kind="set", longest=64),
+    "status.ranges.cidrs[0]": TEXT,
+    **conditions(16),
+}
+HOST = Kind(
+    resource=TELEMETRY_HOST,
+    full={
+        "status": {
+            "addresses": [{"ip": "192.0.2.1", "expiresAt": "2026-11-20T08:00:00Z"}],
+            "ranges": {"provider": "Cloudflare", "etag": "abc", "cidrs": ["198.51.100.0/24"]},
+            "conditions": [CONDITION],
+        }
+    },
+    bare={},
+    table=_HOST_TABLE,
+)

@@ -1,0 +1,214 @@
+"""Each half works without the other, and users work without both."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devcluster import Cluster
+from harness.operator import NAMESPACE, RELEASE, LocalOperator
+from tests.e2e.world import (
+    DTRACK_4,
+    DTRACK_5,
+    SONAR_SWITCH,
+    SONARQUBE,
+    V4_SWITCH,
+    V5_SWITCH,
+    Space,
+    World,
+    container,
+    eventually,
+    policy,
+    workload,
+)
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def lonely(tmp_path: Path) -> Iterator[Space]:
+    """A cluster on which the operator is installed and nothing of it runs yet."""
+    with Cluster(tmp_path / "cluster", scheduler=True, kwok=True) as cluster:
+        operator = LocalOperator(cluster, tmp_path / "operator")
+        operator.install()
+        yield Space(World(cluster, operator, tmp_path), "default")
+        operator.stop_all()
+
+
+def _start(space: Space, *roles: str) -> None:
+    for role in roles:
+        space.world.operator.start(role)  # type: ignore[arg-type]
+    space.world.operator.wait_until_ready()
+
+
+def test_with_the_webhook_down_deploys_go_through_and_are_made_good(lonely: Space) -> None:
+    space, operator = lonely, lonely.world.operator
+    _start(space, "webhook", "controller")
+    space.policy()
+    operator.kill("webhook")
+
+    manifest = workload("Deployment", "s", container(SONARQUBE))
+    assert "Warning" not in space.apply(manifest)
+    assert space.env("deployment", "s") == {}
+    space.telemetry("Deployment", "s", state="Pending", reason="MissedAdmission")
+    # A later apply still works, and the controller writes nothing between admissions.
+    space.apply(manifest)
+    assert space.get("deployment", "s")["metadata"]["generation"] == 1
+
+    _start(space, "webhook")
+    space.kubectl("rollout", "restart", "deployment/s")
+    assert space.env("deployment", "s") == {SONAR_SWITCH: "false"}
+    space.telemetry("Deployment", "s", state="Compliant")
+
+
+def test_with_the_webhook_down_immediate_writes_itself_and_takes_its_name_off(
+    lonely: Space,
+) -> None:
+    space = lonely
+    _start(space, "controller")
+    _without_validation(space)
+    flags = ["--server-side", "--field-manager=helm"]
+    manifest = workload("Deployment", "s", container(SONARQUBE))
+    space.apply(policy(injection={"rollout": "Immediate"}))
+    space.apply(manifest, flags=flags)
+    space.telemetry("Deployment", "s", state="Compliant")
+    found = space.get("deployment", "s")
+    assert env_entries(found) == [{"name": SONAR_SWITCH, "value": "false"}]
+    managers = found["metadata"]["managedFields"]
+    assert SONAR_SWITCH not in json.dumps(managers)
+    assert not any("fleet" in entry["manager"] for entry in managers)
+    # So the owner may say otherwise, and meets no conflict.
+    contrary = workload("Deployment", "s", container(SONARQUBE, env={SONAR_SWITCH: "true"}))
+    space.apply(contrary, flags=flags)
+
+
+def test_what_we_injected_and_a_new_version_refuses_is_removed_at_once(lonely: Space) -> None:
+    space, operator = lonely, lonely.world.operator
+    _start(space, "webhook", "controller")
+    space.policy()
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4)))
+    space.telemetry("Deployment", "dtrack", declared="Disabled")
+    operator.kill("webhook")
+    # The upgrade passes without the webhook, and version 5 cannot start with the old variable.
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    eventually(
+        lambda: space.env("deployment", "dtrack") == {V5_SWITCH: "false"},
+        say="the removal of the old variable",
+    )
+
+
+def test_the_webhook_answers_while_the_controller_is_down(lonely: Space) -> None:
+    space = lonely
+    _start(space, "webhook")
+    space.apply(policy())
+    time.sleep(1)
+    space.apply(workload("Deployment", "s", container(SONARQUBE)))
+    assert space.env("deployment", "s") == {SONAR_SWITCH: "false"}
+
+
+def test_with_both_down_users_work_as_if_nothing_were_installed(lonely: Space) -> None:
+    space, operator = lonely, lonely.world.operator
+    _start(space, "webhook", "controller")
+    space.policy()
+    manifest = workload("Deployment", "s", container(SONARQUBE, env={"A": "1"}))
+    space.apply(manifest)
+    operator.kill("webhook")
+    operator.kill("controller")
+
+    space.apply(workload("Deployment", "new", container(SONARQUBE)))
+    assert space.env("deployment", "new") == {}
+    newer = workload("Deployment", "s", container(SONARQUBE, env={"A": "2"}))
+    space.apply(newer)
+    assert space.env("deployment", "s") == {"A": "2", SONAR_SWITCH: "false"}
+    space.kubectl("scale", "deployment/s", "--replicas=3")
+    space.wait_for_pods("app=s", 3)
+    space.kubectl("delete", "deployment", "s", "new")
+    space.kubectl("delete", "telemetrypolicy", "opt-out")
+
+
+def test_after_an_uninstall_nothing_hangs_and_injected_settings_stay(lonely: Space) -> None:
+    space, operator, cluster = lonely, lonely.world.operator, lonely.world.cluster
+    _start(space, "webhook", "controller")
+    space.policy()
+    manifest = workload("Deployment", "dtrack", container(DTRACK_4))
+    space.apply(manifest)
+    space.telemetry("Deployment", "dtrack", declared="Disabled")
+    operator.stop_all()
+    cluster.helm("uninstall", RELEASE, "--namespace", NAMESPACE)
+
+    for kind in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
+        assert cluster.kubectl("get", kind, "-o", "name").stdout == ""
+    # Policies are kept with their CRDs, and can be deleted.
+    space.get("telemetrypolicy", "opt-out")
+    space.kubectl("delete", "telemetrypolicy", "opt-out", "--timeout=10s")
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env={"A": "1"})))
+    assert space.env("deployment", "dtrack") == {"A": "1", V4_SWITCH: "false"}
+    cluster.kubectl("create", "namespace", "short-lived")
+    cluster.kubectl("delete", "namespace", "short-lived", "--timeout=20s")
+
+
+def test_the_operator_waits_for_its_crds_and_then_works(lonely: Space) -> None:
+    space, operator, cluster = lonely, lonely.world.operator, lonely.world.cluster
+    operator.install({"crds": {"enabled": False}})
+    crds = cluster.kubectl("get", "crds", "-o", "name").stdout.split()
+    assert len(crds) == 5
+    cluster.kubectl("delete", *crds)
+    for role in ("webhook", "controller"):
+        operator.start(role)  # type: ignore[arg-type]
+    eventually(
+        lambda: "these CRDs are not installed" in operator.log("controller").read_text(),
+        say="the sentence about missing CRDs",
+    )
+    # Deploys go through meanwhile.
+    space.apply(workload("Deployment", "s", container(SONARQUBE)))
+
+    operator.install()
+    operator.wait_until_ready()
+    space.policy()
+    space.telemetry("Deployment", "s", declared="Unset")
+
+
+def test_a_standby_takes_over_when_the_leader_is_killed(lonely: Space) -> None:
+    space, operator = lonely, lonely.world.operator
+    _start(space, "webhook")
+    operator.start("controller", name="first")
+    operator.wait_until_ready()
+    eventually(lambda: "fleet_telemetry_leader 1.0" in operator.metrics("first"), say="a leader")
+    operator.start("controller", name="second")
+    operator.wait_until_ready()
+    assert "fleet_telemetry_leader 0.0" in operator.metrics("second")
+    operator.kill("first")
+    space.apply(policy())
+    space.apply(workload("Deployment", "s", container(SONARQUBE)))
+    # Only the leader says anything of the fleet.
+    space.telemetry("Deployment", "s", state="Compliant")
+    assert "fleet_telemetry_leader 1.0" in operator.metrics("second")
+
+
+def test_a_leader_that_stops_hands_over_at_once(lonely: Space) -> None:
+    operator = lonely.world.operator
+    operator.start("controller", name="first")
+    operator.wait_until_ready()
+    eventually(lambda: "fleet_telemetry_leader 1.0" in operator.metrics("first"), say="a leader")
+    operator.start("controller", name="second")
+    operator.wait_until_ready()
+    operator.stop("first")
+    lease = lonely.world.get("lease", RELEASE, NAMESPACE)
+    assert lease["spec"]["holderIdentity"] in ("", "second")
+    eventually(
+        lambda: "fleet_telemetry_leader 1.0" in operator.metrics("second"), say="a new leader"
+    )
+
+
+def env_entries(manifest: dict[str, object]) -> object:
+    """The variables of the only container, as they stand."""
+    return manifest["spec"]["template"]["spec"]["containers"][0].get("env")  # type: ignore[index]
+
+
+def _without_validation(space: Space) -> None:
+    """Policies are refused while the webhook is down; this test has none."""
+    space.world.cluster.kubectl("delete", "validatingwebhookconfiguration", RELEASE)

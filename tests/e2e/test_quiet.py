@@ -1,0 +1,145 @@
+"""What the operator leaves alone: a steady cluster, and everything that is not its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+
+from tests.e2e.world import (
+    DTRACK_4,
+    EMQX,
+    SONARQUBE,
+    Space,
+    World,
+    container,
+    eventually,
+    workload,
+)
+
+pytestmark = pytest.mark.cluster
+
+ACCOUNTS = "system:serviceaccount:fleet-telemetry:"
+
+
+def _writes(world: World) -> list[tuple[str, str]]:
+    """Every write of the operator so far but those of its Lease, by verb and resource."""
+    return [
+        (event["verb"], event["objectRef"]["resource"])
+        for event in world.cluster.audit_events()
+        if event["user"]["username"].startswith(ACCOUNTS)
+        and event["verb"] not in ("get", "list", "watch")
+        and event["objectRef"]["resource"] != "leases"
+    ]
+
+
+def test_a_steady_cluster_sees_no_writes(world: World, space: Space) -> None:
+    space.policy()
+    for name, image in {"s": SONARQUBE, "dtrack": DTRACK_4, "emqx": EMQX}.items():
+        space.apply(workload("Deployment", name, container(image), replicas=2))
+        space.telemetry("Deployment", name, state="Compliant")
+    space.condition("telemetrypolicy", "opt-out", "Compliant", status="True")
+    time.sleep(2)
+    before = len(_writes(world))
+    assert before > 0
+    time.sleep(5)
+    assert _writes(world)[before:] == []
+
+
+def test_foreign_objects_carry_nothing_of_ours(world: World, space: Space) -> None:
+    space.policy(injection={"rollout": "Immediate"})
+    space.apply(workload("Deployment", "s", container(SONARQUBE), replicas=2))
+    space.telemetry("Deployment", "s", state="Compliant")
+    text = space.kubectl(
+        "get", "deployments,replicasets,pods", "-o", "json", "--show-managed-fields"
+    ).stdout
+    assert json.loads(text)["items"]
+    assert not re.search(r"fleettelemetry|kopf|fleet-telemetry", text)
+    namespace = json.dumps(world.get("namespace", space.name))
+    assert not re.search(r"fleettelemetry|kopf|fleet-telemetry", namespace)
+
+
+def test_the_operator_writes_to_nothing_but_its_own_and_workloads_with_products(
+    world: World, space: Space
+) -> None:
+    space.policy(injection={"rollout": "Immediate", "when": "Always"})
+    space.apply(workload("Deployment", "web", container("nginx:1.29")))
+    space.apply(workload("Deployment", "s", container(SONARQUBE)))
+    space.telemetry("Deployment", "s", state="Compliant")
+    touched = {
+        (event["objectRef"]["resource"], event["objectRef"].get("name"))
+        for event in world.cluster.audit_events()
+        if event["user"]["username"].startswith(ACCOUNTS)
+        and event["verb"] not in ("get", "list", "watch")
+        and event["objectRef"].get("namespace") == space.name
+    }
+    assert ("deployments", "web") not in touched
+    assert {resource for resource, _ in touched} <= {
+        "workloadtelemetries",
+        "telemetrypolicies",
+        "deployments",
+    }
+
+
+def test_workloads_without_a_product_never_reach_the_webhook(world: World, space: Space) -> None:
+    space.policy()
+
+    def requests() -> float:
+        lines = world.operator.metrics("webhook").splitlines()
+        counts = [line for line in lines if 'admission_requests_total{kind="Deployment"' in line]
+        return sum(float(line.rpartition(" ")[2]) for line in counts)
+
+    before = requests()
+    space.apply(workload("Deployment", "web", container("nginx:1.29")))
+    space.kubectl("rollout", "restart", "deployment/web")
+    assert requests() == before
+    space.apply(workload("Deployment", "s", container(SONARQUBE)))
+    assert requests() == before + 1
+    # Neither does an update that leaves the template as it is.
+    space.kubectl("scale", "deployment/s", "--replicas=2")
+    space.kubectl("label", "deployment/s", "team=a")
+    assert requests() == before + 1
+
+
+def test_nobody_is_denied_by_rbac(world: World, space: Space) -> None:
+    space.policy(injection={"rollout": "Immediate"})
+    space.apply(workload("StatefulSet", "s", container(SONARQUBE)))
+    space.telemetry("StatefulSet", "s", state="Compliant")
+    denied = [
+        (event["verb"], event["objectRef"])
+        for event in world.cluster.audit_events()
+        if event["user"]["username"].startswith(ACCOUNTS)
+        and event.get("responseStatus", {}).get("code") == 403
+    ]
+    assert denied == []
+
+
+def test_a_policy_that_goes_while_workloads_change_loses_nothing(space: Space) -> None:
+    for round_number in range(4):
+        space.policy(injection={"rollout": "Immediate"})
+        names = [f"s{number}" for number in range(4)]
+        manifests = [workload("Deployment", name, container(SONARQUBE)) for name in names]
+        space.apply(*manifests)
+        space.kubectl("delete", "telemetrypolicy", "opt-out", "--wait=false")
+        for name in names:
+            space.kubectl("set", "env", f"deployment/{name}", f"ROUND={round_number}")
+    for name in names:
+        eventually(
+            lambda name=name: "policy" not in space.telemetry("Deployment", name),
+            say="a workload without a policy",
+        )
+        assert space.env("deployment", name)["ROUND"] == "3"
+
+
+def test_a_workload_that_goes_in_the_middle_is_no_error(world: World, space: Space) -> None:
+    space.policy(injection={"rollout": "Immediate"})
+    log = world.operator.log("controller")
+    before = len(log.read_text())
+    for number in range(6):
+        space.apply(workload("Deployment", f"s{number}", container(SONARQUBE)))
+        space.kubectl("delete", "deployment", f"s{number}", "--wait=false")
+    space.apply(workload("Deployment", "last", container(SONARQUBE)))
+    space.telemetry("Deployment", "last", state="Compliant")
+    assert "Traceback" not in log.read_text()[before:]
