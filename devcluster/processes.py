@@ -74,8 +74,9 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, so that a Ctrl-C at the terminal is only for us.
 
-    Its output is appended to `log`; it inherits the descriptor `inherits`, if any. With `dies_with_parent`
-    it is killed when the calling *thread* ends: the kernel looks at that, not at the process.
+    Its output is appended to `log`; it inherits the descriptor `inherits`, if any. With
+    `dies_with_parent` it is killed when the calling *thread* ends: the kernel looks at that, not at
+    the process.
     """
     tied = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid())]
     with log.open("ab") as output:

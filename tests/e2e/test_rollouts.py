@@ -3,6 +3,7 @@ restarts."""
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -64,7 +65,7 @@ def test_immediate_rolls_out_one_workload_of_a_product_at_a_time(space: Space) -
         began = max(rs["metadata"]["creationTimestamp"] for rs in json.loads(text)["items"])
         spans.append((began, settled))
     spans.sort()
-    for (_, settled), (began, _) in zip(spans, spans[1:], strict=False):
+    for (_, settled), (began, _) in itertools.pairwise(spans):
         assert settled <= began
 
 

@@ -26,13 +26,19 @@ ContentType = Literal[
     "application/json", "application/json-patch+json", "application/apply-patch+yaml"
 ]
 
+OnCall = Callable[[str, str, int], None]
+"""Told the method, the plural and the status of each call; status 0 where there was no answer."""
+
 
 class ApiError(Exception):
     """The API server refused; ``status`` is 0 where it did not answer at all."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(
+        self, status: int, reason: str, message: str, causes: frozenset[str] = frozenset()
+    ) -> None:
         self.status = status
         self.reason = reason
+        self._causes = causes
         super().__init__(message)
 
     @property
@@ -46,24 +52,29 @@ class ApiError(Exception):
         # A failed `test` of a JSON patch is 422 with this very word.
         return self.status == 409 or self.reason == "Invalid"  # noqa: PLR2004
 
+    @property
+    def is_ending_namespace(self) -> bool:
+        """Nothing can be made any more in a namespace that is being deleted."""
+        return "NamespaceTerminating" in self._causes
+
 
 class KubernetesClient:
-    """Reads and writes manifests. ``on_call`` is told each method, plural and status."""
+    """Reads and writes manifests, and tells ``on_call`` of each call."""
 
     def __init__(
         self,
         client: api.ApiClient,
-        on_call: Callable[[str, str, int], None] = lambda method, plural, status: None,
+        on_call: OnCall | None = None,
     ) -> None:
         self._client = client
         self._client.user_agent = f"{FIELD_MANAGER}/{__version__}"
-        self._on_call = on_call
+        self._on_call = on_call or _ignore
 
     @classmethod
     async def connect(
         cls,
         kubeconfig: str | None,
-        on_call: Callable[[str, str, int], None] = lambda method, plural, status: None,
+        on_call: OnCall | None = None,
     ) -> Self:
         """From a kubeconfig, or from the pod's service account where none is named."""
         configuration = api.Configuration()
@@ -145,7 +156,7 @@ class KubernetesClient:
         path = kind.path(metadata.get("namespace", ""), metadata["name"], subresource)
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         return await self._request(
-            "PATCH", kind, path, query, manifest, "application/apply-patch+yaml"
+            "PATCH", kind, path, query, manifest, content_type="application/apply-patch+yaml"
         )
 
     async def patch(
@@ -161,7 +172,12 @@ class KubernetesClient:
         query = {"fieldManager": field_manager}
         path = kind.path(namespace, name)
         return await self._request(
-            "PATCH", kind, path, query, list(operations), "application/json-patch+json"
+            "PATCH",
+            kind,
+            path,
+            query,
+            list(operations),
+            content_type="application/json-patch+json",
         )
 
     async def _request(
@@ -171,6 +187,7 @@ class KubernetesClient:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Any = None,
+        *,
         content_type: ContentType = "application/json",
     ) -> dict[str, Any]:
         request = await self._client.param_serialize(
@@ -200,5 +217,12 @@ class KubernetesClient:
                 response.status,
                 str(answer.get("reason") or response.reason),
                 f"{method} {path}: {answer.get('message') or response.reason}",
+                frozenset(
+                    str(dig(cause, "reason")) for cause in dig(answer, "details", "causes") or ()
+                ),
             )
         return answer
+
+
+def _ignore(method: str, plural: str, status: int) -> None:
+    del method, plural, status

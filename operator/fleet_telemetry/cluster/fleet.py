@@ -48,7 +48,7 @@ class Fleet:
     def pods_of(self, ref: WorkloadRef) -> tuple[Pod, ...]:
         """The pods of a workload that run, or soon will, by name. Those of a Job stay counted
         after they are done: they show what the Job ran with."""
-        holders = self._jobs_of[ref] if ref in self._jobs_of else {ref}
+        holders = self._jobs_of.get(ref, {ref})
         pods = [pod for holder in holders for pod in self._pods.get(holder, {}).values()]
         done_count = ref.kind is WorkloadKind.JOB
         counted = (pod for pod in pods if pod.counts or (done_count and not pod.terminating))

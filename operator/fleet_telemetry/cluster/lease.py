@@ -54,7 +54,7 @@ class Election:
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Stand for election again and again. Gives the Lease back when cancelled."""
         while True:
-            while not await self._try():
+            while not await self._try():  # noqa: ASYNC110  # the Lease is polled, as everywhere
                 await asyncio.sleep(self._times.retry)
             _log.info("leading: this replica writes")
             leading = asyncio.ensure_future(lead())

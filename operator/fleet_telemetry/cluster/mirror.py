@@ -156,7 +156,7 @@ class Mirror:
             self._drop(kind, key, uid)
 
     def begin_list(self, kind: Kind) -> None:
-        """A full list of a kind begins: what it does not show is gone, whatever the watch missed."""
+        """A full list of a kind begins: what it lacks is gone, even if the watch missed it."""
         self._listings[kind] = _Listing()
 
     def observe_listed(self, kind: Kind, manifest: Manifest) -> None:

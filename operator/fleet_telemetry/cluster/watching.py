@@ -69,7 +69,7 @@ class _NoDiffs(kopf.DiffBaseStorage):
 
 
 def build_settings(lease: str) -> kopf.OperatorSettings:
-    """kopf's settings for an operator that only watches, of all Leases that of one name."""
+    """Settings of kopf for an operator that only watches, of all Leases that of one name."""
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.posting.enabled = False

@@ -170,11 +170,8 @@ class Controller:
             try:
                 await self._reconcile(subject)
             except ApiError as error:
-                result = "conflict" if error.is_conflict else "error"
-                delay = self._queue.failed(subject)
-                level = logging.DEBUG if error.is_conflict else logging.WARNING
-                _log.log(level, "%s: %s; again in %.1f s", subject, error, delay)
-            except Exception:
+                result = self._refused(subject, error)
+            except Exception:  # noqa: BLE001  # as said below, and it is logged
                 # A bug of ours with one object must not stop the work on all others.
                 result = "bug"
                 delay = self._queue.failed(subject)
@@ -183,6 +180,17 @@ class Controller:
                 self._queue.done(subject)
             seconds = time.perf_counter() - started
             self._metrics.observe(_subject_kind(subject), result, seconds)
+
+    def _refused(self, subject: Subject, error: ApiError) -> str:
+        """What a refusal is called in the metrics; the subject gets its next turn, if any."""
+        if error.is_ending_namespace:
+            # The workload goes with its namespace, and tells so in an event of its own.
+            self._queue.done(subject)
+            return "namespace_ending"
+        delay = self._queue.failed(subject)
+        level = logging.DEBUG if error.is_conflict else logging.WARNING
+        _log.log(level, "%s: %s; again in %.1f s", subject, error, delay)
+        return "conflict" if error.is_conflict else "error"
 
     async def _reconcile(self, subject: Subject) -> None:
         match subject:

@@ -254,33 +254,31 @@ class _Case:
             filter(None, (f"({reading.detail})" if reading.detail else "", self._aside(switch)))
         )
 
-        def found(state: State, reason: Reason) -> _Finding:
-            if state is State.NON_COMPLIANT and reading.meaning is Meaning.UNKNOWN:
-                return _Finding(State.UNKNOWN, reading.why_unknown, detail)
-            return _Finding(state, reason, detail)
-
-        if reading.source in (Source.REFERENCE, Source.AMBIGUOUS, Source.OVERRIDE):
-            return found(State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN)
-        if self.governance.overruled:
-            return found(State.NON_COMPLIANT, Reason.OVERRULED)
-        if self.governance.policy.spec.mode is Mode.AUDIT:
-            return found(State.NON_COMPLIANT, Reason.AUDIT_ONLY)
-        injection = self.governance.injection
-        if injection.on_conflict is OnConflict.KEEP and self._is_users_own(switch):
-            return found(State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT)
-        if injection.when is When.NEVER:
-            return found(State.NON_COMPLIANT, Reason.INJECTION_OFF)
-        if next_pods is not None:
-            return found(State.PENDING, next_pods)
-        if self.evidence.workload.template_immutable:
-            return found(State.NON_COMPLIANT, Reason.TEMPLATE_IMMUTABLE)
-        if injection.rollout is Rollout.IMMEDIATE or self.evidence.workload.restarts_no_pod:
-            return found(State.PENDING, Reason.ROLLOUT_QUEUED)
-        if injection.when is When.ALWAYS:
-            return found(State.PENDING, Reason.AWAITING_ROLLOUT)
-        if missed_admission(self.evidence.workload, self.governance.policy):
-            return found(State.PENDING, Reason.MISSED_ADMISSION)
-        return found(State.NON_COMPLIANT, Reason.AWAITING_UPGRADE)
+        governance, workload = self.governance, self.evidence.workload
+        injection = governance.injection
+        overridden = reading.source in (Source.REFERENCE, Source.AMBIGUOUS, Source.OVERRIDE)
+        audit = governance.policy.spec.mode is Mode.AUDIT
+        kept = injection.on_conflict is OnConflict.KEEP and self._is_users_own(switch)
+        queued = injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod
+        missed = missed_admission(workload, governance.policy)
+        # The first that holds.
+        answers = (
+            (overridden, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
+            (governance.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
+            (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
+            (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
+            (injection.when is When.NEVER, State.NON_COMPLIANT, Reason.INJECTION_OFF),
+            (next_pods is not None, State.PENDING, next_pods),
+            (workload.template_immutable, State.NON_COMPLIANT, Reason.TEMPLATE_IMMUTABLE),
+            (queued, State.PENDING, Reason.ROLLOUT_QUEUED),
+            (injection.when is When.ALWAYS, State.PENDING, Reason.AWAITING_ROLLOUT),
+            (missed, State.PENDING, Reason.MISSED_ADMISSION),
+        )
+        late = State.NON_COMPLIANT, Reason.AWAITING_UPGRADE
+        state, reason = next(((s, r) for holds, s, r in answers if holds and r), late)
+        if state is State.NON_COMPLIANT and reading.meaning is Meaning.UNKNOWN:
+            return _Finding(State.UNKNOWN, reading.why_unknown, detail)
+        return _Finding(state, reason, detail)
 
     def _is_users_own(self, switch: Switch) -> bool:
         entry = find_variable(self.target.container, switch.env) if switch.env else None

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from fleet_telemetry.model.schema import ApiType, described
+from fleet_telemetry.model.schema import ApiType, Time, described
 
 
 class ConditionStatus(StrEnum):
@@ -26,7 +26,7 @@ class Condition(ApiType, frozen=True, kw_only=True):
     reason: Annotated[str, described("Why, in one CamelCase word.", min_length=1, max_length=64)]
     message: Annotated[str, described("Why, for a person.", max_length=4096)]
     last_transition_time: Annotated[
-        datetime, described("When the status last changed, not the reason.")
+        Time, described("When the status last changed, not the reason.")
     ]
     observed_generation: (
         Annotated[int, described("The generation of the object that this speaks of.", ge=0)] | None

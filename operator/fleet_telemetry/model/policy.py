@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from fleet_telemetry.model.conditions import Condition
-from fleet_telemetry.model.schema import ApiType, Rule, described
+from fleet_telemetry.model.schema import ApiType, Rule, Time, described
 from fleet_telemetry.model.selector import LabelSelector
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -265,7 +265,7 @@ class Runtime(ApiType, frozen=True, kw_only=True):
     endpoints: Annotated[
         tuple[Endpoint, ...],
         described(
-            "Services, per product, where the API's Service cannot be found by the pods it selects.",
+            "Services, per product, where the API's Service is not found by the pods it selects.",
             list_type="map",
             list_keys=("product",),
             max_length=64,
@@ -334,7 +334,7 @@ class PolicyException(ApiType, frozen=True, kw_only=True):
         ),
     ]
     expires_at: Annotated[
-        datetime | None,
+        Time | None,
         described("When it ends by itself; from then on it only raises a condition."),
     ] = None
 

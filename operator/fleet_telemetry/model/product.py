@@ -12,8 +12,9 @@ from fleet_telemetry.model.schema import ApiType, Rule, described
 HOST_NAME = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?$"
 _GLOB = r"^[A-Za-z0-9*?._/-]+$"
 _NAME_GLOB = r"^[-._A-Za-z0-9*?]+$"
-_PATH = r"^/[^\s]*$"
-_RANGE = r"^(>=[0-9][^\s<>=]*)?( *<[0-9][^\s<>=]*)?$"
+# What counts as a blank beyond ASCII differs between Python and the API server.
+_PATH = r"^/[^\x00-\x20]*$"
+_RANGE = r"^(>=[0-9][-+.0-9A-Z_a-z]*)?( *<[0-9][-+.0-9A-Z_a-z]*)?$"
 
 VersionRange = Annotated[
     str,

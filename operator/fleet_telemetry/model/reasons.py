@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
 class Reason(StrEnum):
@@ -13,7 +14,7 @@ class Reason(StrEnum):
 
     meaning: str
 
-    def __new__(cls, value: str, meaning: str) -> Reason:
+    def __new__(cls, value: str, meaning: str) -> Self:
         """A member is its word; what it means travels with it."""
         member = str.__new__(cls, value)
         member._value_ = value
@@ -143,7 +144,7 @@ class PolicyReason(StrEnum):
 
     meaning: str
 
-    def __new__(cls, value: str, meaning: str) -> PolicyReason:
+    def __new__(cls, value: str, meaning: str) -> Self:
         """A member is its word; what it means travels with it."""
         member = str.__new__(cls, value)
         member._value_ = value

@@ -6,9 +6,13 @@ the API server enforces, kept beside the Python types so that the two cannot dri
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 import msgspec
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A point in time that says its time zone; the API server demands it too."""
 
 
 class ApiType(

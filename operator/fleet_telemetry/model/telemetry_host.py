@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fleet_telemetry.model.conditions import Condition
-from fleet_telemetry.model.schema import ApiType, described
+from fleet_telemetry.model.schema import ApiType, Time, described
 
 
 class HostAddress(ApiType, frozen=True, kw_only=True):
     """One address that the host was seen to have."""
 
     ip: Annotated[str, described("The address.", max_length=45)]
-    expires_at: Annotated[datetime, described("When it is forgotten unless seen again.")]
+    expires_at: Annotated[Time, described("When it is forgotten unless seen again.")]
 
 
 class PublishedRanges(ApiType, frozen=True, kw_only=True):

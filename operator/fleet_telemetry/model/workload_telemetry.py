@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 from fleet_telemetry.model.conditions import Condition
 from fleet_telemetry.model.policy import ChannelName, Submission, WorkloadKind
 from fleet_telemetry.model.product import Meaning
-from fleet_telemetry.model.schema import ApiType, described
+from fleet_telemetry.model.schema import ApiType, Time, described
 from fleet_telemetry.model.workload import WorkloadRef
 
 _LONGEST_NAME = 253
@@ -69,7 +68,7 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
         EgressVerdict, described("Whether the network lets the pods reach the hosts.")
     ] = EgressVerdict.UNKNOWN
     last_submission_time: Annotated[
-        datetime | None, described("When the product last sent something, as it says.")
+        Time | None, described("When the product last sent something, as it says.")
     ] = None
 
 
