@@ -1,4 +1,4 @@
-"""The one cluster that outlives the command that started it."""
+"""Clusters that outlive the command that started them, first of all the one of `up`."""
 
 from __future__ import annotations
 
@@ -73,13 +73,26 @@ def _alone() -> AbstractContextManager[None]:
 
 
 def _remove() -> bool:
-    """Remove what there is; return whether there was a cluster."""
+    kubeconfig().unlink(missing_ok=True)
+    return remove(directory())
+
+
+def remove(place: Path) -> bool:
+    """End a detached cluster and remove its files; return whether there was one."""
     try:
-        record = records.read(directory())
+        record = records.read(place)
     except FileNotFoundError:
         return False
     for process in record.processes.values():
         process.kill()
-    kubeconfig().unlink(missing_ok=True)
-    shutil.rmtree(directory())
+    shutil.rmtree(place)
     return True
+
+
+def is_alive(place: Path) -> bool:
+    """Whether any process of a detached cluster runs."""
+    try:
+        record = records.read(place)
+    except FileNotFoundError:
+        return False
+    return any(process.is_alive() for process in record.processes.values())

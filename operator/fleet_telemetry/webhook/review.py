@@ -129,14 +129,15 @@ def tell(change: Edit | Remark) -> str:
         case Cause.OVERRIDDEN if isinstance(change, Edit) and change.value is not None:
             return f'{who}replaced the value of {change.name} by "{change.value}" {where}'
         case Cause.SETTING:
-            return f"{who}set {change.name} {where}"
+            note = f", {change.note}" if change.note else ""
+            return f"{who}set {change.name} {where}{note}"
         case Cause.KEPT:
             note = f" ({change.note})" if change.note else ""
             return f"{who}kept {change.name} {where}, which says the contrary{note}"
         case Cause.BY_REFERENCE:
             return f"{who}left {change.name} {where}: its value comes from elsewhere"
         case Cause.TAKEN_BACK:
-            return f"{who}removed {change.name} {where}: no policy asks for it any more"
+            return f"{who}removed {change.name} {where}: no policy asks for it on this version"
         case _:
             note = f": {change.note}" if change.note else ""
             return f"{who}removed {change.name} {where}{note}"

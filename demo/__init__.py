@@ -1,0 +1,1 @@
+"""`make demo`: the main job of the operator, on a local cluster."""
