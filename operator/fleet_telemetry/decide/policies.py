@@ -10,6 +10,11 @@ from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.model.policy import PolicySpec
 from fleet_telemetry.model.reasons import PolicyReason
 
+_NOT_ACTED_ON = {
+    "runtime": "this version of the operator does not ask products yet",
+    "egress": "this version of the operator writes no network policies yet",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -31,13 +36,18 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
                 f"no product is called {name!r}; known are {known}",
                 is_mistake=False,
             )
+    for section, lacking in _NOT_ACTED_ON.items():
+        if getattr(spec, section) is not None:
+            yield Problem(
+                PolicyReason.SECTION_NOT_ACTED_ON, f"spec.{section}: {lacking}", is_mistake=False
+            )
     for settings in spec.injection.settings if spec.injection else ():
         product = catalogue.products.get(settings.product)
         if product is None:
             continue
-        switches = {switch.env.name for switch in product.switches(*spec.channels) if switch.env}
+        switches = [switch.env for switch in product.switches(*spec.channels) if switch.env]
         for setting in settings.env:
-            if setting.name in switches:
+            if any(switch.is_named(setting.name) for switch in switches):
                 yield Problem(
                     PolicyReason.SETTING_NAMES_SWITCH,
                     f"spec.injection.settings: {setting.name} is a switch of {settings.product}; "

@@ -164,6 +164,11 @@ class PolicyReason(StrEnum):
         "A related setting names a switch of a channel that the policy covers; the setting is "
         "ignored, the rest of the policy is in force.",
     )
+    SECTION_NOT_ACTED_ON = (
+        "SectionNotActedOn",
+        "The policy has a section that this version of the operator does not act on; the rest of "
+        "the policy is in force.",
+    )
     INVALID_PRODUCT = (
         "InvalidProduct",
         "The product contradicts itself; the entry of the built-in catalogue, if there is one, "
