@@ -214,10 +214,6 @@ def test_a_closed_queue_has_no_timers() -> None:
     run(body)
 
 
-@pytest.mark.xfail(
-    raises=OverflowError,
-    reason="2.0**failures overflows: a subject that failed 1024 times (17 hours) ends the leader",
-)
 def test_a_subject_may_fail_for_days() -> None:
     async def body(queue: Queue) -> None:
         for _ in range(1100):

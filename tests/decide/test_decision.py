@@ -173,6 +173,10 @@ def test_what_somebody_claims_or_refers_to_is_not_listed() -> None:
     assert injected(own, policy()) == []
     assert injected(manifest(container(SONARQUBE, env=env)), policy()) == []
     assert injected(claimed(own, but=env), policy()) == [("app", SONAR_SWITCH, "false")]
+    settings = [{"product": "sonarqube", "env": [{"name": "LOG", "value": "x"}]}]
+    recorded = (InjectedVariable(container="app", name="LOG", value="x"),)
+    setting = claimed(manifest(container(SONARQUBE, env={"LOG": "x"})))
+    assert injected(setting, policy(injection={"settings": settings}), recorded=recorded) == []
     turned = claimed(manifest(container(SONARQUBE, env={SONAR_SWITCH: "off"})), but=env)
     assert injected(turned, policy()) == []
 

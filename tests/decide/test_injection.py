@@ -583,14 +583,15 @@ def test_an_image_that_becomes_unreadable_loses_what_could_do_harm() -> None:
 # Taking back.
 
 
-def exempting(**more: Any) -> Policy:
+def exempting(mode: str = "Enforce", **more: Any) -> Policy:
     workload = {"kind": "Deployment", "name": "it"}
-    return policy(exceptions=[{"workload": workload, "reason": "because", **more}])
+    return policy(mode=mode, exceptions=[{"workload": workload, "reason": "because", **more}])
 
 
 NO_LONGER_COVERED = {
     "no policy": Cluster(),
     "an exception": under(exempting(expiresAt=LATER)),
+    "an exception of an audit": under(exempting("Audit")),
     "another product": under(policy(products=["emqx"])),
     "another channel": under(policy(channels=["License"])),
     "another namespace": under(policy(namespace="elsewhere")),
