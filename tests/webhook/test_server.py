@@ -180,7 +180,7 @@ def test_a_pod_waits_a_moment_for_its_workload_and_no_longer(
     assert "patch" not in Asked(mirror_with(OPT_OUT)).mutate(pod_request())
 
 
-@examples(150)
+@examples(120)
 @given(broken(CREATION))
 def test_a_broken_request_is_allowed(request: Manifest) -> None:
     asked = Asked(mirror_with(OPT_OUT))
