@@ -58,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except subprocess.CalledProcessError as error:
         progress.end()
         said = (error.stderr or "").strip()
-        return _fail(f"`{Path(error.cmd[0]).name}` failed with code {error.returncode}: {said}")
+        program = Path(error.cmd[0]).name
+        return _fail(f"`{program}` failed with code {error.returncode}: {said}")
     except (BenchError, DevclusterError, OperatorError, OSError) as error:
         progress.end()
         return _fail(str(error))
@@ -85,9 +86,19 @@ def _parser() -> argparse.ArgumentParser:
         prog="bench", description="Measure what the operator costs, on clusters of its own."
     )
     parser.add_argument("--only", choices=tuple(_PARTS), help="measure only this (default: all)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument(
+        "--json", type=_new_file, metavar="FILE", help="write the figures there as well"
+    )
     parser.add_argument("--quick", action="store_true", help="small numbers: does it work at all?")
     return parser
+
+
+def _new_file(text: str) -> Path:
+    """Said before the long work, not after it."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} cannot be written: there is no such folder")
+    return path
 
 
 def _summary(figures: Sequence[Figure], seconds: float) -> str:

@@ -63,7 +63,7 @@ class _Repetitions:
 
     listed: list[float] = field(default_factory=list)
     calls: list[Counter[tuple[str, Resource]]] = field(default_factory=list)
-    """The controller's, from its start until it has nothing more to do."""
+    """From the controller's start until it has nothing more to do."""
     memory: defaultdict[Role, list[float]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -220,10 +220,12 @@ class _Fleet:
             for counted in done.calls
         ]
         per_product = [sum(counted.values()) / products for counted in unleased]
-        yield Figure.of(section, "calls per workload with a product", "", per_product)
+        yield Figure.of(
+            section, "calls per workload with a product, its Lease aside", "", per_product
+        )
         for (verb, resource), _ in Counter(unleased[-1]).most_common(3):
             counts = [counted.get((verb, resource), 0) for counted in unleased]
-            yield Figure.of(section, f"  of all calls: {verb} {resource}", "", counts)
+            yield Figure.of(section, f"  of them {verb} {resource}, in all", "", counts)
 
     def _figures_of(self, steady: _Steady) -> Iterator[Figure]:
         section = f"Fleet: {self.size.steady_seconds:.0f} s of steady state"
