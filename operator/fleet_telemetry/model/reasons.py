@@ -138,6 +138,47 @@ class Reason(StrEnum):
     # Exempt
     EXEMPT_BY_POLICY = ("ExemptByPolicy", "An exception of the policy names the workload.")
 
+    # What the product itself says, or why it could not be asked
+    RESTART_NEEDED = (
+        "RestartNeeded",
+        "The setting is in place and takes effect when the product is restarted.",
+    )
+    CREDENTIALS_MISSING = (
+        "CredentialsMissing",
+        "The policy names no credentials for the product, so it is not asked.",
+    )
+    SECRET_NOT_READABLE = (
+        "SecretNotReadable",
+        "The Secret that the policy names is not there, or the operator may not read it.",
+    )
+    SECRET_INCOMPLETE = (
+        "SecretIncomplete",
+        "The Secret lacks a key that the product's page asks for, or holds nonsense there.",
+    )
+    ENDPOINT_NOT_FOUND = (
+        "EndpointNotFound",
+        "No Service of the namespace leads to the workload's pods; name one in "
+        "spec.runtime.endpoints.",
+    )
+    CREDENTIALS_REJECTED = ("CredentialsRejected", "The product does not accept the credentials.")
+    PERMISSION_MISSING = (
+        "PermissionMissing",
+        "The product accepts the credentials, and they may not read or change the setting.",
+    )
+    API_NOT_FOUND = ("ApiNotFound", "What answers there has no such API.")
+    UNREACHABLE = ("Unreachable", "The product does not answer.")
+    TLS_NOT_TRUSTED = ("TlsNotTrusted", "The product's certificate is not trusted.")
+    RATE_LIMITED = ("RateLimited", "The product asks for patience.")
+    VENDOR_ERROR = ("VendorError", "The product reports an error of its own.")
+    UNEXPECTED_ANSWER = (
+        "UnexpectedAnswer",
+        "What answers does not speak as the product's API does.",
+    )
+    SETTING_FOUGHT_OVER = (
+        "SettingFoughtOver",
+        "Something keeps turning the setting back; the operator has stopped turning it again.",
+    )
+
 
 class PolicyReason(StrEnum):
     """Why a policy's condition is what it is."""
