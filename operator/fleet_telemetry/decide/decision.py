@@ -180,7 +180,7 @@ def _judge_by_policy(
             own = governance[product, channel]
             exempt = live_exception(policy, given.workload.ref, given.now)
             if exempt is not None:
-                own = Governance(policy, policy.injection, exempt)
+                own = Governance(policy, policy.injection, exempt=exempt)
             elif own.desired is not policy.spec.submission:
                 if own.policy not in winners:
                     winners.append(own.policy)
