@@ -24,3 +24,22 @@ class Reported:
     restart_needed: bool = False
     fought_over: bool = False
     """It was put right several times and turned back each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one instance of a product says of itself."""
+
+    setting: Meaning
+    """Enabled, Disabled, or Unknown where it did not tell."""
+    version: str | None = None
+    last_submission: datetime | None = None
+    """When it last sent something, as far as it tells; aware."""
+    inventory: tuple[str, ...] = ()
+    """The names of the fields that it sends, sorted; never their values."""
+    enforceable: bool = True
+    """False where this version has no setting that works, whatever it says."""
+    restart_needed: bool = False
+    """The setting is stored as wished and takes effect at the next restart."""
+    note: str = ""
+    """More for a person, such as a remedy; without values of settings other than telemetry's."""

@@ -82,6 +82,50 @@ class ControllerMetrics:
         self._leader.set(leading)
 
 
+class VerificationMetrics:
+    """How products are asked."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._checks = Counter(
+            f"{_PREFIX}_vendor_checks",
+            "Checks of products by their API, by product and result (ok or a reason).",
+            ["product", "result"],
+            registry=registry,
+        )
+        self._duration = Histogram(
+            f"{_PREFIX}_vendor_check_duration_seconds",
+            "Time that one check takes, over all instances of a workload.",
+            ["product"],
+            buckets=_RECONCILE_BUCKETS,
+            registry=registry,
+        )
+        self._drift = Counter(
+            f"{_PREFIX}_drift",
+            "Times that a product was found to have left what its policy wishes.",
+            ["product"],
+            registry=registry,
+        )
+        self._remediations = Counter(
+            f"{_PREFIX}_remediations",
+            "Times that a product was put right by its API.",
+            ["product"],
+            registry=registry,
+        )
+
+    def observe(self, product: str, result: str, seconds: float) -> None:
+        """Count one check."""
+        self._checks.labels(product, result).inc()
+        self._duration.labels(product).observe(seconds)
+
+    def count_drift(self, product: str) -> None:
+        """Count one drift."""
+        self._drift.labels(product).inc()
+
+    def count_remediation(self, product: str) -> None:
+        """Count one remediation."""
+        self._remediations.labels(product).inc()
+
+
 class ApiMetrics:
     """What is asked of the API server, beside the watches."""
 
