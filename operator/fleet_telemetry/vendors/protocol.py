@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from fleet_telemetry.model.policy import Submission
-from fleet_telemetry.model.product import Meaning
-from fleet_telemetry.vendors.http import VendorApi
+from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.model.reported import Reading
+from fleet_telemetry.vendors.http import VendorApi, VendorError
+
+__all__ = ["Adapter", "Credentials", "Reading", "header_secret"]
 
 Credentials = Mapping[str, str]
 """The keys of the policy's Secret, decoded. Never logged, never part of a message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one instance of a product says of itself."""
-
-    setting: Meaning
-    """Enabled, Disabled, or Unknown where it did not tell."""
-    version: str | None = None
-    last_submission: datetime | None = None
-    """When it last sent something, as far as it tells; aware."""
-    inventory: tuple[str, ...] = ()
-    """The names of the fields that it sends, sorted; never their values."""
-    enforceable: bool = True
-    """False where this version has no setting that works, whatever it says."""
-    restart_needed: bool = False
-    """The setting is stored as wished and takes effect at the next restart."""
-    note: str = ""
-    """More for a person, such as a remedy; without values of settings other than telemetry's."""
 
 
 class Adapter(Protocol):
@@ -54,3 +36,15 @@ class Adapter(Protocol):
     async def write(self, api: VendorApi, credentials: Credentials, wish: Submission) -> None:
         """Set it. Writing what is set already is no fault."""
         ...
+
+
+def header_secret(credentials: Credentials, key: str) -> str:
+    """A credential that goes into a header as it is: visible ASCII only, for an HTTP library's
+    complaint about another would quote it. Raises VendorError."""
+    value = credentials.get(key, "").strip()
+    if not value:
+        raise VendorError(Reason.SECRET_INCOMPLETE, f"the Secret has nothing under {key!r}")
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        text = f"the Secret has something under {key!r} that no header can hold"
+        raise VendorError(Reason.SECRET_INCOMPLETE, text)
+    return value
