@@ -83,8 +83,10 @@ async def asking(standin: StandIn, **options: Any) -> AsyncIterator[VendorApi]:
     quick = {"connect_seconds": 2.0, "total_seconds": 5.0}
     client = VendorClient(**{**quick, **options})
     async with standin:
-        yield client.api(endpoint_of(standin), standin.ca_pem if standin.tls else "")
-        await client.close()
+        try:
+            yield client.api(endpoint_of(standin), standin.ca_pem if standin.tls else "")
+        finally:
+            await client.close()
 
 
 async def read(case: Case, api: VendorApi) -> Reading:

@@ -21,13 +21,7 @@ from fleet_telemetry.vendors.http import VendorApi, VendorError
 from fleet_telemetry.vendors.protocol import Credentials, Reading, header_secret
 
 _ENABLE = "sonar.telemetry.enable"
-_STATES = {
-    "STARTING",
-    "DOWN",
-    "RESTARTING",
-    "DB_MIGRATION_NEEDED",
-    "DB_MIGRATION_RUNNING",
-}
+_STATES = ("STARTING", "DOWN", "RESTARTING", "DB_MIGRATION_NEEDED", "DB_MIGRATION_RUNNING")
 _FIRST_WITH_BEARER = 10
 
 
