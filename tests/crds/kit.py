@@ -1,4 +1,4 @@
-"""What the table of rules is made of: for each field its accepted and its rejected values.
+"""What the tables are made of: for each field the values that are accepted and those that are not.
 
 A check stands at a path of a full object, such as ``spec.exceptions[0].reason``. Its cases are that
 object with one value changed, so a rejection can have one cause only. The values are written down,
@@ -7,104 +7,59 @@ not derived from the schema: otherwise the tests would follow whatever the schem
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from fleet_telemetry.model.resources import API_VERSION, CustomResource
-from fleet_telemetry.model.schema import ApiType
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
 """In the place of a value: the field is not there."""
 
 Manifest = dict[str, Any]
-Verdict = Literal["accept", "reject", "merge"]
-
-_STEP = re.compile(r"\[(\d+)\]|\{([^}]*)\}|\.?([^.\[\]{}]+)")
 
 # Paths
 
+_STEP = re.compile(r"\[(\d+)\]|\{([^}]*)\}|\.?([^.\[\]{}]+)")
 
-def steps(path: str) -> list[str | int]:
+
+def _steps(path: str) -> list[str | int]:
     """``a.b[0]{c}`` taken apart: a map's key stands in braces, for a schema does not name it."""
     return [int(index) if index else key or name for index, key, name in _STEP.findall(path)]
 
 
 def schema_path(path: str) -> str:
     """The path in the schema: it knows neither indices nor a map's keys."""
-    return re.sub(r"\{[^}]*\}", "{}", re.sub(r"\[\d+\]", "[]", path))
-
-
-def parent(path: str) -> tuple[str, str]:
-    """A property's object and name. Items of lists and maps have no name."""
-    if path.endswith(("]", "}")):
-        return path, ""
-    head, _, name = path.rpartition(".")
-    return head, name
+    return re.sub(r"\{[^}]*\}", "{}", re.sub(r"\[[^]]*\]", "[]", path))
 
 
 def get(tree: Any, path: str) -> Any:
     """The value at a path."""
-    for step in steps(path):
+    for step in _steps(path):
         tree = tree[step]
     return tree
 
 
-def put(tree: Manifest, path: str, value: Any) -> Manifest:
+def put(tree: Any, path: str, value: Any) -> Any:
     """A copy with another value at a path, or without it."""
-    copied = copy.deepcopy(tree)
-    *way, last = steps(path)
-    place: Any = copied
-    for step in way:
-        place = place[step]
-    if value is ABSENT:
-        place.pop(last, None)
+    return _put(tree, _steps(path), value)
+
+
+def _put(tree: Any, steps: Sequence[str | int], value: Any) -> Any:
+    if not steps:
+        return value
+    step, *further = steps
+    changed = tree.copy()
+    if value is ABSENT and not further:
+        changed.pop(step, None)
     else:
-        place[last] = copy.deepcopy(value)
-    return copied
-
-
-def without_empties(tree: Any) -> Any:
-    """What a value says: an empty list, map or string says no more than its absence."""
-    if isinstance(tree, dict):
-        parts = {key: without_empties(part) for key, part in tree.items()}
-        return {key: part for key, part in parts.items() if part not in ("", [], {}, None)}
-    if isinstance(tree, list):
-        return [without_empties(part) for part in tree]
-    return tree
-
-
-def additions(sent: Any, stored: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """What stands in the stored value and was not sent; AssertionError if something else changed."""
-    if isinstance(sent, dict) and isinstance(stored, dict):
-        for key, value in stored.items():
-            where = f"{path}.{key}" if path else key
-            if sent.get(key) is None:
-                yield where, value
-            else:
-                yield from additions(sent[key], value, where)
-        lost = {key for key, value in sent.items() if value is not None} - stored.keys()
-        assert not lost, f"{path}: {lost} did not arrive"
-    elif isinstance(sent, list) and isinstance(stored, list):
-        assert len(sent) == len(stored), f"{path}: items came or went"
-        for before, after in zip(sent, stored, strict=True):
-            yield from additions(before, after, f"{path}[]")
-    else:
-        assert sent == stored, f"{path}: another value than what was sent"
+        changed[step] = _put(tree[step] if further else None, further, value)
+    return changed
 
 
 # Cases
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bug:
-    """Why a case does not hold today; its tests are strict xfails."""
-
-    reason: str
-    api: bool = False
-    python: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,42 +67,43 @@ class Try:
     """One value that a field is given, and what becomes of it."""
 
     keyword: str
-    verdict: Verdict
+    """Which part of the schema it shows."""
     value: Any
     says: str = ""
-    """What the user who is rejected reads."""
+    """What the user reads who is rejected; empty where the value is accepted."""
     at: str = ""
     """Where the API server sees the mistake, below the field."""
     besides: Mapping[str, Any] = field(default_factory=dict)
     """Properties of the same object that have to change with it."""
-    other: Any = None
-    """To be merged: what a second manager applies."""
-    bug: Bug | None = None
+
+
+def accept(keyword: str, value: Any, **more: Any) -> Try:
+    return Try(keyword=keyword, value=value, **more)
+
+
+def reject(keyword: str, value: Any, says: str, at: str = "") -> Try:
+    return Try(keyword=keyword, value=value, says=says, at=at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """A try in its place in an object."""
 
-    resource: CustomResource
+    kind: Kind = field(repr=False)
     path: str
     attempt: Try
-    manifest: Manifest
+    manifest: Manifest = field(repr=False)
+    stored: Manifest | None = field(default=None, repr=False)
+    """What the API server makes of it, where that has to be known."""
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Which part of which schema it shows."""
-        return schema_path(self.path), self.attempt.keyword
+    def is_accepted(self) -> bool:
+        return not self.attempt.says
 
     @property
     def root(self) -> str:
-        """``spec`` or ``status``."""
-        return "status" if self.path.startswith("status") else "spec"
-
-    @property
-    def type(self) -> type[ApiType]:
-        """The Python type of that part."""
-        return type_of(self.resource, self.root)
+        """``spec``, ``status``, or nothing for the object itself."""
+        return re.split(r"\W", self.path)[0]
 
     @property
     def field(self) -> str:
@@ -156,53 +112,14 @@ class Case:
         return f"{path}{self.attempt.at}".lstrip(".") or "<nil>"
 
     @property
-    def python_path(self) -> str:
-        """The path as msgspec writes it."""
-        path = re.sub(r"\{[^}]*\}", "[...]", self.path)
-        return path.replace(self.root, "$", 1)
-
-    @property
     def id(self) -> str:
         """For the list of tests."""
         value = repr(self.attempt.value)
         short = value if len(value) <= 40 else f"{value[:37]}..."
-        return f"{self.resource.short_name}-{self.path}-{self.attempt.keyword}-{short}"
-
-
-def type_of(resource: CustomResource, root: str) -> type[ApiType]:
-    """The Python type of a resource's spec or status."""
-    found = resource.spec if root == "spec" else resource.status
-    assert found is not None
-    return found
+        return f"{self.kind.resource.short_name}-{self.path}-{self.attempt.keyword}-{short}"
 
 
 # Checks
-
-
-def accept(keyword: str, value: Any, **more: Any) -> Try:
-    return Try(keyword=keyword, verdict="accept", value=value, **more)
-
-
-def reject(keyword: str, value: Any, says: str, **more: Any) -> Try:
-    return Try(keyword=keyword, verdict="reject", value=value, says=says, **more)
-
-
-_OF_TYPE = {
-    "string": "of text",
-    "integer": 7,
-    "number": 1.5,
-    "boolean": True,
-    "array": ["an item"],
-    "object": {"a": "property"},
-}
-# What JSON tells apart; an integer is also a number, so a number is of no use there.
-_MISTAKEN_FOR = {
-    "string": ("boolean", "integer", "number", "array", "object"),
-    "integer": ("string", "boolean", "number", "array"),
-    "boolean": ("string", "integer"),
-    "array": ("object", "string", "boolean"),
-    "object": ("array", "string", "boolean"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,9 +131,20 @@ class Rule:
     rejects: Sequence[Any]
 
     def tries(self) -> Iterator[Try]:
-        keyword = f"x-kubernetes-validations: {self.message}"
+        keyword = f"rule: {self.message}"
         yield from (accept(keyword, value) for value in self.accepts)
         yield from (reject(keyword, value, self.message) for value in self.rejects)
+
+
+# Only values with which nothing else is wrong.
+_MISTAKES: Mapping[str, Sequence[Any]] = {
+    "string": (7, True),
+    "date-time": (7, True),
+    "integer": ("7",),
+    "boolean": ("true", 1),
+    "array": ("text",),
+    "object": ("text", ["text"]),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,16 +154,15 @@ class Check:
     default: Any = ABSENT
     """What the API server puts there if it is left out."""
     given: Mapping[str, Any] = field(default_factory=dict)
-    """What has to change beside it if it is left out or empty."""
+    """What has to change beside it if it is left out."""
     rules: tuple[Rule, ...] = ()
 
     TYPE = ""
 
-    def tries(self) -> Iterator[Try]:
-        """What is tried."""
-        for other in _MISTAKEN_FOR[self.TYPE]:
-            says = f'must be of type {self.TYPE}: "{other}"'
-            yield reject("type", _OF_TYPE[other], says)
+    def tries(self, value: Any) -> Iterator[Try]:  # noqa: ARG002  # others need it
+        """What is tried in the place of the value that the full object has."""
+        for mistake in _MISTAKES[self.TYPE]:
+            yield reject("type", mistake, f"must be of type {self.TYPE}")
         for rule in self.rules:
             yield from rule.tries()
 
@@ -246,34 +173,21 @@ class Text(Check):
 
     matches: Sequence[str] = ()
     mismatches: Sequence[str] = ()
-    python_mismatches: Sequence[str] = ()
-    """What the API server accepts and Python does not: a bug."""
-    python_bug: str = ""
     shortest: int = 0
     longest: int | None = None
     shape: Callable[[int], str] = lambda length: "a" * length
 
     TYPE = "string"
 
-    def tries(self) -> Iterator[Try]:
-        yield from super().tries()
-        # No field is for one language only.
-        yield accept("type", self.matches[0] if self.matches else self.shape(max(self.shortest, 5)))
-        for value in self.matches:
-            yield accept("pattern", value)
-        for value in self.mismatches:
-            yield reject("pattern", value, "in body should match '^")
-        if self.matches:
-            yield reject(
-                "pattern", f"{self.matches[0]}\n", "in body should match '^", bug=NEWLINE_BUG
-            )
-        for value in self.python_mismatches:
-            yield accept("pattern", value, bug=Bug(reason=self.python_bug, python=True))
+    def tries(self, value: Any) -> Iterator[Try]:
+        yield from super().tries(value)
+        yield from (accept("pattern", text) for text in self.matches)
+        for text in self.mismatches:
+            yield reject("pattern", text, "in body should match '^")
         if self.shortest:
             yield accept("minLength", self.shape(self.shortest))
-            for length in {0, self.shortest - 1}:
-                says = f"should be at least {self.shortest} chars long"
-                yield reject("minLength", self.shape(length), says)
+            says = f"should be at least {self.shortest} chars long"
+            yield from (reject("minLength", self.shape(n), says) for n in {0, self.shortest - 1})
         elif not self.matches and not self.rules:
             yield accept("type", "")
         if self.longest is not None:
@@ -283,46 +197,31 @@ class Text(Check):
             if not self.matches:
                 # Characters count, whatever the API server's message says.
                 yield accept("maxLength", "é" * (self.longest - 1) + "\U0001f54a")
-                yield reject("maxLength", "é" * (self.longest + 1), says)
-
-
-NEWLINE_BUG = Bug(
-    reason="In Python $ also matches before a last newline, in Go it does not: the type accepts "
-    "what the API server rejects.",
-    python=True,
-)
-DATE_TIME_BUG = (
-    "The fields of type datetime have no `format: date-time`, because msgspec writes it for "
-    "tz=True only: the API server takes any text."
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Time(Check):
-    """A point in time."""
+    """A point in time. (A list passes the API server's checks, as with every format.)"""
 
-    TYPE = "string"
+    TYPE = "date-time"
 
-    def tries(self) -> Iterator[Try]:
-        yield from super().tries()
-        for value in (
+    def tries(self, value: Any) -> Iterator[Try]:
+        yield from super().tries(value)
+        for time in (
             "2027-03-01T00:00:00Z",
             "2027-03-01T00:00:00+01:00",
             "2027-03-01T00:00:00.123456Z",
         ):
-            yield accept("type", value)
-            yield accept("format", value)
-        for value, type_takes_it in (
-            ("next spring", False),
-            ("", False),
-            ("2027-03-01", False),
-            ("2027-02-30T00:00:00Z", False),
-            ("2027-03-01T25:00:00Z", False),
-            # Compared with now, this raises TypeError.
-            ("2027-03-01T00:00:00", True),
+            yield accept("format", time)
+        for mistake in (
+            "",
+            "next spring",
+            "2027-03-01",
+            "2027-02-30T00:00:00Z",
+            "2027-03-01T25:00:00Z",
+            "2027-03-01T00:00:00",
         ):
-            bug = Bug(reason=DATE_TIME_BUG, api=True, python=type_takes_it)
-            yield reject("format", value, "must be of type date-time", bug=bug)
+            yield reject("format", mistake, "must be of type date-time")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -334,15 +233,14 @@ class Choice(Check):
 
     TYPE = "string"
 
-    def tries(self) -> Iterator[Try]:
-        yield from super().tries()
-        yield accept("type", self.of[0])
-        says = "supported values: " + ", ".join(f'"{word}"' for word in self.of)
+    def tries(self, value: Any) -> Iterator[Try]:
+        yield from super().tries(value)
+        keyword = _enum_keyword(self.of)
         for word in self.of:
-            yield accept("enum", word, besides=self.beside.get(word, {}))
-            yield reject("enum", word.swapcase(), says)
-        for word in ("", "Nonsense", f"{self.of[0]} "):
-            yield reject("enum", word, says)
+            yield accept(keyword, word, besides=self.beside.get(word, {}))
+        says = "supported values: " + ", ".join(f'"{word}"' for word in self.of)
+        for word in ("", self.of[0].swapcase(), f"{self.of[0]} "):
+            yield reject(keyword, word, says)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -354,18 +252,17 @@ class Number(Check):
 
     TYPE = "integer"
 
-    def tries(self) -> Iterator[Try]:
-        yield from super().tries()
-        yield accept("type", 5)
+    def tries(self, value: Any) -> Iterator[Try]:
+        yield from super().tries(value)
         yield accept("minimum", self.lowest)
         says = f"should be greater than or equal to {self.lowest}"
         yield reject("minimum", self.lowest - 1, says)
-        if self.highest is not None:
+        if self.highest is None:
+            yield accept("type", 2**53)
+        else:
             yield accept("maximum", self.highest)
             says = f"should be less than or equal to {self.highest}"
             yield reject("maximum", self.highest + 1, says)
-        else:
-            yield accept("minimum", 2**53)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -374,9 +271,9 @@ class Flag(Check):
 
     TYPE = "boolean"
 
-    def tries(self) -> Iterator[Try]:
-        yield from super().tries()
-        yield from (accept("type", value) for value in (True, False))
+    def tries(self, value: Any) -> Iterator[Try]:
+        yield from super().tries(value)
+        yield accept("type", not value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -385,45 +282,34 @@ class Array(Check):
 
     item: Callable[[int], Any]
     kind: Literal["set", "map", "atomic"]
-    keys: tuple[str, ...] = ()
+    key: str = ""
     twin: Any = ABSENT
     shortest: int = 0
     longest: int | None = None
 
     TYPE = "array"
 
-    def tries(self) -> Iterator[Try]:
-        yield from super().tries()
-        yield accept("type", [self.item(0)])
+    def tries(self, value: Any) -> Iterator[Try]:
+        yield from super().tries(value)
         if self.shortest:
-            yield accept("minItems", self.items(self.shortest))
+            yield accept("minItems", self._items(self.shortest))
             says = f"should have at least {self.shortest} items"
-            yield reject("minItems", self.items(self.shortest - 1), says)
+            yield reject("minItems", self._items(self.shortest - 1), says)
         else:
             yield accept("type", [], besides=self.given)
         if self.longest is not None:
-            yield accept("maxItems", self.items(self.longest))
+            yield accept("maxItems", self._items(self.longest))
             says = f"Too many: {self.longest + 1}: must have at most {self.longest} items"
-            yield reject("maxItems", self.items(self.longest + 1), says)
-        yield from self._tries_of_kind()
-
-    def _tries_of_kind(self) -> Iterator[Try]:
-        first, second = self.item(0), self.item(1)
-        keyword = f"x-kubernetes-list-type: {self.kind}"
-        merge = Try(keyword=keyword, verdict="merge", value=[first], other=[second])
-        yield merge
-        twins = [first, first if self.twin is ABSENT else self.twin]
+            yield reject("maxItems", self._items(self.longest + 1), says)
+        keyword = _list_keyword(self.kind, *([self.key] if self.key else []))
+        twins = [self.item(0), self.item(0) if self.twin is ABSENT else self.twin]
         if self.kind == "atomic":
-            yield accept("type", twins)
-            return
-        yield accept(keyword, [first, second])
-        yield reject(keyword, twins, "Duplicate value", at="[1]")
-        if self.kind == "map":
-            keyword = f"x-kubernetes-list-map-keys: {', '.join(self.keys)}"
-            yield accept(keyword, [first, second])
+            yield accept(keyword, twins)
+        else:
+            yield accept(keyword, self._items(2))
             yield reject(keyword, twins, "Duplicate value", at="[1]")
 
-    def items(self, count: int) -> list[Any]:
+    def _items(self, count: int) -> list[Any]:
         return [self.item(index) for index in range(count)]
 
 
@@ -435,47 +321,35 @@ class Map(Check):
 
     TYPE = "object"
 
-    def tries(self) -> Iterator[Try]:
-        for other in _MISTAKEN_FOR[self.TYPE]:
-            yield reject("type", _OF_TYPE[other], f'must be of type object: "{other}"')
+    def tries(self, value: Any) -> Iterator[Try]:
+        yield from super().tries(value)
         yield accept("type", {})
-        yield accept("maxProperties", {f"key-{n}": "value" for n in range(self.longest)})
+        yield accept("maxProperties", self._entries(self.longest))
         says = f"Too many: {self.longest + 1}: must have at most {self.longest} items"
-        yield reject("maxProperties", {f"key-{n}": "value" for n in range(self.longest + 1)}, says)
+        yield reject("maxProperties", self._entries(self.longest + 1), says)
+
+    def _entries(self, count: int) -> dict[str, str]:
+        return {f"key-{index}": "value" for index in range(count)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Object(Check):
-    """An object. Its other properties are optional; ``atomic`` has two values to merge."""
+    """An object. ``atomic``: it is merged as a whole, and here are two of them."""
 
     required: tuple[str, ...] = ()
-    alone: bool = True
-    """Whether it may consist of its required properties only."""
     atomic: tuple[Any, Any] | None = None
 
     TYPE = "object"
 
-    def tries(self) -> Iterator[Try]:
-        yield from super().tries()
-        if self.atomic:
-            keyword = "x-kubernetes-map-type: atomic"
-            one, two = self.atomic
-            yield Try(keyword=keyword, verdict="merge", value=one, other=two)
-
-    def tries_with(self, value: Mapping[str, Any]) -> Iterator[Try]:
-        """What can be tried once the object's full value is known."""
-        yield accept("type", value)
-        bare = {name: value[name] for name in self.required}
-        if self.alone:
-            yield accept("type", bare)
+    def tries(self, value: Any) -> Iterator[Try]:
+        yield from super().tries(value)
+        yield reject("unknown field", {**value, "nonsense": 1}, "unknown field", at=".nonsense")
         for name in self.required:
-            keyword = f"required: {name}"
-            if self.alone:
-                yield accept(keyword, bare)
-            yield accept(keyword, value)
             for nothing in (ABSENT, None):
-                lacking = put(dict(value), name, nothing)
-                yield reject(keyword, lacking, "Required value", at=f".{name}")
+                lacking = put(value, name, nothing)
+                yield reject(f"required: {name}", lacking, "Required value", at=f".{name}")
+        if self.atomic:
+            yield from (accept("x-kubernetes-map-type", whole) for whole in self.atomic)
 
 
 # Kinds
@@ -492,82 +366,91 @@ class Kind:
     """The least that is accepted."""
     table: Mapping[str, Check]
 
-    @property
+    @cached_property
     def checks(self) -> Mapping[str, Check]:
         """The checks by their path in the schema."""
         return {schema_path(path): check for path, check in self.table.items()}
 
-    def manifest(self, name: str, content: Mapping[str, Any]) -> Manifest:
+    def manifest(self, name: str, content: Manifest) -> Manifest:
         """An object of the kind, ready to be sent."""
-        metadata = {"name": name}
-        if self.resource.namespaced:
-            metadata["namespace"] = "default"
-        identity = {"apiVersion": API_VERSION, "kind": self.resource.kind, "metadata": metadata}
-        return {**identity, **copy.deepcopy(dict(content))}
+        identity = {"apiVersion": API_VERSION, "kind": self.resource.kind}
+        return {**identity, "metadata": {"name": name}, **content}
 
     def cases(self) -> Iterator[Case]:
         """Every case of the table."""
+        for path in ("", "status"):
+            yield self._case(path, accept("type", get(self.full, path)), stored=self.full)
         for path, check in self.table.items():
-            for attempt in self._tries(path, check):
-                manifest = put(self.full, path, attempt.value) if path else attempt.value
-                for name, value in attempt.besides.items():
-                    manifest = put(manifest, f"{parent(path)[0]}.{name}", value)
-                yield Case(resource=self.resource, path=path, attempt=attempt, manifest=manifest)
+            for attempt in check.tries(get(self.full, path)):
+                if path or attempt.keyword != "type":  # text has no kind to be sent to
+                    yield self._case(path, attempt)
+            if self._is_optional(path):
+                for nothing in (ABSENT, None):
+                    case = self._case(path, accept("default", nothing, besides=check.given))
+                    yield replace(case, stored=put(case.manifest, path, check.default))
 
-    def _tries(self, path: str, check: Check) -> Iterator[Try]:
-        if path:
-            yield from check.tries()
-        else:
-            yield from (attempt for rule in check.rules for attempt in rule.tries())
-        if isinstance(check, Object):
-            yield from check.tries_with(get(self.full, path) if path else self.full)
-        owner, name = parent(path)
-        if not name:
-            return
+    def _case(self, path: str, attempt: Try, stored: Manifest | None = None) -> Case:
+        manifest = put(self.full, path, attempt.value)
+        for name, value in attempt.besides.items():
+            manifest = put(manifest, f"{_parent(path)[0]}.{name}", value)
+        return Case(kind=self, path=path, attempt=attempt, manifest=manifest, stored=stored)
+
+    def _is_optional(self, path: str) -> bool:
+        if not path or path.endswith(("]", "}")):
+            return False
+        owner, name = _parent(path)
         holder = self.checks[schema_path(owner)]
         assert isinstance(holder, Object)
-        if name not in holder.required:
-            keyword = "type" if check.default is ABSENT else "default"
-            for nothing in (ABSENT, None):
-                yield accept(keyword, nothing, besides=check.given)
+        return name not in holder.required
+
+
+def _parent(path: str) -> tuple[str, str]:
+    """A property's object and name."""
+    head, _, name = path.rpartition(".")
+    return head, name
 
 
 # Schemas
 
 
+def _list_keyword(kind: str, *keys: str) -> str:
+    return f"list: {' of '.join((kind, *keys))}"
+
+
+def _enum_keyword(words: Sequence[str]) -> str:
+    return f"enum: {', '.join(words)}"
+
+
 _STRUCTURE = {"description", "properties", "items", "additionalProperties"}
-
-
-def constraints(schema: Manifest, path: str = "") -> Iterator[tuple[str, str]]:
-    """Everything that a schema asks for, by path and keyword."""
-    for keyword, value in schema.items():
-        if keyword == "required":
-            yield from ((path, f"required: {name}") for name in value)
-        elif keyword == "x-kubernetes-validations":
-            yield from ((path, f"{keyword}: {rule['message']}") for rule in value)
-        elif keyword in ("x-kubernetes-list-type", "x-kubernetes-map-type"):
-            yield path, f"{keyword}: {value}"
-        elif keyword == "x-kubernetes-list-map-keys":
-            yield path, f"{keyword}: {', '.join(value)}"
-        elif keyword not in _STRUCTURE and (path or keyword != "type"):
-            yield path, keyword
-    for below, part in parts(schema, path):
-        yield from constraints(part, below)
-
-
-def parts(schema: Manifest, path: str) -> Iterator[tuple[str, Manifest]]:
-    """The schemas inside of a schema. What every object has is left to Kubernetes."""
-    for name, part in schema.get("properties", {}).items():
-        if path or name in ("spec", "status"):
-            yield f"{path}.{name}" if path else name, part
-    if "items" in schema:
-        yield f"{path}[]", schema["items"]
-    if isinstance(schema.get("additionalProperties"), dict):
-        yield f"{path}{{}}", schema["additionalProperties"]
+_SAID_OTHERWISE = {
+    "required",
+    "enum",
+    "x-kubernetes-validations",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+}
 
 
 def nodes(schema: Manifest, path: str = "") -> Iterator[tuple[str, Manifest]]:
-    """Every schema inside of a schema, itself included."""
+    """Every schema inside of a schema, itself included. What all objects have is left out."""
     yield path, schema
-    for below, part in parts(schema, path):
-        yield from nodes(part, below)
+    for name, part in schema.get("properties", {}).items():
+        if path or name in ("spec", "status"):
+            yield from nodes(part, f"{path}.{name}".lstrip("."))
+    if "items" in schema:
+        yield from nodes(schema["items"], f"{path}[]")
+    if "additionalProperties" in schema:
+        yield from nodes(schema["additionalProperties"], f"{path}{{}}")
+
+
+def keywords(schema: Manifest) -> Iterator[str]:
+    """Everything that a schema asks for by itself, without its parts."""
+    yield from (f"required: {name}" for name in schema.get("required", ()))
+    for rule in schema.get("x-kubernetes-validations", ()):
+        yield f"rule: {rule['message']}"
+    if "x-kubernetes-list-type" in schema:
+        keys = schema.get("x-kubernetes-list-map-keys", ())
+        yield _list_keyword(schema["x-kubernetes-list-type"], *keys)
+    if "enum" in schema:
+        yield _enum_keyword(schema["enum"])
+    yield from schema.keys() - _STRUCTURE - _SAID_OTHERWISE

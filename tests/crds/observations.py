@@ -121,7 +121,7 @@ _HOST_TABLE: dict[str, Check] = {
     "status.addresses": Array(
         item=lambda index: {"ip": f"192.0.2.{index}", "expiresAt": "2026-11-20T08:00:00Z"},
         kind="map",
-        keys=("ip",),
+        key="ip",
         twin={"ip": "192.0.2.0", "expiresAt": "2026-11-21T08:00:00Z"},
         longest=64,
     ),

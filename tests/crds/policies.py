@@ -28,7 +28,7 @@ def _full(*, cluster: bool) -> dict[str, Any]:
         "submission": "Enabled",
         "mode": "Audit",
         "products": ["dependency-track", "sonarqube"],
-        "channels": ["UpdateCheck", "License"],
+        "channels": ["UpdateCheck"],
         "selector": SELECTOR,
         "injection": {
             "when": "Always",
@@ -106,7 +106,7 @@ def _injection() -> dict[str, Check]:
                 "env": [{"name": "A", "value": "b"}],
             },
             kind="map",
-            keys=("product",),
+            key="product",
             twin={"product": "product-0", "env": [{"name": "C", "value": "d"}]},
             longest=64,
         ),
@@ -115,7 +115,7 @@ def _injection() -> dict[str, Check]:
         f"{setting}.env": Array(
             item=lambda index: {"name": f"NAME_{index}", "value": "value"},
             kind="map",
-            keys=("name",),
+            key="name",
             twin={"name": "NAME_0", "value": "another value"},
             shortest=1,
             longest=32,
@@ -146,24 +146,35 @@ def _runtime(*, cluster: bool) -> dict[str, Check]:
         "spec.runtime.interval": Text(
             default="1h",
             matches=("1h", "30m", "90m", "1h30m", "1h0m0s", "1.5h", "0.5h", "3600s", "8760h"),
-            mismatches=("", "1", "h", "1d", "1h ", " 1h", "-1h", "+1h", "1 h", "1.h", ".5h", "1H")
-            + ("60000ms", "1h30", "1,5h", "daily"),
+            mismatches=(
+                "",
+                "1",
+                "h",
+                "1d",
+                "1h ",
+                "-1h",
+                "1 h",
+                "1.h",
+                ".5h",
+                "1H",
+                "600ms",
+                "1h30",
+            ),
             longest=32,
             shape=lambda length: "1h".rjust(length, "0"),
             rules=(
                 Rule(
                     message="an interval is at least 1m",
                     accepts=("1m", "60s", "0h1m", "1.0m", "0.5m30s"),
-                    rejects=("59s", "59.9s", "0.5m", "0h", "0.01h", "30s29s")
-                    # More than Go's 292 years.
-                    + ("2562048h",),
+                    # The last is more than Go's 292 years.
+                    rejects=("59s", "59.9s", "0.5m", "0h", "0.01h", "30s29s", "2562048h"),
                 ),
             ),
         ),
         "spec.runtime.credentials": Array(
             item=lambda index: {"product": f"product-{index}", "secretRef": secret},
             kind="map",
-            keys=("product",),
+            key="product",
             twin={"product": "product-0", "secretRef": {**secret, "name": "another"}},
             longest=64,
         ),
@@ -178,7 +189,7 @@ def _runtime(*, cluster: bool) -> dict[str, Check]:
                 "service": {"name": "web", "port": 80},
             },
             kind="map",
-            keys=("product",),
+            key="product",
             twin={"product": "product-0", "service": {"name": "web", "port": 81}},
             longest=64,
         ),
@@ -267,7 +278,7 @@ def _table(*, cluster: bool) -> dict[str, Check]:
             longest=4,
             default=["Usage"],
         ),
-        "spec.channels[0]": Choice(of=CHANNEL.of, beside={}),
+        "spec.channels[0]": CHANNEL,
         **selector("spec.selector"),
         **(selector("spec.namespaceSelector") if cluster else {}),
         **_injection(),

@@ -66,7 +66,7 @@ def conditions(longest: int) -> dict[str, Check]:
         "status.conditions": Array(
             item=lambda index: {**CONDITION, "type": f"Type{index}"},
             kind="map",
-            keys=("type",),
+            key="type",
             twin={**CONDITION, "type": "Type0", "status": "False"},
             longest=longest,
         ),

@@ -12,6 +12,7 @@ import msgspec
 
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.model.image import ImageReference
+from fleet_telemetry.model.policy import ProductName
 from fleet_telemetry.model.product import Image, TelemetryProductSpec
 
 
@@ -55,19 +56,23 @@ class Catalogue:
                 yield image.pattern
 
 
+class _Metadata(msgspec.Struct, frozen=True):
+    name: ProductName
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """A catalogue file is a TelemetryProduct manifest."""
 
     api_version: Annotated[str, msgspec.Meta(pattern="^fleettelemetry.io/v1alpha1$")]
     kind: Annotated[str, msgspec.Meta(pattern="^TelemetryProduct$")]
-    metadata: dict[str, str]
+    metadata: _Metadata
     spec: TelemetryProductSpec
 
 
 def read_product(text: bytes) -> Product:
     """Read one catalogue file. Raises ValueError with a sentence for a person."""
     file = msgspec.yaml.decode(text, type=_File)
-    return Product.compile(file.metadata["name"], file.spec)
+    return Product.compile(file.metadata.name, file.spec)
 
 
 @cache

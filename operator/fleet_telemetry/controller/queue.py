@@ -11,6 +11,7 @@ Subject = TypeVar("Subject", bound=Hashable)
 
 _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 60.0
+_DOUBLINGS = 10  # more would change nothing, until they overflow
 
 
 class SubjectQueue(Generic[Subject]):
@@ -71,7 +72,7 @@ class SubjectQueue(Generic[Subject]):
         """The subject has to come back; the seconds until then."""
         failures = self._failures.get(subject, 0)
         self._failures[subject] = failures + 1
-        delay: float = min(_FIRST_DELAY * 2.0**failures, _LONGEST_DELAY)
+        delay: float = min(_FIRST_DELAY * 2.0 ** min(failures, _DOUBLINGS), _LONGEST_DELAY)
         self._finish(subject)
         if subject not in self._waiting:
             self.add_later(subject, delay)

@@ -86,7 +86,7 @@ def plan_injection(given: Input) -> Plan:
     covering = select_policies(given.policies, given.workload, given.namespace_labels)
     governance = _govern_all(given, targets, covering)
     planned: tuple[Edit | Remark, ...] = ()
-    if targets and _may_be_written(given):
+    if (targets or targets_before) and _may_be_written(given):
         planned = plan_edits(
             Occasion(
                 trigger=given.trigger,

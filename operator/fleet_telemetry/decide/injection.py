@@ -60,12 +60,13 @@ class Wish:
         """Whether an entry already says so, in whatever words the product accepts."""
         if entry is None:
             return self.value is None
-        if entry.by_reference or is_expanded(entry.value):
+        if entry.by_reference:
             return False
-        if self.switch is not None and self.value is not None:
-            meaning = self.switch.meaning_of(entry.value)
-            return meaning is meaning_of(self.governance.desired)
-        return entry.value == self.value
+        if entry.value == self.value:
+            return True
+        if self.switch is None or is_expanded(entry.value):
+            return False
+        return self.switch.meaning_of(entry.value) is meaning_of(self.governance.desired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Occasion:
 def plan_edits(occasion: Occasion, governance: GovernanceByChannel) -> tuple[Edit | Remark, ...]:
     """What to write now, and what to remark. Applied once, it plans nothing more to write."""
     edits: list[Edit | Remark] = []
+    handled: dict[int, set[str]] = {}
     for target in occasion.targets:
         wishes = wishes_for(target, governance)
         refused = tuple(_refused_variables(target))
@@ -93,9 +95,12 @@ def plan_edits(occasion: Occasion, governance: GovernanceByChannel) -> tuple[Edi
         # the version it runs now may come along.
         rewriting = any(isinstance(removal, Edit) for removal in removals)
         edits.extend(_grant(occasion, target, wishes, rewriting=rewriting))
-        handled = {wish.name for wish in wishes} | {refusal.env for refusal in refused}
-        handled |= _audited_names(target, governance)
-        edits.extend(_take_back(occasion, target, handled))
+        handled[target.container.index] = {
+            *_wished_names(target, wishes),
+            *_audited_names(target, governance),
+            *(refusal.env for refusal in refused),
+        }
+    edits.extend(_take_back(occasion, handled))
     return tuple(edits)
 
 
@@ -108,7 +113,9 @@ def wishes_for(target: Target, governance: GovernanceByChannel) -> tuple[Wish, .
         if governed is None or not governed.enforced:
             continue
         rule = injectable_rule(target, channel.name)
-        for switch in rule.switches if rule else ():
+        if rule is None:
+            continue  # what does no harm to some versions may harm the one that it is
+        for switch in rule.switches:
             if switch.env is not None and switch.semantics in (Semantics.SEED, Semantics.START):
                 value = switch.env.value_for(governed.desired)
                 wish = Wish(switch.env.name, value, governed.policy, governed, switch.env)
@@ -130,15 +137,12 @@ def injectable_rule(target: Target, channel: ChannelName) -> ChannelRule | None:
 
 
 def _settings(target: Target, governed: Governance) -> Iterator[Wish]:
-    switches = {
-        switch.env.name
-        for switch in target.product.switches(*governed.policy.spec.channels)
-        if switch.env is not None
-    }
+    switches = target.product.switches(*governed.policy.spec.channels)
+    variables = [switch.env for switch in switches if switch.env is not None]
     for settings in governed.injection.settings:
         if settings.product == target.product.name:
             for setting in settings.env:
-                if setting.name not in switches:
+                if not any(variable.is_named(setting.name) for variable in variables):
                     yield Wish(setting.name, setting.value, governed.policy, governed)
 
 
@@ -157,21 +161,24 @@ def _grant(
         entry = wish.entry_in(container)
         if wish.met_by(entry):
             continue
-        ours = entry is not None and _is_ours(occasion, target, entry)
+        switches = target.product.variables
+        ours = entry is not None and _is_ours(occasion, container, entry, switches)
         if entry is not None and entry.by_reference:
             yield Remark(container.name, entry.name, Cause.BY_REFERENCE, wish.policy)
         elif entry is not None and not ours and wish.lets_users_keep:
             yield Remark(container.name, entry.name, Cause.KEPT, wish.policy)
         elif (
-            ours
+            (ours and _may_turn(occasion, wish, rewriting=rewriting))
             or _may_add(occasion, target, wish, rewriting=rewriting)
             or _is_kept(occasion, target, wish)
         ):
-            cause = Cause.INJECTED if wish.switch else Cause.SETTING
-            if entry is not None and not ours:
-                cause = Cause.OVERRIDDEN
             name = entry.name if entry is not None else wish.name
-            yield Edit(container.index, container.name, name, wish.value, cause, wish.policy)
+            replaces = entry is not None and not ours
+            cause = Cause.OVERRIDDEN if replaces else Cause.INJECTED
+            note = ""
+            if wish.switch is None:
+                cause, note = Cause.SETTING, "replacing another value" if replaces else ""
+            yield Edit(container.index, container.name, name, wish.value, cause, wish.policy, note)
 
 
 def _may_add(occasion: Occasion, target: Target, wish: Wish, *, rewriting: bool) -> bool:
@@ -190,6 +197,15 @@ def _may_add(occasion: Occasion, target: Target, wish: Wish, *, rewriting: bool)
             )
         case Trigger.RECONCILE:
             return rewriting or _may_rewrite(occasion.workload, wish.governance)
+
+
+def _may_turn(occasion: Occasion, wish: Wish, *, rewriting: bool) -> bool:
+    """Whether a value of ours may follow its policy, which now wishes something else."""
+    return (
+        occasion.trigger is not Trigger.RECONCILE
+        or rewriting
+        or _may_rewrite(occasion.workload, wish.governance)
+    )
 
 
 def _may_rewrite(workload: Workload, governance: Governance) -> bool:
@@ -232,7 +248,7 @@ def _remove_refused(
         if entry is None:
             continue
         owner = None
-        if not _is_ours(occasion, target, entry):
+        if not _is_ours(occasion, container, entry, target.product.variables):
             owner = _strictest(target, governance)
             if owner is None:
                 continue
@@ -263,46 +279,60 @@ def _strictest(target: Target, governance: GovernanceByChannel) -> Governance | 
     return next(overriding, enforcing[0] if enforcing else None)
 
 
-def _audited_names(target: Target, governance: GovernanceByChannel) -> set[str]:
+def _wished_names(target: Target, wishes: Iterable[Wish]) -> Iterator[str]:
+    """Variables that a policy wishes, in the spelling that they have."""
+    for wish in wishes:
+        entry = wish.entry_in(target.container)
+        yield wish.name if entry is None else entry.name
+
+
+def _audited_names(target: Target, governance: GovernanceByChannel) -> Iterator[str]:
     """Variables that an auditing policy speaks of: it writes nothing, so they stay as they are."""
-    names: set[str] = set()
     for (product, channel), governed in governance.items():
         if (
             product == target.product.name
             and governed.exempt is None
             and governed.policy.spec.mode is Mode.AUDIT
         ):
-            switches = target.product.switches(channel)
-            names.update(switch.env.name for switch in switches if switch.env is not None)
-            names.update(wish.name for wish in _settings(target, governed))
-    return names
+            yield from (wish.name for wish in _settings(target, governed))
+            for switch in target.product.switches(channel):
+                if switch.env is not None:
+                    env = target.container.env
+                    yield from (entry.name for entry in env if switch.env.is_named(entry.name))
 
 
-def _take_back(occasion: Occasion, target: Target, handled: set[str]) -> Iterator[Edit]:
+def _take_back(occasion: Occasion, handled: Mapping[int, set[str]]) -> Iterator[Edit]:
     """What we put there and nobody wishes any more goes, at an occasion that restarts nothing
-    that would not have restarted anyway."""
+    that would not have restarted anyway. So it also goes from a container that ran a product
+    before the update."""
     if occasion.trigger is Trigger.CREATE or (
         occasion.trigger is Trigger.RECONCILE and not occasion.workload.restarts_no_pod
     ):
         return
-    container = target.container
-    recorded = {
-        (entry.name, entry.value)
-        for entry in occasion.recorded
-        if entry.container == container.name
-    }
-    for entry in container.env:
-        if entry.name in handled or entry.by_reference:
+    variables: dict[str, list[EnvSwitch]] = {}
+    for target in (*occasion.targets, *occasion.targets_before):
+        variables.setdefault(target.container.name, []).extend(target.product.variables)
+    for container in occasion.workload.template.containers:
+        if container.name not in variables:
             continue
-        if _is_ours(occasion, target, entry) or (
-            (entry.name, entry.value) in recorded
-            and not occasion.workload.claims.covers(container.name, entry.name)
-        ):
-            yield Edit(container.index, container.name, entry.name, None, Cause.TAKEN_BACK)
+        switches = variables[container.name]
+        for entry in container.env:
+            if entry.name in handled.get(container.index, ()):
+                continue
+            if _is_ours(occasion, container, entry, switches):
+                yield Edit(container.index, container.name, entry.name, None, Cause.TAKEN_BACK)
 
 
-def _is_ours(occasion: Occasion, target: Target, entry: EnvVar) -> bool:
-    return is_ours(occasion.workload, target.container, entry, target.product.variables)
+def _is_ours(
+    occasion: Occasion, container: Container, entry: EnvVar, switches: Sequence[EnvSwitch]
+) -> bool:
+    """Whether we put the entry there: a switch, or a related setting that was recorded."""
+    return is_ours(occasion.workload, container, entry, switches) or (
+        InjectedVariable(container=container.name, name=entry.name, value=entry.value)
+        in occasion.recorded
+        and not entry.by_reference
+        and not occasion.workload.claims.covers(container.name, entry.name)
+    )
 
 
 def is_ours(

@@ -28,14 +28,15 @@ def build_patch(
     return writes
 
 
-def _writes(pointer: str, env: list[Manifest] | None, edits: list[Edit]) -> Iterator[Operation]:
-    entries = env or []
+def _writes(pointer: str, env: object, edits: list[Edit]) -> Iterator[Operation]:
+    entries = env if isinstance(env, list) else []
+    names = [dig(entry, "name") for entry in entries]
     removed = {edit.name for edit in edits if edit.value is None}
     added = []
     for edit in edits:
         if edit.value is None:
             continue
-        places = [place for place, entry in enumerate(entries) if entry.get("name") == edit.name]
+        places = [place for place, name in enumerate(names) if name == edit.name]
         if places:
             # The last one of a name is the one that counts.
             entry_pointer = f"{pointer}/{places[-1]}/value"
@@ -43,13 +44,13 @@ def _writes(pointer: str, env: list[Manifest] | None, edits: list[Edit]) -> Iter
             yield {"op": op, "path": entry_pointer, "value": edit.value}
         else:
             added.append({"name": edit.name, "value": edit.value})
-    gone = [place for place, entry in enumerate(entries) if entry.get("name") in removed]
+    gone = [place for place, name in enumerate(names) if isinstance(name, str) and name in removed]
     if gone and len(gone) == len(entries) and not added:
         yield {"op": "remove", "path": pointer}
         return
     for place in reversed(gone):
         yield {"op": "remove", "path": f"{pointer}/{place}"}
-    if added and not env:
+    if added and not entries:
         yield {"op": "add", "path": pointer, "value": added}
         return
     for entry in added:

@@ -210,7 +210,10 @@ class _Case:
             Meaning.UNKNOWN,
             self.wanted,
         ):
-            return self._unmet(switch, declared)
+            finding = self._unmet(switch, declared)
+            if finding.state is State.PENDING:  # data that is there already ignores the next start
+                return _Finding(State.UNKNOWN, Reason.SEED_NOT_PROVEN, finding.detail)
+            return finding
         volumes = self._proven_claims(places)
         if volumes and declared.meaning is self.wanted:
             return self._find_running(rule, switch, Reason.SEED_PROVEN, volumes)
@@ -231,7 +234,7 @@ class _Case:
         if by_template and declared.meaning is not self.wanted:
             return self._unmet(switch, declared)
         if not running:
-            if by_template:
+            if declared.meaning is self.wanted:
                 return _Finding(State.PENDING, Reason.NO_PODS)
             return self._unmet(switch, declared, next_pods=Reason.NO_PODS)
         contrary = [reading for reading in running if reading.meaning is not self.wanted]
@@ -258,7 +261,11 @@ class _Case:
         injection = governance.injection
         overridden = reading.source in (Source.REFERENCE, Source.AMBIGUOUS, Source.OVERRIDE)
         audit = governance.policy.spec.mode is Mode.AUDIT
-        kept = injection.on_conflict is OnConflict.KEEP and self._is_users_own(switch)
+        entry = find_variable(self.target.container, switch.env) if switch.env else None
+        ours = entry is not None and is_ours(
+            workload, self.target.container, entry, self.target.product.variables
+        )
+        kept = injection.on_conflict is OnConflict.KEEP and entry is not None and not ours
         queued = injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod
         missed = missed_admission(workload, governance.policy)
         # The first that holds.
@@ -267,11 +274,12 @@ class _Case:
             (governance.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
             (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
             (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
-            (injection.when is When.NEVER, State.NON_COMPLIANT, Reason.INJECTION_OFF),
+            (not ours and injection.when is When.NEVER, State.NON_COMPLIANT, Reason.INJECTION_OFF),
             (next_pods is not None, State.PENDING, next_pods),
             (workload.template_immutable, State.NON_COMPLIANT, Reason.TEMPLATE_IMMUTABLE),
             (queued, State.PENDING, Reason.ROLLOUT_QUEUED),
-            (injection.when is When.ALWAYS, State.PENDING, Reason.AWAITING_ROLLOUT),
+            # A value of ours follows its policy at any change of the template.
+            (ours or injection.when is When.ALWAYS, State.PENDING, Reason.AWAITING_ROLLOUT),
             (missed, State.PENDING, Reason.MISSED_ADMISSION),
         )
         late = State.NON_COMPLIANT, Reason.AWAITING_UPGRADE
@@ -279,12 +287,6 @@ class _Case:
         if state is State.NON_COMPLIANT and reading.meaning is Meaning.UNKNOWN:
             return _Finding(State.UNKNOWN, reading.why_unknown, detail)
         return _Finding(state, reason, detail)
-
-    def _is_users_own(self, switch: Switch) -> bool:
-        entry = find_variable(self.target.container, switch.env) if switch.env else None
-        return entry is not None and not is_ours(
-            self.evidence.workload, self.target.container, entry, self.target.product.variables
-        )
 
     def _read(self, target: Target, switch: Switch, rule: ChannelRule | None) -> Reading:
         """What a container comes to, by the switch that its own version has in this place."""

@@ -40,6 +40,5 @@ class ImageReference:
         Only whole path segments count, so a mirror's prefix is ignored while
         ``sonarqube`` does not match ``sonarqube-exporter``.
         """
-        segments = self.path.split("/")
-        wanted = pattern.count("/") + 1
-        return len(segments) >= wanted and glob_matches(pattern, "/".join(segments[-wanted:]))
+        last = self.path.split("/")[-(pattern.count("/") + 1) :]
+        return all(last) and glob_matches(pattern, "/".join(last))

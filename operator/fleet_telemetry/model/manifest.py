@@ -60,6 +60,18 @@ def items_at(manifest: object, *path: str) -> list[Manifest]:
     return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
 
 
+def text_at(manifest: object, *path: str) -> str:
+    """The string at a path; the empty one where there is none."""
+    found = dig(manifest, *path)
+    return found if isinstance(found, str) else ""
+
+
+def number_at(manifest: object, *path: str, default: int = 0) -> int:
+    """The whole number at a path, or the default."""
+    found = dig(manifest, *path)
+    return found if isinstance(found, int) else default
+
+
 def read_time(text: object) -> datetime | None:
     """A Kubernetes timestamp; None for anything else."""
     if not isinstance(text, str):
@@ -76,10 +88,10 @@ def read_controller(manifest: Manifest) -> Owner | None:
     for owner in items_at(manifest, "metadata", "ownerReferences"):
         if owner.get("controller"):
             return Owner(
-                api_group=str(owner.get("apiVersion", "")).rpartition("/")[0],
-                kind=str(owner.get("kind", "")),
-                name=str(owner.get("name", "")),
-                uid=str(owner.get("uid", "")),
+                api_group=text_at(owner, "apiVersion").rpartition("/")[0],
+                kind=text_at(owner, "kind"),
+                name=text_at(owner, "name"),
+                uid=text_at(owner, "uid"),
             )
     return None
 
@@ -91,7 +103,7 @@ def read_workload(manifest: Manifest) -> Workload | None:
     holds for them.
     """
     try:
-        kind = WorkloadKind(manifest.get("kind", ""))
+        kind = WorkloadKind(dig(manifest, "kind"))
     except ValueError:
         return None
     controller = read_controller(manifest)
@@ -103,27 +115,27 @@ def read_workload(manifest: Manifest) -> Workload | None:
     metadata = mapping_at(manifest, "metadata")
     spec = mapping_at(manifest, "spec")
     path = TEMPLATE_PATHS[kind]
-    replicas = spec.get("replicas", 1)
+    restarts_no_pod = _restarts_no_pod(kind, spec)
     return Workload(
         ref=WorkloadRef(
-            namespace=str(metadata.get("namespace") or "default"),
+            namespace=text_at(metadata, "namespace") or "default",
             kind=kind,
-            name=str(metadata.get("name", "")),
+            name=text_at(metadata, "name"),
         ),
         template=read_template(mapping_at(manifest, *path)),
-        uid=str(metadata.get("uid", "")),
+        uid=text_at(metadata, "uid"),
         labels=_read_labels(metadata),
         created=read_time(metadata.get("creationTimestamp")),
-        generation=int(metadata.get("generation") or 0),
+        generation=number_at(metadata, "generation"),
         controller=controller,
         claims=read_claims(metadata, path),
-        replicas=replicas if isinstance(replicas, int) else 1,
+        replicas=number_at(spec, "replicas", default=1),
         template_immutable=kind is WorkloadKind.JOB,
-        restarts_no_pod=_restarts_no_pod(kind, spec),
+        restarts_no_pod=restarts_no_pod,
         first_template=_has_first_template(kind, metadata),
-        rolling_out=_is_rolling_out(kind, manifest),
+        rolling_out=not restarts_no_pod and _is_rolling_out(kind, manifest),
         claim_templates=frozenset(
-            str(dig(template, "metadata", "name"))
+            text_at(template, "metadata", "name")
             for template in items_at(spec, "volumeClaimTemplates")
             if not _copies_data(mapping_at(template, "spec"))
         ),
@@ -135,9 +147,9 @@ def read_pod(manifest: Manifest) -> Pod:
     metadata = mapping_at(manifest, "metadata")
     phase = dig(manifest, "status", "phase")
     return Pod(
-        name=str(metadata.get("name", "")),
+        name=text_at(metadata, "name"),
         template=read_template(manifest),
-        uid=str(metadata.get("uid", "")),
+        uid=text_at(metadata, "uid"),
         owner=read_controller(manifest),
         template_hash=_read_labels(metadata).get("pod-template-hash", ""),
         phase=PodPhase(phase) if phase in PodPhase.__members__.values() else PodPhase.UNKNOWN,
@@ -148,14 +160,16 @@ def read_pod(manifest: Manifest) -> Pod:
 def read_template(manifest: Manifest) -> PodTemplate:
     """The containers and volumes of a pod template, or of a pod."""
     spec = mapping_at(manifest, "spec")
+    containers = dig(spec, "containers")
     return PodTemplate(
         containers=tuple(
             _read_container(index, container, dig(spec, "securityContext", "runAsUser"))
-            for index, container in enumerate(items_at(spec, "containers"))
+            for index, container in enumerate(containers if isinstance(containers, list) else ())
+            if isinstance(container, Mapping)
         ),
         volumes=tuple(_read_volume(volume) for volume in items_at(spec, "volumes")),
         init_volumes=frozenset(
-            str(mount.get("name", ""))
+            text_at(mount, "name")
             for container in items_at(spec, "initContainers")
             for mount in items_at(container, "volumeMounts")
         ),
@@ -163,7 +177,13 @@ def read_template(manifest: Manifest) -> PodTemplate:
 
 
 def _read_labels(metadata: Manifest) -> dict[str, str]:
-    return {str(key): str(value) for key, value in mapping_at(metadata, "labels").items()}
+    labels = mapping_at(metadata, "labels")
+    return {str(key): "" if value is None else str(value) for key, value in labels.items()}
+
+
+def _read_words(container: Manifest, key: str) -> Iterator[str]:
+    words = container.get(key)
+    yield from (str(word) for word in (words if isinstance(words, list) else ()))
 
 
 def _read_container(index: int, container: Manifest, pod_user: object) -> Container:
@@ -171,40 +191,37 @@ def _read_container(index: int, container: Manifest, pod_user: object) -> Contai
     user = pod_user if own_user is None else own_user
     return Container(
         index=index,
-        name=str(container.get("name", "")),
-        image=str(container.get("image") or ""),
-        arguments=tuple(
-            str(word)
-            for word in (*(container.get("command") or ()), *(container.get("args") or ()))
-        ),
-        working_dir=str(container.get("workingDir") or ""),
+        name=text_at(container, "name"),
+        image=text_at(container, "image"),
+        arguments=(*_read_words(container, "command"), *_read_words(container, "args")),
+        working_dir=text_at(container, "workingDir"),
         user_id=user if isinstance(user, int) else None,
         env=tuple(
             EnvVar(
-                name=str(entry.get("name", "")),
-                value=str(entry.get("value") or ""),
+                name=text_at(entry, "name"),
+                value=text_at(entry, "value"),
                 by_reference=bool(entry.get("valueFrom")),
             )
             for entry in items_at(container, "env")
         ),
         has_env_from=bool(container.get("envFrom")),
         mounts=tuple(
-            Mount(path=str(mount.get("mountPath", "")), volume=str(mount.get("name", "")))
+            Mount(path=text_at(mount, "mountPath"), volume=text_at(mount, "name"))
             for mount in items_at(container, "volumeMounts")
         ),
     )
 
 
 def _read_volume(volume: Manifest) -> Volume:
-    name = str(volume.get("name", ""))
-    if "emptyDir" in volume:
+    name = text_at(volume, "name")
+    if volume.get("emptyDir") is not None:
         return Volume(name, VolumeKind.PER_POD)
-    if "ephemeral" in volume:
+    if volume.get("ephemeral") is not None:
         claim = mapping_at(volume, "ephemeral", "volumeClaimTemplate", "spec")
         return Volume(name, VolumeKind.OTHER if _copies_data(claim) else VolumeKind.PER_POD)
-    claim_name = dig(volume, "persistentVolumeClaim", "claimName")
+    claim_name = text_at(volume, "persistentVolumeClaim", "claimName")
     if claim_name:
-        return Volume(name, VolumeKind.CLAIM, str(claim_name))
+        return Volume(name, VolumeKind.CLAIM, claim_name)
     return Volume(name, VolumeKind.OTHER)
 
 
@@ -215,11 +232,11 @@ def _copies_data(claim_spec: Manifest) -> bool:
 
 def read_claims(metadata: Manifest, template_path: tuple[str, ...]) -> Claims:
     """Who answers for which variable, from the object's managed fields."""
-    managed = metadata.get("managedFields")
+    managed = items_at(metadata, "managedFields")
     if not managed:
         return Claims()
     entries: set[Claim] = set()
-    for entry in items_at(metadata, "managedFields"):
+    for entry in managed:
         if entry.get("manager") == FIELD_MANAGER:
             continue
         fields = mapping_at(entry, "fieldsV1", *(f"f:{key}" for key in (*template_path, "spec")))
@@ -232,8 +249,11 @@ def read_claims(metadata: Manifest, template_path: tuple[str, ...]) -> Claims:
 def _keyed(fields: Manifest) -> Iterator[tuple[str, Manifest]]:
     """Entries such as ``k:{"name":"web"}`` by that name."""
     for key, value in fields.items():
-        if key.startswith("k:"):
-            name = json.loads(key[2:]).get("name")
+        if str(key).startswith("k:"):
+            try:
+                name = dig(json.loads(key[2:]), "name")
+            except ValueError:
+                continue
             if isinstance(name, str):
                 yield name, value if isinstance(value, Mapping) else {}
 
@@ -266,23 +286,23 @@ def _has_first_template(kind: WorkloadKind, metadata: Manifest) -> bool:
 
 
 def _is_rolling_out(kind: WorkloadKind, manifest: Manifest) -> bool:
+    """Only of kinds whose controller replaces pods: the others' status says nothing of it."""
     status = mapping_at(manifest, "status")
-    wanted = dig(manifest, "spec", "replicas")
-    if int(status.get("observedGeneration") or 0) < int(
-        dig(manifest, "metadata", "generation") or 0
-    ):
-        return True
+    wanted = number_at(manifest, "spec", "replicas", default=1)
+    unseen = number_at(status, "observedGeneration") < number_at(manifest, "metadata", "generation")
     match kind:
         case WorkloadKind.DEPLOYMENT:
-            updated, ready = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
-            return bool(min(updated, ready) < (1 if wanted is None else wanted))
+            updated = number_at(status, "updatedReplicas")
+            return unseen or min(updated, number_at(status, "availableReplicas")) < wanted
         case WorkloadKind.STATEFUL_SET:
-            if status.get("currentRevision") != status.get("updateRevision"):
-                return True
-            return bool(status.get("readyReplicas", 0) < (1 if wanted is None else wanted))
+            return (
+                unseen
+                or status.get("currentRevision") != status.get("updateRevision")
+                or number_at(status, "readyReplicas") < wanted
+            )
         case WorkloadKind.DAEMON_SET:
-            wanted = status.get("desiredNumberScheduled", 0)
-            updated = status.get("updatedNumberScheduled", 0)
-            return bool(min(updated, status.get("numberReady", 0)) < wanted)
+            wanted = number_at(status, "desiredNumberScheduled")
+            updated = number_at(status, "updatedNumberScheduled")
+            return unseen or min(updated, number_at(status, "numberReady")) < wanted
         case _:
             return False

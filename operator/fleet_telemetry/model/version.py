@@ -15,7 +15,7 @@ _TAG = re.compile(
     r"v?(?P<numbers>\d{1,4}(?:\.\d{1,9}){0,3})"
     r"(?:[-.](?P<stage>alpha|beta|milestone|m|rc|snapshot|dev|pre)[-.]?(?P<count>\d{1,9})?)?"
     r"(?P<flavour>[-+][0-9A-Za-z][0-9A-Za-z._+-]*)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _RANGE = re.compile(r"(?:>=(?P<low>[^\s<>=]+))?\s*(?:<(?P<high>[^\s<>=]+))?")
 
@@ -82,15 +82,17 @@ class VersionSpan:
             return None  # a date or a build, such as 2026-11-21
         padded = (*numbers, 0, 0, 0)[:4]
         low = (padded[0], padded[1], padded[2], padded[3])
-        if match["stage"]:
-            text = tag[: match.end("count") if match["count"] else match.end("stage")]
-            stage = _STAGES[match["stage"].lower()]
-            return cls(text.removeprefix("v"), *_before_release(low, stage, match["count"]))
-        text = match["numbers"]
-        if len(numbers) >= _PRECISION:
-            return cls(text, Version(low))
         after = (*numbers[:-1], numbers[-1] + 1, 0, 0, 0)[:4]
-        return cls(text, Version(low), Version((after[0], after[1], after[2], after[3]), stage=0))
+        high = Version((after[0], after[1], after[2], after[3]), stage=0)
+        floats = len(numbers) < _PRECISION
+        if match["stage"]:
+            text = tag[match.start("numbers") : match.end("count" if match["count"] else "stage")]
+            stage = _STAGES[match["stage"].lower()]
+            if floats and (stage == _STAGES["snapshot"] or match["count"] is None):
+                return cls(text, Version(low, stage), high)  # 4-snapshot is any 4.x on its way
+            return cls(text, *_before_release(low, stage, match["count"]))
+        text = match["numbers"]
+        return cls(text, Version(low), high) if floats else cls(text, Version(low))
 
 
 def _before_release(

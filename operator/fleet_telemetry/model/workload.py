@@ -151,6 +151,10 @@ class Workload:
     """Volume claim templates that begin empty."""
 
 
+_GROUPS = ("apps", "batch")
+"""Others have kinds of the same names, such as the StatefulSets of OpenKruise."""
+
+
 class PodPhase(StrEnum):
     """The phases of a pod."""
 
@@ -186,7 +190,11 @@ class Pod:
         A Deployment's ReplicaSets are not looked up: Kubernetes names them after the Deployment
         and the pod-template-hash, which the pod carries too.
         """
-        if self.owner is None or self.owner.kind not in WorkloadKind.__members__.values():
+        if (
+            self.owner is None
+            or self.owner.api_group not in _GROUPS
+            or self.owner.kind not in WorkloadKind.__members__.values()
+        ):
             return None
         kind, name = WorkloadKind(self.owner.kind), self.owner.name
         suffix = f"-{self.template_hash}"

@@ -13,11 +13,13 @@ from fleet_telemetry.decide.policies import find_problems
 from fleet_telemetry.decide.precedence import has_expired
 from fleet_telemetry.decide.verdict import worst_state
 from fleet_telemetry.model.conditions import ConditionStatus, Observation, merge_conditions
-from fleet_telemetry.model.policy import Mode, Policy, PolicyStatus, PolicySummary
-from fleet_telemetry.model.product import TelemetryProductStatus
+from fleet_telemetry.model.plan import Verdict
+from fleet_telemetry.model.policy import Mode, Policy, PolicyStatus, PolicySummary, When
+from fleet_telemetry.model.product import Meaning, TelemetryProductStatus
 from fleet_telemetry.model.reasons import PolicyReason, Reason
 from fleet_telemetry.model.workload import WorkloadRef
 from fleet_telemetry.model.workload_telemetry import State
+from fleet_telemetry.report.messages import cut
 
 _NAMED = 5
 """How many workloads a message names; WorkloadTelemetry names all."""
@@ -86,7 +88,7 @@ def build_invalid_status(
         type="Accepted",
         status=ConditionStatus.FALSE,
         reason=PolicyReason.INVALID_SPEC,
-        message=problem,
+        message=cut(problem),
     )
     return PolicyStatus(
         observed_generation=generation,
@@ -103,7 +105,7 @@ def build_product_status(
         type="Accepted",
         status=ConditionStatus.FALSE if problem else ConditionStatus.TRUE,
         reason=reason,
-        message=problem or reason.meaning,
+        message=cut(problem or reason.meaning),
     )
     return TelemetryProductStatus(
         observed_generation=generation,
@@ -123,7 +125,8 @@ def _seen(kind: str, *, holds: bool | None, reason: PolicyReason, message: str =
         False: ConditionStatus.FALSE,
         None: ConditionStatus.UNKNOWN,
     }[holds]
-    return Observation(type=kind, status=status, reason=reason, message=message or reason.meaning)
+    said = cut(message or reason.meaning)
+    return Observation(type=kind, status=status, reason=reason, message=said)
 
 
 def _accepted(policy: Policy, catalogue: Catalogue) -> Observation:
@@ -138,11 +141,7 @@ def _accepted(policy: Policy, catalogue: Catalogue) -> Observation:
 def _programmed(policy: Policy, workloads: list[Covered]) -> Observation:
     if policy.spec.mode is Mode.AUDIT:
         return _seen("Programmed", holds=False, reason=PolicyReason.AUDIT)
-    missing = [
-        found
-        for found in workloads
-        if any(verdict.reason in _NOT_WRITTEN for verdict in found.verdict.verdicts)
-    ]
+    missing = [found for found in workloads if any(map(_is_missing, found.verdict.verdicts))]
     if missing:
         return _seen(
             "Programmed",
@@ -151,6 +150,14 @@ def _programmed(policy: Policy, workloads: list[Covered]) -> Observation:
             message=f"without the setting: {_names(missing)}",
         )
     return _seen("Programmed", holds=True, reason=PolicyReason.EVERYTHING_WRITTEN)
+
+
+def _is_missing(verdict: Verdict) -> bool:
+    """Whether the policy still has to write. Of a seed, the reason speaks of the data first."""
+    if verdict.reason is Reason.SEED_NOT_PROVEN and verdict.policy is not None:
+        may_add = verdict.policy.injection.when is not When.NEVER
+        return may_add and verdict.declared is Meaning.UNSET
+    return verdict.reason in _NOT_WRITTEN
 
 
 def _compliant(workloads: list[Covered], states: Counter[State]) -> Observation:

@@ -25,6 +25,7 @@ from fleet_telemetry.model.workload_telemetry import (
     WorkloadTelemetryStatus,
     record_name,
 )
+from fleet_telemetry.report.messages import cut
 
 _LABELS = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
 _STATUS_BY_STATE = {
@@ -68,7 +69,7 @@ def _channel(verdict: Verdict, *, several: bool) -> ChannelStatus:
         product=verdict.product if several else None,
         state=verdict.state,
         reason=verdict.reason,
-        message=verdict.message or None,
+        message=cut(verdict.message) or None,
         declared=verdict.declared,
         running=verdict.running,
     )
@@ -96,7 +97,7 @@ def _observe(verdicts: Iterable[Verdict]) -> Iterator[Observation]:
         type="Compliant",
         status=_STATUS_BY_STATE.get(state, ConditionStatus.UNKNOWN),
         reason=verdict.reason or state,
-        message=f"{verdict.product}, {verdict.channel}: {verdict.message}",
+        message=cut(f"{verdict.product}, {verdict.channel}: {verdict.message}"),
     )
 
 

@@ -89,7 +89,7 @@ def _trigger(request: Manifest) -> Trigger | None:
     """What the request gives the occasion for; None if the pod template stays as it is."""
     if request.get("operation") == "CREATE":
         return Trigger.CREATE
-    path = TEMPLATE_PATHS.get(dig(request, "kind", "kind"), ())
+    path = TEMPLATE_PATHS.get(str(dig(request, "kind", "kind")), ())
     if dig(request, "object", *path) != dig(request, "oldObject", *path):
         return Trigger.UPDATE
     # The controller asks for what an admission would do, with a patch that changes nothing.
