@@ -174,6 +174,11 @@ class Reason(StrEnum):
         "UnexpectedAnswer",
         "What answers does not speak as the product's API does.",
     )
+    NOT_SETTABLE = (
+        "NotSettable",
+        "The product takes this setting from a file of its own and refuses to change it; change "
+        "it there.",
+    )
     SETTING_FOUGHT_OVER = (
         "SettingFoughtOver",
         "Something keeps turning the setting back; the operator has stopped turning it again.",
