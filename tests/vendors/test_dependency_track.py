@@ -87,6 +87,27 @@ def test_no_row_means_nothing_where_the_version_is_not_told(fault: Fault) -> Non
     assert caught.value.reason in (Reason.UNEXPECTED_ANSWER, Reason.API_NOT_FOUND)
 
 
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"application": "Another", "version": "4.12.7"},
+        {"version": "4.12.7"},
+        {"application": "Dependency-Track"},
+        {"application": "Dependency-Track", "version": "latest"},
+        {"application": "Dependency-Track", "version": 5},
+    ],
+)
+def test_no_row_means_nothing_where_this_is_not_dependency_track(about: dict[str, Any]) -> None:
+    class Odd(StandIn):
+        async def _about(self, request: web.Request) -> web.Response:
+            del request
+            return web.json_response(about)
+
+    with pytest.raises(VendorError, match="Dependency-Track's version was expected") as caught:
+        _read(Odd(names=[HOST], version="4.12.7"))
+    assert caught.value.reason is Reason.UNEXPECTED_ANSWER
+
+
 def test_the_row_counts_where_the_version_is_not_told() -> None:
     standin = _standin(enabled="false")
     standin.fail(Fault.ERROR_500, path="/api/version")

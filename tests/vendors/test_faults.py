@@ -53,6 +53,8 @@ WORDS = {
     Fault.HANG: "did not answer within 0.25 s",
     Fault.SLOW_DRIP: "did not answer within 0.25 s",
     Fault.HUGE: "more than 4096 KiB",
+    # Never unpacked, so it is not too large.
+    Fault.GZIP_BOMB: "answered 200 with JSON of ",
     Fault.REDIRECT_301: "redirect, which is not followed",
     Fault.CUT_BEFORE_ANSWER: "the connection was cut",
     Fault.CUT_IN_THE_MIDDLE: "the connection was cut",
