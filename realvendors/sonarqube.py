@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -52,7 +53,6 @@ _STOP_SECONDS = 60.0
 _PROGRESS_SECONDS = 10.0
 _POLL_SECONDS = 0.5
 _REQUEST_SECONDS = 30.0
-_PREFIX = "sonarqube-"
 
 
 def folder() -> Path:
@@ -219,10 +219,13 @@ def installed(sink_url: str) -> Iterator[SonarQube]:
         except BlockingIOError:
             say("waiting for another test run of SonarQube in this folder ...")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in folder().glob(f"{_PREFIX}*.run"):
+        parent = _parent()
+        # Ours only: others may share the place.
+        prefix = f"sonarqube-{zlib.crc32(bytes(folder().resolve())):08x}-"
+        for left in parent.glob(f"{prefix}*"):
             shutil.rmtree(left)
-        require_space(_parent(), _UNPACKED_BYTES, f"run {RELEASE.title}")
-        place = tempfile.mkdtemp(prefix=_PREFIX, suffix=".run", dir=_parent())
+        require_space(parent, _UNPACKED_BYTES, f"run {RELEASE.title}")
+        place = tempfile.mkdtemp(prefix=prefix, dir=parent)
         stack.callback(shutil.rmtree, place)
         yield SonarQube(_unpack(archive, Path(place)), sink_url, lock.fileno())
 
