@@ -13,12 +13,16 @@ from fleet_telemetry.model.reasons import Reason
 from fleet_telemetry.model.reported import Reading
 from fleet_telemetry.model.service import Endpoint
 from fleet_telemetry.vendors.dependency_track import DependencyTrack
+from fleet_telemetry.vendors.emqx import Emqx
 from fleet_telemetry.vendors.http import VendorApi, VendorClient
 from fleet_telemetry.vendors.protocol import Adapter
 from fleet_telemetry.vendors.sonarqube import SonarQube
+from fleet_telemetry.vendors.sourcegraph import Sourcegraph
 from standins import Fault, StandIn
 from standins import dependency_track as dependency_track_standin
+from standins import emqx as emqx_standin
 from standins import sonarqube as sonarqube_standin
+from standins import sourcegraph as sourcegraph_standin
 
 HOST = "product.apps.svc"
 """What the certificate is for; no name service knows it."""
@@ -62,6 +66,20 @@ CASES: dict[str, Case] = {
         start=sonarqube_standin.SonarQube,
         credentials={"token": "squ_9f_of_an_administrator"},
         path="/api/system/info",
+    ),
+    # Where the path is not there, the nodes are asked whether that is right.
+    "emqx": Case(
+        adapter=Emqx(),
+        start=emqx_standin.Emqx,
+        credentials={"apiKey": "a3f0_administrator", "apiSecret": "9bQxT_of_the_administrator"},
+        path="/api/v5/telemetry",
+    ),
+    "sourcegraph": Case(
+        adapter=Sourcegraph(),
+        start=sourcegraph_standin.Sourcegraph,
+        credentials={"token": "sgp_5e_of_a_site_administrator"},
+        # In GraphQL an error of the product's own is a good answer by its status.
+        differs={Fault.JSON_ERRORS_200: Reason.VENDOR_ERROR},
     ),
 }
 

@@ -195,8 +195,10 @@ def test_whatever_comes_is_an_object_or_a_value_error(text: str) -> None:
         ),
         (
             '{ "a": "\\"update.channel\\": 1", "b": {"update.channel": 2}}',
-            '{ "update.channel": "none",'
-            ' "a": "\\"update.channel\\": 1", "b": {"update.channel": 2}}',
+            (
+                '{ "update.channel": "none",'
+                ' "a": "\\"update.channel\\": 1", "b": {"update.channel": 2}}'
+            ),
         ),
         # The last one counts.
         (
