@@ -198,9 +198,16 @@ async def _replay(product: Product, exchanges: list[Exchange]) -> list[tuple[str
     """What the stand-in answers and what was recorded, where they differ."""
     standin = product.start()
     different = []
-    async with standin:
+    context = ssl.create_default_context(cadata=standin.ca_pem)
+    async with standin, httpx.AsyncClient(verify=context, trust_env=False) as client:
         for wanted in exchanges:
-            given = await _ask(standin, wanted, product.headers(wanted.who, standin))
+            given = await client.request(
+                wanted.method,
+                standin.url + wanted.path,
+                headers=product.headers(wanted.who, standin),
+                json=wanted.json,
+                data=wanted.form,
+            )
             text = given.text
             body = text if isinstance(wanted.body, str) else json.loads(text)
             body = product.narrow(body, wanted.body)
@@ -215,18 +222,6 @@ async def _replay(product: Product, exchanges: list[Exchange]) -> list[tuple[str
             if got != should:
                 different.append((f"{wanted.name}: {got}", f"{should}"))
     return different
-
-
-async def _ask(standin: StandIn, wanted: Exchange, headers: dict[str, str]) -> httpx.Response:
-    context = ssl.create_default_context(cadata=standin.ca_pem)
-    async with httpx.AsyncClient(verify=context, trust_env=False) as client:
-        return await client.request(
-            wanted.method,
-            standin.url + wanted.path,
-            headers=headers,
-            json=wanted.json,
-            data=wanted.form,
-        )
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
