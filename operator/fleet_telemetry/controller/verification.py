@@ -38,6 +38,7 @@ _AT_ONCE_PER_HOST = 2
 _SOON_SECONDS = 2.0
 """After a change: a product that has just been started answers a little later."""
 _FIRST_RETRY_SECONDS = 10.0
+_DOUBLINGS = 12
 _PATIENCE = 3
 """So many failures in a row until an earlier answer counts no more."""
 _ROUNDS = 3
@@ -77,13 +78,12 @@ class Verifier:
         metrics: VerificationMetrics,
         *,
         now: Callable[[], datetime],
-        told: Callable[[WorkloadRef], None],
     ) -> None:
         self._mirror = mirror
         self._client = client
         self._metrics = metrics
-        self._now = now
-        self._told = told
+        self.told: Callable[[WorkloadRef], None] = lambda _: None
+        """Called when a workload's products have told something new."""
         self._events = EventWriter(client, now)
         self._vendors = VendorClient()
         self._breaker = Breaker()
@@ -176,10 +176,10 @@ class Verifier:
         if not 0 < job.failures < _PATIENCE or before is None or before.fault is not None:
             job.result = result
             if result != before:
-                self._told(job.ref)
+                self.told(job.ref)
         if not job.failures:
             return check.interval * self._random.uniform(1 - _JITTER, 1 + _JITTER)
-        retry = min(_FIRST_RETRY_SECONDS * 2.0 ** (job.failures - 1), check.interval)
+        retry = min(_FIRST_RETRY_SECONDS * 2.0 ** min(job.failures - 1, _DOUBLINGS), check.interval)
         return max(wait, retry * self._random.uniform(1, 1 + _JITTER))
 
     async def _ask(self, job: _Job) -> tuple[Reported, float]:
@@ -219,9 +219,12 @@ class Verifier:
         job.put_right = [when for when in job.put_right if when > now - _DAY_SECONDS]
         if len(job.put_right) >= _ROUNDS:
             return replace(found, fought_over=True)
-        job.put_right.append(now)
-        await asking.set(endpoints, check.desired)
+        refusal = await asking.set(endpoints, check.desired)
         result = combine(await asking.all(endpoints), check.desired)
+        if refusal is not None and result.setting is found.setting:
+            message = f"{result.message} {refusal}"
+            return replace(result, fault=refusal.reason, message=message)
+        job.put_right.append(now)
         if result.setting is meaning_of(check.desired):
             self._metrics.count_remediation(check.product)
             note = f"{check.product}: telemetry is {check.desired} again, set by its API"
@@ -267,13 +270,16 @@ class _Asking:
         """What each says."""
         return await asyncio.gather(*(self._one(endpoint) for endpoint in endpoints))
 
-    async def set(self, endpoints: tuple[Endpoint, ...], wish: Submission) -> None:
-        """Set each. One that does not take it shows when it is read back."""
+    async def set(self, endpoints: tuple[Endpoint, ...], wish: Submission) -> VendorError | None:
+        """Set each; the last refusal, if any."""
+        refusal = None
         for endpoint in endpoints:
             try:
                 await self.adapter.write(self._api(endpoint), self.credentials, wish)
             except VendorError as error:
                 _log.warning("%s: not set: %s", endpoint, error)
+                refusal = error
+        return refusal
 
     async def _one(self, endpoint: Endpoint) -> Told:
         host = f"{endpoint.address}:{endpoint.port}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.decide.checks import Check, plan_checks
 from fleet_telemetry.decide.injection import (
     GovernanceByChannel,
     Occasion,
@@ -26,7 +27,7 @@ from fleet_telemetry.decide.seed import ClaimFacts
 from fleet_telemetry.decide.verdict import Evidence, PodEvidence, judge
 from fleet_telemetry.model.plan import Edit, Remark, Trigger, Verdict
 from fleet_telemetry.model.policy import ChannelName, Policy
-from fleet_telemetry.model.product import Meaning
+from fleet_telemetry.model.reported import Reported
 from fleet_telemetry.model.workload import Pod, Workload
 from fleet_telemetry.model.workload_telemetry import InjectedVariable, SeedRecord
 
@@ -47,7 +48,7 @@ class Input:
     """The template is one pod's own, on its way in; the rest is its workload's."""
     recorded: tuple[InjectedVariable, ...] = ()
     pods: tuple[Pod, ...] = ()
-    reported: Mapping[tuple[str, ChannelName], Meaning] = field(default_factory=dict)
+    reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
     claims: Mapping[str, ClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
 
@@ -72,6 +73,8 @@ class Plan:
     verdicts: tuple[Verdict, ...] = ()
     by_policy: tuple[PolicyVerdict, ...] = ()
     injected: tuple[InjectedVariable, ...] = ()
+    checks: tuple[Check, ...] = ()
+    """What the products are to be asked."""
 
     @property
     def changes(self) -> tuple[Edit | Remark, ...]:
@@ -130,6 +133,7 @@ def decide(given: Input) -> Plan:
         verdicts=tuple(verdict for verdict in verdicts if verdict is not None),
         by_policy=tuple(_judge_by_policy(given, evidence, plan.governance, channels)),
         injected=tuple(_injected(given, plan)),
+        checks=tuple(plan_checks(plan.targets, plan.governance, given.workload.ref.namespace)),
     )
 
 

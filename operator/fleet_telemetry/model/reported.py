@@ -11,11 +11,12 @@ from fleet_telemetry.model.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The last check's result. ``fault`` says why the product did not tell."""
+    """The last check's result."""
 
     setting: Meaning = Meaning.UNKNOWN
     """The instance that is farthest from silence counts."""
     fault: Reason | None = None
+    """Why the product did not tell; where it told, why it could not be put right."""
     message: str = ""
     """For a person; holds no secret."""
     last_submission: datetime | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fleet_telemetry.model.manifest import Manifest, dig, items_at, mapping_at
+from fleet_telemetry.model.manifest import Manifest, items_at, mapping_at, text_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,16 @@ class Endpoint:
 def read_service(manifest: Manifest) -> Service:
     """A Service; what is missing or malformed reads as empty."""
     spec = mapping_at(manifest, "spec")
-    address = str(spec.get("clusterIP") or "")
+    address = text_at(spec, "clusterIP")
     return Service(
-        name=str(dig(manifest, "metadata", "name") or ""),
-        namespace=str(dig(manifest, "metadata", "namespace") or ""),
+        name=text_at(manifest, "metadata", "name"),
+        namespace=text_at(manifest, "metadata", "namespace"),
         address="" if address == "None" else address,
         selector={str(k): str(v) for k, v in mapping_at(spec, "selector").items()},
         ports=tuple(
             ServicePort(
                 number=port["port"],
-                name=str(port.get("name") or ""),
+                name=text_at(port, "name"),
                 target=port.get("targetPort") or port["port"],
             )
             for port in items_at(spec, "ports")

@@ -170,27 +170,26 @@ class FleetCollector(Collector):
             "not; absent where it says neither.",
             labels=["resource_namespace", "kind", "name", "product", "channel", "evidence"],
         )
+        submissions = GaugeMetricFamily(
+            f"{_PREFIX}_last_submission_timestamp_seconds",
+            "When the product last sent something, as it says itself.",
+            labels=["resource_namespace", "kind", "name", "product", "channel"],
+        )
         tally: Tally[tuple[str, str, str]] = Tally()
         for ref, plan in self._plans():
             for verdict in plan.verdicts:
                 for state in State:
                     tally[verdict.product, verdict.channel, state] += verdict.state is state
+                names = [ref.namespace, ref.kind, ref.name, verdict.product, verdict.channel]
+                if verdict.last_submission is not None:
+                    submissions.add_metric(names, verdict.last_submission.timestamp())
                 for evidence, meaning in (
                     ("declared", verdict.declared_effect),
                     ("running", verdict.running_effect),
+                    ("reported", verdict.reported),
                 ):
                     if meaning in (Meaning.ENABLED, Meaning.DISABLED):
-                        enabled.add_metric(
-                            [
-                                ref.namespace,
-                                ref.kind,
-                                ref.name,
-                                verdict.product,
-                                verdict.channel,
-                                evidence,
-                            ],
-                            float(meaning is Meaning.ENABLED),
-                        )
+                        enabled.add_metric([*names, evidence], float(meaning is Meaning.ENABLED))
         workloads = GaugeMetricFamily(
             f"{_PREFIX}_workloads",
             "Workloads under a policy, by the state of a channel of a product.",
@@ -199,4 +198,5 @@ class FleetCollector(Collector):
         for labels, count in sorted(tally.items()):
             workloads.add_metric(labels, count)
         yield enabled
+        yield submissions
         yield workloads

@@ -12,6 +12,7 @@ from fleet_telemetry.vendors.http import VendorError
 _FAILURES = 3
 _FIRST_SECONDS = 30.0
 _LONGEST_SECONDS = 600.0
+_DOUBLINGS = 10
 _OF_THE_HOST = {
     Reason.UNREACHABLE,
     Reason.VENDOR_ERROR,
@@ -50,7 +51,7 @@ class Breaker:
             return
         found.failures += 1
         if found.failures >= _FAILURES:
-            growth = 2.0 ** (found.failures - _FAILURES)
+            growth = 2.0 ** min(found.failures - _FAILURES, _DOUBLINGS)
             seconds = min(_FIRST_SECONDS * growth, _LONGEST_SECONDS)
             found.closed_until = self._clock() + max(seconds, error.retry_after or 0.0)
 
