@@ -177,6 +177,7 @@ def test_what_was_exported_shows_by_time_and_names() -> None:
     standin.export("2026-11-20T08:00:00.123456789+00:00")
     standin.export("2026-11-19T23:00:00-08:00")
     standin.export("not a time")
+    standin.export("2026-11-20T09:00:00")
     reading = _read(standin)
     assert reading.last_submission == datetime(2026, 11, 20, 8, 0, 0, 123456, UTC)
     assert reading.inventory == (*INVENTORY, "user.userId")
