@@ -17,9 +17,9 @@ import pytest
 from devcluster.progress import say
 from fleet_telemetry.model.product import Meaning
 from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.model.reported import Reading
 from fleet_telemetry.model.workload_telemetry import State
 from fleet_telemetry.vendors.http import VendorClient, VendorError
-from fleet_telemetry.vendors.protocol import Reading
 from fleet_telemetry.vendors.sonarqube import SonarQube as Adapter
 from realvendors.decision import Admitted, admit, verdict_on_usage
 from realvendors.sink import Sent, Sink
@@ -192,7 +192,7 @@ def test_an_argument_beats_the_injected_variable(overridden: Observed) -> None:
     assert overridden.reading.setting is Meaning.ENABLED
     assert_not_compliant(overridden.admitted, overridden.reading)
     # The template alone tells it too, without a report.
-    unreported = verdict_on_usage(overridden.admitted, Reading(Meaning.UNKNOWN))
+    unreported = verdict_on_usage(overridden.admitted, None)
     assert unreported.reason is Reason.SWITCH_OVERRIDDEN
 
 
