@@ -12,11 +12,12 @@ import msgspec
 
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.decide.decision import Input, decide, plan_injection
+from fleet_telemetry.decide.reports import Told, combine
 from fleet_telemetry.model.manifest import Manifest, read_workload
 from fleet_telemetry.model.plan import Trigger, Verdict
 from fleet_telemetry.model.policy import ChannelName, Policy, PolicyKind, TelemetryPolicySpec
+from fleet_telemetry.model.reported import Reading
 from fleet_telemetry.model.workload import EnvVar, Pod, PodPhase, Workload
-from fleet_telemetry.vendors.protocol import Reading
 from realvendors.sonarqube import RELEASE
 
 _PRODUCT = "sonarqube"
@@ -89,14 +90,18 @@ def admit(policy: Manifest, *, env: dict[str, str], args: tuple[str, ...] = ()) 
     return Admitted(replace(workload, template=template), made)
 
 
-def verdict_on_usage(admitted: Admitted, reading: Reading) -> Verdict:
+def verdict_on_usage(admitted: Admitted, reading: Reading | None) -> Verdict:
     """Where the Usage channel stands, with one pod of the admitted template, by what the server
-    itself reports."""
+    itself reports; None if it is not asked."""
     pod = Pod("sonarqube-0", admitted.workload.template, phase=PodPhase.RUNNING)
+    reported = {}
+    if reading is not None:
+        said = combine([Told("", reading)], admitted.policy.spec.submission)
+        reported[_PRODUCT, ChannelName.USAGE] = said
     given = replace(
         _input(admitted.workload, admitted.policy, trigger=Trigger.RECONCILE),
         pods=(pod,),
-        reported={(_PRODUCT, ChannelName.USAGE): reading.setting},
+        reported=reported,
     )
     (verdict,) = (v for v in decide(given).verdicts if v.channel is ChannelName.USAGE)
     return verdict
