@@ -62,7 +62,7 @@ class LocalOperator:
                 "PATH": os.environ["PATH"],
                 "HOME": str(directory),
                 # This tree's code, wherever the virtual environment was made for.
-                "PYTHONPATH": str(ROOT / "operator"),
+                "PYTHONPATH": f"{ROOT / 'operator'}{os.pathsep}{ROOT}",
             },
             inherits=None,
             detached=detached,
