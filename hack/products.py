@@ -35,7 +35,7 @@ _ASKING = {
     ),
     AdapterName.SONARQUBE: (
         "A user token of a system administrator: no other route tells the effective value. "
-        "SonarQube cannot be set at run time, so `Remediate` does no more than `Verify`; a contrary "
+        "It cannot be set at run time, so `Remediate` does no more than `Verify`; a contrary "
         "answer while the pods are older than the template reads RestartNeeded."
     ),
     AdapterName.EMQX: (
