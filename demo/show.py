@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from demo.stand import Stand
-from demo.vendors import CREDENTIALS, Place
 from devcluster import paths
 from devcluster.cluster import Cluster
 from devcluster.progress import say
 from harness.operator import NAMESPACE
+from harness.products import CREDENTIALS, Place
 
 _SECONDS = 90.0
 _POLICIES = "examples/policies"

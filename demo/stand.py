@@ -6,21 +6,18 @@ import dataclasses
 import json
 import os
 import shutil
-import sys
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from demo.vendors import CREDENTIALS, Place
 from devcluster import binaries, detached, paths, toolchain
 from devcluster.cluster import Cluster
 from devcluster.processes import Identity
 from devcluster.progress import say
 from harness.operator import NAMESPACE, LocalOperator, OperatorError
+from harness.products import CREDENTIALS, Place, start_products
 
 _PROCESSES = "processes.json"
-_PRODUCTS_SECONDS = 30.0
 
 
 def directory() -> Path:
@@ -94,19 +91,9 @@ class Stand:
     def start_products(self, places: list[Place]) -> None:
         """Let stand-ins listen where the products would, if containers ran here."""
         assert self.operator is not None
-        file = self.directory / "products.json"
-        file.write_text(json.dumps([dataclasses.asdict(place) for place in places]))
-        log = self.operator.log("products")
-        command = [sys.executable, "-m", "demo.vendors", str(file)]
-        self.operator.children.start("products", command)
+        start_products(self.operator, places)
         if self._detached:
             self._record()
-        deadline = time.monotonic() + _PRODUCTS_SECONDS
-        while "ready" not in log.read_text():
-            self.operator.children.check("products")
-            if time.monotonic() > deadline:
-                raise OperatorError(f"the stand-ins are not ready; their log is {log}")
-            time.sleep(0.05)
 
     def stop(self, *, keep_files: bool = False) -> None:
         """End all that runs."""

@@ -1,32 +1,36 @@
-"""python -m demo.vendors FILE: stand-ins for the products' APIs, for no container runs in the demo.
+"""Stand-ins for the products' APIs, at the addresses where the products would be if containers ran.
 
-The file says which stand-in listens at which address; see ``Place``.
+``python -m harness.products FILE`` runs those that the file names; see ``Place``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import signal
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.operator import LocalOperator, OperatorError
 from standins.dependency_track import DependencyTrack
 from standins.emqx import Emqx
 from standins.server import StandIn
 from standins.sonarqube import SonarQube
 from standins.sourcegraph import Sourcegraph
 
+_READY_SECONDS = 60.0
 CREDENTIALS: Mapping[str, Mapping[str, str]] = {
     "dependency-track": {"apiKey": "odt_demo"},
     "sonarqube": {"token": "squ_demo"},
     "emqx": {"apiKey": "demo", "apiSecret": "demo-secret"},
     "sourcegraph": {"token": "sgp_demo"},
 }
-"""By product; the demo puts them into Secrets of these names."""
+"""By product; whoever starts the stand-ins puts them into Secrets."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,21 @@ def _emqx(**where: Any) -> StandIn:
 
 def _sourcegraph(**where: Any) -> StandIn:
     return Sourcegraph(version="5.11.0", token=CREDENTIALS["sourcegraph"]["token"], **where)
+
+
+def start_products(operator: LocalOperator, places: Sequence[Place]) -> None:
+    """Run stand-ins beside the operator, until its children end. Raises OperatorError."""
+    log = operator.log("products")
+    file = log.with_suffix(".json")
+    file.write_text(json.dumps([dataclasses.asdict(place) for place in places]))
+    command = [sys.executable, "-m", "harness.products", str(file)]
+    operator.children.start("products", command)
+    deadline = time.monotonic() + _READY_SECONDS
+    while "ready" not in log.read_text():
+        operator.children.check("products")
+        if time.monotonic() > deadline:
+            raise OperatorError(f"the stand-ins are not ready; their log is {log}")
+        time.sleep(0.05)
 
 
 async def _serve(places: list[Place]) -> None:
