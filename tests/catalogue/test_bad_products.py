@@ -225,6 +225,18 @@ def test_editions_and_components_that_no_image_has_are_named() -> None:
     ]
 
 
+def test_a_rule_that_refuses_its_own_switch_is_named() -> None:
+    env = {"name": "WIDGET_TELEMETRY", "disabled": "off", "aliases": ["WIDGET_PHONE_HOME"]}
+    for refused in ("WIDGET_TELEMETRY", "WIDGET_PHONE_HOME"):
+        rule = {
+            "switches": [{"semantics": "Start", "env": env}],
+            "refuses": [{"env": refused, "effect": "it does not start"}],
+        }
+        assert _problems(_rules(rule)) == [
+            "channel Usage, rule 1: it refuses its own switch WIDGET_TELEMETRY"
+        ]
+
+
 def test_every_problem_is_told_at_once_with_the_products_name() -> None:
     spec = _with(
         ((*_USAGE, "rules", 0, "versions"), ["<2.x"]),

@@ -44,9 +44,12 @@ class _Loop(asyncio.SelectorEventLoop):
 
 def run(body: Callable[[Queue], Awaitable[None]]) -> None:
     async def main() -> None:
+        errors: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
         queue = Queue()
         await body(queue)
         queue.close()
+        assert errors == []
 
     with asyncio.Runner(loop_factory=_Loop) as runner:
         runner.run(main())

@@ -175,11 +175,14 @@ def test_what_says_so(image: str, given: dict[str, Any], meaning: Meaning, sourc
     assert (found.meaning, found.source) == (meaning, source)
 
 
-def test_the_last_entry_of_a_name_counts() -> None:
-    given = manifest(container(SONARQUBE))
+@pytest.mark.parametrize(
+    ("image", "name"), [(SONARQUBE, SONAR_SWITCH), (EMQX, "EMQX_telemetry__enable")]
+)
+def test_the_last_entry_of_a_name_counts(image: str, name: str) -> None:
+    given = manifest(container(image))
     given["spec"]["template"]["spec"]["containers"][0]["env"] = [
-        {"name": SONAR_SWITCH, "value": "true"},
-        {"name": SONAR_SWITCH, "value": "false"},
+        {"name": name, "value": "true"},
+        {"name": name, "value": "false"},
     ]
     (target,) = find_targets(workload(given).template, builtin())
     rule = injectable_rule(target, ChannelName.USAGE)

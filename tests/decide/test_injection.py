@@ -156,6 +156,14 @@ def test_a_template_that_somebody_elses_controller_owns_is_left_alone(kind: str)
     assert cluster.create(sonar(kind=kind, owner=other)).env == {SONAR_SWITCH: "false"}
 
 
+def test_a_job_is_written_at_its_creation_only() -> None:
+    job = sonar(kind="Job")
+    cluster = under(policy(injection={"when": "Always", "rollout": "Immediate"}))
+    assert cluster.create(job).env == {SONAR_SWITCH: "false"}
+    assert cluster.update(job, touched(job)).patch == []
+    assert cluster.reconcile(job).patch == []
+
+
 def test_a_container_of_another_name_is_a_first_install() -> None:
     old = sonar()
     new = claimed(manifest(container(SONARQUBE, name="renamed")))

@@ -86,7 +86,7 @@ def frozen(given: Manifest, edits: tuple[Edit, ...]) -> str:
 # Invariant 3: idempotent and minimal; it preserves order and everything that it does not own.
 
 
-@examples(300)
+@examples(180)
 @given(policy_sets(), policy_sets(), TRIGGERS, manifests(), manifests())
 def test_what_was_decided_once_is_not_decided_again(
     policies: tuple[Policy, ...],
@@ -103,7 +103,7 @@ def test_what_was_decided_once_is_not_decided_again(
     assert again.patch == []
 
 
-@examples(300)
+@examples(180)
 @given(policy_sets(), TRIGGERS, manifests(), manifests())
 def test_nothing_but_what_is_edited_changes(
     policies: tuple[Policy, ...], trigger: Trigger, present: Manifest, before: Manifest
@@ -126,7 +126,7 @@ def test_nothing_but_what_is_edited_changes(
             assert "valueFrom" not in entry or entry in old["env"]
 
 
-@examples(120)
+@examples(80)
 @given(policy_sets(), manifests(), manifests())
 def test_only_containers_that_run_or_ran_a_product_are_touched(
     policies: tuple[Policy, ...], present: Manifest, before: Manifest
@@ -141,7 +141,7 @@ def test_only_containers_that_run_or_ran_a_product_are_touched(
     assert {edit.container_name for edit in written.plan.edits} <= ran
 
 
-@examples(120)
+@examples(80)
 @given(policy_sets(), TRIGGERS, manifests(), manifests())
 def test_the_order_in_which_policies_come_makes_no_difference(
     policies: tuple[Policy, ...], trigger: Trigger, present: Manifest, before: Manifest
@@ -160,7 +160,7 @@ def test_the_order_in_which_policies_come_makes_no_difference(
 # ... and never causes a rollout unless a policy says Immediate.
 
 
-@examples(300)
+@examples(180)
 @given(policy_sets(injections=PATIENT), manifests(shapes=RESTARTING))
 def test_no_pod_restarts_between_admissions_but_to_free_a_product_of_our_own_variable(
     policies: tuple[Policy, ...], present: Manifest
@@ -178,7 +178,7 @@ def test_no_pod_restarts_between_admissions_but_to_free_a_product_of_our_own_var
     assert {edit.container_name for edit in edits} == removed
 
 
-@examples(120)
+@examples(80)
 @given(policy_sets(), TRIGGERS, manifests(shapes=({"kind": "Job"},)), manifests())
 def test_a_job_is_written_at_its_creation_only(
     policies: tuple[Policy, ...], trigger: Trigger, present: Manifest, before: Manifest
@@ -187,7 +187,7 @@ def test_a_job_is_written_at_its_creation_only(
     assert trigger is Trigger.CREATE or written.plan.edits == ()
 
 
-@examples(120)
+@examples(80)
 @given(policy_sets(mode="Audit"), TRIGGERS, manifests(), manifests())
 def test_an_audit_sets_nothing_and_takes_no_setting_of_its_channels_away(
     policies: tuple[Policy, ...], trigger: Trigger, present: Manifest, before: Manifest
@@ -197,7 +197,7 @@ def test_an_audit_sets_nothing_and_takes_no_setting_of_its_channels_away(
     assert written.plan.remarks == ()
 
 
-@examples(120)
+@examples(80)
 @given(policy_sets(), TRIGGERS, manifests(unclaimed=((),)), manifests())
 def test_under_keep_what_a_user_wrote_stays(
     policies: tuple[Policy, ...], trigger: Trigger, present: Manifest, before: Manifest
@@ -245,7 +245,7 @@ def test_another_version_has_its_own_switch_and_no_other(before: str, after: str
             assert wanted_env(before, submission).keys() <= {V4_SWITCH, RC1_SWITCH}
 
 
-@examples(120)
+@examples(80)
 @given(policy_sets(), TRIGGERS, manifests(images=UNREADABLE), manifests())
 def test_a_version_that_cannot_be_read_gets_nothing_and_is_unknown(
     policies: tuple[Policy, ...], trigger: Trigger, present: Manifest, before: Manifest
@@ -259,7 +259,7 @@ def test_a_version_that_cannot_be_read_gets_nothing_and_is_unknown(
 # Invariant 5: what a policy injected goes with the next change after the policy, and only then.
 
 
-@examples(250)
+@examples(180)
 @given(
     policy_sets(),
     policy_sets(),
@@ -287,7 +287,7 @@ def test_without_its_policy_the_next_change_takes_back_what_was_injected_and_not
     assert json.dumps(gone) == json.dumps(changed(touched(original)))
 
 
-@examples(100)
+@examples(60)
 @given(
     policy_sets(),
     manifests(names=FREE_NAMES, unclaimed=((),), shapes=RESTARTING),
@@ -303,7 +303,7 @@ def test_without_its_policy_nothing_restarts_and_what_rests_is_cleared_at_once(
     assert json.dumps(Cluster(recorded=recorded).reconcile(live).manifest) == json.dumps(resting)
 
 
-@examples(120)
+@examples(80)
 @given(TRIGGERS, manifests(unclaimed=((), None)), manifests())
 def test_without_a_policy_nothing_that_somebody_wrote_is_touched(
     trigger: Trigger, present: Manifest, before: Manifest

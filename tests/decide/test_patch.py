@@ -77,6 +77,16 @@ def test_a_patch_points_into_the_pod_template_of_every_kind(kind: str) -> None:
     ]
 
 
+def test_edits_of_several_containers_may_come_in_any_order() -> None:
+    given_manifest = manifest(container("x", name="c0"), container("x", name="c1"))
+    edits = [edit("X", "0", 0), edit("X", "1", 1), edit("Y", "2", 0)]
+    after = apply_patch(given_manifest, build_patch(given_manifest, DEPLOYMENT, edits))
+    assert [found["env"] for found in containers_of(after)] == [
+        [{"name": "X", "value": "0"}, {"name": "Y", "value": "2"}],
+        [{"name": "X", "value": "1"}],
+    ]
+
+
 def test_a_patch_is_made_of_as_few_operations_as_there_are_changes() -> None:
     given_manifest = manifest(container("x", name="c0", env={"A": "1"}))
     patch = build_patch(given_manifest, DEPLOYMENT, [edit("A", "2"), edit("B", "3")])
@@ -107,7 +117,7 @@ ENV = st.none() | st.lists(
 )
 
 
-@examples(200)
+@examples(100)
 @given(st.lists(ENV, min_size=1, max_size=3), st.data())
 def test_a_patch_makes_the_edits_and_nothing_else(
     envs: list[list[Manifest] | None], data: st.DataObject

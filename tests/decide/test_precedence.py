@@ -221,7 +221,7 @@ def test_the_section_of_another_policy_rules_what_is_written() -> None:
     assert under(winner, other).create(manifest(container(DTRACK_4))).plan.edits == ()
 
 
-@examples(150)
+@examples(80)
 @given(policy_sets())
 def test_who_decides_does_not_depend_on_the_order(policies: tuple[Policy, ...]) -> None:
     found = [govern(order, REF, "sonarqube", USAGE, NOW) for order in permutations(policies)]

@@ -69,6 +69,8 @@ PER_POD, ON_CLAIM, NOT_KNOWN = (
         ([{**DATA, "mountPath": "/"}], [CLAIM], NOT_KNOWN),  # /etc/passwd is below it too
         # A mount beside it is none of its business, one below it may hold a part of the data.
         ([{**DATA, "mountPath": "/data2"}], [CLAIM], PER_POD),
+        ([{**DATA, "mountPath": "/da"}], [CLAIM], PER_POD),
+        ([{**DATA, "mountPath": "/etc/passwd2"}], [CLAIM], PER_POD),
         ([{**DATA, "mountPath": "/data/.dependency-track/db"}], [CLAIM], NOT_KNOWN),
         ([DATA, {**DATA, "mountPath": "/data/.dependency-track/x"}], [CLAIM], NOT_KNOWN),
         # The deepest mount above it holds it.

@@ -571,6 +571,13 @@ CASES: dict[str, Case] = {
         shape={"owner": OWNER},
         policy=KEEP,
     ),
+    "a foreign template with a pod that cannot be read and one that says the contrary": of(
+        NON_COMPLIANT,
+        Reason.INJECTION_OFF,
+        shape={"owner": OWNER},
+        pods=({SONAR_SWITCH: FROM_SECRET}, ON),
+        policy=NEVER,
+    ),
     # Another policy wishes the contrary and wins; this is what the loser makes of it.
     "overruled": of(
         NON_COMPLIANT, Reason.OVERRULED, env=OFF, policy=OPT_IN, others=(policy("other"),)
@@ -711,9 +718,17 @@ def test_components_are_judged_by_pods_of_their_own() -> None:
     """The frontend beside it runs in the same pod and is switched in another way."""
     worker = container(WORKER, env={WORKER_SWITCH: None})
     given = claimed(manifest(worker, container(FRONTEND, name="front")))
-    plan = decide(under(policy()).input(given, Trigger.RECONCILE, pods=(pod_of(given),)))
-    usage = plan.verdicts[0]
-    assert (usage.state, usage.reason) == (State.UNKNOWN, Reason.NOT_REPORTED)
+    for report, state in (
+        (Meaning.UNKNOWN, State.UNKNOWN),
+        (Meaning.DISABLED, State.COMPLIANT),
+    ):
+        asked = under(policy()).input(
+            given,
+            Trigger.RECONCILE,
+            pods=(pod_of(given),),
+            reported={("sourcegraph", USAGE): report},
+        )
+        assert decide(asked).verdicts[0].state is state
 
 
 def test_all_switches_of_a_rule_have_to_be_set() -> None:
@@ -745,7 +760,7 @@ def test_the_worst_state_is_the_one_that_needs_attention_most() -> None:
 REPORTS = st.sampled_from([Meaning.ENABLED, Meaning.DISABLED, Meaning.UNKNOWN])
 
 
-@examples(200)
+@examples(100)
 @given(policy_sets(), manifests(), st.lists(manifests(), max_size=2), REPORTS)
 def test_nothing_is_called_compliant_by_guess(
     policies: tuple[Policy, ...], present: Manifest, pods: list[Manifest], report: Meaning

@@ -103,10 +103,10 @@ def entries(names: Iterable[str]) -> list[Manifest]:
         for name in names
         for entry in (
             *({"name": name, "value": value} for value in VALUES),
+            {"name": name},
+            *([{"name": name, "valueFrom": dict(FROM_SECRET)}] * (4 if name in SWITCHES else 1)),
             *([{"name": name, "value": "false"}, {"name": name, "value": "true"}] * 6)
             * (name in CATALOGUE_NAMES),
-            {"name": name},
-            {"name": name, "valueFrom": dict(FROM_SECRET)},
         )
     ]
 

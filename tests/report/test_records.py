@@ -136,6 +136,10 @@ def test_the_policy_on_usage_stands_for_the_workload_else_the_first_that_decides
         "usage",
         "Disabled",
     )
+    # ... wherever the channel stands.
+    two = manifest(container(SONARQUBE), container(DTRACK_4, name="dtrack"))
+    dtrack = policy("dtrack", products=["dependency-track"])
+    assert record(two, updates, dtrack).policy.name == "dtrack"  # type: ignore[union-attr]
     alone = record(SONAR, updates)
     assert (alone.policy.name, alone.desired) == ("updates", "Enabled")  # type: ignore[union-attr]
 
@@ -247,7 +251,7 @@ def test_no_message_is_longer_than_the_schema_allows(given_manifest: Manifest) -
     assert all(len(one.message) <= LONGEST for one in status.conditions)
 
 
-@examples(150)
+@examples(80)
 @given(policy_sets(), manifests())
 def test_whatever_is_written_can_be_read_back(
     policies: tuple[Policy, ...], present: Manifest

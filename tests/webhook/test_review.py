@@ -246,6 +246,18 @@ def test_a_pod_is_injected_as_its_owner_would_be() -> None:
     assert review_pod(request, workload(gold), mirror_with(selecting), NOW).patch != ()
 
 
+def test_what_the_owner_wrote_into_a_pod_is_not_ours() -> None:
+    """The pod's own managed fields count; those of the workload speak of its template."""
+    request = pod_creation()
+    (found,) = request["object"]["spec"]["containers"]
+    found["env"] = [{"name": EMQX_SWITCH, "value": "true"}]
+    request["object"] = claimed(request["object"])
+    keep = mirror_with(policy_manifest(injection={"onConflict": "Keep"}))
+    answered = review_pod(request, workload(claimed(owning())), keep, NOW)
+    assert answered.patch == ()
+    assert answered.warnings[0].startswith(f"{WHO}kept {EMQX_SWITCH}")
+
+
 @pytest.mark.parametrize(
     ("metadata", "owner"),
     [
@@ -351,7 +363,7 @@ def warning_of(name: str, where: str) -> str:
 # Whatever comes.
 
 
-@examples(300)
+@examples(120)
 @given(broken(creation(manifest(container(SONARQUBE, env={"A": "1"}, args=["x"])))))
 def test_a_broken_creation_never_raises(request_: Manifest) -> None:
     found = answer(request_, OPT_OUT)
@@ -364,7 +376,7 @@ OLD = claimed(
 )
 
 
-@examples(200)
+@examples(120)
 @given(broken(update(OLD, with_image(touched(OLD), DTRACK_5))))
 def test_a_broken_update_never_raises(request_: Manifest) -> None:
     found = answer(request_, OPT_OUT)

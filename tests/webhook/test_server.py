@@ -126,7 +126,9 @@ def test_a_bug_of_ours_lets_the_request_through_and_is_logged(
     assert asked.counted(path="mutate", kind="Deployment", result="error") == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b"{}", b'"x"', b"\xff", b"null"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"5", b"{}", b'"x"', b"\xff", b"null", b'{"request": []}']
+)
 @pytest.mark.parametrize("path", ["mutate", "validate"])
 def test_what_is_no_review_is_a_bad_request(path: str, body: bytes) -> None:
     """The API server takes that for a failure of the webhook, and lets the request through."""
@@ -180,7 +182,20 @@ def test_a_pod_waits_a_moment_for_its_workload_and_no_longer(
     assert "patch" not in Asked(mirror_with(OPT_OUT)).mutate(pod_request())
 
 
-@examples(150)
+def test_a_pod_of_a_cron_jobs_job_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "_OWNER_SECONDS", 3600.0)
+    mirror = mirror_with(OPT_OUT)
+    job = manifest(container(EMQX), kind="Job", name="emqx")
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "controller": True}
+    job["metadata"]["ownerReferences"] = [owner]
+    mirror.observe(kinds.WORKLOAD_BY_KIND["Job"], job)
+    request = pod_request()
+    of_job = {"apiVersion": "batch/v1", "kind": "Job", "name": "emqx", "controller": True}
+    request["object"]["metadata"]["ownerReferences"] = [of_job]
+    assert "patch" not in Asked(mirror).mutate(request)
+
+
+@examples(120)
 @given(broken(CREATION))
 def test_a_broken_request_is_allowed(request: Manifest) -> None:
     asked = Asked(mirror_with(OPT_OUT))

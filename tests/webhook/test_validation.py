@@ -147,7 +147,7 @@ REQUESTS: list[Manifest] = [
 ]
 
 
-@examples(150)
+@examples(120)
 @given(broken(REQUESTS[0]))
 def test_a_broken_policy_never_raises(request_: Manifest) -> None:
     validate(request_, builtin())

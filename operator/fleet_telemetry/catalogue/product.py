@@ -145,6 +145,10 @@ def _check_channel(
             yield f"{where}: no image has the edition {edition!r}"
         for component in sorted(set(rule.components) - components):
             yield f"{where}: no image has the component {component!r}"
+        refused = {refusal.env for refusal in rule.refuses}
+        for switch in rule.switches:
+            if switch.env is not None and any(map(switch.env.is_named, refused)):
+                yield f"{where}: it refuses its own switch {switch.env.name}"
     for first, second in combinations(rules, 2):
         shared = [
             image for image in spec.images if first.concerns(image) and second.concerns(image)

@@ -55,8 +55,11 @@ class Fleet:
         return tuple(sorted(counted, key=lambda pod: pod.name))
 
     async def wait_for(self, ref: WorkloadRef, seconds: float) -> Workload | None:
-        """A workload that is about to be seen, or None if it is not within that time."""
-        if ref not in self.workloads and seconds > 0:
+        """A workload that is about to be seen, or None if it is not within that time.
+
+        A Job of a CronJob is no workload of its own; once it is seen, nobody waits for it.
+        """
+        if ref not in self.workloads and ref not in self._parent_of_job and seconds > 0:
             arrival = asyncio.get_running_loop().create_future()
             self._awaited[ref].add(arrival)
             try:
@@ -82,10 +85,13 @@ class Fleet:
             self._take_job(ref, manifest)
         elif self.workloads.get(ref) != workload:
             self.workloads[ref] = workload
-            for arrival in self._awaited.get(ref, ()):
-                if not arrival.done():
-                    arrival.set_result(None)
+            self._tell_arrival(ref)
             self.changed(ref)
+
+    def _tell_arrival(self, ref: WorkloadRef) -> None:
+        for arrival in self._awaited.get(ref, ()):
+            if not arrival.done():
+                arrival.set_result(None)
 
     def drop_workload(self, ref: WorkloadRef, uid: str | None = None) -> None:
         """A workload that is gone, or runs no product; with a ``uid``, only that very one."""
@@ -140,6 +146,7 @@ class Fleet:
             if self._parent_of_job.get(ref) != parent:
                 self._parent_of_job[ref] = parent
                 self._jobs_of[parent].add(ref)
+                self._tell_arrival(ref)
                 self.changed(parent)
 
 

@@ -142,10 +142,12 @@ class AdmissionServer:
 
 async def _read(http: web.Request) -> Manifest:
     try:
-        review = _decoder.decode(await http.read())
-        return review["request"]  # type: ignore[no-any-return]
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
-        raise web.HTTPBadRequest(text="not an AdmissionReview\n") from error
+        request = dig(_decoder.decode(await http.read()), "request")
+    except msgspec.DecodeError:
+        request = None
+    if not isinstance(request, dict):
+        raise web.HTTPBadRequest(text="not an AdmissionReview\n")
+    return request
 
 
 def _kind(request: Manifest) -> str:
