@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Self
 
 
-class Reason(StrEnum):
-    """Why a channel is in its state."""
+class _Explained(StrEnum):
+    """Words with what they mean."""
 
     meaning: str
 
@@ -20,6 +20,10 @@ class Reason(StrEnum):
         member._value_ = value
         member.meaning = meaning
         return member
+
+
+class Reason(_Explained):
+    """Why a channel is in its state."""
 
     # Compliant
     RUNNING_IN_EVERY_POD = (
@@ -185,17 +189,8 @@ class Reason(StrEnum):
     )
 
 
-class PolicyReason(StrEnum):
+class PolicyReason(_Explained):
     """Why a policy's condition is what it is."""
-
-    meaning: str
-
-    def __new__(cls, value: str, meaning: str) -> Self:
-        """A member is its word; what it means travels with it."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.meaning = meaning
-        return member
 
     # Accepted
     VALID = ("Valid", "All of the spec is in force.")
