@@ -719,8 +719,8 @@ def test_components_are_judged_by_pods_of_their_own() -> None:
     worker = container(WORKER, env={WORKER_SWITCH: None})
     given = claimed(manifest(worker, container(FRONTEND, name="front")))
     for report, state in (
-        (Meaning.UNKNOWN, State.UNKNOWN),
-        (Meaning.DISABLED, State.COMPLIANT),
+        (SAYS_NOTHING, State.UNKNOWN),
+        (SAYS_DISABLED, State.COMPLIANT),
     ):
         asked = under(policy()).input(
             given,
