@@ -1,0 +1,1 @@
+"""Measures what the operator costs: admission through the API server, and a large fleet."""

@@ -1,0 +1,112 @@
+"""python -m bench: measure on clusters of its own, and print a table with targets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench import admission, fleet
+from bench.errors import BenchError
+from bench.figures import Figure, render
+from bench.machine import Machine, Watch
+from bench.progress import Progress
+from devcluster import DevclusterError, paths
+from harness.operator import OperatorError
+
+
+class Part(Protocol):
+    """Something that can be measured on its own."""
+
+    def __call__(self, directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+        """Measure it."""
+
+
+def _admission(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    size = admission.Size(2, 5, 2) if quick else admission.Size(15, 10, 4)
+    return admission.measure(directory, size, progress)
+
+
+def _fleet(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    size = fleet.Size(50, 5, 1, 10) if quick else fleet.Size(1000, 20, 3, 60)
+    return fleet.measure(directory, size, progress)
+
+
+_PARTS: Mapping[str, Part] = {"admission": _admission, "fleet": _fleet}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, and return the exit code: 0 if everything was measured, whether targets are reached."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    progress = Progress()
+    try:
+        watch = Watch()
+        figures = _measure(options, progress)
+        progress.end()
+        machine = watch.end()
+        print(f"{machine.tell()}\n\n{render(figures)}\n{_summary(figures, machine.seconds)}")
+        if options.json:
+            options.json.write_text(json.dumps(_record(machine, figures), indent=2) + "\n")
+    except subprocess.CalledProcessError as error:
+        progress.end()
+        said = (error.stderr or "").strip()
+        return _fail(f"`{Path(error.cmd[0]).name}` failed with code {error.returncode}: {said}")
+    except (BenchError, DevclusterError, OperatorError, OSError) as error:
+        progress.end()
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        progress.end()
+        print("bench: interrupted; everything that it started is stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _measure(options: argparse.Namespace, progress: Progress) -> list[Figure]:
+    paths.root().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=paths.root()) as directory:
+        names = [options.only] if options.only else list(_PARTS)
+        return [
+            figure
+            for name in names
+            for figure in _PARTS[name](Path(directory), quick=options.quick, progress=progress)
+        ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bench", description="Measure what the operator costs, on clusters of its own."
+    )
+    parser.add_argument("--only", choices=tuple(_PARTS), help="measure only this (default: all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--quick", action="store_true", help="small numbers: does it work at all?")
+    return parser
+
+
+def _summary(figures: Sequence[Figure], seconds: float) -> str:
+    verdicts = [figure.verdict for figure in figures]
+    minutes, rest = divmod(round(seconds), 60)
+    return (
+        f"{verdicts.count('reached')} targets reached, {verdicts.count('MISSED')} missed,"
+        f" in {minutes} min {rest} s"
+    )
+
+
+def _record(machine: Machine, figures: Sequence[Figure]) -> dict[str, Any]:
+    return {**asdict(machine), "figures": [figure.record() for figure in figures]}
+
+
+def _fail(sentence: str) -> int:
+    print(f"bench: {sentence}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
