@@ -260,9 +260,8 @@ def test_a_credential_never_leads_elsewhere(
 ) -> None:
     try:
         found = find(*services, pods=pods, named=named, per_pod=per_pod)
-    except EndpointError as error:
+    except EndpointError:
         event("refused")
-        assert str(error)
         return
     event("found")
     # Said anew, without the code's own words.

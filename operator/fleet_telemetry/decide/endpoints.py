@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from fleet_telemetry.model.policy import Scheme, ServiceReference
 from fleet_telemetry.model.product import Api
@@ -30,7 +31,8 @@ def find_endpoints(
     one that could lead to something else than the workload's pods: whoever may write a policy or
     a Service must not be able to have a credential sent elsewhere.
     """
-    running = [pod for pod in pods if pod.address]
+    # What a pod that is done calls its address may be another pod's by now.
+    running = [pod for pod in pods if pod.address and pod.counts]
     if not running:
         raise EndpointError("no pod of the workload has an address yet")
     leading = [
@@ -85,11 +87,11 @@ def _from_named(
 
 
 def _port_of(api: Api, service: Service) -> ServicePort | None:
-    """The port that leads to the API: by the container's port, by a name, or the only one."""
-    for port in service.ports:
-        if port.target == api.port or port.target in api.port_names or port.name in api.port_names:
-            return port
-    return None
+    """The port that leads to the API: by the container's port, else by a name."""
+    names = api.port_names
+    by_number = (port for port in service.ports if port.target == api.port)
+    by_name = (port for port in service.ports if port.target in names or port.name in names)
+    return next(chain(by_number, by_name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +112,11 @@ class _Way:
                 Endpoint(self.scheme, self.service.address, self.port.number, host, self.base_path),
             )
         target = self.port.target if isinstance(self.port.target, int) else self.api.port
-        found = tuple(
+        if not per_pod:
+            # A headless Service leads to all of its pods, and any of them speaks for the product.
+            pods = [pod for pod in pods if self.service.selects(pod.template.labels)][:1]
+        # Otherwise each has to be asked, also where the Service selects but one of them.
+        return tuple(
             Endpoint(self.scheme, pod.address, target, host, self.base_path, instance=pod.name)
             for pod in pods
-            if self.service.selects(pod.template.labels)
         )
-        # A headless Service leads to all of its pods, and any of them speaks for the product.
-        return found if per_pod else found[:1]
