@@ -273,10 +273,8 @@ class Controller:
             pods=self._mirror.fleet.pods_of(ref),
             claims=claims or {},
             seeds=record.seeds if record else (),
-            reported={
-                **(recorded_reports(record) if record else {}),
-                **self._verifier.results(ref),
-            },
+            reported=self._verifier.results(ref),
+            reported_before=recorded_reports(record) if record else {},
         )
 
     async def _write(self, workload: Workload, plan: Plan) -> Workload:

@@ -49,6 +49,8 @@ class Input:
     recorded: tuple[InjectedVariable, ...] = ()
     pods: tuple[Pod, ...] = ()
     reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
+    reported_before: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
+    """To whoever led before: counts until it is asked again, not where nobody asks any more."""
     claims: Mapping[str, ClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
 
@@ -112,6 +114,9 @@ def plan_injection(given: Input) -> Plan:
 def decide(given: Input) -> Plan:
     """What to write and where every channel stands."""
     plan = plan_injection(given)
+    checks = tuple(plan_checks(plan.targets, plan.governance, given.workload.ref.namespace))
+    asked = {(check.product, ChannelName.USAGE) for check in checks}
+    before = {key: said for key, said in given.reported_before.items() if key in asked}
     evidence = Evidence(
         workload=given.workload,
         targets=plan.targets,
@@ -119,7 +124,7 @@ def decide(given: Input) -> Plan:
             PodEvidence(pod.template, find_targets(pod.template, given.catalogue))
             for pod in given.pods
         ),
-        reported=given.reported,
+        reported={**before, **given.reported},
         claims=given.claims,
         seeds=given.seeds,
     )
@@ -133,7 +138,7 @@ def decide(given: Input) -> Plan:
         verdicts=tuple(verdict for verdict in verdicts if verdict is not None),
         by_policy=tuple(_judge_by_policy(given, evidence, plan.governance, channels)),
         injected=tuple(_injected(given, plan)),
-        checks=tuple(plan_checks(plan.targets, plan.governance, given.workload.ref.namespace)),
+        checks=checks,
     )
 
 
