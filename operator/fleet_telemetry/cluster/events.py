@@ -33,7 +33,7 @@ class EventWriter:
             "apiVersion": kinds.EVENT.api_version,
             "kind": kinds.EVENT.kind,
             "metadata": {
-                "name": f"{ref.name[:200]}.{uuid.uuid4().hex[:16]}",
+                "name": f"{ref.name[:200].rstrip('-.')}.{uuid.uuid4().hex[:16]}",
                 "namespace": ref.namespace,
             },
             "eventTime": self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),

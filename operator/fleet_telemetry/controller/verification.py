@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,11 +14,13 @@ from fleet_telemetry.cluster.client import ApiError, KubernetesClient
 from fleet_telemetry.cluster.events import EventWriter
 from fleet_telemetry.cluster.mirror import Mirror
 from fleet_telemetry.cluster.secrets import SecretError, read_secret
+from fleet_telemetry.controller.asking import Asking, host_gates
+from fleet_telemetry.controller.standing import ROUNDS, Standing
 from fleet_telemetry.decide.checks import Check
 from fleet_telemetry.decide.endpoints import EndpointError, find_endpoints
 from fleet_telemetry.decide.evidence import meaning_of
-from fleet_telemetry.decide.reports import Told, combine
-from fleet_telemetry.model.policy import ChannelName, RuntimeAction, Submission
+from fleet_telemetry.decide.reports import combine
+from fleet_telemetry.model.policy import ChannelName, RuntimeAction
 from fleet_telemetry.model.product import Meaning
 from fleet_telemetry.model.reasons import Reason
 from fleet_telemetry.model.reported import Reported
@@ -28,23 +29,13 @@ from fleet_telemetry.model.workload import WorkloadRef
 from fleet_telemetry.report.metrics import VerificationMetrics
 from fleet_telemetry.vendors.adapters import ADAPTERS
 from fleet_telemetry.vendors.breaker import Breaker
-from fleet_telemetry.vendors.http import VendorApi, VendorClient, VendorError
-from fleet_telemetry.vendors.protocol import Adapter, Credentials
+from fleet_telemetry.vendors.http import VendorClient
 
 _log = logging.getLogger(__name__)
 
 _WORKERS = 32
-_AT_ONCE_PER_HOST = 2
 _SOON_SECONDS = 2.0
 """After a change: a product that has just been started answers a little later."""
-_FIRST_RETRY_SECONDS = 10.0
-_DOUBLINGS = 12
-_PATIENCE = 3
-"""So many failures in a row until an earlier answer counts no more."""
-_ROUNDS = 3
-"""So often a setting is put right within a day before somebody else is believed to fight for it."""
-_DAY_SECONDS = 86400.0
-_JITTER = 0.1
 _SERVICES_SECONDS = 15.0
 """A list of a namespace's Services serves several checks."""
 
@@ -58,10 +49,7 @@ class _Job:
     occasion: object
     """What it depends on besides: another one means asking soon."""
     timer: asyncio.TimerHandle | None = None
-    result: Reported | None = None
-    failures: int = 0
-    put_right: list[float] = field(default_factory=list)
-    """When, within the last day."""
+    standing: Standing = field(default_factory=Standing)
 
 
 Key = tuple[WorkloadRef, str]
@@ -90,9 +78,7 @@ class Verifier:
         self._random = random.Random()  # noqa: S311  # spreads load, hides nothing
         self._jobs: dict[Key, _Job] = {}
         self._due: asyncio.Queue[Key] = asyncio.Queue()
-        self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(_AT_ONCE_PER_HOST)
-        )
+        self._hosts = host_gates()
         self._services: dict[str, tuple[float, tuple[Service, ...]]] = {}
 
     async def run(self) -> None:
@@ -118,17 +104,16 @@ class Verifier:
                 job = self._jobs[ref, product] = _Job(ref, check, occasion)
                 self._schedule(job, 0)
             elif (job.check, job.occasion) != (check, occasion):
-                if job.check != check:
-                    job.put_right.clear()
-                job.check, job.occasion, job.failures = check, occasion, 0
+                job.standing.begin_anew(another_wish=job.check != check)
+                job.check, job.occasion = check, occasion
                 self._schedule(job, _SOON_SECONDS)
 
     def results(self, ref: WorkloadRef) -> Results:
         """What a workload's products have told; nothing of those that were not asked yet."""
         return {
-            (product, ChannelName.USAGE): job.result
+            (product, ChannelName.USAGE): job.standing.result
             for (owner, product), job in self._jobs.items()
-            if owner == ref and job.result is not None
+            if owner == ref and job.standing.result is not None
         }
 
     def _schedule(self, job: _Job, seconds: float) -> None:
@@ -153,12 +138,17 @@ class Verifier:
             except Exception:  # noqa: BLE001  # a bug with one product must not stop the others
                 _log.exception("%s: check of %s failed", job.ref, check.product)
                 delay = check.interval
-            if self._jobs.get((job.ref, check.product)) is job and job.check is check:
+            if self._stands(job, check):
                 self._schedule(job, delay)
+
+    def _stands(self, job: _Job, check: Check) -> bool:
+        """Whether it is still what is to be asked. Otherwise another check is on its way, and what
+        comes of this one is out of date."""
+        return self._jobs.get((job.ref, check.product)) is job and job.check is check
 
     async def _verify(self, job: _Job) -> float:
         """Ask once; the seconds until the next time."""
-        check, before = job.check, job.result
+        check = job.check
         clock = asyncio.get_running_loop().time
         started = clock()
         wait = 0.0
@@ -172,15 +162,9 @@ class Verifier:
             _log.warning("%s: %s", job.ref, error)
             result = Reported(fault=Reason.UNREACHABLE, message="The API server did not help.")
         self._metrics.observe(check.product, result.fault or "ok", clock() - started)
-        job.failures = job.failures + 1 if result.fault else 0
-        if not 0 < job.failures < _PATIENCE or before is None or before.fault is not None:
-            job.result = result
-            if result != before:
-                self.told(job.ref)
-        if not job.failures:
-            return check.interval * self._random.uniform(1 - _JITTER, 1 + _JITTER)
-        retry = min(_FIRST_RETRY_SECONDS * 2.0 ** min(job.failures - 1, _DOUBLINGS), check.interval)
-        return max(wait, retry * self._random.uniform(1, 1 + _JITTER))
+        if self._stands(job, check) and job.standing.hear(result):
+            self.told(job.ref)
+        return job.standing.delay(check.interval, wait, self._random.uniform)
 
     async def _ask(self, job: _Job) -> tuple[Reported, float]:
         """The answer, and for how long the product wants to be left alone."""
@@ -197,7 +181,7 @@ class Verifier:
             named=check.service,
             per_pod=adapter.per_pod,
         )
-        asking = _Asking(self._vendors, self._breaker, self._hosts, adapter, credentials)
+        asking = Asking(self._vendors, self._breaker, self._hosts, adapter, credentials)
         told = await asking.all(endpoints)
         result = combine(told, check.desired)
         await self._tell_drift(job, result)
@@ -206,45 +190,49 @@ class Verifier:
             or check.action is not RuntimeAction.REMEDIATE
             or not adapter.settable
             or not result.enforceable
+            or not self._stands(job, check)
         ):
             return result, max((one.retry_after for one in told), default=0.0)
         return await self._put_right(job, result, endpoints, asking), 0.0
 
     async def _put_right(
-        self, job: _Job, found: Reported, endpoints: tuple[Endpoint, ...], asking: _Asking
+        self, job: _Job, found: Reported, endpoints: tuple[Endpoint, ...], asking: Asking
     ) -> Reported:
         """Set, and read back. Stops where somebody keeps turning it back."""
         check = job.check
         now = asyncio.get_running_loop().time()
-        job.put_right = [when for when in job.put_right if when > now - _DAY_SECONDS]
-        if len(job.put_right) >= _ROUNDS:
+        if not job.standing.may_be_put_right(now):
             return replace(found, fought_over=True)
         refusal = await asking.set(endpoints, check.desired)
         result = combine(await asking.all(endpoints), check.desired)
         if refusal is not None and result.setting is found.setting:
             message = f"{result.message} {refusal}"
             return replace(result, fault=refusal.reason, message=message)
-        job.put_right.append(now)
+        is_last = job.standing.count_round(now)
         if result.setting is meaning_of(check.desired):
             self._metrics.count_remediation(check.product)
             note = f"{check.product}: telemetry is {check.desired} again, set by its API"
-            await self._events.tell(job.ref, "TelemetryPutRight", note)
-        if len(job.put_right) == _ROUNDS:
+            await self._tell(job, "TelemetryPutRight", note)
+        if is_last:
             note = (
-                f"{check.product}: telemetry had to be set {_ROUNDS} times within a day; it is "
+                f"{check.product}: telemetry had to be set {ROUNDS} times within a day; it is "
                 f"left alone now until the day is over or the policy changes"
             )
-            await self._events.tell(job.ref, "TelemetryFoughtOver", note, warning=True)
+            await self._tell(job, "TelemetryFoughtOver", note, warning=True)
         return result
 
     async def _tell_drift(self, job: _Job, result: Reported) -> None:
         """Say so if a product that was as wished no longer is."""
-        wanted = meaning_of(job.check.desired)
-        was_right = job.result is not None and job.result.setting is wanted
-        if was_right and result.setting not in (wanted, Meaning.UNKNOWN):
+        if job.standing.has_drifted(result, job.check.desired):
             self._metrics.count_drift(job.check.product)
             note = f"{job.check.product}: {result.message}"
-            await self._events.tell(job.ref, "TelemetryDrift", note, warning=True)
+            await self._tell(job, "TelemetryDrift", note, warning=True)
+
+    async def _tell(self, job: _Job, reason: str, note: str, *, warning: bool = False) -> None:
+        workload = self._mirror.fleet.workloads.get(job.ref)
+        # `kubectl describe` shows no event that does not name the workload's uid.
+        uid = workload.uid if workload else ""
+        await self._events.tell(job.ref, reason, note, uid=uid, warning=warning)
 
     async def _services_of(self, namespace: str) -> tuple[Service, ...]:
         clock = asyncio.get_running_loop().time()
@@ -254,45 +242,3 @@ class Verifier:
             found = tuple([read_service(manifest) async for manifest in manifests])
             self._services[namespace] = clock + _SERVICES_SECONDS, found
         return found
-
-
-@dataclass(frozen=True)
-class _Asking:
-    """One round of questions to the instances of one workload."""
-
-    vendors: VendorClient
-    breaker: Breaker
-    hosts: Mapping[str, asyncio.Semaphore]
-    adapter: Adapter
-    credentials: Credentials
-
-    async def all(self, endpoints: tuple[Endpoint, ...]) -> list[Told]:
-        """What each says."""
-        return await asyncio.gather(*(self._one(endpoint) for endpoint in endpoints))
-
-    async def set(self, endpoints: tuple[Endpoint, ...], wish: Submission) -> VendorError | None:
-        """Set each; the last refusal, if any."""
-        refusal = None
-        for endpoint in endpoints:
-            try:
-                await self.adapter.write(self._api(endpoint), self.credentials, wish)
-            except VendorError as error:
-                _log.warning("%s: not set: %s", endpoint, error)
-                refusal = error
-        return refusal
-
-    async def _one(self, endpoint: Endpoint) -> Told:
-        host = f"{endpoint.address}:{endpoint.port}"
-        try:
-            async with self.hosts[host]:
-                self.breaker.check(host)
-                reading = await self.adapter.read(self._api(endpoint), self.credentials)
-        except VendorError as error:
-            self.breaker.failed(host, error)
-            wait = error.retry_after or 0.0
-            return Told(endpoint.instance, None, error.reason, str(error), wait)
-        self.breaker.succeeded(host)
-        return Told(endpoint.instance, reading)
-
-    def _api(self, endpoint: Endpoint) -> VendorApi:
-        return self.vendors.api(endpoint, self.credentials.get("ca.crt", ""))
