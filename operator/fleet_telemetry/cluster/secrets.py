@@ -7,7 +7,7 @@ import binascii
 
 from fleet_telemetry.cluster import kinds
 from fleet_telemetry.cluster.client import ApiError, KubernetesClient
-from fleet_telemetry.model.manifest import mapping_at
+from fleet_telemetry.model.manifest import Manifest, mapping_at
 from fleet_telemetry.model.reasons import Reason
 
 _CA = "ca.crt"
@@ -39,6 +39,11 @@ async def read_secret(
             text = f"{where} may not be read; grant it by the chart's value runtime.secrets"
             raise SecretError(Reason.SECRET_NOT_READABLE, text) from None
         raise
+    return credentials_in(manifest, where, keys)
+
+
+def credentials_in(manifest: Manifest, where: str, keys: tuple[str, ...]) -> dict[str, str]:
+    """The keys of a Secret as it was read. Raises SecretError, which names ``where``."""
     data = mapping_at(manifest, "data")
     found = {}
     for key in (*keys, _CA):
