@@ -165,6 +165,19 @@ def test_what_is_planned_no_more_is_forgotten() -> None:
     run(body)
 
 
+def test_what_is_planned_again_has_a_time_of_its_own() -> None:
+    async def body(kit: Kit) -> None:
+        async with kit.leading():
+            kit.verifier.plan(ONE, (WITHOUT,), None)
+            await asyncio.sleep(1800)
+            kit.verifier.plan(ONE, (), None)
+            kit.verifier.plan(ONE, (WITHOUT,), None)
+            await asyncio.sleep(3000)
+            assert kit.asked() == 2
+
+    run(body)
+
+
 def test_a_bug_with_one_product_does_not_stop_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
