@@ -123,6 +123,7 @@ def test_drift_is_found_and_put_right_over_tls(runtime_space: Space, host: Host)
     assert status["usage"]["reason"] == "ReportedContrary"
     assert product.values["submission.enabled"] == "true"
     assert events(space, "TelemetryDrift")
+    assert "TelemetryDrift" in space.kubectl("describe", "deployment", "dtrack").stdout
     # Now it says to put it right.
     space.policy(runtime={**asked, "action": "Remediate"})
     space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
@@ -286,6 +287,50 @@ def test_a_policy_that_turns_it_off_asks_nothing(runtime_space: Space, host: Hos
     space.telemetry("Deployment", "dtrack", reason="SeedNotProven")
     time.sleep(3)
     assert product.seen == []
+
+
+def test_what_a_product_said_counts_no_more_once_it_is_not_asked(
+    runtime_space: Space, host: Host
+) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = host.start(
+        DependencyTrack(
+            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="false"
+        )
+    )
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    asked = runtime("dependency-track", "dtrack")
+    space.policy(runtime=asked)
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
+    space.policy(runtime={**asked, "action": "Off"})
+    space.telemetry("Deployment", "dtrack", reason="SeedNotProven", reported="Unknown")
+
+
+def test_an_answer_that_comes_late_does_not_replace_a_newer_one(
+    runtime_space: Space, host: Host
+) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = host.start(
+        DependencyTrack(
+            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="false"
+        )
+    )
+    product.fail(Fault.HANG)
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    asked = runtime("dependency-track", "dtrack")
+    space.policy(runtime=asked)
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.wait_for_pods("app=dtrack", 1)
+    eventually(lambda: product.seen, say="a question")
+    product.mend()
+    space.policy(runtime={**asked, "interval": "30m"})
+    space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
+    # By now the first question has waited for as long as one does.
+    time.sleep(17)
+    space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
 
 
 def test_nothing_is_written_while_a_product_says_the_same(
