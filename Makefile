@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH :=
 
-.PHONY: help demo test test-fast lint check bench cluster down build generate lock clean
+.PHONY: help demo test test-fast test-vendors lint check bench cluster down build generate lock clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -23,7 +23,11 @@ test: lint $(VENV)/installed ## Lint, check types, and run every test.
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: $(VENV)/installed ## Only the tests that need no cluster.
-	@$(BIN)/python -m pytest -m 'not cluster' $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m 'not cluster and not vendors' $(PYTEST_ARGS)
+
+test-vendors: $(VENV)/installed ## Run the tests against a real SonarQube (Java, Maven, 857 MB once).
+	@$(BIN)/python -m realvendors
+	@$(BIN)/python -m pytest -m vendors --verbose --capture=no tests/vendors_real
 
 lint: $(VENV)/installed ## Format, lint, types, import rules and drift of generated files.
 	@$(BIN)/ruff format --check --quiet . || { echo 'Some files are not formatted: run `make format`.'; exit 1; }

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import admission, fleet
+from bench import admission, checks, fleet
 from bench.errors import BenchError
 from bench.figures import Figure, render
 from bench.machine import Machine, Watch
@@ -39,7 +39,12 @@ def _fleet(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
     return fleet.measure(directory, size, progress)
 
 
-_PARTS: Mapping[str, Part] = {"admission": _admission, "fleet": _fleet}
+def _checks(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    size = checks.Size(20, 2, 1) if quick else checks.Size(1000, 10, 3)
+    return checks.measure(directory, size, progress)
+
+
+_PARTS: Mapping[str, Part] = {"admission": _admission, "fleet": _fleet, "checks": _checks}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

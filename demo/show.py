@@ -7,12 +7,16 @@ import re
 import shlex
 import textwrap
 import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from demo.stand import Stand
 from devcluster import paths
 from devcluster.cluster import Cluster
+from devcluster.progress import say
+from harness.operator import NAMESPACE
+from harness.products import CREDENTIALS, Place
 
 _SECONDS = 90.0
 _POLICIES = "examples/policies"
@@ -32,7 +36,7 @@ _JUDGED: Fleet = {
     "appsec/statefulset-dependency-track-api-server": ("Unknown", "SeedNotProven"),
     "code/deployment-dependency-track-trial": ("NonCompliant", "AwaitingUpgrade"),
 }
-_IN_THE_END: Fleet = {
+_INJECTED: Fleet = {
     "appsec/statefulset-sonarqube": ("Compliant", "RunningInEveryPod"),
     "appsec/statefulset-dependency-track-api-server": ("Unknown", "SeedNotProven"),
     "code/deployment-dependency-track-trial": ("Compliant", "SeedProven"),
@@ -40,6 +44,17 @@ _IN_THE_END: Fleet = {
     "code/deployment-worker": ("Compliant", "RunningInEveryPod"),
     "code/deployment-worker-next": ("NotEnforceable", "NoEffectiveSwitch"),
     "iot/statefulset-emqx": ("Compliant", "RunningInEveryPod"),
+}
+_ASKED: Fleet = {
+    **_INJECTED,
+    # The row in its database was there before the injected default.
+    "appsec/statefulset-dependency-track-api-server": ("NonCompliant", "ReportedContrary"),
+    "code/deployment-sourcegraph-frontend": ("NonCompliant", "ReportedContrary"),
+}
+_IN_THE_END: Fleet = {
+    **_ASKED,
+    "appsec/statefulset-dependency-track-api-server": ("Compliant", "Reported"),
+    "code/deployment-sourcegraph-frontend": ("Compliant", "Reported"),
 }
 
 
@@ -92,12 +107,86 @@ def run(place: Stand) -> None:
     terminal.kubectl(f"apply -f {_POLICIES}/appsec.yaml")
     terminal.kubectl("delete deployment --namespace=code dependency-track-trial")
     terminal.kubectl(f"apply -f {_WORKLOADS}/dependency-track-trial.yaml")
+    _await(place, _INJECTED)
+
+    _scene("6. A variable proves nothing where a database decides. The products are asked.")
+    _start_products(place, terminal)
+    terminal.kubectl(f"apply -f {_POLICIES}/cluster-opt-out-verified.yaml")
+    _await(place, _ASKED)
+    terminal.kubectl("get workloadtelemetries --all-namespaces --output=wide")
+
+    _scene("7. What they say is put right, where they can be set.")
+    action = shlex.quote('{"spec":{"runtime":{"action":"Remediate"}}}')
+    terminal.kubectl(f"patch clustertelemetrypolicy opt-out --type=merge --patch={action}")
     _await(place, _IN_THE_END)
 
-    _scene("6. The fleet: what is proven, what is not, and why.")
+    _scene("8. Somebody turns it on again in the product itself. It is found within the interval.")
+    _turn_on(place)
+    _await_events(place, "TelemetryPutRight", 2)
+    _await(place, _IN_THE_END)
+    terminal.kubectl(
+        "get events.events.k8s.io --namespace=appsec"
+        " --field-selector=reportingController=fleettelemetry.io/controller"
+        " --output=custom-columns=REASON:.reason,WORKLOAD:.regarding.name,NOTE:.note"
+    )
+
+    _scene("9. The fleet: what is proven, what is not, and why.")
     terminal.kubectl("get workloadtelemetries --all-namespaces")
     terminal.kubectl("get clustertelemetrypolicy opt-out --output=yaml")
     _show_metrics(place)
+
+
+def _start_products(place: Stand, terminal: _Terminal) -> None:
+    """Put the credentials into Secrets, and have the stand-ins listen where the products would."""
+    for name, keys in CREDENTIALS.items():
+        literals = " ".join(f"--from-literal={key}={value}" for key, value in keys.items())
+        terminal.kubectl(f"create secret generic --namespace={NAMESPACE} {name} {literals}")
+    services = (
+        ("dependency-track", "appsec", "dependency-track-api-server"),
+        ("sonarqube", "appsec", "sonarqube"),
+        ("sourcegraph", "code", "sourcegraph-frontend"),
+    )
+    places = []
+    for product, namespace, name in services:
+        spec = json.loads(_get(place, f"service/{name}", namespace))["spec"]
+        places.append(Place(product, spec["clusterIP"], spec["ports"][0]["port"]))
+    nodes = json.loads(_get(place, "pods", "iot"))["items"]
+    places += [Place("emqx", node["status"]["podIP"], 18083) for node in nodes]
+    say("(No container runs here: stand-ins for the products' APIs listen at their addresses.)")
+    place.start_products(places)
+
+
+def _get(place: Stand, what: str, namespace: str) -> str:
+    return place.cluster.kubectl("get", what, f"--namespace={namespace}", "--output=json").stdout
+
+
+def _turn_on(place: Stand) -> None:
+    """What an administrator does in Dependency-Track's user interface, by its API."""
+    address = json.loads(_get(place, "service/dependency-track-api-server", "appsec"))
+    url = f"http://{address['spec']['clusterIP']}:8080/api/v1/configProperty"
+    content = {
+        "groupName": "telemetry",
+        "propertyName": "submission.enabled",
+        "propertyValue": "true",
+    }
+    key = CREDENTIALS["dependency-track"]["apiKey"]
+    headers = {"X-Api-Key": key, "Content-Type": "application/json"}
+    body = json.dumps(content)
+    print(f"\n$ curl {url} --header 'X-Api-Key: {key}' --json '{body}'")
+    request = urllib.request.Request(url, body.encode(), headers)  # our own stand-in
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # our own stand-in
+        print(answer.read().decode(), flush=True)
+
+
+def _await_events(place: Stand, reason: str, count: int) -> None:
+    """Wait until so many events in appsec say so."""
+    deadline = time.monotonic() + _SECONDS
+    selector = f"--field-selector=reason={reason}"
+    command = ("get", "events.events.k8s.io", "--namespace=appsec", selector, "--output=name")
+    while len(place.cluster.kubectl(*command).stdout.split()) < count:
+        if time.monotonic() > deadline:
+            raise ShowError(f"{count} events {reason} did not come within {_SECONDS:.0f} s")
+        time.sleep(0.5)
 
 
 def tell_where_to_look(place: Stand) -> None:

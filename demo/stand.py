@@ -14,7 +14,8 @@ from devcluster import binaries, detached, paths, toolchain
 from devcluster.cluster import Cluster
 from devcluster.processes import Identity
 from devcluster.progress import say
-from harness.operator import LocalOperator, OperatorError
+from harness.operator import NAMESPACE, LocalOperator, OperatorError
+from harness.products import CREDENTIALS, Place, start_products
 
 _PROCESSES = "processes.json"
 
@@ -77,13 +78,22 @@ class Stand:
         self.operator = LocalOperator(
             self.cluster, self.directory / "operator", detached=self._detached
         )
-        self.operator.install()
+        self.operator.install(
+            {"runtime": {"secrets": [{"namespace": NAMESPACE, "names": list(CREDENTIALS)}]}}
+        )
         say("Starting the webhook and the controller, each with its own service account ...")
         for role in ("webhook", "controller"):
             self.operator.start(role)
             if self._detached:
                 self._record()
         self.operator.wait_until_ready()
+
+    def start_products(self, places: list[Place]) -> None:
+        """Let stand-ins listen where the products would, if containers ran here."""
+        assert self.operator is not None
+        start_products(self.operator, places)
+        if self._detached:
+            self._record()
 
     def stop(self, *, keep_files: bool = False) -> None:
         """End all that runs."""

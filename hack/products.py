@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.model.product import (
+    AdapterName,
+    Api,
     Channel,
     ChannelRule,
     DefaultState,
@@ -16,6 +18,7 @@ from fleet_telemetry.model.product import (
     Switch,
     TelemetryProductSpec,
 )
+from fleet_telemetry.vendors.adapters import ADAPTERS
 
 _DEFAULTS = {
     DefaultState.ON: "sends",
@@ -23,6 +26,30 @@ _DEFAULTS = {
     DefaultState.BY_LICENCE: "the licence decides",
     DefaultState.UNKNOWN: "not known",
     DefaultState.NO_TELEMETRY: "has no telemetry",
+}
+_ASKING = {
+    AdapterName.DEPENDENCY_TRACK: (
+        "An API key of a team with the permission SYSTEM_CONFIGURATION (version 5: "
+        "SYSTEM_CONFIGURATION_READ is enough to verify). Read: the setting, when something was "
+        "sent last, and the names of its fields. `Remediate` sets it."
+    ),
+    AdapterName.SONARQUBE: (
+        "A user token of a system administrator: no other route tells the effective value. "
+        "It cannot be set at run time, so `Remediate` does no more than `Verify`; a contrary "
+        "answer while the pods are older than the template reads RestartNeeded."
+    ),
+    AdapterName.EMQX: (
+        "An API key; the role viewer is enough to verify, `Remediate` needs administrator. Each "
+        "node has a setting of its own, and one that differs is named. Read: the setting, and the "
+        "names of the fields that would be sent. What is set here lasts until the next start: the "
+        "variable is what lasts."
+    ),
+    AdapterName.SOURCEGRAPH: (
+        "An access token of a site administrator. Read: update.channel of the site configuration, "
+        "the licence's tags, and what was exported last. `Remediate` sets update.channel to none "
+        "and leaves every other byte of the site configuration as it is; where SITE_CONFIG_FILE "
+        "owns it, that cannot be done and is said."
+    ),
 }
 _SEMANTICS = {
     Semantics.SEED: (
@@ -69,7 +96,24 @@ def product_page(name: str, spec: TelemetryProductSpec) -> str:
     lines += ["", "Any registry and mirror path in front is understood, with or without a digest."]
     for channel in spec.channels:
         lines += ["", *_channel(channel)]
+    if spec.api is not None:
+        lines += ["", *_api(name, spec.api)]
     return "\n".join(lines) + "\n"
+
+
+def _api(name: str, api: Api) -> Iterator[str]:
+    adapter = ADAPTERS[api.adapter]
+    keys = " ".join(f"--from-literal={key}=..." for key in adapter.keys)
+    yield "## Asking it"
+    yield ""
+    where = "every pod" if adapter.per_pod else "the Service of the pods"
+    yield f"{_ASKING[api.adapter]} {where.capitalize()} is asked, on port {api.port}."
+    yield ""
+    yield "The Secret that the policy names:"
+    yield ""
+    yield f"    kubectl create secret generic {name} {keys}"
+    yield ""
+    yield "and `--from-file=ca.crt=...` where the API speaks TLS with a CA of your own."
 
 
 def _image(image: Image) -> str:

@@ -16,6 +16,7 @@ from fleet_telemetry.report.metrics import (
     ApiMetrics,
     ControllerMetrics,
     FleetCollector,
+    VerificationMetrics,
     add_build_info,
 )
 from hack.crds import definition
@@ -124,6 +125,7 @@ def metrics_page() -> str:
     AdmissionMetrics(operational)
     ApiMetrics(operational)
     ControllerMetrics(operational)
+    VerificationMetrics(operational)
     add_build_info(operational, "controller")
     lines += [_metric(metric, labels) for metric, labels in _metrics(fleet, operational)]
     return "\n".join(lines) + "\n"

@@ -58,7 +58,12 @@ class LocalOperator:
         self._running: dict[str, _Process] = {}
         self.children = Children(
             log=self.log,
-            environment={"PATH": os.environ["PATH"], "HOME": str(directory)},
+            environment={
+                "PATH": os.environ["PATH"],
+                "HOME": str(directory),
+                # This tree's code, wherever the virtual environment was made for.
+                "PYTHONPATH": f"{ROOT / 'operator'}{os.pathsep}{ROOT}",
+            },
             inherits=None,
             detached=detached,
         )

@@ -34,6 +34,7 @@ from fleet_telemetry.cluster.watching import (
     wait_for_crds,
 )
 from fleet_telemetry.controller.controller import Controller
+from fleet_telemetry.controller.verification import Verifier
 from fleet_telemetry.controller.webhooks import ProductWebhooks
 from fleet_telemetry.report.http import StatusServer
 from fleet_telemetry.report.metrics import (
@@ -41,6 +42,7 @@ from fleet_telemetry.report.metrics import (
     ApiMetrics,
     ControllerMetrics,
     FleetCollector,
+    VerificationMetrics,
     add_build_info,
 )
 from fleet_telemetry.webhook.server import AdmissionServer
@@ -157,7 +159,15 @@ def _controller(
         if options.webhook_configuration
         else None
     )
-    controller = Controller(mirror, client, ControllerMetrics(metrics), _now, webhooks)
+    verifier = Verifier(mirror, client, VerificationMetrics(metrics), now=_now)
+    controller = Controller(
+        mirror,
+        client,
+        ControllerMetrics(metrics),
+        now=_now,
+        webhooks=webhooks,
+        verifier=verifier,
+    )
     metrics.register(FleetCollector(controller.plans))
     return controller
 

@@ -6,7 +6,6 @@ Time is the event loop's, and here it passes at once.
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,31 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.controller.queue import SubjectQueue
+from tests.controller.impatient import ImpatientLoop
 from tests.decide.wild import examples
 
 Queue = SubjectQueue[str]
-
-
-class _Impatient(selectors.SelectSelector):
-    """A selector that does not wait for a timer; it puts the clock forward instead."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        found = super().select(0)
-        assert found or timeout is not None, "everybody waits for ever"
-        if not found and timeout:
-            self.now += timeout
-        return found
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self._clock = _Impatient()
-        super().__init__(self._clock)
-
-    def time(self) -> float:
-        return self._clock.now
 
 
 def run(body: Callable[[Queue], Awaitable[None]]) -> None:
@@ -51,7 +29,7 @@ def run(body: Callable[[Queue], Awaitable[None]]) -> None:
         queue.close()
         assert errors == []
 
-    with asyncio.Runner(loop_factory=_Loop) as runner:
+    with asyncio.Runner(loop_factory=ImpatientLoop) as runner:
         runner.run(main())
 
 

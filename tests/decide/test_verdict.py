@@ -19,6 +19,7 @@ from fleet_telemetry.model.plan import Trigger, Verdict
 from fleet_telemetry.model.policy import ChannelName, Policy, Submission
 from fleet_telemetry.model.product import Meaning
 from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.model.reported import Reported
 from fleet_telemetry.model.workload_telemetry import SeedRecord, State
 from tests.decide.builders import (
     DIGEST,
@@ -64,6 +65,11 @@ FROM_MAP = {"envFrom": [{"configMapRef": {"name": "settings"}}]}
 JUST_CREATED = {"generation": 1, "created": NOW - timedelta(days=1)}
 
 
+SAYS_NOTHING = Reported()
+SAYS_ENABLED = Reported(Meaning.ENABLED)
+SAYS_DISABLED = Reported(Meaning.DISABLED)
+
+
 @dataclass(frozen=True)
 class Case:
     """A situation. Its author claims every variable but those that are ``ours``."""
@@ -80,7 +86,7 @@ class Case:
     pods: tuple[Mapping[str, Any] | None, ...] = (None,)
     """The variables of each pod where they differ from those of the template."""
     pod_image: str = ""
-    reported: Meaning = Meaning.UNKNOWN
+    reported: Reported = SAYS_NOTHING
     claims: Mapping[str, ClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
     catalogue: Catalogue = field(default_factory=builtin)
@@ -310,29 +316,85 @@ CASES: dict[str, Case] = {
     ),
     # What the product itself says.
     "the product says the contrary": of(
-        NON_COMPLIANT, Reason.REPORTED_CONTRARY, env=OFF, reported=Meaning.ENABLED
+        NON_COMPLIANT, Reason.REPORTED_CONTRARY, env=OFF, reported=SAYS_ENABLED
     ),
     "the product says the contrary of an opt-in": of(
         NON_COMPLIANT,
         Reason.REPORTED_CONTRARY,
         env=ON,
-        reported=Meaning.DISABLED,
+        reported=SAYS_DISABLED,
         policy=OPT_IN,
     ),
     "the product of an unreadable version says the contrary": of(
-        NON_COMPLIANT, Reason.REPORTED_CONTRARY, "sonarqube:latest", reported=Meaning.ENABLED
+        NON_COMPLIANT, Reason.REPORTED_CONTRARY, "sonarqube:latest", reported=SAYS_ENABLED
     ),
     "the product without a switch says the contrary": of(
-        NON_COMPLIANT, Reason.REPORTED_CONTRARY, FRONTEND_7, reported=Meaning.ENABLED
+        NON_COMPLIANT, Reason.REPORTED_CONTRARY, FRONTEND_7, reported=SAYS_ENABLED
     ),
-    "the product confirms a seed": of(
-        COMPLIANT, Reason.REPORTED, DTRACK_5, reported=Meaning.DISABLED
-    ),
+    "the product confirms a seed": of(COMPLIANT, Reason.REPORTED, DTRACK_5, reported=SAYS_DISABLED),
     "the product confirms what is switched in it": of(
-        COMPLIANT, Reason.REPORTED, FRONTEND, reported=Meaning.DISABLED
+        COMPLIANT, Reason.REPORTED, FRONTEND, reported=SAYS_DISABLED
     ),
     "a start switch that only runs says nothing of the next start": of(
-        NON_COMPLIANT, Reason.AWAITING_UPGRADE, reported=Meaning.DISABLED
+        NON_COMPLIANT, Reason.AWAITING_UPGRADE, reported=SAYS_DISABLED
+    ),
+    "the product of an unreadable version confirms": of(
+        COMPLIANT, Reason.REPORTED, "sonarqube:latest", reported=SAYS_DISABLED
+    ),
+    "the product without a verified switch confirms": of(
+        COMPLIANT, Reason.REPORTED, FRONTEND_7, reported=SAYS_DISABLED
+    ),
+    "the product without a switch that works says the contrary and says so": of(
+        NOT_ENFORCEABLE,
+        Reason.NO_EFFECTIVE_SWITCH,
+        FRONTEND_7,
+        reported=Reported(Meaning.ENABLED, message="Ask for a licence.", enforceable=False),
+        says="Ask for a licence.",
+    ),
+    "a start switch that runs, confirmed": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, reported=SAYS_DISABLED
+    ),
+    "set in the product and read at its next start": of(
+        PENDING,
+        Reason.RESTART_NEEDED,
+        env=OFF,
+        reported=Reported(Meaning.ENABLED, restart_needed=True),
+    ),
+    "the product has not been restarted yet": of(
+        PENDING, Reason.RESTART_NEEDED, env=OFF, pods=(None, {}), reported=SAYS_ENABLED
+    ),
+    "not to be set by its API": of(
+        NON_COMPLIANT,
+        Reason.NOT_SETTABLE,
+        FRONTEND,
+        reported=Reported(Meaning.ENABLED, fault=Reason.NOT_SETTABLE),
+    ),
+    "turned back again and again": of(
+        NON_COMPLIANT,
+        Reason.SETTING_FOUGHT_OVER,
+        FRONTEND,
+        reported=Reported(Meaning.ENABLED, fought_over=True),
+    ),
+    "a seed whose product rejects the credentials": of(
+        UNKNOWN,
+        Reason.CREDENTIALS_REJECTED,
+        DTRACK_5,
+        env={V5_SWITCH: "false"},
+        reported=Reported(fault=Reason.CREDENTIALS_REJECTED, message="It answered 401."),
+        says="It answered 401.",
+    ),
+    "a start switch that runs needs no report": of(
+        COMPLIANT,
+        Reason.RUNNING_IN_EVERY_POD,
+        env=OFF,
+        reported=Reported(fault=Reason.UNREACHABLE),
+    ),
+    "nobody gave credentials": of(
+        UNKNOWN,
+        Reason.NOT_REPORTED,
+        FRONTEND,
+        reported=Reported(fault=Reason.CREDENTIALS_MISSING),
+        says="names no credentials",
     ),
     "what is switched in the product, which was not asked": of(
         UNKNOWN, Reason.NOT_REPORTED, FRONTEND, says="update.channel"
@@ -473,7 +535,7 @@ CASES: dict[str, Case] = {
         Reason.EXEMPT_BY_POLICY,
         env=ON,
         policy=exception(expiresAt=LATER),
-        reported=Meaning.ENABLED,
+        reported=SAYS_ENABLED,
         says=f"(until spring, until {LATER.isoformat()})",
     ),
     "exempt without an end": of(
@@ -552,7 +614,20 @@ CASES: dict[str, Case] = {
         others=(policy("other", cluster=True, **KEEP),),
     ),
 }
-LATER_FEATURES: dict[Reason, str] = {}
+FAULTS = {
+    Reason.SECRET_NOT_READABLE,
+    Reason.SECRET_INCOMPLETE,
+    Reason.ENDPOINT_NOT_FOUND,
+    Reason.CREDENTIALS_REJECTED,
+    Reason.PERMISSION_MISSING,
+    Reason.API_NOT_FOUND,
+    Reason.UNREACHABLE,
+    Reason.TLS_NOT_TRUSTED,
+    Reason.RATE_LIMITED,
+    Reason.VENDOR_ERROR,
+    Reason.UNEXPECTED_ANSWER,
+}
+"""Why a product did not tell."""
 """Reasons that nothing can have yet, and the feature that will bring them."""
 
 
@@ -571,8 +646,16 @@ def test_a_situation(case: Case) -> None:
 
 def test_every_reason_has_a_situation() -> None:
     found = {case.reason for case in CASES.values()}
-    assert found | LATER_FEATURES.keys() == set(Reason)
-    assert not found & LATER_FEATURES.keys()
+    assert found | FAULTS == set(Reason) - {Reason.CREDENTIALS_MISSING}
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_a_product_that_does_not_tell_leaves_what_only_it_can_tell_unknown(fault: Reason) -> None:
+    said = Reported(fault=fault, message="What happened.")
+    case = of(UNKNOWN, fault, FRONTEND, reported=said, says="What happened.")
+    test_a_situation(case)
+    # What every start reads needs no report.
+    test_a_situation(of(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, reported=said))
 
 
 def test_without_a_policy_there_is_evidence_and_no_state() -> None:
@@ -636,8 +719,8 @@ def test_components_are_judged_by_pods_of_their_own() -> None:
     worker = container(WORKER, env={WORKER_SWITCH: None})
     given = claimed(manifest(worker, container(FRONTEND, name="front")))
     for report, state in (
-        (Meaning.UNKNOWN, State.UNKNOWN),
-        (Meaning.DISABLED, State.COMPLIANT),
+        (SAYS_NOTHING, State.UNKNOWN),
+        (SAYS_DISABLED, State.COMPLIANT),
     ):
         asked = under(policy()).input(
             given,
@@ -684,7 +767,8 @@ def test_nothing_is_called_compliant_by_guess(
 ) -> None:
     """Compliant only with evidence of what runs, a report, or a version that sends nothing."""
     reported = {
-        (name, USAGE): report for name in ("dependency-track", "sonarqube", "emqx", "sourcegraph")
+        (name, USAGE): Reported(setting=report)
+        for name in ("dependency-track", "sonarqube", "emqx", "sourcegraph")
     }
     plan = decide(
         under(*policies).input(
@@ -698,7 +782,8 @@ def test_nothing_is_called_compliant_by_guess(
         wanted = Meaning(verdict.desired or "")
         said = report if verdict.channel is USAGE else Meaning.UNKNOWN
         if said not in (wanted, Meaning.UNKNOWN):
-            assert verdict.reason is Reason.REPORTED_CONTRARY
+            assert verdict.reason in (Reason.REPORTED_CONTRARY, Reason.RESTART_NEEDED)
+            assert verdict.state is not State.COMPLIANT
         elif verdict.state is State.COMPLIANT:
             shown = said is wanted or verdict.reason is Reason.NO_TELEMETRY_IN_VERSION
             ran = verdict.running in (wanted, Meaning.UNSET)

@@ -12,6 +12,9 @@ from harness.operator import LocalOperator
 from tests.e2e.world import Space, World
 
 _numbers = itertools.count(1)
+RUNTIME_SPACES = [f"runtime-{number}" for number in range(1, 21)]
+"""Namespaces whose Secrets the chart lets the operator read."""
+_free_runtime_spaces = iter(RUNTIME_SPACES)
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +22,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("world")
     with Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster:
         operator = LocalOperator(cluster, directory / "operator")
-        operator.install()
+        for name in RUNTIME_SPACES:
+            cluster.kubectl("create", "namespace", name)
+        secrets = [{"namespace": name} for name in RUNTIME_SPACES]
+        operator.install({"runtime": {"secrets": secrets}})
         operator.start("webhook")
         operator.start("controller")
         operator.wait_until_ready()
@@ -31,5 +37,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def space(world: World, request: pytest.FixtureRequest) -> Iterator[Space]:
     name = f"t{next(_numbers)}-{request.node.originalname.replace('_', '-')[:40].strip('-')}"
     world.cluster.kubectl("create", "namespace", name)
+    yield Space(world, name)
+    world.cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def runtime_space(world: World) -> Iterator[Space]:
+    name = next(_free_runtime_spaces)
     yield Space(world, name)
     world.cluster.kubectl("delete", "namespace", name, "--wait=false")

@@ -47,6 +47,11 @@ class ApiError(Exception):
         return self.status == 404  # noqa: PLR2004  # the number is the meaning
 
     @property
+    def is_forbidden(self) -> bool:
+        """It is not allowed."""
+        return self.status == 403  # noqa: PLR2004  # the number is the meaning
+
+    @property
     def is_conflict(self) -> bool:
         """The object is no longer what was read."""
         # A failed `test` of a JSON patch is 422 with this very word.
@@ -101,15 +106,15 @@ class KubernetesClient:
                 return None
             raise
 
-    async def list(self, kind: Kind) -> AsyncIterator[dict[str, Any]]:
-        """Every object of a kind in all namespaces, page by page. Raises ApiError.
+    async def list(self, kind: Kind, namespace: str = "") -> AsyncIterator[dict[str, Any]]:
+        """Every object of a kind, in all namespaces or in one, page by page. Raises ApiError.
 
         The items of a list carry no kind of their own; they are given one.
         """
         token = ""
         while True:
             page = await self._request(
-                "GET", kind, kind.path(), {"limit": str(_PAGE), "continue": token}
+                "GET", kind, kind.path(namespace), {"limit": str(_PAGE), "continue": token}
             )
             for item in page.get("items") or ():
                 yield {"apiVersion": kind.api_version, "kind": kind.kind, **item}

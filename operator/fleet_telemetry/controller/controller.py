@@ -15,6 +15,7 @@ from fleet_telemetry.cluster.client import ApiError, KubernetesClient
 from fleet_telemetry.cluster.mirror import Mirror, PolicyKey
 from fleet_telemetry.controller.queue import SubjectQueue
 from fleet_telemetry.controller.rollouts import RolloutGate
+from fleet_telemetry.controller.verification import Verifier
 from fleet_telemetry.controller.webhooks import ProductWebhooks
 from fleet_telemetry.controller.writer import write_edits
 from fleet_telemetry.decide.decision import Input, Plan, decide
@@ -33,7 +34,12 @@ from fleet_telemetry.report.policies import (
     build_product_status,
     next_expiry,
 )
-from fleet_telemetry.report.records import build_record, record_manifest, status_manifest
+from fleet_telemetry.report.records import (
+    build_record,
+    record_manifest,
+    recorded_reports,
+    status_manifest,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -76,14 +82,18 @@ class Controller:
         mirror: Mirror,
         client: KubernetesClient,
         metrics: ControllerMetrics,
+        *,
         now: Callable[[], datetime],
         webhooks: ProductWebhooks | None,
+        verifier: Verifier,
     ) -> None:
         self._mirror = mirror
         self._client = client
         self._metrics = metrics
         self._now = now
         self._webhooks = webhooks
+        self._verifier = verifier
+        verifier.told = self.workload_changed
         self._queue: SubjectQueue[Subject] = SubjectQueue()
         self._plans: dict[WorkloadRef, Plan] = {}
         self._gate = RolloutGate()
@@ -104,6 +114,7 @@ class Controller:
         self._add_everything()
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._verifier.run())
                 for _ in range(_WORKERS):
                     group.create_task(self._work())
         finally:
@@ -212,6 +223,7 @@ class Controller:
         before = self._plans.get(ref)
         if workload is None:
             self._plans.pop(ref, None)
+            self._verifier.plan(ref, (), None)
             # A deleted workload takes its record along; one that runs no product any more does not.
             if self._mirror.record_of(ref) is not None:
                 name = record_name(ref)
@@ -223,6 +235,8 @@ class Controller:
             workload = await self._write(workload, plan)
             plan = await self._decide(workload)
         self._plans[ref] = plan
+        pods = frozenset(pod.uid for pod in self._mirror.fleet.pods_of(ref) if pod.address)
+        self._verifier.plan(ref, plan.checks, pods)
         await self._record(workload, plan)
         if before is None or before.by_policy != plan.by_policy:
             self._notify_policies(before)
@@ -259,6 +273,8 @@ class Controller:
             pods=self._mirror.fleet.pods_of(ref),
             claims=claims or {},
             seeds=record.seeds if record else (),
+            reported=self._verifier.results(ref),
+            reported_before=recorded_reports(record) if record else {},
         )
 
     async def _write(self, workload: Workload, plan: Plan) -> Workload:

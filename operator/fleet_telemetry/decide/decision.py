@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.decide.checks import Check, plan_checks
 from fleet_telemetry.decide.injection import (
     GovernanceByChannel,
     Occasion,
@@ -26,7 +27,7 @@ from fleet_telemetry.decide.seed import ClaimFacts
 from fleet_telemetry.decide.verdict import Evidence, PodEvidence, judge
 from fleet_telemetry.model.plan import Edit, Remark, Trigger, Verdict
 from fleet_telemetry.model.policy import ChannelName, Policy
-from fleet_telemetry.model.product import Meaning
+from fleet_telemetry.model.reported import Reported
 from fleet_telemetry.model.workload import Pod, Workload
 from fleet_telemetry.model.workload_telemetry import InjectedVariable, SeedRecord
 
@@ -47,7 +48,9 @@ class Input:
     """The template is one pod's own, on its way in; the rest is its workload's."""
     recorded: tuple[InjectedVariable, ...] = ()
     pods: tuple[Pod, ...] = ()
-    reported: Mapping[tuple[str, ChannelName], Meaning] = field(default_factory=dict)
+    reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
+    reported_before: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
+    """To whoever led before: counts until it is asked again, not where nobody asks any more."""
     claims: Mapping[str, ClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
 
@@ -72,6 +75,8 @@ class Plan:
     verdicts: tuple[Verdict, ...] = ()
     by_policy: tuple[PolicyVerdict, ...] = ()
     injected: tuple[InjectedVariable, ...] = ()
+    checks: tuple[Check, ...] = ()
+    """What the products are to be asked."""
 
     @property
     def changes(self) -> tuple[Edit | Remark, ...]:
@@ -109,6 +114,9 @@ def plan_injection(given: Input) -> Plan:
 def decide(given: Input) -> Plan:
     """What to write and where every channel stands."""
     plan = plan_injection(given)
+    checks = tuple(plan_checks(plan.targets, plan.governance, given.workload.ref.namespace))
+    asked = {(check.product, ChannelName.USAGE) for check in checks}
+    before = {key: said for key, said in given.reported_before.items() if key in asked}
     evidence = Evidence(
         workload=given.workload,
         targets=plan.targets,
@@ -116,7 +124,7 @@ def decide(given: Input) -> Plan:
             PodEvidence(pod.template, find_targets(pod.template, given.catalogue))
             for pod in given.pods
         ),
-        reported=given.reported,
+        reported={**before, **given.reported},
         claims=given.claims,
         seeds=given.seeds,
     )
@@ -130,6 +138,7 @@ def decide(given: Input) -> Plan:
         verdicts=tuple(verdict for verdict in verdicts if verdict is not None),
         by_policy=tuple(_judge_by_policy(given, evidence, plan.governance, channels)),
         injected=tuple(_injected(given, plan)),
+        checks=checks,
     )
 
 
@@ -180,7 +189,7 @@ def _judge_by_policy(
             own = governance[product, channel]
             exempt = live_exception(policy, given.workload.ref, given.now)
             if exempt is not None:
-                own = Governance(policy, policy.injection, exempt)
+                own = Governance(policy, policy.injection, exempt=exempt)
             elif own.desired is not policy.spec.submission:
                 if own.policy not in winners:
                     winners.append(own.policy)

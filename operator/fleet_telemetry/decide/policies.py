@@ -11,7 +11,6 @@ from fleet_telemetry.model.policy import PolicySpec
 from fleet_telemetry.model.reasons import PolicyReason
 
 _NOT_ACTED_ON = {
-    "runtime": "this version of the operator does not ask products yet",
     "egress": "this version of the operator writes no network policies yet",
 }
 

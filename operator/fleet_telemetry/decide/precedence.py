@@ -19,9 +19,12 @@ from fleet_telemetry.model.policy import (
     Policy,
     PolicyException,
     PolicyKind,
+    Runtime,
     Submission,
 )
 from fleet_telemetry.model.workload import Workload, WorkloadRef
+
+_NO_RUNTIME = Runtime()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Governance:
 
     policy: Policy
     injection: Injection
+    runtime: Runtime = _NO_RUNTIME
     exempt: PolicyException | None = None
     """Set where every policy that covers the workload is lifted by an exception."""
     overruled: bool = False
@@ -115,23 +119,24 @@ def govern(
                 lifted.append((policy, exception))
     if in_force:
         winner = in_force[0]
-        return Governance(policy=winner, injection=_injection(winner, in_force))
+        agreeing = [policy for policy in in_force if _agree(policy, winner)]
+        return Governance(
+            policy=winner,
+            injection=next(filter(None, (p.spec.injection for p in agreeing)), Injection()),
+            runtime=next(filter(None, (p.spec.runtime for p in agreeing)), _NO_RUNTIME),
+        )
     if lifted:
         policy, exception = lifted[0]
         return Governance(policy=policy, injection=policy.injection, exempt=exception)
     return None
 
 
-def _injection(winner: Policy, in_force: list[Policy]) -> Injection:
-    """Of the policies that ask for the same, the highest that has the section gives all of it."""
-    for policy in in_force:
-        agrees = (policy.spec.mode, policy.spec.submission) == (
-            winner.spec.mode,
-            winner.spec.submission,
-        )
-        if agrees and policy.spec.injection is not None:
-            return policy.spec.injection
-    return Injection()
+def _agree(policy: Policy, winner: Policy) -> bool:
+    """Of the policies that ask for the same, the highest that has a section gives all of it."""
+    return (policy.spec.mode, policy.spec.submission) == (
+        winner.spec.mode,
+        winner.spec.submission,
+    )
 
 
 def _rank(policy: Policy) -> tuple[bool, bool, bool, datetime, str]:

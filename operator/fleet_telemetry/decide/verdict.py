@@ -24,6 +24,7 @@ from fleet_telemetry.model.plan import Verdict
 from fleet_telemetry.model.policy import ChannelName, Mode, OnConflict, Rollout, When
 from fleet_telemetry.model.product import ChannelRule, DefaultState, Meaning, Semantics, Switch
 from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.model.reported import Reported
 from fleet_telemetry.model.workload import PodTemplate, Workload
 from fleet_telemetry.model.workload_telemetry import SeedRecord, State
 
@@ -43,7 +44,7 @@ class Evidence:
     workload: Workload
     targets: tuple[Target, ...]
     pods: tuple[PodEvidence, ...] = ()
-    reported: Mapping[tuple[str, ChannelName], Meaning] = field(default_factory=dict)
+    reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
     claims: Mapping[str, ClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
 
@@ -59,6 +60,8 @@ class _Finding:
     """The claims whose data was shown to have begun with the setting."""
 
 
+_NOTHING_SAID = Reported()
+_WAITS_FOR_REPORT = (Reason.SEED_NOT_PROVEN, Reason.NOT_REPORTED)
 _WORST_FIRST = (
     State.NON_COMPLIANT,
     State.NOT_ENFORCEABLE,
@@ -93,6 +96,13 @@ def judge(
         running=_meaning(pod_targets, channel),
         declared_effect=_meaning(targets, channel, effect=True),
         running_effect=_meaning(pod_targets, channel, effect=True),
+    )
+    said = evidence.reported.get((product, channel), _NOTHING_SAID)
+    bare = replace(
+        bare,
+        reported=said.setting,
+        last_submission=said.last_submission,
+        inventory=said.inventory,
     )
     if governance is None:
         return bare
@@ -140,6 +150,16 @@ def _counterparts(
                 yield pod, target
 
 
+def _contrary(said: Reported) -> _Finding:
+    """A contrary report beats every other evidence."""
+    if said.restart_needed:
+        return _Finding(State.PENDING, Reason.RESTART_NEEDED, said.message)
+    if not said.enforceable:
+        return _Finding(State.NOT_ENFORCEABLE, Reason.NO_EFFECTIVE_SWITCH, said.message)
+    reason = Reason.SETTING_FOUGHT_OVER if said.fought_over else Reason.REPORTED_CONTRARY
+    return _Finding(State.NON_COMPLIANT, said.fault or reason, said.message)
+
+
 @dataclass(frozen=True)
 class _Case:
     """One container of the template, with the policy that decides for it."""
@@ -163,18 +183,43 @@ class _Case:
             until = f", until {exempt.expires_at.isoformat()}" if exempt.expires_at else ""
             detail = f"({exempt.reason}{until})"
             return _Finding(State.EXEMPT, Reason.EXEMPT_BY_POLICY, detail)
-        reported = self.evidence.reported.get(
-            (self.target.product.name, self.channel), Meaning.UNKNOWN
-        )
-        if reported not in (Meaning.UNKNOWN, self.wanted):
-            return _Finding(State.NON_COMPLIANT, Reason.REPORTED_CONTRARY)
+        said = self.evidence.reported.get((self.target.product.name, self.channel), _NOTHING_SAID)
+        found = self._find_in_workload()
+        if said.setting not in (Meaning.UNKNOWN, self.wanted):
+            if found.reason is Reason.PODS_OUTDATED:
+                return _Finding(State.PENDING, Reason.RESTART_NEEDED, said.message)
+            return _contrary(said)
+        if said.setting is self.wanted:
+            return self._confirmed(found)
+        if said.fault is not None and found.reason in _WAITS_FOR_REPORT:
+            if said.fault is Reason.CREDENTIALS_MISSING:
+                detail = f"{found.detail} {said.fault.meaning}".strip()
+                return _Finding(State.UNKNOWN, found.reason, detail)
+            return _Finding(State.UNKNOWN, said.fault, said.message)
+        return found
+
+    def _confirmed(self, found: _Finding) -> _Finding:
+        """The product says what the policy wishes. A switch that the next start reads has to stand
+        in the workload too, or the next start would turn it back."""
+        lookup = self.target.product.rule_for(self.channel, self.target.image, self.target.version)
+        switches = lookup.rule.switches if lookup.rule is not None else ()
+        reads_at_start = any(switch.semantics is Semantics.START for switch in switches)
+        if found.reason is Reason.REFUSED_VARIABLE or (
+            reads_at_start and found.state in (State.NON_COMPLIANT, State.PENDING)
+        ):
+            return found
+        if found.state is State.COMPLIANT and found.reason is not Reason.DEFAULT_APPLIES:
+            return found
+        return _Finding(State.COMPLIANT, Reason.REPORTED, seeded=found.seeded)
+
+    def _find_in_workload(self) -> _Finding:
         lookup = self.target.product.rule_for(self.channel, self.target.image, self.target.version)
         if lookup.rule is None:
             reason = lookup.reason or Reason.VERSION_NOT_COVERED
             return _Finding(State.UNKNOWN, reason, f"Image: {self.target.reference}.")
-        return self._find_by_rule(lookup.rule, is_reported=reported is self.wanted)
+        return self._find_by_rule(lookup.rule)
 
-    def _find_by_rule(self, rule: ChannelRule, *, is_reported: bool) -> _Finding:
+    def _find_by_rule(self, rule: ChannelRule) -> _Finding:
         if rule.default is DefaultState.NO_TELEMETRY:
             is_met = self.wanted is Meaning.DISABLED
             state = State.COMPLIANT if is_met else State.NOT_ENFORCEABLE
@@ -186,15 +231,13 @@ class _Case:
         switches = [s for s in rule.switches if s.semantics is not Semantics.NONE]
         if not switches:
             return _Finding(State.NOT_ENFORCEABLE, Reason.NO_EFFECTIVE_SWITCH, rule.remedy)
-        findings = [self._find_by_switch(rule, s, is_reported=is_reported) for s in switches]
+        findings = [self._find_by_switch(rule, s) for s in switches]
         return min(findings, key=lambda found: _WORST_FIRST.index(found.state))
 
-    def _find_by_switch(self, rule: ChannelRule, switch: Switch, *, is_reported: bool) -> _Finding:
+    def _find_by_switch(self, rule: ChannelRule, switch: Switch) -> _Finding:
         match switch.semantics:
             case Semantics.START:
                 return self._find_running(rule, switch, Reason.RUNNING_IN_EVERY_POD)
-            case _ if is_reported:
-                return _Finding(State.COMPLIANT, Reason.REPORTED)
             case Semantics.SEED:
                 return self._find_seed(rule, switch)
             case _:

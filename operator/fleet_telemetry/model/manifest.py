@@ -152,6 +152,7 @@ def read_pod(manifest: Manifest) -> Pod:
         uid=text_at(metadata, "uid"),
         owner=read_controller(manifest),
         template_hash=_read_labels(metadata).get("pod-template-hash", ""),
+        address=text_at(manifest, "status", "podIP"),
         phase=PodPhase(phase) if phase in PodPhase.__members__.values() else PodPhase.UNKNOWN,
         terminating=metadata.get("deletionTimestamp") is not None,
     )
@@ -168,6 +169,7 @@ def read_template(manifest: Manifest) -> PodTemplate:
             if isinstance(container, Mapping)
         ),
         volumes=tuple(_read_volume(volume) for volume in items_at(spec, "volumes")),
+        labels=_read_labels(mapping_at(manifest, "metadata")),
         init_volumes=frozenset(
             text_at(mount, "name")
             for container in items_at(spec, "initContainers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from fleet_telemetry.model.policy import ChannelName, Policy, Submission
@@ -76,5 +77,8 @@ class Verdict:
     state: State | None = None
     reason: Reason | None = None
     message: str = ""
+    reported: Meaning = Meaning.UNKNOWN
+    last_submission: datetime | None = None
+    inventory: tuple[str, ...] = ()
     seeded: tuple[str, ...] = ()
     """Claims whose data was shown to have begun with the setting."""

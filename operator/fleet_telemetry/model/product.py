@@ -408,6 +408,32 @@ class Image(ApiType, frozen=True, kw_only=True):
     ] = ()
 
 
+class AdapterName(StrEnum):
+    """The APIs that the operator can speak."""
+
+    DEPENDENCY_TRACK = "DependencyTrack"
+    SONARQUBE = "SonarQube"
+    EMQX = "EMQX"
+    SOURCEGRAPH = "Sourcegraph"
+
+
+class Api(ApiType, frozen=True, kw_only=True):
+    """The product's own API, which tells whether it sends."""
+
+    adapter: Annotated[AdapterName, described("Which API it is.")]
+    port: Annotated[int, described("Where it listens in the container.", ge=1, le=65535)]
+    port_names: Annotated[
+        tuple[Annotated[str, described("A name.", min_length=1, max_length=63)], ...],
+        described("What Services call that port.", list_type="set", max_length=8),
+    ] = ()
+    components: Annotated[
+        tuple[Label, ...],
+        described(
+            "Components that have the API; leave out for all.", list_type="set", max_length=8
+        ),
+    ] = ()
+
+
 class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
     """One vendor's product: how to recognise it, what it sends and how that is switched."""
 
@@ -430,6 +456,7 @@ class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
             "Why it calls home.", list_type="map", list_keys=("name",), min_length=1, max_length=4
         ),
     ]
+    api: Annotated[Api | None, described("How it is asked; leave out where it cannot be.")] = None
 
 
 class TelemetryProductStatus(ApiType, frozen=True, kw_only=True):

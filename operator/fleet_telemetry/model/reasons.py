@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Self
 
 
-class Reason(StrEnum):
-    """Why a channel is in its state."""
+class _Explained(StrEnum):
+    """Words with what they mean."""
 
     meaning: str
 
@@ -20,6 +20,10 @@ class Reason(StrEnum):
         member._value_ = value
         member.meaning = meaning
         return member
+
+
+class Reason(_Explained):
+    """Why a channel is in its state."""
 
     # Compliant
     RUNNING_IN_EVERY_POD = (
@@ -138,18 +142,55 @@ class Reason(StrEnum):
     # Exempt
     EXEMPT_BY_POLICY = ("ExemptByPolicy", "An exception of the policy names the workload.")
 
+    # What the product itself says, or why it could not be asked
+    RESTART_NEEDED = (
+        "RestartNeeded",
+        "The setting is in place and takes effect when the product is restarted.",
+    )
+    CREDENTIALS_MISSING = (
+        "CredentialsMissing",
+        "The policy names no credentials for the product, so it is not asked.",
+    )
+    SECRET_NOT_READABLE = (
+        "SecretNotReadable",
+        "The Secret that the policy names is not there, or the operator may not read it.",
+    )
+    SECRET_INCOMPLETE = (
+        "SecretIncomplete",
+        "The Secret lacks a key that the product's page asks for, or holds nonsense there.",
+    )
+    ENDPOINT_NOT_FOUND = (
+        "EndpointNotFound",
+        "No Service of the namespace leads to the workload's pods; name one in "
+        "spec.runtime.endpoints.",
+    )
+    CREDENTIALS_REJECTED = ("CredentialsRejected", "The product does not accept the credentials.")
+    PERMISSION_MISSING = (
+        "PermissionMissing",
+        "The product accepts the credentials, and they may not read or change the setting.",
+    )
+    API_NOT_FOUND = ("ApiNotFound", "What answers there has no such API.")
+    UNREACHABLE = ("Unreachable", "The product does not answer.")
+    TLS_NOT_TRUSTED = ("TlsNotTrusted", "The product's certificate is not trusted.")
+    RATE_LIMITED = ("RateLimited", "The product asks for patience.")
+    VENDOR_ERROR = ("VendorError", "The product reports an error of its own.")
+    UNEXPECTED_ANSWER = (
+        "UnexpectedAnswer",
+        "What answers does not speak as the product's API does.",
+    )
+    NOT_SETTABLE = (
+        "NotSettable",
+        "The product takes this setting from a file of its own and refuses to change it; change "
+        "it there.",
+    )
+    SETTING_FOUGHT_OVER = (
+        "SettingFoughtOver",
+        "Something keeps turning the setting back; the operator has stopped turning it again.",
+    )
 
-class PolicyReason(StrEnum):
+
+class PolicyReason(_Explained):
     """Why a policy's condition is what it is."""
-
-    meaning: str
-
-    def __new__(cls, value: str, meaning: str) -> Self:
-        """A member is its word; what it means travels with it."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.meaning = meaning
-        return member
 
     # Accepted
     VALID = ("Valid", "All of the spec is in force.")

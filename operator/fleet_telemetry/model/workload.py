@@ -91,6 +91,8 @@ class PodTemplate:
 
     containers: tuple[Container, ...]
     volumes: tuple[Volume, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict, compare=False)
+    """By which Services find the pods."""
     init_volumes: frozenset[str] = frozenset()
     """Volumes that an init container may have filled."""
 
@@ -173,6 +175,8 @@ class Pod:
     uid: str = ""
     owner: Owner | None = None
     template_hash: str = ""
+    address: str = ""
+    """Its IP; empty until it has one."""
     phase: PodPhase = PodPhase.UNKNOWN
     terminating: bool = False
 

@@ -70,6 +70,14 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
     last_submission_time: Annotated[
         Time | None, described("When the product last sent something, as it says.")
     ] = None
+    inventory: Annotated[
+        tuple[str, ...],
+        described(
+            "The names of the fields that the product sends, where it tells; never their values.",
+            list_type="atomic",
+            max_length=256,
+        ),
+    ] = ()
 
 
 class InjectedVariable(ApiType, frozen=True, kw_only=True):

@@ -82,6 +82,50 @@ class ControllerMetrics:
         self._leader.set(leading)
 
 
+class VerificationMetrics:
+    """How products are asked."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._checks = Counter(
+            f"{_PREFIX}_vendor_checks",
+            "Checks of products by their API, by product and result (ok or a reason).",
+            ["product", "result"],
+            registry=registry,
+        )
+        self._duration = Histogram(
+            f"{_PREFIX}_vendor_check_duration_seconds",
+            "Time that one check takes, over all instances of a workload.",
+            ["product"],
+            buckets=_RECONCILE_BUCKETS,
+            registry=registry,
+        )
+        self._drift = Counter(
+            f"{_PREFIX}_drift",
+            "Times that a product was found to have left what its policy wishes.",
+            ["product"],
+            registry=registry,
+        )
+        self._remediations = Counter(
+            f"{_PREFIX}_remediations",
+            "Times that a product was put right by its API.",
+            ["product"],
+            registry=registry,
+        )
+
+    def observe(self, product: str, result: str, seconds: float) -> None:
+        """Count one check."""
+        self._checks.labels(product, result).inc()
+        self._duration.labels(product).observe(seconds)
+
+    def count_drift(self, product: str) -> None:
+        """Count one drift."""
+        self._drift.labels(product).inc()
+
+    def count_remediation(self, product: str) -> None:
+        """Count one remediation."""
+        self._remediations.labels(product).inc()
+
+
 class ApiMetrics:
     """What is asked of the API server, beside the watches."""
 
@@ -126,27 +170,26 @@ class FleetCollector(Collector):
             "not; absent where it says neither.",
             labels=["resource_namespace", "kind", "name", "product", "channel", "evidence"],
         )
+        submissions = GaugeMetricFamily(
+            f"{_PREFIX}_last_submission_timestamp_seconds",
+            "When the product last sent something, as it says itself.",
+            labels=["resource_namespace", "kind", "name", "product", "channel"],
+        )
         tally: Tally[tuple[str, str, str]] = Tally()
         for ref, plan in self._plans():
             for verdict in plan.verdicts:
                 for state in State:
                     tally[verdict.product, verdict.channel, state] += verdict.state is state
+                names = [ref.namespace, ref.kind, ref.name, verdict.product, verdict.channel]
+                if verdict.last_submission is not None:
+                    submissions.add_metric(names, verdict.last_submission.timestamp())
                 for evidence, meaning in (
                     ("declared", verdict.declared_effect),
                     ("running", verdict.running_effect),
+                    ("reported", verdict.reported),
                 ):
                     if meaning in (Meaning.ENABLED, Meaning.DISABLED):
-                        enabled.add_metric(
-                            [
-                                ref.namespace,
-                                ref.kind,
-                                ref.name,
-                                verdict.product,
-                                verdict.channel,
-                                evidence,
-                            ],
-                            float(meaning is Meaning.ENABLED),
-                        )
+                        enabled.add_metric([*names, evidence], float(meaning is Meaning.ENABLED))
         workloads = GaugeMetricFamily(
             f"{_PREFIX}_workloads",
             "Workloads under a policy, by the state of a channel of a product.",
@@ -155,4 +198,5 @@ class FleetCollector(Collector):
         for labels, count in sorted(tally.items()):
             workloads.add_metric(labels, count)
         yield enabled
+        yield submissions
         yield workloads

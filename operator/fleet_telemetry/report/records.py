@@ -14,6 +14,8 @@ from fleet_telemetry.decide.verdict import worst_state
 from fleet_telemetry.model.conditions import ConditionStatus, Observation, merge_conditions
 from fleet_telemetry.model.plan import Verdict
 from fleet_telemetry.model.policy import ChannelName
+from fleet_telemetry.model.product import Meaning
+from fleet_telemetry.model.reported import Reported
 from fleet_telemetry.model.resources import API_VERSION, WORKLOAD_TELEMETRY
 from fleet_telemetry.model.workload import Workload
 from fleet_telemetry.model.workload_telemetry import (
@@ -28,6 +30,8 @@ from fleet_telemetry.model.workload_telemetry import (
 from fleet_telemetry.report.messages import cut
 
 _LABELS = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
+_MOST_FIELDS = 256
+"""As the schema allows."""
 _STATUS_BY_STATE = {
     State.COMPLIANT: ConditionStatus.TRUE,
     State.NON_COMPLIANT: ConditionStatus.FALSE,
@@ -72,7 +76,25 @@ def _channel(verdict: Verdict, *, several: bool) -> ChannelStatus:
         message=cut(verdict.message) or None,
         declared=verdict.declared,
         running=verdict.running,
+        reported=verdict.reported,
+        last_submission_time=verdict.last_submission,
+        inventory=verdict.inventory[:_MOST_FIELDS],
     )
+
+
+def recorded_reports(
+    record: WorkloadTelemetryStatus,
+) -> dict[tuple[str, ChannelName], Reported]:
+    """What the products said to whoever led before, until they are asked again."""
+    return {
+        (channel.product or record.product or "", channel.name): Reported(
+            setting=channel.reported,
+            last_submission=channel.last_submission_time,
+            inventory=channel.inventory,
+        )
+        for channel in record.channels
+        if channel.reported is not Meaning.UNKNOWN
+    }
 
 
 def _seeds(verdicts: Iterable[Verdict]) -> Iterator[SeedRecord]:

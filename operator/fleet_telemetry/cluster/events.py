@@ -1,0 +1,58 @@
+"""Events on workloads, for what a person would want to know."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+
+from fleet_telemetry.cluster import kinds
+from fleet_telemetry.cluster.client import ApiError, KubernetesClient
+from fleet_telemetry.model.workload import FIELD_MANAGER, WorkloadRef
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_NOTE = 1024
+
+
+class EventWriter:
+    """Writes events. One that cannot be written is logged, and stops nothing."""
+
+    def __init__(self, client: KubernetesClient, now: Callable[[], datetime]) -> None:
+        self._client = client
+        self._now = now
+        self._instance = os.environ.get("HOSTNAME") or FIELD_MANAGER
+
+    async def tell(
+        self, ref: WorkloadRef, reason: str, note: str, *, uid: str = "", warning: bool = False
+    ) -> None:
+        """Write an event on a workload."""
+        manifest = {
+            "apiVersion": kinds.EVENT.api_version,
+            "kind": kinds.EVENT.kind,
+            "metadata": {
+                "name": f"{ref.name[:200].rstrip('-.')}.{uuid.uuid4().hex[:16]}",
+                "namespace": ref.namespace,
+            },
+            "eventTime": self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "type": "Warning" if warning else "Normal",
+            "reason": reason,
+            "action": "CheckTelemetry",
+            "note": note[:_LONGEST_NOTE],
+            "regarding": {
+                "apiVersion": kinds.WORKLOAD_BY_KIND[ref.kind].api_version,
+                "kind": ref.kind,
+                "namespace": ref.namespace,
+                "name": ref.name,
+                **({"uid": uid} if uid else {}),
+            },
+            "reportingController": "fleettelemetry.io/controller",
+            "reportingInstance": self._instance,
+        }
+        _log.info("%s: %s: %s", ref, reason, note)
+        try:
+            await self._client.create(kinds.EVENT, manifest, ref.namespace)
+        except ApiError as error:
+            _log.warning("%s: the event %s could not be written: %s", ref, reason, error)

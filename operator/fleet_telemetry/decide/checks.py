@@ -1,0 +1,81 @@
+"""What is to be asked of a workload's products, by whose wish, and with which credentials."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fleet_telemetry.decide.injection import GovernanceByChannel
+from fleet_telemetry.decide.matching import Target
+from fleet_telemetry.model.policy import (
+    ChannelName,
+    ClusterCredential,
+    Mode,
+    RuntimeAction,
+    ServiceReference,
+    Submission,
+)
+from fleet_telemetry.model.product import Api
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_SHORTEST_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A question to one product of a workload. All adapters speak of the channel Usage."""
+
+    product: str
+    api: Api
+    desired: Submission
+    action: RuntimeAction
+    """Verify or Remediate."""
+    interval: float
+    """Seconds."""
+    secret: tuple[str, str] | None
+    """Namespace and name; None where the policy names no credentials."""
+    service: ServiceReference | None = None
+
+
+def plan_checks(
+    targets: tuple[Target, ...], governance: GovernanceByChannel, namespace: str
+) -> Iterator[Check]:
+    """The checks of a workload, one for each product that has an API and a policy to ask for it."""
+    seen = set()
+    for target in targets:
+        product, api = target.product, target.product.spec.api
+        governed = governance.get((product.name, ChannelName.USAGE))
+        if (
+            api is None
+            or product.name in seen
+            or (api.components and target.image.component not in api.components)
+            or governed is None
+            or governed.exempt is not None
+            or governed.runtime.action is RuntimeAction.OFF
+        ):
+            continue
+        seen.add(product.name)
+        runtime = governed.runtime
+        credential = next((c for c in runtime.credentials if c.product == product.name), None)
+        secret = None
+        if isinstance(credential, ClusterCredential):
+            secret = credential.secret_ref.namespace, credential.secret_ref.name
+        elif credential is not None:
+            secret = namespace, credential.secret_ref.name
+        audits = governed.policy.spec.mode is Mode.AUDIT
+        yield Check(
+            product=product.name,
+            api=api,
+            desired=governed.desired,
+            action=RuntimeAction.VERIFY if audits else runtime.action,
+            interval=read_interval(runtime.interval),
+            secret=secret,
+            service=next((e.service for e in runtime.endpoints if e.product == product.name), None),
+        )
+
+
+def read_interval(text: str) -> float:
+    """Seconds of a duration such as 1h30m, at least a minute."""
+    parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)([hms])", text)
+    return max(_SHORTEST_SECONDS, sum(float(number) * _UNITS[unit] for number, unit in parts))

@@ -1,0 +1,1 @@
+"""What products say of themselves: one adapter each, over one HTTP client."""

@@ -1,0 +1,60 @@
+"""Leaves a host alone that fails again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.vendors.http import VendorError
+
+_FAILURES = 3
+_FIRST_SECONDS = 30.0
+_LONGEST_SECONDS = 600.0
+_DOUBLINGS = 10
+_OF_THE_HOST = {
+    Reason.UNREACHABLE,
+    Reason.VENDOR_ERROR,
+    Reason.RATE_LIMITED,
+    Reason.TLS_NOT_TRUSTED,
+}
+
+
+@dataclass
+class _Host:
+    failures: int = 0
+    closed_until: float = 0.0
+
+
+class Breaker:
+    """A circuit breaker for each host: open after a few failures in a row, for a growing while."""
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._hosts: dict[str, _Host] = {}
+
+    def check(self, host: str) -> None:
+        """Raise VendorError if the host is to be left alone now."""
+        found = self._hosts.get(host)
+        left = found.closed_until - self._clock() if found else 0.0
+        if left > 0:
+            text = f"{host} failed {_FAILURES} times or more in a row and is left alone for a while"
+            raise VendorError(Reason.UNREACHABLE, text, retry_after=left)
+
+    def failed(self, host: str, error: VendorError) -> None:
+        """Count a failure, if it is the host's and not a matter of one credential."""
+        if error.reason not in _OF_THE_HOST:
+            return
+        found = self._hosts.setdefault(host, _Host())
+        if found.closed_until > self._clock():
+            return
+        found.failures += 1
+        if found.failures >= _FAILURES:
+            growth = 2.0 ** min(found.failures - _FAILURES, _DOUBLINGS)
+            seconds = min(_FIRST_SECONDS * growth, _LONGEST_SECONDS)
+            found.closed_until = self._clock() + max(seconds, error.retry_after or 0.0)
+
+    def succeeded(self, host: str) -> None:
+        """Forget the failures."""
+        self._hosts.pop(host, None)

@@ -1,0 +1,172 @@
+"""Dependency-Track, versions 4 and 5.
+
+Read in DependencyTrack/dependency-track:
+
+- 4.13.0 and 4.14.3, ``src/main/java/org/dependencytrack/tasks/TelemetrySubmissionTask.java``: the
+  setting is read on every run, a missing row is off, and what was sent is kept as JSON text.
+- 4.13.0 and 4.14.3, ``src/main/java/org/dependencytrack/model/ConfigPropertyConstants.java``: the
+  names of the properties.
+- 5.0.4, ``apiserver/src/main/java/org/dependencytrack/model/ConfigPropertyConstants.java``: the
+  same names; a missing row is on.
+
+Recorded: a real 4.13.6.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from fleet_telemetry.model.policy import Submission
+from fleet_telemetry.model.product import Meaning
+from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.vendors.http import Answer, VendorApi, VendorError
+from fleet_telemetry.vendors.protocol import Credentials, Reading, header_secret
+
+_PROPERTIES = "/api/v1/configProperty"
+_GROUP = "telemetry"
+_ENABLED = "submission.enabled"
+_WHEN = "last.submission.epoch.seconds"
+_DATA = "last.submission.data"
+_MOST_NAMES = 64
+
+
+class DependencyTrack:
+    """Asks and sets ``telemetry/submission.enabled`` among the config properties.
+
+    The API key needs the permission SYSTEM_CONFIGURATION. To read only, version 5 is content with
+    SYSTEM_CONFIGURATION_READ.
+    """
+
+    keys: tuple[str, ...] = ("apiKey",)
+    settable = True
+    per_pod = False
+
+    async def read(self, api: VendorApi, credentials: Credentials) -> Reading:
+        """What the database says; it is read by the server at every submission."""
+        answer = await api.request("GET", _PROPERTIES, headers=_headers(credentials))
+        rows = _telemetry_rows(answer.check())
+        row = rows.get(_ENABLED)
+        if row is None:
+            version = await _version(api)
+            return _without_row(version)
+        try:
+            version = await _version(api)
+        except VendorError:
+            version = ""  # the setting is told all the same
+        note = ""
+        inventory: tuple[str, ...] = ()
+        data = _value(rows.get(_DATA))
+        if data is not None:
+            inventory, note = _names(data)
+        return Reading(
+            setting=_setting(_value(row)),
+            version=version or None,
+            last_submission=_time(_value(rows.get(_WHEN))),
+            inventory=inventory,
+            note=note,
+        )
+
+    async def write(self, api: VendorApi, credentials: Credentials, wish: Submission) -> None:
+        """Set the row; it takes effect at once. Version 5 and 4 answer with the row as stored."""
+        value = "true" if wish is Submission.ENABLED else "false"
+        answer = await api.request(
+            "POST",
+            _PROPERTIES,
+            headers=_headers(credentials),
+            content={"groupName": _GROUP, "propertyName": _ENABLED, "propertyValue": value},
+        )
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise VendorError(
+                Reason.API_NOT_FOUND,
+                f"{answer.what} answered 404: there is no property {_GROUP}/{_ENABLED} (versions"
+                f" before 4.13 have none), or another API answers",
+            )
+        stored = answer.check().json(dict)
+        if stored.get("propertyName") != _ENABLED or stored.get("propertyValue") != value:
+            raise answer.unexpected(f"which does not say that {_ENABLED} is {value} now")
+
+
+def _headers(credentials: Credentials) -> dict[str, str]:
+    return {"X-Api-Key": header_secret(credentials, "apiKey")}
+
+
+def _telemetry_rows(answer: Answer) -> dict[str, Mapping[str, Any]]:
+    rows = answer.json(list)
+    if not all(isinstance(row, dict) for row in rows):
+        raise answer.unexpected("where an array of properties was expected")
+    return {
+        row["propertyName"]: row
+        for row in rows
+        if row.get("groupName") == _GROUP and isinstance(row.get("propertyName"), str)
+    }
+
+
+def _value(row: Mapping[str, Any] | None) -> str | None:
+    """The row's value; nulls are left out by version 4."""
+    value = (row or {}).get("propertyValue")
+    return value if isinstance(value, str) else None
+
+
+def _setting(value: str | None) -> Meaning:
+    """What is stored is "true" or "false"; another value was not put there by the API."""
+    match (value or "").strip().lower():
+        case "true" | "1":
+            return Meaning.ENABLED
+        case "false" | "0":
+            return Meaning.DISABLED
+        case _:
+            return Meaning.UNKNOWN
+
+
+def _without_row(version: str) -> Reading:
+    """No row: off up to version 4 (which before 4.13 knows no telemetry), on from version 5."""
+    if int(version.partition(".")[0]) >= 5:  # noqa: PLR2004
+        return Reading(
+            setting=Meaning.ENABLED,
+            version=version,
+            note=f"It has no property {_GROUP}/{_ENABLED}, which counts as on from version 5.",
+        )
+    return Reading(
+        setting=Meaning.DISABLED,
+        version=version,
+        note=f"It has no property {_GROUP}/{_ENABLED}, which counts as off in version 4.",
+    )
+
+
+async def _version(api: VendorApi) -> str:
+    """Told without credentials. Raises VendorError where this is not Dependency-Track."""
+    answer = (await api.request("GET", "/api/version")).check()
+    about = answer.json(dict)
+    version = about.get("version")
+    if (
+        about.get("application") != "Dependency-Track"
+        or not isinstance(version, str)
+        or not re.fullmatch(r"[0-9]{1,4}(\.[0-9A-Za-z-]{1,20}){1,5}", version)
+    ):
+        raise answer.unexpected("where Dependency-Track's version was expected")
+    return version
+
+
+def _time(value: str | None) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(value or ""), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _names(data: str) -> tuple[tuple[str, ...], str]:
+    """The names of the fields in what was sent last, and what there is to say about them."""
+    try:
+        sent = json.loads(data)
+    except (ValueError, RecursionError):
+        sent = None
+    if not isinstance(sent, dict):
+        return (), "What it sent last is not readable."
+    names = sorted(name for name in sent if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name))
+    left = len(sent) - len(names[:_MOST_NAMES])
+    return tuple(names[:_MOST_NAMES]), f"It sent {left} more fields." if left else ""

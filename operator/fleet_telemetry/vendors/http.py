@@ -1,0 +1,340 @@
+"""The one way in which products are asked: bounded in time and size, and never led elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+import re
+import ssl
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx
+
+from fleet_telemetry import __version__
+from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.model.service import Endpoint
+
+CONNECT_SECONDS = 5.0
+TOTAL_SECONDS = 15.0
+"""For one request with its whole answer, however slowly it drips."""
+LARGEST_ANSWER = 4 * 1024 * 1024
+LONGEST_PATIENCE_SECONDS = 24 * 3600.0
+"""What asks for more in Retry-After gets this."""
+_MOST_CLIENTS = 64
+
+# httpx tells every request at level INFO, httpcore every answer's headers at level DEBUG.
+_CHATTY_LOGGERS = ("httpx", "httpcore")
+
+
+class VendorError(Exception):
+    """The product did not tell, or did not take, a setting. The message holds no secret and nothing
+    of the answer's body but what the adapter knows to be harmless."""
+
+    def __init__(self, reason: Reason, message: str, *, retry_after: float | None = None) -> None:
+        self.reason = reason
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer."""
+
+    status: int
+    content_type: str = field(repr=False)
+    body: bytes = field(repr=False)
+    retry_after: str = field(repr=False)
+    what: str
+    """The request in words, for messages."""
+
+    def json(self, kind: type) -> Any:
+        """The body as JSON of a kind (dict or list). Raises VendorError."""
+        try:
+            content = json.loads(self.body)
+        except (ValueError, RecursionError):
+            content = None
+        if not isinstance(content, kind):
+            raise self.unexpected(f"where a JSON {_KINDS.get(kind, kind.__name__)} was expected")
+        return content
+
+    def unexpected(self, why: str) -> VendorError:
+        """The error to raise where the answer is not one of the product's. ``why`` goes on the
+        sentence "... answered 200 with HTML of 93 bytes"."""
+        # A closed set of words: whoever answers could write our own credential here.
+        shown = _SHOWN_TYPES.get(self.content_type.partition(";")[0].strip().lower(), "something")
+        size = f"{shown} of {len(self.body)} bytes" if self.body else "nothing"
+        return VendorError(
+            Reason.UNEXPECTED_ANSWER, f"{self.what} answered {self.status} with {size} {why}"
+        )
+
+    def check(self, *, now: datetime | None = None) -> Answer:
+        """Itself if the status is below 300. Raises VendorError with what the status means."""
+        if self.status < httpx.codes.MULTIPLE_CHOICES:
+            return self
+        reason = _REASON_BY_STATUS.get(self.status)
+        if reason is None:
+            reason = (
+                Reason.VENDOR_ERROR
+                if self.status >= httpx.codes.INTERNAL_SERVER_ERROR
+                else Reason.UNEXPECTED_ANSWER
+            )
+        patience = _seconds(self.retry_after, now or datetime.now(UTC))
+        text = f"{self.what} answered {self.status}"
+        if patience is not None:
+            text += f" and asks to wait for {patience:.0f} s"
+        raise VendorError(reason, text, retry_after=patience)
+
+
+_KINDS: Mapping[type, str] = {dict: "object", list: "array"}
+_SHOWN_TYPES = {
+    "text/html": "HTML",
+    "text/plain": "text",
+    "application/json": "JSON",
+    "application/problem+json": "JSON",
+    "application/xml": "XML",
+    "text/xml": "XML",
+}
+_REASON_BY_STATUS = {
+    401: Reason.CREDENTIALS_REJECTED,
+    403: Reason.PERMISSION_MISSING,
+    404: Reason.API_NOT_FOUND,
+    429: Reason.RATE_LIMITED,
+    # What stands in front of the product says that the product does not answer.
+    502: Reason.UNREACHABLE,
+    503: Reason.UNREACHABLE,
+    504: Reason.UNREACHABLE,
+}
+
+
+def _seconds(retry_after: str, now: datetime) -> float | None:
+    """Retry-After in seconds: a number, or a date compared with now."""
+    if re.fullmatch("[0-9]+", retry_after):
+        seconds = float(retry_after)
+    else:
+        try:
+            seconds = (parsedate_to_datetime(retry_after) - now).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), LONGEST_PATIENCE_SECONDS)
+
+
+class VendorClient:
+    """The shared HTTP client. One TLS context for each CA.
+
+    Each request has a connection of its own: a kept one would be known by its address only, and
+    serve a host name that its certificate was never compared with.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        total_seconds: float = TOTAL_SECONDS,
+        largest_answer: int = LARGEST_ANSWER,
+    ) -> None:
+        self._connect_seconds = connect_seconds
+        self._total_seconds = total_seconds
+        self._largest_answer = largest_answer
+        self._clients: OrderedDict[str, httpx.AsyncClient] = OrderedDict()
+        for name in _CHATTY_LOGGERS:
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    def api(self, endpoint: Endpoint, ca: str = "") -> VendorApi:
+        """The API at an endpoint; ``ca`` are the certificates (PEM) to trust instead of the
+        system's. Raises VendorError where they are none, or the address is no address: a name would
+        leave it to a name service where a credential goes."""
+        try:
+            ipaddress.ip_address(endpoint.address)
+        except ValueError:
+            text = f"{endpoint} is not known by an IP address"
+            raise VendorError(Reason.ENDPOINT_NOT_FOUND, text) from None
+        client = self._clients.get(ca)
+        if client is None:
+            client = self._clients[ca] = self._client(_context(ca))
+            if len(self._clients) > _MOST_CLIENTS:
+                # Requests under way keep it; there is no idle connection to close.
+                self._clients.popitem(last=False)
+        self._clients.move_to_end(ca)
+        return VendorApi(client, endpoint, self._total_seconds, self._largest_answer)
+
+    def _client(self, context: ssl.SSLContext) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            verify=context,
+            follow_redirects=False,
+            trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            timeout=httpx.Timeout(None, connect=self._connect_seconds),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+            headers={
+                "User-Agent": f"fleet-telemetry/{__version__}",
+                "Accept": "application/json",
+                # What is unpacked could be of any size.
+                "Accept-Encoding": "identity",
+                "Connection": "close",
+            },
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
+
+def _context(ca: str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cadata=ca or None)
+    except (ssl.SSLError, ValueError, TypeError):
+        text = "ca.crt of the Secret holds no certificate (PEM)"
+        raise VendorError(Reason.SECRET_INCOMPLETE, text) from None
+    if ca:
+        # What the Secret names is trusted, also where it is an intermediate CA or the server's own
+        # certificate.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+class VendorApi:
+    """One instance's API."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        endpoint: Endpoint,
+        total_seconds: float = TOTAL_SECONDS,
+        largest_answer: int = LARGEST_ANSWER,
+    ) -> None:
+        self._client = client
+        self.endpoint = endpoint
+        self._total_seconds = total_seconds
+        self._largest_answer = largest_answer
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: Any = None,
+    ) -> Answer:
+        """Send a request, with JSON content if any; the whole answer. Raises VendorError.
+
+        The path stands in messages: nothing secret belongs there.
+        """
+        what = f"{method} {self.endpoint}{path}"
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                return await self._send(what, method, path, headers or {}, content)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise _timed_out(what, error, self._total_seconds) from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            # The error's own text is never shown: it may quote a header.
+            raise _failed(what, error) from None
+
+    async def _send(
+        self, what: str, method: str, path: str, headers: Mapping[str, str], content: Any
+    ) -> Answer:
+        end = self.endpoint
+        request = self._client.build_request(
+            method,
+            # Put together from parts, so that no part can turn into another.
+            httpx.URL(
+                scheme=end.scheme,
+                host=end.address,
+                port=end.port,
+                raw_path=f"{_prefix(end)}{path}".encode(),
+            ),
+            headers={"Host": _authority(end), **headers},
+            json=content,
+            extensions={"sni_hostname": end.host},
+        )
+        response = await self._client.send(request, stream=True)
+        try:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > self._largest_answer:
+                    raise VendorError(
+                        Reason.UNEXPECTED_ANSWER,
+                        f"{what} answered with more than {self._largest_answer // 1024} KiB",
+                    )
+        finally:
+            await response.aclose()
+        if response.is_redirect:
+            raise VendorError(
+                Reason.UNEXPECTED_ANSWER,
+                f"{what} answered {response.status_code} with a redirect, which is not followed: a"
+                f" credential goes to this Service only; set basePath or scheme of the endpoint",
+            )
+        return Answer(
+            status=response.status_code,
+            content_type=response.headers.get("content-type", ""),
+            body=bytes(body),
+            retry_after=response.headers.get("retry-after", ""),
+            what=what,
+        )
+
+
+def _authority(endpoint: Endpoint) -> str:
+    """Host and port as they stand in the Host header; a scheme's own port is left out."""
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    default = {"http": 80, "https": 443}.get(endpoint.scheme)
+    return host if endpoint.port == default else f"{host}:{endpoint.port}"
+
+
+def _prefix(endpoint: Endpoint) -> str:
+    """The base path with a slash before it and none behind; empty for none."""
+    path = endpoint.base_path.strip("/")
+    return f"/{path}" if path else ""
+
+
+def _timed_out(what: str, error: Exception, total_seconds: float) -> VendorError:
+    if isinstance(error, httpx.ConnectTimeout):
+        text = f"{what}: no connection in time"
+    else:
+        text = f"{what} did not answer within {total_seconds:g} s"
+    return VendorError(Reason.UNREACHABLE, text)
+
+
+def _failed(what: str, error: Exception) -> VendorError:
+    root = _root(error)
+    if isinstance(root, ssl.SSLCertVerificationError):
+        if root.verify_code in _WRONG_NAME:
+            why = "the certificate is for another name"
+        elif root.verify_code == _EXPIRED:
+            why = "the certificate has expired"
+        else:
+            why = "the certificate is not trusted; put its CA into ca.crt of the Secret"
+        return VendorError(Reason.TLS_NOT_TRUSTED, f"{what}: {why}")
+    if isinstance(error, httpx.ConnectError):
+        if isinstance(root, ssl.SSLError):
+            text = f"{what}: what answers there does not speak TLS as expected; is it plain http?"
+            return VendorError(Reason.UNEXPECTED_ANSWER, text)
+        return VendorError(Reason.UNREACHABLE, f"{what}: no connection")
+    if isinstance(error, httpx.RemoteProtocolError):
+        if re.search(r"disconnected|closed connection", str(error)):
+            return VendorError(Reason.UNREACHABLE, f"{what}: the connection was cut")
+        text = f"{what}: what answers there does not speak HTTP as expected; is it https?"
+        return VendorError(Reason.UNEXPECTED_ANSWER, text)
+    if isinstance(error, (httpx.ReadError, httpx.WriteError)):
+        return VendorError(Reason.UNREACHABLE, f"{what}: the connection was cut")
+    return VendorError(Reason.UNREACHABLE, f"{what}: {type(error).__name__}")
+
+
+# X509_V_ERR_... of OpenSSL
+_EXPIRED = 10
+_WRONG_NAME = (62, 64)
+
+
+def _root(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error

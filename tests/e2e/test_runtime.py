@@ -1,0 +1,359 @@
+"""What products say of themselves: stand-ins on the addresses of real Services and pods."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from standins.dependency_track import DependencyTrack
+from standins.emqx import Emqx
+from standins.hosted import Host
+from standins.server import Fault
+from standins.sonarqube import SonarQube
+from standins.sourcegraph import Sourcegraph
+from tests.e2e.world import (
+    DTRACK_5,
+    EMQX,
+    SONARQUBE,
+    Manifest,
+    Space,
+    World,
+    container,
+    eventually,
+    workload,
+)
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with Host() as host:
+        yield host
+
+
+def service(name: str, port: int, **more: Any) -> Manifest:
+    """A Service that selects the pods of the workload of the same name."""
+    ports = [{"name": "http", "port": port}]
+    spec = {"selector": {"app": name}, "ports": ports, **more}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def secret(name: str, **data: str) -> Manifest:
+    encoded = {
+        key.replace("__", "."): base64.b64encode(v.encode()).decode() for key, v in data.items()
+    }
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": encoded}
+
+
+def runtime(product: str, name: str, **more: Any) -> Manifest:
+    """The section of a policy."""
+    return {"credentials": [{"product": product, "secretRef": {"name": name}}], **more}
+
+
+def address(space: Space, name: str) -> str:
+    found: str = space.get("service", name)["spec"]["clusterIP"]
+    return found
+
+
+def events(space: Space, reason: str) -> list[str]:
+    """The notes of events."""
+    text = space.kubectl(
+        "get",
+        "events.events.k8s.io",
+        f"--field-selector=reason={reason}",
+        "-o",
+        "jsonpath={.items[*].note}",
+    ).stdout
+    return text.split("\n") if text else []
+
+
+def test_a_seed_is_compliant_by_the_products_report(runtime_space: Space, host: Host) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = host.start(
+        DependencyTrack(
+            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="false"
+        )
+    )
+    product.submit(1_767_225_600)
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    space.policy(runtime=runtime("dependency-track", "dtrack"))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    status = space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
+    assert status["usage"]["reported"] == "Disabled"
+    assert status["usage"]["lastSubmissionTime"] == "2026-01-01T00:00:00Z"
+    assert status["usage"]["inventory"] == ["db_type", "db_version", "dt_version", "system_id"]
+    metrics = space.world.operator.metrics("controller")
+    assert 'evidence="reported",kind="Deployment",name="dtrack"' in metrics
+    assert "fleet_telemetry_last_submission_timestamp_seconds{" in metrics
+    # It is only read: nobody has allowed more.
+    assert {seen.method for seen in product.seen} == {"GET"}
+
+
+def test_drift_is_found_and_put_right_over_tls(runtime_space: Space, host: Host) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8443))
+    product = host.start(
+        DependencyTrack(
+            address=address(space, "dtrack"),
+            port=8443,
+            names=[f"dtrack.{space.name}.svc"],
+            version="5.0.4",
+            enabled="false",
+        )
+    )
+    space.apply(secret("dtrack", apiKey=product.api_key, ca__crt=product.ca_pem))
+    endpoint = {
+        "product": "dependency-track",
+        "service": {"name": "dtrack", "port": 8443, "scheme": "https"},
+    }
+    asked = runtime("dependency-track", "dtrack", endpoints=[endpoint])
+    space.policy(runtime=asked)
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.telemetry("Deployment", "dtrack", reason="Reported")
+    # Somebody turns it on in the product; the policy says only to look.
+    product.values["submission.enabled"] = "true"
+    space.policy(runtime={**asked, "interval": "2m"})
+    status = space.telemetry("Deployment", "dtrack", state="NonCompliant")
+    assert status["usage"]["reason"] == "ReportedContrary"
+    assert product.values["submission.enabled"] == "true"
+    assert events(space, "TelemetryDrift")
+    assert "TelemetryDrift" in space.kubectl("describe", "deployment", "dtrack").stdout
+    # Now it says to put it right.
+    space.policy(runtime={**asked, "action": "Remediate"})
+    space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
+    assert product.values["submission.enabled"] == "false"
+    assert events(space, "TelemetryPutRight")
+
+
+def test_one_node_that_differs_is_named(runtime_space: Space, host: Host) -> None:
+    space = runtime_space
+    space.apply(service("emqx", 18083, clusterIP="None"))
+    space.policy(runtime=runtime("emqx", "emqx"))
+    space.apply(workload("StatefulSet", "emqx", container(EMQX), replicas=2))
+    space.wait_for_pods("app=emqx", 2)
+    for index in range(2):
+        pod = space.get("pod", f"emqx-{index}")
+        node = Emqx(
+            address=pod["status"]["podIP"], port=18083, tls=False, enabled=index == 1,
+            api_key="key_of_emqx", api_secret="secret_of_emqx",
+        )  # fmt: skip
+        host.start(node)
+    space.apply(secret("emqx", apiKey="key_of_emqx", apiSecret="secret_of_emqx"))
+    space.policy(runtime=runtime("emqx", "emqx", interval="2m"))
+    status = space.telemetry("StatefulSet", "emqx", state="NonCompliant", reason="ReportedContrary")
+    assert "(emqx-1 of 2)" in status["usage"]["message"]
+    space.policy(runtime=runtime("emqx", "emqx", action="Remediate"))
+    space.telemetry("StatefulSet", "emqx", state="Compliant", reported="Disabled")
+
+
+def test_what_is_switched_in_sourcegraph_is_asked_and_set(runtime_space: Space, host: Host) -> None:
+    space = runtime_space
+    space.apply(service("frontend", 3080))
+    product = host.start(
+        Sourcegraph(address=address(space, "frontend"), port=3080, tls=False, version="5.11.0")
+    )
+    space.apply(secret("sourcegraph", token=product.token))
+    space.policy(runtime=runtime("sourcegraph", "sourcegraph", action="Remediate"))
+    image = "index.docker.io/sourcegraph/frontend:5.11.0"
+    space.apply(workload("Deployment", "frontend", container(image)))
+    space.telemetry("Deployment", "frontend", state="Compliant", reason="Reported")
+    assert '"update.channel": "none"' in product.contents
+
+
+def test_sonarqube_that_says_the_contrary_is_not_compliant(
+    runtime_space: Space, host: Host
+) -> None:
+    space = runtime_space
+    space.apply(service("sonar", 9000))
+    product = host.start(SonarQube(address=address(space, "sonar"), port=9000, tls=False))
+    space.apply(secret("sonar", token=product.token))
+    space.policy(runtime=runtime("sonarqube", "sonar", action="Remediate"))
+    space.apply(workload("Deployment", "sonar", container(SONARQUBE)))
+    space.telemetry("Deployment", "sonar", state="NonCompliant", reported="Enabled")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault.UNAUTHORIZED_401, "CredentialsRejected"),
+        (Fault.HTML_200, "UnexpectedAnswer"),
+    ],
+)
+def test_a_fault_is_a_reason_and_shows_no_credential(
+    runtime_space: Space, host: Host, fault: Fault, reason: str
+) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = host.start(DependencyTrack(address=address(space, "dtrack"), port=8080, tls=False))
+    product.fail(fault)
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    space.policy(runtime=runtime("dependency-track", "dtrack"))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    status = space.telemetry("Deployment", "dtrack", state="Unknown", reason=reason)
+    assert product.api_key not in str(status)
+    assert product.api_key not in space.world.operator.log("controller").read_text()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"), [(None, "SecretNotReadable"), ({"other": "x"}, "SecretIncomplete")]
+)
+def test_a_secret_that_does_not_help_is_named(
+    runtime_space: Space, data: dict[str, str] | None, reason: str
+) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    if data is not None:
+        space.apply(secret("missing", **data))
+    space.policy(runtime=runtime("dependency-track", "missing"))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    status = space.telemetry("Deployment", "dtrack", state="Unknown", reason=reason)
+    assert f"{space.name}/missing" in status["usage"]["message"]
+
+
+def test_a_namespace_that_the_chart_does_not_name_gives_no_secret(space: Space) -> None:
+    space.apply(service("dtrack", 8080), secret("dtrack", apiKey="odt_x"))
+    space.policy(runtime=runtime("dependency-track", "dtrack"))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    status = space.telemetry("Deployment", "dtrack", reason="SecretNotReadable")
+    assert "runtime.secrets" in status["usage"]["message"]
+
+
+def test_a_credential_goes_nowhere_but_to_the_workloads_own_pods(
+    runtime_space: Space, host: Host
+) -> None:
+    space = runtime_space
+    # A Service without a selector leads wherever its author says; so does a name.
+    elsewhere = service("elsewhere", 8080)
+    del elsewhere["spec"]["selector"]
+    named = {"type": "ExternalName", "externalName": "collector.example"}
+    space.apply(elsewhere, service("outside", 8080, **named), service("other", 8080))
+    collectors = [
+        host.start(DependencyTrack(address=address(space, name), port=8080, tls=False))
+        for name in ("elsewhere", "other")
+    ]
+    space.apply(secret("dtrack", apiKey=collectors[0].api_key))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    for name in ("elsewhere", "outside", "other"):
+        endpoint = {"product": "dependency-track", "service": {"name": name, "port": 8080}}
+        space.policy(runtime=runtime("dependency-track", "dtrack", endpoints=[endpoint]))
+        status = space.telemetry("Deployment", "dtrack", reason="EndpointNotFound")
+        eventually(
+            lambda name=name: (
+                f"'{name}'" in space.telemetry("Deployment", "dtrack")["usage"]["message"]
+            ),
+            say=f"word of {name}",
+        )
+        assert status["usage"]["state"] == "Unknown"
+    assert [seen for collector in collectors for seen in collector.seen] == []
+
+
+def test_a_setting_that_somebody_keeps_turning_back_is_left_alone(
+    runtime_space: Space, host: Host
+) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = host.start(
+        DependencyTrack(address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4")
+    )
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    space.policy(runtime=runtime("dependency-track", "dtrack", action="Remediate"))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    for round_number in range(3):
+        eventually(lambda: product.values["submission.enabled"] == "false", say="put right")
+        product.values["submission.enabled"] = "true"
+        # Another pod is an occasion to ask.
+        space.kubectl("delete", "pod", "-l", "app=dtrack", "--wait=false")
+        assert round_number < 3
+    space.telemetry("Deployment", "dtrack", state="NonCompliant", reason="SettingFoughtOver")
+    writes = [seen for seen in product.seen if seen.method == "POST"]
+    time.sleep(3)
+    assert len(writes) == 3
+    assert events(space, "TelemetryFoughtOver")
+
+
+def test_a_policy_that_turns_it_off_asks_nothing(runtime_space: Space, host: Host) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = host.start(DependencyTrack(address=address(space, "dtrack"), port=8080, tls=False))
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    space.policy(runtime=runtime("dependency-track", "dtrack", action="Off"))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.telemetry("Deployment", "dtrack", reason="SeedNotProven")
+    time.sleep(3)
+    assert product.seen == []
+
+
+def test_what_a_product_said_counts_no_more_once_it_is_not_asked(
+    runtime_space: Space, host: Host
+) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = host.start(
+        DependencyTrack(
+            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="false"
+        )
+    )
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    asked = runtime("dependency-track", "dtrack")
+    space.policy(runtime=asked)
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
+    space.policy(runtime={**asked, "action": "Off"})
+    space.telemetry("Deployment", "dtrack", reason="SeedNotProven", reported="Unknown")
+
+
+def test_an_answer_that_comes_late_does_not_replace_a_newer_one(
+    runtime_space: Space, host: Host
+) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = host.start(
+        DependencyTrack(
+            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="false"
+        )
+    )
+    product.fail(Fault.HANG)
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    asked = runtime("dependency-track", "dtrack")
+    space.policy(runtime=asked)
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.wait_for_pods("app=dtrack", 1)
+    eventually(lambda: product.seen, say="a question")
+    product.mend()
+    space.policy(runtime={**asked, "interval": "30m"})
+    space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
+    # By now the first question has waited for as long as one does.
+    time.sleep(17)
+    space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
+
+
+def test_nothing_is_written_while_a_product_says_the_same(
+    runtime_space: Space, host: Host, world: World
+) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = host.start(
+        DependencyTrack(
+            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="false"
+        )
+    )
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    space.policy(runtime=runtime("dependency-track", "dtrack"))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.telemetry("Deployment", "dtrack", reason="Reported")
+    version = space.get("workloadtelemetry", "deployment-dtrack")["metadata"]["resourceVersion"]
+    asked = len(product.seen)
+    # A new leader asks anew, and finds the same.
+    world.operator.stop("controller")
+    world.operator.start("controller")
+    world.operator.wait_until_ready("controller")
+    eventually(lambda: len(product.seen) > asked, say="a question")
+    time.sleep(2)
+    found = space.get("workloadtelemetry", "deployment-dtrack")
+    assert found["metadata"]["resourceVersion"] == version
