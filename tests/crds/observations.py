@@ -45,6 +45,8 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     f"{_CHANNEL}.reported": Choice(of=MEANING.of, default="Unknown"),
     f"{_CHANNEL}.egress": Choice(of=("Denied", "Allowed", "Open", "Unknown"), default="Unknown"),
     f"{_CHANNEL}.lastSubmissionTime": Time(),
+    f"{_CHANNEL}.inventory": Array(item=lambda index: f"field_{index}", kind="atomic", longest=256),
+    f"{_CHANNEL}.inventory[0]": TEXT,
     "status.injected": Array(
         item=lambda index: {"container": "a", "name": f"NAME_{index}", "value": "b"},
         kind="atomic",
@@ -91,6 +93,7 @@ WORKLOAD = Kind(
                     "reported": "Unset",
                     "egress": "Open",
                     "lastSubmissionTime": "2026-11-20T08:00:00Z",
+                    "inventory": ["system_id", "version"],
                 }
             ],
             "injected": [

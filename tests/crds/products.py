@@ -60,6 +60,12 @@ _FULL: Manifest = {
     "spec": {
         "title": "EMQX",
         "homepage": "https://www.emqx.com",
+        "api": {
+            "adapter": "EMQX",
+            "port": 18083,
+            "portNames": ["dashboard"],
+            "components": ["broker"],
+        },
         "images": [
             {
                 "pattern": "emqx",
@@ -442,6 +448,11 @@ _TABLE: dict[str, Check] = {
         longest=512,
         shape=beginning("https://"),
     ),
+    "spec.api": Object(required=("adapter", "port")),
+    "spec.api.adapter": Choice(of=("DependencyTrack", "SonarQube", "EMQX", "Sourcegraph")),
+    "spec.api.port": Number(lowest=1, highest=65535),
+    **_names("spec.api.portNames", texts(8), text(63, shortest=1)),
+    **_names("spec.api.components", texts(8), _LABEL),
     **_image(),
     "spec.channels": Array(
         item=lambda index: {"name": (*CHANNELS, "Nonsense")[index]},
