@@ -50,7 +50,7 @@ _PARTS: Mapping[str, Part] = {"admission": _admission, "fleet": _fleet, "checks"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, and return the exit code: 0 if everything was measured, whether targets are reached."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clears up as Ctrl-C does
     progress = Progress()
     try:
         watch = Watch()
