@@ -14,7 +14,7 @@ from typing import Any
 
 import kopf
 
-from fleet_telemetry.cluster.client import ApiError, KubernetesClient
+from fleet_telemetry.cluster.client import PAGE, ApiError, KubernetesClient
 from fleet_telemetry.cluster.heartbeat import WatchHeartbeat
 from fleet_telemetry.cluster.kinds import LEASE, OWN_PLURALS, WATCHED, Kind
 from fleet_telemetry.cluster.mirror import Mirror
@@ -75,7 +75,7 @@ def build_settings(lease: str) -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.process.ultimate_exiting_timeout = None  # the kubelet sees to that
     settings.persistence.diffbase_storage = _NoDiffs()
-    settings.watching.chunk_size = 200
+    settings.watching.chunk_size = PAGE
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 310
     settings.watching.field_selectors[LEASE.plural] = f"metadata.name={lease}"
