@@ -30,8 +30,10 @@ from bench.manifests import (
     NO_PRODUCT,
     POLICIES,
     SWITCH,
+    WEBHOOKS,
     deployment,
     deployments,
+    idle_webhook,
     namespace,
     native_policy,
     policy,
@@ -163,12 +165,14 @@ class _Variants:
     """With the operator, whose webhook configuration leaves this namespace out."""
     unmatched: Variant
     """With the webhook, whose match conditions leave this workload out."""
+    idle: Variant
+    """Without the operator, with a webhook whose match condition leaves everything out."""
     ours: Variant
     native: Variant
 
     def all(self) -> tuple[Variant, ...]:
         """In the order of the table."""
-        return (self.bare, self.aside, self.unmatched, self.ours, self.native)
+        return (self.bare, self.aside, self.unmatched, self.idle, self.ours, self.native)
 
 
 def measure(directory: Path, size: Size, progress: Progress) -> list[Figure]:
@@ -201,6 +205,7 @@ async def _measure(
             bare=Variant("no operator", bare, "bench", DEPENDENCY_TRACK, injected=False),
             aside=Variant("namespace left out", ours, _LEFT_OUT, NO_PRODUCT, injected=False),
             unmatched=Variant("no product", ours, "other", NO_PRODUCT, injected=False),
+            idle=Variant("condition `false`", bare, "idle", NO_PRODUCT, injected=False),
             ours=Variant("our webhook", ours, "bench", DEPENDENCY_TRACK, injected=True),
             native=Variant("native policy", bare, "native", DEPENDENCY_TRACK, injected=True),
         )
@@ -226,6 +231,7 @@ async def _prepare(variants: _Variants) -> None:
     native, binding = native_policy(variants.native.namespace)
     await variants.native.server.create(NATIVE_POLICIES, native)
     await variants.native.server.create(NATIVE_BINDINGS, binding)
+    await variants.idle.server.create(WEBHOOKS, idle_webhook(variants.idle.namespace))
     for variant in variants.all():
         await until(
             f"the webhook or policy of `{variant.name}`", _EFFECTIVE_SECONDS, variant.is_effective
@@ -267,6 +273,7 @@ def _compare(variants: _Variants, strays: float) -> Iterator[Figure]:
         (variants.ours, bare, _SLOWEST, _LEAST_THROUGHPUT),
         (variants.ours, aside, None, None),
         (variants.unmatched, aside, _UNNOTICED, None),
+        (variants.idle, bare, None, None),
         (variants.aside, bare, None, None),
         (variants.native, bare, None, None),
     ):

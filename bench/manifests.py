@@ -21,7 +21,14 @@ NAMESPACES = "/api/v1/namespaces"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 NATIVE_POLICIES = f"{_ADMISSION}/mutatingadmissionpolicies"
 NATIVE_BINDINGS = f"{_ADMISSION}/mutatingadmissionpolicybindings"
-_NATIVE_NAME = "bench"
+WEBHOOKS = f"{_ADMISSION}/mutatingwebhookconfigurations"
+_NAME = "bench"
+_RULE = {
+    "apiGroups": ["apps"],
+    "apiVersions": ["v1"],
+    "resources": ["deployments"],
+    "operations": ["CREATE", "UPDATE"],
+}
 
 
 def namespace(name: str) -> Manifest:
@@ -120,13 +127,6 @@ def _pod(image: str) -> Manifest:
 def native_policy(in_namespace: str) -> tuple[Manifest, Manifest]:
     """A MutatingAdmissionPolicy that sets the same variable, and its binding: the best case, for
     one product, one version and one variable, with no regard for what the user wrote."""
-    where = {"matchLabels": {"kubernetes.io/metadata.name": in_namespace}}
-    rule = {
-        "apiGroups": ["apps"],
-        "apiVersions": ["v1"],
-        "resources": ["deployments"],
-        "operations": ["CREATE", "UPDATE"],
-    }
     runs = "c.image.contains('dependencytrack/apiserver:4.')"
     containers = "Object.spec.template.spec.containers"
     setting = f'{containers}.env{{name: "{SWITCH}", value: "false"}}'
@@ -138,11 +138,14 @@ def native_policy(in_namespace: str) -> tuple[Manifest, Manifest]:
     policy = {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingAdmissionPolicy",
-        "metadata": {"name": _NATIVE_NAME},
+        "metadata": {"name": _NAME},
         "spec": {
             "failurePolicy": "Ignore",
             "reinvocationPolicy": "IfNeeded",
-            "matchConstraints": {"resourceRules": [rule], "namespaceSelector": where},
+            "matchConstraints": {
+                "resourceRules": [_RULE],
+                "namespaceSelector": _only(in_namespace),
+            },
             "matchConditions": [
                 {
                     "name": "runs-the-product",
@@ -160,10 +163,36 @@ def native_policy(in_namespace: str) -> tuple[Manifest, Manifest]:
     binding = {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingAdmissionPolicyBinding",
-        "metadata": {"name": _NATIVE_NAME},
-        "spec": {"policyName": _NATIVE_NAME},
+        "metadata": {"name": _NAME},
+        "spec": {"policyName": _NAME},
     }
     return policy, binding
+
+
+def idle_webhook(in_namespace: str) -> Manifest:
+    """A webhook that is never called, because its one match condition is false: what Kubernetes
+    itself takes for any webhook with a match condition."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": _NAME},
+        "webhooks": [
+            {
+                "name": "idle.bench.example",
+                "admissionReviewVersions": ["v1"],
+                "clientConfig": {"url": "https://127.0.0.1:1/"},
+                "failurePolicy": "Ignore",
+                "sideEffects": "None",
+                "rules": [_RULE],
+                "namespaceSelector": _only(in_namespace),
+                "matchConditions": [{"name": "never", "expression": "false"}],
+            }
+        ],
+    }
+
+
+def _only(namespace: str) -> Manifest:
+    return {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
 
 
 def fleet(count: int, namespaces: int) -> Iterator[tuple[str, Manifest]]:
