@@ -1,0 +1,1 @@
+"""Network policies of each kind, from one order."""
