@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from fleet_telemetry.model.resources import GROUP, VERSION, Column, CustomResource
+from fleet_telemetry.model.schema import Rule
 
 Schema = dict[str, Any]
 
@@ -20,6 +21,8 @@ def definition(resource: CustomResource) -> dict[str, Any]:
     properties: Schema = {**_OBJECT_FIELDS, "metadata": {"type": "object"}}
     if resource.spec is not None:
         properties["spec"] = structural_schema(resource.spec)
+        if resource.spec_rules:
+            properties["spec"]["x-kubernetes-validations"] = _validations(resource.spec_rules)
     properties["status"] = structural_schema(resource.status)
     schema: Schema = {
         "type": "object",
@@ -29,9 +32,7 @@ def definition(resource: CustomResource) -> dict[str, Any]:
     if resource.spec is not None:
         schema["required"] = ["spec"]
     if resource.rules:
-        schema["x-kubernetes-validations"] = [
-            {"rule": rule.expression, "message": rule.message} for rule in resource.rules
-        ]
+        schema["x-kubernetes-validations"] = _validations(resource.rules)
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -59,6 +60,10 @@ def definition(resource: CustomResource) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _validations(rules: tuple[Rule, ...]) -> list[dict[str, str]]:
+    return [{"rule": rule.expression, "message": rule.message} for rule in rules]
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Try:
     at: str = ""
     """Where the API server sees the mistake, below the field."""
     besides: Mapping[str, Any] = field(default_factory=dict)
-    """Properties of the same object that have to change with it."""
+    """Properties of the same object that have to change with it; from the root with a slash."""
 
 
 def accept(keyword: str, value: Any, **more: Any) -> Try:
@@ -278,7 +278,8 @@ class Flag(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class Array(Check):
-    """A list. ``item`` makes one after the other; ``twin`` one with the key of the first."""
+    """A list. ``item`` makes one after the other; ``twin`` one with the key (or keys, with blanks
+    between them) of the first."""
 
     item: Callable[[int], Any]
     kind: Literal["set", "map", "atomic"]
@@ -301,7 +302,7 @@ class Array(Check):
             yield accept("maxItems", self._items(self.longest))
             says = f"Too many: {self.longest + 1}: must have at most {self.longest} items"
             yield reject("maxItems", self._items(self.longest + 1), says)
-        keyword = _list_keyword(self.kind, *([self.key] if self.key else []))
+        keyword = _list_keyword(self.kind, *self.key.split())
         twins = [self.item(0), self.item(0) if self.twin is ABSENT else self.twin]
         if self.kind == "atomic":
             yield accept(keyword, twins)
@@ -392,7 +393,8 @@ class Kind:
     def _case(self, path: str, attempt: Try, stored: Manifest | None = None) -> Case:
         manifest = put(self.full, path, attempt.value)
         for name, value in attempt.besides.items():
-            manifest = put(manifest, f"{_parent(path)[0]}.{name}", value)
+            place = name[1:] if name.startswith("/") else f"{_parent(path)[0]}.{name}"
+            manifest = put(manifest, place, value)
         return Case(kind=self, path=path, attempt=attempt, manifest=manifest, stored=stored)
 
     def _is_optional(self, path: str) -> bool:

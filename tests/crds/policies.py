@@ -13,6 +13,7 @@ from tests.crds.words import (
     DNS_LABEL,
     DNS_SUBDOMAIN,
     ENV_NAME,
+    HOST,
     SELECTOR,
     WORKLOAD_KIND,
     beginning,
@@ -41,7 +42,16 @@ def _full(*, cluster: bool) -> dict[str, Any]:
                 }
             ],
         },
-        "egress": {"action": "Isolate", "dialect": "Cilium", "sharedAddresses": "Accept"},
+        "egress": {
+            "action": "Isolate",
+            "dialect": "Cilium",
+            "sharedAddresses": "Accept",
+            "hosts": [{"product": "sonarqube", "host": "telemetry.example.com", "port": 8443}],
+            "reachable": [
+                {"cidr": "198.51.100.0/24", "ports": [{"port": 5432, "protocol": "UDP"}]},
+                {"namespaceSelector": SELECTOR, "podSelector": SELECTOR},
+            ],
+        },
         "runtime": {
             "action": "Remediate",
             "interval": "30m",
@@ -127,13 +137,104 @@ def _injection() -> dict[str, Check]:
 
 
 def _egress() -> dict[str, Check]:
+    host, peer, pods = (
+        f"spec.egress.{name}" for name in ("hosts[0]", "reachable[0]", "reachable[1]")
+    )
     return {
-        "spec.egress": Object(),
-        "spec.egress.action": Choice(of=("Deny", "Allow", "Isolate"), default="Deny"),
+        "spec.egress": Object(
+            rules=(
+                Rule(
+                    message="reachable goes with action: Isolate only; nothing else isolates",
+                    accepts=(
+                        {"action": "Isolate", "reachable": [{"cidr": "198.51.100.0/24"}]},
+                        {"action": "Isolate"},
+                    ),
+                    rejects=({"action": "Allow", "reachable": [{"cidr": "198.51.100.0/24"}]},),
+                ),
+            ),
+        ),
+        "spec.egress.action": Choice(
+            of=("Deny", "Allow", "Isolate"),
+            default="Deny",
+            given={"reachable": [], "/spec.submission": "Disabled"},
+            beside={
+                "Deny": {"reachable": [], "/spec.submission": "Disabled"},
+                "Allow": {"reachable": [], "/spec.submission": "Enabled"},
+            },
+        ),
         "spec.egress.dialect": Choice(
             of=("Auto", "NetworkPolicy", "Cilium", "ClusterNetworkPolicy"), default="Auto"
         ),
         "spec.egress.sharedAddresses": Choice(of=("Refuse", "Accept"), default="Refuse"),
+        "spec.egress.hosts": Array(
+            item=lambda index: {"product": f"product-{index}", "host": "telemetry.example.com"},
+            kind="map",
+            key="product host port",
+            twin={"product": "product-0", "host": "telemetry.example.com", "port": 443},
+            longest=64,
+        ),
+        host: Object(required=("product", "host")),
+        f"{host}.product": DNS_LABEL,
+        f"{host}.host": HOST,
+        f"{host}.port": Number(lowest=1, highest=65535, default=443),
+        "spec.egress.reachable": Array(
+            item=lambda index: {"cidr": f"198.51.100.{index}/32"}, kind="atomic", longest=64
+        ),
+        peer: Object(
+            rules=(
+                Rule(
+                    message="name either a cidr or pods by namespaceSelector and podSelector",
+                    accepts=(
+                        {"cidr": "2001:db8::/32"},
+                        {"namespaceSelector": {}},
+                        {"podSelector": {}},
+                    ),
+                    rejects=(
+                        {},
+                        {"ports": [{"port": 443}]},
+                        {"cidr": "198.51.100.0/24", "podSelector": {}},
+                        {"cidr": "198.51.100.0/24", "namespaceSelector": {}},
+                    ),
+                ),
+            ),
+        ),
+        f"{peer}.cidr": Text(
+            longest=43,
+            given={"podSelector": {}},
+            matches=("198.51.100.0/24", "2001:DB8::/32"),
+            mismatches=("", "198.51.100.7", "example.com/24", "\u00e9", "198.51.100.0/24 "),
+            shape=lambda length: "2001:0db8:0000:0000:0000:0000:0000:0000/128".ljust(length, "0"),
+            rules=(
+                Rule(
+                    message="a range is written as its first address and its length, such as "
+                    "198.51.100.0/24",
+                    accepts=("198.51.100.7/32", "2001:db8::/32", "::1/128"),
+                    rejects=(
+                        "198.51.100.7/24",
+                        "198.51.100.0/33",
+                        "2001:db8::1/32",
+                        "198.51.100/24",
+                    ),
+                ),
+                Rule(
+                    message="a range of all addresses would isolate nothing",
+                    accepts=("128.0.0.0/1",),
+                    rejects=("0.0.0.0/0", "::/0"),
+                ),
+            ),
+        ),
+        f"{peer}.ports": Array(
+            item=lambda index: {"port": 1000 + index},
+            kind="map",
+            key="port protocol",
+            twin={"port": 1000, "protocol": "TCP"},
+            longest=32,
+        ),
+        f"{peer}.ports[0]": Object(required=("port",)),
+        f"{peer}.ports[0].port": Number(lowest=1, highest=65535),
+        f"{peer}.ports[0].protocol": Choice(of=("TCP", "UDP", "SCTP"), default="TCP"),
+        **selector(f"{pods}.namespaceSelector"),
+        **selector(f"{pods}.podSelector"),
     }
 
 
@@ -264,7 +365,25 @@ def _status() -> dict[str, Check]:
 def _table(*, cluster: bool) -> dict[str, Check]:
     return {
         "": Object(required=("spec",)),
-        "spec": Object(),
+        "spec": Object(
+            rules=(
+                Rule(
+                    message="egress.action: Deny goes with submission: Disabled, Allow with "
+                    "submission: Enabled, and Isolate with either",
+                    accepts=(
+                        {"egress": {}},
+                        {"submission": "Enabled", "egress": {"action": "Allow"}},
+                        {"submission": "Enabled", "egress": {"action": "Isolate"}},
+                        {"submission": "Disabled", "egress": {"action": "Isolate"}},
+                        {"submission": "Enabled"},
+                    ),
+                    rejects=(
+                        {"submission": "Enabled", "egress": {}},
+                        {"submission": "Disabled", "egress": {"action": "Allow"}},
+                    ),
+                ),
+            ),
+        ),
         "spec.submission": Choice(of=("Disabled", "Enabled"), default="Disabled"),
         "spec.mode": Choice(of=("Enforce", "Audit"), default="Enforce"),
         "spec.products": Array(

@@ -22,6 +22,7 @@ from tests.crds.words import (
     CHANNELS,
     CONDITION,
     ENV_NAME,
+    HOST,
     MEANING,
     beginning,
     conditions,
@@ -230,27 +231,7 @@ def _host() -> dict[str, Check]:
             longest=64,
         ),
         _HOST: Object(required=("host",)),
-        f"{_HOST}.host": Text(
-            matches=("a.b", "telemetry.example.com", "a-1.b--2.io", "1.a", "a.xn--p1ai"),
-            mismatches=(
-                "localhost",
-                "A.b",
-                "a..b",
-                ".a.b",
-                "a.b.",
-                "a_b.c",
-                "-a.b",
-                "*.a.b",
-                "a.1",
-            ),
-            shortest=3,
-            longest=253,
-            shape=lambda length: (
-                ("a." * length)[: max(length - 2, 0)] + ".a"[: max(length, 0)]
-                if length % 2
-                else ("aa" + ".a" * length)[:length]
-            ),
-        ),
+        f"{_HOST}.host": HOST,
         f"{_HOST}.port": Number(lowest=1, highest=65535, default=443),
         **_versions(f"{_HOST}.versions"),
         **_names(f"{_HOST}.components", texts(8), _LABEL),

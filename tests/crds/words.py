@@ -24,6 +24,48 @@ DNS_SUBDOMAIN = Text(
     shortest=1,
     longest=253,
 )
+HOST = Text(
+    matches=("a.b", "telemetry.example.com", "a-1.b--2.io", "1.a", "a.xn--p1ai"),
+    mismatches=(
+        "localhost",
+        "A.b",
+        "a..b",
+        ".a.b",
+        "a.b.",
+        "a_b.c",
+        "-a.b",
+        "*.a.b",
+        "a.1",
+        "192.0.2.1",
+        "b\u00fccher.example",
+    ),
+    shortest=3,
+    longest=253,
+    shape=lambda length: (
+        ("a." * length)[: max(length - 2, 0)] + ".a"[: max(length, 0)]
+        if length % 2
+        else ("aa" + ".a" * length)[:length]
+    ),
+    rules=(
+        Rule(
+            message="no part of a host name is longer than 63 characters",
+            accepts=("a" * 63 + ".example.com",),
+            rejects=("a" * 64 + ".example.com", "a." + "b" * 64),
+        ),
+        Rule(
+            message="a telemetry host is outside of the cluster: not a name of a Service or of "
+            "a private network",
+            accepts=("svc.example.com", "local.example", "a.svcs"),
+            rejects=(
+                "web.default.svc",
+                "web.default.svc.cluster.local",
+                "printer.local",
+                "metadata.google.internal",
+                "a.localhost",
+            ),
+        ),
+    ),
+)
 ENV_NAME = Text(
     matches=("A", "_A", "-A", ".a", "a.b-c_D1"),
     mismatches=("1A", "A=B", "A B", "A$", "É", "A/B", "$(A)"),

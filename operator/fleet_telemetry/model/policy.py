@@ -14,6 +14,7 @@ from fleet_telemetry.model.selector import LabelSelector
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 ENV_NAME = r"^[-._A-Za-z][-._A-Za-z0-9]*$"
+HOST_NAME = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?$"
 
 ProductName = Annotated[
     str,
@@ -24,6 +25,27 @@ ObjectName = Annotated[
 ]
 NamespaceName = Annotated[
     str, described("A namespace.", pattern=DNS_LABEL, min_length=1, max_length=63)
+]
+HostName = Annotated[
+    str,
+    described(
+        "A full host name outside of the cluster, in lower case, such as telemetry.example.com; an "
+        "international one in its xn-- form.",
+        pattern=HOST_NAME,
+        min_length=3,
+        max_length=253,
+        rules=(
+            Rule(
+                "self.split('.').all(label, size(label) <= 63)",
+                "no part of a host name is longer than 63 characters",
+            ),
+            Rule(
+                "!self.matches('\\\\.(svc|local|internal|localhost|test|invalid|arpa)$')",
+                "a telemetry host is outside of the cluster: not a name of a Service or of a "
+                "private network",
+            ),
+        ),
+    ),
 ]
 
 
@@ -287,6 +309,84 @@ class ClusterRuntime(Runtime, frozen=True, kw_only=True):
     ] = ()
 
 
+class Protocol(StrEnum):
+    """The protocols that a network policy tells apart."""
+
+    TCP = "TCP"
+    UDP = "UDP"
+    SCTP = "SCTP"
+
+
+class PolicyHost(ApiType, frozen=True, kw_only=True):
+    """A telemetry host that the catalogue does not know."""
+
+    product: ProductName
+    host: HostName
+    port: Annotated[int, described("The TCP port.", ge=1, le=65535)] = 443
+
+
+class ReachablePort(ApiType, frozen=True, kw_only=True):
+    """A port of something reachable."""
+
+    port: Annotated[int, described("The port.", ge=1, le=65535)]
+    protocol: Annotated[Protocol, described("Its protocol.")] = Protocol.TCP
+
+
+class ReachablePeer(ApiType, frozen=True, kw_only=True):
+    """What isolated pods may reach besides: a range of addresses, or other pods."""
+
+    cidr: (
+        Annotated[
+            str,
+            described(
+                "A range, such as 198.51.100.0/24.",
+                pattern=r"^[0-9A-Fa-f:.]+/[0-9]{1,3}$",
+                max_length=43,
+                rules=(
+                    Rule(
+                        "isCIDR(self) && cidr(self) == cidr(self).masked()",
+                        "a range is written as its first address and its length, such as "
+                        "198.51.100.0/24",
+                    ),
+                    Rule(
+                        "!isCIDR(self) || cidr(self).prefixLength() > 0",
+                        "a range of all addresses would isolate nothing",
+                    ),
+                ),
+            ),
+        ]
+        | None
+    ) = None
+    namespace_selector: Annotated[
+        LabelSelector | None,
+        described(
+            "Namespaces by their labels, an empty one for all; leave out for the workload's own.",
+            map_type="atomic",
+        ),
+    ] = None
+    pod_selector: Annotated[
+        LabelSelector | None,
+        described("Pods by their labels; leave out for all of the namespaces.", map_type="atomic"),
+    ] = None
+    ports: Annotated[
+        tuple[ReachablePort, ...],
+        described(
+            "Ports; leave out for every port.",
+            list_type="map",
+            list_keys=("port", "protocol"),
+            max_length=32,
+        ),
+    ] = ()
+
+
+REACHABLE_RULES = (
+    Rule(
+        "has(self.cidr) != (has(self.namespaceSelector) || has(self.podSelector))",
+        "name either a cidr or pods by namespaceSelector and podSelector",
+    ),
+)
+
+
 class Egress(ApiType, frozen=True, kw_only=True):
     """What the network does with telemetry hosts."""
 
@@ -295,7 +395,8 @@ class Egress(ApiType, frozen=True, kw_only=True):
         described(
             "Deny keeps the pods from the channel's hosts and changes nothing else. Allow lets "
             "them reach those hosts where something else isolates them. Isolate leaves them "
-            "nothing but those hosts, cluster DNS and what you list."
+            "cluster DNS and what is reachable, with submission: Enabled also the channel's hosts, "
+            "and nothing else."
         ),
     ] = EgressAction.DENY
     dialect: Annotated[EgressDialect, described("The kind of network policy that is written.")] = (
@@ -305,6 +406,39 @@ class Egress(ApiType, frozen=True, kw_only=True):
         SharedAddresses,
         described("Whether a host may be denied whose addresses are shared with others."),
     ] = SharedAddresses.REFUSE
+    hosts: Annotated[
+        tuple[PolicyHost, ...],
+        described(
+            "Telemetry hosts besides those of the catalogue, such as a vendor's proxy of yours.",
+            list_type="map",
+            list_keys=("product", "host", "port"),
+            max_length=64,
+        ),
+    ] = ()
+    reachable: Annotated[
+        tuple[Annotated[ReachablePeer, described("One of them.", rules=REACHABLE_RULES)], ...],
+        described(
+            "With Isolate: what else the pods may reach, such as their database.",
+            list_type="atomic",
+            max_length=64,
+        ),
+    ] = ()
+
+
+EGRESS_RULES = (
+    Rule(
+        "self.action == 'Isolate' || !has(self.reachable) || size(self.reachable) == 0",
+        "reachable goes with action: Isolate only; nothing else isolates",
+    ),
+)
+SPEC_RULES = (
+    Rule(
+        "!has(self.egress) || self.egress.action == 'Isolate' || "
+        "(self.submission == 'Disabled') == (self.egress.action == 'Deny')",
+        "egress.action: Deny goes with submission: Disabled, Allow with submission: Enabled, and "
+        "Isolate with either",
+    ),
+)
 
 
 class WorkloadReference(ApiType, frozen=True, kw_only=True):
@@ -379,7 +513,10 @@ class PolicySpec(ApiType, frozen=True, kw_only=True):
     ] = None
     egress: Annotated[
         Egress | None,
-        described("What the network does; leave out and no network policy is written."),
+        described(
+            "What the network does; leave out and no network policy is written.",
+            rules=EGRESS_RULES,
+        ),
     ] = None
 
 

@@ -6,10 +6,9 @@ from enum import StrEnum
 from typing import Annotated
 
 from fleet_telemetry.model.conditions import Condition
-from fleet_telemetry.model.policy import ENV_NAME, ChannelName, Submission
+from fleet_telemetry.model.policy import ENV_NAME, ChannelName, HostName, Submission
 from fleet_telemetry.model.schema import ApiType, Rule, described
 
-HOST_NAME = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?$"
 _GLOB = r"^[A-Za-z0-9*?._/-]+$"
 _NAME_GLOB = r"^[-._A-Za-z0-9*?]+$"
 # What counts as a blank beyond ASCII differs between Python and the API server.
@@ -329,9 +328,7 @@ CHANNEL_RULE_RULES = (
 class Host(ApiType, frozen=True, kw_only=True):
     """A host that a channel talks to."""
 
-    host: Annotated[
-        str, described("Its full name.", pattern=HOST_NAME, min_length=3, max_length=253)
-    ]
+    host: HostName
     port: Annotated[int, described("The TCP port.", ge=1, le=65535)] = 443
     versions: Versions = ()
     components: Annotated[

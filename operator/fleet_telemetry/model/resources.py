@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleet_telemetry.model.policy import (
+    SPEC_RULES,
     ClusterTelemetryPolicySpec,
     PolicyStatus,
     TelemetryPolicySpec,
@@ -43,6 +44,7 @@ class CustomResource:
     spec: type[ApiType] | None = None
     columns: tuple[Column, ...] = ()
     rules: tuple[Rule, ...] = ()
+    spec_rules: tuple[Rule, ...] = ()
 
     @property
     def singular(self) -> str:
@@ -74,6 +76,7 @@ TELEMETRY_POLICY = CustomResource(
     namespaced=True,
     description="Says whether vendor products in its namespace may send telemetry.",
     spec=TelemetryPolicySpec,
+    spec_rules=SPEC_RULES,
     status=PolicyStatus,
     columns=_POLICY_COLUMNS,
 )
@@ -84,6 +87,7 @@ CLUSTER_TELEMETRY_POLICY = CustomResource(
     namespaced=False,
     description="Says whether vendor products in the cluster may send telemetry.",
     spec=ClusterTelemetryPolicySpec,
+    spec_rules=SPEC_RULES,
     status=PolicyStatus,
     columns=_POLICY_COLUMNS,
 )
