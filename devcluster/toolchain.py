@@ -58,11 +58,18 @@ _KUBERNETES = tuple(
 _LEAN = ("grpcnotrace",)
 _KWOK = ("sigs.k8s.io/kwok/pkg/consts.Version={version}",)
 _HELM = ("helm.sh/helm/v4/internal/version.version={version}",)
+_PROMETHEUS = ("github.com/prometheus/common/version.Version={version}",)
 
 
 def _kubernetes(name: str, seconds: int, version_args: tuple[str, ...] = ("--version",)) -> Tool:
     package = f"k8s.io/kubernetes/cmd/{name}"
     return Tool(name, "kubernetes", package, seconds, _KUBERNETES, _LEAN, version_args)
+
+
+def _prometheus(name: str, seconds: int) -> Tool:
+    # Without the clients of a dozen clouds: what is left scrapes static targets and files.
+    package = f"github.com/prometheus/prometheus/cmd/{name}"
+    return Tool(name, "prometheus", package, seconds, _PROMETHEUS, ("remove_all_sd",))
 
 
 # In the order in which they are built: the first of a module compiles what the others share.
@@ -76,6 +83,8 @@ TOOLS = (
     Tool(
         "helm", "helm", "helm.sh/helm/v4/cmd/helm", 95, _HELM, version_args=("version", "--short")
     ),
+    _prometheus("prometheus", 150),
+    _prometheus("promtool", 50),
 )
 
 
