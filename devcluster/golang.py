@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import shutil
@@ -45,6 +46,33 @@ def build(tools: Sequence[Tool], destination: Path) -> None:
             partial = destination / f".{tool.name}.partial"
             _run(_compile(go, tool, partial), f"[{next(number)}/{total}]")
             partial.replace(destination / tool.name)
+
+
+def module(folder: Path, path: str) -> Path:
+    """Return the folder of a module that the folder's go.mod requires, downloading it where needed.
+
+    The files in it are read-only. Raises DevclusterError, also where go.sum does not pin the
+    module: Go itself would believe the download and write its checksum down.
+    """
+    go = _find_go([folder])
+    version = gomod.read(folder).version_of(path)
+    if f"{path} {version} h1:" not in (folder / "go.sum").read_text():
+        raise DevclusterError(
+            f"{paths.shown(folder / 'go.sum')} does not pin {path} {version}:"
+            f" run `go mod download {path}` there, and look at what it adds"
+        )
+    answer = subprocess.run(
+        [go, "mod", "download", "-json", path],
+        cwd=folder,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        said = answer.stdout + answer.stderr
+        raise DevclusterError(f"could not download {path} {version}: {_reason(said)}")
+    return Path(json.loads(answer.stdout)["Dir"])
 
 
 def _find_go(folders: Sequence[Path]) -> str:

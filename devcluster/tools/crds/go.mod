@@ -1,0 +1,11 @@
+// Nothing is built here: these modules hold the custom resource definitions of other projects, which
+// tests install. No Go code imports them, so `go get <module>@<version>` adds or raises one and
+// `go mod download <module>` pins it in go.sum, but `go mod tidy` would remove them all.
+module devcluster/tools/crds
+
+go 1.26.0
+
+require (
+	github.com/cilium/cilium v1.20.2 // indirect
+	sigs.k8s.io/network-policy-api v0.2.0 // indirect
+)
