@@ -85,6 +85,14 @@ TOOLS = (
     ),
     _prometheus("prometheus", 150),
     _prometheus("promtool", 50),
+    Tool(
+        "cyclonus",
+        "cyclonus",
+        "github.com/mattfenwick/cyclonus/cmd/cyclonus",
+        70,
+        ("github.com/mattfenwick/cyclonus/pkg/cli.version={version}",),
+        version_args=("version",),
+    ),
 )
 
 
