@@ -349,13 +349,20 @@ def test_a_ca_in_the_environment_is_trusted(
 
 
 def test_a_handshake_that_hangs_ends_at_the_connect_time_out() -> None:
+    writers: list[asyncio.StreamWriter] = []
+
+    def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+
     async def run() -> None:
-        server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
         url = f"https://localhost:{server.sockets[0].getsockname()[1]}{PATH}"
         client = RangesClient(connect_seconds=0.2, total_seconds=30)
         with pytest.raises(RangesError, match=f"no connection to {url} in time$"):
             await client.fetch(replace(CLOUDFLARE, url=url))
         server.close()
+        for writer in writers:
+            writer.close()
 
     started = time.monotonic()
     asyncio.run(run())
