@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-from fleet_telemetry.model.reasons import PolicyReason, Reason
+from fleet_telemetry.model.reasons import EgressReason, PolicyReason, Reason
 from fleet_telemetry.model.resources import RESOURCES, CustomResource
 from fleet_telemetry.report.metrics import (
     AdmissionMetrics,
@@ -86,6 +86,12 @@ def reasons_page() -> str:
         "| reason | what it means |",
         "|---|---|",
         *(f"| `{reason}` | {reason.meaning} |" for reason in Reason),
+        "",
+        "## Of a channel's `egress`, in `WorkloadTelemetry`",
+        "",
+        "| reason | what it means |",
+        "|---|---|",
+        *(f"| `{reason}` | {reason.meaning} |" for reason in EgressReason),
         "",
         "## Of a condition of a policy or a product",
         "",

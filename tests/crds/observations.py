@@ -44,6 +44,8 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     f"{_CHANNEL}.running": MEANING,
     f"{_CHANNEL}.reported": Choice(of=MEANING.of, default="Unknown"),
     f"{_CHANNEL}.egress": Choice(of=("Denied", "Allowed", "Open", "Unknown"), default="Unknown"),
+    f"{_CHANNEL}.egressReason": TEXT,
+    f"{_CHANNEL}.egressMessage": text(4096),
     f"{_CHANNEL}.lastSubmissionTime": Time(),
     f"{_CHANNEL}.inventory": Array(item=lambda index: f"field_{index}", kind="atomic", longest=256),
     f"{_CHANNEL}.inventory[0]": TEXT,
@@ -92,6 +94,8 @@ WORKLOAD = Kind(
                     "running": "Disabled",
                     "reported": "Unset",
                     "egress": "Open",
+                    "egressReason": "NothingIsolates",
+                    "egressMessage": "No network policy isolates the pods for egress.",
                     "lastSubmissionTime": "2026-11-20T08:00:00Z",
                     "inventory": ["system_id", "version"],
                 }

@@ -14,6 +14,7 @@ from fleet_telemetry.model.product import (
     Channel,
     ChannelRule,
     EnvSwitch,
+    Host,
     Image,
     Switch,
     TelemetryProductSpec,
@@ -99,6 +100,22 @@ class Product:
         if span is None or overlapping:
             return Lookup(None, Reason.VERSION_UNREADABLE)
         return Lookup(None, Reason.VERSION_NOT_COVERED)
+
+    def hosts_of(
+        self, channel: ChannelName, image: Image, span: VersionSpan | None
+    ) -> Iterator[tuple[Host, bool]]:
+        """The hosts that a version talks to, and whether it surely does: a floating tag, or one
+        that cannot be read, may stand for a version that talks to another host."""
+        for found in self.spec.channels:
+            if found.name is not channel:
+                continue
+            for host in found.hosts:
+                ranges = VersionRanges.parse(host.versions)
+                if host.components and image.component not in host.components:
+                    continue
+                certain = ranges.covers(span)
+                if certain or span is None or ranges.touches(span):
+                    yield host, certain
 
     def harmless_rule(self, channel: ChannelName, image: Image) -> ChannelRule | None:
         """The rule whose switches may be set whatever the version is."""

@@ -14,6 +14,7 @@ from fleet_telemetry.model.policy import (
     ChannelName,
     ClusterTelemetryPolicySpec,
     ClusterWorkloadReference,
+    Egress,
     Injection,
     Mode,
     Policy,
@@ -28,6 +29,14 @@ _NO_RUNTIME = Runtime()
 
 
 @dataclass(frozen=True, slots=True)
+class EgressSection:
+    """What the network is to do, and the policy that says so."""
+
+    policy: Policy
+    egress: Egress
+
+
+@dataclass(frozen=True, slots=True)
 class Governance:
     """Who decides for one channel of one product in one workload, and what is wished."""
 
@@ -36,6 +45,8 @@ class Governance:
     runtime: Runtime = _NO_RUNTIME
     exempt: PolicyException | None = None
     """Set where every policy that covers the workload is lifted by an exception."""
+    egress: EgressSection | None = None
+    """None where no policy that asks for the same has the section."""
     overruled: bool = False
     """The policy does not decide: another one wishes the contrary. Only its own status is meant."""
 
@@ -124,6 +135,7 @@ def govern(
             policy=winner,
             injection=next(filter(None, (p.spec.injection for p in agreeing)), Injection()),
             runtime=next(filter(None, (p.spec.runtime for p in agreeing)), _NO_RUNTIME),
+            egress=next((EgressSection(p, p.spec.egress) for p in agreeing if p.spec.egress), None),
         )
     if lifted:
         policy, exception = lifted[0]

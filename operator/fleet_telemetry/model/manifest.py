@@ -139,7 +139,14 @@ def read_workload(manifest: Manifest) -> Workload | None:
             for template in items_at(spec, "volumeClaimTemplates")
             if not _copies_data(mapping_at(template, "spec"))
         ),
+        pod_selector=_read_pod_selector(spec, mapping_at(manifest, *path)),
     )
+
+
+def _read_pod_selector(spec: Manifest, template: Manifest) -> Manifest:
+    """A CronJob has none; the labels that it gives to its pods serve as one."""
+    labels = _read_labels(mapping_at(template, "metadata"))
+    return mapping_at(spec, "selector") or ({"matchLabels": labels} if labels else {})
 
 
 def read_pod(manifest: Manifest) -> Pod:

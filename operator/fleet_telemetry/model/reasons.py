@@ -189,6 +189,91 @@ class Reason(_Explained):
     )
 
 
+class EgressReason(_Explained):
+    """Why a channel's ``egress`` is what it is."""
+
+    # Denied
+    EVERY_ADDRESS_DENIED = (
+        "EveryAddressDenied",
+        "Network policies keep every pod from every known address of every host of the channel.",
+    )
+    # Allowed
+    LET_THROUGH = (
+        "LetThrough",
+        "Network policies isolate the pods and let them reach a host of the channel.",
+    )
+    NEGATED_BY_POLICY = (
+        "NegatedByPolicy",
+        "The hosts are to be denied, and another network policy lets the pods reach them. "
+        "NetworkPolicies add up, so nothing that could be written would deny them.",
+    )
+    # Open
+    NOTHING_ISOLATES = ("NothingIsolates", "No network policy isolates the pods for egress.")
+    NOT_ISOLATED = (
+        "NotIsolated",
+        "Nothing isolates the pods, so the hosts need not be allowed; a NetworkPolicy that allows "
+        "them would cut everything else, and is not written.",
+    )
+    # Unknown, or what it would be without us
+    NOT_EVALUATED = (
+        "NotEvaluated",
+        "Network policies isolate the pods, and the addresses of the hosts are not looked up "
+        "because no policy has an egress section for them.",
+    )
+    NO_HOSTS_KNOWN = ("NoHostsKnown", "No host of the channel is known for this version.")
+    HOSTS_NOT_RESOLVED = (
+        "HostsNotResolved",
+        "No address is known of a host of the channel; TelemetryHost says why.",
+    )
+    TOO_MANY_ADDRESSES = (
+        "TooManyAddresses",
+        "A host has more addresses than are kept, so some of them are not denied.",
+    )
+    AWAITING_WRITE = ("AwaitingWrite", "The network policy is written and has not been seen yet.")
+    ENFORCEMENT_NOT_SHOWN = (
+        "EnforcementNotShown",
+        "Network policies deny the hosts, and nothing shows that this cluster enforces them. "
+        "Where it does, set egress.networkPolicyEnforced in the chart's values.",
+    )
+    OTHER_POLICY_KINDS = (
+        "OtherPolicyKinds",
+        "NetworkPolicies deny the hosts; there are policies of other kinds too, which the operator "
+        "does not read and which may let them through.",
+    )
+    SHARED_ADDRESSES = (
+        "SharedAddresses",
+        "The host's addresses serve others too, as on a CDN; denying them would deny those. "
+        "sharedAddresses: Accept does so.",
+    )
+    NEEDED_BY_OTHER_CHANNEL = (
+        "NeededByOtherChannel",
+        "Another channel of the product, which is not to be denied, needs the host or its "
+        "addresses.",
+    )
+    VERSION_UNREADABLE = (
+        "VersionUnreadable",
+        "The image names no version, so it cannot be told which hosts to allow.",
+    )
+    DIALECT_NOT_SERVED = (
+        "DialectNotServed",
+        "The cluster has no network policies of the kind that the policy asks for.",
+    )
+    DIALECT_CANNOT = (
+        "DialectCannot",
+        "Network policies of this kind cannot express what the policy asks for.",
+    )
+    PODS_NOT_SELECTABLE = (
+        "PodsNotSelectable",
+        "The workload's pods carry no labels by which a network policy could select them.",
+    )
+    NAME_TAKEN = (
+        "NameTaken",
+        "An object that is not the operator's has the name of the network policy; it is left "
+        "alone.",
+    )
+    AUDIT_ONLY = ("AuditOnly", "The policy has mode: Audit and writes no network policy.")
+
+
 class PolicyReason(_Explained):
     """Why a policy's condition is what it is."""
 

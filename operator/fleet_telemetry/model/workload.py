@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from fleet_telemetry.model.policy import WorkloadKind
 
@@ -150,6 +151,8 @@ class Workload:
     """The workload's own controller is still replacing pods."""
     claim_templates: frozenset[str] = frozenset()
     """Volume claim templates that begin empty."""
+    pod_selector: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """A LabelSelector, as in manifests, of the workload's pods; empty where there is none."""
 
 
 _GROUPS = ("apps", "batch")

@@ -67,6 +67,12 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
     egress: Annotated[
         EgressVerdict, described("Whether the network lets the pods reach the hosts.")
     ] = EgressVerdict.UNKNOWN
+    egress_reason: (
+        Annotated[str, described("Why the network does, in one word of docs/reasons.md.")] | None
+    ) = None
+    egress_message: (
+        Annotated[str, described("Why the network does, for a person.", max_length=4096)] | None
+    ) = None
     last_submission_time: Annotated[
         Time | None, described("When the product last sent something, as it says.")
     ] = None

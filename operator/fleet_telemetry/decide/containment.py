@@ -1,0 +1,191 @@
+"""Whether the network lets a channel through, by the network policies as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fleet_telemetry.decide.egress import (
+    EgressInput,
+    EgressPlan,
+    HostFacts,
+    Key,
+    Note,
+    Ordered,
+    collapsed,
+)
+from fleet_telemetry.decide.reachability import Judgement, judge
+from fleet_telemetry.model.egress import Destination
+from fleet_telemetry.model.policy import EgressDialect, Submission
+from fleet_telemetry.model.reasons import EgressReason
+from fleet_telemetry.model.workload_telemetry import EgressVerdict
+
+_NAMED = 3
+_HTTPS = 443
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the network does with one channel, and why."""
+
+    verdict: EgressVerdict
+    reason: EgressReason
+    detail: str = ""
+
+    @property
+    def message(self) -> str:
+        """For a person."""
+        return f"{self.reason.meaning} {self.detail}".strip()
+
+
+class Standing(StrEnum):
+    """What became of an order."""
+
+    MISSING = "Missing"
+    """It is not there, or not as ordered."""
+    WRITTEN = "Written"
+    """It is there as ordered; nothing shows that anything acts on it."""
+    SHOWN = "Shown"
+    """The network plug-in says that it acts on it."""
+    TAKEN = "Taken"
+    """Something else has its name."""
+    REFUSED = "Refused"
+    """Its kind cannot express the order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an order, and what else there is to say of it."""
+
+    standing: Standing
+    detail: str = ""
+
+
+def judge_egress(
+    given: EgressInput, plan: EgressPlan, outcomes: Mapping[EgressDialect, Outcome]
+) -> dict[Key, Finding]:
+    """The finding on every channel of every product in the workload."""
+    keys = dict.fromkeys(
+        (target.product.name, channel.name)
+        for target in given.targets
+        for channel in target.product.spec.channels
+        if target.product.has_channel(channel.name, target.image)
+    )
+    return {key: _Case(given, plan, outcomes, key).find() for key in keys}
+
+
+class _Case:
+    """One channel."""
+
+    def __init__(
+        self,
+        given: EgressInput,
+        plan: EgressPlan,
+        outcomes: Mapping[EgressDialect, Outcome],
+        key: Key,
+    ) -> None:
+        self._given = given
+        self._uses = [use for use in plan.uses if (use.product, use.channel) == key]
+        self._ordered = next((one for one in plan.orders if key in one.channels), None)
+        self._outcome = Outcome(Standing.MISSING)
+        if self._ordered is not None:
+            self._outcome = outcomes.get(self._ordered.dialect, self._outcome)
+        self._note = self._objection() or plan.notes.get(key)
+        governed = given.governance.get(key)
+        self._section = governed.egress if governed is not None and not governed.exempt else None
+        self._opens = governed is not None and governed.desired is Submission.ENABLED
+
+    def find(self) -> Finding:
+        """The finding."""
+        ordered = self._ordered
+        if ordered is not None and ordered.dialect is not EgressDialect.NETWORK_POLICY:
+            return self._by_status(ordered)
+        return self._by_evaluation()
+
+    def _objection(self) -> Note | None:
+        """Why the order does not stand."""
+        reason = {
+            Standing.TAKEN: EgressReason.NAME_TAKEN,
+            Standing.REFUSED: EgressReason.DIALECT_CANNOT,
+        }.get(self._outcome.standing)
+        return Note(reason, self._outcome.detail) if reason is not None else None
+
+    def _by_status(self, ordered: Ordered) -> Finding:
+        """Kinds that are not evaluated here say themselves whether they are acted on."""
+        if self._note is not None:
+            return Finding(EgressVerdict.UNKNOWN, self._note.reason, self._note.detail)
+        if self._outcome.standing is Standing.MISSING:
+            return Finding(EgressVerdict.UNKNOWN, EgressReason.AWAITING_WRITE)
+        if self._outcome.standing is Standing.WRITTEN:
+            reason = EgressReason.ENFORCEMENT_NOT_SHOWN
+            return Finding(EgressVerdict.UNKNOWN, reason, self._outcome.detail)
+        if self._opens:
+            detail = f"{ordered.dialect} policies of others are not read."
+            return Finding(EgressVerdict.ALLOWED, EgressReason.LET_THROUGH, detail)
+        return Finding(EgressVerdict.DENIED, EgressReason.EVERY_ADDRESS_DENIED)
+
+    def _by_evaluation(self) -> Finding:
+        """All NetworkPolicies, as they stand, taken together."""
+        judged = judge(self._given.network.policies, self._given.labels, self._destinations())
+        match judged.verdict:
+            case EgressVerdict.OPEN:
+                return self._noted(EgressVerdict.OPEN, EgressReason.NOTHING_ISOLATES)
+            case EgressVerdict.ALLOWED:
+                return self._allowed(judged)
+            case EgressVerdict.DENIED:
+                return self._denied()
+        looked_up = any(use.host in self._given.hosts for use in self._uses)
+        if not self._uses:
+            reason = EgressReason.NO_HOSTS_KNOWN
+        elif looked_up:
+            reason = EgressReason.HOSTS_NOT_RESOLVED
+        else:
+            reason = EgressReason.NOT_EVALUATED
+        return self._noted(EgressVerdict.UNKNOWN, reason)
+
+    def _destinations(self, *, whole: bool = False) -> Iterator[Destination]:
+        """Where the channel's hosts are. One of which not every address is known, or none, may be
+        anywhere; ``whole`` says so of the former too."""
+        for use in self._uses:
+            facts = self._given.hosts.get(use.host, HostFacts())
+            networks = collapsed({*facts.allow, *facts.deny, *facts.ranges})
+            anywhere = whole and not facts.complete
+            yield Destination(use.host, use.port, () if anywhere else networks)
+        if not self._uses:
+            yield Destination("", _HTTPS, ())
+
+    def _noted(self, verdict: EgressVerdict, reason: EgressReason) -> Finding:
+        """A verdict, with the reason why it is not what is wished, where there is one."""
+        if self._note is not None:
+            return Finding(verdict, self._note.reason, self._note.detail)
+        if self._ordered is not None and self._outcome.standing is Standing.MISSING:
+            return Finding(verdict, EgressReason.AWAITING_WRITE)
+        return Finding(verdict, reason)
+
+    def _allowed(self, judged: Judgement) -> Finding:
+        foreign = [policy.name for policy in judged.culprits if not policy.ours]
+        names = ", ".join(foreign[:_NAMED])
+        more = f" and {len(foreign) - _NAMED} more" if len(foreign) > _NAMED else ""
+        detail = f"NetworkPolicy {names}{more}." if foreign else ""
+        if self._section is None or self._opens:
+            return Finding(EgressVerdict.ALLOWED, EgressReason.LET_THROUGH, detail)
+        if foreign:
+            return Finding(EgressVerdict.ALLOWED, EgressReason.NEGATED_BY_POLICY, detail)
+        # Only ours isolates: it lets everything through that it was not told to deny, as if it
+        # were not there.
+        return self._noted(EgressVerdict.OPEN, EgressReason.AWAITING_WRITE)
+
+    def _denied(self) -> Finding:
+        network = self._given.network
+        everywhere = judge(network.policies, self._given.labels, self._destinations(whole=True))
+        if everywhere.verdict is not EgressVerdict.DENIED:
+            return self._noted(EgressVerdict.UNKNOWN, EgressReason.TOO_MANY_ADDRESSES)
+        if not network.enforced:
+            return Finding(EgressVerdict.UNKNOWN, EgressReason.ENFORCEMENT_NOT_SHOWN)
+        if network.others:
+            detail = f"Found: {', '.join(network.others)}."
+            return Finding(EgressVerdict.UNKNOWN, EgressReason.OTHER_POLICY_KINDS, detail)
+        if self._section is not None and self._opens:
+            return self._noted(EgressVerdict.DENIED, EgressReason.EVERY_ADDRESS_DENIED)
+        return Finding(EgressVerdict.DENIED, EgressReason.EVERY_ADDRESS_DENIED)

@@ -1,0 +1,86 @@
+"""Which hosts a workload's products talk to, and which of them have to be looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from fleet_telemetry.decide.injection import GovernanceByChannel
+from fleet_telemetry.decide.matching import Target
+from fleet_telemetry.model.egress import Address
+from fleet_telemetry.model.policy import ChannelName
+
+
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """A host that a channel of a product in the workload talks to."""
+
+    product: str
+    channel: ChannelName
+    host: str
+    port: int
+    certain: bool = True
+    """False where another version of the product is meant, and the image may be that one."""
+    seeds: frozenset[Address] = frozenset()
+    """Addresses that the vendor publishes."""
+    provider: str | None = None
+    """Who publishes the ranges that the host may be in."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostNeed:
+    """A host whose addresses a decision needs."""
+
+    host: str
+    seeds: frozenset[Address] = frozenset()
+    provider: str | None = None
+
+
+def find_uses(targets: tuple[Target, ...], governance: GovernanceByChannel) -> tuple[HostUse, ...]:
+    """Every host of every channel of the products, and those that policies add to them."""
+    found = dict.fromkeys((*_of_catalogue(targets), *_of_policies(governance)))
+    return tuple(found)
+
+
+def _of_catalogue(targets: tuple[Target, ...]) -> Iterator[HostUse]:
+    for target in targets:
+        for channel in target.product.spec.channels:
+            hosts = target.product.hosts_of(channel.name, target.image, target.version)
+            for host, certain in hosts:
+                yield HostUse(
+                    product=target.product.name,
+                    channel=channel.name,
+                    host=host.host,
+                    port=host.port,
+                    certain=certain,
+                    seeds=frozenset(map(ip_address, host.addresses)),
+                    provider=host.published_ranges,
+                )
+
+
+def _of_policies(governance: GovernanceByChannel) -> Iterator[HostUse]:
+    for (product, channel), governed in governance.items():
+        for host in governed.egress.egress.hosts if governed.egress else ():
+            if host.product == product:
+                yield HostUse(product=product, channel=channel, host=host.host, port=host.port)
+
+
+def find_needs(uses: tuple[HostUse, ...], governance: GovernanceByChannel) -> frozenset[HostNeed]:
+    """The hosts to look up: those of products that any egress section speaks of.
+
+    The hosts of their other channels too, because a host that another channel needs is not denied
+    for this one's sake.
+    """
+    products = {
+        product
+        for (product, _), governed in governance.items()
+        if governed.egress is not None and governed.exempt is None
+    }
+    seeds: dict[str, frozenset[Address]] = {}
+    providers: dict[str, str | None] = {}
+    for use in uses:
+        if use.product in products:
+            seeds[use.host] = seeds.get(use.host, frozenset()) | use.seeds
+            providers[use.host] = providers.get(use.host) or use.provider
+    return frozenset(HostNeed(host, seeds[host], providers[host]) for host in seeds)

@@ -1,0 +1,276 @@
+"""What the network is found to do with a channel, by the policies as they stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fleet_telemetry.decide.containment import Finding, Outcome, Standing
+from fleet_telemetry.model.policy import EgressDialect
+from fleet_telemetry.model.reasons import EgressReason
+from fleet_telemetry.model.workload_telemetry import EgressVerdict
+from tests.decide.builders import DTRACK_4, policy
+from tests.decide.network import (
+    EVERYTHING,
+    HOSTS,
+    NOTHING,
+    SONAR_HOST,
+    UPDATES,
+    USAGE,
+    except_for,
+    facts,
+    finding,
+    net,
+    situation,
+)
+
+DENIED, ALLOWED = EgressVerdict.DENIED, EgressVerdict.ALLOWED
+OPEN, UNKNOWN = EgressVerdict.OPEN, EgressVerdict.UNKNOWN
+CILIUM = EgressDialect.CILIUM
+DENY = policy(egress={})
+ALLOW = policy(submission="Enabled", egress={"action": "Allow"})
+ISOLATE = policy(egress={"action": "Isolate"})
+WRITTEN = except_for("54.230.1.1/32")
+LETS_THROUGH = net(
+    "sonar", egress=[{"to": [{"ipBlock": {"cidr": "54.230.0.0/16"}}], "ports": [{"port": 443}]}]
+)
+
+
+def found(*args: Any, **more: Any) -> tuple[EgressVerdict, EgressReason]:
+    result: Finding = finding(situation(*args, **more))
+    return result.verdict, result.reason
+
+
+def test_nothing_isolates() -> None:
+    assert found(policy()) == (OPEN, EgressReason.NOTHING_ISOLATES)
+    assert found() == (OPEN, EgressReason.NOTHING_ISOLATES)
+
+
+def test_without_an_egress_section_nothing_is_looked_up() -> None:
+    assert found(policy(), network=[LETS_THROUGH], hosts={}) == (
+        UNKNOWN,
+        EgressReason.NOT_EVALUATED,
+    )
+
+
+def test_what_lets_nothing_through_needs_no_looking_up() -> None:
+    assert found(policy(), network=[NOTHING], hosts={}) == (
+        DENIED,
+        EgressReason.EVERY_ADDRESS_DENIED,
+    )
+
+
+def test_our_policy_is_awaited_then_seen() -> None:
+    assert found(DENY) == (OPEN, EgressReason.AWAITING_WRITE)
+    assert found(DENY, network=[WRITTEN]) == (DENIED, EgressReason.EVERY_ADDRESS_DENIED)
+
+
+def test_an_address_that_our_policy_does_not_have_yet() -> None:
+    hosts = {SONAR_HOST: facts("54.230.1.1", "54.230.1.2")}
+
+    assert found(DENY, network=[WRITTEN], hosts=hosts) == (OPEN, EgressReason.AWAITING_WRITE)
+
+
+def test_nothing_shows_that_network_policies_are_enforced() -> None:
+    assert found(DENY, network=[WRITTEN], enforced=False) == (
+        UNKNOWN,
+        EgressReason.ENFORCEMENT_NOT_SHOWN,
+    )
+
+
+def test_policies_of_kinds_that_are_not_read_may_let_it_through() -> None:
+    result = finding(situation(DENY, network=[WRITTEN], others=("GlobalNetworkPolicy",)))
+
+    assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.OTHER_POLICY_KINDS)
+    assert "GlobalNetworkPolicy" in result.message
+
+
+def test_a_policy_that_lets_it_through_is_named() -> None:
+    result = finding(situation(DENY, network=[NOTHING, EVERYTHING]))
+
+    assert (result.verdict, result.reason) == (ALLOWED, EgressReason.NEGATED_BY_POLICY)
+    assert "everything" in result.message
+    assert "nothing" not in result.detail
+
+
+def test_one_more_beside_ours_negates_it() -> None:
+    result = finding(situation(DENY, network=[WRITTEN, EVERYTHING]))
+
+    assert result.reason is EgressReason.NEGATED_BY_POLICY
+    assert "everything" in result.detail
+    assert "fleet-telemetry" not in result.detail
+
+
+def test_only_some_culprits_are_named() -> None:
+    many = [net(f"p{number}", egress=[{}]) for number in range(9)]
+
+    assert finding(situation(DENY, network=many)).detail == "NetworkPolicy p0, p1, p2 and 6 more."
+
+
+def test_somebody_elses_isolation_denies_as_well() -> None:
+    assert found(DENY, network=[NOTHING]) == (DENIED, EgressReason.EVERY_ADDRESS_DENIED)
+
+
+def test_a_port_that_is_not_the_hosts_lets_nothing_through() -> None:
+    other = net("other", egress=[{"ports": [{"port": 80}]}])
+
+    assert found(DENY, network=[other]) == (DENIED, EgressReason.EVERY_ADDRESS_DENIED)
+
+
+def test_one_pod_that_is_not_isolated_is_enough() -> None:
+    given = situation(DENY, network=[net("new", podSelector={"matchLabels": {"app": "it"}})])
+    object.__setattr__(given, "pod_labels", ({"app": "old"},))
+
+    result = finding(given)
+
+    assert result.verdict is OPEN
+
+
+def test_an_allow_where_nothing_isolates() -> None:
+    assert found(ALLOW) == (OPEN, EgressReason.NOT_ISOLATED)
+
+
+def test_an_allow_where_something_does() -> None:
+    ours = net(
+        "fleet-telemetry-allow-deployment-it",
+        labels={"app.kubernetes.io/managed-by": "fleet-telemetry"},
+        egress=[{"to": [{"ipBlock": {"cidr": "54.230.1.1/32"}}]}],
+    )
+
+    assert found(ALLOW, network=[NOTHING]) == (DENIED, EgressReason.AWAITING_WRITE)
+    assert found(ALLOW, network=[NOTHING, ours]) == (ALLOWED, EgressReason.LET_THROUGH)
+
+
+def test_who_lets_it_through_is_named_without_a_policy_too() -> None:
+    result = finding(situation(policy(), network=[LETS_THROUGH]))
+
+    assert (result.verdict, result.reason) == (ALLOWED, EgressReason.LET_THROUGH)
+    assert "sonar" in result.detail
+
+
+def test_a_host_that_has_no_address_is_not_called_denied() -> None:
+    assert found(DENY, hosts={SONAR_HOST: facts()}, network=[LETS_THROUGH]) == (
+        UNKNOWN,
+        EgressReason.HOSTS_NOT_RESOLVED,
+    )
+
+
+def test_one_host_without_an_address_leaves_the_channel_unknown() -> None:
+    hosts = {**HOSTS, "update.sonarsource.org": facts()}
+    given = situation(
+        policy(channels=["UpdateCheck"], egress={}),
+        hosts=hosts,
+        network=[except_for("54.230.2.2/32", "2600:9000::2/128")],
+    )
+
+    result = finding(given, UPDATES)
+
+    assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.HOSTS_NOT_RESOLVED)
+
+
+def test_a_capped_host_is_not_called_denied() -> None:
+    hosts = {SONAR_HOST: facts("54.230.1.1", complete=False)}
+
+    assert found(DENY, hosts=hosts, network=[WRITTEN]) == (UNKNOWN, EgressReason.TOO_MANY_ADDRESSES)
+
+
+def test_a_capped_host_is_denied_where_nothing_is_let_through_at_all() -> None:
+    hosts = {SONAR_HOST: facts("54.230.1.1", complete=False)}
+
+    assert found(DENY, hosts=hosts, network=[NOTHING])[0] is DENIED
+
+
+def test_a_shared_host_is_not_denied_and_it_is_told() -> None:
+    hosts = {SONAR_HOST: facts("54.230.1.1", shared_by="CloudFront")}
+
+    assert found(DENY, hosts=hosts) == (OPEN, EgressReason.SHARED_ADDRESSES)
+
+
+def test_a_shared_host_beside_a_denied_one_is_open_whatever_our_policy_says_of_the_other() -> None:
+    own = {"product": "sonarqube", "host": "proxy.example.com"}
+    hosts = {
+        SONAR_HOST: facts("54.230.1.1"),
+        "proxy.example.com": facts("198.51.100.9", shared_by="Fastly"),
+    }
+
+    assert found(policy(egress={"hosts": [own]}), hosts=hosts, network=[WRITTEN]) == (
+        OPEN,
+        EgressReason.SHARED_ADDRESSES,
+    )
+
+
+def test_a_channel_without_known_hosts() -> None:
+    given = situation(policy(egress={}), images=("emqx/emqx:4.4.0",), network=[LETS_THROUGH])
+    assert given.targets
+
+    results = {
+        result.reason
+        for target in given.targets
+        for channel in target.product.spec.channels
+        if (result := finding(given, (target.product.name, channel.name)))
+    }
+
+    assert results == {EgressReason.NO_HOSTS_KNOWN}
+
+
+def test_every_channel_has_a_finding() -> None:
+    given = situation(DENY, images=(DTRACK_4,), network=[NOTHING])
+
+    for target in given.targets:
+        for channel in target.product.spec.channels:
+            assert finding(given, (target.product.name, channel.name)).verdict is DENIED
+
+
+CILIUM_CASES = [
+    (None, UNKNOWN, EgressReason.AWAITING_WRITE),
+    (Standing.MISSING, UNKNOWN, EgressReason.AWAITING_WRITE),
+    (Standing.WRITTEN, UNKNOWN, EgressReason.ENFORCEMENT_NOT_SHOWN),
+    (Standing.SHOWN, DENIED, EgressReason.EVERY_ADDRESS_DENIED),
+    (Standing.TAKEN, UNKNOWN, EgressReason.NAME_TAKEN),
+    (Standing.REFUSED, UNKNOWN, EgressReason.DIALECT_CANNOT),
+]
+
+
+@pytest.mark.parametrize("wish", [DENY, ISOLATE], ids=["deny", "isolate"])
+@pytest.mark.parametrize(("standing", "verdict", "reason"), CILIUM_CASES)
+def test_another_dialect_counts_by_what_became_of_the_order(
+    standing: Standing | None, verdict: EgressVerdict, reason: EgressReason, wish: Any
+) -> None:
+    given = situation(wish, served=(EgressDialect.NETWORK_POLICY, CILIUM))
+    outcomes = {CILIUM: Outcome(standing, "Detail.")} if standing else {}
+
+    result = finding(given, USAGE, outcomes)
+
+    assert (result.verdict, result.reason) == (verdict, reason)
+
+
+def test_another_dialect_lets_through() -> None:
+    given = situation(ALLOW, served=(EgressDialect.NETWORK_POLICY, CILIUM))
+
+    result = finding(given, USAGE, {CILIUM: Outcome(Standing.SHOWN)})
+
+    assert result.verdict is ALLOWED
+
+
+def test_what_another_dialect_leaves_out_is_not_called_denied() -> None:
+    own = {"product": "sonarqube", "host": "proxy.example.com"}
+    given = situation(
+        policy(egress={"hosts": [own]}), served=(EgressDialect.NETWORK_POLICY, CILIUM)
+    )
+
+    result = finding(given, USAGE, {CILIUM: Outcome(Standing.SHOWN)})
+
+    assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.HOSTS_NOT_RESOLVED)
+
+
+def test_a_name_that_is_taken_is_told_of_a_network_policy_too() -> None:
+    v1 = EgressDialect.NETWORK_POLICY
+
+    result = finding(situation(DENY), USAGE, {v1: Outcome(Standing.TAKEN)})
+
+    assert (result.verdict, result.reason) == (OPEN, EgressReason.NAME_TAKEN)
+
+
+def test_audit_is_told() -> None:
+    assert found(policy(mode="Audit", egress={})) == (OPEN, EgressReason.AUDIT_ONLY)
