@@ -108,15 +108,19 @@ class KubernetesClient:
                 return None
             raise
 
-    async def list(self, kind: Kind, namespace: str = "") -> AsyncIterator[dict[str, Any]]:
-        """Every object of a kind, in all namespaces or in one, page by page. Raises ApiError.
+    async def list(
+        self, kind: Kind, namespace: str = "", *, selector: str = ""
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Every object of a kind, in all namespaces or in one, page by page; with a ``selector``
+        those with such labels. Raises ApiError.
 
         The items of a list carry no kind of their own; they are given one.
         """
+        labels = {"labelSelector": selector} if selector else {}
         token = ""
         while True:
             page = await self._request(
-                "GET", kind, kind.path(namespace), {"limit": str(PAGE), "continue": token}
+                "GET", kind, kind.path(namespace), {"limit": str(PAGE), "continue": token, **labels}
             )
             for item in page.get("items") or ():
                 yield {"apiVersion": kind.api_version, "kind": kind.kind, **item}

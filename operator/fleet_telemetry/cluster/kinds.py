@@ -8,6 +8,7 @@ from fleet_telemetry.model.resources import (
     CLUSTER_TELEMETRY_POLICY,
     GROUP,
     RESOURCES,
+    TELEMETRY_HOST,
     TELEMETRY_POLICY,
     TELEMETRY_PRODUCT,
     VERSION,
@@ -52,12 +53,20 @@ SERVICE = Kind("", "v1", "services", "Service")
 SECRET = Kind("", "v1", "secrets", "Secret")
 CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap")
 EVENT = Kind("events.k8s.io", "v1", "events", "Event")
+NETWORK_POLICY = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 MUTATING_WEBHOOKS = Kind(
     "admissionregistration.k8s.io",
     "v1",
     "mutatingwebhookconfigurations",
     "MutatingWebhookConfiguration",
+    namespaced=False,
+)
+VALIDATING_WEBHOOKS = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
     namespaced=False,
 )
 WORKLOADS = (
@@ -73,7 +82,9 @@ POLICY = _own(TELEMETRY_POLICY)
 CLUSTER_POLICY = _own(CLUSTER_TELEMETRY_POLICY)
 PRODUCT = _own(TELEMETRY_PRODUCT)
 RECORD = _own(WORKLOAD_TELEMETRY)
+HOST = _own(TELEMETRY_HOST)
 OWN_PLURALS = frozenset(resource.plural for resource in RESOURCES)
-WATCHED = (NAMESPACE, POLICY, CLUSTER_POLICY, PRODUCT, RECORD, *WORKLOADS, POD)
-"""Everything a role mirrors, in the order of listing: what decides comes before what is decided
-upon."""
+WATCHED_BY_WEBHOOK = (NAMESPACE, POLICY, CLUSTER_POLICY, PRODUCT, RECORD, *WORKLOADS, POD)
+"""Everything that the role mirrors, in the order of listing: what decides comes before what is
+decided upon."""
+WATCHED_BY_CONTROLLER = (HOST, NETWORK_POLICY, *WATCHED_BY_WEBHOOK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
@@ -15,6 +15,7 @@ from fleet_telemetry.catalogue.product import Product, ProductError
 from fleet_telemetry.cluster import kinds
 from fleet_telemetry.cluster.fleet import Fleet, ObjectKey
 from fleet_telemetry.cluster.kinds import Kind
+from fleet_telemetry.cluster.networks import Networks
 from fleet_telemetry.model.manifest import Manifest, items_at, mapping_at, read_time
 from fleet_telemetry.model.policy import (
     ClusterTelemetryPolicySpec,
@@ -26,6 +27,7 @@ from fleet_telemetry.model.policy import (
 )
 from fleet_telemetry.model.product import TelemetryProductSpec, TelemetryProductStatus
 from fleet_telemetry.model.schema import ApiType
+from fleet_telemetry.model.telemetry_host import TelemetryHostStatus
 from fleet_telemetry.model.workload import WorkloadRef
 from fleet_telemetry.model.workload_telemetry import (
     InjectedVariable,
@@ -81,6 +83,12 @@ class Listener(Protocol):
     def namespace_changed(self, name: str) -> None:
         """The labels of a namespace changed."""
 
+    def network_changed(self, namespace: str) -> None:
+        """The NetworkPolicies of a namespace changed."""
+
+    def host_changed(self, host: str) -> None:
+        """A TelemetryHost came, changed or went."""
+
     def product_changed(self, name: str) -> None:
         """A TelemetryProduct came, changed or went, and with it the catalogue."""
 
@@ -93,22 +101,44 @@ class _Listing:
     touched: set[ObjectKey] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """Where the objects of one kind are kept."""
+
+    take: Callable[[ObjectKey, Manifest], None]
+    drop: Callable[[ObjectKey, str | None], None]
+    """Forgets an object; with a uid, only that very one."""
+    keys: Callable[[], Iterable[ObjectKey]]
+
+
+_POLICIES = (kinds.POLICY, kinds.CLUSTER_POLICY)
+_OF_THE_FLEET = (*kinds.WORKLOADS, kinds.POD)
+"""The fleet knows the uids of its own."""
+
+
 class Mirror:
     """The state of the cluster. One event loop owns it."""
 
-    def __init__(self, builtin: Catalogue) -> None:
+    def __init__(
+        self, builtin: Catalogue, watched: tuple[Kind, ...] = kinds.WATCHED_BY_CONTROLLER
+    ) -> None:
+        self.watched = watched
+        """The kinds that it mirrors, in the order of listing."""
         self.catalogue = builtin
         self.policies: dict[PolicyKey, PolicyEntry] = {}
         self.products: dict[str, ProductEntry] = {}
         self.namespaces: dict[str, Mapping[str, str]] = {}
         self.records: dict[ObjectKey, RecordEntry] = {}
         self.fleet = Fleet(self._workload_changed)
+        self.networks = Networks(self._network_changed)
+        self.hosts: dict[str, TelemetryHostStatus] = {}
         self.listener: Listener | None = None
         self.synced = asyncio.Event()
         """Set once everything has been listed: nothing follows from an absence before."""
         self.catalogue_changed = asyncio.Event()
         """Set when other images may be products now, so that everything is to be listed anew."""
         self._builtin = builtin
+        self._shelves = self._build_shelves()
         self._listings: dict[Kind, _Listing] = {}
         self._uids: dict[tuple[Kind, ObjectKey], str] = {}
         """Of everything but the fleet, which knows its own."""
@@ -170,62 +200,103 @@ class Mirror:
     def end_list(self, kind: Kind) -> None:
         """The list is complete."""
         listing = self._listings.pop(kind)
-        for key in set(self._keys(kind)) - listing.seen - listing.touched:
+        for key in set(self._shelves[kind].keys()) - listing.seen - listing.touched:
             self._drop(kind, key)
 
     def abandon_list(self, kind: Kind) -> None:
         """The list failed: nothing follows from it."""
         self._listings.pop(kind, None)
 
-    def _keys(self, kind: Kind) -> Iterator[ObjectKey]:
-        if kind is kinds.POLICY or kind is kinds.CLUSTER_POLICY:
-            return ((k[1], k[2]) for k in list(self.policies) if k[0] == kind.kind)
-        if kind is kinds.PRODUCT:
-            return (("", name) for name in list(self.products))
-        if kind is kinds.NAMESPACE:
-            return (("", name) for name in list(self.namespaces))
-        if kind is kinds.RECORD:
-            return iter(list(self.records))
-        return iter(list(self.fleet.keys(kind.kind)))
-
     def _take(self, kind: Kind, key: ObjectKey, manifest: Manifest) -> None:
-        if kind is kinds.POD:
-            self.fleet.take_pod(manifest, self.catalogue)
-            return
-        if kind in kinds.WORKLOADS:
-            self.fleet.take_workload(manifest, self.catalogue)
-            return
-        self._uids[kind, key] = str(manifest["metadata"].get("uid", ""))
-        if kind is kinds.POLICY or kind is kinds.CLUSTER_POLICY:
-            self._take_policy((PolicyKind(kind.kind), *key), manifest)
-        elif kind is kinds.PRODUCT:
-            self._take_product(key[1], manifest)
-        elif kind is kinds.NAMESPACE:
-            labels = dict(mapping_at(manifest, "metadata", "labels"))
-            if self.namespaces.get(key[1]) != labels:
-                self.namespaces[key[1]] = labels
-                if self.listener:
-                    self.listener.namespace_changed(key[1])
-        elif kind is kinds.RECORD:
-            self._take_record(key, manifest)
+        if kind not in _OF_THE_FLEET:
+            self._uids[kind, key] = str(manifest["metadata"].get("uid", ""))
+        self._shelves[kind].take(key, manifest)
 
     def _drop(self, kind: Kind, key: ObjectKey, uid: str | None = None) -> None:
         self._uids.pop((kind, key), None)
-        if kind is kinds.POD:
-            self.fleet.drop_pod(key, uid)
-        elif kind is kinds.POLICY or kind is kinds.CLUSTER_POLICY:
-            policy = (PolicyKind(kind.kind), *key)
-            if self.policies.pop(policy, None) is not None and self.listener:
-                self.listener.policy_changed(policy)
-        elif kind is kinds.PRODUCT:
-            if self.products.pop(key[1], None) is not None:
-                self._catalogue_changed(key[1])
-        elif kind is kinds.NAMESPACE:
-            self.namespaces.pop(key[1], None)
-        elif kind is kinds.RECORD:
-            self._record_changed(self.records.pop(key, None))
-        else:
-            self.fleet.drop_workload(WorkloadRef(key[0], WorkloadKind(kind.kind), key[1]), uid)
+        self._shelves[kind].drop(key, uid)
+
+    def _build_shelves(self) -> dict[Kind, _Shelf]:
+        fleet, networks = self.fleet, self.networks
+        return {
+            **{kind: self._shelf_of_workloads(kind) for kind in kinds.WORKLOADS},
+            kinds.POD: _Shelf(
+                take=lambda _, manifest: fleet.take_pod(manifest, self.catalogue),
+                drop=fleet.drop_pod,
+                keys=lambda: fleet.keys(kinds.POD.kind),
+            ),
+            **{kind: self._shelf_of_policies(kind) for kind in _POLICIES},
+            kinds.PRODUCT: _Shelf(
+                take=lambda key, manifest: self._take_product(key[1], manifest),
+                drop=lambda key, _: self._drop_product(key[1]),
+                keys=lambda: (("", name) for name in self.products),
+            ),
+            kinds.NAMESPACE: _Shelf(
+                take=lambda key, manifest: self._take_namespace(key[1], manifest),
+                drop=lambda key, _: self._drop_namespace(key[1]),
+                keys=lambda: (("", name) for name in self.namespaces),
+            ),
+            kinds.RECORD: _Shelf(
+                take=self._take_record,
+                drop=lambda key, _: self._record_changed(self.records.pop(key, None)),
+                keys=lambda: self.records,
+            ),
+            kinds.NETWORK_POLICY: _Shelf(
+                take=networks.take, drop=lambda key, _: networks.drop(key), keys=networks.keys
+            ),
+            kinds.HOST: _Shelf(
+                take=lambda key, manifest: self._take_host(key[1], manifest),
+                drop=lambda key, _: self._drop_host(key[1]),
+                keys=lambda: (("", name) for name in self.hosts),
+            ),
+        }
+
+    def _shelf_of_workloads(self, kind: Kind) -> _Shelf:
+        def drop(key: ObjectKey, uid: str | None) -> None:
+            ref = WorkloadRef(key[0], WorkloadKind(kind.kind), key[1])
+            self.fleet.drop_workload(ref, uid)
+
+        return _Shelf(
+            take=lambda _, manifest: self.fleet.take_workload(manifest, self.catalogue),
+            drop=drop,
+            keys=lambda: self.fleet.keys(kind.kind),
+        )
+
+    def _shelf_of_policies(self, kind: Kind) -> _Shelf:
+        policy_kind = PolicyKind(kind.kind)
+        return _Shelf(
+            take=lambda key, manifest: self._take_policy((policy_kind, *key), manifest),
+            drop=lambda key, _: self._drop_policy((policy_kind, *key)),
+            keys=lambda: (key[1:] for key in self.policies if key[0] == policy_kind),
+        )
+
+    def _drop_policy(self, key: PolicyKey) -> None:
+        if self.policies.pop(key, None) is not None and self.listener:
+            self.listener.policy_changed(key)
+
+    def _drop_product(self, name: str) -> None:
+        if self.products.pop(name, None) is not None:
+            self._catalogue_changed(name)
+
+    def _take_namespace(self, name: str, manifest: Manifest) -> None:
+        labels = dict(mapping_at(manifest, "metadata", "labels"))
+        if self.namespaces.get(name) != labels:
+            self.namespaces[name] = labels
+            if self.listener:
+                self.listener.namespace_changed(name)
+
+    def _drop_namespace(self, name: str) -> None:
+        self.namespaces.pop(name, None)
+
+    def _take_host(self, name: str, manifest: Manifest) -> None:
+        status = _read_status(manifest, TelemetryHostStatus)
+        if self.hosts.get(name) != status:
+            self.hosts[name] = status
+            self._host_changed(name)
+
+    def _drop_host(self, name: str) -> None:
+        if self.hosts.pop(name, None) is not None:
+            self._host_changed(name)
 
     def _take_policy(self, key: PolicyKey, manifest: Manifest) -> None:
         kind, namespace, name = key
@@ -299,6 +370,14 @@ class Mirror:
     def _record_changed(self, entry: RecordEntry | None) -> None:
         if entry is not None and entry.owner is not None:
             self._workload_changed(entry.owner)
+
+    def _network_changed(self, namespace: str) -> None:
+        if self.listener:
+            self.listener.network_changed(namespace)
+
+    def _host_changed(self, host: str) -> None:
+        if self.listener:
+            self.listener.host_changed(host)
 
     def _workload_changed(self, ref: WorkloadRef) -> None:
         if self.listener:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from typing import Any
 
 import kopf
 
 from fleet_telemetry.cluster.client import PAGE, ApiError, KubernetesClient
 from fleet_telemetry.cluster.heartbeat import WatchHeartbeat
-from fleet_telemetry.cluster.kinds import LEASE, OWN_PLURALS, WATCHED, Kind
+from fleet_telemetry.cluster.kinds import LEASE, OWN_PLURALS, Kind
 from fleet_telemetry.cluster.mirror import Mirror
 from fleet_telemetry.model.resources import GROUP, VERSION
 
@@ -26,27 +27,33 @@ _LIST_AGAIN_SECONDS = 1800.0
 _RETRY_SECONDS = 5.0
 
 
-def build_registry(mirror: Mirror, heartbeat: WatchHeartbeat) -> kopf.OperatorRegistry:
-    """The handlers that feed the mirror and the heartbeat."""
+def build_registry(
+    mirror: Mirror, heartbeat: WatchHeartbeat, saw: Callable[[str], None] = lambda _: None
+) -> kopf.OperatorRegistry:
+    """The handlers that feed the mirror and the heartbeat, and say of which kind they saw one."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
-    for kind in WATCHED:
-        _watch(registry, mirror, kind)
+    for kind in mirror.watched:
+        _watch(registry, mirror, kind, saw)
 
     @kopf.on.event(LEASE.group, LEASE.version, LEASE.plural, registry=registry)
     async def beat(event: kopf.RawEvent, **_: Any) -> None:
+        saw(LEASE.kind)
         heartbeat.observe(event["object"])
 
     return registry
 
 
-def _watch(registry: kopf.OperatorRegistry, mirror: Mirror, kind: Kind) -> None:
+def _watch(
+    registry: kopf.OperatorRegistry, mirror: Mirror, kind: Kind, saw: Callable[[str], None]
+) -> None:
     @kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)
     async def observe(event: kopf.RawEvent, **_: Any) -> None:
+        saw(kind.kind)
         manifest = event["object"]
         manifest.setdefault("kind", kind.kind)
         if event["type"] == "DELETED":
@@ -105,17 +112,23 @@ async def wait_for_crds(client: KubernetesClient) -> None:
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def keep_listed(mirror: Mirror, client: KubernetesClient) -> None:
-    """List everything at the start, when the catalogue changes, and now and then. Never ends."""
+async def keep_listed(
+    mirror: Mirror, client: KubernetesClient, listed: Callable[[], None] = lambda: None
+) -> None:
+    """List everything at the start, when the catalogue changes, and now and then. Never ends.
+
+    ``listed`` is called after each time that it worked.
+    """
     while True:
         mirror.catalogue_changed.clear()
         try:
-            for kind in WATCHED:
+            for kind in mirror.watched:
                 await list_kind(mirror, client, kind)
         except ApiError as error:
             _log.warning("cannot list the cluster, trying again: %s", error)
             await asyncio.sleep(_RETRY_SECONDS)
             continue
+        listed()
         if not mirror.catalogue_changed.is_set():
             mirror.synced.set()
         pause = _LIST_AGAIN_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311  # no secret
