@@ -55,7 +55,7 @@ class Judgement:
     verdict: EgressVerdict
     coverage: Coverage
     """How much is surely reached, of all destinations, from all pods; ALL is what an allowance
-    wants. NONE where nothing is known of the pods or the destinations."""
+    wants. Of destinations without known addresses this is ALL or NONE."""
     culprits: tuple[NetworkPolicy, ...] = ()
     """The policies that let anything through, or may; by namespace and name."""
 
@@ -103,17 +103,23 @@ def judge(
         for selecting in (_selecting(policies, labels) for labels in pods)
     }
     verdicts: list[EgressVerdict] = []
-    found: list[Reach] = []
+    covered: set[Coverage] = set()
+    culprits: dict[str, NetworkPolicy] = {}
     for destination in destinations:
         wanted = AddressSet.of(destination.networks)
         for selecting in groups.values():
             reached = _reach(selecting, wanted or EVERYWHERE, destination.port, "TCP")
-            found.append(reached)
-            verdicts.append(_verdict(reached, somewhere=bool(wanted)))
+            surely = reached.certain
+            if not wanted and surely is Coverage.SOME:
+                # Some of all the addresses there are: it need not be where the host is.
+                surely = Coverage.NONE
+            verdicts.append(_verdict(reached, surely))
+            covered.add(surely)
+            culprits.update((str(policy), policy) for policy in reached.culprits)
     return Judgement(
         verdict=max(verdicts, key=_LEAKS.index, default=EgressVerdict.UNKNOWN),
-        coverage=_overall({reached.certain for reached in found}),
-        culprits=_sorted({str(one): one for reached in found for one in reached.culprits}.values()),
+        coverage=_overall(covered),
+        culprits=_sorted(culprits.values()),
     )
 
 
@@ -121,12 +127,10 @@ _LEAKS = (EgressVerdict.DENIED, EgressVerdict.UNKNOWN, EgressVerdict.ALLOWED, Eg
 """From what leaks least to what leaks most."""
 
 
-def _verdict(reached: Reach, *, somewhere: bool) -> EgressVerdict:
-    """``somewhere``: addresses of the host are known; else it was asked about all there are."""
-    enough = reached.certain is Coverage.ALL or (somewhere and reached.certain is Coverage.SOME)
+def _verdict(reached: Reach, surely: Coverage) -> EgressVerdict:
     if reached.coverage is Coverage.NONE:
         return EgressVerdict.DENIED
-    if not enough:
+    if surely is Coverage.NONE:
         return EgressVerdict.UNKNOWN
     return EgressVerdict.ALLOWED if reached.isolated else EgressVerdict.OPEN
 
