@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -44,6 +45,26 @@ def test_subjects_come_in_the_order_of_their_arrival_and_once() -> None:
         assert len(queue) == 3
         assert [await queue.take() for _ in range(3)] == ["a", "b", "c"]
         assert len(queue) == 0
+
+    run(body)
+
+
+def test_the_age_of_the_queue_is_that_of_whoever_waits_longest() -> None:
+    async def body(queue: Queue) -> None:
+        assert queue.oldest_age() == 0
+        queue.add("a")
+        await asyncio.sleep(3)
+        queue.add("b")
+        queue.add("a")
+        await asyncio.sleep(2)
+        assert queue.oldest_age() == pytest.approx(5)
+        # A scrape asks from a thread of its own.
+        with ThreadPoolExecutor() as pool:
+            assert pool.submit(queue.oldest_age).result() == pytest.approx(5)
+        await queue.take()
+        assert queue.oldest_age() == pytest.approx(2)
+        await queue.take()
+        assert queue.oldest_age() == 0
 
     run(body)
 

@@ -28,6 +28,7 @@ from fleet_telemetry.model.product import AdapterName, Api
 from fleet_telemetry.model.reasons import Reason
 from fleet_telemetry.model.reported import Reported
 from fleet_telemetry.model.workload import WorkloadRef
+from fleet_telemetry.report.fleet_metrics import LastCheck
 from fleet_telemetry.report.metrics import VerificationMetrics
 from tests.controller.impatient import ImpatientLoop
 from tests.decide.builders import NOW
@@ -90,9 +91,12 @@ def test_what_is_planned_is_asked_at_once_and_then_at_its_interval() -> None:
         async with kit.leading():
             kit.verifier.plan(ONE, (WITHOUT,), None)
             assert kit.verifier.results(ONE) == {}
+            assert list(kit.verifier.last_checks()) == []
             await asyncio.sleep(1)
             assert kit.verifier.results(ONE) == MISSING
             assert kit.verifier.results(TWO) == {}
+            last = LastCheck(ONE, "dependency-track", "CredentialsMissing", NOW)
+            assert list(kit.verifier.last_checks()) == [last]
             assert kit.asked() == 1
             await asyncio.sleep(3500)
             assert kit.asked() == 1

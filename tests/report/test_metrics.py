@@ -1,189 +1,18 @@
-"""The fleet's metrics by the state of the fleet, and the counters of every process."""
+"""The counters of every process."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from fleet_telemetry.decide.decision import Plan, decide
-from fleet_telemetry.model.plan import Trigger
-from fleet_telemetry.model.policy import Policy
-from fleet_telemetry.model.workload import WorkloadRef
-from fleet_telemetry.model.workload_telemetry import State
+from fleet_telemetry.report import metrics
 from fleet_telemetry.report.metrics import (
     AdmissionMetrics,
     ApiMetrics,
     ControllerMetrics,
-    FleetCollector,
+    WatchMetrics,
     add_build_info,
 )
-from tests.decide.builders import (
-    DTRACK_4,
-    DTRACK_OLD,
-    EMQX_6,
-    EMQX_SWITCH,
-    FROM_SECRET,
-    NAMESPACE,
-    SONAR_SWITCH,
-    SONARQUBE,
-    V4_SWITCH,
-    WORKER_6,
-    claimed,
-    container,
-    manifest,
-    pod_of,
-    policy,
-    under,
-    workload,
-)
-
-Planned = tuple[WorkloadRef, Plan]
-
-
-def planned(
-    image: str,
-    env: Mapping[str, Any] | None = None,
-    *policies: Policy,
-    pods: tuple[Mapping[str, Any], ...] = (),
-    name: str = "it",
-) -> Planned:
-    given = claimed(manifest(container(image, env=env), name=name))
-    running = tuple(pod_of(manifest(container(image, env=pod))) for pod in pods)
-    asked = under(*policies).input(given, Trigger.RECONCILE, pods=running)
-    return workload(given).ref, decide(asked)
-
-
-def registry_of(*plans: Planned) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(FleetCollector(lambda: list(plans)))
-    return registry
-
-
-def enabled(registry: CollectorRegistry, evidence: str, **labels: str) -> float | None:
-    given = {
-        "resource_namespace": NAMESPACE,
-        "kind": "Deployment",
-        "name": "it",
-        "product": "sonarqube",
-        "channel": "Usage",
-        "evidence": evidence,
-    }
-    return registry.get_sample_value("fleet_telemetry_submission_enabled", given | labels)
-
-
-OFF, ON = {SONAR_SWITCH: "false"}, {SONAR_SWITCH: "true"}
-
-
-@pytest.mark.parametrize(
-    ("image", "env", "pods", "declared", "running"),
-    [
-        (SONARQUBE, OFF, (OFF, OFF), 0.0, 0.0),
-        (SONARQUBE, ON, (ON,), 1.0, 1.0),
-        (SONARQUBE, OFF, (OFF, ON), 0.0, 1.0),
-        # Nothing is set, and this version sends by default.
-        (SONARQUBE, {}, ({},), 1.0, 1.0),
-        (SONARQUBE, OFF, (), 0.0, None),
-        (SONARQUBE, {SONAR_SWITCH: FROM_SECRET}, (OFF,), None, 0.0),
-        (DTRACK_4, {V4_SWITCH: "false"}, ({V4_SWITCH: "true"},), 0.0, 1.0),
-        # A seed that is unset says nothing of data that is there, the licence may say either.
-        (DTRACK_4, {}, ({},), None, None),
-        (EMQX_6, {}, ({},), None, None),
-        (EMQX_6, {EMQX_SWITCH: "false"}, ({},), 0.0, None),
-        (DTRACK_OLD, {}, ({},), 0.0, 0.0),
-        (WORKER_6, {}, ({},), None, None),
-        ("dependencytrack/apiserver:latest", {V4_SWITCH: "false"}, ({},), None, None),
-    ],
-)
-def test_one_zero_or_absent(
-    image: str,
-    env: Mapping[str, Any],
-    pods: tuple[Mapping[str, Any], ...],
-    declared: float | None,
-    running: float | None,
-) -> None:
-    ref, plan = planned(image, env, pods=pods)
-    registry = registry_of((ref, plan))
-    product = plan.targets[0].product.name
-    assert enabled(registry, "declared", product=product) == declared
-    assert enabled(registry, "running", product=product) == running
-
-
-def workloads(
-    registry: CollectorRegistry, product: str, channel: str = "Usage"
-) -> dict[str, float]:
-    found = {}
-    for state in State:
-        labels = {"product": product, "channel": channel, "state": state}
-        value = registry.get_sample_value("fleet_telemetry_workloads", labels)
-        if value is not None:
-            found[str(state)] = value
-    return found
-
-
-NONE = {str(state): 0.0 for state in State}
-
-
-def test_workloads_are_counted_by_state() -> None:
-    exception = {"workload": {"kind": "Deployment", "name": "exempt"}, "reason": "because"}
-    asking = policy(exceptions=[exception])
-    registry = registry_of(
-        planned(SONARQUBE, OFF, asking, pods=(OFF,), name="a"),
-        planned(SONARQUBE, OFF, asking, pods=(OFF,), name="b"),
-        planned(SONARQUBE, OFF, asking, name="asleep"),
-        planned(SONARQUBE, ON, asking, pods=(ON,), name="old"),
-        planned("sonarqube:latest", OFF, asking, name="blind"),
-        planned(SONARQUBE, ON, asking, name="exempt"),
-        planned(WORKER_6, {}, asking, name="worker"),
-        # Under no policy: listed, and counted nowhere.
-        planned(SONARQUBE, ON, name="free"),
-    )
-    assert workloads(registry, "sonarqube") == NONE | {
-        "Compliant": 2.0,
-        "Pending": 1.0,
-        "NonCompliant": 1.0,
-        "Unknown": 1.0,
-        "Exempt": 1.0,
-    }
-    assert workloads(registry, "sourcegraph") == NONE | {"NotEnforceable": 1.0}
-    # A channel that no policy speaks of has its zeros, so that a rate has something to start from.
-    assert workloads(registry, "sonarqube", "UpdateCheck") == NONE
-    assert workloads(registry, "emqx") == {}
-
-
-def test_channels_have_series_of_their_own() -> None:
-    both = policy(channels=["Usage", "UpdateCheck"])
-    registry = registry_of(planned(SONARQUBE, OFF, both, pods=(OFF,)))
-    assert enabled(registry, "declared") == 0.0
-    assert enabled(registry, "declared", channel="UpdateCheck") == 1.0
-    assert workloads(registry, "sonarqube")["Compliant"] == 1.0
-    assert workloads(registry, "sonarqube", "UpdateCheck")["NonCompliant"] == 1.0
-
-
-def test_a_replica_that_does_not_lead_has_no_series() -> None:
-    assert b"submission_enabled{" not in generate_latest(registry_of())
-    assert b"fleet_telemetry_workloads{" not in generate_latest(registry_of())
-
-
-def test_the_fleet_is_read_at_the_time_of_the_scrape() -> None:
-    plans: list[Planned] = []
-    registry = CollectorRegistry()
-    registry.register(FleetCollector(lambda: plans))
-    assert enabled(registry, "declared") is None
-    plans.append(planned(SONARQUBE, OFF))
-    assert enabled(registry, "declared") == 0.0
-    plans.clear()
-    assert enabled(registry, "declared") is None
-
-
-def test_values_of_variables_never_show() -> None:
-    env = {SONAR_SWITCH: "s3cret", "TOKEN": "s3cret"}
-    settings = [{"product": "sonarqube", "env": [{"name": "TOKEN", "value": "s3cret"}]}]
-    asking = policy(injection={"settings": settings})
-    text = generate_latest(registry_of(planned(SONARQUBE, env, asking, pods=(env,))))
-    assert b"s3cret" not in text
 
 
 def test_what_every_process_counts() -> None:
@@ -193,7 +22,7 @@ def test_what_every_process_counts() -> None:
     controller = ControllerMetrics(registry)
     controller.observe("workload", "ok", 0.02)
     depth = [3]
-    controller.set_queue_depth(lambda: depth[0])
+    controller.set_queue(lambda: (depth[0], depth[0] * 1.5))
     controller.set_leading(leading=True)
     ApiMetrics(registry).observe("GET", "pods", 200)
 
@@ -209,9 +38,84 @@ def test_what_every_process_counts() -> None:
     assert value("reconcile_duration_seconds_sum", subject="workload") == 0.02
     assert value("api_requests_total", method="GET", resource="pods", code="200") == 1
     assert value("queue_depth") == 3
+    assert value("queue_oldest_seconds") == 4.5
     depth[0] = 0
     assert value("queue_depth") == 0
+    assert value("queue_oldest_seconds") == 0
     assert value("leader") == 1
     controller.set_leading(leading=False)
     assert value("leader") == 0
     assert b'fleet_telemetry_build_info{role="controller",version=' in generate_latest(registry)
+
+
+class Work:
+    """A controller's metrics, and a queue of a length of one's choice."""
+
+    def __init__(self) -> None:
+        self.metrics = ControllerMetrics(CollectorRegistry())
+        self.depth = 3
+        self.metrics.set_queue(lambda: (self.depth, 0.0))
+
+    def done(self) -> None:
+        self.depth -= 1
+        self.metrics.observe("workload", "ok", 0.01)
+
+
+def test_the_fleet_is_known_once_a_leader_has_been_through_it() -> None:
+    work = Work()
+    assert not work.metrics.knows_fleet()
+    work.metrics.set_leading(leading=True)
+    work.done()
+    work.done()
+    assert not work.metrics.knows_fleet()
+    work.done()
+    assert work.metrics.knows_fleet()
+    # What comes later is news, and takes nothing away.
+    work.depth = 7
+    work.done()
+    assert work.metrics.knows_fleet()
+
+
+def test_the_next_leader_begins_anew() -> None:
+    work = Work()
+    work.metrics.set_leading(leading=True)
+    work.depth = 1
+    work.done()
+    work.metrics.set_leading(leading=False)
+    assert not work.metrics.knows_fleet()
+    work.metrics.set_leading(leading=True)
+    assert not work.metrics.knows_fleet()
+
+
+def test_a_queue_that_never_empties_does_not_hide_the_fleet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    work = Work()
+    work.metrics.set_leading(leading=True)
+    began = metrics.time.monotonic()
+    monkeypatch.setattr(metrics.time, "monotonic", lambda: began + 119)
+    assert not work.metrics.knows_fleet()
+    monkeypatch.setattr(metrics.time, "monotonic", lambda: began + 121)
+    assert work.metrics.knows_fleet()
+
+
+def test_what_is_seen_of_the_cluster() -> None:
+    registry = CollectorRegistry()
+    watches = WatchMetrics(registry)
+    synced, alive = [False], [True]
+    watches.set_sources(synced=lambda: synced[0], alive=lambda: alive[0])
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"fleet_telemetry_{name}", labels)
+
+    assert (value("synced"), value("watch_alive")) == (0, 1)
+    assert value("last_full_list_timestamp_seconds") == 0
+    assert value("watch_last_event_timestamp_seconds", watched="Pod") is None
+    synced[0], alive[0] = True, False
+    watches.listed()
+    watches.saw("Pod")
+    assert (value("synced"), value("watch_alive")) == (1, 0)
+    assert value("last_full_list_timestamp_seconds") == pytest.approx(metrics.time.time(), abs=60)
+    assert value("watch_last_event_timestamp_seconds", watched="Pod") == pytest.approx(
+        metrics.time.time(), abs=60
+    )

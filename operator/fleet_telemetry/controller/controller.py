@@ -98,7 +98,7 @@ class Controller:
         self._plans: dict[WorkloadRef, Plan] = {}
         self._gate = RolloutGate()
         self._leading = False
-        metrics.set_queue_depth(lambda: len(self._queue))
+        metrics.set_queue(lambda: (len(self._queue), self._queue.oldest_age()))
         mirror.listener = self
 
     def plans(self) -> Iterator[tuple[WorkloadRef, Plan]]:

@@ -4,7 +4,7 @@ back with a growing delay when it fails."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Subject = TypeVar("Subject", bound=Hashable)
@@ -18,7 +18,9 @@ class SubjectQueue(Generic[Subject]):
     """Subjects in the order of their arrival."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Subject, None] = {}
+        self._waiting: dict[Subject, float] = {}
+        """Since when."""
+        self._clock: Callable[[], float] = float
         self._active: set[Subject] = set()
         self._again: set[Subject] = set()
         self._failures: dict[Subject, int] = {}
@@ -28,6 +30,12 @@ class SubjectQueue(Generic[Subject]):
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def oldest_age(self) -> float:
+        """How many seconds the subject has waited that waits longest; 0 where none does."""
+        # Asked from the thread of a scrape: the copy is what makes that safe.
+        waiting = list(self._waiting.values())
+        return self._clock() - waiting[0] if waiting else 0.0
+
     def add(self, subject: Subject) -> None:
         """Have a subject worked on, once more if it is being worked on now."""
         timer = self._timers.pop(subject, None)
@@ -36,7 +44,8 @@ class SubjectQueue(Generic[Subject]):
         if subject in self._active:
             self._again.add(subject)
         else:
-            self._waiting[subject] = None
+            self._clock = asyncio.get_running_loop().time
+            self._waiting.setdefault(subject, self._clock())
             self._arrived.set()
 
     def add_later(self, subject: Subject, seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -26,6 +26,7 @@ from fleet_telemetry.model.reasons import Reason
 from fleet_telemetry.model.reported import Reported
 from fleet_telemetry.model.service import Endpoint, Service, read_service
 from fleet_telemetry.model.workload import WorkloadRef
+from fleet_telemetry.report.fleet_metrics import LastCheck
 from fleet_telemetry.report.metrics import VerificationMetrics
 from fleet_telemetry.vendors.adapters import ADAPTERS
 from fleet_telemetry.vendors.breaker import Breaker
@@ -49,6 +50,9 @@ class _Job:
     occasion: object
     """What it depends on besides: another one means asking soon."""
     timer: asyncio.TimerHandle | None = None
+    asked: datetime | None = None
+    outcome: str = ""
+    """Of the last time: ``ok`` or a reason."""
     standing: Standing = field(default_factory=Standing)
 
 
@@ -70,6 +74,7 @@ class Verifier:
         self._mirror = mirror
         self._client = client
         self._metrics = metrics
+        self._now = now
         self.told: Callable[[WorkloadRef], None] = lambda _: None
         """Called when a workload's products have told something new."""
         self._events = EventWriter(client, now)
@@ -116,6 +121,12 @@ class Verifier:
             if owner == ref and job.standing.result is not None
         }
 
+    def last_checks(self) -> Iterator[LastCheck]:
+        """What came of asking each product the last time, where it was asked."""
+        for (ref, product), job in list(self._jobs.items()):
+            if job.asked is not None:
+                yield LastCheck(ref, product, job.outcome, job.asked)
+
     def _schedule(self, job: _Job, seconds: float) -> None:
         self._unschedule(job)
         key = job.ref, job.check.product
@@ -161,7 +172,8 @@ class Verifier:
         except ApiError as error:
             _log.warning("%s: %s", job.ref, error)
             result = Reported(fault=Reason.UNREACHABLE, message="The API server did not help.")
-        self._metrics.observe(check.product, result.fault or "ok", clock() - started)
+        job.asked, job.outcome = self._now(), result.fault or "ok"
+        self._metrics.observe(check.product, job.outcome, clock() - started)
         if self._stands(job, check) and job.standing.hear(result):
             self.told(job.ref)
         return job.standing.delay(check.interval, wait, self._random.uniform)
