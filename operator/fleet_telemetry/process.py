@@ -36,15 +36,18 @@ from fleet_telemetry.cluster.watching import (
 from fleet_telemetry.controller.controller import Controller
 from fleet_telemetry.controller.verification import Verifier
 from fleet_telemetry.controller.webhooks import ProductWebhooks
+from fleet_telemetry.report.fleet_metrics import FleetCollector, FleetSource
 from fleet_telemetry.report.http import StatusServer
 from fleet_telemetry.report.metrics import (
     AdmissionMetrics,
     ApiMetrics,
     ControllerMetrics,
-    FleetCollector,
     VerificationMetrics,
+    WatchMetrics,
     add_build_info,
 )
+from fleet_telemetry.report.policy_metrics import PolicyCollector
+from fleet_telemetry.report.workload_metrics import render_workloads
 from fleet_telemetry.webhook.server import AdmissionServer
 
 _log = logging.getLogger(__name__)
@@ -84,6 +87,7 @@ class Options:
     tls_certificate: Path = Path()
     tls_key: Path = Path()
     webhook_configuration: str = ""
+    per_workload_metrics: bool = True
 
 
 def _now() -> datetime:
@@ -105,6 +109,8 @@ async def run(options: Options) -> None:
         stack.push_async_callback(client.close)
         mirror = Mirror(builtin())
         heartbeat = WatchHeartbeat(client, namespace=options.namespace, lease=options.lease)
+        watches = WatchMetrics(metrics)
+        watches.set_sources(synced=mirror.synced.is_set, alive=lambda: not heartbeat.is_dead)
 
         status = StatusServer(
             metrics,
@@ -124,9 +130,9 @@ async def run(options: Options) -> None:
             await admission.start(options.webhook_host, options.webhook_port)
             stack.push_async_callback(admission.stop)
 
-        tasks = [keep_listed(mirror, client), heartbeat.run()]
+        tasks = [keep_listed(mirror, client, watches.listed), heartbeat.run()]
         if options.role.controls:
-            controller = _controller(options, mirror, client, metrics)
+            controller = _controller(options, mirror, client, metrics, status)
             election = Election(
                 client,
                 namespace=options.namespace,
@@ -138,7 +144,7 @@ async def run(options: Options) -> None:
             return
         # kopf takes over the signals: the first of its tasks to end is the one that waits for them.
         watching = await kopf.spawn_tasks(
-            registry=build_registry(mirror, heartbeat),
+            registry=build_registry(mirror, heartbeat, watches.saw),
             settings=build_settings(options.lease),
             standalone=True,
             clusterwide=True,
@@ -152,7 +158,11 @@ async def run(options: Options) -> None:
 
 
 def _controller(
-    options: Options, mirror: Mirror, client: KubernetesClient, metrics: CollectorRegistry
+    options: Options,
+    mirror: Mirror,
+    client: KubernetesClient,
+    metrics: CollectorRegistry,
+    status: StatusServer,
 ) -> Controller:
     webhooks = (
         ProductWebhooks(client, options.webhook_configuration)
@@ -160,15 +170,25 @@ def _controller(
         else None
     )
     verifier = Verifier(mirror, client, VerificationMetrics(metrics), now=_now)
+    work = ControllerMetrics(metrics)
     controller = Controller(
         mirror,
         client,
-        ControllerMetrics(metrics),
+        work,
         now=_now,
         webhooks=webhooks,
         verifier=verifier,
     )
-    metrics.register(FleetCollector(controller.plans))
+    source = FleetSource(
+        plans=controller.plans,
+        record_of=mirror.record_of,
+        checks=verifier.last_checks,
+        visible=work.knows_fleet,
+    )
+    metrics.register(FleetCollector(source))
+    metrics.register(PolicyCollector(source, lambda: mirror.policies))
+    if options.per_workload_metrics:
+        status.add_metrics(lambda: render_workloads(source))
     return controller
 
 
