@@ -15,6 +15,9 @@ from kubernetes.aio.config import ConfigException
 from pythonjsonlogger.json import JsonFormatter
 
 from fleet_telemetry import __version__
+from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
+from fleet_telemetry.egress.allowlist import AllowlistError, Format, render
+from fleet_telemetry.egress.allowlist_store import read_allowlist
 from fleet_telemetry.process import Options, Role, run
 
 Command = Callable[..., None]
@@ -106,6 +109,38 @@ def controller(**given: Any) -> None:
 def all_roles(**given: Any) -> None:
     """Do both in one process, for a laptop."""
     _serve(Role.ALL, **given)
+
+
+@main.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([form.value for form in Format]),
+    default=Format.PLAIN.value,
+    show_default=True,
+    help="plain: a range a line; squid: lines for squid.conf; csv and json: also what is denied.",
+)
+@click.option(
+    "--namespace",
+    envvar="POD_NAMESPACE",
+    default="fleet-telemetry",
+    show_default=True,
+    help="The operator's namespace. [env: POD_NAMESPACE]",
+)
+@click.option("--name", default=ALLOWLIST, show_default=True, help="The ConfigMap's name.")
+@click.option(
+    "--kubeconfig",
+    envvar="KUBECONFIG",
+    help="How to reach the API server. [env: KUBECONFIG; default: ~/.kube/config, in a pod its "
+    "service account]",
+)
+def allowlist(form: str, namespace: str, name: str, kubeconfig: str | None) -> None:
+    """Print what firewalls and proxies outside of the cluster have to let through."""
+    try:
+        entries = uvloop.run(read_allowlist(kubeconfig, namespace, name))
+    except AllowlistError as error:
+        sys.exit(f"fleet-telemetry: {error}")
+    click.echo(render(entries, Format(form)), nl=False)
 
 
 def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None:
