@@ -78,6 +78,12 @@ _CONTROLLER_OPTIONS = (
         help="The MutatingWebhookConfiguration beside which the controller keeps one for the "
         "images that TelemetryProducts add. [env: WEBHOOK_CONFIGURATION; default: it keeps none]",
     ),
+    click.option(
+        "--per-workload-metrics/--no-per-workload-metrics",
+        default=True,
+        show_default=True,
+        help="Whether single workloads have series of their own, beside the counts.",
+    ),
 )
 
 
