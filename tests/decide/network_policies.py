@@ -90,6 +90,21 @@ def sonarqube_chart(**how: Any) -> Manifest:
     )
 
 
+def open_by_value(*, open_egress: bool, **how: Any) -> Manifest:
+    """What many charts make of a value such as ``networkPolicy.allowExternalEgress``: everything,
+    or DNS wherever it is and the release's own pods."""
+    own = {"podSelector": {"matchLabels": {"app.kubernetes.io/instance": "db"}}}
+    dns = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+    egress = [{}] if open_egress else [dns, {"ports": [{"port": 5432}], "to": [own]}]
+    return network_policy("db", *egress, policyTypes=["Ingress", "Egress"], ingress=[{}], **how)
+
+
+def internet_only(**how: Any) -> Manifest:
+    """What many platforms give each namespace: the internet, and nothing of their own network."""
+    private = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.169.254/32")
+    return network_policy("internet-only", {"to": [block("0.0.0.0/0", *private)]}, **how)
+
+
 # Any policies: few addresses, ports and labels, so that they have something to do with each other.
 
 _CIDRS = (
@@ -191,6 +206,35 @@ def wild_policies(random: Random, namespace: str = NAMESPACE) -> list[Manifest]:
             ),
         )
         for number in range(random.choice((0, 1, 1, 2, 2, 3, 4, 5)))
+    ]
+
+
+def selects(selector: Manifest, labels: Labels) -> bool:
+    """Whether a LabelSelector matches, said a second time and without the code's words."""
+    for key, value in selector.get("matchLabels", {}).items():
+        if key not in labels or labels[key] != value:
+            return False
+    for one in selector.get("matchExpressions", []):
+        there = one["key"] in labels
+        among = there and labels[one["key"]] in one.get("values", [])
+        if one["operator"] == "In" and not among:
+            return False
+        if one["operator"] == "NotIn" and among:
+            return False
+        if one["operator"] == "Exists" and not there:
+            return False
+        if one["operator"] == "DoesNotExist" and there:
+            return False
+    return True
+
+
+def isolating(policies: Iterable[Manifest], labels: Labels) -> list[Manifest]:
+    """Those that isolate a pod for egress, likewise."""
+    return [
+        policy
+        for policy in map(as_stored, policies)
+        if "Egress" in policy["spec"]["policyTypes"]
+        and selects(policy["spec"].get("podSelector", {}), labels)
     ]
 
 
