@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
-from fleet_telemetry.decide.containment import Finding, Outcome, judge_egress
+from fleet_telemetry.decide.containment import Finding, Outcomes, judge_egress
 from fleet_telemetry.decide.decision import plan_injection
 from fleet_telemetry.decide.egress import (
     EgressInput,
@@ -112,7 +112,7 @@ def situation(
 def finding(
     given: EgressInput,
     key: Key = USAGE,
-    outcomes: Mapping[EgressDialect, Outcome] | None = None,
+    outcomes: Outcomes | None = None,
 ) -> Finding:
     """What is found of one channel."""
     plan: EgressPlan = plan_egress(given)

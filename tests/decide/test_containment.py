@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.decide.containment import Finding, Outcome, Standing
-from fleet_telemetry.model.policy import EgressDialect
+from fleet_telemetry.model.policy import EgressAction, EgressDialect
 from fleet_telemetry.model.reasons import EgressReason
 from fleet_telemetry.model.workload_telemetry import EgressVerdict
 from tests.decide.builders import DTRACK_4, policy
@@ -238,7 +238,8 @@ def test_another_dialect_counts_by_what_became_of_the_order(
     standing: Standing | None, verdict: EgressVerdict, reason: EgressReason, wish: Any
 ) -> None:
     given = situation(wish, served=(EgressDialect.NETWORK_POLICY, CILIUM))
-    outcomes = {CILIUM: Outcome(standing, "Detail.")} if standing else {}
+    action = EgressAction.DENY if wish is DENY else EgressAction.ISOLATE
+    outcomes = {(CILIUM, action): Outcome(standing, "Detail.")} if standing else {}
 
     result = finding(given, USAGE, outcomes)
 
@@ -248,7 +249,7 @@ def test_another_dialect_counts_by_what_became_of_the_order(
 def test_another_dialect_lets_through() -> None:
     given = situation(ALLOW, served=(EgressDialect.NETWORK_POLICY, CILIUM))
 
-    result = finding(given, USAGE, {CILIUM: Outcome(Standing.SHOWN)})
+    result = finding(given, USAGE, {(CILIUM, EgressAction.ALLOW): Outcome(Standing.SHOWN)})
 
     assert result.verdict is ALLOWED
 
@@ -259,15 +260,15 @@ def test_what_another_dialect_leaves_out_is_not_called_denied() -> None:
         policy(egress={"hosts": [own]}), served=(EgressDialect.NETWORK_POLICY, CILIUM)
     )
 
-    result = finding(given, USAGE, {CILIUM: Outcome(Standing.SHOWN)})
+    result = finding(given, USAGE, {(CILIUM, EgressAction.DENY): Outcome(Standing.SHOWN)})
 
     assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.HOSTS_NOT_RESOLVED)
 
 
 def test_a_name_that_is_taken_is_told_of_a_network_policy_too() -> None:
-    v1 = EgressDialect.NETWORK_POLICY
+    order = (EgressDialect.NETWORK_POLICY, EgressAction.DENY)
 
-    result = finding(situation(DENY), USAGE, {v1: Outcome(Standing.TAKEN)})
+    result = finding(situation(DENY), USAGE, {order: Outcome(Standing.TAKEN)})
 
     assert (result.verdict, result.reason) == (OPEN, EgressReason.NAME_TAKEN)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.decide.egress import EgressPlan, plan_egress
-from fleet_telemetry.decide.hosts import HostNeed, find_needs, find_uses
+from fleet_telemetry.decide.hosts import HostNeed, find_needs, find_uses, find_wishes
 from fleet_telemetry.model.egress import Order
 from fleet_telemetry.model.policy import ChannelName, EgressAction, EgressDialect
 from fleet_telemetry.model.reasons import EgressReason
@@ -445,3 +445,24 @@ def test_an_exempt_workloads_hosts_are_not_looked_up() -> None:
 
     assert NOW < LATER
     assert find_needs(find_uses(given.targets, given.governance), given.governance) == frozenset()
+
+
+def wishes(*policies: Any, **more: Any) -> set[tuple[str, bool, bool]]:
+    given = situation(*policies, **more)
+    uses = find_uses(given.targets, given.governance)
+    return {(w.host, w.opens, w.takes_ranges) for w in find_wishes(uses, given.governance)}
+
+
+def test_firewalls_outside_are_told_what_is_wished() -> None:
+    assert wishes(policy()) == set()
+    assert wishes(deny()) == {(SONAR_HOST, False, False)}
+    assert wishes(allow()) == {(SONAR_HOST, True, False)}
+    assert wishes(allow(sharedAddresses="Accept")) == {(SONAR_HOST, True, True)}
+    assert wishes(policy(mode="Audit", egress={})) == set()
+
+
+def test_firewalls_outside_are_told_to_open_only_for_hosts_that_are_surely_used() -> None:
+    image = f"sourcegraph/worker{DIGEST}"
+
+    assert wishes(allow(), images=(image,)) == set()
+    assert wishes(deny(), images=(image,)) == {("telemetry-gateway.sourcegraph.com", False, False)}

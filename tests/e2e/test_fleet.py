@@ -142,14 +142,6 @@ def test_an_unknown_product_is_a_warning_and_a_condition(space: Space) -> None:
     assert space.env("deployment", "s") == {SONAR_SWITCH: "false"}
 
 
-def test_a_section_that_is_not_acted_on_yet_says_so(space: Space) -> None:
-    said = space.policy(egress={"action": "Deny"})
-    assert "writes no network policies yet" in said
-    space.condition(
-        "telemetrypolicy", "opt-out", "Accepted", status="False", reason="SectionNotActedOn"
-    )
-
-
 def test_a_setting_that_names_a_switch_is_refused(space: Space) -> None:
     setting = {"name": SONAR_SWITCH, "value": "true"}
     injection = {"settings": [{"product": "sonarqube", "env": [setting]}]}

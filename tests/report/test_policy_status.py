@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,12 +10,14 @@ import msgspec
 import pytest
 
 from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.decide.containment import Finding
 from fleet_telemetry.decide.decision import decide
 from fleet_telemetry.model.conditions import Condition
 from fleet_telemetry.model.plan import Trigger
-from fleet_telemetry.model.policy import Policy, PolicyStatus
+from fleet_telemetry.model.policy import ChannelName, Policy, PolicyStatus
 from fleet_telemetry.model.product import TelemetryProductStatus
-from fleet_telemetry.model.reasons import PolicyReason
+from fleet_telemetry.model.reasons import EgressReason, PolicyReason
+from fleet_telemetry.model.workload_telemetry import EgressVerdict
 from fleet_telemetry.report.policies import (
     Covered,
     build_invalid_status,
@@ -352,3 +355,67 @@ def test_a_product_is_in_force_or_says_why_not() -> None:
     endless = build_product_status("x" * 9000, 3, bad, LATER)
     found = msgspec.convert(msgspec.to_builtins(endless), TelemetryProductStatus)
     assert found == endless
+
+
+EGRESS_OUT = policy("egress-out", egress={"action": "Deny"})
+
+
+def with_egress(reason: EgressReason, *, asking: Policy = EGRESS_OUT) -> Condition:
+    (found,) = covered(asking, sonar(env=OFF))
+    finding = Finding(EgressVerdict.OPEN, reason, "Detail.")
+    key = ("sonarqube", ChannelName.USAGE)
+    told = replace(found, egress={key: finding})
+    result = build_policy_status(asking, [told], builtin(), PolicyStatus(), NOW)
+    return condition(result, "Programmed")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        EgressReason.AWAITING_WRITE,
+        EgressReason.NEGATED_BY_POLICY,
+        EgressReason.HOSTS_NOT_RESOLVED,
+        EgressReason.SHARED_ADDRESSES,
+        EgressReason.DIALECT_NOT_SERVED,
+        EgressReason.NAME_TAKEN,
+    ],
+)
+def test_an_egress_wish_that_is_not_carried_out_is_told(reason: EgressReason) -> None:
+    found = with_egress(reason)
+
+    assert (found.status, found.reason) == ("False", PolicyReason.EGRESS_MISSING)
+    assert str(reason) in found.message
+    assert "Detail." in found.message
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        EgressReason.EVERY_ADDRESS_DENIED,
+        EgressReason.ENFORCEMENT_NOT_SHOWN,
+        EgressReason.NOT_ISOLATED,
+        EgressReason.LET_THROUGH,
+        EgressReason.OTHER_POLICY_KINDS,
+    ],
+)
+def test_an_egress_wish_that_is_written_is_programmed_whatever_it_comes_to(
+    reason: EgressReason,
+) -> None:
+    assert with_egress(reason).status == "True"
+
+
+def test_without_an_egress_section_the_network_is_nobodys_business() -> None:
+    asking = policy("plain")
+
+    assert with_egress(EgressReason.SHARED_ADDRESSES, asking=asking).status == "True"
+
+
+def test_an_overruled_policy_does_not_wait_for_its_egress() -> None:
+    asking = policy("in", submission="Enabled", egress={"action": "Allow"})
+    (found,) = covered(asking, sonar(env=OFF), others=(policy("out"),))
+    finding = Finding(EgressVerdict.OPEN, EgressReason.SHARED_ADDRESSES)
+    told = replace(found, egress={("sonarqube", ChannelName.USAGE): finding})
+
+    result = build_policy_status(asking, [told], builtin(), PolicyStatus(), NOW)
+
+    assert condition(result, "Programmed").reason != PolicyReason.EGRESS_MISSING

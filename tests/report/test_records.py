@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +11,13 @@ import msgspec
 import pytest
 from hypothesis import given
 
+from fleet_telemetry.decide.containment import Finding
 from fleet_telemetry.decide.decision import Plan, decide
 from fleet_telemetry.decide.seed import ClaimFacts
 from fleet_telemetry.model.plan import Trigger
-from fleet_telemetry.model.policy import Policy
-from fleet_telemetry.model.reasons import Reason
-from fleet_telemetry.model.workload_telemetry import WorkloadTelemetryStatus
+from fleet_telemetry.model.policy import ChannelName, Policy
+from fleet_telemetry.model.reasons import EgressReason, Reason
+from fleet_telemetry.model.workload_telemetry import EgressVerdict, WorkloadTelemetryStatus
 from fleet_telemetry.report.records import build_record, record_manifest, status_manifest
 from tests.decide.builders import (
     DTRACK_4,
@@ -263,3 +265,17 @@ def test_whatever_is_written_can_be_read_back(
     read_back = msgspec.convert(written(status), WorkloadTelemetryStatus)
     assert read_back == status
     assert build_record(workload(present), found, read_back, NOW + timedelta(days=1)) == read_back
+
+
+def test_what_the_network_does_is_told_of_each_channel() -> None:
+    found = plan(SONAR, policy())
+    finding = Finding(EgressVerdict.ALLOWED, EgressReason.NEGATED_BY_POLICY, "By x." + "y" * 9000)
+    told = replace(found, egress={("sonarqube", ChannelName.USAGE): finding})
+
+    usage, updates = build_record(workload(SONAR), told, None, NOW).channels
+
+    assert (usage.egress, usage.egress_reason) == (EgressVerdict.ALLOWED, "NegatedByPolicy")
+    assert "By x." in (usage.egress_message or "")
+    assert len(usage.egress_message or "") <= 4096
+    # Nobody has looked yet.
+    assert (updates.egress, updates.egress_reason) == (EgressVerdict.UNKNOWN, None)

@@ -86,9 +86,6 @@ class Listener(Protocol):
     def network_changed(self, namespace: str) -> None:
         """The NetworkPolicies of a namespace changed."""
 
-    def host_changed(self, host: str) -> None:
-        """A TelemetryHost came, changed or went."""
-
     def product_changed(self, name: str) -> None:
         """A TelemetryProduct came, changed or went, and with it the catalogue."""
 
@@ -290,13 +287,10 @@ class Mirror:
 
     def _take_host(self, name: str, manifest: Manifest) -> None:
         status = _read_status(manifest, TelemetryHostStatus)
-        if self.hosts.get(name) != status:
-            self.hosts[name] = status
-            self._host_changed(name)
+        self.hosts[name] = status
 
     def _drop_host(self, name: str) -> None:
-        if self.hosts.pop(name, None) is not None:
-            self._host_changed(name)
+        self.hosts.pop(name, None)
 
     def _take_policy(self, key: PolicyKey, manifest: Manifest) -> None:
         kind, namespace, name = key
@@ -374,10 +368,6 @@ class Mirror:
     def _network_changed(self, namespace: str) -> None:
         if self.listener:
             self.listener.network_changed(namespace)
-
-    def _host_changed(self, host: str) -> None:
-        if self.listener:
-            self.listener.host_changed(host)
 
     def _workload_changed(self, ref: WorkloadRef) -> None:
         if self.listener:

@@ -55,6 +55,7 @@ def _watch(
     async def observe(event: kopf.RawEvent, **_: Any) -> None:
         saw(kind.kind)
         manifest = event["object"]
+        manifest.setdefault("apiVersion", kind.api_version)
         manifest.setdefault("kind", kind.kind)
         if event["type"] == "DELETED":
             mirror.forget(kind, manifest)

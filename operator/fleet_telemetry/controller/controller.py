@@ -6,13 +6,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fleet_telemetry.cluster import kinds
 from fleet_telemetry.cluster.claims import read_claim_facts
 from fleet_telemetry.cluster.client import ApiError, KubernetesClient
 from fleet_telemetry.cluster.mirror import Mirror, PolicyKey
+from fleet_telemetry.controller.allowlisting import AllowlistWriter
+from fleet_telemetry.controller.containing import Containment
 from fleet_telemetry.controller.queue import SubjectQueue
 from fleet_telemetry.controller.rollouts import RolloutGate
 from fleet_telemetry.controller.verification import Verifier
@@ -50,6 +52,8 @@ _WEBHOOKS_AGAIN_SECONDS = 300.0
 _LONGEST_TIMER_SECONDS = 86400.0
 _POLICY_DELAY_SECONDS = 0.3
 """A policy's status is written once for a burst of changes in its workloads."""
+_ALLOWLIST_DELAY_SECONDS = 2.0
+"""And the allowlist once for a burst of changes of hosts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,18 @@ class ExpirySubject:
 
 
 @dataclass(frozen=True, slots=True)
+class AllowlistSubject:
+    """The allowlist for firewalls outside of the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
 class WebhooksSubject:
     """The webhook configuration for the images of TelemetryProducts."""
 
 
-Subject = WorkloadRef | PolicyKey | ProductSubject | ExpirySubject | WebhooksSubject
+Subject = (
+    WorkloadRef | PolicyKey | ProductSubject | ExpirySubject | WebhooksSubject | AllowlistSubject
+)
 
 
 class Controller:
@@ -86,6 +97,8 @@ class Controller:
         now: Callable[[], datetime],
         webhooks: ProductWebhooks | None,
         verifier: Verifier,
+        containment: Containment,
+        allowlist: AllowlistWriter,
     ) -> None:
         self._mirror = mirror
         self._client = client
@@ -94,6 +107,9 @@ class Controller:
         self._webhooks = webhooks
         self._verifier = verifier
         verifier.told = self.workload_changed
+        self._containment = containment
+        self._allowlist = allowlist
+        containment.told = self.workload_changed
         self._queue: SubjectQueue[Subject] = SubjectQueue()
         self._plans: dict[WorkloadRef, Plan] = {}
         self._gate = RolloutGate()
@@ -110,11 +126,13 @@ class Controller:
         await self._mirror.synced.wait()
         self._leading = True
         self._metrics.set_leading(leading=True)
+        await self._containment.look()
         self._resume_rollouts()
         self._add_everything()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._verifier.run())
+                group.create_task(self._containment.run())
                 for _ in range(_WORKERS):
                     group.create_task(self._work())
         finally:
@@ -141,6 +159,12 @@ class Controller:
             if ref.namespace == name:
                 self._add(ref)
 
+    def network_changed(self, namespace: str) -> None:
+        """See Listener."""
+        self.namespace_changed(namespace)
+        for ref in self._containment.owned_in(namespace):
+            self._add(ref)
+
     def product_changed(self, name: str) -> None:
         """See Listener."""
         if self._leading:
@@ -157,6 +181,8 @@ class Controller:
         for record in self._mirror.records.values():
             if record.owner is not None:
                 self._queue.add(record.owner)
+        for ref in self._containment.owned():
+            self._queue.add(ref)
         for key in self._mirror.policies:
             self._queue.add(key)
         for name in self._mirror.products:
@@ -213,6 +239,10 @@ class Controller:
                 if self._webhooks is not None:
                     await self._webhooks.reconcile(self._mirror)
                     self._queue.add_later(subject, _WEBHOOKS_AGAIN_SECONDS)
+            case AllowlistSubject():
+                entries = self._containment.entries()
+                if entries is not None:
+                    await self._allowlist.write(entries)
             case ExpirySubject(key):
                 self.policy_changed(key)
             case _:
@@ -224,6 +254,8 @@ class Controller:
         if workload is None:
             self._plans.pop(ref, None)
             self._verifier.plan(ref, (), None)
+            await self._containment.forget(ref)
+            self._queue.add_later(AllowlistSubject(), _ALLOWLIST_DELAY_SECONDS)
             # A deleted workload takes its record along; one that runs no product any more does not.
             if self._mirror.record_of(ref) is not None:
                 name = record_name(ref)
@@ -234,13 +266,18 @@ class Controller:
         if plan.edits:
             workload = await self._write(workload, plan)
             plan = await self._decide(workload)
+        pods = self._mirror.fleet.pods_of(ref)
+        findings, problem = await self._containment.contain(workload, plan, pods)
+        plan = replace(plan, egress=findings)
         self._plans[ref] = plan
-        pods = frozenset(pod.uid for pod in self._mirror.fleet.pods_of(ref) if pod.address)
-        self._verifier.plan(ref, plan.checks, pods)
+        self._verifier.plan(ref, plan.checks, frozenset(pod.uid for pod in pods if pod.address))
         await self._record(workload, plan)
-        if before is None or before.by_policy != plan.by_policy:
+        if before is None or (before.by_policy, before.egress) != (plan.by_policy, plan.egress):
             self._notify_policies(before)
             self._notify_policies(plan)
+        self._queue.add_later(AllowlistSubject(), _ALLOWLIST_DELAY_SECONDS)
+        if problem is not None:
+            raise problem
 
     async def _decide(self, workload: Workload) -> Plan:
         given = self._gather(workload)
@@ -336,7 +373,7 @@ class Controller:
             status = build_invalid_status(entry.problem, entry.generation, entry.status, now)
         else:
             covered = [
-                Covered(ref, found)
+                Covered(ref, found, plan.egress)
                 for ref, plan in self._plans.items()
                 for found in plan.by_policy
                 if (found.policy.kind, found.policy.namespace, found.policy.name) == key
@@ -393,5 +430,7 @@ def _subject_kind(subject: Subject) -> str:
             return "webhooks"
         case ExpirySubject():
             return "expiry"
+        case AllowlistSubject():
+            return "allowlist"
         case _:
             return "policy"

@@ -17,7 +17,7 @@ from fleet_telemetry.decide.egress import (
 )
 from fleet_telemetry.decide.reachability import Judgement, judge
 from fleet_telemetry.model.egress import Destination
-from fleet_telemetry.model.policy import EgressDialect, Submission
+from fleet_telemetry.model.policy import EgressAction, EgressDialect, Submission
 from fleet_telemetry.model.reasons import EgressReason
 from fleet_telemetry.model.workload_telemetry import EgressVerdict
 
@@ -62,9 +62,11 @@ class Outcome:
     detail: str = ""
 
 
-def judge_egress(
-    given: EgressInput, plan: EgressPlan, outcomes: Mapping[EgressDialect, Outcome]
-) -> dict[Key, Finding]:
+OrderKey = tuple[EgressDialect, EgressAction]
+Outcomes = Mapping[OrderKey, Outcome]
+
+
+def judge_egress(given: EgressInput, plan: EgressPlan, outcomes: Outcomes) -> dict[Key, Finding]:
     """The finding on every channel of every product in the workload."""
     keys = dict.fromkeys(
         (target.product.name, channel.name)
@@ -82,7 +84,7 @@ class _Case:
         self,
         given: EgressInput,
         plan: EgressPlan,
-        outcomes: Mapping[EgressDialect, Outcome],
+        outcomes: Outcomes,
         key: Key,
     ) -> None:
         self._given = given
@@ -90,7 +92,8 @@ class _Case:
         self._ordered = next((one for one in plan.orders if key in one.channels), None)
         self._outcome = Outcome(Standing.MISSING)
         if self._ordered is not None:
-            self._outcome = outcomes.get(self._ordered.dialect, self._outcome)
+            key_of_order = self._ordered.dialect, self._ordered.order.action
+            self._outcome = outcomes.get(key_of_order, self._outcome)
         self._note = self._objection() or plan.notes.get(key)
         governed = given.governance.get(key)
         self._section = governed.egress if governed is not None and not governed.exempt else None

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.decide.checks import Check, plan_checks
+from fleet_telemetry.decide.containment import Finding
 from fleet_telemetry.decide.injection import (
     GovernanceByChannel,
     Occasion,
@@ -77,6 +78,8 @@ class Plan:
     injected: tuple[InjectedVariable, ...] = ()
     checks: tuple[Check, ...] = ()
     """What the products are to be asked."""
+    egress: Mapping[tuple[str, ChannelName], Finding] = field(default_factory=dict)
+    """What the network does with each channel; known once network policies were written."""
 
     @property
     def changes(self) -> tuple[Edit | Remark, ...]:

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from fleet_telemetry.decide.injection import GovernanceByChannel
 from fleet_telemetry.decide.matching import Target
 from fleet_telemetry.model.egress import Address
-from fleet_telemetry.model.policy import ChannelName
+from fleet_telemetry.model.policy import ChannelName, SharedAddresses, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,34 @@ class HostNeed:
     host: str
     seeds: frozenset[Address] = frozenset()
     provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a workload's policies want of a host, wherever it is enforced."""
+
+    product: str
+    channel: ChannelName
+    host: str
+    port: int
+    opens: bool
+    """It is to be reached; otherwise it is not."""
+    takes_ranges: bool
+    """Also by the ranges that its provider publishes."""
+
+
+def find_wishes(uses: tuple[HostUse, ...], governance: GovernanceByChannel) -> tuple[Wish, ...]:
+    """The wishes of egress sections; of hosts to be reached only those that surely are used."""
+    wishes = []
+    for use in uses:
+        governed = governance.get((use.product, use.channel))
+        if governed is None or not governed.enforced or governed.egress is None:
+            continue
+        opens = governed.desired is Submission.ENABLED
+        accepts = governed.egress.egress.shared_addresses is SharedAddresses.ACCEPT
+        if use.certain or not opens:
+            wishes.append(Wish(use.product, use.channel, use.host, use.port, opens, accepts))
+    return tuple(dict.fromkeys(wishes))
 
 
 def find_uses(targets: tuple[Target, ...], governance: GovernanceByChannel) -> tuple[HostUse, ...]:

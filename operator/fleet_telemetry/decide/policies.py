@@ -10,10 +10,6 @@ from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.model.policy import PolicySpec
 from fleet_telemetry.model.reasons import PolicyReason
 
-_NOT_ACTED_ON = {
-    "egress": "this version of the operator writes no network policies yet",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -35,11 +31,6 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
                 f"no product is called {name!r}; known are {known}",
                 is_mistake=False,
             )
-    for section, lacking in _NOT_ACTED_ON.items():
-        if getattr(spec, section) is not None:
-            yield Problem(
-                PolicyReason.SECTION_NOT_ACTED_ON, f"spec.{section}: {lacking}", is_mistake=False
-            )
     for settings in spec.injection.settings if spec.injection else ():
         product = catalogue.products.get(settings.product)
         if product is None:
@@ -57,6 +48,8 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
 
 def _named_products(spec: PolicySpec) -> list[str]:
     named = list(spec.products or ())
+    if spec.egress:
+        named += [host.product for host in spec.egress.hosts]
     if spec.injection:
         named += [settings.product for settings in spec.injection.settings]
     return list(dict.fromkeys(named))

@@ -233,7 +233,7 @@ class EgressReason(_Explained):
     ENFORCEMENT_NOT_SHOWN = (
         "EnforcementNotShown",
         "Network policies deny the hosts, and nothing shows that this cluster enforces them. "
-        "Where it does, set egress.networkPolicyEnforced in the chart's values.",
+        "Where it does, list NetworkPolicy in egress.enforced of the chart's values.",
     )
     OTHER_POLICY_KINDS = (
         "OtherPolicyKinds",
@@ -290,11 +290,6 @@ class PolicyReason(_Explained):
         "A related setting names a switch of a channel that the policy covers; the setting is "
         "ignored, the rest of the policy is in force.",
     )
-    SECTION_NOT_ACTED_ON = (
-        "SectionNotActedOn",
-        "The policy has a section that this version of the operator does not act on; the rest of "
-        "the policy is in force.",
-    )
     INVALID_PRODUCT = (
         "InvalidProduct",
         "The product contradicts itself; the entry of the built-in catalogue, if there is one, "
@@ -308,6 +303,10 @@ class PolicyReason(_Explained):
     SETTINGS_MISSING = (
         "SettingsMissing",
         "Some workloads do not have the setting yet; WorkloadTelemetry says why.",
+    )
+    EGRESS_MISSING = (
+        "EgressMissing",
+        "Some network policies that the policy asks for are not written, or not in full.",
     )
     AUDIT = ("Audit", "The policy has mode: Audit and writes nothing.")
     # Compliant

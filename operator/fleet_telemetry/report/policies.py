@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.decide.containment import Finding
 from fleet_telemetry.decide.decision import PolicyVerdict
+from fleet_telemetry.decide.egress import Key
 from fleet_telemetry.decide.policies import find_problems
 from fleet_telemetry.decide.precedence import has_expired
 from fleet_telemetry.decide.verdict import worst_state
@@ -16,7 +18,7 @@ from fleet_telemetry.model.conditions import ConditionStatus, Observation, merge
 from fleet_telemetry.model.plan import Verdict
 from fleet_telemetry.model.policy import Mode, Policy, PolicyStatus, PolicySummary, When
 from fleet_telemetry.model.product import Meaning, TelemetryProductStatus
-from fleet_telemetry.model.reasons import PolicyReason, Reason
+from fleet_telemetry.model.reasons import EgressReason, PolicyReason, Reason
 from fleet_telemetry.model.workload import WorkloadRef
 from fleet_telemetry.model.workload_telemetry import State
 from fleet_telemetry.report.messages import cut
@@ -32,12 +34,29 @@ _NOT_WRITTEN = {
 }
 
 
+_EGRESS_NOT_WRITTEN = {
+    EgressReason.AWAITING_WRITE,
+    EgressReason.NEGATED_BY_POLICY,
+    EgressReason.HOSTS_NOT_RESOLVED,
+    EgressReason.TOO_MANY_ADDRESSES,
+    EgressReason.SHARED_ADDRESSES,
+    EgressReason.NEEDED_BY_OTHER_CHANNEL,
+    EgressReason.VERSION_UNREADABLE,
+    EgressReason.DIALECT_NOT_SERVED,
+    EgressReason.DIALECT_CANNOT,
+    EgressReason.PODS_NOT_SELECTABLE,
+    EgressReason.NAME_TAKEN,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Covered:
     """A workload that a policy covers, and what the policy makes of it."""
 
     ref: WorkloadRef
     verdict: PolicyVerdict
+    egress: Mapping[Key, Finding] = field(default_factory=dict)
+    """What the network does with each of its channels."""
 
     @property
     def state(self) -> State:
@@ -149,7 +168,29 @@ def _programmed(policy: Policy, workloads: list[Covered]) -> Observation:
             reason=PolicyReason.SETTINGS_MISSING,
             message=f"without the setting: {_names(missing)}",
         )
+    if policy.spec.egress is not None:
+        lacking = [found for found in workloads if _lacks_egress(found) is not None]
+        if lacking:
+            finding = _lacks_egress(lacking[0])
+            assert finding is not None
+            return _seen(
+                "Programmed",
+                holds=False,
+                reason=PolicyReason.EGRESS_MISSING,
+                message=f"{_names(lacking)}: {finding.reason}: {finding.message}",
+            )
     return _seen("Programmed", holds=True, reason=PolicyReason.EVERYTHING_WRITTEN)
+
+
+def _lacks_egress(covered: Covered) -> Finding | None:
+    """Why a wish of the policy's egress section is not written, or not in full."""
+    if covered.verdict.overruled_by or covered.state is State.EXEMPT:
+        return None
+    findings = (
+        covered.egress.get((verdict.product, verdict.channel))
+        for verdict in covered.verdict.verdicts
+    )
+    return next((one for one in findings if one and one.reason in _EGRESS_NOT_WRITTEN), None)
 
 
 def _is_missing(verdict: Verdict) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from fleet_telemetry.cluster.kinds import WORKLOAD_BY_KIND
+from fleet_telemetry.decide.containment import Finding
 from fleet_telemetry.decide.decision import Plan
 from fleet_telemetry.decide.verdict import worst_state
 from fleet_telemetry.model.conditions import ConditionStatus, Observation, merge_conditions
@@ -20,6 +21,7 @@ from fleet_telemetry.model.resources import API_VERSION, WORKLOAD_TELEMETRY
 from fleet_telemetry.model.workload import Workload
 from fleet_telemetry.model.workload_telemetry import (
     ChannelStatus,
+    EgressVerdict,
     PolicyReference,
     SeedRecord,
     State,
@@ -58,7 +60,14 @@ def build_record(
         version=", ".join(versions) or None,
         policy=PolicyReference(kind=policy.kind, name=policy.name) if policy else None,
         desired=leading.desired if leading else None,
-        channels=tuple(_channel(verdict, several=len(products) > 1) for verdict in plan.verdicts),
+        channels=tuple(
+            _channel(
+                verdict,
+                plan.egress.get((verdict.product, verdict.channel)),
+                several=len(products) > 1,
+            )
+            for verdict in plan.verdicts
+        ),
         injected=plan.injected,
         seeds=tuple(_seeds(plan.verdicts)),
         conditions=merge_conditions(
@@ -67,7 +76,7 @@ def build_record(
     )
 
 
-def _channel(verdict: Verdict, *, several: bool) -> ChannelStatus:
+def _channel(verdict: Verdict, egress: Finding | None, *, several: bool) -> ChannelStatus:
     return ChannelStatus(
         name=verdict.channel,
         product=verdict.product if several else None,
@@ -77,6 +86,9 @@ def _channel(verdict: Verdict, *, several: bool) -> ChannelStatus:
         declared=verdict.declared,
         running=verdict.running,
         reported=verdict.reported,
+        egress=egress.verdict if egress else EgressVerdict.UNKNOWN,
+        egress_reason=egress.reason if egress else None,
+        egress_message=cut(egress.message) if egress else None,
         last_submission_time=verdict.last_submission,
         inventory=verdict.inventory[:_MOST_FIELDS],
     )

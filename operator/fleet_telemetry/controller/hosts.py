@@ -1,0 +1,281 @@
+"""Keeps the addresses of the telemetry hosts that policies speak of, each host in its own time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from fleet_telemetry.cluster import kinds
+from fleet_telemetry.cluster.client import ApiError, KubernetesClient
+from fleet_telemetry.cluster.mirror import Mirror
+from fleet_telemetry.decide.egress import HostFacts
+from fleet_telemetry.decide.hosts import HostNeed
+from fleet_telemetry.egress.host_state import HostState, Retention
+from fleet_telemetry.egress.published import (
+    PROVIDERS,
+    Provider,
+    Ranges,
+    RangesError,
+    Standing,
+    restored,
+    take,
+    wait_seconds,
+)
+from fleet_telemetry.egress.ranges import RangesClient
+from fleet_telemetry.egress.resolver import Resolver
+from fleet_telemetry.egress.retention import advance, host_facts, next_question
+from fleet_telemetry.egress.saving import has_to_be_saved, observe, restore, save
+from fleet_telemetry.model.conditions import merge_conditions
+from fleet_telemetry.model.resources import API_VERSION, TELEMETRY_HOST
+from fleet_telemetry.model.telemetry_host import PublishedRanges, TelemetryHostStatus
+from fleet_telemetry.model.workload import WorkloadRef
+from fleet_telemetry.report.records import status_manifest
+
+_log = logging.getLogger(__name__)
+
+_SWEEP_SECONDS = 30.0
+_NEVER_SAVED = TelemetryHostStatus()
+
+
+@dataclass
+class _Host:
+    """A host that somebody needs."""
+
+    state: HostState
+    users: set[WorkloadRef] = field(default_factory=set)
+    provider: str | None = None
+    task: asyncio.Task[None] | None = None
+    asked: bool = False
+    """Whether it was asked for since this replica began to lead."""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is known, be it that nothing could be learnt."""
+        return self.asked or self.state.as_of is not None
+
+
+class HostKeeper:
+    """What is known of hosts. ``run`` does the asking while this replica leads."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        client: KubernetesClient,
+        resolver: Resolver,
+        *,
+        rules: Retention,
+        now: Callable[[], datetime],
+        ranges: RangesClient | None,
+    ) -> None:
+        """``ranges`` is None where published ranges are not to be fetched."""
+        self._mirror = mirror
+        self._client = client
+        self._resolver = resolver
+        self._rules = rules
+        self._now = now
+        self._ranges = ranges
+        self._hosts: dict[str, _Host] = {}
+        self._needs: dict[WorkloadRef, frozenset[HostNeed]] = {}
+        self._published: dict[str, Standing] = {}
+        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._random = random.Random()  # noqa: S311  # spreads load, hides nothing
+        self.told: Callable[[WorkloadRef], None] = lambda _: None
+        """Called with each workload whose hosts have changed."""
+
+    async def run(self) -> None:
+        """Ask until cancelled; then forget everything."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for name, host in self._hosts.items():
+                    self._start(name)
+                    if host.provider is not None:
+                        self._publish(host.provider)
+                while True:
+                    await asyncio.sleep(_SWEEP_SECONDS)
+                    await self._sweep()
+        finally:
+            self._group = None
+            self._hosts.clear()
+            self._needs.clear()
+            self._published.clear()
+            self._fetching.clear()
+
+    def need(self, ref: WorkloadRef, needs: frozenset[HostNeed]) -> None:
+        """Say which hosts a workload's decision depends on from now on."""
+        before = self._needs.get(ref, frozenset())
+        self._needs[ref] = needs
+        if needs == before:
+            return
+        for gone in {need.host for need in before} - {need.host for need in needs}:
+            self._release(gone, ref)
+        for need in needs:
+            host = self._hosts.get(need.host)
+            if host is None:
+                host = self._hosts[need.host] = _Host(self._restore(need))
+                self._start(need.host)
+            host.users.add(ref)
+            if not need.seeds <= host.state.seeds:
+                host.state = replace(host.state, seeds=host.state.seeds | need.seeds)
+            if need.provider is not None and host.provider != need.provider:
+                host.provider = need.provider
+                self._publish(need.provider)
+
+    def forget(self, ref: WorkloadRef) -> None:
+        """A workload is gone."""
+        self.need(ref, frozenset())
+        del self._needs[ref]
+
+    def facts(self, hosts: Iterable[str]) -> dict[str, HostFacts]:
+        """What is known of those of the hosts that are kept."""
+        return {
+            name: host_facts(self._hosts[name].state, self._rules)
+            for name in hosts
+            if name in self._hosts
+        }
+
+    def awaits(self, ref: WorkloadRef) -> bool:
+        """Whether something that a workload needs has never been asked for: then nothing follows
+        from its absence."""
+        needs = self._needs.get(ref, frozenset())
+        return any(not self._hosts[need.host].known for need in needs)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every workload has said what it needs."""
+        return self._needs.keys() >= self._mirror.fleet.workloads.keys()
+
+    def _restore(self, need: HostNeed) -> HostState:
+        saved = self._mirror.hosts.get(need.host, _NEVER_SAVED)
+        return restore(need.host, saved, need.seeds, self._rules)
+
+    def _release(self, name: str, ref: WorkloadRef) -> None:
+        host = self._hosts[name]
+        host.users.discard(ref)
+        if not host.users:
+            del self._hosts[name]
+            if host.task is not None:
+                host.task.cancel()
+
+    def _start(self, name: str) -> None:
+        host = self._hosts[name]
+        if self._group is not None and host.task is None:
+            host.task = self._group.create_task(self._keep(name, host))
+
+    async def _keep(self, name: str, host: _Host) -> None:
+        """Ask again and again."""
+        while True:
+            try:
+                await self._ask(name, host)
+            except Exception:  # noqa: BLE001  # a bug with one host must not stop the others
+                _log.exception("%s: what was answered could not be taken in", name)
+            await asyncio.sleep(next_question(host.state, self._rules, self._random.random()))
+
+    async def _ask(self, name: str, host: _Host) -> None:
+        answers = await self._resolver.ask(name)
+        before = host_facts(host.state, self._rules)
+        host.state = advance(host.state, answers, self._now(), self._rules)
+        first = not host.known
+        host.asked = True
+        if first or host_facts(host.state, self._rules) != before:
+            self._tell(host)
+        await self._save(name, host)
+
+    def _tell(self, host: _Host) -> None:
+        for ref in tuple(host.users):
+            self.told(ref)
+
+    async def _save(self, name: str, host: _Host) -> None:
+        saved = self._mirror.hosts.get(name)
+        now = self._now()
+        if saved is not None and not has_to_be_saved(saved, host.state, now, self._rules):
+            return
+        status = save(host.state, self._rules)
+        before = saved.conditions if saved is not None else ()
+        observations = observe(host.state, self._rules)
+        status = _with_conditions(status, merge_conditions(before, observations, now=now))
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": TELEMETRY_HOST.kind,
+            "metadata": {
+                "name": name,
+                "labels": {"app.kubernetes.io/managed-by": "fleet-telemetry"},
+            },
+        }
+        try:
+            if saved is None:
+                await self._client.apply(kinds.HOST, manifest)
+            written = await self._client.apply(
+                kinds.HOST, status_manifest(manifest, status), subresource="status"
+            )
+        except ApiError as error:
+            # It is tried again after the next answer; until then it is in memory.
+            _log.warning("%s: what is known cannot be saved: %s", name, error)
+        else:
+            self._mirror.observe(kinds.HOST, written)
+
+    async def _sweep(self) -> None:
+        """Remove what nobody needs any more, once every workload has said what it needs."""
+        if not self.settled:
+            return
+        for name in self._mirror.hosts.keys() - self._hosts.keys():
+            try:
+                await self._client.delete(kinds.HOST, name)
+            except ApiError as error:
+                _log.warning("%s: it cannot be removed: %s", name, error)
+
+    # Published ranges
+
+    def _publish(self, name: str) -> None:
+        """Have a provider's ranges in force, first as they were known last."""
+        provider = PROVIDERS.get(name)
+        if provider is None:
+            return
+        if name not in self._published:
+            self._published[name] = Standing(self._last_known(provider))
+        self._set_ranges(name)
+        if self._ranges is not None and self._group is not None and name not in self._fetching:
+            self._fetching[name] = self._group.create_task(self._fetch(provider, self._ranges))
+
+    def _last_known(self, provider: Provider) -> Ranges:
+        for status in self._mirror.hosts.values():
+            if status.ranges is not None and status.ranges.provider == provider.name:
+                try:
+                    return restored(provider, status.ranges.etag, status.ranges.cidrs)
+                except RangesError as error:
+                    _log.warning("%s", error)
+        return provider.seed
+
+    async def _fetch(self, provider: Provider, client: RangesClient) -> None:
+        failures = 0
+        while True:
+            try:
+                fresh = await client.fetch(provider)
+            except RangesError as error:
+                failures += 1
+                _log.warning("%s", error)
+            else:
+                failures = 0
+                before = self._published[provider.name]
+                after = take(before, fresh, self._now())
+                self._published[provider.name] = after
+                if after.hold is not None and before.hold is None:
+                    _log.warning("%s: new ranges are held back: %s", provider.name, after.hold.why)
+                if after.ranges != before.ranges:
+                    self._set_ranges(provider.name)
+            await asyncio.sleep(wait_seconds(failures, self._random.random()))
+
+    def _set_ranges(self, name: str) -> None:
+        ranges = self._published[name].ranges
+        published = PublishedRanges(
+            provider=name, etag=ranges.etag, cidrs=tuple(map(str, ranges.networks))
+        )
+        for host in self._hosts.values():
+            if host.provider == name and host.state.ranges != published:
+                host.state = replace(host.state, ranges=published)
+                self._tell(host)
