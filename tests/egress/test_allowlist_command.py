@@ -249,12 +249,12 @@ def test_the_same_entries_in_another_order_are_no_change(
 @pytest.mark.cluster
 def test_the_api_server_takes_the_largest_one(place: Place) -> None:
     entries: list[AllowlistEntry] = []
-    for number in range(720):
+    for number in range(580):
         first = int(ip_address("198.51.100.0")) + number * 64
         addresses = [str(ip_address(first + last)) for last in range(64)]
         entries.append(entry(f"host-{number}.telemetry.example.com", addresses=addresses))
     manifest = config_map(entries, NAMESPACE, "largest")
-    assert sum(map(len, manifest["data"].values())) > 950_000
+    assert sum(map(len, manifest["data"].values())) > 780_000
     written = place.write(manifest)
     assert written["data"] == manifest["data"]
     admin = str(place.cluster.kubeconfig)
