@@ -40,7 +40,12 @@ def _drift(tree: Path) -> set[str]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of what is generated and what generates it."""
-    for folder in {"hack", "operator", *(name.partition("/")[0] for name in GENERATED)}:
+    for folder in {
+        "hack",
+        "operator",
+        "observability",
+        *(name.partition("/")[0] for name in GENERATED),
+    }:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
     return tmp_path

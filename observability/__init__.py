@@ -1,0 +1,1 @@
+"""Alerts and dashboards, written once as code; `make generate` puts them into the chart."""

@@ -1,0 +1,234 @@
+"""The alerts: what is asked for, when it fires, and what whoever is woken has to know.
+
+Alerts on workloads name each workload where it has series of its own, and else, in a fleet too
+large for that, its namespace and product. ``cluster`` is a label that a Prometheus of several
+clusters adds; where there is none, nothing is lost by asking for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from observability import metrics as m
+
+_GROUP = "cluster, resource_namespace, product, channel"
+_WORKLOAD = "cluster, resource_namespace, kind, name, product, channel"
+_EXCEPTION = "cluster, policy_kind, policy_namespace, policy, resource_namespace, kind, name"
+_SUBJECT = (
+    "{{ with $labels.name }}{{ $labels.kind }} {{ $labels.resource_namespace }}/{{ . }}"
+    "{{ else }}{{ $value }} workloads in {{ $labels.resource_namespace }}{{ end }}"
+)
+_NOT_EXEMPT = f'{m.WORKLOAD_STATE}{{desired="Disabled", state!="Exempt"}}'
+_REJECTED = 'result=~"CredentialsRejected|PermissionMissing|SecretNotReadable|SecretIncomplete"'
+_FAILED_OPEN = 'apiserver_admission_webhook_fail_open_count{name=~".+[.]fleettelemetry[.]io"}'
+_UNDECIDED = f'{m.ADMISSION_REQUESTS}{{path="mutate", result=~"error|unsynced"}}'
+_IS_WEBHOOK = f'{m.BUILD_INFO}{{role=~"webhook|all"}}'
+
+
+class Severity(StrEnum):
+    """How soon somebody should look."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A rule that fires."""
+
+    name: str
+    severity: Severity
+    summary: str
+    description: str
+    expression: str
+    pending: str = ""
+    """For how long it has to hold, such as 5m; at once where empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A rule that keeps a result under a name of its own."""
+
+    name: str
+    expression: str
+
+
+def _each_or_counted(each: str, counted: str) -> str:
+    """One result for each workload; a count where single workloads have no series."""
+    return f"{each}\nor (\n  {counted}\n  unless on ({_GROUP}) {m.WORKLOAD_STATE}\n)"
+
+
+def _grown(counter: str, labels: str, window: str) -> str:
+    """Whether a counter grew. ``increase`` misses the first time: then there was no series yet."""
+    now, before = f"sum by ({labels}) ({counter})", f"sum by ({labels}) ({counter} offset {window})"
+    return f"{now} - ({before} or {now} * 0) > 0"
+
+
+ALERTS = (
+    Alert(
+        name="FleetTelemetrySubmissionReported",
+        severity=Severity.CRITICAL,
+        summary="{{ $labels.product }} reports that it submits telemetry although it is opted out.",
+        description=(
+            f"{_SUBJECT}: the product itself reports that its channel {{{{ $labels.channel }}}} is "
+            "on, and a policy says that it shall be off."
+        ),
+        expression=_each_or_counted(
+            f"max by ({_WORKLOAD}) (\n"
+            f'  {m.ENABLED}{{evidence="reported"}} == 1\n'
+            f"  and on ({_WORKLOAD}) {_NOT_EXEMPT}\n"
+            ")",
+            f'sum by ({_GROUP}) ({m.SUBMITTING}{{evidence="reported"}}) > 0',
+        ),
+        pending="5m",
+    ),
+    Alert(
+        name="FleetTelemetrySubmissionRunning",
+        severity=Severity.WARNING,
+        summary="{{ $labels.product }} runs with telemetry on although it is opted out.",
+        description=(
+            f"{_SUBJECT}: pods were started so that the channel {{{{ $labels.channel }}}} is on, "
+            "a policy says that it shall be off, and the product does not report otherwise."
+        ),
+        expression=_each_or_counted(
+            f"max by ({_WORKLOAD}) (\n"
+            f'  {m.ENABLED}{{evidence="running"}} == 1\n'
+            f"  and on ({_WORKLOAD}) {_NOT_EXEMPT}\n"
+            f'  unless on ({_WORKLOAD}) {m.ENABLED}{{evidence="reported"}}\n'
+            ")",
+            f'sum by ({_GROUP}) ({m.SUBMITTING}{{evidence="running"}}) > 0',
+        ),
+        pending="1h",
+    ),
+    Alert(
+        name="FleetTelemetrySubmittedAfterOptOut",
+        severity=Severity.CRITICAL,
+        summary="{{ $labels.product }} sent telemetry after it had been shown to be opted out.",
+        description=(
+            f"{_SUBJECT}: the product says that it last sent something on the channel "
+            "{{ $labels.channel }} after it had been found compliant. Somebody turned it on in "
+            "between, or the switch does not do what its vendor says."
+        ),
+        expression=_each_or_counted(
+            f"max by ({_WORKLOAD}) (\n"
+            f"  {m.LAST_SUBMISSION} > on (cluster, resource_namespace, kind, name) group_left ()\n"
+            f"  max by (cluster, resource_namespace, kind, name) ({m.COMPLIANT_SINCE} + 300)\n"
+            f"  and on ({_WORKLOAD}) {_NOT_EXEMPT}\n"
+            ")",
+            f"sum by ({_GROUP}) ({m.SUBMITTED_LATE}) > 0",
+        ),
+    ),
+    Alert(
+        name="FleetTelemetryUnknownTooLong",
+        severity=Severity.WARNING,
+        summary="For a day nothing has shown whether {{ $labels.product }} submits telemetry.",
+        description=(
+            f"{_SUBJECT}: a policy covers the channel {{{{ $labels.channel }}}}, and what is known "
+            "does not suffice to say where it stands. The reason is in WorkloadTelemetry."
+        ),
+        # Over ten minutes, because the series are away for a moment when another replica leads.
+        expression=_each_or_counted(
+            f'max by ({_WORKLOAD}) (max_over_time({m.WORKLOAD_STATE}{{state="Unknown"}}[10m]))',
+            f'sum by ({_GROUP}) (max_over_time({m.WORKLOADS}{{state="Unknown"}}[10m])) > 0',
+        ),
+        pending="1d",
+    ),
+    Alert(
+        name="FleetTelemetryCredentialsRejected",
+        severity=Severity.WARNING,
+        summary="{{ $labels.product }} cannot be asked: {{ $labels.result }}.",
+        description=(
+            f"{_SUBJECT}: the credentials that a policy names do not open the product's API, so "
+            "what it reports is no longer known."
+        ),
+        expression=(
+            "max by (cluster, resource_namespace, kind, name, product, result) (\n"
+            f"  {m.LAST_CHECK}{{{_REJECTED}}} > bool 0\n"
+            ")\n"
+            "or (\n"
+            f"  sum by (cluster, resource_namespace, product, result) ({m.CHECKED}{{{_REJECTED}}})"
+            " > 0\n"
+            f"  unless on (cluster, resource_namespace, product) {m.LAST_CHECK}\n"
+            ")"
+        ),
+        pending="15m",
+    ),
+    Alert(
+        name="FleetTelemetryExceptionExpiring",
+        severity=Severity.WARNING,
+        summary="An exception of {{ $labels.policy }} ends within a week.",
+        description=(
+            "{{ $labels.policy_kind }} {{ $labels.policy }} is lifted from {{ $labels.kind }} "
+            "{{ $labels.resource_namespace }}/{{ $labels.name }} for "
+            "{{ $value | humanizeDuration }} more; then it applies again."
+        ),
+        expression=(f"min by ({_EXCEPTION}) ({m.EXCEPTION_EXPIRY} - time()) > 0 < 7 * 86400"),
+    ),
+    Alert(
+        name="FleetTelemetryWebhookFailingOpen",
+        severity=Severity.WARNING,
+        summary="Workloads are admitted without the webhook's decision.",
+        description=(
+            "Deploys go through as they come, and no setting is added to them: the API server did "
+            "not get an answer, or the webhook failed to decide, or no replica of it is ready."
+        ),
+        expression=(
+            f"{_grown(_FAILED_OPEN, 'cluster, name', '15m')}\n"
+            f"or {_grown(_UNDECIDED, 'cluster, namespace', '15m')}\n"
+            f"or sum by (cluster, namespace) (\n"
+            f"  {m.SYNCED} and on (cluster, namespace, instance) {_IS_WEBHOOK}\n"
+            ") == 0\n"
+            f"or absent({_IS_WEBHOOK})"
+        ),
+        pending="5m",
+    ),
+    Alert(
+        name="FleetTelemetryNoLeader",
+        severity=Severity.CRITICAL,
+        summary="No replica of the controller leads.",
+        description=(
+            "Nothing is decided, written or reported, and the metrics of the fleet are absent: "
+            "dashboards are empty, and the alerts on workloads are silent."
+        ),
+        expression=(f"sum by (cluster, namespace) ({m.LEADER}) == 0\nor absent({m.LEADER})"),
+        pending="5m",
+    ),
+    Alert(
+        name="FleetTelemetryCertificateExpiring",
+        severity=Severity.CRITICAL,
+        summary="The webhook's certificate ends within a week, or there is none.",
+        description=(
+            "On {{ $labels.instance }}: {{ $value | humanizeDuration }} are left. After that the "
+            "API server does not trust the webhook: workloads are admitted without it, and "
+            "policies cannot be changed."
+        ),
+        expression=(
+            f"min by (cluster, namespace, instance) ({m.CERTIFICATE_EXPIRY} - time()) < 7 * 86400"
+        ),
+        pending="15m",
+    ),
+)
+
+_OPTED_OUT = f'{m.WORKLOADS}{{desired="Disabled", state!="Exempt"}}'
+_PROVEN = f'{m.WORKLOADS}{{desired="Disabled", state="Compliant"}}'
+RECORDINGS = (
+    Recording(
+        name="cluster:fleet_telemetry_opted_out_proven:ratio",
+        expression=f"sum by (cluster) ({_PROVEN}) / (sum by (cluster) ({_OPTED_OUT}) > 0)",
+    ),
+    Recording(
+        name="cluster_product:fleet_telemetry_opted_out_proven:ratio",
+        expression=(
+            f"sum by (cluster, product) ({_PROVEN})\n"
+            f"/ (sum by (cluster, product) ({_OPTED_OUT}) > 0)"
+        ),
+    ),
+    Recording(
+        name="cluster_path:fleet_telemetry_admission_duration_seconds:p99_5m",
+        expression=(
+            "histogram_quantile(0.99, sum by (cluster, path, le) ("
+            f"rate({m.ADMISSION_DURATION}_bucket[5m])))"
+        ),
+    ),
+)
