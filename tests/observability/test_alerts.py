@@ -80,23 +80,23 @@ RUNNING_SAID = (
 LATE_SAID = (
     "dependency-track sent telemetry after it had been shown to be opted out.",
     (
-        "{who}: the product says that it last sent something on the channel Usage after it had been "
-        "found compliant. Somebody turned it on in between, or the switch does not do what its vendor "
-        "says."
+        "{who}: the product says that it last sent something on the channel Usage after it had "
+        "been found compliant. Somebody turned it on in between, or the switch does not do what "
+        "its vendor says."
     ),
 )
 UNKNOWN_SAID = (
     "For a day nothing has shown whether dependency-track submits telemetry.",
     (
-        "{who}: a policy covers the channel Usage, and what is known does not suffice to say where it "
-        "stands. The reason is in WorkloadTelemetry."
+        "{who}: a policy covers the channel Usage, and what is known does not suffice to say where "
+        "it stands. The reason is in WorkloadTelemetry."
     ),
 )
 REJECTED_SAID = (
     "dependency-track cannot be asked: CredentialsRejected.",
     (
-        "{who}: the credentials that a policy names do not open the product's API, so what it reports "
-        "is no longer known."
+        "{who}: the credentials that a policy names do not open the product's API, so what it "
+        "reports is no longer known."
     ),
 )
 IT_SAID = "StatefulSet appsec/api"
