@@ -33,12 +33,18 @@ WORKLOADS = st.builds(
 """Of every name there can be; drawn slowly."""
 
 # What follows is drawn from a few words: their shape is not the point, and that two are equal is.
-_workloads = st.builds(
-    WorkloadRef,
-    st.sampled_from(["default", "a", "n" * 63]),
-    st.sampled_from(WorkloadKind),
-    st.sampled_from(["web", "0.a-b", "x" * 253]),
-)
+
+
+def workloads_in(*namespaces: str) -> st.SearchStrategy[WorkloadRef]:
+    """Of few names, in one of these namespaces."""
+    return st.builds(
+        WorkloadRef,
+        st.sampled_from(namespaces),
+        st.sampled_from(WorkloadKind),
+        st.sampled_from(["web", "0.a-b", "x" * 253]),
+    )
+
+
 _hosts = st.sampled_from(
     ["t.example.com", "u.example.com", "0-1.a.example.org", f"{'long.' * 40}io"]
 )
@@ -104,7 +110,7 @@ def orders(**fixed: Any) -> st.SearchStrategy[Order]:
     return st.builds(
         Order,
         **{
-            "workload": _workloads,
+            "workload": workloads_in("default", "a", "n" * 63),
             "selector": pod_selectors,
             "action": st.sampled_from(EgressAction),
             "destinations": st.lists(destinations, max_size=5).map(tuple),
