@@ -14,7 +14,9 @@ import yaml
 
 from devcluster import ensure
 from fleet_telemetry.decide.reachability import Coverage, isolators, reach
+from fleet_telemetry.model.egress import Family, Reachable
 from fleet_telemetry.model.network_policy import read_network_policy
+from fleet_telemetry.model.policy import EgressAction
 from tests.decide.cyclonus import Answer, Case, Question, ask
 from tests.decide.network_policies import (
     ADDRESSES,
@@ -35,6 +37,7 @@ from tests.decide.network_policies import (
     wild_policies,
 )
 from tests.decide.wild import HUNT
+from tests.egress.ordered import ordered
 
 pytestmark = pytest.mark.cluster
 
@@ -180,9 +183,31 @@ SHAPES = {
     ],
 }
 
+_DENY = ordered(EgressAction.DENY, *HOSTS)
+_ALLOW = ordered(EgressAction.ALLOW, *HOSTS)
+_REACHABLE = (
+    Reachable(cidr=ip_network("34.0.0.0/8"), ports=(("TCP", 443), ("UDP", 443))),
+    Reachable(namespace_selector={}),
+)
+WRITTEN = {
+    "deny": [_DENY],
+    "deny beside SonarQube's chart": [_DENY, sonarqube_chart()],
+    "deny beside what isolates": [_DENY, network_policy("default-deny")],
+    "allow": [_ALLOW],
+    "allow beside what isolates": [_ALLOW, network_policy("default-deny")],
+    "allow of one family": [ordered(EgressAction.ALLOW, *HOSTS, families=frozenset({Family.IPV4}))],
+    "isolate": [ordered(EgressAction.ISOLATE, *HOSTS)],
+    "isolate from all": [ordered(EgressAction.ISOLATE)],
+    "isolate but for a list": [ordered(EgressAction.ISOLATE, reachable=_REACHABLE)],
+    "isolate and deny": [ordered(EgressAction.ISOLATE, "8.8.8.8/32"), _DENY],
+}
+SHAPES |= {f"written: {name}": policies for name, policies in WRITTEN.items()}
+
 
 @pytest.mark.parametrize("policies", SHAPES.values(), ids=SHAPES)
-def test_it_agrees_on_what_is_common(policies: list[Manifest], cyclonus: Ask) -> None:
+def test_it_agrees_on_what_is_written_and_on_what_is_common(
+    policies: list[Manifest], cyclonus: Ask
+) -> None:
     questions = [(address, *port) for address in ADDRESSES for port in (*PORTS, (53, "UDP"))]
     agree(
         cyclonus,
