@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import trustme
 import yaml
 
 from devcluster.children import Children
@@ -54,7 +53,6 @@ class LocalOperator:
         self._cluster = cluster
         self._directory = directory
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._authority = trustme.CA()
         self._running: dict[str, _Process] = {}
         self.children = Children(
             log=self.log,
@@ -72,12 +70,12 @@ class LocalOperator:
         """The file with a process's output."""
         return self._directory / f"{name}.log"
 
-    def install(self, values: Mapping[str, Any] | None = None) -> None:
+    def install(
+        self, values: Mapping[str, Any] | None = None, *, flags: Sequence[str] = ()
+    ) -> None:
         """Install or upgrade the chart. Raises subprocess.CalledProcessError."""
-        host = f"{RELEASE}-webhook.{NAMESPACE}.svc"
-        certificate = self._authority.issue_cert(host)
-        certificate.cert_chain_pems[0].write_to_path(self._file("tls.crt"))
-        certificate.private_key_pem.write_to_path(self._file("tls.key"))
+        # An unprivileged port, because the process itself listens on it.
+        own = {"webhook": {"service": {"port": _WEBHOOK_PORT}}}
         self._cluster.helm(
             "upgrade",
             "--install",
@@ -86,18 +84,10 @@ class LocalOperator:
             "--namespace",
             NAMESPACE,
             "--create-namespace",
+            *flags,
             "--values",
             "-",
-            input=yaml.safe_dump(
-                {
-                    "webhook": {
-                        # An unprivileged port, because the process itself listens on it.
-                        "service": {"port": _WEBHOOK_PORT},
-                        "certificate": {"ca": self._authority.cert_pem.bytes().decode()},
-                    },
-                    **(values or {}),
-                }
-            ),
+            input=yaml.safe_dump(_merged(own, values or {})),
         )
 
     def start(self, role: Role, *, name: str | None = None, extra: Sequence[str] = ()) -> str:
@@ -113,8 +103,7 @@ class LocalOperator:
         own += [f"--namespace={NAMESPACE}", f"--identity={name}", "--log-format=text"]
         if role == "webhook":
             own += [f"--webhook-host={self.webhook_address}", f"--webhook-port={_WEBHOOK_PORT}"]
-            own += [f"--tls-certificate={self._file('tls.crt')}"]
-            own += [f"--tls-key={self._file('tls.key')}"]
+            own += ["--drain-seconds=0"]
         program = str(Path(sys.executable).parent / container["command"][0])
         self.children.start(name, [program, *container["args"], *own, *extra])
         self._running[name] = _Process(name, role, f"http://127.0.0.1:{port}")
@@ -184,6 +173,16 @@ class LocalOperator:
 
     def _file(self, name: str) -> Path:
         return self._directory / name
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both; where both have a value, the second one's."""
+    merged = dict(base)
+    for key, value in over.items():
+        inner = merged.get(key)
+        nested = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(inner, value) if nested else value  # type: ignore[arg-type]
+    return merged
 
 
 def _free_port() -> int:

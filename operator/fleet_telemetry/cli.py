@@ -51,6 +51,14 @@ _SERVE_OPTIONS = (
     # A pod's own address is not known before it runs.
     click.option("--http-host", default="0.0.0.0", show_default=True, help="Probes and metrics."),  # noqa: S104
     click.option("--http-port", default=8080, show_default=True, help="Probes and metrics."),
+    click.option(
+        "--webhook-configuration",
+        envvar="WEBHOOK_CONFIGURATION",
+        default="",
+        help="The chart's webhook configurations. The webhook has them trust its CA; beside them "
+        "the controller keeps one for the images that TelemetryProducts add. "
+        "[env: WEBHOOK_CONFIGURATION; default: neither]",
+    ),
     click.option("--log-format", type=click.Choice(["text", "json"]), default="text"),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info"),
 )
@@ -58,25 +66,38 @@ _WEBHOOK_OPTIONS = (
     click.option("--webhook-host", default="0.0.0.0", show_default=True, help="Where to listen."),  # noqa: S104
     click.option("--webhook-port", default=9443, show_default=True, help="Where to listen."),
     click.option(
+        "--webhook-service",
+        default="fleet-telemetry-webhook",
+        show_default=True,
+        help="The Service, in the operator's own namespace, by which the API server gets here.",
+    ),
+    click.option(
+        "--drain-seconds",
+        default=0.0,
+        show_default=True,
+        help="How long to answer on after SIGTERM, until requests go to other replicas.",
+    ),
+    click.option(
+        "--tls-secret",
+        default="",
+        help="The Secret, in the operator's own namespace, with the webhook's certificate "
+        "(tls.crt, tls.key). It is read again every few seconds.",
+    ),
+    click.option(
+        "--ca-secret",
+        default="",
+        help="The Secret with a CA of the operator's own, which then issues the certificate in "
+        "--tls-secret. Both Secrets have to be there, and may be empty at first.",
+    ),
+    click.option(
         "--tls-certificate",
         type=click.Path(path_type=Path),
-        required=True,
-        help="The webhook's certificate (PEM), taken up anew when it changes.",
+        help="Instead of a Secret: a file with the certificate (PEM), taken up when it changes.",
     ),
     click.option(
         "--tls-key",
         type=click.Path(path_type=Path),
-        required=True,
-        help="The certificate's key (PEM).",
-    ),
-)
-_CONTROLLER_OPTIONS = (
-    click.option(
-        "--webhook-configuration",
-        envvar="WEBHOOK_CONFIGURATION",
-        default="",
-        help="The MutatingWebhookConfiguration beside which the controller keeps one for the "
-        "images that TelemetryProducts add. [env: WEBHOOK_CONFIGURATION; default: it keeps none]",
+        help="The file with the certificate's key (PEM).",
     ),
     click.option(
         "--per-workload-metrics/--no-per-workload-metrics",
@@ -104,14 +125,14 @@ def webhook(**given: Any) -> None:
 
 
 @main.command()
-@_with((*_SERVE_OPTIONS, *_CONTROLLER_OPTIONS))
+@_with(_SERVE_OPTIONS)
 def controller(**given: Any) -> None:
     """Decide, write and report. Of several replicas one does, the others stand by."""
     _serve(Role.CONTROLLER, **given)
 
 
 @main.command(name="all")
-@_with((*_SERVE_OPTIONS, *_WEBHOOK_OPTIONS, *_CONTROLLER_OPTIONS))
+@_with((*_SERVE_OPTIONS, *_WEBHOOK_OPTIONS))
 def all_roles(**given: Any) -> None:
     """Do both in one process, for a laptop."""
     _serve(Role.ALL, **given)
@@ -151,10 +172,21 @@ def allowlist(form: str, namespace: str, name: str, kubeconfig: str | None) -> N
 
 def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None:
     _set_up_logging(log_format, log_level)
+    options = Options(role=role, **given)
+    if role.admits:
+        _check_certificate(options)
     try:
-        uvloop.run(run(Options(role=role, **given)))
+        uvloop.run(run(options))
     except (OSError, ConfigException) as error:
         sys.exit(f"fleet-telemetry: {error}")
+
+
+def _check_certificate(options: Options) -> None:
+    files = (options.tls_certificate, options.tls_key)
+    if any(files) == bool(options.tls_secret) or any(files) != all(files):
+        raise click.UsageError("give either --tls-secret or both --tls-certificate and --tls-key")
+    if options.ca_secret and not (options.tls_secret and options.webhook_configuration):
+        raise click.UsageError("--ca-secret needs --tls-secret and --webhook-configuration")
 
 
 def _set_up_logging(log_format: str, log_level: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from prometheus_client import (
 )
 
 from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.certificates.options import CertificateOptions
 from fleet_telemetry.cluster.client import KubernetesClient
 from fleet_telemetry.cluster.heartbeat import WatchHeartbeat
 from fleet_telemetry.cluster.lease import Election
@@ -84,10 +85,43 @@ class Options:
     http_port: int
     webhook_host: str = ""
     webhook_port: int = 0
-    tls_certificate: Path = Path()
-    tls_key: Path = Path()
+    webhook_service: str = ""
+    drain_seconds: float = 0.0
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_secret: str = ""
+    ca_secret: str = ""
     webhook_configuration: str = ""
     per_workload_metrics: bool = True
+
+    @property
+    def certificate(self) -> CertificateOptions:
+        """Where the webhook's certificate comes from."""
+        return CertificateOptions(
+            namespace=self.namespace,
+            host=f"{self.webhook_service}.{self.namespace}.svc",
+            certificate=self.tls_certificate,
+            key=self.tls_key,
+            leaf_secret=self.tls_secret,
+            authority_secret=self.ca_secret,
+            configuration=self.webhook_configuration,
+        )
+
+
+class _Readiness:
+    """Why requests are better sent elsewhere; the empty string if they are not."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+        self.has_certificate: Callable[[], bool] = lambda: True
+        self.stopping = False
+
+    def __call__(self) -> str:
+        if self.stopping:
+            return "it is stopping"
+        if not self.has_certificate():
+            return "it has no certificate yet"
+        return "" if self._mirror.synced.is_set() else "not everything has been listed yet"
 
 
 def _now() -> datetime:
@@ -112,21 +146,26 @@ async def run(options: Options) -> None:
         watches = WatchMetrics(metrics)
         watches.set_sources(synced=mirror.synced.is_set, alive=lambda: not heartbeat.is_dead)
 
+        readiness = _Readiness(mirror)
         status = StatusServer(
             metrics,
             alive=lambda: "the watch is dead" if heartbeat.is_dead else "",
-            ready=lambda: "" if mirror.synced.is_set() else "not everything has been listed yet",
+            ready=readiness,
         )
         await status.start(options.http_host, options.http_port)
         stack.push_async_callback(status.stop)
+        working: list[asyncio.Future[None]] = []
+        stack.push_async_callback(_cancel, working)
+        admission = None
         if options.role.admits:
-            admission = AdmissionServer(
-                mirror,
-                AdmissionMetrics(metrics),
-                _now,
-                certificate=options.tls_certificate,
-                key=options.tls_key,
-            )
+            # 10 MB that the controller does without.
+            from fleet_telemetry.certificates.serving import keep_fresh  # noqa: PLC0415
+            from fleet_telemetry.certificates.sources import certificate_from  # noqa: PLC0415
+
+            serving, refresh = certificate_from(options.certificate, client, _now, metrics)
+            readiness.has_certificate = lambda: serving.is_loaded
+            working.append(asyncio.ensure_future(keep_fresh(refresh)))
+            admission = AdmissionServer(mirror, AdmissionMetrics(metrics), _now, serving.context)
             await admission.start(options.webhook_host, options.webhook_port)
             stack.push_async_callback(admission.stop)
 
@@ -150,9 +189,11 @@ async def run(options: Options) -> None:
             clusterwide=True,
         )
         stack.push_async_callback(_cancel, watching)
-        working = [asyncio.ensure_future(task) for task in tasks]
-        stack.push_async_callback(_cancel, working)
+        working += [asyncio.ensure_future(task) for task in tasks]
         done, _ = await asyncio.wait([*watching, *working], return_when=asyncio.FIRST_COMPLETED)
+        readiness.stopping = True
+        if admission is not None:
+            await admission.drain(options.drain_seconds)
         for ended in done:
             ended.result()
 

@@ -6,8 +6,8 @@ import asyncio
 import base64
 import json
 import logging
+import ssl
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +40,7 @@ from tests.webhook.wild import broken
 
 OPT_OUT = policy_manifest()
 CREATION = creation(manifest(container(SONARQUBE)))
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
 
 class Http:
@@ -58,7 +59,7 @@ class Asked:
     def __init__(self, mirror: Mirror) -> None:
         self.registry = CollectorRegistry()
         metrics = AdmissionMetrics(self.registry)
-        self.server = AdmissionServer(mirror, metrics, lambda: NOW, certificate=Path(), key=Path())
+        self.server = AdmissionServer(mirror, metrics, lambda: NOW, TLS)
 
     def post(self, path: str, body: Any) -> Manifest:
         """The review that comes back."""

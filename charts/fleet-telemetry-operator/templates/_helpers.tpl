@@ -34,7 +34,40 @@ service:
   namespace: {{ .root.Release.Namespace }}
   port: {{ .root.Values.webhook.service.port }}
   path: {{ .path }}
-{{- with .root.Values.webhook.certificate.ca }}
-caBundle: {{ . | b64enc }}
+{{- /* Elsewhere caBundle is left to whoever writes it, so that no upgrade takes it away. */}}
+{{- with .root.Values.webhook.certificate }}
+{{- if and (eq .source "ExistingSecret") .ca }}
+caBundle: {{ .ca | b64enc }}
 {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* The Secret with the webhook's certificate. */}}
+{{- define "fto.certificateSecret" -}}
+{{- with .Values.webhook.certificate -}}
+{{- if .secretName -}}
+{{ .secretName }}
+{{- else if eq .source "ExistingSecret" -}}
+{{- fail "webhook.certificate.source is ExistingSecret: name the Secret in webhook.certificate.secretName" -}}
+{{- else -}}
+{{ include "fto.name" $ }}-webhook-tls
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* "true" where the webhook itself has the webhook configurations trust its CA. */}}
+{{- define "fto.writesTrust" -}}
+{{- with .Values.webhook.certificate -}}
+{{- if or (eq .source "OperatorCA") (and (eq .source "ExistingSecret") (not .ca)) -}}
+true
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Has cert-manager write caBundle. */}}
+{{- define "fto.injectAnnotation" -}}
+{{- if eq .Values.webhook.certificate.source "CertManager" -}}
+annotations:
+  cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "fto.name" . }}-webhook
+{{- end -}}
 {{- end -}}

@@ -26,6 +26,11 @@ _CONTROLLED = (
 )
 
 
+def products_configuration(chart_configuration: str) -> str:
+    """The name of the controller's configuration beside the chart's."""
+    return f"{chart_configuration}-products"
+
+
 def image_regex(patterns: Iterable[str]) -> str:
     """An RE2 expression that finds every image that one of the patterns covers."""
     alternatives = "|".join(glob_to_regex(pattern) for pattern in sorted(set(patterns)))

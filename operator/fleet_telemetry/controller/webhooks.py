@@ -5,7 +5,7 @@ from __future__ import annotations
 from fleet_telemetry.cluster.client import KubernetesClient
 from fleet_telemetry.cluster.kinds import MUTATING_WEBHOOKS
 from fleet_telemetry.cluster.mirror import Mirror
-from fleet_telemetry.cluster.webhook_configuration import mutating_webhooks
+from fleet_telemetry.cluster.webhook_configuration import mutating_webhooks, products_configuration
 from fleet_telemetry.model.manifest import items_at, mapping_at
 
 _LABELS = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
@@ -17,7 +17,7 @@ class ProductWebhooks:
     def __init__(self, client: KubernetesClient, chart_configuration: str) -> None:
         self._client = client
         self._chart_configuration = chart_configuration
-        self._name = f"{chart_configuration}-products"
+        self._name = products_configuration(chart_configuration)
 
     async def reconcile(self, mirror: Mirror) -> None:
         """Write, update or remove it. Raises ApiError."""

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from fleet_telemetry.cluster.client import KubernetesClient
-from fleet_telemetry.cluster.kinds import WORKLOAD_BY_KIND, Kind
+from fleet_telemetry.cluster.kinds import WORKLOAD_BY_KIND
+from fleet_telemetry.cluster.managed_fields import take_name_off
 from fleet_telemetry.decide.patch import build_patch
-from fleet_telemetry.model.manifest import TEMPLATE_PATHS, Manifest, items_at, read_workload
+from fleet_telemetry.model.manifest import TEMPLATE_PATHS, read_workload
 from fleet_telemetry.model.plan import Edit
-from fleet_telemetry.model.workload import FIELD_MANAGER, NUDGE_MANAGER, Workload
+from fleet_telemetry.model.workload import NUDGE_MANAGER, Workload
 
 _log = logging.getLogger(__name__)
 
@@ -50,20 +51,4 @@ async def write_edits(
     manifest = await client.patch(kind, workload.ref.name, operations, workload.ref.namespace)
     names = ", ".join(f"{edit.container_name}: {edit.name}" for edit in edits)
     _log.info("%s: written directly, admission did not: %s", workload.ref, names)
-    return await _take_name_off(client, kind, manifest)
-
-
-async def _take_name_off(
-    client: KubernetesClient, kind: Kind, manifest: Manifest
-) -> dict[str, Any]:
-    """Remove our entry from the managed fields, so that no later apply conflicts with us."""
-    metadata = manifest["metadata"]
-    for index, entry in enumerate(items_at(metadata, "managedFields")):
-        if entry.get("manager") == FIELD_MANAGER:
-            pointer = f"/metadata/managedFields/{index}"
-            operations = [
-                {"op": "test", "path": f"{pointer}/manager", "value": FIELD_MANAGER},
-                {"op": "remove", "path": pointer},
-            ]
-            return await client.patch(kind, metadata["name"], operations, metadata["namespace"])
-    return dict(manifest)
+    return await take_name_off(client, kind, manifest)

@@ -10,7 +10,6 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -34,7 +33,6 @@ _LARGEST_REQUEST_BYTES = 16 * 2**20
 """Two objects of the largest size that etcd takes, and their managed fields, with room."""
 _OWNER_SECONDS = 0.4
 """How long a pod waits for its workload, which may have been created a moment before."""
-_CERTIFICATE_SECONDS = 10.0
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 
@@ -47,62 +45,37 @@ class AdmissionServer:
         mirror: Mirror,
         metrics: AdmissionMetrics,
         now: Callable[[], datetime],
-        *,
-        certificate: Path,
-        key: Path,
+        tls: ssl.SSLContext,
     ) -> None:
         self._mirror = mirror
         self._metrics = metrics
         self._now = now
-        self._files = (certificate, key)
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._tls = tls
         self._runner: web.AppRunner | None = None
-        self._reloading: asyncio.Task[None] | None = None
+        self._draining = False
 
     async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OSError if the address is taken or a certificate file is not there."""
-        self._load_certificate()
+        """Listen. Raises OSError if the address is taken."""
         app = web.Application(client_max_size=_LARGEST_REQUEST_BYTES)
         app.router.add_post("/mutate", self._mutate)
         app.router.add_post("/validate", self._validate)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, ssl_context=self._tls).start()
-        self._reloading = asyncio.create_task(self._reload_certificate())
+
+    async def drain(self, seconds: float) -> None:
+        """Answer on, for as long as it takes until nobody is sent here any more.
+
+        Each answer asks the API server to close its connection and so to go elsewhere: a request
+        on a connection that we closed would be lost.
+        """
+        self._draining = True
+        await asyncio.sleep(seconds)
 
     async def stop(self) -> None:
         """Stop listening, finish what is under way."""
-        if self._reloading is not None:
-            self._reloading.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
-
-    def _load_certificate(self) -> None:
-        certificate, key = self._files
-        self._tls.load_cert_chain(certificate, key)
-
-    async def _reload_certificate(self) -> None:
-        """Take up a renewed certificate; connections that stand keep the old one."""
-        loaded = self._modified()
-        while True:
-            await asyncio.sleep(_CERTIFICATE_SECONDS)
-            modified = self._modified()
-            if modified == loaded:
-                continue
-            try:
-                self._load_certificate()
-            except (OSError, ssl.SSLError) as error:
-                _log.warning("the renewed certificate cannot be loaded yet: %s", error)
-            else:
-                loaded = modified
-                _log.info("loaded the renewed certificate")
-
-    def _modified(self) -> tuple[int, ...]:
-        try:
-            return tuple(path.stat().st_mtime_ns for path in self._files)
-        except OSError:
-            return ()
 
     async def _mutate(self, http: web.Request) -> web.Response:
         started = time.perf_counter()
@@ -116,7 +89,7 @@ class AdmissionServer:
             # Whatever is wrong with us must not stop a deploy.
             _log.exception("admission review failed; the request goes through as it came")
         self._metrics.observe("mutate", _kind(request), result, time.perf_counter() - started)
-        return _respond(request, _mutation(answer))
+        return self._respond(request, _mutation(answer))
 
     async def _review(self, request: Manifest) -> Answer:
         if not self._mirror.synced.is_set():
@@ -137,7 +110,18 @@ class AdmissionServer:
         verdict = validate(request, self._mirror.catalogue)
         result = "refused" if verdict.refusal else "accepted"
         self._metrics.observe("validate", _kind(request), result, time.perf_counter() - started)
-        return _respond(request, _validation(verdict))
+        return self._respond(request, _validation(verdict))
+
+    def _respond(self, request: Manifest, response: Mapping[str, Any]) -> web.Response:
+        review = {
+            "apiVersion": "admission.k8s.io/v1",
+            "kind": "AdmissionReview",
+            "response": {"uid": request.get("uid", ""), **response},
+        }
+        answer = web.Response(body=_encoder.encode(review), content_type="application/json")
+        if self._draining:
+            answer.force_close()
+        return answer
 
 
 async def _read(http: web.Request) -> Manifest:
@@ -171,12 +155,3 @@ def _validation(verdict: Validation) -> dict[str, Any]:
     if verdict.warnings:
         response["warnings"] = list(verdict.warnings)
     return response
-
-
-def _respond(request: Manifest, response: Mapping[str, Any]) -> web.Response:
-    review = {
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "response": {"uid": request.get("uid", ""), **response},
-    }
-    return web.Response(body=_encoder.encode(review), content_type="application/json")
