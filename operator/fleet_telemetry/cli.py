@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from kubernetes.aio.config import ConfigException
 from pythonjsonlogger.json import JsonFormatter
 
 from fleet_telemetry import __version__
+from fleet_telemetry.controller.egress_settings import EgressSettings
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.egress.allowlist import AllowlistError, Format, render
 from fleet_telemetry.egress.allowlist_store import read_allowlist
+from fleet_telemetry.model.egress import Family
+from fleet_telemetry.model.policy import EgressDialect
 from fleet_telemetry.process import Options, Role, run
 
 Command = Callable[..., None]
@@ -99,6 +103,64 @@ _WEBHOOK_OPTIONS = (
         type=click.Path(path_type=Path),
         help="The file with the certificate's key (PEM).",
     ),
+)
+
+_EGRESS_OPTIONS = (
+    click.option(
+        "--allowlist",
+        default=ALLOWLIST,
+        show_default=True,
+        help="The ConfigMap, in the operator's own namespace, with what firewalls outside of the "
+        "cluster have to let through.",
+    ),
+    click.option(
+        "--dns-server",
+        "dns_servers",
+        multiple=True,
+        help="A name server to ask for telemetry hosts, such as 10.96.0.10 or corp=192.0.2.53:53; "
+        "as often as there are views of the internet. [default: those of /etc/resolv.conf]",
+    ),
+    click.option(
+        "--dns-interval",
+        type=click.FloatRange(1, 300),
+        default=30.0,
+        show_default=True,
+        help="Seconds between two questions for the same host, at least; at most they are 300, and "
+        "in between half of its TTL.",
+    ),
+    click.option(
+        "--egress-family",
+        "egress_families",
+        type=click.Choice([family.value for family in Family]),
+        multiple=True,
+        default=[family.value for family in Family],
+        show_default=True,
+        help="A family of addresses that network policies are to speak of.",
+    ),
+    click.option(
+        "--egress-enforced",
+        type=click.Choice([name.value for name in EgressDialect if name is not EgressDialect.AUTO]),
+        multiple=True,
+        help="A kind of network policy that this cluster is known to enforce. [default: none, so "
+        "that none is relied upon]",
+    ),
+    click.option(
+        "--cluster-range",
+        "cluster_ranges",
+        multiple=True,
+        help="A public range that is the cluster's own: no telemetry host is in there.",
+    ),
+    click.option(
+        "--published-ranges",
+        type=click.Choice(["fetch", "built-in"]),
+        default="fetch",
+        show_default=True,
+        help="Fetch the ranges that content delivery networks publish, once a day where a policy "
+        "needs them, or use those that came with this version.",
+    ),
+)
+
+_CONTROLLER_OPTIONS = (
     click.option(
         "--per-workload-metrics/--no-per-workload-metrics",
         default=True,
@@ -125,14 +187,14 @@ def webhook(**given: Any) -> None:
 
 
 @main.command()
-@_with(_SERVE_OPTIONS)
+@_with((*_SERVE_OPTIONS, *_CONTROLLER_OPTIONS, *_EGRESS_OPTIONS))
 def controller(**given: Any) -> None:
     """Decide, write and report. Of several replicas one does, the others stand by."""
     _serve(Role.CONTROLLER, **given)
 
 
 @main.command(name="all")
-@_with((*_SERVE_OPTIONS, *_WEBHOOK_OPTIONS))
+@_with((*_SERVE_OPTIONS, *_WEBHOOK_OPTIONS, *_CONTROLLER_OPTIONS, *_EGRESS_OPTIONS))
 def all_roles(**given: Any) -> None:
     """Do both in one process, for a laptop."""
     _serve(Role.ALL, **given)
@@ -172,13 +234,27 @@ def allowlist(form: str, namespace: str, name: str, kubeconfig: str | None) -> N
 
 def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None:
     _set_up_logging(log_format, log_level)
-    options = Options(role=role, **given)
+    egress = {
+        name.name: given.pop(name.name) for name in fields(EgressSettings) if name.name in given
+    }
+    options = Options(role=role, egress=EgressSettings(**egress), **given)
+    if role.controls:
+        _check_egress(options.egress)
     if role.admits:
         _check_certificate(options)
     try:
         uvloop.run(run(options))
     except (OSError, ConfigException) as error:
         sys.exit(f"fleet-telemetry: {error}")
+
+
+def _check_egress(settings: EgressSettings) -> None:
+    try:
+        settings.check()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise click.UsageError(f"{error}; name the servers with --dns-server") from None
 
 
 def _check_certificate(options: Options) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +26,7 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.certificates.options import CertificateOptions
 from fleet_telemetry.cluster.client import KubernetesClient
 from fleet_telemetry.cluster.heartbeat import WatchHeartbeat
+from fleet_telemetry.cluster.kinds import WATCHED_BY_CONTROLLER, WATCHED_BY_WEBHOOK
 from fleet_telemetry.cluster.lease import Election
 from fleet_telemetry.cluster.mirror import Mirror
 from fleet_telemetry.cluster.watching import (
@@ -34,9 +35,12 @@ from fleet_telemetry.cluster.watching import (
     keep_listed,
     wait_for_crds,
 )
+from fleet_telemetry.controller.allowlisting import AllowlistWriter
 from fleet_telemetry.controller.controller import Controller
+from fleet_telemetry.controller.egress_settings import EgressSettings
 from fleet_telemetry.controller.verification import Verifier
 from fleet_telemetry.controller.webhooks import ProductWebhooks
+from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.report.fleet_metrics import FleetCollector, FleetSource
 from fleet_telemetry.report.http import StatusServer
 from fleet_telemetry.report.metrics import (
@@ -93,6 +97,8 @@ class Options:
     ca_secret: str = ""
     webhook_configuration: str = ""
     per_workload_metrics: bool = True
+    allowlist: str = ALLOWLIST
+    egress: EgressSettings = field(default_factory=EgressSettings)
 
     @property
     def certificate(self) -> CertificateOptions:
@@ -141,7 +147,8 @@ async def run(options: Options) -> None:
             os.environ["KUBECONFIG"] = options.kubeconfig  # kopf reads it from there only
         client = await KubernetesClient.connect(options.kubeconfig, api_metrics.observe)
         stack.push_async_callback(client.close)
-        mirror = Mirror(builtin())
+        watched = WATCHED_BY_CONTROLLER if options.role.controls else WATCHED_BY_WEBHOOK
+        mirror = Mirror(builtin(), watched)
         heartbeat = WatchHeartbeat(client, namespace=options.namespace, lease=options.lease)
         watches = WatchMetrics(metrics)
         watches.set_sources(synced=mirror.synced.is_set, alive=lambda: not heartbeat.is_dead)
@@ -219,6 +226,8 @@ def _controller(
         now=_now,
         webhooks=webhooks,
         verifier=verifier,
+        containment=options.egress.build(mirror, client, _now),
+        allowlist=AllowlistWriter(client, options.namespace, options.allowlist),
     )
     source = FleetSource(
         plans=controller.plans,

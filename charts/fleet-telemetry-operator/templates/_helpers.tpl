@@ -71,3 +71,21 @@ annotations:
   cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "fto.name" . }}-webhook
 {{- end -}}
 {{- end -}}
+
+{{- /* What the controller is told of the network. */}}
+{{- define "fto.egressArgs" -}}
+- --allowlist={{ include "fto.name" . }}-allowlist
+- --published-ranges={{ .Values.egress.publishedRanges }}
+{{- range .Values.egress.dnsServers }}
+- --dns-server={{ . }}
+{{- end }}
+{{- range .Values.egress.families }}
+- --egress-family={{ . }}
+{{- end }}
+{{- range .Values.egress.enforced }}
+- --egress-enforced={{ . }}
+{{- end }}
+{{- range .Values.egress.clusterRanges }}
+- --cluster-range={{ . }}
+{{- end }}
+{{- end }}

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import msgspec
+
 from fleet_telemetry.cluster import kinds
 from fleet_telemetry.cluster.client import ApiError, KubernetesClient
 from fleet_telemetry.cluster.mirror import Mirror
@@ -195,10 +197,12 @@ class HostKeeper:
         now = self._now()
         if saved is not None and not has_to_be_saved(saved, host.state, now, self._rules):
             return
-        status = save(host.state, self._rules)
         before = saved.conditions if saved is not None else ()
         observations = observe(host.state, self._rules)
-        status = _with_conditions(status, merge_conditions(before, observations, now=now))
+        status = msgspec.structs.replace(
+            save(host.state, self._rules),
+            conditions=merge_conditions(before, observations, now=now),
+        )
         manifest = {
             "apiVersion": API_VERSION,
             "kind": TELEMETRY_HOST.kind,
