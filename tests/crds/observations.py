@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet_telemetry.model.resources import TELEMETRY_HOST, WORKLOAD_TELEMETRY
-from tests.crds.kit import Array, Check, Choice, Kind, Object, Time
+from tests.crds.kit import Array, Check, Choice, Flag, Kind, Number, Object, Time
 from tests.crds.words import (
     CHANNEL,
     CONDITION,
@@ -122,19 +122,50 @@ WORKLOAD = Kind(
     table=_WORKLOAD_TABLE,
 )
 
+_FAMILY = "status.families[0]"
+_VIEW = f"{_FAMILY}.views[0]"
 _HOST_TABLE: dict[str, Check] = {
     "": Object(),
     "status": Object(),
+    "status.asOf": Time(),
     "status.addresses": Array(
-        item=lambda index: {"ip": f"192.0.2.{index}", "expiresAt": "2026-11-20T08:00:00Z"},
+        item=lambda index: {"ip": f"192.0.2.{index}"},
         kind="map",
         key="ip",
         twin={"ip": "192.0.2.0", "expiresAt": "2026-11-21T08:00:00Z"},
         longest=64,
     ),
-    "status.addresses[0]": Object(required=("ip", "expiresAt")),
+    "status.addresses[0]": Object(required=("ip",)),
     "status.addresses[0].ip": text(45),
+    "status.addresses[0].seenAt": Time(),
     "status.addresses[0].expiresAt": Time(),
+    "status.addresses[0].denyExpiresAt": Time(),
+    "status.families": Array(
+        item=lambda index: {"family": ("IPv4", "IPv6", "IPv4")[index]},
+        kind="map",
+        key="family",
+        twin={"family": "IPv4", "settled": True},
+    ),
+    _FAMILY: Object(required=("family",)),
+    f"{_FAMILY}.family": Choice(of=("IPv4", "IPv6")),
+    f"{_FAMILY}.settled": Flag(default=False),
+    f"{_FAMILY}.lastAnsweredAt": Time(),
+    f"{_FAMILY}.lastOutcome": Choice(of=("Ok", "NoData", "NxDomain", "Transient", "Fault")),
+    f"{_FAMILY}.negatives": Number(lowest=0, default=0),
+    f"{_FAMILY}.negativeSince": Time(),
+    f"{_FAMILY}.heldSince": Time(),
+    f"{_FAMILY}.heldAnswers": Number(lowest=0, default=0),
+    f"{_FAMILY}.views": Array(
+        item=lambda index: {"name": f"view-{index}", "answeredAt": "2026-11-20T08:00:00Z"},
+        kind="map",
+        key="name",
+        twin={"name": "view-0", "answeredAt": "2026-11-21T08:00:00Z"},
+        longest=64,
+    ),
+    _VIEW: Object(required=("name", "answeredAt")),
+    f"{_VIEW}.name": text(253, shortest=1),
+    f"{_VIEW}.answeredAt": Time(),
+    "status.cappedAt": Time(),
     "status.ranges": Object(required=("provider", "etag", "cidrs")),
     "status.ranges.provider": text(63),
     "status.ranges.etag": text(256),
@@ -146,7 +177,29 @@ HOST = Kind(
     resource=TELEMETRY_HOST,
     full={
         "status": {
-            "addresses": [{"ip": "192.0.2.1", "expiresAt": "2026-11-20T08:00:00Z"}],
+            "asOf": "2026-11-20T08:00:00Z",
+            "addresses": [
+                {
+                    "ip": "192.0.2.1",
+                    "seenAt": "2026-11-20T08:00:00Z",
+                    "expiresAt": "2026-11-20T09:01:00Z",
+                    "denyExpiresAt": "2026-11-27T08:01:00Z",
+                }
+            ],
+            "families": [
+                {
+                    "family": "IPv4",
+                    "settled": True,
+                    "lastAnsweredAt": "2026-11-20T08:00:00Z",
+                    "lastOutcome": "NxDomain",
+                    "negatives": 2,
+                    "negativeSince": "2026-11-20T07:59:30Z",
+                    "heldSince": "2026-11-20T07:00:00Z",
+                    "heldAnswers": 4,
+                    "views": [{"name": "cluster", "answeredAt": "2026-11-20T08:00:00Z"}],
+                }
+            ],
+            "cappedAt": "2026-11-20T08:00:00Z",
             "ranges": {"provider": "Cloudflare", "etag": "abc", "cidrs": ["198.51.100.0/24"]},
             "conditions": [CONDITION],
         }

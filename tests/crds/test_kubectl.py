@@ -58,14 +58,27 @@ TABLES = {
             "EGRESS": "Open",
         },
     ),
-    "thost": Table("NAME RESOLVED FRESH AGE", {"RESOLVED": "True", "FRESH": "True"}),
+    "thost": Table(
+        "NAME RESOLVED REASON FRESH SINKHOLED AGE",
+        {
+            "RESOLVED": "True",
+            "REASON": "NothingMatched",
+            "FRESH": "True",
+            "SINKHOLED": "True",
+            "HELD": "True",
+            "COMPLETE": "True",
+            "COLLATERALRISK": "True",
+            "RANGES": "Cloudflare",
+        },
+    ),
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _shown(server: Server) -> None:
     """An object called ``shown`` of each kind, with everything that there is to be seen."""
-    types = ("Accepted", "Compliant", "Resolved", "Fresh")
+    of_hosts = ("Resolved", "Fresh", "Held", "Sinkholed", "Complete", "CollateralRisk")
+    types = ("Accepted", "Compliant", *of_hosts)
     conditions = [{**CONDITION, "type": type_} for type_ in types]
     for kind in KINDS:
         created = server.create(kind, "shown", kind.full).body

@@ -7,30 +7,29 @@ import msgspec
 import pytest
 
 from fleet_telemetry.model.conditions import Condition
-from fleet_telemetry.model.reasons import PolicyReason, Reason
+from fleet_telemetry.model.reasons import EgressReason, HostReason, PolicyReason, Reason
 
-_MEMBERS = [*Reason, *PolicyReason]
+_MEMBERS = [*Reason, *EgressReason, *PolicyReason, *HostReason]
+_AnyReason = Reason | EgressReason | PolicyReason | HostReason
 
 
 @pytest.mark.parametrize("reason", _MEMBERS, ids=lambda reason: f"{type(reason).__name__}.{reason}")
 class TestEveryReason:
-    def test_is_one_camel_case_word_that_its_name_spells(
-        self, reason: Reason | PolicyReason
-    ) -> None:
+    def test_is_one_camel_case_word_that_its_name_spells(self, reason: _AnyReason) -> None:
         assert re.fullmatch(r"([A-Z][a-z]+)+", reason.value)
         assert re.sub(r"(?<!^)(?=[A-Z])", "_", reason.value).upper() == reason.name
 
-    def test_is_its_word(self, reason: Reason | PolicyReason) -> None:
+    def test_is_its_word(self, reason: _AnyReason) -> None:
         assert reason == reason.value
         assert f"{reason}" == str(reason) == reason.value
         assert type(reason)(reason.value) is reason
 
-    def test_means_something_in_whole_sentences(self, reason: Reason | PolicyReason) -> None:
+    def test_means_something_in_whole_sentences(self, reason: _AnyReason) -> None:
         assert reason.meaning[0].isupper()
         assert reason.meaning.endswith(".")
         assert "  " not in reason.meaning
 
-    def test_fits_into_a_condition(self, reason: Reason | PolicyReason) -> None:
+    def test_fits_into_a_condition(self, reason: _AnyReason) -> None:
         condition = {
             "type": "Compliant",
             "status": "False",
@@ -41,7 +40,7 @@ class TestEveryReason:
         assert msgspec.convert(condition, Condition).reason == reason
 
 
-@pytest.mark.parametrize("reasons", [Reason, PolicyReason])
+@pytest.mark.parametrize("reasons", [Reason, EgressReason, PolicyReason, HostReason])
 def test_no_word_and_no_meaning_is_there_twice(reasons: type[StrEnum]) -> None:
     # An enumeration would make the second member of one value an alias of the first.
     assert len(reasons.__members__) == len(list(reasons))

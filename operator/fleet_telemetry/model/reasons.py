@@ -274,6 +274,91 @@ class EgressReason(_Explained):
     AUDIT_ONLY = ("AuditOnly", "The policy has mode: Audit and writes no network policy.")
 
 
+class HostReason(_Explained):
+    """Why a condition of a TelemetryHost is what it is."""
+
+    # Resolved
+    ADDRESSES_KNOWN = ("AddressesKnown", "DNS has given addresses of the host.")
+    NO_SUCH_NAME = (
+        "NoSuchName",
+        "DNS says, and has been saying for a while, that the name does not exist. Addresses that "
+        "it had stay in denylists.",
+    )
+    NO_ADDRESS = (
+        "NoAddress",
+        "DNS says, and has been saying for a while, that the name has no address. Addresses that "
+        "it had stay in denylists.",
+    )
+    ADDRESSES_EXPIRED = (
+        "AddressesExpired",
+        "DNS has failed for so long that no address is allowed any more. Addresses that it gave "
+        "stay in denylists.",
+    )
+    NOT_RESOLVED_YET = (
+        "NotResolvedYet",
+        "DNS has given no address so far; those of the catalogue are used, if it has any.",
+    )
+    # Fresh
+    ANSWERED = ("Answered", "Name servers answer.")
+    SOME_ANSWERS_REFUSED = (
+        "SomeAnswersRefused",
+        "Name servers answer, and some of them with addresses that can be no telemetry host's. "
+        "Nothing that those say is used.",
+    )
+    NO_ANSWER = (
+        "NoAnswer",
+        "Name servers have not answered for a while; what is known is kept. Where a family of "
+        "addresses is never answered, switch it off in the chart's values.",
+    )
+    ANSWERS_REFUSED = (
+        "AnswersRefused",
+        "Name servers answer with addresses that can be no telemetry host's, and nothing that they "
+        "say is used. What is known is kept.",
+    )
+    # Held
+    SET_SHRANK = (
+        "SetShrank",
+        "More than half of the addresses are missing from DNS at once; they are kept until that "
+        "has been so for a while.",
+    )
+    NOTHING_HELD = ("NothingHeld", "No sudden loss of addresses is being held back.")
+    # Sinkholed
+    BLOCKED_BY_NAME_SERVER = (
+        "BlockedByNameServer",
+        "A name server answers with an address that leads nowhere, as DNS blockers do.",
+    )
+    NOT_SINKHOLED = ("NotSinkholed", "No name server answers as DNS blockers do.")
+    # CollateralRisk
+    SHARED_ADDRESSES = (
+        "SharedAddresses",
+        "Addresses of the host serve others too, as on a CDN; denying them denies those, and "
+        "allowing them allows those.",
+    )
+    NOT_SHARED = ("NotShared", "None of the addresses is known to serve others too.")
+    # Complete
+    TOO_MANY_ADDRESSES = (
+        "TooManyAddresses",
+        "The host has more addresses than are kept, so neither an allowlist nor a denylist of it "
+        "is complete.",
+    )
+    ALL_ADDRESSES_KEPT = ("AllAddressesKept", "All addresses that DNS gave are kept.")
+    # CatalogueAgrees
+    SEEDS_CONFIRMED = ("SeedsConfirmed", "DNS gives the addresses that the catalogue gives.")
+    SEEDS_CONTRADICTED = (
+        "SeedsContradicted",
+        "DNS does not give addresses that the catalogue gives. They stay in denylists, and are not "
+        "in allowlists.",
+    )
+    SEEDS_REFUSED = (
+        "SeedsRefused",
+        "The catalogue gives addresses that can be no telemetry host's; they are not used.",
+    )
+    SEEDS_NOT_COMPARED = (
+        "SeedsNotCompared",
+        "DNS has not answered yet, so what it says cannot be compared with the catalogue.",
+    )
+
+
 class PolicyReason(_Explained):
     """Why a policy's condition is what it is."""
 

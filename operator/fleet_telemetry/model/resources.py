@@ -52,6 +52,11 @@ class CustomResource:
         return self.kind.lower()
 
 
+def _condition(kind: str, part: str) -> str:
+    """The path to a part of a condition."""
+    return f'.status.conditions[?(@.type=="{kind}")].{part}'
+
+
 _AGE = Column("Age", ".metadata.creationTimestamp", "date")
 _POLICY_COLUMNS = (
     Column("Submission", ".spec.submission"),
@@ -126,8 +131,14 @@ TELEMETRY_HOST = CustomResource(
     ),
     status=TelemetryHostStatus,
     columns=(
-        Column("Resolved", '.status.conditions[?(@.type=="Resolved")].status'),
-        Column("Fresh", '.status.conditions[?(@.type=="Fresh")].status'),
+        Column("Resolved", _condition("Resolved", "status")),
+        Column("Reason", _condition("Resolved", "reason")),
+        Column("Fresh", _condition("Fresh", "status")),
+        Column("Sinkholed", _condition("Sinkholed", "status")),
+        Column("Held", _condition("Held", "status"), priority=1),
+        Column("Complete", _condition("Complete", "status"), priority=1),
+        Column("CollateralRisk", _condition("CollateralRisk", "status"), priority=1),
+        Column("Ranges", ".status.ranges.provider", priority=1),
         _AGE,
     ),
 )
