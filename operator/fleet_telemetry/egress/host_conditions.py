@@ -1,0 +1,190 @@
+"""What is said of a telemetry host to people: its conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from fleet_telemetry.egress.addresses import refusal_of, unmapped
+from fleet_telemetry.egress.host_state import FamilyState, HostState, Retention
+from fleet_telemetry.egress.retention import (
+    allowlist,
+    is_complete,
+    shared_addresses,
+    usable_seeds,
+)
+from fleet_telemetry.model.conditions import ConditionStatus, Observation
+from fleet_telemetry.model.egress import Family, Outcome, family_of
+from fleet_telemetry.model.reasons import HostReason
+
+_LONGEST_MESSAGE = 1024
+_MOST_SHOWN = 8
+
+
+def observe(state: HostState, rules: Retention) -> tuple[Observation, ...]:
+    """All conditions of the host. They change their status or reason with what is known, never by
+    one failed answer, so that they are not written again and again."""
+    parts = (
+        _resolved(state, rules),
+        _fresh(state, rules),
+        _held(state),
+        _sinkholed(state),
+        _collateral_risk(state, rules),
+        _complete(state, rules),
+        *_catalogue_agrees(state, rules),
+    )
+    return tuple(
+        Observation(type=kind, status=status, reason=reason, message=message[:_LONGEST_MESSAGE])
+        for kind, status, reason, message in parts
+    )
+
+
+_Part = tuple[str, ConditionStatus, HostReason, str]
+_TRUE, _FALSE, _UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+
+
+def _families(state: HostState, rules: Retention) -> list[FamilyState]:
+    return [state.family(family) for family in sorted(rules.families)]
+
+
+def _resolved(state: HostState, rules: Retention) -> _Part:
+    kind = "Resolved"
+    families = _families(state, rules)
+    count = sum(one.expires_at is not None for one in state.known)
+    denied = len(state.known)
+    kept = f"{denied} of before stay in denylists." if denied else "None is known of before."
+    if count:
+        text = f"{_many(count, 'address', 'addresses')} from DNS; {denied} in denylists."
+        return kind, _TRUE, HostReason.ADDRESSES_KNOWN, text
+    if not any(family.settled for family in families):
+        seeds = len(usable_seeds(state, rules))
+        text = f"DNS has not given any address yet. The catalogue gives {seeds or 'none'}."
+        return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, text
+    outcomes = {family.outcome for family in families}
+    if outcomes == {Outcome.NO_DATA}:
+        text = f"DNS says that the name has no address. {kept}"
+        return kind, _FALSE, HostReason.NO_ADDRESS, text
+    if Outcome.NX_DOMAIN in outcomes and outcomes <= {Outcome.NX_DOMAIN, Outcome.NO_DATA}:
+        text = f"DNS says that there is no such name. {kept}"
+        return kind, _FALSE, HostReason.NO_SUCH_NAME, text
+    text = f"DNS fails, and the time is over for which addresses are allowed without it. {kept}"
+    return kind, _FALSE, HostReason.ADDRESSES_EXPIRED, text
+
+
+def _fresh(state: HostState, rules: Retention) -> _Part:
+    kind = "Fresh"
+    if state.as_of is None:
+        return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, "DNS has not been asked yet."
+    late = [one for one in _families(state, rules) if not _is_fresh(one, state.as_of, rules)]
+    refused = _listed(f"{one.view}: {one.why}" for one in state.refusals)
+    if not late:
+        if refused:
+            text = f"Put aside is all of what these say: {refused}."
+            return kind, _TRUE, HostReason.SOME_ANSWERS_REFUSED, text
+        return kind, _TRUE, HostReason.ANSWERED, "Name servers answer."
+    what = " and ".join(f"{one.family} ({_since(one)})" for one in late)
+    if refused:
+        text = f"No usable answer for {what}. Put aside is all of what these say: {refused}."
+        return kind, _FALSE, HostReason.ANSWERS_REFUSED, text
+    text = (
+        f"No answer for {what}. What is known is kept; look at the name servers, or switch off a "
+        f"family that the cluster does not have."
+    )
+    return kind, _FALSE, HostReason.NO_ANSWER, text
+
+
+def _is_fresh(family: FamilyState, as_of: datetime, rules: Retention) -> bool:
+    return family.answered_at is not None and as_of - family.answered_at < rules.stale
+
+
+def _since(family: FamilyState) -> str:
+    return f"since {family.answered_at:%Y-%m-%dT%H:%M:%SZ}" if family.answered_at else "never"
+
+
+def _held(state: HostState) -> _Part:
+    kind = "Held"
+    held = [one for one in state.families if one.held_since is not None]
+    if not held:
+        return kind, _FALSE, HostReason.NOTHING_HELD, "No sudden loss of addresses is held back."
+    text = "; ".join(
+        f"more than half of the {one.family} addresses are missing from DNS since "
+        f"{one.held_since:%Y-%m-%dT%H:%M:%SZ} and stay allowed for now"
+        for one in held
+    )
+    return kind, _TRUE, HostReason.SET_SHRANK, f"{text[0].upper()}{text[1:]}."
+
+
+def _sinkholed(state: HostState) -> _Part:
+    kind = "Sinkholed"
+    if state.as_of is None:
+        return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, "DNS has not been asked yet."
+    found = _listed(f"{one.view}: {one.why}" for one in state.refusals if one.is_sinkhole)
+    if found:
+        text = f"Something blocks the host in DNS ({found}). These answers are not used."
+        return kind, _TRUE, HostReason.BLOCKED_BY_NAME_SERVER, text
+    return kind, _FALSE, HostReason.NOT_SINKHOLED, "No name server blocks the host."
+
+
+def _collateral_risk(state: HostState, rules: Retention) -> _Part:
+    kind = "CollateralRisk"
+    shared = shared_addresses(state, rules)
+    found = [f"{address} ({provider})" for address, provider in shared.items()]
+    if state.ranges is not None:
+        found.append(f"the published ranges of {state.ranges.provider}")
+    if not found:
+        return kind, _FALSE, HostReason.NOT_SHARED, "No address is known to serve others too."
+    text = (
+        f"These serve others too: {_listed(found)}. They are denied only where the policy says "
+        f"sharedAddresses: Accept."
+    )
+    return kind, _TRUE, HostReason.SHARED_ADDRESSES, text
+
+
+def _complete(state: HostState, rules: Retention) -> _Part:
+    kind = "Complete"
+    if is_complete(state, rules):
+        return kind, _TRUE, HostReason.ALL_ADDRESSES_KEPT, "All addresses from DNS are kept."
+    text = (
+        f"The host has more than {rules.most_addresses} addresses. Some are missing from "
+        f"allowlists and denylists: pods may fail to reach it, or reach it although it is denied."
+    )
+    return kind, _FALSE, HostReason.TOO_MANY_ADDRESSES, text
+
+
+def _catalogue_agrees(state: HostState, rules: Retention) -> Iterator[_Part]:
+    """Only where the catalogue gives addresses."""
+    kind = "CatalogueAgrees"
+    if not state.seeds:
+        return
+    refused = [refusal_of(unmapped(seed), rules.own_ranges) for seed in state.seeds]
+    if any(refused):
+        found = _listed(sorted(why for why in refused if why))
+        text = f"Of the catalogue's addresses {found}; not used. Correct the TelemetryProduct."
+        yield kind, _FALSE, HostReason.SEEDS_REFUSED, text
+        return
+    settled = {family for family in Family if state.family(family).settled}
+    compared = [seed for seed in usable_seeds(state, rules) if family_of(seed) in settled]
+    missing = [str(seed) for seed in compared if seed not in allowlist(state, rules)]
+    if missing:
+        text = (
+            f"DNS does not give {_listed(missing)}, which the catalogue has: kept in denylists, "
+            f"not in allowlists. The catalogue may be out of date, or DNS tampered with."
+        )
+        yield kind, _FALSE, HostReason.SEEDS_CONTRADICTED, text
+    elif compared:
+        text = "DNS gives what the catalogue has."
+        yield kind, _TRUE, HostReason.SEEDS_CONFIRMED, text
+    else:
+        text = "DNS has not answered yet."
+        yield kind, _UNKNOWN, HostReason.SEEDS_NOT_COMPARED, text
+
+
+def _listed(entries: Iterable[str]) -> str:
+    found = list(entries)
+    shown = ", ".join(found[:_MOST_SHOWN])
+    more = len(found) - _MOST_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
