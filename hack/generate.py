@@ -15,6 +15,7 @@ from fleet_telemetry.model.resources import RESOURCES
 from hack.crds import definition
 from hack.products import index_page, product_page
 from hack.reference import api_page, metrics_page, reasons_page
+from observability.dashboards.files import dashboard_files
 from observability.rules import rules_file
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +43,8 @@ def generated_files() -> Iterator[tuple[Path, str]]:
         CHART / "files" / "prometheus-rules.yaml",
         _FROM_ROOT.format(source="observability") + rules_file(),
     )
+    for name, content in dashboard_files():
+        yield CHART / "files" / "dashboards" / name, content
     docs = ROOT / "docs"
     products = sorted(builtin().products.values(), key=lambda product: product.name)
     pages = {

@@ -335,6 +335,27 @@ CASES = (
     *(
         Case(
             REJECTED,
+            {
+                f'fleet_telemetry_vendor_last_check_timestamp_seconds{{{ASKED},result="{result}"}}': (
+                    "1000x30"
+                )
+            },
+            "20m",
+            (
+                {
+                    key: WORKLOAD_LABELS[key]
+                    for key in ("resource_namespace", "product", "kind", "name")
+                }
+                | {"result": result},
+            ),
+            (f"dependency-track cannot be asked: {result}.", said(REJECTED_SAID, IT_SAID)[1]),
+            about=f"also for {result}",
+        )
+        for result in ("PermissionMissing", "SecretNotReadable", "SecretIncomplete")
+    ),
+    *(
+        Case(
+            REJECTED,
             {f'fleet_telemetry_vendor_last_check_timestamp_seconds{{{ASKED},result="{result}"}}':
              "1000x30"},
             "20m",

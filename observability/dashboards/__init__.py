@@ -1,0 +1,1 @@
+"""Grafana dashboards, built in Python; the JSON in the chart is made from them."""
