@@ -336,7 +336,7 @@ CASES = (
         Case(
             REJECTED,
             {
-                f'fleet_telemetry_vendor_last_check_timestamp_seconds{{{ASKED},result="{result}"}}': (
+                f"fleet_telemetry_vendor_last_check_timestamp_seconds{{{ASKED}," f'result="{result}"}}': (
                     "1000x30"
                 )
             },
