@@ -286,9 +286,10 @@ def test_the_metrics_tell_the_fleet(world: World, space: Space) -> None:
         assert series in metrics
     assert 'fleet_telemetry_build_info{role="controller"' in metrics
     assert "fleet_telemetry_leader 1.0" in metrics
-    assert 'fleet_telemetry_workloads{channel="Usage",product="sonarqube",state="Compliant"}' in (
-        metrics
-    )
+    assert (
+        'fleet_telemetry_workloads{channel="Usage",desired="Disabled",product="sonarqube",'
+        f'resource_namespace="{space.name}",state="Compliant"}} 1.0'
+    ) in metrics
     webhook = world.operator.metrics("webhook")
     assert 'fleet_telemetry_admission_requests_total{kind="Deployment"' in webhook
     assert "fleet_telemetry_submission_enabled" not in webhook

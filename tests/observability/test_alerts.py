@@ -336,9 +336,8 @@ CASES = (
         Case(
             REJECTED,
             {
-                f"fleet_telemetry_vendor_last_check_timestamp_seconds{{{ASKED}," f'result="{result}"}}': (
-                    "1000x30"
-                )
+                f"fleet_telemetry_vendor_last_check_timestamp_seconds{{{ASKED},"
+                f'result="{result}"}}': "1000x30"
             },
             "20m",
             (

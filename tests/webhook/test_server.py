@@ -110,7 +110,9 @@ def test_nothing_to_say_is_said_shortly() -> None:
 def test_before_everything_was_listed_nothing_is_decided() -> None:
     mirror = mirror_with(OPT_OUT)
     mirror.synced.clear()
-    assert Asked(mirror).mutate(CREATION).keys() == {"uid", "allowed"}
+    asked = Asked(mirror)
+    assert asked.mutate(CREATION).keys() == {"uid", "allowed"}
+    assert asked.counted(path="mutate", kind="Deployment", result="unsynced") == 1
 
 
 def test_a_bug_of_ours_lets_the_request_through_and_is_logged(

@@ -83,8 +83,11 @@ class AdmissionServer:
         result = "error"
         answer = NOTHING
         try:
-            answer = await self._review(request)
-            result = "patched" if answer.patch else "unchanged"
+            if self._mirror.synced.is_set():
+                answer = await self._review(request)
+                result = "patched" if answer.patch else "unchanged"
+            else:
+                result = "unsynced"
         except Exception:  # noqa: BLE001  # as said below, and it is logged
             # Whatever is wrong with us must not stop a deploy.
             _log.exception("admission review failed; the request goes through as it came")
@@ -92,8 +95,6 @@ class AdmissionServer:
         return self._respond(request, _mutation(answer))
 
     async def _review(self, request: Manifest) -> Answer:
-        if not self._mirror.synced.is_set():
-            return NOTHING
         if dig(request, "kind", "kind") != "Pod":
             return review_workload(request, self._mirror, self._now())
         ref = owner_of_pod(request)
