@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from devcluster import binaries, detached, paths, toolchain
+from devcluster import binaries, detached, paths
 from devcluster.cluster import Cluster
 from devcluster.processes import Identity
 from devcluster.progress import say
@@ -71,7 +71,7 @@ class Stand:
 
     def start(self) -> None:
         """Build what is missing, start the cluster, install the chart, run both roles."""
-        binaries.ensure([tool.name for tool in toolchain.TOOLS])
+        binaries.ensure([*self.cluster.components, "kubectl", "helm"])
         say("Starting a Kubernetes control plane on loopback ...")
         self.cluster.start()
         say("Installing the chart: CRDs, RBAC, webhook configurations ...")
