@@ -90,6 +90,7 @@ class Containment:
         self._wishes: dict[WorkloadRef, tuple[Wish, ...]] = {}
         self.told: Callable[[WorkloadRef], None] = lambda _: None
         """Called with each workload that something has changed for."""
+        hosts.told = lambda ref: self.told(ref)
 
     async def run(self) -> None:
         """Keep hosts current and look for changes of what is not watched, until cancelled; then

@@ -174,9 +174,11 @@ class HostKeeper:
         while True:
             try:
                 await self._ask(name, host)
+                delay = next_question(host.state, self._rules, self._random.random())
             except Exception:  # noqa: BLE001  # a bug with one host must not stop the others
                 _log.exception("%s: what was answered could not be taken in", name)
-            await asyncio.sleep(next_question(host.state, self._rules, self._random.random()))
+                delay = self._rules.longest_interval.total_seconds()
+            await asyncio.sleep(delay)
 
     async def _ask(self, name: str, host: _Host) -> None:
         answers = await self._resolver.ask(name)
