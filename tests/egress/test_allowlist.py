@@ -224,7 +224,10 @@ def test_also_not_from_one_process_to_the_next() -> None:
     program = (
         "from fleet_telemetry.egress.allowlist import Format, config_map\n"
         "from tests.egress.entries import FLEET, entry\n"
-        "alike = (entry(addresses=['192.0.2.1']), entry(ranges=['192.0.2.1/32']))\n"
+        "alike = tuple(\n"
+        "    entry(**{kind: [f'192.0.2.{last}']})\n"
+        "    for kind in ('addresses', 'ranges') for last in range(4)\n"
+        ")\n"
         "print(config_map(FLEET + alike, 'ns', 'n'))\n"
     )
     root = Path(__file__).resolve().parents[2]
@@ -328,6 +331,7 @@ def refused(manifest: dict[str, Any]) -> str:
     [
         holding("x", "squid.conf"),
         holding(None),
+        holding(5),
         {"metadata": {"namespace": "ns", "name": "n"}},
         {"metadata": {"namespace": "ns", "name": "n"}, "data": []},
     ],

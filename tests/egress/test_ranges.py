@@ -184,6 +184,16 @@ def test_a_strange_validator_is_not_sent_back(validator: str) -> None:
     asyncio.run(run())
 
 
+def test_only_what_is_wrong_is_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("httpx", "httpcore"):
+        monkeypatch.setattr(logging.getLogger(name), "level", logging.NOTSET)
+    with caplog.at_level(logging.DEBUG):
+        fetched(Publisher())
+    assert [record.name for record in caplog.records if record.name.startswith("http")] == []
+
+
 def test_a_cookie_is_not_kept() -> None:
     async def run() -> None:
         async with Publisher() as publisher:

@@ -238,10 +238,9 @@ def _outermost(networks: Iterable[Network]) -> list[Network]:
     """Sorted, each once, none inside another: firewalls refuse sets that overlap."""
     found: list[Network] = []
     for network in sorted(networks, key=_network_order):
-        last = found[-1] if found else None
-        if last and last.version == network.version and network.network_address in last:
-            continue
-        found.append(network)
+        # Whatever contains this one sorts before it.
+        if not found or network.network_address not in found[-1]:
+            found.append(network)
     return found
 
 

@@ -98,9 +98,7 @@ class Ranges:
 
     def covers(self, address: Address) -> bool:
         """Whether the address is the provider's, and so shared by who knows how many hosts."""
-        return any(
-            address.version == network.version and address in network for network in self.networks
-        )
+        return any(address in network for network in self.networks)
 
     def size(self, family: Family) -> int:
         """How many addresses of a family they hold."""
