@@ -27,11 +27,25 @@ class CrdSet:
 
 
 _CILIUM = "pkg/k8s/apis/cilium.io/client/crds/v2"
+_POLICY_REPORTS = "config/crds/policyreport/wgpolicyk8s.io"
+_MONITORING = "example/prometheus-operator-crd/monitoring.coreos.com"
 _NETWORK_POLICY_API = "policy.networking.k8s.io_clusternetworkpolicies.yaml"
 SETS: Mapping[str, CrdSet] = {
     "cilium": CrdSet(
         "github.com/cilium/cilium",
         (f"{_CILIUM}/ciliumcidrgroups.yaml", f"{_CILIUM}/ciliumnetworkpolicies.yaml"),
+    ),
+    "openreports": CrdSet(
+        "github.com/openreports/reports-api",
+        ("config/crd/openreports.io_reports.yaml", "config/crd/openreports.io_clusterreports.yaml"),
+    ),
+    "wgpolicyk8s": CrdSet(
+        "github.com/kyverno/kyverno",
+        (f"{_POLICY_REPORTS}_policyreports.yaml", f"{_POLICY_REPORTS}_clusterpolicyreports.yaml"),
+    ),
+    "prometheus-operator": CrdSet(
+        "github.com/prometheus-operator/prometheus-operator",
+        (f"{_MONITORING}_servicemonitors.yaml", f"{_MONITORING}_prometheusrules.yaml"),
     ),
     "network-policy-api": CrdSet(
         "sigs.k8s.io/network-policy-api", (f"config/crd/standard/{_NETWORK_POLICY_API}",)

@@ -7,5 +7,8 @@ go 1.26.0
 
 require (
 	github.com/cilium/cilium v1.20.2 // indirect
+	github.com/kyverno/kyverno v1.13.4 // indirect
+	github.com/openreports/reports-api v0.2.1 // indirect
+	github.com/prometheus-operator/prometheus-operator v0.85.0 // indirect
 	sigs.k8s.io/network-policy-api v0.2.0 // indirect
 )
