@@ -27,6 +27,8 @@ class Tool:
     """Go build tags."""
     version_args: tuple[str, ...] = ("--version",)
     """Arguments that make the binary print its version and exit."""
+    pinned: str = ""
+    """The Go package whose version counts, where `package` is a main of our own around it."""
 
     @property
     def folder(self) -> Path:
@@ -36,7 +38,7 @@ class Tool:
     @property
     def version(self) -> str:
         """As go.mod has it, such as `v1.36.3`."""
-        return gomod.read(self.folder).version_of(self.package)
+        return gomod.read(self.folder).version_of(self.pinned or self.package)
 
     @property
     def ldflags(self) -> str:
@@ -92,6 +94,15 @@ TOOLS = (
         70,
         ("github.com/mattfenwick/cyclonus/pkg/cli.version={version}",),
         version_args=("version",),
+    ),
+    Tool(
+        "coredns",
+        "coredns",
+        "devcluster/tools/coredns",
+        50,
+        tags=_LEAN,
+        version_args=("-version",),
+        pinned="github.com/coredns/coredns",
     ),
 )
 

@@ -65,6 +65,7 @@ def test_a_file_without_go_is_an_error() -> None:
 def test_every_tool_of_the_table_is_pinned(tool: toolchain.Tool) -> None:
     assert tool.version.startswith("v")
     assert tool.package in (tool.folder / "go.mod").read_text()
+    assert tool.pinned in (tool.folder / "go.mod").read_text()
     assert (tool.folder / "go.sum").exists()
 
 
