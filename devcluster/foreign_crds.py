@@ -31,6 +31,13 @@ _POLICY_REPORTS = "config/crds/policyreport/wgpolicyk8s.io"
 _MONITORING = "example/prometheus-operator-crd/monitoring.coreos.com"
 _NETWORK_POLICY_API = "policy.networking.k8s.io_clusternetworkpolicies.yaml"
 SETS: Mapping[str, CrdSet] = {
+    "cert-manager": CrdSet(
+        "github.com/cert-manager/cert-manager",
+        (
+            "deploy/crds/cert-manager.io_certificates.yaml",
+            "deploy/crds/cert-manager.io_issuers.yaml",
+        ),
+    ),
     "cilium": CrdSet(
         "github.com/cilium/cilium",
         (f"{_CILIUM}/ciliumcidrgroups.yaml", f"{_CILIUM}/ciliumnetworkpolicies.yaml"),

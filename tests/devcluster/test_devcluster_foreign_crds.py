@@ -13,6 +13,10 @@ from devcluster.errors import DevclusterError
 from devcluster.foreign_crds import FOLDER, SETS, foreign_crds
 
 KINDS = {
+    "openreports": {"Report", "ClusterReport"},
+    "wgpolicyk8s": {"PolicyReport", "ClusterPolicyReport"},
+    "cert-manager": {"Certificate", "Issuer"},
+    "prometheus-operator": {"ServiceMonitor", "PrometheusRule"},
     "cilium": {"CiliumNetworkPolicy", "CiliumCIDRGroup"},
     "network-policy-api": {"ClusterNetworkPolicy"},
 }

@@ -6,6 +6,7 @@ module devcluster/tools/crds
 go 1.26.0
 
 require (
+	github.com/cert-manager/cert-manager v1.21.2 // indirect
 	github.com/cilium/cilium v1.20.2 // indirect
 	github.com/kyverno/kyverno v1.13.4 // indirect
 	github.com/openreports/reports-api v0.2.1 // indirect

@@ -1,0 +1,239 @@
+"""The chart's values.schema.json and README.md, from the comments in its values.yaml."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+Schema = dict[str, Any]
+
+_KEY = re.compile(r"^(?P<indent> *)(?P<key>[A-Za-z][A-Za-z0-9]*):(?: |$)")
+_COMMENT = re.compile(r"^ *# ?(?P<text>.*)$")
+_CONSTRAINT = "@schema "
+
+_TEXT: Schema = {"type": "string"}
+_QUANTITIES: Schema = {
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number"]},
+}
+DEFINITIONS: Mapping[str, Schema] = {
+    "duration": {"type": "string", "pattern": "^([0-9]+(ms|s|m|h))+$"},
+    "named": {
+        "type": "array",
+        "items": {"type": "object", "required": ["name"], "properties": {"name": _TEXT}},
+    },
+    "objects": {"type": "array", "items": {"type": "object"}},
+    "port": {"type": "integer", "minimum": 1, "maximum": 65535},
+    "references": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {"name": _TEXT},
+            "additionalProperties": False,
+        },
+    },
+    "resources": {
+        "type": "object",
+        "properties": {
+            "requests": _QUANTITIES,
+            "limits": _QUANTITIES,
+            "claims": {"type": "array", "items": {"type": "object"}},
+        },
+        "additionalProperties": False,
+    },
+    "secrets": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["namespace"],
+            "properties": {
+                "namespace": {"type": "string", "minLength": 1},
+                "names": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            },
+            "additionalProperties": False,
+        },
+    },
+    "strings": {"type": "object", "additionalProperties": _TEXT},
+}
+"""What more than one value is made of, or what is too long for a comment."""
+_RULES = [
+    {
+        "if": {
+            "properties": {
+                "webhook": {
+                    "properties": {
+                        "certificate": {"properties": {"source": {"const": "ExistingSecret"}}}
+                    }
+                }
+            }
+        },
+        "then": {
+            "properties": {
+                "webhook": {
+                    "properties": {"certificate": {"properties": {"secretName": {"minLength": 1}}}}
+                }
+            }
+        },
+    }
+]
+
+
+class ValuesError(ValueError):
+    """A value says too little of itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value, or a mapping of them."""
+
+    path: tuple[str, ...]
+    description: str
+    constraint: Schema
+    default: Any
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether its content is the user's, not the chart's."""
+        if not isinstance(self.default, dict) or not self.default:
+            return True
+        return "$ref" in self.constraint
+
+
+def read_values(text: str) -> list[Value]:
+    """Every value in the order of the file. Raises ValuesError."""
+    content = yaml.safe_load(text)
+    found: list[Value] = []
+    path: list[tuple[int, str]] = []
+    comment: list[str] = []
+    for line in text.splitlines():
+        if match := _COMMENT.match(line):
+            comment.append(match["text"])
+            continue
+        if match := _KEY.match(line):
+            indent = len(match["indent"])
+            path = [*((at, key) for at, key in path if at < indent), (indent, match["key"])]
+            keys = tuple(key for _, key in path)
+            inside = any(value.is_leaf and value.path == keys[: len(value.path)] for value in found)
+            if not inside:
+                found.append(_value(keys, comment, _at(content, keys)))
+        comment = []
+    return found
+
+
+def _value(path: tuple[str, ...], comment: list[str], default: Any) -> Value:
+    words, constraint = [], {}
+    for text in comment:
+        if text.startswith(_CONSTRAINT):
+            constraint = yaml.safe_load(_quoted(text.removeprefix(_CONSTRAINT)))
+        else:
+            words.append(text)
+    value = Value(path, " ".join(words), constraint, default)
+    name = ".".join(path)
+    if value.is_leaf and not value.description:
+        raise ValuesError(f"values.yaml: {name} has no comment that describes it")
+    if default in ([], {}) and not constraint:
+        raise ValuesError(f"values.yaml: {name} needs an @schema, its default shows no type")
+    return value
+
+
+def _quoted(text: str) -> str:
+    """A key with a dollar sign, as it may stand in a comment."""
+    return re.sub(r"(?<![\"\w])\$ref:", '"$ref":', text)
+
+
+def _at(content: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        content = content[key]
+    return content
+
+
+def values_schema(text: str) -> str:
+    """values.schema.json: in draft 7, which every Helm since 3.0 reads."""
+    root: Schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Values of fleet-telemetry-operator",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {},
+        "allOf": _RULES,
+        "definitions": DEFINITIONS,
+    }
+    for value in read_values(text):
+        parent = root
+        for key in value.path[:-1]:
+            parent = parent["properties"][key]
+        parent["properties"][value.path[-1]] = _schema(value)
+    return json.dumps(root, indent=2) + "\n"
+
+
+def _schema(value: Value) -> Schema:
+    schema: Schema = {"description": value.description} if value.description else {}
+    constraint = dict(value.constraint)
+    # In draft 7 nothing beside $ref counts.
+    if reference := constraint.pop("$ref", None):
+        constraint = {"allOf": [{"$ref": reference}], **constraint}
+    elif "enum" not in constraint:
+        schema["type"] = _type(value.default)
+    schema |= constraint
+    if value.is_leaf:
+        return {**schema, "default": value.default}
+    return {"additionalProperties": False, **schema, "properties": {}}
+
+
+def _type(default: Any) -> str:
+    match default:
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"
+
+
+def chart_readme(text: str, chart: Mapping[str, Any]) -> str:
+    """README.md of the chart."""
+    return _README.format(**chart, rows="\n".join(_rows(text)))
+
+
+def _rows(text: str) -> Iterator[str]:
+    for value in read_values(text):
+        if value.is_leaf:
+            default = json.dumps(value.default) if value.default not in ("", [], {}) else ""
+            shown = f"`{default}`" if default else ""
+            described = value.description.replace("|", "\\|")
+            yield f"| `{'.'.join(value.path)}` | {shown} | {described} |"
+
+
+_README = """\
+# {name}
+
+{description}
+
+Version {version} of the chart, {appVersion} of the operator; Kubernetes {kubeVersion}.
+
+    helm install fleet-telemetry charts/{name} --namespace fleet-telemetry --create-namespace
+
+[Installing](../../docs/install.md) tells of certificates, upgrades, GitOps and what stays after an
+uninstall; [policies](../../docs/policies.md) of what to write then. `helm test fleet-telemetry
+--namespace fleet-telemetry` asks both roles whether they are ready.
+
+## Values
+
+A value that is not in this table is refused, so a misspelt one is noticed.
+
+| value | default | meaning |
+|---|---|---|
+{rows}
+"""

@@ -1,0 +1,119 @@
+"""Everything that the chart renders is taken by a real API server, strictly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from devcluster import Cluster
+from devcluster.foreign_crds import foreign_crds
+from harness.operator import CHART, NAMESPACE, RELEASE
+from tests.chart.rendering import MATRIX, manifests, render
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """With the kinds of others that the chart may make, and the strictest Pod Security."""
+    with Cluster(tmp_path_factory.mktemp("chart") / "cluster", controller_manager=False) as cluster:
+        for name in ("cert-manager", "prometheus-operator"):
+            for path in foreign_crds(name):
+                cluster.kubectl("create", "-f", str(path))
+        for path in (CHART / "files" / "crds").iterdir():
+            cluster.kubectl("create", "-f", str(path))
+        cluster.kubectl("wait", "--for=condition=Established", "crds", "--all", "--timeout=60s")
+        for name in (NAMESPACE, "appsec", "b"):
+            cluster.kubectl("create", "namespace", name)
+        cluster.kubectl(
+            "label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted"
+        )
+        # What a controller manager makes; pods cannot do without.
+        cluster.kubectl("create", "serviceaccount", "default", f"--namespace={NAMESPACE}")
+        yield cluster
+
+
+@pytest.mark.parametrize("name", list(MATRIX))
+def test_the_matrix_is_valid_to_the_last_field(cluster: Cluster, name: str) -> None:
+    flags = ["--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts"]
+    # The CRDs are the same each time, and take the API server longest.
+    objects = [
+        manifest
+        for manifest in manifests(render(MATRIX[name]))
+        if manifest["kind"] != "CustomResourceDefinition" or name in ("defaults", "everything")
+    ]
+    bundle = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    done = cluster.kubectl("apply", *flags, "-f", "-", input=bundle, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr, done.stderr
+    assert len(done.stdout.splitlines()) == len(objects)
+
+
+def test_a_field_that_does_not_exist_would_be_noticed(cluster: Cluster) -> None:
+    text = render().replace("enableServiceLinks:", "enableServiceLink:")
+    flags = ["--server-side", "--dry-run=server", "--validate=strict"]
+    done = cluster.kubectl("apply", *flags, "-f", "-", input=text, check=False)
+    assert done.returncode != 0
+    assert "enableServiceLink" in done.stderr
+
+
+@pytest.mark.parametrize("name", list(MATRIX))
+def test_pods_fit_into_the_strictest_pod_security(cluster: Cluster, name: str) -> None:
+    """The API server only warns of a Deployment, and refuses pods."""
+    pods = []
+    for manifest in manifests(render(MATRIX[name])):
+        if manifest["kind"] == "Deployment":
+            spec = dict(manifest["spec"]["template"]["spec"])
+            # Nobody makes these here; they have nothing to do with what is asked.
+            spec.pop("serviceAccountName")
+            spec.pop("priorityClassName", None)
+            metadata = {"name": manifest["metadata"]["name"], "namespace": NAMESPACE}
+            pods.append({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        elif manifest["kind"] == "Pod":
+            pods.append(manifest)
+    assert len(pods) == 3
+    cluster.kubectl("create", "serviceaccount", "default", f"--namespace={NAMESPACE}", check=False)
+    bundle = json.dumps({"apiVersion": "v1", "kind": "List", "items": pods})
+    cluster.kubectl("create", "--dry-run=server", "-f", "-", input=bundle)
+
+
+def test_lint_is_strict(cluster: Cluster) -> None:
+    for values in MATRIX.values():
+        done = cluster.helm(
+            "lint", "--strict", str(CHART), "--values", "-", input=json.dumps(values)
+        )
+        assert "WARNING" not in done.stdout
+
+
+def test_what_people_may_do(cluster: Cluster) -> None:
+    """Aggregation itself is the controller manager's; here are the rights that it hands on."""
+    cluster.kubectl("apply", "--server-side", "-f", "-", input=render())
+    for role, account in (
+        ("aggregate-to-view", "viewer"),
+        ("aggregate-to-edit", "editor"),
+        ("policy-admin", "owner"),
+    ):
+        cluster.kubectl(
+            "create", "clusterrolebinding", account, f"--clusterrole={RELEASE}-{role}",
+            f"--user={account}",
+        )  # fmt: skip
+
+    def may(user: str, verb: str, plural: str) -> bool:
+        resource = f"{plural}.fleettelemetry.io"
+        done = cluster.kubectl(
+            "auth", "can-i", verb, resource, f"--as={user}", "--namespace=appsec", check=False
+        )
+        return done.stdout.strip() == "yes"
+
+    assert may("viewer", "list", "workloadtelemetries")
+    assert may("viewer", "get", "clustertelemetrypolicies")
+    assert not may("viewer", "create", "telemetrypolicies")
+    assert may("editor", "create", "telemetrypolicies")
+    assert not may("editor", "create", "clustertelemetrypolicies")
+    assert not may("editor", "patch", "workloadtelemetries")
+    assert may("owner", "create", "clustertelemetrypolicies")
+    assert may("owner", "delete", "telemetryproducts")
+    assert not may("owner", "patch", "workloadtelemetries")
+    assert not may("stranger", "list", "workloadtelemetries")
