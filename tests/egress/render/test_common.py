@@ -77,12 +77,14 @@ def test_each_action_has_an_object_of_its_own() -> None:
 
 def test_namespaces_and_names_that_read_the_same_are_told_apart() -> None:
     kind = WorkloadKind.JOB
-    pairs = [("a", "b-job-c"), ("a-job-b", "c")]
-    names = {
-        policy_name(CLUSTER_NETWORK_POLICY, WorkloadRef(namespace, kind, name), DENY)
-        for namespace, name in pairs
-    }
-    assert len(names) == 2
+    # The second pair differs only where the name is cut off, in whatever is told by the name.
+    endless = "a-job-" * 40 + "a"
+    for pairs in ([("a", "b-job-c"), ("a-job-b", "c")], [("a", endless), ("a-job-a", endless)]):
+        names = {
+            policy_name(CLUSTER_NETWORK_POLICY, WorkloadRef(namespace, kind, name), DENY)
+            for namespace, name in pairs
+        }
+        assert len(names) == 2
 
 
 def test_a_name_of_just_the_longest_length_is_not_cut() -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from fleet_telemetry.egress.render.dialects import DIALECTS
 from fleet_telemetry.egress.render.orders import batches, minimal, selector
 from fleet_telemetry.model.egress import Network, Order, Reachable
 from fleet_telemetry.model.policy import EgressAction, EgressDialect
+from fleet_telemetry.model.selector import LabelRequirement, LabelSelector, SelectorOperator
 from tests.egress.render import kit, wild
 from tests.model.wild import steady
 
@@ -40,6 +42,15 @@ def test_every_dialect_but_auto_is_there() -> None:
     [
         (kit.deny(HOST, selector={}), "selector of the pods of shop/Deployment/web is empty"),
         (kit.deny(HOST, selector={"matchLabels": {}, "matchExpressions": []}), "is empty"),
+        (kit.deny(HOST, selector={"matchLabels": {"a": "b"}, "match": {}}), "has no match:"),
+        (
+            kit.isolate(reachable=[Reachable(namespace_selector={"match_labels": {"a": "b"}})]),
+            "A selector has no match_labels",
+        ),
+        (
+            kit.isolate(reachable=[Reachable(pod_selector={"match_labels": {"a": "b"}})]),
+            "A selector has no match_labels",
+        ),
         (kit.deny(kit.to("t.example.com", "::/0")), "t.example.com are a range of every address"),
         (kit.allow(kit.to("t.example.com", "0.0.0.0/0")), "a range of every address"),
         (kit.isolate(reachable=[Reachable()]), "either a range or pods"),
@@ -208,6 +219,21 @@ def test_the_selector_is_written_without_parts_that_say_nothing() -> None:
     }
     assert list(selector(given)["matchLabels"]) == ["a", "b"]
     assert selector({"matchLabels": {}, "matchExpressions": []}) == {}
+
+
+def test_a_selector_of_our_own_types_is_the_same() -> None:
+    requirement = LabelRequirement(key="a", operator=SelectorOperator.IN, values=("x", "y"))
+    given = LabelSelector(match_labels={"b": "1"}, match_expressions=(requirement,))
+    assert selector(msgspec.to_builtins(given)) == {
+        "matchLabels": {"b": "1"},
+        "matchExpressions": [{"key": "a", "operator": "In", "values": ["x", "y"]}],
+    }
+
+
+def test_a_misshapen_selector_is_not_read_as_one_that_selects_everything() -> None:
+    for wrong in ({"matchExpressions": "a"}, {"matchExpressions": {"key": "a"}}):
+        with pytest.raises((TypeError, KeyError)):
+            selector(wrong)
 
 
 @steady

@@ -15,7 +15,7 @@ from fleet_telemetry.model.egress import (
     OwnerReference,
     Reachable,
 )
-from fleet_telemetry.model.policy import EgressAction, WorkloadKind
+from fleet_telemetry.model.policy import EgressAction, PolicyKind, Protocol, WorkloadKind
 from fleet_telemetry.model.workload import WorkloadRef
 
 LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
@@ -81,15 +81,15 @@ selectors = st.fixed_dictionaries(
     {},
     optional={
         "matchLabels": st.dictionaries(_keys, _values, max_size=3),
-        "matchExpressions": st.lists(_expressions, max_size=3),
+        "matchExpressions": st.lists(_expressions, max_size=3) | st.tuples(_expressions),
     },
 )
 pod_selectors = selectors.filter(
     lambda given: bool(given.get("matchLabels") or given.get("matchExpressions"))
 )
-_reachable_ports = st.lists(
-    st.tuples(st.sampled_from(["TCP", "UDP", "SCTP"]), _ports), max_size=4
-).map(tuple)
+_reachable_ports = st.lists(st.tuples(st.sampled_from([*Protocol, "TCP"]), _ports), max_size=4).map(
+    tuple
+)
 _by_labels = st.tuples(st.none() | selectors, st.none() | selectors).filter(
     lambda pair: pair != (None, None)
 )
@@ -99,7 +99,7 @@ reachables = st.builds(Reachable, cidr=networks(), ports=_reachable_ports) | st.
 owners = st.builds(
     OwnerReference,
     st.sampled_from(["fleettelemetry.io/v1alpha1", "networking.k8s.io/v1"]),
-    st.sampled_from(["TelemetryPolicy", "ClusterTelemetryPolicy", "NetworkPolicy"]),
+    st.sampled_from([*PolicyKind, "NetworkPolicy"]),
     st.sampled_from(["opt-out", "isolate"]),
     st.sampled_from(["uid-1", "uid-2", "uid-3"]),
 )

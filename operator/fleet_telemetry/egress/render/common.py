@@ -145,7 +145,7 @@ def _reference(owner: OwnerReference) -> Rendered:
     # them has to wait for it.
     return {
         "apiVersion": owner.api_version,
-        "kind": owner.kind,
+        "kind": str(owner.kind),
         "name": owner.name,
         "uid": owner.uid,
     }

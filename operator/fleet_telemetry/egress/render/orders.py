@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from fleet_telemetry.egress.render.common import Rendered
 from fleet_telemetry.model.egress import Destination, Network, Order, Reachable, family_of
-from fleet_telemetry.model.manifest import Manifest, items_at, mapping_at
+from fleet_telemetry.model.manifest import Manifest
 from fleet_telemetry.model.policy import EgressAction
 
 T = TypeVar("T")
@@ -36,6 +36,10 @@ def objection(order: Order) -> str | None:
             f"The selector of the pods of {order.workload} is empty and would select every pod of "
             f"the namespace."
         )
+    for one in _selectors(order):
+        unknown = one.keys() - {"matchLabels", "matchExpressions"}
+        if unknown:
+            return f"A selector has no {min(unknown)}: it would be left out, and select more."
     whole = [d.host for d in order.destinations if any(not n.prefixlen for n in d.networks)]
     if whole:
         return f"The addresses of {whole[0]} are a range of every address there is."
@@ -46,6 +50,14 @@ def objection(order: Order) -> str | None:
         if peer.cidr is not None and not peer.cidr.prefixlen:
             return f"The reachable range {peer.cidr} is every address there is."
     return None
+
+
+def _selectors(order: Order) -> Iterator[Manifest]:
+    yield order.selector
+    for peer in reachable(order):
+        for given in (peer.namespace_selector, peer.pod_selector):
+            if given is not None:
+                yield given
 
 
 def checked(reason: str | None) -> None:
@@ -62,8 +74,9 @@ def selector(given: Manifest) -> Rendered:
 
     The API server leaves out an empty part of a NetworkPolicy, and keeps one in a custom resource.
     """
-    labels = mapping_at(given, "matchLabels")
-    expressions = [_expression(one) for one in items_at(given, "matchExpressions")]
+    labels = given.get("matchLabels") or {}
+    # A list in a manifest, a tuple in what was one of our own types: not to be missed for that.
+    expressions = [_expression(one) for one in given.get("matchExpressions") or ()]
     written: Rendered = {}
     if labels:
         written["matchLabels"] = {key: labels[key] for key in sorted(labels)}
