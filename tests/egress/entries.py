@@ -60,6 +60,24 @@ FLEET = (
     entry("metrics.dependencytrack.org", product="dependency-track"),
 )
 
+IN_THE_DOCS = (
+    entry("pings.sourcegraph.com", product="sourcegraph", addresses=["34.36.231.254"], used_by=2),
+    entry(
+        "update.sonarsource.org",
+        80,
+        channel=ChannelName.UPDATE_CHECK,
+        addresses=["192.0.2.9", "2001:db8::9"],
+        used_by=3,
+    ),
+    entry(
+        "telemetry.sonarsource.com",
+        action=EntryAction.DENY,
+        addresses=["198.51.100.7"],
+        used_by=3,
+    ),
+    entry("metrics.dependencytrack.org", product="dependency-track"),
+)
+
 _labels = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
 _v4 = st.integers(0, 2**32 - 1)
 _v6 = st.integers(2**64, 2**128 - 1)

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.egress.addresses import shared_by
 from fleet_telemetry.egress.published import (
     CLOUDFLARE,
     CONFIRMATIONS,
@@ -314,11 +313,6 @@ def test_no_document_passes_for_what_is_built_in() -> None:
 def test_the_built_in_list_is_as_a_document_would_be() -> None:
     assert read(document()).networks == SEED.networks
     assert SEED.etag == "built-in:2026-02-11"
-
-
-def test_the_built_in_list_is_known_to_be_shared() -> None:
-    for network in SEED.networks:
-        assert (shared_by(network[0]), shared_by(network[-1])) == ("Cloudflare", "Cloudflare")
 
 
 def test_every_provider_has_a_seed_and_an_https_url() -> None:
