@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH :=
 
-.PHONY: help demo test test-fast test-vendors lint check bench cluster down build generate lock clean
+.PHONY: help demo test test-fast test-vendors lint check bench cluster down build generate picture lock clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -57,6 +57,10 @@ down: $(VENV)/installed ## Stop what `make cluster` or `make demo DETACH=1` left
 
 generate: $(VENV)/installed ## Write the generated files anew: crds/, the chart's copies, docs.
 	@$(BIN)/python -m hack.generate
+
+picture: $(VENV)/installed ## Draw docs/overview.svg anew, from a real Prometheus (a minute).
+	@$(BIN)/python -m devcluster build
+	@$(BIN)/python -m observability
 
 lock: $(VENV)/installed ## Resolve the dependencies anew.
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

@@ -34,6 +34,8 @@ from observability import metrics as m
 
 BLUE, ORANGE, VERMILLION = "#0072B2", "#E69F00", "#D55E00"
 SKY, YELLOW, WINE, GREY = "#56B4E9", "#F0E442", "#882255", "#999999"
+NEUTRAL = "text"
+"""What writing has, on light and on dark."""
 COLOURS = {
     "Compliant": BLUE,
     "Pending": SKY,
@@ -130,7 +132,7 @@ def number(
     expression: str,
     *,
     unit: str = "short",
-    steps: Sequence[tuple[float | None, str]] = ((None, GREY),),
+    steps: Sequence[tuple[float | None, str]] = ((None, NEUTRAL),),
     decimals: int | None = None,
     size: tuple[int, int] = (4, 4),
 ) -> stat.Panel:

@@ -19,9 +19,6 @@ KINDS = {
     "prometheus-operator": {"ServiceMonitor", "PrometheusRule"},
     "cilium": {"CiliumNetworkPolicy", "CiliumCIDRGroup"},
     "network-policy-api": {"ClusterNetworkPolicy"},
-    "openreports": {"Report", "ClusterReport"},
-    "prometheus-operator": {"ServiceMonitor", "PrometheusRule"},
-    "wgpolicyk8s": {"PolicyReport", "ClusterPolicyReport"},
 }
 MODULE = "sigs.k8s.io/network-policy-api"
 

@@ -9,23 +9,22 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from devcluster import Cluster
 from devcluster.foreign_crds import foreign_crds
-from harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
+from harness.operator import CHART, NAMESPACE, RELEASE
 from harness.prometheus import LocalPrometheus, Sample
-from harness.showcase import ASKED, EXEMPTED, FLEET, REFUSING, Member, Showcase
+from harness.showcase import ASKED, EXEMPTED, FLEET, REFUSING, Member
+from harness.stage import ROLES, Stage, staged
+from observability.__main__ import FILE, draw
 from observability.alerts import RECORDINGS
+from observability.asking import filled_in
 from observability.dashboards.files import dashboard_files
 from observability.rules import rule_groups
-from standins.hosted import Host
 from tests.observability import promtool
 
 pytestmark = pytest.mark.cluster
@@ -34,20 +33,8 @@ GOVERNED = [member for member in FLEET if member.state]
 OPTED_OUT = [member for member in GOVERNED if member.state != "Exempt"]
 AMISS = [member for member in OPTED_OUT if member.state != "Compliant"]
 PROVEN = (len(OPTED_OUT) - len(AMISS)) / len(OPTED_OUT)
-ROLES = ("webhook", "controller")
 SECONDS = 15
 """So far back ranges go."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """All that runs."""
-
-    cluster: Cluster
-    operator: LocalOperator
-    showcase: Showcase
-    prometheus: LocalPrometheus
-    directory: Path
 
 
 def impatient_rules() -> str:
@@ -59,41 +46,15 @@ def impatient_rules() -> str:
     return yaml.safe_dump(groups)
 
 
-@contextmanager
-def staged(directory: Path) -> Iterator[Stage]:
-    with Cluster(directory / "cluster", scheduler=True, kwok=True) as cluster, Host() as host:
-        showcase = Showcase(cluster, host)
-        showcase.prepare()
-        operator = LocalOperator(cluster, directory / "operator")
-        operator.install(showcase.values)
-        for role in ROLES:
-            operator.start(role)
-        operator.wait_until_ready()
-        showcase.create()
-        showcase.wait()
-        with LocalPrometheus(cluster, operator, directory / "prometheus") as prometheus:
-            prometheus.start(*ROLES, rules=impatient_rules())
-            _await_scrapes(prometheus)
-            yield Stage(cluster, operator, showcase, prometheus, directory)
-        operator.stop_all()
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(tmp_path_factory.mktemp("prometheus")) as stage:
+    with staged(tmp_path_factory.mktemp("prometheus"), rules=impatient_rules()) as stage:
+        names = [recording.name for recording in RECORDINGS]
+        stage.prometheus.await_that(
+            lambda: all(stage.prometheus.query(name) for name in names),
+            "a result of every recording rule",
+        )
         yield stage
-
-
-def _await_scrapes(prometheus: LocalPrometheus) -> None:
-    """Until there is enough for a rate, and each rule has been evaluated."""
-    prometheus.await_that(
-        lambda: bool(prometheus.query('min(count_over_time(up{job!="apiserver"}[1m])) > 5')),
-        "some scrapes of every target",
-    )
-    names = [recording.name for recording in RECORDINGS]
-    prometheus.await_that(
-        lambda: all(prometheus.query(name) for name in names), "a result of every recording rule"
-    )
 
 
 Json = dict[str, Any]
@@ -109,15 +70,6 @@ VARIABLES = [
     for variable in board["templating"]["list"]
     if variable["type"] == "query"
 ]
-
-
-def filled_in(query: str, **chosen: str) -> str:
-    """A query as Grafana sends it, with All for each variable that is not chosen."""
-    known = {
-        "__rate_interval": "10s", "__range": "1m", "cluster": ".*", "job": ".+",
-        "instance": ".+", "namespace": ".+", "product": ".+", "workload": ".+",
-    } | chosen  # fmt: skip
-    return re.sub(r"\$(\w+)", lambda found: known[found[1]], query)
 
 
 # What the panels have to show, from the fleet as it was made
@@ -381,6 +333,10 @@ def test_metrics_are_as_prometheus_likes_them(stage: Stage) -> None:
         assert (done.returncode, done.stdout + done.stderr) == (0, ""), role
 
 
+def test_the_picture_of_the_readme_is_what_the_queries_yield(stage: Stage) -> None:
+    assert FILE.read_text() == draw(stage.prometheus), "run `make picture`"
+
+
 def test_histograms_can_be_had_as_native_ones(stage: Stage) -> None:
     name = "fleet_telemetry_admission_duration_seconds"
     (native,) = stage.prometheus.query(f'histogram_quantile(0.5, sum({name}{{path="mutate"}}))')
@@ -471,7 +427,7 @@ def test_the_chart_brings_rules_monitors_and_dashboards(stage: Stage) -> None:
 
 def test_what_breaks_is_alerted(tmp_path: Path) -> None:
     """On a stage of its own, because nothing is left of it."""
-    with staged(tmp_path) as stage:
+    with staged(tmp_path, rules=impatient_rules()) as stage:
         prometheus, product = stage.prometheus, stage.showcase.dependency_track
         assert product is not None
 
