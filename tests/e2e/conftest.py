@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from devcluster import Cluster
+from harness.names import NameServer
 from harness.operator import LocalOperator
 from tests.e2e.world import Space, World
 
@@ -20,16 +21,24 @@ _free_runtime_spaces = iter(RUNTIME_SPACES)
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("world")
-    with Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster:
+    with (
+        NameServer(directory / "names") as names,
+        Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster,
+    ):
         operator = LocalOperator(cluster, directory / "operator")
         for name in RUNTIME_SPACES:
             cluster.kubectl("create", "namespace", name)
         secrets = [{"namespace": name} for name in RUNTIME_SPACES]
-        operator.install({"runtime": {"secrets": secrets}})
+        egress = {
+            "dnsServers": [names.endpoint],
+            "enforced": ["NetworkPolicy"],
+            "publishedRanges": "built-in",
+        }
+        operator.install({"runtime": {"secrets": secrets}, "egress": egress})
         operator.start("webhook")
-        operator.start("controller")
+        operator.start("controller", extra=["--dns-interval=1"])
         operator.wait_until_ready()
-        yield World(cluster, operator, directory)
+        yield World(cluster, operator, directory, names)
         operator.stop_all()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from devcluster import Cluster
+from harness.names import NameServer
 from harness.operator import LocalOperator
 
 Manifest = dict[str, Any]
@@ -44,6 +45,8 @@ class World:
     cluster: Cluster
     operator: LocalOperator
     directory: Path
+    names: NameServer
+    """The name server that the operator asks for telemetry hosts."""
 
     def apply(self, *manifests: Manifest, flags: Sequence[str] = ()) -> str:
         """kubectl apply; what it said, warnings included."""
@@ -138,7 +141,9 @@ class Space:
 
         return eventually(probe, say=f"the status of policy {name}")
 
-    def telemetry(self, kind: str, name: str, **wanted: str) -> Manifest:
+    def telemetry(
+        self, kind: str, name: str, *, seconds: float = SECONDS, **wanted: str
+    ) -> Manifest:
         """The status of a workload's WorkloadTelemetry, once its channel Usage is as wanted."""
 
         def probe() -> Manifest | None:
@@ -153,7 +158,7 @@ class Space:
 
         last: dict[str, Any] = {}
         try:
-            return eventually(probe, say=f"{wanted} for {kind} {name}")
+            return eventually(probe, seconds=seconds, say=f"{wanted} for {kind} {name}")
         except AssertionError as error:
             raise AssertionError(f"{error}; its usage was {last}") from None
 

@@ -617,3 +617,22 @@ def test_what_is_misshapen_in_one_place_may_allow_what_stood_there(
         )
         assert let
         assert not let.minus(still)
+
+
+def with_managers(*managers: tuple[str, str], **labels: str) -> dict[str, Any]:
+    entries = [{"manager": name, "operation": operation} for name, operation in managers]
+    return {"metadata": {"name": "a", "labels": labels, "managedFields": entries}}
+
+
+def test_what_this_operator_applied_is_ours_whatever_somebody_made_of_its_labels() -> None:
+    assert read_network_policy(
+        with_managers(("kubectl", "Update"), ("fleet-telemetry", "Apply"))
+    ).ours
+
+
+@pytest.mark.parametrize(
+    "managers", [[("kubectl", "Update")], [("fleet-telemetry", "Update")], [("me", "Apply")]]
+)
+def test_a_copy_of_one_of_ours_is_not_ours(managers: list[tuple[str, str]]) -> None:
+    labels = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
+    assert not read_network_policy(with_managers(*managers, **labels)).ours

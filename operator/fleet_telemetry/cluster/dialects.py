@@ -77,6 +77,8 @@ class Dialects:
 
     def __init__(self, client: KubernetesClient) -> None:
         self._client = client
+        self.known = False
+        """Whether anybody has looked: nothing follows from an absence before."""
         self.served: frozenset[EgressDialect] = frozenset({EgressDialect.NETWORK_POLICY})
         self.others: tuple[str, ...] = ()
         """Kinds that are not evaluated and of which somebody has an object. One that may not be
@@ -94,8 +96,9 @@ class Dialects:
             for kind in KINDS_OF[dialect]
             async for manifest in self._client.list(kind, selector=_OURS)
         }
-        same = (served, others) == (self.served, self.others) and _alike(live, self.live)
+        same = self.known and (served, others) == (self.served, self.others) and _alike(live, self.live)
         self.served, self.others, self.live = served, others, live
+        self.known = True
         return not same
 
     def observe(self, kind: Kind, manifest: Manifest) -> None:

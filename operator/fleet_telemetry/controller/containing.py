@@ -56,6 +56,7 @@ from fleet_telemetry.model.workload import Pod, Workload, WorkloadRef
 _log = logging.getLogger(__name__)
 
 _LOOK_AGAIN_SECONDS = 60.0
+_RETRY_SECONDS = 2.0
 _POLICY_KINDS: Mapping[EgressDialect, Kind] = {
     EgressDialect.NETWORK_POLICY: kinds.NETWORK_POLICY,
     EgressDialect.CILIUM: CILIUM_NETWORK_POLICY,
@@ -90,7 +91,10 @@ class Containment:
         self._wishes: dict[WorkloadRef, tuple[Wish, ...]] = {}
         self.told: Callable[[WorkloadRef], None] = lambda _: None
         """Called with each workload that something has changed for."""
-        hosts.told = lambda ref: self.told(ref)
+        hosts.told = self._tell
+
+    def _tell(self, ref: WorkloadRef) -> None:
+        self.told(ref)
 
     async def run(self) -> None:
         """Keep hosts current and look for changes of what is not watched, until cancelled; then
@@ -99,7 +103,8 @@ class Containment:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._hosts.run())
                 while True:
-                    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+                    known = self._dialects.known
+                    await asyncio.sleep(_LOOK_AGAIN_SECONDS if known else _RETRY_SECONDS)
                     await self.look()
         finally:
             self._orders.clear()
@@ -118,14 +123,14 @@ class Containment:
     def owned(self) -> Iterator[WorkloadRef]:
         """The workloads that there are network policies of ours for."""
         for manifest in (*self._mirror.networks.ours.values(), *self._dialects.live.values()):
-            ref = workload_of(manifest) if is_ours(manifest) else None
+            ref = workload_of(manifest)
             if ref is not None:
                 yield ref
 
     def owned_in(self, namespace: str) -> Iterator[WorkloadRef]:
         """Those of one namespace that are watched."""
         for (where, _), manifest in self._mirror.networks.ours.items():
-            ref = workload_of(manifest) if where == namespace and is_ours(manifest) else None
+            ref = workload_of(manifest) if where == namespace else None
             if ref is not None:
                 yield ref
 
@@ -155,7 +160,7 @@ class Containment:
         egress = plan_egress(given)
         outcomes: dict[OrderKey, Outcome] = {}
         problem = None
-        if not self._hosts.awaits(workload.ref):
+        if self._dialects.known and not self._hosts.awaits(workload.ref):
             self._orders[workload.ref] = egress.orders
             try:
                 await self._carry_out(workload.ref, egress.orders, outcomes)
@@ -217,14 +222,16 @@ class Containment:
         kind = _POLICY_KINDS[dialect]
         for manifest in self._ours(kind):
             name = manifest["metadata"]["name"]
-            if workload_of(manifest) == ref and is_ours(manifest) and name not in but:
+            if workload_of(manifest) == ref and name not in but:
                 _log.info("%s: %s %s is removed", ref, kind.kind, name)
                 await self._delete(kind, manifest)
 
     def _ours(self, kind: Kind) -> list[Manifest]:
         if kind is kinds.NETWORK_POLICY:
             return list(self._mirror.networks.ours.values())
-        return [found for (of, _, _), found in self._dialects.live.items() if of is kind]
+        # They were found by a label, which a copy of one of ours has, too.
+        live = self._dialects.live.items()
+        return [found for (of, _, _), found in live if of is kind and is_ours(found)]
 
     async def _delete(self, kind: Kind, manifest: Manifest) -> None:
         metadata = manifest["metadata"]
@@ -304,7 +311,7 @@ class Containment:
             return
         wanted = {group["metadata"]["name"] for group in self._groups()}
         for group in self._ours(CILIUM_CIDR_GROUP):
-            if is_ours(group) and group["metadata"]["name"] not in wanted:
+            if group["metadata"]["name"] not in wanted:
                 await self._delete(CILIUM_CIDR_GROUP, group)
 
 

@@ -19,7 +19,7 @@ from typing import TypeGuard
 
 from fleet_telemetry.model.address_set import EVERYWHERE, AddressSet
 from fleet_telemetry.model.egress import Network
-from fleet_telemetry.model.manifest import Manifest, mapping_at, text_at
+from fleet_telemetry.model.manifest import Manifest, items_at, mapping_at, text_at
 from fleet_telemetry.model.selector import LabelRequirement, LabelSelector, SelectorOperator
 from fleet_telemetry.model.workload import FIELD_MANAGER
 
@@ -77,8 +77,9 @@ class NetworkPolicy:
     namespace: str
     name: str
     uid: str = ""
-    managed_by: str = ""
-    """Who says that it is theirs, by the label ``app.kubernetes.io/managed-by``."""
+    ours: bool = False
+    """This operator applied it. Where no managed fields say who did, by its label
+    ``app.kubernetes.io/managed-by``: a copy that somebody made of one of ours has that, too."""
     pod_selector: LabelSelector = field(default_factory=LabelSelector, hash=False)
     """Selects pods of its namespace; all of them where it could not be read."""
     isolates: bool = False
@@ -87,11 +88,6 @@ class NetworkPolicy:
     """Without those that cannot be about an external address: for pods, or for named ports only."""
     certain: bool = True
     """False: it could not be read whom it selects, or whether it isolates."""
-
-    @property
-    def ours(self) -> bool:
-        """Whether it says that this operator wrote it."""
-        return self.managed_by == FIELD_MANAGER
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -113,11 +109,21 @@ def read_network_policy(manifest: Manifest) -> NetworkPolicy:
         namespace=text_at(metadata, "namespace") or "default",
         name=text_at(metadata, "name"),
         uid=text_at(metadata, "uid"),
-        managed_by=text_at(metadata, "labels", MANAGED_BY_LABEL),
+        ours=_is_ours(metadata),
         pod_selector=selector or LabelSelector(),
         isolates=certain and bool(isolates),
         rules=rules,
         certain=certain,
+    )
+
+
+def _is_ours(metadata: Manifest) -> bool:
+    managed = items_at(metadata, "managedFields")
+    if not managed:
+        return text_at(metadata, "labels", MANAGED_BY_LABEL) == FIELD_MANAGER
+    return any(
+        (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply")
+        for entry in managed
     )
 
 

@@ -1,0 +1,261 @@
+"""Network policies on a real API server, with a real name server whose answers change."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.names import Records
+from tests.e2e.world import SONARQUBE, Manifest, Space, container, eventually, workload
+
+pytestmark = pytest.mark.cluster
+
+HOST = "telemetry.sonarsource.com"
+OURS = "fleet-telemetry-deny-deployment-sonar"
+ALLOW = "fleet-telemetry-allow-deployment-sonar"
+DENY = {"action": "Deny", "sharedAddresses": "Accept"}
+OPEN = {"action": "Allow", "sharedAddresses": "Accept"}
+
+
+def sonar(**more: Any) -> Manifest:
+    return workload("Deployment", "sonar", container(SONARQUBE), **more)
+
+
+def net(name: str, **spec: Any) -> Manifest:
+    """A NetworkPolicy of somebody's for every pod, which lets nothing out unless told to."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {"podSelector": {}, "policyTypes": ["Egress"], **spec},
+    }
+
+
+EVERYTHING = [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]
+
+
+def excepted(manifest: Manifest) -> set[str]:
+    """The addresses that a NetworkPolicy leaves out."""
+    return {
+        address
+        for rule in manifest["spec"]["egress"]
+        for peer in rule.get("to", [])
+        for address in peer.get("ipBlock", {}).get("except", [])
+    }
+
+
+def denied(space: Space, *addresses: str) -> Manifest:
+    """Our policy, once it denies these addresses at least."""
+
+    def probe() -> Manifest | None:
+        found = space.find("networkpolicy", OURS)
+        return found if found and excepted(found) >= set(addresses) else None
+
+    return eventually(probe, say=f"a policy that denies {addresses}")
+
+
+def gone(space: Space, name: str) -> None:
+    eventually(lambda: space.find("networkpolicy", name) is None, say=f"the end of {name}")
+
+
+def test_what_is_denied_follows_the_hosts_addresses(space: Space) -> None:
+    names = space.world.names
+    names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    space.policy(egress=DENY)
+    space.apply(sonar())
+
+    found = denied(space, "54.230.1.1/32")
+    (owner,) = found["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"]) == ("TelemetryPolicy", "opt-out")
+    assert found["spec"]["podSelector"] == {"matchLabels": {"app": "sonar"}}
+    space.telemetry("Deployment", "sonar", egress="Denied", egressReason="EveryAddressDenied")
+
+    # What it had before stays denied: somebody may still be sent there.
+    names.set(HOST, Records(a=["54.230.1.2"], aaaa=["2600:9000::2"], ttl=1))
+    denied(space, "54.230.1.1/32", "54.230.1.2/32", "2600:9000::2/128")
+    host = space.world.get("telemetryhost", HOST)
+    assert {one["ip"] for one in host["status"]["addresses"]} >= {"54.230.1.1", "54.230.1.2"}
+    space.telemetry("Deployment", "sonar", egress="Denied")
+    space.condition("telemetrypolicy", "opt-out", "Programmed", status="True")
+
+
+def test_it_goes_with_its_policy_and_with_its_workload(space: Space) -> None:
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    space.policy(egress=DENY)
+    space.apply(sonar())
+    denied(space, "54.230.1.1/32")
+
+    space.kubectl("delete", "deployment", "sonar")
+    gone(space, OURS)
+    space.apply(sonar())
+    denied(space, "54.230.1.1/32")
+    space.kubectl("delete", "telemetrypolicy", "opt-out")
+    gone(space, OURS)
+    space.telemetry("Deployment", "sonar", egress="Open", egressReason="NothingIsolates")
+
+
+def test_what_somebody_edits_or_deletes_is_put_right(space: Space) -> None:
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    space.policy(egress=DENY)
+    space.apply(sonar())
+    before = denied(space, "54.230.1.1/32")
+
+    space.kubectl(
+        "patch", "networkpolicy", OURS, "--type=merge", "--patch", '{"spec":{"egress":[{}]}}'
+    )
+    eventually(lambda: space.get("networkpolicy", OURS)["spec"] == before["spec"], say="its repair")
+    space.kubectl("label", "networkpolicy", OURS, "app.kubernetes.io/managed-by=me", "--overwrite")
+    eventually(
+        lambda: (
+            space.get("networkpolicy", OURS)["metadata"]["labels"]["app.kubernetes.io/managed-by"]
+            == "fleet-telemetry"
+        ),
+        say="its label",
+    )
+    space.kubectl("delete", "networkpolicy", OURS)
+    denied(space, "54.230.1.1/32")
+
+
+def test_a_policy_that_would_widen_is_withdrawn_and_the_culprit_named(space: Space) -> None:
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    space.policy(egress=DENY)
+    space.apply(sonar())
+    denied(space, "54.230.1.1/32")
+
+    space.apply(net("theirs"))
+    gone(space, OURS)
+    space.telemetry("Deployment", "sonar", egress="Denied")
+
+    space.apply(net("chart", egress=EVERYTHING))
+    found = space.telemetry("Deployment", "sonar", egress="Allowed", egressReason="NegatedByPolicy")
+    assert "NetworkPolicy chart." in found["usage"]["egressMessage"]
+    told = space.condition("telemetrypolicy", "opt-out", "Programmed", status="False")
+    assert told["reason"] == "EgressMissing"
+    assert space.find("networkpolicy", OURS) is None
+
+    space.kubectl("delete", "networkpolicy", "theirs", "chart")
+    denied(space, "54.230.1.1/32")
+
+
+def test_an_allow_is_there_only_while_something_isolates(space: Space) -> None:
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    space.policy("opt-in", submission="Enabled", egress=OPEN)
+    space.apply(sonar())
+    space.telemetry("Deployment", "sonar", egress="Open", egressReason="NotIsolated")
+    assert space.find("networkpolicy", ALLOW) is None
+
+    space.apply(net("theirs"))
+    found = eventually(lambda: space.find("networkpolicy", ALLOW), say="the allowance")
+    (owner,) = found["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"]) == ("NetworkPolicy", "theirs")
+    (rule,) = found["spec"]["egress"]
+    assert {"ipBlock": {"cidr": "54.230.1.1/32"}} in rule["to"]
+    assert [port["port"] for port in rule["ports"]] == [443]
+    space.telemetry("Deployment", "sonar", egress="Allowed", egressReason="LetThrough")
+
+    # Alone, it would isolate the pods itself.
+    space.kubectl("delete", "networkpolicy", "theirs")
+    gone(space, ALLOW)
+
+
+def test_isolate_leaves_dns_and_what_is_listed(space: Space) -> None:
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    database = {"podSelector": {"matchLabels": {"app": "db"}}, "ports": [{"port": 5432}]}
+    space.policy(egress={"action": "Isolate", "reachable": [database]})
+    space.apply(sonar())
+
+    name = "fleet-telemetry-isolate-deployment-sonar"
+    found = eventually(lambda: space.find("networkpolicy", name), say="the isolation")
+    ports = {port["port"] for rule in found["spec"]["egress"] for port in rule["ports"]}
+    assert ports == {53, 5432}
+    space.telemetry("Deployment", "sonar", egress="Denied")
+
+
+def test_somebody_elses_policy_of_that_name_is_left_alone(space: Space) -> None:
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    theirs = net(OURS, podSelector={"matchLabels": {"app": "another"}})
+    space.apply(theirs)
+    space.policy(egress=DENY)
+    space.apply(sonar())
+
+    space.telemetry("Deployment", "sonar", egress="Open", egressReason="NameTaken")
+    assert space.get("networkpolicy", OURS)["spec"]["podSelector"] == {
+        "matchLabels": {"app": "another"}
+    }
+
+
+def test_a_dialect_that_the_cluster_does_not_have_is_told(space: Space) -> None:
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    space.policy(egress={**DENY, "dialect": "Cilium"})
+    space.apply(sonar())
+
+    space.telemetry("Deployment", "sonar", egress="Open", egressReason="DialectNotServed")
+
+
+def test_a_shared_address_is_not_denied_without_being_accepted(space: Space) -> None:
+    # One of CloudFront's, which is where the host really is.
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    space.policy(egress={"action": "Deny"})
+    space.apply(sonar())
+
+    found = space.telemetry("Deployment", "sonar", egressReason="SharedAddresses")
+    assert found["usage"]["egress"] == "Open"
+    assert space.find("networkpolicy", OURS) is None
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7", "127.0.0.1", "0.0.0.0", "64:ff9b::a00:1"])
+def test_an_address_that_cannot_be_right_is_never_believed(space: Space, address: str) -> None:
+    own = f"bad-{address.replace('.', '-').replace(':', '-')}.example.com"
+    records = Records(aaaa=[address], ttl=1) if ":" in address else Records(a=[address], ttl=1)
+    space.world.names.set(own, records)
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    space.policy(egress={**DENY, "hosts": [{"product": "sonarqube", "host": own}]})
+    space.apply(sonar())
+
+    found = space.telemetry("Deployment", "sonar", egressReason="HostsNotResolved")
+    assert own in found["usage"]["egressMessage"]
+    assert not {one for one in excepted(denied(space, "54.230.1.1/32")) if one.startswith(address)}
+    conditions = space.world.get("telemetryhost", own)["status"]["conditions"]
+    told = {one["type"]: one for one in conditions}
+    assert address in told["Fresh"]["message"]
+    leads_nowhere = address in ("0.0.0.0", "127.0.0.1")
+    assert told["Sinkholed"]["status"] == str(leads_nowhere)
+
+
+def test_the_allowlist_for_firewalls_outside(space: Space) -> None:
+    own = "own.example.com"
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    space.world.names.set(own, Records(a=["54.230.7.7"], ttl=1))
+    hosts = [{"product": "sonarqube", "host": own, "port": 8443}]
+    space.policy("opt-in", submission="Enabled", egress={**OPEN, "hosts": hosts})
+    space.apply(sonar())
+
+    program = Path(sys.executable).parent / "fleet-telemetry"
+
+    def entries() -> list[Manifest]:
+        done = subprocess.run(
+            [
+                program,
+                "allowlist",
+                "--format=json",
+                f"--kubeconfig={space.world.cluster.kubeconfig}",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        found = json.loads(done.stdout)["entries"] if done.returncode == 0 else []
+        return [one for one in found if one["host"] == own]
+
+    (entry,) = eventually(entries, say="the entry")
+    assert (entry["action"], entry["port"], entry["addresses"]) == ("allow", 8443, ["54.230.7.7"])
+    space.kubectl("delete", "telemetrypolicy", "opt-in")
+    eventually(lambda: not entries(), say="its end")
+    eventually(
+        lambda: space.world.find("telemetryhost", own) is None, seconds=60, say="the host's end"
+    )
