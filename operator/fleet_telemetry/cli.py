@@ -17,6 +17,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 from fleet_telemetry import __version__
 from fleet_telemetry.controller.egress_settings import EgressSettings
+from fleet_telemetry.controller.reporting import ReportsApi
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.egress.allowlist import AllowlistError, Format, render
 from fleet_telemetry.egress.allowlist_store import read_allowlist
@@ -166,6 +167,15 @@ _CONTROLLER_OPTIONS = (
         default=True,
         show_default=True,
         help="Whether single workloads have series of their own, beside the counts.",
+    ),
+    click.option(
+        "--reports",
+        type=click.Choice([form.value for form in ReportsApi]),
+        default=ReportsApi.AUTO.value,
+        show_default=True,
+        callback=lambda _, __, value: ReportsApi(value),
+        help="In which form to write reports for auditors. Auto: OpenReports where the API server "
+        "knows it, else PolicyReport where it knows that, else none.",
     ),
 )
 

@@ -38,6 +38,7 @@ from fleet_telemetry.cluster.watching import (
 from fleet_telemetry.controller.allowlisting import AllowlistWriter
 from fleet_telemetry.controller.controller import Controller
 from fleet_telemetry.controller.egress_settings import EgressSettings
+from fleet_telemetry.controller.reporting import ReportsApi, ReportWriter
 from fleet_telemetry.controller.verification import Verifier
 from fleet_telemetry.controller.webhooks import ProductWebhooks
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
@@ -97,6 +98,7 @@ class Options:
     ca_secret: str = ""
     webhook_configuration: str = ""
     per_workload_metrics: bool = True
+    reports: ReportsApi = ReportsApi.AUTO
     allowlist: str = ALLOWLIST
     egress: EgressSettings = field(default_factory=EgressSettings)
 
@@ -228,6 +230,7 @@ def _controller(
         verifier=verifier,
         containment=options.egress.build(mirror, client, _now),
         allowlist=AllowlistWriter(client, options.namespace, options.allowlist),
+        reports=ReportWriter(client, options.reports, _now),
     )
     source = FleetSource(
         plans=controller.plans,

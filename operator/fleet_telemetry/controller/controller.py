@@ -16,6 +16,7 @@ from fleet_telemetry.cluster.mirror import Mirror, PolicyKey
 from fleet_telemetry.controller.allowlisting import AllowlistWriter
 from fleet_telemetry.controller.containing import Containment
 from fleet_telemetry.controller.queue import SubjectQueue
+from fleet_telemetry.controller.reporting import ReportWriter
 from fleet_telemetry.controller.rollouts import RolloutGate
 from fleet_telemetry.controller.verification import Verifier
 from fleet_telemetry.controller.webhooks import ProductWebhooks
@@ -99,6 +100,7 @@ class Controller:
         verifier: Verifier,
         containment: Containment,
         allowlist: AllowlistWriter,
+        reports: ReportWriter,
     ) -> None:
         self._mirror = mirror
         self._client = client
@@ -109,6 +111,8 @@ class Controller:
         verifier.told = self.workload_changed
         self._containment = containment
         self._allowlist = allowlist
+        self._reports = reports
+        reports.told = self._add_everything
         containment.told = self.workload_changed
         self._queue: SubjectQueue[Subject] = SubjectQueue()
         self._plans: dict[WorkloadRef, Plan] = {}
@@ -127,12 +131,14 @@ class Controller:
         self._leading = True
         self._metrics.set_leading(leading=True)
         await self._containment.look()
+        await self._reports.look()
         self._resume_rollouts()
         self._add_everything()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._verifier.run())
                 group.create_task(self._containment.run())
+                group.create_task(self._reports.run())
                 for _ in range(_WORKERS):
                     group.create_task(self._work())
         finally:
@@ -255,6 +261,7 @@ class Controller:
             self._plans.pop(ref, None)
             self._verifier.plan(ref, (), None)
             await self._containment.forget(ref)
+            await self._reports.forget(ref)
             self._queue.add_later(AllowlistSubject(), _ALLOWLIST_DELAY_SECONDS)
             # A deleted workload takes its record along; one that runs no product any more does not.
             if self._mirror.record_of(ref) is not None:
@@ -272,6 +279,7 @@ class Controller:
         self._plans[ref] = plan
         self._verifier.plan(ref, plan.checks, frozenset(pod.uid for pod in pods if pod.address))
         await self._record(workload, plan)
+        await self._reports.write(workload, plan)
         if before is None or (before.by_policy, before.egress) != (plan.by_policy, plan.egress):
             self._notify_policies(before)
             self._notify_policies(plan)
