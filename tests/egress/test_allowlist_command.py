@@ -69,6 +69,11 @@ def test_a_kubeconfig_that_is_none_is_told_in_one_line(tmp_path: Path, text: str
     assert message.startswith(f"the kubeconfig {path} cannot be used: ")
 
 
+def test_in_a_pod_its_service_account_is_used(tmp_path: Path) -> None:
+    message = failed(run(home=tmp_path, KUBERNETES_SERVICE_HOST="127.0.0.1"))
+    assert message == "the service account cannot be used: Service host/port is not set."
+
+
 def test_where_no_api_server_answers_it_says_so(tmp_path: Path) -> None:
     message = failed(run("--kubeconfig", str(unreachable(tmp_path)), home=tmp_path))
     assert message.startswith(
