@@ -15,12 +15,14 @@ from demo.stand import Stand
 from devcluster import paths
 from devcluster.cluster import Cluster
 from devcluster.progress import say
+from harness.names import Records
 from harness.operator import NAMESPACE
 from harness.products import CREDENTIALS, Place
 
 _SECONDS = 90.0
 _POLICIES = "examples/policies"
 _WORKLOADS = "examples/workloads"
+_HOST = "telemetry.emqx.io"
 
 Fleet = Mapping[str, tuple[str, str]]
 """State and reason of the channel Usage, by namespace/record."""
@@ -130,10 +132,42 @@ def run(place: Stand) -> None:
         " --output=custom-columns=REASON:.reason,WORKLOAD:.regarding.name,NOTE:.note"
     )
 
-    _scene("9. The fleet: what is proven, what is not, and why.")
+    _scene("9. The network holds what a setting may not, while a host's addresses change.")
+    _show_egress(place, terminal)
+
+    _scene("10. The fleet: what is proven, what is not, and why.")
     terminal.kubectl("get workloadtelemetries --all-namespaces")
     terminal.kubectl("get clustertelemetrypolicy opt-out --output=yaml")
     _show_metrics(place)
+
+
+def _show_egress(place: Stand, terminal: _Terminal) -> None:
+    say("(A name server of the demo's own answers here; on your cluster it is cluster DNS.)")
+    place.names.set(_HOST, Records(a=["44.0.2.11"], ttl=4))
+    terminal.kubectl(f"apply -f {_POLICIES}/egress.yaml")
+    policy = "fleet-telemetry-deny-statefulset-emqx"
+    path = "{.spec.egress[*].to[*].ipBlock}"
+    for addresses in (["44.0.2.11"], ["44.0.2.12", "44.0.2.13"]):
+        place.names.set(_HOST, Records(a=addresses, ttl=4))
+        say(f"(DNS now says that {_HOST} is {' and '.join(addresses)}.)")
+        _await_denied(place, policy, addresses)
+        terminal.kubectl(f"get networkpolicy --namespace=iot {policy} --output=jsonpath='{path}'")
+    terminal.kubectl(f"get telemetryhost {_HOST}")
+    path = "{range .status.channels[*]}{.name}: {.egress}, {.egressReason}: {.egressMessage}{end}"
+    terminal.kubectl(
+        "get workloadtelemetry --namespace=iot statefulset-emqx"
+        f" --output=jsonpath={shlex.quote(path)}"
+    )
+
+
+def _await_denied(place: Stand, policy: str, addresses: list[str]) -> None:
+    """Wait until a NetworkPolicy excepts the addresses."""
+    deadline = time.monotonic() + _SECONDS
+    command = ("get", "networkpolicy", policy, "--namespace=iot", "--ignore-not-found", "-oyaml")
+    while not all(f"{one}/32" in place.cluster.kubectl(*command).stdout for one in addresses):
+        if time.monotonic() > deadline:
+            raise ShowError(f"{policy} does not deny {addresses} after {_SECONDS:.0f} s")
+        time.sleep(0.3)
 
 
 def _start_products(place: Stand, terminal: _Terminal) -> None:

@@ -14,6 +14,7 @@ from devcluster import binaries, detached, paths
 from devcluster.cluster import Cluster
 from devcluster.processes import Identity
 from devcluster.progress import say
+from harness.names import NameServer
 from harness.operator import NAMESPACE, LocalOperator, OperatorError
 from harness.products import CREDENTIALS, Place, start_products
 
@@ -50,6 +51,7 @@ class Stand:
         self.cluster = Cluster(
             self.directory / "cluster", scheduler=True, kwok=True, detached=detached
         )
+        self.names = NameServer(self.directory / "names", detached=detached)
         self.operator: LocalOperator | None = None
 
     def __enter__(self) -> Self:
@@ -71,19 +73,25 @@ class Stand:
 
     def start(self) -> None:
         """Build what is missing, start the cluster, install the chart, run both roles."""
-        binaries.ensure([*self.cluster.components, "kubectl", "helm"])
+        binaries.ensure([*self.cluster.components, "kubectl", "helm", "coredns"])
         say("Starting a Kubernetes control plane on loopback ...")
         self.cluster.start()
+        self.names.start()
         say("Installing the chart: CRDs, RBAC, webhook configurations ...")
         self.operator = LocalOperator(
             self.cluster, self.directory / "operator", detached=self._detached
         )
         self.operator.install(
-            {"runtime": {"secrets": [{"namespace": NAMESPACE, "names": list(CREDENTIALS)}]}}
+            {
+                "runtime": {"secrets": [{"namespace": NAMESPACE, "names": list(CREDENTIALS)}]},
+                "egress": {"dnsServers": [self.names.endpoint], "publishedRanges": "built-in"},
+            }
         )
         say("Starting the webhook and the controller, each with its own service account ...")
         for role in ("webhook", "controller"):
-            self.operator.start(role)
+            # The viewer shall not have to wait for half a minute.
+            quick = ["--dns-interval=2"] if role == "controller" else []
+            self.operator.start(role, extra=quick)
             if self._detached:
                 self._record()
         self.operator.wait_until_ready()
@@ -99,6 +107,7 @@ class Stand:
         """End all that runs."""
         if self.operator is not None:
             self.operator.children.kill_all()
+        self.names.close()
         self.cluster.stop()
         if not keep_files:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -106,7 +115,11 @@ class Stand:
     def _record(self) -> None:
         """At once, because nobody else knows of a process if we do not get any further."""
         assert self.operator is not None
-        found = self.operator.children.identities().values()
+        found = [
+            identity
+            for children in (self.operator.children, self.names.children)
+            for identity in children.identities().values()
+        ]
         text = json.dumps([dataclasses.asdict(identity) for identity in found])
         (self.directory / _PROCESSES).write_text(text)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.decide.containment import Finding, Outcome, Standing
+from fleet_telemetry.decide.egress import plan_egress
 from fleet_telemetry.model.policy import EgressAction, EgressDialect
 from fleet_telemetry.model.reasons import EgressReason
 from fleet_telemetry.model.workload_telemetry import EgressVerdict
@@ -275,3 +276,21 @@ def test_a_name_that_is_taken_is_told_of_a_network_policy_too() -> None:
 
 def test_audit_is_told() -> None:
     assert found(policy(mode="Audit", egress={})) == (OPEN, EgressReason.AUDIT_ONLY)
+
+
+def test_pods_on_the_nodes_network_are_bound_by_no_policy() -> None:
+    host = {"pod": {"hostNetwork": True}}
+    given = situation(DENY, network=[NOTHING], workload=host)
+
+    assert plan_egress(given).orders == ()
+    result = finding(given)
+    assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.HOST_NETWORK)
+
+
+def test_a_policy_that_cannot_be_read_is_named() -> None:
+    odd = net("odd", egress=[{"to": "everybody"}])
+
+    result = finding(situation(DENY, network=[odd]))
+
+    assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.POLICY_NOT_READABLE)
+    assert "odd" in result.message

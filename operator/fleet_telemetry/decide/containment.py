@@ -101,6 +101,8 @@ class _Case:
 
     def find(self) -> Finding:
         """The finding."""
+        if self._given.workload.template.host_network:
+            return Finding(EgressVerdict.UNKNOWN, EgressReason.HOST_NETWORK)
         ordered = self._ordered
         if ordered is not None and ordered.dialect is not EgressDialect.NETWORK_POLICY:
             return self._by_status(ordered)
@@ -138,6 +140,9 @@ class _Case:
                 return self._allowed(judged)
             case EgressVerdict.DENIED:
                 return self._denied()
+        if unreadable := [one.name for one in judged.culprits if not one.is_readable]:
+            detail = f"NetworkPolicy {', '.join(unreadable[:_NAMED])}."
+            return Finding(EgressVerdict.UNKNOWN, EgressReason.POLICY_NOT_READABLE, detail)
         looked_up = any(use.host in self._given.hosts for use in self._uses)
         if not self._uses:
             reason = EgressReason.NO_HOSTS_KNOWN

@@ -160,6 +160,8 @@ class _Drafting:
         dialect = _dialect(section, self._given.network.served)
         if section.policy.spec.mode is Mode.AUDIT:
             self.notes[key] = Note(EgressReason.AUDIT_ONLY)
+        elif self._given.workload.template.host_network:
+            self.notes[key] = Note(EgressReason.HOST_NETWORK)
         elif not self._given.workload.pod_selector:
             self.notes[key] = Note(EgressReason.PODS_NOT_SELECTABLE)
         elif dialect is None:

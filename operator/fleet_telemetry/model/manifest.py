@@ -182,6 +182,7 @@ def read_template(manifest: Manifest) -> PodTemplate:
             for container in items_at(spec, "initContainers")
             for mount in items_at(container, "volumeMounts")
         ),
+        host_network=bool(spec.get("hostNetwork")),
     )
 
 

@@ -89,6 +89,11 @@ class NetworkPolicy:
     certain: bool = True
     """False: it could not be read whom it selects, or whether it isolates."""
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether every part of it was understood."""
+        return self.certain and all(rule.certain for rule in self.rules)
+
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 

@@ -266,6 +266,14 @@ class EgressReason(_Explained):
         "PodsNotSelectable",
         "The workload's pods carry no labels by which a network policy could select them.",
     )
+    HOST_NETWORK = (
+        "HostNetwork",
+        "The pods have the node's own network, for which network policies do not hold.",
+    )
+    POLICY_NOT_READABLE = (
+        "PolicyNotReadable",
+        "A network policy is of a shape that the operator does not know, and may let them through.",
+    )
     NAME_TAKEN = (
         "NameTaken",
         "An object that is not the operator's has the name of the network policy; it is left "

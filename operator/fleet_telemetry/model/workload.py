@@ -96,6 +96,8 @@ class PodTemplate:
     """By which Services find the pods."""
     init_volumes: frozenset[str] = frozenset()
     """Volumes that an init container may have filled."""
+    host_network: bool = False
+    """The pods have the node's own network."""
 
 
 @dataclass(frozen=True, slots=True)

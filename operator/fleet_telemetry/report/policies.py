@@ -45,6 +45,7 @@ _EGRESS_NOT_WRITTEN = {
     EgressReason.DIALECT_NOT_SERVED,
     EgressReason.DIALECT_CANNOT,
     EgressReason.PODS_NOT_SELECTABLE,
+    EgressReason.HOST_NETWORK,
     EgressReason.NAME_TAKEN,
 }
 
