@@ -62,11 +62,17 @@ class Records:
     shown: int = 0
     """So many addresses an answer, another run of them each time; 0: all, in the same order."""
     cut: bool = False
-    """The answer has the alias alone, as where the target is in a zone of somebody else's."""
+    """The answer has the alias alone, as where the target is in somebody else's zone. All names
+    that end with the host go the same way: they do not exist.
+    """
 
     def __post_init__(self) -> None:
+        if self.cname and not _HOST.fullmatch(self.cname):
+            raise ValueError(f"{self.cname!r} is no host name in lower case without a last dot")
         if self.cname and (self.a or self.aaaa):
             raise ValueError("an alias has no addresses of its own")
+        if self.cut and not self.cname:
+            raise ValueError("only an alias can be cut")
         for texts, version in ((self.a, 4), (self.aaaa, 6)):
             for text in texts:
                 if ip_address(text).version != version:
@@ -115,6 +121,7 @@ class NameServer:
         self._generation = 0
         self._lock = threading.Lock()
         self._reservation: socket.socket | None = None
+        self._is_known = False
         self.port = 0
         self.children = Children(log=self.log, environment={}, inherits=None, detached=detached)
 
@@ -154,12 +161,15 @@ class NameServer:
             try:
                 self._wait_until_served()
             except ComponentEndedError:
-                # Somebody may have taken the port a moment ago.
+                # By UDP the port may be somebody else's. Who knows it already gets no other.
                 self.children.stop(_COREDNS)
                 if attempt == _ATTEMPTS - 1:
                     raise
+                if not self._is_known:
+                    self._release()
                 time.sleep(0.2)
             else:
+                self._is_known = True
                 return
 
     def stop(self) -> None:
@@ -179,9 +189,7 @@ class NameServer:
         if _COREDNS in self.children.names():
             self.stop()
         self.children.kill_all()
-        if self._reservation is not None:
-            self._reservation.close()
-            self._reservation = None
+        self._release()
 
     def set(self, host: str, what: Records | Fault) -> None:
         """Answer like this for a host from now on. Raises NameServerError."""
@@ -190,6 +198,10 @@ class NameServer:
     def remove(self, *hosts: str) -> None:
         """These do not exist any more. Raises NameServerError."""
         self.update(dict.fromkeys(hosts))
+
+    def clear(self) -> None:
+        """No host exists any more. Raises NameServerError."""
+        self.remove(*self._hosts)
 
     def update(self, hosts: Mapping[str, Records | Fault | None]) -> None:
         """Change several at once; None removes. Raises NameServerError."""
@@ -208,11 +220,18 @@ class NameServer:
             if _COREDNS in self.children.names():
                 self._reload()
 
-    def questions(self) -> tuple[Question, ...]:
-        """All that it was asked, in order. The last may be missing for a moment."""
+    def questions(self, host: str = "") -> tuple[Question, ...]:
+        """What it was asked (for a host), in order. It notes it a moment after it answered."""
         found = _QUESTION.finditer(self.log().read_text())
         questions = (Question(one["host"], one["type"], one["protocol"]) for one in found)
-        return tuple(question for question in questions if question.host != _MARKER)
+        return tuple(
+            one for one in questions if one.host == host or (not host and not _is_own(one))
+        )
+
+    def wait_for_questions(self, host: str, count: int) -> tuple[Question, ...]:
+        """Wait until it was asked for a host so often. Raises NameServerError."""
+        self._wait(lambda: len(self.questions(host)) >= count, f"was not asked for {host}")
+        return self.questions(host)
 
     def _reserve(self) -> None:
         """Take a port. CoreDNS shares its port with whoever asks, so that two of them on one would
@@ -227,6 +246,11 @@ class NameServer:
         self._reservation = reservation
         self.port = reservation.getsockname()[1]
 
+    def _release(self) -> None:
+        if self._reservation is not None:
+            self._reservation.close()
+            self._reservation = None
+
     def _reload(self) -> None:
         seen = self.log().stat().st_size
         self._write()
@@ -236,7 +260,9 @@ class NameServer:
         self._wait_until_served()
 
     def _has_reloaded(self, seen: int) -> bool:
-        said = self.log().read_bytes()[seen:].decode()
+        with self.log().open("rb") as log:
+            log.seek(seen)
+            said = log.read().decode()
         if "[ERROR] Restart failed" in said or "[ERROR] SIGUSR1" in said:
             raise NameServerError(f"CoreDNS does not take its data: {said}")
         return "[INFO] Reloading complete" in said
@@ -267,58 +293,67 @@ class NameServer:
 
     def _write(self) -> None:
         self._generation += 1
-        self._file("zone").write_text("\n".join(self._zone()) + "\n")
-        self._file("Corefile").write_text("\n".join(self._corefile()) + "\n")
+        templates: list[str] = []
+        blocks: list[str] = []
+        records = [f'{_MARKER}. 0 IN TXT "{self._server}-{self._generation}"']
+        for number, (host, what) in enumerate(self._hosts.items()):
+            if what is Fault.SILENCE:
+                # It answers for a whole block.
+                blocks += self._block(host, "erratic {", "drop 1", "}")
+            elif isinstance(what, Fault):
+                templates += _template(host, "ANY", f"rcode {what}", self._nothing)
+            elif what.cut:
+                # Where a zone delegates the target, CoreDNS does not follow.
+                border = f"{what.cname}. {what.ttl} IN NS ns.name-server.invalid."
+                zone = self._zone(f"zone-{number}", [*_records(host, what), border])
+                blocks += self._block(host, *zone)
+            elif what.shown:
+                templates += _rotation(host, "A", what.a, what)
+                templates += _rotation(host, "AAAA", what.aaaa, what)
+                templates += _template(host, "ANY", self._nothing)
+            else:
+                records += _records(host, what)
+        everything = self._block(".", *templates, *self._zone("zone", records))
+        self._file("Corefile").write_text("\n".join([*everything, *blocks, ""]))
+
+    def _zone(self, name: str, records: Sequence[str]) -> list[str]:
+        """Write a zone of all names; the lines that serve it."""
+        apex = [f". {self._soa}", f". {self._negative_ttl} IN NS ns.name-server.invalid."]
+        path = self._file(name)
+        path.write_text("\n".join([*apex, *records, ""]))
+        return [f'file "{path}" . {{', "reload 0", "}"]
 
     def _file(self, name: str) -> Path:
         return self._directory / name
-
-    def _zone(self) -> list[str]:
-        """The zone of all names."""
-        lines = [
-            f". {self._soa}",
-            f". {self._negative_ttl} IN NS ns.name-server.invalid.",
-            f'{_MARKER}. 0 IN TXT "{self._server}-{self._generation}"',
-        ]
-        for host, what in self._hosts.items():
-            if not isinstance(what, Records) or what.shown or what.cut:
-                continue
-            own = f"{host}. {what.ttl} IN"
-            lines += [f"{own} A {address}" for address in what.a]
-            lines += [f"{own} AAAA {address}" for address in what.aaaa]
-            lines += [f"{own} CNAME {what.cname}."] if what.cname else []
-            # So that it exists without an address.
-            lines += [] if what.cname else [f'{own} TXT "a host"']
-        return lines
 
     @property
     def _soa(self) -> str:
         ttl = self._negative_ttl
         return f"{ttl} IN SOA {_SOA} {self._generation} 3600 600 86400 {ttl}"
 
-    def _corefile(self) -> list[str]:
-        """Everything in one server block but silence: ``erratic`` answers for a whole block."""
-        nothing = f'authority ". {self._soa}"'
-        templates: list[str] = []
-        silent: list[str] = []
-        for host, what in self._hosts.items():
-            if what is Fault.SILENCE:
-                silent += self._block(host, "erratic {", "drop 1", "}")
-            elif isinstance(what, Fault):
-                templates += _template(host, "ANY", f"rcode {what}", nothing)
-            elif what.cut:
-                alias = f"{{{{ .Name }}}} {what.ttl} IN CNAME {what.cname}."
-                templates += _template(host, "ANY", f'answer "{alias}"')
-            elif what.shown:
-                templates += _rotation(host, "A", what.a, what)
-                templates += _rotation(host, "AAAA", what.aaaa, what)
-                templates += _template(host, "ANY", nothing)
-        zone = (f'file "{self._file("zone")}" . {{', "reload 0", "}")
-        return [*self._block(".", *templates, *zone), *silent]
+    @property
+    def _nothing(self) -> str:
+        return f'authority ". {self._soa}"'
 
     def _block(self, zone: str, *lines: str) -> list[str]:
         log = 'log . "question {name} {type} {proto}"'
         return [f"{zone}:{self.port} {{", f"bind {self._address}", "errors", log, *lines, "}"]
+
+
+def _is_own(question: Question) -> bool:
+    return question.host == _MARKER
+
+
+def _records(host: str, what: Records) -> list[str]:
+    """Lines of a zone file."""
+    own = f"{host}. {what.ttl} IN"
+    if what.cname:
+        return [f"{own} CNAME {what.cname}."]
+    # Of the last one it exists, even without an address.
+    v4, v6 = (
+        [f"{own} {kind} {a}" for a in of] for kind, of in (("A", what.a), ("AAAA", what.aaaa))
+    )
+    return [*v4, *v6, f'{own} TXT "a host"']
 
 
 def _template(host: str, kind: str, *lines: str) -> list[str]:

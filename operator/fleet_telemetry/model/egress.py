@@ -54,7 +54,7 @@ class Answer:
     ttl: int = 0
     """Seconds: the least of the whole chain of aliases; of a negative answer, as its SOA says."""
     detail: str = ""
-    """For people, where it is no OK."""
+    """For people: why it is no OK, or what of it was left out."""
 
 
 @dataclass(frozen=True, slots=True)
