@@ -37,7 +37,11 @@ def unmapped(address: Address) -> Address:
 
 def in_order(addresses: Iterable[Address]) -> tuple[Address, ...]:
     """Sorted, IPv4 first, each once."""
-    return tuple(sorted(set(addresses), key=_position))
+    # Addresses are slow to hash, so no set is made of them.
+    ordered = sorted(addresses, key=_position)
+    return tuple(
+        one for one, before in zip(ordered, (None, *ordered), strict=False) if one != before
+    )
 
 
 def _position(address: Address) -> tuple[int, int]:
@@ -52,8 +56,7 @@ def as_networks(
     Neighbours are not joined, so that what is written names what was resolved.
     """
     found: list[Network] = []
-    singles = (ip_network(address) for address in addresses)
-    for network in sorted({*singles, *ranges}, key=_first_and_size):
+    for network in sorted((*map(ip_network, addresses), *ranges), key=_first_and_size):
         # The larger one of two that begin alike comes first.
         if not found or not _is_inside(network, found[-1]):
             found.append(network)
@@ -158,18 +161,18 @@ _SPECIAL = _Table(
 )
 _HANDED_OUT = IPv6Network("2000::/3")
 # Where clouds answer with credentials and configuration. Only Azure's looks like any other address.
-_METADATA = {
-    ip_address(text): f"the metadata service of {cloud}"
-    for text, cloud in (
-        ("169.254.169.254", "most clouds"),
-        ("169.254.170.2", "Amazon ECS"),
-        ("169.254.170.23", "Amazon EKS"),
-        ("fd00:ec2::254", "Amazon EC2"),
-        ("fd00:ec2::23", "Amazon EKS"),
-        ("fd20:ce::254", "Google Cloud"),
-        ("100.100.100.200", "Alibaba Cloud"),
-        ("168.63.129.16", "Azure"),
-        ("192.0.0.192", "Oracle Cloud"),
+_METADATA: dict[tuple[int, int], str] = {
+    (address.version, int(address)): f"the metadata service of {cloud}"
+    for address, cloud in (
+        (ip_address("169.254.169.254"), "most clouds"),
+        (ip_address("169.254.170.2"), "Amazon ECS"),
+        (ip_address("169.254.170.23"), "Amazon EKS"),
+        (ip_address("fd00:ec2::254"), "Amazon EC2"),
+        (ip_address("fd00:ec2::23"), "Amazon EKS"),
+        (ip_address("fd20:ce::254"), "Google Cloud"),
+        (ip_address("100.100.100.200"), "Alibaba Cloud"),
+        (ip_address("168.63.129.16"), "Azure"),
+        (ip_address("192.0.0.192"), "Oracle Cloud"),
     )
 }
 
@@ -186,7 +189,7 @@ def refusal_of(address: Address, own_ranges: Collection[Network] = ()) -> str | 
 
 
 def _what_is(address: Address, own_ranges: Collection[Network]) -> str | None:
-    what = _METADATA.get(address) or _SPECIAL.find(address) or _own(address, own_ranges)
+    what = _METADATA.get(_position(address)) or _SPECIAL.find(address) or _own(address, own_ranges)
     if what is not None:
         return f"is {what}"
     if isinstance(address, IPv6Address):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 
 from fleet_telemetry.egress.addresses import in_order, is_sinkhole, refusal_of, unmapped
 from fleet_telemetry.egress.host_state import FamilyState, HostState, Refusal, Retention, Witness
-from fleet_telemetry.model.egress import Address, Answer, Family, Outcome
+from fleet_telemetry.model.egress import Address, Answer, Family, Outcome, family_of
 
 _NEGATIVE = (Outcome.NO_DATA, Outcome.NX_DOMAIN)
 
@@ -66,9 +66,10 @@ def listen(state: HostState, answers: Sequence[Answer], now: datetime, rules: Re
     """Make sense of the answers of one round; the state is of the same time."""
     refusals = _refusals(answers, now, rules)
     refused = {refusal.view for refusal in refusals}
+    by_family = tuple(_by_family(answers))
     families = {}
     for family in sorted(rules.families):
-        mine = [answer for answer in answers if answer.family is family]
+        mine = [answer for answer in by_family if answer.family is family]
         families[family] = _hear(state.family(family), _sort(mine, refused, rules), now, rules)
     return Hearing(families, refusals)
 
@@ -89,6 +90,24 @@ def _refusals(answers: Iterable[Answer], now: datetime, rules: Retention) -> tup
                 found.append(Refusal(view, why, is_sinkhole(address), now))
                 break
     return tuple(found)
+
+
+def _by_family(answers: Iterable[Answer]) -> Iterator[Answer]:
+    """The answers, each with addresses of its family only: IPv4 addresses that are mapped into IPv6
+    ones are taken out, and count as if they had been asked for."""
+    for answer in answers:
+        found: dict[Family, list[Address]] = {}
+        for address in map(unmapped, answer.addresses):
+            found.setdefault(family_of(address), []).append(address)
+        mine = found.pop(answer.family, [])
+        has_others_only = bool(found) and not mine
+        yield replace(
+            answer,
+            outcome=Outcome.NO_DATA if has_others_only else answer.outcome,
+            addresses=tuple(mine),
+        )
+        for family, addresses in found.items():
+            yield replace(answer, family=family, addresses=tuple(addresses))
 
 
 @dataclass(slots=True)
@@ -120,7 +139,7 @@ def _sort(answers: Iterable[Answer], refused: set[str], rules: Retention) -> _So
         if view not in refused:
             found.ttls += (_ttl(one, rules) for one in full or empty)
             for one in full:
-                for address in map(unmapped, one.addresses):
+                for address in one.addresses:
                     found.told[address] = max(found.told.get(address, 0), _ttl(one, rules))
     return found
 

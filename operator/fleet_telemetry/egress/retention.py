@@ -38,10 +38,11 @@ along with it. So no jump drops anything, and none keeps anything for ever.
   missing, or when 10 rounds over at least 1 h said so; rounds that do not say enough (time stands
   still) neither count nor end it. What is compared are the lists, not answers, so a host that shows
   8 of 64 addresses at a time is not held. A denylist needs no hold: 7 d of answers confirmed it.
-- At most 64 addresses are kept. Those that are allowed go before those that are only denied; among
-  the former, those that are there already go before new ones, so that a host with hundreds of
-  addresses does not make the list change for ever; among the latter, the ones last seen. Families
-  take turns, so that neither crowds out the other.
+- At most 64 addresses are kept. Those that are allowed go before those that only wait to leave the
+  allowlist, and those before the ones that are only denied. Among the first, those that are there
+  already go before new ones, so that a host with hundreds of addresses does not make the list
+  change for ever; among the others, the ones last seen. Families take turns, so that neither crowds
+  out the other.
 - Additions take effect at once. Removals wait up to 10 min for others or for an addition.
 """
 
@@ -266,10 +267,10 @@ class _Round:
         self._hearing = hearing
         self._elapsed = elapsed
         self._rules = rules
-        # An IPv4 address mapped into an IPv6 one may have come out, of an unwanted family.
-        self._told = {address for address in hearing.told if family_of(address) in rules.families}
+        self._told = hearing.told
         self._known = {one.address: one for one in state.known}
-        self._was_allowed = self._allowed()
+        self._added: set[Address] = set()
+        """What was not in the allowlist before."""
 
     def result(self) -> HostState:
         """The state after the step."""
@@ -278,14 +279,15 @@ class _Round:
             self._stop_time()
         is_capped = self._cap()
         # What the cap keeps out is no addition, so it hurries nothing.
-        added = not self._allowed() <= self._was_allowed
+        added = any(address in self._known for address in self._added)
+        before = self._count_allowed()
         families = tuple(
             self._let_go(heard, added=added) for heard in self._hearing.families.values()
         )
-        allowed = self._allowed()
-        self._forget(hurry=allowed != self._was_allowed)
+        allowed = self._count_allowed()
+        self._forget(hurry=added or allowed < before)
         quiet = 0 if added else min(self._before.quiet + bool(self._told), QUIET)
-        interval = _interval(self._hearing, len(allowed), quiet, self._rules)
+        interval = _interval(self._hearing, allowed, quiet, self._rules)
         return replace(
             self._before,
             known=tuple(self._known[address] for address in in_order(self._known)),
@@ -296,16 +298,15 @@ class _Round:
             quiet=quiet,
         )
 
-    def _allowed(self) -> set[Address]:
-        return {one.address for one in self._known.values() if one.expires_at is not None}
+    def _count_allowed(self) -> int:
+        return sum(one.expires_at is not None for one in self._known.values())
 
     # What was told
 
     def _renew(self) -> None:
         for heard in self._hearing.families.values():
             for address, seconds in heard.told.items():
-                if address in self._told:
-                    self._known[address] = self._seen(address, timedelta(seconds=seconds))
+                self._known[address] = self._seen(address, timedelta(seconds=seconds))
 
     def _seen(self, address: Address, ttl: timedelta) -> KnownAddress:
         """A cache tells what is left of a TTL, so a later answer never shortens a stay."""
@@ -315,6 +316,8 @@ class _Round:
         if before is not None:
             expires = max(before.expires_at or expires, expires)
             deny_expires = max(before.deny_expires_at, deny_expires)
+        if before is None or before.expires_at is None:
+            self._added.add(address)
         return KnownAddress(address, self._now, expires, deny_expires)
 
     # What was not told
@@ -347,20 +350,21 @@ class _Round:
         most = self._rules.most_addresses
         if len(self._known) <= most:
             return False
-        places: dict[tuple[bool, Family], int] = {}
+        places: dict[tuple[int, Family], int] = {}
         ranked = []
         for one in sorted(self._known.values(), key=self._rank):
-            group = (one.expires_at is None, family_of(one.address))
-            places[group] = place = places.get(group, -1) + 1
-            ranked.append(((group[0], place, group[1]), one))
+            rank, family = self._rank(one)[0], family_of(one.address)
+            places[rank, family] = place = places.get((rank, family), -1) + 1
+            ranked.append(((rank, place, family), one))
         ranked.sort(key=lambda entry: entry[0])
         self._known = {one.address: one for _, one in ranked[:most]}
         return True
 
-    def _rank(self, one: KnownAddress) -> tuple[bool, timedelta, int]:
-        """Within its family and list: what is there already first, then what was seen last."""
-        is_new = one.expires_at is not None and one.address not in self._was_allowed
-        return is_new, self._now - one.seen_at, int(one.address)
+    def _rank(self, one: KnownAddress) -> tuple[int, bool, timedelta, int]:
+        """Allowed and in time, allowed and only waiting to leave, denied. Among them what was there
+        before first, then what was seen last."""
+        rank = 2 if one.expires_at is None else int(one.expires_at <= self._now)
+        return rank, one.address in self._added, self._now - one.seen_at, int(one.address)
 
     # What is over
 
@@ -397,7 +401,7 @@ class _Round:
     def _end(self, one: KnownAddress, heard: Heard) -> datetime:
         """When an address leaves the allowlist."""
         assert one.expires_at is not None
-        if heard.is_gone and one.address not in self._told:
+        if heard.is_gone:
             return min(one.expires_at, self._now)
         return one.expires_at
 

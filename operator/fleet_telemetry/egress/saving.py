@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fleet_telemetry.egress.addresses import in_order, read_address
@@ -141,10 +141,9 @@ def restore(
     and times are brought within the bounds of the rules. The lists are as they were saved, however
     long ago; only answers take from them.
     """
-    as_of = saved.as_of or max((t for one in saved.addresses if (t := one.seen_at)), default=None)
+    as_of = _as_of(saved, rules)
     if as_of is None:
         return HostState(host, frozenset(seeds))
-    as_of = whole_seconds(as_of)
     known = _restore_addresses(saved.addresses, as_of, rules)
     families = {one.family: one for one in saved.families if one.family in rules.families}
     return HostState(
@@ -162,6 +161,19 @@ def restore(
         ),
         capped_at=_bounded(saved.capped_at, as_of, as_of),
     )
+
+
+def _as_of(saved: TelemetryHostStatus, rules: Retention) -> datetime | None:
+    """When it was written, or the latest time at which it surely was true; None if it is empty."""
+    if saved.as_of is None and not saved.addresses:
+        return None
+    addresses = saved.addresses
+    ends = (one.expires_at for one in addresses if one.expires_at is not None)
+    times = [saved.as_of] if saved.as_of is not None else []
+    times = times or [one.seen_at for one in addresses if one.seen_at is not None]
+    times = times or [whole_seconds(end) - rules.allow_grace for end in ends]
+    # Without any time it is as good as any: what counts is the time after it.
+    return whole_seconds(max(times, default=datetime.min.replace(tzinfo=UTC)))
 
 
 def _restore_addresses(
@@ -222,4 +234,6 @@ def _restore_family(saved: HostFamily, as_of: datetime, *, has_addresses: bool) 
 
 def _bounded(time: datetime | None, as_of: datetime, latest: datetime) -> datetime | None:
     """A saved time, brought to where times of such a state can be."""
-    return None if time is None else min(max(whole_seconds(time), as_of - _OLDEST), latest)
+    if time is None:
+        return None
+    return min(max(time, as_of - _OLDEST), latest).astimezone(UTC).replace(microsecond=0)
