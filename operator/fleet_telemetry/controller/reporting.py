@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 
@@ -30,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _ASK_SECONDS = 300.0
 """Between two looks at what is served: the form may come and go."""
+_RETRY_SECONDS = 5.0
 _LOOKS_PER_LIST = 6
 """So many of those looks until everything is listed again: people edit."""
 _SELECTOR = ",".join(f"{label}={value}" for label, value in MANAGED_BY.items())
@@ -63,6 +63,8 @@ class ReportWriter:
         self._wanted = wanted
         self._now = now
         self._kind: Kind | None = None
+        self._is_known = False
+        """Whether all of it could be found out."""
         self._written: dict[WorkloadRef, tuple[str, Written]] = {}
         """The owner's uid, which is the report's name, and what it says."""
         self.told: Callable[[], None] = lambda: None
@@ -79,24 +81,34 @@ class ReportWriter:
             self._kind = kind
             for other in served[1:]:
                 await self._remove(other)
+            self._is_known = True
         except ApiError as error:
-            _log.warning("reports cannot be looked at, trying again later: %s", error)
+            _log.warning("reports cannot be looked at, trying again: %s", error)
             self._kind = None
+            self._is_known = False
 
     async def run(self) -> None:
         """Look again now and then. Never ends."""
         looks = 0
         while True:
-            await asyncio.sleep(_ASK_SECONDS)
+            await asyncio.sleep(_ASK_SECONDS if self._is_known else _RETRY_SECONDS)
             looks += 1
-            with suppress(ApiError):
-                served = await self._served()
-                is_another = (served[0] if served else None) is not self._kind
-                if is_another or looks % _LOOKS_PER_LIST == 0:
-                    before = self._kind, dict(self._written)
-                    await self.look()
-                    if (self._kind, self._written) != before:
-                        self.told()
+            if await self._is_as_known() and looks % _LOOKS_PER_LIST:
+                continue
+            before = self._kind, dict(self._written)
+            await self.look()
+            if (self._kind, self._written) != before:
+                self.told()
+
+    async def _is_as_known(self) -> bool:
+        """Whether the same form is served as before, as far as that can be found out."""
+        if not self._is_known:
+            return False
+        try:
+            served = await self._served()
+        except ApiError:
+            return True
+        return (served[0] if served else None) is self._kind
 
     async def write(self, workload: Workload, plan: Plan) -> None:
         """Write the report of a workload if it says something else by now. Raises ApiError."""
@@ -120,7 +132,8 @@ class ReportWriter:
         except ApiError as error:
             if not error.is_not_found:
                 raise
-            self._kind = None  # the form is not served any more; look() finds out what is
+            # The form is not served any more; run() finds out what is.
+            self._kind, self._is_known = None, False
             return
         self._written[workload.ref] = workload.uid, read_written(written)
 
