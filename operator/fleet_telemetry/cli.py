@@ -130,6 +130,14 @@ _EGRESS_OPTIONS = (
         "in between half of its TTL.",
     ),
     click.option(
+        "--egress-interval",
+        type=click.FloatRange(1, 3600),
+        default=60.0,
+        show_default=True,
+        help="Seconds between two looks at kinds of network policy that are not watched: all but "
+        "NetworkPolicies.",
+    ),
+    click.option(
         "--egress-family",
         "egress_families",
         type=click.Choice([family.value for family in Family]),

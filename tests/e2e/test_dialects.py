@@ -19,8 +19,7 @@ pytestmark = pytest.mark.cluster
 HOST = "telemetry.sonarsource.com"
 NAME = "fleet-telemetry-deny-deployment-sonar"
 DENY = {"action": "Deny", "sharedAddresses": "Accept"}
-# What is not watched is looked at once a minute.
-LOOKED_AT = 90.0
+QUICKLY = ["--dns-interval=1", "--egress-interval=1"]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def world(
     egress = {"dnsServers": [names.endpoint], "publishedRanges": "built-in"}
     operator.install({"egress": egress})
     operator.start("webhook")
-    operator.start("controller", extra=["--dns-interval=1"])
+    operator.start("controller", extra=QUICKLY)
     operator.wait_until_ready()
     yield World(cluster, operator, directory, names)
     operator.stop_all()
@@ -96,7 +95,7 @@ def test_cilium_denies_by_groups_of_addresses(space: Space) -> None:
 
     say_valid(space, "ciliumnetworkpolicy", NAME)
     deny = {"egress": "Denied", "egressReason": "EveryAddressDenied"}
-    space.telemetry("Deployment", "sonar", seconds=LOOKED_AT, **deny)
+    space.telemetry("Deployment", "sonar", **deny)
     # Another address changes the group and not the policy.
     version = space.get("ciliumnetworkpolicy", NAME)["metadata"]["generation"]
     space.world.names.set(HOST, Records(a=["54.230.1.2"], ttl=1))
@@ -114,14 +113,12 @@ def test_cilium_denies_by_groups_of_addresses(space: Space) -> None:
     space.kubectl("patch", "ciliumnetworkpolicy", NAME, "--type=merge", "--patch", patch)
     eventually(
         lambda: space.get("ciliumnetworkpolicy", NAME)["spec"]["egressDeny"],
-        seconds=LOOKED_AT,
         say="its repair",
     )
     space.kubectl("delete", "telemetrypolicy", "opt-out")
     eventually(lambda: space.find("ciliumnetworkpolicy", NAME) is None, say="its end")
     eventually(
         lambda: not cluster_objects(space, "ciliumcidrgroups"),
-        seconds=LOOKED_AT,
         say="the group's end",
     )
 
@@ -159,14 +156,12 @@ def test_what_was_written_before_a_restart_is_swept(space: Space) -> None:
     operator.kill("controller")
     space.kubectl("delete", "telemetrypolicy", "opt-out")
     space.kubectl("delete", "deployment", "sonar")
-    operator.start("controller", extra=["--dns-interval=1"])
+    operator.start("controller", extra=QUICKLY)
     eventually(
         lambda: not cluster_objects(space, "clusternetworkpolicies"),
-        seconds=LOOKED_AT,
         say="its end",
     )
     eventually(
         lambda: not cluster_objects(space, "telemetryhosts"),
-        seconds=LOOKED_AT,
         say="the hosts' end",
     )

@@ -96,7 +96,11 @@ class Dialects:
             for kind in KINDS_OF[dialect]
             async for manifest in self._client.list(kind, selector=_OURS)
         }
-        same = self.known and (served, others) == (self.served, self.others) and _alike(live, self.live)
+        same = (
+            self.known
+            and (served, others) == (self.served, self.others)
+            and _alike(live, self.live)
+        )
         self.served, self.others, self.live = served, others, live
         self.known = True
         return not same

@@ -55,7 +55,6 @@ from fleet_telemetry.model.workload import Pod, Workload, WorkloadRef
 
 _log = logging.getLogger(__name__)
 
-_LOOK_AGAIN_SECONDS = 60.0
 _RETRY_SECONDS = 2.0
 _POLICY_KINDS: Mapping[EgressDialect, Kind] = {
     EgressDialect.NETWORK_POLICY: kinds.NETWORK_POLICY,
@@ -74,6 +73,8 @@ class EgressOptions:
     """Of addresses that are allowed."""
     enforced: frozenset[EgressDialect] = frozenset()
     """The kinds of policy that somebody vouches for."""
+    look_seconds: float = 60.0
+    """Between two looks at kinds of network policy that are not watched."""
 
 
 class Containment:
@@ -104,7 +105,7 @@ class Containment:
                 group.create_task(self._hosts.run())
                 while True:
                     known = self._dialects.known
-                    await asyncio.sleep(_LOOK_AGAIN_SECONDS if known else _RETRY_SECONDS)
+                    await asyncio.sleep(self._options.look_seconds if known else _RETRY_SECONDS)
                     await self.look()
         finally:
             self._orders.clear()

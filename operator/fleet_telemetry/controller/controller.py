@@ -29,6 +29,7 @@ from fleet_telemetry.model.reasons import Reason
 from fleet_telemetry.model.resources import API_VERSION
 from fleet_telemetry.model.workload import VolumeKind, Workload, WorkloadRef
 from fleet_telemetry.model.workload_telemetry import record_name
+from fleet_telemetry.report.decisions import log_verdicts
 from fleet_telemetry.report.metrics import ControllerMetrics
 from fleet_telemetry.report.policies import (
     Covered,
@@ -368,6 +369,7 @@ class Controller:
             kinds.RECORD, status_manifest(manifest, status), subresource="status"
         )
         self._mirror.observe(kinds.RECORD, written)
+        log_verdicts(workload, entry.status if entry else None, status)
 
     def _notify_policies(self, plan: Plan | None) -> None:
         for found in plan.by_policy if plan else ():

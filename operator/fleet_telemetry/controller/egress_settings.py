@@ -28,6 +28,8 @@ class EgressSettings:
     dns_servers: tuple[str, ...] = ()
     dns_interval: float = 30.0
     """Seconds; nobody is asked more often for the same host, once its addresses are known."""
+    egress_interval: float = 60.0
+    """Seconds between two looks at kinds of network policy that are not watched."""
     egress_families: tuple[str, ...] = tuple(Family)
     egress_enforced: tuple[str, ...] = ()
     cluster_ranges: tuple[str, ...] = ()
@@ -55,7 +57,8 @@ class EgressSettings:
             now=now,
             ranges=RangesClient() if self.published_ranges == "fetch" else None,
         )
-        options = EgressOptions(families, frozenset(map(EgressDialect, self.egress_enforced)))
+        enforced = frozenset(map(EgressDialect, self.egress_enforced))
+        options = EgressOptions(families, enforced, self.egress_interval)
         return Containment(mirror, client, hosts, options)
 
     def _views(self) -> tuple[View, ...]:
