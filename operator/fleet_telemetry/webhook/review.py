@@ -32,6 +32,8 @@ class Answer:
 
     patch: tuple[Operation, ...] = ()
     warnings: tuple[str, ...] = ()
+    changes: tuple[Edit | Remark, ...] = ()
+    """What both speak of."""
 
 
 NOTHING = Answer()
@@ -112,6 +114,7 @@ def _answer(given: Input, manifest: Manifest, path: tuple[str, ...]) -> Answer:
     return Answer(
         patch=tuple(build_patch(manifest, path, plan.edits)),
         warnings=tuple(_cut(tell(change)) for change in plan.changes),
+        changes=plan.changes,
     )
 
 

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from fleet_telemetry.cluster.mirror import Mirror
 from fleet_telemetry.model.manifest import Manifest, dig
+from fleet_telemetry.report.decisions import log_admission
 from fleet_telemetry.report.metrics import AdmissionMetrics
 from fleet_telemetry.webhook.review import (
     NOTHING,
@@ -91,7 +92,9 @@ class AdmissionServer:
         except Exception:  # noqa: BLE001  # as said below, and it is logged
             # Whatever is wrong with us must not stop a deploy.
             _log.exception("admission review failed; the request goes through as it came")
-        self._metrics.observe("mutate", _kind(request), result, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        self._metrics.observe("mutate", _kind(request), result, seconds)
+        log_admission(request, answer.changes, seconds)
         return self._respond(request, _mutation(answer))
 
     async def _review(self, request: Manifest) -> Answer:
