@@ -154,6 +154,17 @@ class LocalOperator:
             "--output=jsonpath={.spec.clusterIP}",
         ).stdout  # fmt: skip
 
+    @property
+    def webhook_port(self) -> int:
+        """The port of that Service."""
+        return _WEBHOOK_PORT
+
+    @property
+    def drain_seconds(self) -> str:
+        """What the chart tells the webhook; without a Service in between nobody waits for it."""
+        (found,) = (a for a in self._container("webhook")["args"] if a.startswith("--drain-"))
+        return str(found).partition("=")[2]
+
     def _container(self, role: Role) -> dict[str, Any]:
         """The container as the chart's Deployment has it on the API server."""
         text = self._cluster.kubectl(

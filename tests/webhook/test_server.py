@@ -100,6 +100,21 @@ def test_a_review_goes_in_and_out() -> None:
     assert asked.counted(path="mutate", kind="Deployment", result="patched") == 1
 
 
+def test_a_replica_that_stops_answers_and_asks_to_close_the_connection() -> None:
+    """A request on a connection that the server closes would be lost."""
+    asked = Asked(mirror_with(OPT_OUT))
+
+    def keeps_alive() -> bool | None:
+        body = json.dumps({"request": CREATION}).encode()
+        answer = asyncio.run(asked.server._mutate(Http(body)))  # type: ignore[arg-type]
+        assert b"patch" in (answer.body or b"")  # type: ignore[operator]
+        return answer.keep_alive
+
+    assert keeps_alive() is not False
+    asyncio.run(asked.server.drain(0))
+    assert keeps_alive() is False
+
+
 def test_nothing_to_say_is_said_shortly() -> None:
     asked = Asked(mirror_with(OPT_OUT))
     request = creation(manifest(container(NGINX)))
