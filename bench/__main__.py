@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import admission, checks, fleet
+from bench import admission, checks, fleet, scrape
 from bench.errors import BenchError
 from bench.figures import Figure, render
 from bench.machine import Machine, Watch
@@ -44,7 +44,17 @@ def _checks(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]
     return checks.measure(directory, size, progress)
 
 
-_PARTS: Mapping[str, Part] = {"admission": _admission, "fleet": _fleet, "checks": _checks}
+def _scrape(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    size = scrape.Size(100, 2) if quick else scrape.Size(10_000, 10)
+    return scrape.measure(directory, size, progress)
+
+
+_PARTS: Mapping[str, Part] = {
+    "admission": _admission,
+    "fleet": _fleet,
+    "checks": _checks,
+    "scrape": _scrape,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -146,8 +146,8 @@ fleet_telemetry_submission_enabled{{evidence="reported"}} == 1
 
 ## Single workloads
 
-Some five series for each workload, two channels each: 10,000 workloads make about 120,000 series,
-a scrape of 23 MB (0.7 MB as Prometheus asks for it, compressed) in half a second
+Some ten series for each workload, two channels each: 10,000 workloads make about 100,000 series, a
+scrape of 19 MB (1 MB as Prometheus asks for it, compressed) in half a second
 ([benchmarks](benchmarks.md)). Where that is too much, `metrics.perWorkload: false` in the chart
 leaves them out; the alerts then name namespaces and products instead of workloads.
 

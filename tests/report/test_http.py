@@ -26,9 +26,7 @@ def serve(
         for text in texts:
             server.add_metrics(text)
         await server.start("127.0.0.1", 0)
-        assert server._runner is not None
-        host, port = server._runner.addresses[0][:2]
-        async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
             await body(client)
         await server.stop()
 

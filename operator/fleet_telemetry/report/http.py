@@ -41,6 +41,13 @@ class StatusServer:
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        assert self._runner is not None
+        port: int = self._runner.addresses[0][1]
+        return port
+
     async def stop(self) -> None:
         """Stop listening."""
         if self._runner is not None:
