@@ -147,7 +147,7 @@ def _show_egress(place: Stand, terminal: _Terminal) -> None:
     terminal.kubectl(f"apply -f {_POLICIES}/egress.yaml")
     policy = "fleet-telemetry-deny-statefulset-emqx"
     path = "{.spec.egress[*].to[*].ipBlock}"
-    for addresses in (["44.0.2.11"], ["44.0.2.12", "44.0.2.13"]):
+    for addresses in (["44.0.2.11"], ["44.0.2.12", "44.0.3.77"]):
         place.names.set(_HOST, Records(a=addresses, ttl=4))
         say(f"(DNS now says that {_HOST} is {' and '.join(addresses)}.)")
         _await_denied(place, policy, addresses)
