@@ -654,3 +654,33 @@ def test_wild_manifests_never_raise(
 @pytest.mark.parametrize("garbage", [None, [], "text", 7])
 def test_a_document_that_is_no_mapping_is_no_workload(garbage: Any) -> None:
     assert read_workload(garbage) is None
+
+
+def _selector_of(kind: str, **spec: Any) -> Any:
+    body = {"template": {"metadata": {"labels": {"app": "it"}}, "spec": {}}}
+    given = {**body, **spec} if kind != "CronJob" else {"jobTemplate": {"spec": body}, **spec}
+    found = read_workload({"kind": kind, "metadata": {"name": "it"}, "spec": given})
+    assert found is not None
+    return found.pod_selector
+
+
+def test_the_pods_of_a_workload_are_found_by_its_selector() -> None:
+    selector = {"matchLabels": {"app": "it", "tier": "web"}}
+    assert _selector_of("Deployment", selector=selector) == selector
+
+
+def test_the_pods_of_a_cron_job_are_found_by_the_labels_that_it_gives_them() -> None:
+    assert _selector_of("CronJob") == {"matchLabels": {"app": "it"}}
+
+
+def test_the_pods_of_a_job_are_found_by_its_name_unless_it_has_a_selector_of_its_users() -> None:
+    generated = {"matchLabels": {"batch.kubernetes.io/controller-uid": "1"}}
+    by_name = {"matchLabels": {"batch.kubernetes.io/job-name": "it"}}
+    own = {"matchLabels": {"mine": "1"}}
+    assert _selector_of("Job", selector=generated) == by_name
+    assert _selector_of("Job", selector=own, manualSelector=True) == own
+
+
+def test_the_nodes_network_is_seen() -> None:
+    assert read_template({"spec": {"hostNetwork": True}}).host_network
+    assert not read_template({"spec": {}}).host_network

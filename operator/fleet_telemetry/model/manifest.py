@@ -139,14 +139,19 @@ def read_workload(manifest: Manifest) -> Workload | None:
             for template in items_at(spec, "volumeClaimTemplates")
             if not _copies_data(mapping_at(template, "spec"))
         ),
-        pod_selector=_read_pod_selector(spec, mapping_at(manifest, *path)),
+        pod_selector=_read_pod_selector(kind, manifest, mapping_at(manifest, *path)),
     )
 
 
-def _read_pod_selector(spec: Manifest, template: Manifest) -> Manifest:
-    """A CronJob has none; the labels that it gives to its pods serve as one."""
+def _read_pod_selector(kind: WorkloadKind, manifest: Manifest, template: Manifest) -> Manifest:
+    """A CronJob has none; the labels that it gives to its pods serve as one. A Job's own is for its
+    uid, which some network plug-ins do not tell pods apart by; its name serves as well."""
+    if kind is WorkloadKind.JOB and not dig(manifest, "spec", "manualSelector"):
+        name = text_at(manifest, "metadata", "name")
+        return {"matchLabels": {"batch.kubernetes.io/job-name": name}}
     labels = _read_labels(mapping_at(template, "metadata"))
-    return mapping_at(spec, "selector") or ({"matchLabels": labels} if labels else {})
+    selector = mapping_at(manifest, "spec", "selector")
+    return selector or ({"matchLabels": labels} if labels else {})
 
 
 def read_pod(manifest: Manifest) -> Pod:

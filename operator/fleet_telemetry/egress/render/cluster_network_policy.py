@@ -3,7 +3,9 @@
 Read in kubernetes-sigs/network-policy-api@v0.2.0, ``apis/v1alpha2/clusternetworkpolicy_types.go``
 and ``config/crd``:
 
-- What a rule of the tier accepts or denies is final; no NetworkPolicy is asked any more.
+- What a rule of the tier accepts or denies is final; no NetworkPolicy is asked any more. What it
+  passes is left to them. So Isolate passes what it leaves: it takes away, and opens nothing that
+  somebody else has shut.
 - A rule has at most 25 peers and 25 protocols, a peer 25 networks, a policy 25 rules.
 - ``domainNames`` and ``nodes`` are of the experimental channel only, so hosts are told by address.
 - ``networks`` match traffic inside the cluster, too.
@@ -83,11 +85,12 @@ def render(order: Order) -> Rendered | None:
 def _rules(order: Order) -> list[Rendered]:
     if order.action is EgressAction.DENY:
         return _rule("telemetry-hosts", "Deny", _networks(denied(order)))
+    action = "Pass" if order.action is EgressAction.ISOLATE else "Accept"
     rules = [
         rule
         for ports, networks in allowed(order)
         for rule in _rule(
-            "telemetry-hosts", "Accept", _networks(networks), [("TCP", port) for port in ports]
+            "telemetry-hosts", action, _networks(networks), [("TCP", port) for port in ports]
         )
     ]
     if order.action is EgressAction.ISOLATE:
@@ -105,7 +108,7 @@ def _cluster_dns() -> list[Rendered]:
         "podSelector": {"matchLabels": dict(DNS_LABELS)},
     }
     peers: list[Rendered] = [{"pods": pods}, {"networks": [NODE_LOCAL_DNS]}]
-    return _rule("cluster-dns", "Accept", peers, [("TCP", DNS_PORT), ("UDP", DNS_PORT)])
+    return _rule("cluster-dns", "Pass", peers, [("TCP", DNS_PORT), ("UDP", DNS_PORT)])
 
 
 def _reachable(peer: Reachable, order: Order) -> list[Rendered]:
@@ -119,7 +122,7 @@ def _reachable(peer: Reachable, order: Order) -> list[Rendered]:
         )
         pods = selector(peer.pod_selector or {})
         target = {"pods": {"namespaceSelector": namespaces, "podSelector": pods}}
-    return _rule("reachable", "Accept", [target], peer.ports)
+    return _rule("reachable", "Pass", [target], peer.ports)
 
 
 def _networks(networks: Sequence[Network]) -> list[Rendered]:
