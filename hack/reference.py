@@ -12,7 +12,12 @@ from prometheus_client.core import Metric
 from fleet_telemetry.certificates.metrics import CertificateMetrics
 from fleet_telemetry.model.reasons import EgressReason, HostReason, PolicyReason, Reason
 from fleet_telemetry.model.resources import RESOURCES, CustomResource
-from fleet_telemetry.report import fleet_metrics, policy_metrics, workload_metrics
+from fleet_telemetry.report import (
+    fleet_metrics,
+    host_metrics,
+    policy_metrics,
+    workload_metrics,
+)
 from fleet_telemetry.report.families import Family
 from fleet_telemetry.report.metrics import (
     AdmissionMetrics,
@@ -177,7 +182,7 @@ def metrics_page() -> str:
     VerificationMetrics(operational)
     WatchMetrics(operational)
     add_build_info(operational, "controller")
-    counted = (*fleet_metrics.FAMILIES, *policy_metrics.FAMILIES)
+    counted = (*fleet_metrics.FAMILIES, *policy_metrics.FAMILIES, *host_metrics.FAMILIES)
     return _METRICS.format(
         fleet="\n".join(map(_family, counted)),
         workloads="\n".join(map(_family, workload_metrics.FAMILIES)),

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from devcluster.cluster import Cluster
+from harness.names import NameServer, Records
 from standins.dependency_track import DependencyTrack
 from standins.hosted import Host
 from standins.sonarqube import SonarQube
@@ -116,16 +117,23 @@ REFUSING = FLEET[3]
 """Its product does not accept the credentials."""
 
 
+CONTAINED, CONTAINED_HOST = "iot", "telemetry.emqx.io"
+"""A namespace whose products the network keeps from their host."""
+
+
 class Showcase:
     """Makes the fleet, in this order: ``prepare``, then the chart is installed with ``values`` and
     the operator started, then ``create`` and ``wait``."""
 
-    values: Manifest = {"runtime": {"secrets": [{"namespace": "appsec"}, {"namespace": "code"}]}}
-    """Which Secrets the operator has to be allowed to read."""
-
-    def __init__(self, cluster: Cluster, host: Host) -> None:
+    def __init__(self, cluster: Cluster, host: Host, names: NameServer) -> None:
         self._cluster = cluster
         self._host = host
+        self._names = names
+        self.values: Manifest = {
+            "runtime": {"secrets": [{"namespace": "appsec"}, {"namespace": "code"}]},
+            "egress": {"dnsServers": [names.endpoint], "enforced": ["NetworkPolicy"]},
+        }
+        """Which Secrets the operator may read, and whom it asks for telemetry hosts."""
         self.exception_ends = (datetime.now(UTC) + timedelta(days=3)).replace(microsecond=0)
         self.dependency_track: DependencyTrack | None = None
 
@@ -148,12 +156,14 @@ class Showcase:
         )
         self.dependency_track.submit(1_795_000_000)
         self._host.start(SonarQube(address=self._address(REFUSING), port=9000, tls=False))
+        self._names.set(CONTAINED_HOST, Records(a=["54.230.1.7", "54.230.1.8"]))
         self.apply(
             _secret(ASKED, apiKey=self.dependency_track.api_key),
             _secret(REFUSING, token="squ_of_somebody_else"),  # noqa: S106  # opens nothing
             self.policy(),
             _asking(ASKED),
             _asking(REFUSING),
+            _containing(),
         )
         self._await("the policies' statuses", self._policies_are_known)
         self.apply(*(_workload(member) for member in FLEET if not member.is_old))
@@ -221,7 +231,7 @@ class Showcase:
             "get", "ctpol,tpol", "--all-namespaces", "--output=json"
         ).stdout
         found = json.loads(text)["items"]
-        return len(found) == 3 and all("observedGeneration" in p.get("status", {}) for p in found)  # noqa: PLR2004  # those of create()
+        return len(found) == 4 and all("observedGeneration" in p.get("status", {}) for p in found)  # noqa: PLR2004  # those of create()
 
     def _await(self, what: str, probe: Any) -> None:
         deadline = time.monotonic() + _SECONDS
@@ -280,5 +290,18 @@ def _asking(member: Member) -> Manifest:
             "submission": "Disabled",
             "products": [member.product],
             "runtime": {"interval": "1m", "credentials": [reference]},
+        },
+    }
+
+
+def _containing() -> Manifest:
+    """A policy of the namespace's own: it agrees, and has the network deny the host."""
+    return {
+        "apiVersion": "fleettelemetry.io/v1alpha1",
+        "kind": "TelemetryPolicy",
+        "metadata": {"name": "contain", "namespace": CONTAINED},
+        "spec": {
+            "submission": "Disabled",
+            "egress": {"action": "Deny", "sharedAddresses": "Accept"},
         },
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster.cluster import Cluster
+from harness.names import NameServer
 from harness.operator import LocalOperator, Role
 from harness.prometheus import LocalPrometheus
 from harness.showcase import Showcase
@@ -33,8 +34,12 @@ def staged(directory: Path, *, rules: str) -> Iterator[Stage]:
     ``rules`` is a rules file. Raises DevclusterError, OperatorError, ShowcaseError and
     PrometheusError.
     """
-    with Cluster(directory / "cluster", scheduler=True, kwok=True) as cluster, Host() as host:
-        showcase = Showcase(cluster, host)
+    with (
+        NameServer(directory / "names") as names,
+        Cluster(directory / "cluster", scheduler=True, kwok=True) as cluster,
+        Host() as host,
+    ):
+        showcase = Showcase(cluster, host, names)
         showcase.prepare()
         operator = LocalOperator(cluster, directory / "operator")
         try:

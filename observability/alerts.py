@@ -184,6 +184,21 @@ ALERTS = (
         pending="5m",
     ),
     Alert(
+        name="FleetTelemetryEgressStale",
+        severity=Severity.WARNING,
+        summary="The addresses of {{ $labels.host }} are out of date.",
+        description=(
+            "For half an hour no name server has said where {{ $labels.host }} is. Network "
+            "policies keep what was known: an allowlist for a day, a denylist for good."
+        ),
+        expression=(
+            f"time() - max by (cluster, host) ({m.HOST_ANSWERED}) > 1800\n"
+            f"or max by (cluster, host) ("
+            f'{m.HOST_CONDITION}{{condition="Fresh", status="true"}}) == 0'
+        ),
+        pending="5m",
+    ),
+    Alert(
         name="FleetTelemetryNoLeader",
         severity=Severity.CRITICAL,
         summary="No replica of the controller leads.",

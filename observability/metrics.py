@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from fleet_telemetry.report import fleet_metrics, policy_metrics, workload_metrics
+from fleet_telemetry.report import (
+    fleet_metrics,
+    host_metrics,
+    policy_metrics,
+    workload_metrics,
+)
 from fleet_telemetry.report.families import PREFIX
 
 WORKLOADS = fleet_metrics.WORKLOADS.full_name
@@ -22,6 +27,12 @@ POLICY_INFO = policy_metrics.INFO.full_name
 POLICY_CONDITION = policy_metrics.CONDITION.full_name
 OVERRULED = policy_metrics.OVERRULED.full_name
 EXCEPTION_EXPIRY = policy_metrics.EXPIRY.full_name
+
+EGRESS = fleet_metrics.EGRESS.full_name
+HOST_ADDRESSES = host_metrics.ADDRESSES.full_name
+HOST_ANSWERED = host_metrics.ANSWERED.full_name
+HOST_CONDITION = host_metrics.CONDITION.full_name
+HOST_REFUSED = host_metrics.REFUSED.full_name
 
 ADMISSION_REQUESTS = f"{PREFIX}_admission_requests_total"
 ADMISSION_DURATION = f"{PREFIX}_admission_duration_seconds"

@@ -20,7 +20,7 @@ def build() -> Dashboard:
         "Fleet telemetry / Operator",
         "Whether the operator answers, decides and sees the cluster as it is.",
         kit.variables(fleet=False),
-        [*_numbers(), *_webhook(), *_controller(), *_process()],
+        [*_numbers(), *_webhook(), *_controller(), *_egress(), *_process()],
     )
 
 
@@ -134,6 +134,55 @@ def _controller() -> list[Panel]:
             "Time that one check takes, over all instances of a workload.",
             Ask(_quantile(0.99, m.VENDOR_CHECK_DURATION, "product"), "{{product}} p99"),
             unit="s",
+        ),
+    ]
+
+
+def _egress() -> list[Panel]:
+    kinds = "networkpolicies|ciliumnetworkpolicies|ciliumcidrgroups|clusternetworkpolicies"
+    return [
+        kit.rows(
+            "Telemetry hosts",
+            "Hosts that policies speak of: addresses that are denied and allowed where policies "
+            "say so, and when a name server last said something.",
+            Ask(f'max by (cluster, host) ({m.HOST_ADDRESSES}{{{SCRAPED}, list="deny"}})'),
+            Ask(f'max by (cluster, host) ({m.HOST_ADDRESSES}{{{SCRAPED}, list="allow"}})'),
+            Ask(f"max by (cluster, host) ({m.HOST_ANSWERED}{{{SCRAPED}}}) * 1000"),
+            columns={
+                "cluster": "Cluster",
+                "host": "Host",
+                "Value #A": "Denied",
+                "Value #B": "Allowed",
+                "Value #C": "Last answer",
+            },
+            units={"Value #C": "dateTimeAsLocal"},
+            size=(12, 8),
+        ),
+        kit.lines(
+            "Writes of network policies",
+            "How often network policies were written or removed, by kind.",
+            Ask(
+                f"sum by (resource, method) (rate({m.API_REQUESTS}{{{SCRAPED}, "
+                f'method!="GET", resource=~"{kinds}"}}{_RATE}))',
+                "{{method}} {{resource}}",
+            ),
+            unit="wps",
+        ),
+        kit.lines(
+            "Telemetry hosts with a problem",
+            "Hosts that are held, sinkholed, or whose addresses are not fresh, and name servers "
+            "whose answers were put aside.",
+            Ask(
+                f"sum by (condition) ({m.HOST_CONDITION}{{{SCRAPED}, "
+                'condition=~"Held|Sinkholed|CollateralRisk", status="true"})',
+                "{{condition}}",
+            ),
+            Ask(
+                f'sum({m.HOST_CONDITION}{{{SCRAPED}, condition="Fresh", status!="true"}})',
+                "not fresh",
+            ),
+            Ask(f"sum by (reason) ({m.HOST_REFUSED}{{{SCRAPED}}})", "refused: {{reason}}"),
+            unit="short",
         ),
     ]
 

@@ -167,6 +167,22 @@ def _panels() -> list[Panel]:
                 "Value": "Ends",
             },
             units={"Value": "dateTimeAsLocal"},
-            size=(24, 6),
+            size=(14, 8),
+        ),
+        kit.bars(
+            "What the network does",
+            "Workloads by what the network does with the hosts of their product's telemetry: it "
+            "denies them, allows them where all else is denied, or leaves all open. Open says "
+            "nothing of whether anything is sent.",
+            f'sum by (product, verdict) ({m.EGRESS}{{{kit.FLEET}, channel="Usage"}})',
+            by="product",
+            series="verdict",
+            colours={
+                "Denied": kit.BLUE,
+                "Allowed": kit.SKY,
+                "Open": kit.YELLOW,
+                "Unknown": kit.GREY,
+            },
+            size=(10, 8),
         ),
     ]

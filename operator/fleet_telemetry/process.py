@@ -43,6 +43,7 @@ from fleet_telemetry.controller.verification import Verifier
 from fleet_telemetry.controller.webhooks import ProductWebhooks
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.report.fleet_metrics import FleetCollector, FleetSource
+from fleet_telemetry.report.host_metrics import HostCollector
 from fleet_telemetry.report.http import StatusServer
 from fleet_telemetry.report.metrics import (
     AdmissionMetrics,
@@ -221,6 +222,7 @@ def _controller(
     )
     verifier = Verifier(mirror, client, VerificationMetrics(metrics), now=_now)
     work = ControllerMetrics(metrics)
+    containment = options.egress.build(mirror, client, _now)
     controller = Controller(
         mirror,
         client,
@@ -228,7 +230,7 @@ def _controller(
         now=_now,
         webhooks=webhooks,
         verifier=verifier,
-        containment=options.egress.build(mirror, client, _now),
+        containment=containment,
         allowlist=AllowlistWriter(client, options.namespace, options.allowlist),
         reports=ReportWriter(client, options.reports, _now),
     )
@@ -240,6 +242,7 @@ def _controller(
     )
     metrics.register(FleetCollector(source))
     metrics.register(PolicyCollector(source, lambda: mirror.policies))
+    metrics.register(HostCollector(containment.host_figures, visible=work.knows_fleet))
     if options.per_workload_metrics:
         status.add_metrics(lambda: render_workloads(source))
     return controller

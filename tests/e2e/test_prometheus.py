@@ -18,7 +18,15 @@ import yaml
 from devcluster.foreign_crds import foreign_crds
 from harness.operator import CHART, NAMESPACE, RELEASE
 from harness.prometheus import LocalPrometheus, Sample
-from harness.showcase import ASKED, EXEMPTED, FLEET, REFUSING, Member
+from harness.showcase import (
+    ASKED,
+    CONTAINED,
+    CONTAINED_HOST,
+    EXEMPTED,
+    FLEET,
+    REFUSING,
+    Member,
+)
 from harness.stage import ROLES, Stage, staged
 from observability.__main__ import FILE, draw
 from observability.alerts import RECORDINGS
@@ -157,6 +165,9 @@ def evidence(results: Results) -> None:
     assert said[*named(ASKED), "reported"] == 1
     assert said[*named(REFUSING), "running"] == 0
     assert (*named(REFUSING), "reported") not in said
+    # Where the network lets it out, that says nothing.
+    denied = {key[:3] for key in said if key[3] == "egress"}
+    assert denied == {named(member) for member in FLEET if member.namespace == CONTAINED}
     assert said[*named(EXEMPTED), "running"] == 1
 
 
@@ -196,6 +207,24 @@ def exceptions(results: Results) -> None:
     assert 0 < sample.value / 1000 - time.time() < 3 * 86400
 
 
+def telemetry_hosts(results: Results) -> None:
+    denied, allowed, answered = results
+    for samples in results:
+        assert [sample.labels["host"] for sample in samples] == [CONTAINED_HOST]
+    # Those that the name server gives and those that the catalogue knows.
+    assert denied[0].value >= allowed[0].value >= 2
+    assert abs(answered[0].value / 1000 - time.time()) < 600
+
+
+def host_problems(results: Results) -> None:
+    conditions, stale, refused = results
+    found = {sample.labels["condition"]: sample.value for sample in conditions}
+    # Its addresses are those of a provider that others use, too.
+    assert found == {"Held": 0, "Sinkholed": 0, "CollateralRisk": 1}
+    assert [sample.value for sample in stale] == [0]
+    assert {s.labels["reason"]: s.value for s in refused} == {"sinkhole": 0, "impossible": 0}
+
+
 BY_STATE = Counter(member.state for member in GOVERNED)
 A_DAY = 86400.0
 EXPECTED: dict[tuple[str, str], Check] = {
@@ -217,6 +246,13 @@ EXPECTED: dict[tuple[str, str], Check] = {
         ),
         "Not compliant, and why": amiss,
         "Exceptions that end": exceptions,
+        "What the network does": counts(
+            Counter(
+                (m.product, "Denied" if m.namespace == CONTAINED else "Open") for m in FLEET
+            ),
+            "product",
+            "verdict",
+        ),
     }.items()
 } | {
     ("fleet-telemetry-workload", title): check
@@ -247,6 +283,9 @@ EXPECTED: dict[tuple[str, str], Check] = {
         "Requests to the API server": series("code", "200"),
         "Products asked": series("result", "ok", "CredentialsRejected"),
         "Products asked: duration": series("product", "dependency-track"),
+        "Telemetry hosts": telemetry_hosts,
+        "Telemetry hosts with a problem": host_problems,
+        "Writes of network policies": series("resource", "networkpolicies"),
         "Silence of the watches": series("watched", "Lease", "Pod", "WorkloadTelemetry"),
         "Memory": series("instance"),
         "Processor": series("instance"),

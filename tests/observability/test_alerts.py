@@ -144,6 +144,22 @@ WEBHOOK_IS_UP = {
 }
 CALLS = f'fleet_telemetry_admission_requests_total{{{WEBHOOK},path="mutate",kind="Job"'
 EXPIRY = f"fleet_telemetry_webhook_certificate_expiry_timestamp_seconds{{{WEBHOOK}}}"
+STALE = "FleetTelemetryEgressStale"
+ANSWERED = (
+    'fleet_telemetry_host_last_answer_timestamp_seconds{host="telemetry.example.com",'
+    f'family="IPv4",{LEADER}}}'
+)
+FRESH = (
+    'fleet_telemetry_host_condition{{host="telemetry.example.com",condition="Fresh",'
+    f'status="{{}}",{LEADER}}}}}'
+)
+STALE_SAID = (
+    "The addresses of telemetry.example.com are out of date.",
+    (
+        "For half an hour no name server has said where telemetry.example.com is. Network "
+        "policies keep what was known: an allowlist for a day, a denylist for good."
+    ),
+)
 DAY = 86400
 
 CASES = (
@@ -435,6 +451,34 @@ CASES = (
         "10m",
         ({},),
         about="no replica is seen",
+    ),
+    Case(
+        STALE,
+        {ANSWERED: "0x60"},
+        "40m",
+        ({"host": "telemetry.example.com"},),
+        STALE_SAID,
+        about="no answer for more than half an hour",
+    ),
+    Case(
+        STALE,
+        {ANSWERED: "0x60", ANSWERED.replace("IPv4", "IPv6"): "0+60x60"},
+        "40m",
+        about="not while one family is answered",
+    ),
+    Case(
+        STALE,
+        {FRESH.format("true"): "0x60", FRESH.format("unknown"): "1x60"},
+        "10m",
+        ({"host": "telemetry.example.com"},),
+        STALE_SAID,
+        about="never an answer",
+    ),
+    Case(
+        STALE,
+        {ANSWERED: "0+60x60", FRESH.format("true"): "1x60", FRESH.format("unknown"): "0x60"},
+        "50m",
+        about="not while it is answered",
     ),
     Case(
         NO_LEADER,

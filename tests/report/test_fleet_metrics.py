@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from fleet_telemetry.decide.containment import Finding
 from fleet_telemetry.decide.decision import Plan, decide
 from fleet_telemetry.model.conditions import Condition, ConditionStatus
 from fleet_telemetry.model.plan import Trigger
-from fleet_telemetry.model.policy import Policy
+from fleet_telemetry.model.policy import ChannelName, Policy
 from fleet_telemetry.model.product import Meaning
+from fleet_telemetry.model.reasons import EgressReason
 from fleet_telemetry.model.workload import WorkloadRef
-from fleet_telemetry.model.workload_telemetry import State, WorkloadTelemetryStatus
+from fleet_telemetry.model.workload_telemetry import EgressVerdict, State, WorkloadTelemetryStatus
 from fleet_telemetry.report import workload_metrics
 from fleet_telemetry.report.families import escape
 from fleet_telemetry.report.fleet_metrics import FleetCollector, FleetSource, LastCheck
@@ -367,3 +369,15 @@ def test_many_series_are_all_there() -> None:
     (family,) = text_string_to_metric_families("".join(pieces))
     assert [sample.value for sample in family.samples] == list(numbers)
     assert family.type == "gauge"
+
+
+@pytest.mark.parametrize("verdict", EgressVerdict)
+def test_what_the_network_does(verdict: EgressVerdict) -> None:
+    ref, plan = planned(SONARQUBE, OFF, policy(), pods=(OFF,))
+    finding = Finding(verdict, EgressReason.NOTHING_ISOLATES)
+    contained = dataclasses.replace(plan, egress={("sonarqube", ChannelName.USAGE): finding})
+    source = source_of((ref, contained))
+    counted = {labels["verdict"]: n for labels, n in series(source, "workloads_egress")}
+    assert counted == {str(one): float(one is verdict) for one in EgressVerdict}
+    # Where the network lets it out, that says nothing of whether anything is sent.
+    assert enabled(source, "egress") == (0.0 if verdict is EgressVerdict.DENIED else None)

@@ -52,6 +52,7 @@ from fleet_telemetry.model.egress import Family
 from fleet_telemetry.model.manifest import Manifest, items_at
 from fleet_telemetry.model.policy import EgressDialect
 from fleet_telemetry.model.workload import Pod, Workload, WorkloadRef
+from fleet_telemetry.report.host_metrics import HostFigures
 
 _log = logging.getLogger(__name__)
 
@@ -110,6 +111,10 @@ class Containment:
         finally:
             self._orders.clear()
             self._wishes.clear()
+
+    def host_figures(self) -> Iterator[HostFigures]:
+        """What is known of telemetry hosts, in numbers."""
+        return self._hosts.figures()
 
     async def look(self) -> None:
         """Which kinds there are, and what became of our objects of kinds that are not watched."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -29,12 +29,19 @@ from fleet_telemetry.egress.published import (
 )
 from fleet_telemetry.egress.ranges import RangesClient
 from fleet_telemetry.egress.resolver import Resolver
-from fleet_telemetry.egress.retention import advance, host_facts, next_question
+from fleet_telemetry.egress.retention import (
+    advance,
+    allowlist,
+    denylist,
+    host_facts,
+    next_question,
+)
 from fleet_telemetry.egress.saving import has_to_be_saved, observe, restore, save
 from fleet_telemetry.model.conditions import merge_conditions
 from fleet_telemetry.model.resources import API_VERSION, TELEMETRY_HOST
 from fleet_telemetry.model.telemetry_host import PublishedRanges, TelemetryHostStatus
 from fleet_telemetry.model.workload import WorkloadRef
+from fleet_telemetry.report.host_metrics import HostFigures
 from fleet_telemetry.report.records import status_manifest
 
 _log = logging.getLogger(__name__)
@@ -140,6 +147,29 @@ class HostKeeper:
             for name in hosts
             if name in self._hosts
         }
+
+    def figures(self) -> Iterator[HostFigures]:
+        """What is known of every host, in numbers; asked from the thread of a scrape."""
+        for name, host in list(self._hosts.items()):
+            state = host.state
+            refused = [refusal.is_sinkhole for refusal in state.refusals]
+            yield HostFigures(
+                host=name,
+                allowed=len(allowlist(state, self._rules)),
+                denied=len(denylist(state, self._rules)),
+                sinkholes=sum(refused),
+                impossible=len(refused) - sum(refused),
+                answered={
+                    one.family.value: one.answered_at
+                    for one in state.families
+                    if one.answered_at is not None
+                },
+                provider=state.ranges.provider if state.ranges else None,
+                ranges=len(state.ranges.cidrs) if state.ranges else 0,
+                conditions={seen.type: seen.status for seen in observe(state, self._rules)}
+                if host.known
+                else {},
+            )
 
     def awaits(self, ref: WorkloadRef) -> bool:
         """Whether something that a workload needs has never been asked for: then nothing follows

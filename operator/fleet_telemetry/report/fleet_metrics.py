@@ -20,7 +20,11 @@ from fleet_telemetry.model.plan import Verdict
 from fleet_telemetry.model.policy import Submission
 from fleet_telemetry.model.product import Meaning
 from fleet_telemetry.model.workload import WorkloadRef
-from fleet_telemetry.model.workload_telemetry import State, WorkloadTelemetryStatus
+from fleet_telemetry.model.workload_telemetry import (
+    EgressVerdict,
+    State,
+    WorkloadTelemetryStatus,
+)
 from fleet_telemetry.report.families import Family
 
 _GROUP = ("resource_namespace", "product", "channel")
@@ -50,13 +54,19 @@ SUBMITTED_LATE = Family(
     _GROUP,
     _GROUPS,
 )
+EGRESS = Family(
+    "workloads_egress",
+    "Workloads by what the network does with the hosts of a channel of a product.",
+    (*_GROUP, "verdict"),
+    f"4 x {_GROUPS}",
+)
 CHECKED = Family(
     "vendor_checked_workloads",
     "Workloads whose product is asked by its API, by what came of it last (ok or a reason).",
     ("resource_namespace", "product", "result"),
     "namespaces x products x results that are there",
 )
-FAMILIES = (WORKLOADS, WITHOUT_POLICY, SUBMITTING, SUBMITTED_LATE, CHECKED)
+FAMILIES = (WORKLOADS, WITHOUT_POLICY, SUBMITTING, SUBMITTED_LATE, EGRESS, CHECKED)
 LATE = timedelta(minutes=5)
 """A submission that was under way counts as one from before."""
 
@@ -113,6 +123,7 @@ class FleetCollector(Collector):
                 since = self._source.compliant_since(ref)
                 for verdict in plan.verdicts:
                     counts.add(ref, verdict, since)
+                    counts.add_egress(ref, verdict, plan)
             for check in self._source.checks():
                 counts.tallies[CHECKED][check.ref.namespace, check.product, check.result] += 1
         for family, tally in counts.tallies.items():
@@ -146,3 +157,9 @@ class _Counts:
             for state in State:
                 key = (*group, str(verdict.desired or ""), str(state))
                 self.tallies[WORKLOADS][key] += verdict.state is state
+
+    def add_egress(self, ref: WorkloadRef, verdict: Verdict, plan: Plan) -> None:
+        found = plan.egress.get((verdict.product, verdict.channel))
+        for possible in EgressVerdict if found is not None else ():
+            key = (ref.namespace, verdict.product, str(verdict.channel), str(possible))
+            self.tallies[EGRESS][key] += found is not None and found.verdict is possible

@@ -12,6 +12,7 @@ from fleet_telemetry.decide.decision import Plan
 from fleet_telemetry.model.plan import Verdict
 from fleet_telemetry.model.product import Meaning
 from fleet_telemetry.model.workload import WorkloadRef
+from fleet_telemetry.model.workload_telemetry import EgressVerdict
 from fleet_telemetry.report.families import Family, escape
 from fleet_telemetry.report.fleet_metrics import FleetSource, evidence_of
 
@@ -121,11 +122,16 @@ def _state(plans: Iterable[Planned]) -> Series:
 
 
 def _enabled(plans: Iterable[Planned]) -> Series:
-    for ref, verdict in _verdicts(plans):
-        for evidence, meaning in evidence_of(verdict):
-            if meaning is Meaning.ENABLED or meaning is Meaning.DISABLED:
-                names = (ref.kind, ref.name, verdict.product, ref.namespace)
-                yield (verdict.channel, evidence, *names), float(meaning is Meaning.ENABLED)
+    for ref, plan in plans:
+        for verdict in plan.verdicts:
+            names = (ref.kind, ref.name, verdict.product, ref.namespace)
+            for evidence, meaning in evidence_of(verdict):
+                if meaning is Meaning.ENABLED or meaning is Meaning.DISABLED:
+                    yield (verdict.channel, evidence, *names), float(meaning is Meaning.ENABLED)
+            found = plan.egress.get((verdict.product, verdict.channel))
+            # Where the network lets it out, that says nothing of whether anything is sent.
+            if found is not None and found.verdict is EgressVerdict.DENIED:
+                yield (verdict.channel, "egress", *names), 0.0
 
 
 def _last_submission(plans: Iterable[Planned]) -> Series:
