@@ -58,6 +58,8 @@ _Kind = TypeVar(
     barchart.Panel,
     statetimeline.Panel,
 )
+Link = dict[str, str]
+"""Of a cell: title and url."""
 Variable = dashboard.QueryVariable | dashboard.DatasourceVariable
 
 
@@ -235,7 +237,7 @@ def rows(
     about: str,
     *asks: Ask,
     columns: dict[str, str],
-    links: dict[str, models.DashboardLink] | None = None,
+    links: dict[str, Link] | None = None,
     units: dict[str, str] | None = None,
     size: tuple[int, int] = (24, 9),
 ) -> table.Panel:
@@ -354,12 +356,13 @@ def board(
     return made
 
 
-def link_to(uid: str, title: str, **given: str) -> models.DashboardLink:
+def link_to(uid: str, title: str, **given: str) -> Link:
     """A link to another dashboard, with its variables given by fields of the row."""
     values = "&".join(f"var-{name}=${{__data.fields.{field}}}" for name, field in given.items())
-    return models.DashboardLink(
-        title=title, url=f"/d/{uid}?${{datasource:queryparam}}&${{cluster:queryparam}}&{values}"
-    )
+    return {
+        "title": title,
+        "url": f"/d/{uid}?${{datasource:queryparam}}&${{cluster:queryparam}}&{values}",
+    }
 
 
 def thresholds(steps: Sequence[tuple[float | None, str]]) -> dashboard.ThresholdsConfig:

@@ -447,6 +447,7 @@ def test_the_chart_brings_rules_monitors_and_dashboards(stage: Stage) -> None:
     assert rules == expected
     monitor = get("servicemonitor", RELEASE)
     assert monitor["metadata"]["labels"]["scrape"] == "me"
+    assert monitor["spec"]["convertClassicHistogramsToNHCB"] is True
     selected = stage.cluster.kubectl(
         "get", "services", f"--namespace={NAMESPACE}", "--output=json",
         "--selector=" + ",".join(
