@@ -93,7 +93,9 @@ def test_a_result_says_who_what_and_why() -> None:
     assert said["message"]
     assert said["timestamp"] == {"seconds": 1_700_000_000, "nanos": 0}
     properties = said["properties"]
-    assert properties["evidence"] == "declared=Enabled, running=Enabled, reported=Unknown"
+    assert properties["evidence"] == (
+        "declared=Enabled, running=Enabled, reported=Unknown, egress=Unknown"
+    )
     assert properties["state"] == "NonCompliant"
     assert properties["policyKind"] == "TelemetryPolicy"
     assert properties["desired"] == "Disabled"

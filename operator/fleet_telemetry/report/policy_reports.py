@@ -15,7 +15,7 @@ from fleet_telemetry.model.plan import Verdict
 from fleet_telemetry.model.policy import Mode, Policy
 from fleet_telemetry.model.reasons import Reason
 from fleet_telemetry.model.workload import Workload
-from fleet_telemetry.model.workload_telemetry import State
+from fleet_telemetry.model.workload_telemetry import EgressVerdict, State
 from fleet_telemetry.report.messages import cut
 
 OPEN_REPORTS = Kind("openreports.io", "v1alpha1", "reports", "Report")
@@ -116,13 +116,18 @@ class Result:
 def build_results(workload: Workload, plan: Plan) -> tuple[Result, ...]:
     """A result for each channel that a policy covers."""
     return tuple(
-        _result(workload, verdict, verdict.policy)
+        _result(workload, verdict, verdict.policy, _egress(plan, verdict))
         for verdict in plan.verdicts
         if verdict.policy is not None and verdict.state is not None
     )
 
 
-def _result(workload: Workload, verdict: Verdict, policy: Policy) -> Result:
+def _egress(plan: Plan, verdict: Verdict) -> EgressVerdict:
+    found = plan.egress.get((verdict.product, verdict.channel))
+    return found.verdict if found is not None else EgressVerdict.UNKNOWN
+
+
+def _result(workload: Workload, verdict: Verdict, policy: Policy, egress: EgressVerdict) -> Result:
     assert verdict.state is not None
     is_audit = policy.spec.mode is Mode.AUDIT
     outcome = _OUTCOMES[verdict.state]
@@ -138,15 +143,20 @@ def _result(workload: Workload, verdict: Verdict, policy: Policy) -> Result:
         severity=_SEVERITIES[outcome],
         scored=not is_audit,
         message=cut(verdict.message or meaning),
-        properties=tuple(_properties(workload, verdict, policy)),
+        properties=tuple(_properties(workload, verdict, policy, egress)),
     )
 
 
-def _properties(workload: Workload, verdict: Verdict, policy: Policy) -> Iterator[tuple[str, str]]:
+def _properties(
+    workload: Workload, verdict: Verdict, policy: Policy, egress: EgressVerdict
+) -> Iterator[tuple[str, str]]:
     yield "resultID", f"{workload.uid}.{policy.uid}.{verdict.product}.{verdict.channel}"
     yield (
         "evidence",
-        f"declared={verdict.declared}, running={verdict.running}, reported={verdict.reported}",
+        (
+            f"declared={verdict.declared}, running={verdict.running}, "
+            f"reported={verdict.reported}, egress={egress}"
+        ),
     )
     yield "policyKind", policy.kind.value
     yield "desired", str(verdict.desired or "")
