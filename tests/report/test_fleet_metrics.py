@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -353,6 +353,16 @@ def test_values_of_variables_never_show() -> None:
     assert "s3cret" not in "".join(render_workloads(source))
 
 
+def test_a_version_cannot_break_a_scrape() -> None:
+    ref, plan = planned(SONARQUBE, OFF)
+    (target,) = plan.targets
+    assert target.version is not None
+    odd = dataclasses.replace(target, version=dataclasses.replace(target.version, text='1"\\n'))
+    source = source_of((ref, dataclasses.replace(plan, targets=(odd,))))
+    assert value(source, "workload_info", version='1"\\n') == 1
+
+
+@example('\\n"\n\\')
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r")))
 def test_any_value_of_a_label_survives(version: str) -> None:
     text = "".join(workload_metrics.INFO.text([(("a", "b", "c", "d", escape(version)), 1.0)]))
