@@ -12,6 +12,7 @@ meanwhile.
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -179,6 +180,8 @@ class NameServer:
     def suspend(self) -> None:
         """Let it hang: questions arrive and are not answered."""
         self.children.send(_COREDNS, signal.SIGSTOP)
+        # Its threads stop one by one.
+        os.waitpid(self.children.identities()[_COREDNS].pid, os.WUNTRACED)
 
     def resume(self) -> None:
         """Let a suspended one go on; it answers what was asked meanwhile."""

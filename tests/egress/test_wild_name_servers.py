@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import sys
 import threading
@@ -27,6 +28,7 @@ import uvloop
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from fleet_telemetry.egress.exchange import NoAnswerError, exchange
 from fleet_telemetry.egress.resolver import Limits, Resolver, View
 from fleet_telemetry.model.egress import Answer, Family, Outcome
 from tests.egress.wild_server import (
@@ -161,17 +163,21 @@ def test_addresses_of_other_names_do_not_count() -> None:
     assert told(answer) == (Outcome.NO_DATA, [], 120)
 
 
-def raw(question: bytes, rdclass: dns.rdataclass.RdataClass, data: bytes) -> bytes:
-    """A reply with one A record of these bytes."""
+def raw(
+    question: bytes,
+    data: bytes,
+    rdclass: dns.rdataclass.RdataClass = dns.rdataclass.IN,
+    kind: dns.rdatatype.RdataType = dns.rdatatype.A,
+) -> bytes:
+    """A reply with one record of these bytes."""
     made = message(question, authority=[SOA])
-    record = dns.rdata.GenericRdata(rdclass, dns.rdatatype.A, data)
+    record = dns.rdata.GenericRdata(rdclass, kind, data)
     made.answer = [dns.rrset.from_rdata(f"{HOST}.", 60, record)]
     return made.to_wire()
 
 
 def test_records_of_other_classes_do_not_count() -> None:
-    other = dns.rdataclass.HS
-    answer = ask(lambda question: [raw(question, other, b"\1\2\3\4")])
+    answer = ask(lambda question: [raw(question, b"\1\2\3\4", dns.rdataclass.HS)])
     assert told(answer) == (Outcome.NO_DATA, [], 120)
 
 
@@ -402,6 +408,11 @@ def other_number(question: bytes) -> bytes:
     return bytes([question[0] ^ 1]) + reply(question, ["x. 1 IN A 6.6.6.6"])[1:]
 
 
+def other_and_truncated(question: bytes) -> bytes:
+    wire = other_number(question)
+    return wire[:2] + bytes([wire[2] | 0x02]) + wire[3:]
+
+
 def other_name(question: bytes) -> bytes:
     query = dns.message.make_query("other.example.com", "A", id=int.from_bytes(question[:2], "big"))
     return reply(query.to_wire(), ["other.example.com. 1 IN A 6.6.6.6"])
@@ -435,15 +446,23 @@ def other_opcode(question: bytes) -> bytes:
     return wire[:2] + bytes([wire[2] | 0x20]) + wire[3:]
 
 
-STRAYS = (other_number, other_name, other_type, no_question, two_questions, no_reply, other_opcode)
+STRAYS = (
+    *(other_number, other_and_truncated, other_name, other_type),
+    *(no_question, two_questions, no_reply, other_opcode),
+)
+CNAME = dns.rdatatype.CNAME
 BROKEN = {
     "empty": lambda _: b"",
     "a byte": lambda _: b"?",
     "a header alone": lambda question: question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0",
     "cut": lambda question: reply(question, [A])[:-1],
     "with more behind": lambda question: reply(question, [A]) + b"\0",
-    "an address of three bytes": lambda question: raw(question, dns.rdataclass.IN, b"abc"),
-    "an address of five bytes": lambda question: raw(question, dns.rdataclass.IN, b"abcde"),
+    "an address of three bytes": lambda question: raw(question, b"abc"),
+    "an address of five bytes": lambda question: raw(question, b"abcde"),
+    "an alias with more behind": lambda question: raw(question, b"\0more", kind=CNAME),
+    "an alias that ends too early": lambda question: raw(question, b"\3ab", kind=CNAME),
+    "an alias without a name": lambda question: raw(question, b"", kind=CNAME),
+    "a record that ends too early": lambda question: reply(question, [A])[:-12],
 }
 
 
@@ -576,8 +595,15 @@ REFUSED = View("refused", ip_address("127.0.0.1"), 9)
 UNREACHABLE = {
     # Nobody listens on the discard port of this machine.
     "nobody listens": (View("x", ip_address("127.0.0.1"), 9), "connection refused"),
-    "no network": (View("x", ip_address("fe80::1")), "invalid argument"),
-    "no interface": (View("x", ip_address("fe80::1%nosuch")), "no interface with this name"),
+    # Where a machine has IPv6, it does not know on which side this one is.
+    "no network": (
+        View("x", ip_address("fe80::1")),
+        "invalid argument|no route to host|network is unreachable|address family not supported.*",
+    ),
+    "no interface": (
+        View("x", ip_address("fe80::1%nosuch")),
+        "no interface with this name|no such device.*",
+    ),
 }
 
 
@@ -585,7 +611,8 @@ UNREACHABLE = {
 def test_a_server_out_of_reach_is_known_at_once(view: View, detail: str, run: Runner) -> None:
     began = time.monotonic()
     (answer,) = run(Resolver([view], IPV4, PATIENT).ask(HOST))
-    assert (answer.outcome, answer.detail) == (Outcome.TRANSIENT, detail)
+    assert answer.outcome is Outcome.TRANSIENT
+    assert re.fullmatch(detail, answer.detail)
     assert time.monotonic() - began < 3
 
 
@@ -620,29 +647,32 @@ def test_a_drip_by_tcp_has_an_end(run: Runner) -> None:
     assert answer.detail == "truncated, and no answer by TCP within 0.4 s"
 
 
-def test_a_flood_does_not_keep_others_from_their_turn(run: Runner) -> None:
-    longest = 0.0
+def test_a_flood_has_an_end_and_others_get_their_turn_meanwhile(run: Runner) -> None:
+    go_on = threading.Event()
 
-    async def watch() -> None:
-        nonlocal longest
-        while True:
-            before = time.monotonic()
+    def flood(question: bytes) -> list[bytes]:
+        go_on.wait(10)
+        return [other_number(question)] * 300
+
+    async def main(server: WildServer) -> int:
+        asking = asyncio.create_task(exchange(server.view, HOST, Family.IPV4, seconds=30))
+        while not server.asked:  # noqa: ASYNC110  # another thread tells
             await asyncio.sleep(0.001)
-            longest = max(longest, time.monotonic() - before)
-
-    async def main(view: View) -> tuple[Answer, ...]:
-        watching = asyncio.create_task(watch())
-        answers = await Resolver([view], IPV4, PATIENT).ask(HOST)
-        watching.cancel()
-        return answers
+        go_on.set()
+        time.sleep(0.3)  # noqa: ASYNC251  # so that all packets are there when the loop goes on
+        turns = 0
+        while not asking.done():
+            turns += 1
+            await asyncio.sleep(0)
+        with pytest.raises(NoAnswerError, match="no answer to the question"):
+            await asking
+        return turns
 
     began = time.monotonic()
-    with WildServer(lambda question: [other_number(question)] * 500) as server:
-        (answer,) = run(main(server.view))
-    assert answer.outcome is Outcome.FAULT
-    # It does not wait for a better one for ever, either.
-    assert time.monotonic() - began < 4
-    assert longest < 1
+    with WildServer(flood) as server:
+        # One for each packet that was passed over.
+        assert run(main(server)) > 60
+    assert time.monotonic() - began < 20
 
 
 def labels_without_end(question: bytes) -> bytes:

@@ -86,8 +86,10 @@ class WildServer:
         connection, _ = self._tcp.accept()
         with connection, suppress(OSError):
             connection.settimeout(5)
-            for part in self._by_tcp(connection.recv(65535)[2:]):
-                connection.sendall(part)
+            # Nothing comes where the question was called off.
+            if question := connection.recv(65535):
+                for part in self._by_tcp(question[2:]):
+                    connection.sendall(part)
 
 
 def _bind() -> tuple[socket.socket, socket.socket]:

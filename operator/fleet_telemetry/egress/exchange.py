@@ -269,7 +269,7 @@ class _Reader:
             told.denials[name] = min(ttl, self._minimum())
         elif (section, kind) == (_AUTHORITY, dns.rdatatype.NS):
             told.is_referral = True
-        if self._at not in (start, end) or end > len(self._wire):
+        if self._at not in (start, end):
             raise ValueError
         self._at = end
 
