@@ -153,9 +153,9 @@ def _panels() -> list[Panel]:
             "Exceptions that end",
             "When an exception ends, its policy applies to the workload by itself.",
             Ask(
-                f"sort(max by (cluster, policy_kind, policy_namespace, policy, "
+                "sort(1000 * max by (cluster, policy_kind, policy_namespace, policy, "
                 f"resource_namespace, kind, name) ({m.EXCEPTION_EXPIRY}{{{kit.SCRAPED}, "
-                'resource_namespace=~"$namespace"})) * 1000'
+                'resource_namespace=~"$namespace"}))'
             ),
             columns={
                 "cluster": "Cluster",
