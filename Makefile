@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+ROUNDS ?= 10
+IMAGE ?= fleet-telemetry/operator:dev
 PYTEST_ARGS ?= --numprocesses=2 --dist=worksteal
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,6 +47,15 @@ bench: $(VENV)/installed ## Measure admission and the controller on a local clus
 	@$(BIN)/python -m devcluster build
 	@$(BIN)/python -m bench
 
+soak: $(VENV)/installed ## Faults and restarts under load, over and over: ROUNDS=10 (3 hours).
+	@$(BIN)/python -m devcluster build
+	@for round in $$(seq $(ROUNDS)); do \
+	  echo "Round $$round of $(ROUNDS)"; \
+	  $(BIN)/python -m pytest -m cluster --numprocesses=0 --log-cli-level=INFO \
+	    tests/soak tests/e2e/test_availability.py tests/e2e/test_certificates.py \
+	    tests/e2e/test_alone.py || exit 1; \
+	done
+
 build: $(VENV)/installed ## Build the local cluster's programs (minutes, once).
 	@$(BIN)/python -m devcluster build
 
@@ -68,6 +79,13 @@ lock: $(VENV)/installed ## Resolve the dependencies anew.
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --constraint requirements.lock \
 	  --output-file requirements-dev.lock
+	@echo hatchling | $(BIN)/uv pip compile - --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --constraint requirements-dev.lock \
+	  --output-file requirements-build.lock
+
+image: ## Build the image: PYTHON_DIGEST=sha256:... pins its base, IMAGE=... names it.
+	@test -n "$(PYTHON_DIGEST)" || { echo 'The base image is pinned by its digest: look up that of docker.io/library/python:3.11-slim-bookworm, and say make image PYTHON_DIGEST=sha256:...' >&2; exit 1; }
+	docker build --build-arg PYTHON_DIGEST=$(PYTHON_DIGEST) --tag $(IMAGE) .
 
 clean: down ## Remove .venv and .cluster.
 	rm -rf $(VENV) .cluster

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from devcluster import Cluster
-from harness.operator import NAMESPACE, RELEASE, LocalOperator
+from harness.names import NameServer
+from harness.operator import NAMESPACE, RELEASE, ROOT, LocalOperator
 from tests.e2e.world import (
     DTRACK_4,
     DTRACK_5,
@@ -34,7 +36,7 @@ def bare(tmp_path: Path) -> Iterator[Space]:
     """A cluster that has never heard of the operator."""
     with Cluster(tmp_path / "cluster", scheduler=True, kwok=True) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")
-        yield Space(World(cluster, operator, tmp_path), "default")
+        yield Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "names")), "default")
         operator.stop_all()
 
 
@@ -143,11 +145,21 @@ def test_after_an_uninstall_nothing_hangs_and_injected_settings_stay(lonely: Spa
     manifest = workload("Deployment", "dtrack", container(DTRACK_4))
     space.apply(manifest)
     space.telemetry("Deployment", "dtrack", declared="Disabled")
+    product = yaml.safe_load((ROOT / "examples" / "policies" / "product.yaml").read_text())
+    space.world.apply(product)
+    second = f"{RELEASE}-products"
+    eventually(
+        lambda: space.world.find("mutatingwebhookconfiguration", second),
+        say="the configuration of products",
+    )
     operator.stop_all()
     cluster.helm("uninstall", RELEASE, "--namespace", NAMESPACE)
 
     for kind in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
-        assert cluster.kubectl("get", kind, "-o", "name").stdout == ""
+        eventually(
+            lambda kind=kind: cluster.kubectl("get", kind, "-o", "name").stdout == "",
+            say=f"the end of {kind}",
+        )
     # Policies are kept with their CRDs, and can be deleted.
     space.get("telemetrypolicy", "opt-out")
     space.kubectl("delete", "telemetrypolicy", "opt-out", "--timeout=10s")

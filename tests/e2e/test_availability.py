@@ -16,6 +16,7 @@ import pytest
 from devcluster import Cluster
 from fleet_telemetry.certificates.material import Pair, new_authority, new_leaf
 from fleet_telemetry.certificates.rotation import Authorities, write_authorities, write_leaf
+from harness.names import NameServer
 from harness.operator import NAMESPACE, RELEASE, LocalOperator
 from harness.replicas import Replicas
 from tests.e2e.load import Load
@@ -46,7 +47,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[Space, Replicas]]:
         operator = LocalOperator(cluster, tmp_path / "operator")
         operator.install()
         replicas = Replicas(operator, 2)
-        space = Space(World(cluster, operator, tmp_path), "default")
+        space = Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "names")), "default")
         eventually(lambda: space.try_apply(policy()).returncode == 0, say="a policy")
         eventually(lambda: _is_injected(space), say="an injection")
         yield space, replicas
@@ -173,7 +174,7 @@ def test_a_standby_writes_within_15_seconds_of_a_kill(tmp_path: Path) -> None:
         for name in ("first", "second"):
             operator.start("controller", name=name)
             operator.wait_until_ready()
-        space = Space(World(cluster, operator, tmp_path), "default")
+        space = Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "names")), "default")
         eventually(lambda: "leader 1.0" in operator.metrics("first"), say="a leader")
         started = time.monotonic()
         operator.kill("first")

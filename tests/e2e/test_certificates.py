@@ -23,6 +23,7 @@ from fleet_telemetry.certificates.rotation import (
     write_authorities,
     write_leaf,
 )
+from harness.names import NameServer
 from harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
 from tests.e2e.world import (
     SONAR_SWITCH,
@@ -52,7 +53,7 @@ def bare(tmp_path: Path) -> Iterator[Space]:
     """An API server, and nothing that acts by itself."""
     with Cluster(tmp_path / "cluster", controller_manager=False) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")
-        yield Space(World(cluster, operator, tmp_path), "default")
+        yield Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "names")), "default")
         operator.stop_all()
 
 
@@ -165,7 +166,7 @@ def test_an_upgrade_takes_nothing_away(bare: Space, flags: list[str]) -> None:
 def test_an_apply_by_a_gitops_tool_takes_nothing_away_and_sees_no_drift(installed: Space) -> None:
     space, cluster = installed, installed.world.cluster
     before = _secret(space, LEAF), _secret(space, AUTHORITY), _bundles(space)
-    values = ["--set", "webhook.service.port=9443"]
+    values = ["--set", "webhook.service.port=9443", "--no-hooks"]
     rendered = cluster.helm(
         "template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", *values
     ).stdout

@@ -6,7 +6,7 @@ from fleet_telemetry.cluster.client import KubernetesClient
 from fleet_telemetry.cluster.kinds import MUTATING_WEBHOOKS
 from fleet_telemetry.cluster.mirror import Mirror
 from fleet_telemetry.cluster.webhook_configuration import mutating_webhooks, products_configuration
-from fleet_telemetry.model.manifest import items_at, mapping_at
+from fleet_telemetry.model.manifest import items_at, mapping_at, text_at
 
 _LABELS = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
 
@@ -42,11 +42,19 @@ class ProductWebhooks:
             suffix="products.fleettelemetry.io",
             excluded_namespaces=excluded[0].get("values", ()) if excluded else (),
         )
+        # With the chart's it goes, so that nothing points at a webhook that is no more.
+        owner = {
+            "apiVersion": MUTATING_WEBHOOKS.api_version,
+            "kind": MUTATING_WEBHOOKS.kind,
+            "name": self._chart_configuration,
+            "uid": text_at(chart, "metadata", "uid"),
+        }
         manifest = {
             "apiVersion": MUTATING_WEBHOOKS.api_version,
             "kind": MUTATING_WEBHOOKS.kind,
-            "metadata": {"name": self._name, "labels": _LABELS},
+            "metadata": {"name": self._name, "labels": _LABELS, "ownerReferences": [owner]},
             "webhooks": webhooks,
         }
-        if present is None or present.get("webhooks") != webhooks:
+        is_owned = items_at(present, "metadata", "ownerReferences") == [owner]
+        if not is_owned or items_at(present, "webhooks") != webhooks:
             await self._client.apply(MUTATING_WEBHOOKS, manifest)

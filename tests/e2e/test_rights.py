@@ -1,0 +1,265 @@
+"""The chart grants what the operator uses, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from devcluster import Cluster
+from devcluster.foreign_crds import foreign_crds
+from harness.names import NameServer, Records
+from harness.operator import NAMESPACE, RELEASE, ROOT, LocalOperator
+from standins.dependency_track import DependencyTrack
+from standins.hosted import Host
+from tests.e2e.rights import Manifest, Right, granted, used
+from tests.e2e.world import (
+    DTRACK_4,
+    DTRACK_5,
+    SONARQUBE,
+    Space,
+    World,
+    container,
+    eventually,
+    policy,
+    workload,
+)
+
+pytestmark = pytest.mark.cluster
+
+TELEMETRY_HOST = "telemetry.sonarsource.com"
+SPACE = "rights"
+UNUSED = {
+    # Server-side apply that makes an object is checked for `create`, and logged as `patch`.
+    "create workloadtelemetries.fleettelemetry.io",
+    "create telemetryhosts.fleettelemetry.io",
+    "create mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "create networkpolicies.networking.k8s.io",
+    "create ciliumnetworkpolicies.cilium.io",
+    "create ciliumcidrgroups.cilium.io",
+    "create clusternetworkpolicies.policy.networking.k8s.io",
+    f"create configmaps in {NAMESPACE}",
+    "create reports.openreports.io",
+    "create policyreports.wgpolicyk8s.io",
+    # Only one kind of report is written, here the newer one.
+    "list policyreports.wgpolicyk8s.io",
+    "patch policyreports.wgpolicyk8s.io",
+    "delete policyreports.wgpolicyk8s.io",
+    # Kinds that this cluster does not have; they are listed where they are.
+    "list ciliumclusterwidenetworkpolicies.cilium.io",
+    "list adminnetworkpolicies.policy.networking.k8s.io",
+    "list networkpolicies.crd.projectcalico.org",
+    "list globalnetworkpolicies.crd.projectcalico.org",
+    "list clusternetworkpolicies.crd.projectcalico.org",
+    "list networkpolicies.crd.antrea.io",
+    "list globalnetworkpolicies.crd.antrea.io",
+    "list clusternetworkpolicies.crd.antrea.io",
+}
+"""Rights that this run does not show to be used, with the reason."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Everything that the operator knows of is there, and nothing of it runs yet."""
+    directory = tmp_path_factory.mktemp("rights")
+    with (
+        NameServer(directory / "names") as names,
+        Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster,
+    ):
+        names.set(TELEMETRY_HOST, Records(a=["54.230.1.1"], ttl=1))
+        _define(cluster, "openreports", "network-policy-api")
+        operator = LocalOperator(cluster, directory / "operator")
+        cluster.kubectl("create", "namespace", SPACE)
+        egress = {"dnsServers": [names.endpoint], "publishedRanges": "built-in"}
+        secrets = [{"namespace": SPACE, "names": ["dtrack"]}]
+        operator.install({"egress": egress, "runtime": {"secrets": secrets}})
+        yield World(cluster, operator, directory, names)
+        operator.stop_all()
+
+
+def _define(cluster: Cluster, *sets: str) -> None:
+    for name in sets:
+        for path in foreign_crds(name):
+            cluster.kubectl("apply", "--server-side", "-f", str(path))
+
+
+def _volume(space: Space) -> Manifest:
+    """A workload whose database is on a claim with a volume."""
+    size = {"storage": "1Gi"}
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": size}}
+    volume = {"accessModes": ["ReadWriteOnce"], "capacity": size, "hostPath": {"path": "/x"}}
+    ref = {"name": "data", "namespace": space.name}
+    v1 = {"apiVersion": "v1"}
+    space.world.apply(
+        {**v1, "kind": "PersistentVolume", "metadata": {"name": "data"},
+         "spec": {**volume, "claimRef": ref, "storageClassName": ""}},
+        {**v1, "kind": "PersistentVolumeClaim", "metadata": ref,
+         "spec": {**claim, "volumeName": "data", "storageClassName": ""}},
+    )  # fmt: skip
+    mounts = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+    kept = workload("StatefulSet", "kept", container(DTRACK_4, **mounts))
+    mounted = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
+    kept["spec"]["template"]["spec"]["volumes"] = mounted
+    return kept
+
+
+def _product(host: Host, space: Space) -> Manifest:
+    """A product that sends although it should not; it can be asked and put right."""
+    ports = [{"name": "http", "port": 8080}]
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "dtrack"}}
+    space.apply({**service, "spec": {"selector": {"app": "dtrack"}, "ports": ports}})
+    address = space.get("service", "dtrack")["spec"]["clusterIP"]
+    product = DependencyTrack(
+        address=address, port=8080, tls=False, version="5.0.4", enabled="true"
+    )
+    key = base64.b64encode(host.start(product).api_key.encode()).decode()
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "dtrack"}}
+    space.apply({**secret, "data": {"apiKey": key}})
+    return workload("Deployment", "dtrack", container(DTRACK_5))
+
+
+def _empty(world: World, name: str) -> None:
+    patch = '[{"op": "remove", "path": "/data"}]'
+    world.cluster.kubectl(
+        "patch", "secret", name, f"--namespace={NAMESPACE}", "--type=json", f"--patch={patch}"
+    )
+
+
+def _live_a_life(world: World, host: Host) -> None:
+    """Everything that the operator does, once."""
+    space, operator = Space(world, SPACE), world.operator
+    # These are older than the operator, so the controller has to write them itself.
+    space.apply(
+        *(
+            workload(kind, f"{kind.lower()}-s", container(SONARQUBE))
+            for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob")
+        )
+    )
+    operator.start("webhook")
+    operator.start("controller", extra=["--dns-interval=1", "--egress-interval=1"])
+    operator.wait_until_ready()
+    deny = {"action": "Deny", "sharedAddresses": "Accept"}
+    credentials = [{"product": "dependency-track", "secretRef": {"name": "dtrack"}}]
+    everything = {
+        "injection": {"rollout": "Immediate"},
+        "runtime": {"action": "Remediate", "credentials": credentials},
+    }
+    # The webhook may not be trusted yet.
+    first = policy("opt-out", **everything, egress=deny)
+    eventually(lambda: space.try_apply(first).returncode == 0, say="a policy")
+    for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob"):
+        space.telemetry(kind, f"{kind.lower()}-s", declared="Disabled")
+    everywhere = policy("everywhere")
+    world.apply({**everywhere, "kind": "ClusterTelemetryPolicy"})
+
+    space.apply(_volume(space), _product(host, space))
+    space.telemetry("StatefulSet", "kept")
+    space.telemetry("Deployment", "dtrack", reason="Reported", state="Compliant")
+
+    # Each kind of network policy comes, is edited by somebody, and goes.
+    for dialect, kind in (
+        ("NetworkPolicy", "networkpolicy"),
+        ("ClusterNetworkPolicy", "clusternetworkpolicy"),
+        ("Cilium", "ciliumnetworkpolicy"),
+    ):
+        if dialect == "Cilium":
+            # Not before: where it is, a NetworkPolicy denies nothing.
+            _define(world.cluster, "cilium")
+        space.apply(policy("opt-out", **everything, egress={**deny, "dialect": dialect}))
+        eventually(lambda kind=kind: _names(space, kind), say=f"a {kind}", seconds=60)
+        _spoil(space, kind)
+    world.names.set(TELEMETRY_HOST, Records(a=["54.230.1.2"], ttl=1))
+
+    # A product more, while the webhook's CA is replaced.
+    second = f"{RELEASE}-products"
+    world.apply(yaml.safe_load((ROOT / "examples" / "policies" / "product.yaml").read_text()))
+    eventually(
+        lambda: world.find("mutatingwebhookconfiguration", second), say="the second configuration"
+    )
+    before = _bundle(world, second)
+    for name in (f"{RELEASE}-webhook-ca", f"{RELEASE}-webhook-tls"):
+        _empty(world, name)
+    eventually(lambda: _bundle(world, second) != before, seconds=40, say="trust in the new CA")
+    world.cluster.kubectl("delete", "telemetryproduct", "acme-scanner")
+    eventually(
+        lambda: not world.find("mutatingwebhookconfiguration", second), say="its end", seconds=60
+    )
+
+    # What has no product any more, and what is no longer ruled.
+    space.kubectl("set", "image", "deployment/deployment-s", "app=nginx:1.29")
+    eventually(
+        lambda: not space.find("workloadtelemetry", "deployment-deployment-s"), say="its end"
+    )
+    world.cluster.kubectl("delete", "clustertelemetrypolicy", "everywhere")
+    space.kubectl("delete", "telemetrypolicy", "opt-out")
+    space.kubectl("delete", "deployments,statefulsets,daemonsets,replicasets,cronjobs", "--all")
+    for kind in ("ciliumnetworkpolicy", "networkpolicy", "clusternetworkpolicy", "telemetryhost",
+                 "ciliumcidrgroup", "report.openreports.io"):  # fmt: skip
+        eventually(lambda kind=kind: not _names(space, kind), say=f"no {kind}", seconds=60)
+
+
+def _bundle(world: World, name: str) -> str:
+    found = world.get("mutatingwebhookconfiguration", name)
+    bundle: str = found["webhooks"][0]["clientConfig"].get("caBundle", "")
+    return bundle
+
+
+def _names(space: Space, kind: str) -> list[str]:
+    items = json.loads(space.kubectl("get", kind, "--output=json").stdout)["items"]
+    return [item["metadata"]["name"] for item in items]
+
+
+def _spoil(space: Space, kind: str) -> None:
+    """Somebody adds something to our policy; that is taken out by a JSON patch."""
+    (name, *_) = _names(space, kind)
+    space.kubectl("label", kind, name, "app.kubernetes.io/managed-by=me", "--overwrite")
+
+
+@pytest.fixture(scope="module")
+def lived(world: World) -> World:
+    with Host() as host:
+        _live_a_life(world, host)
+    return world
+
+
+def _all(world: World, kind: str) -> list[Manifest]:
+    text = world.cluster.kubectl("get", kind, "--all-namespaces", "--output=json").stdout
+    found: list[Manifest] = json.loads(text)["items"]
+    return found
+
+
+@pytest.mark.parametrize("role", ["webhook", "controller"])
+def test_what_is_granted_is_what_is_used(lived: World, role: str) -> None:
+    account = {"kind": "ServiceAccount", "name": f"{RELEASE}-{role}", "namespace": NAMESPACE}
+    roles = [*_all(lived, "clusterroles"), *_all(lived, "roles")]
+    bindings = [*_all(lived, "clusterrolebindings"), *_all(lived, "rolebindings")]
+    rights = granted(account, roles, bindings)
+    user = f"system:serviceaccount:{NAMESPACE}:{account['name']}"
+    uses = used(lived.cluster.audit_events(), user)
+    assert len(rights) > 20
+
+    missing = {str(use) for use, code in uses.items() if code == 403}
+    assert missing == set()
+    beyond = {str(use) for use in uses if not any(right.covers(use) for right in rights)}
+    assert beyond == set(), "these come from elsewhere, not from the chart"
+    unused = {str(right) for right in rights if not any(right.covers(use) for use in uses)}
+    assert unused - UNUSED == set()
+
+
+def test_the_exceptions_are_exceptions(lived: World) -> None:
+    """None that nobody is granted, and none that is used after all."""
+    rights: set[Right] = set()
+    uses: set[Right] = set()
+    for role in ("webhook", "controller"):
+        account = {"kind": "ServiceAccount", "name": f"{RELEASE}-{role}", "namespace": NAMESPACE}
+        roles = [*_all(lived, "clusterroles"), *_all(lived, "roles")]
+        bindings = [*_all(lived, "clusterrolebindings"), *_all(lived, "rolebindings")]
+        rights |= granted(account, roles, bindings)
+        user = f"system:serviceaccount:{NAMESPACE}:{account['name']}"
+        uses |= used(lived.cluster.audit_events(), user).keys()
+    assert {str(right) for right in rights} >= UNUSED
+    used_after_all = {str(right) for right in rights if any(map(right.covers, uses))}
+    assert used_after_all & UNUSED == set()
