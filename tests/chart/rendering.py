@@ -76,6 +76,7 @@ MATRIX: Mapping[str, Values] = {
             "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
             "dashboards": {"enabled": True, "namespace": "b", "labels": {"dashboard": "1"}},
         },
+        "reports": {"api": "Off"},
         "logLevel": "debug",
     },
     "single": {"webhook": {"replicas": 1}, "controller": {"replicas": 1}},
