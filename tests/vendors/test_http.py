@@ -424,7 +424,7 @@ def test_what_is_not_http_is_no_product(said: bytes) -> None:
     async def say(writer: asyncio.StreamWriter) -> None:
         writer.write(said)
         await writer.drain()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
 
     error = _raw_error(say)
     assert error.reason is Reason.UNEXPECTED_ANSWER

@@ -1,1 +1,1 @@
-"""Telemetry hosts: where they are, what may be said of it, and what network policies say it with."""
+"""Telemetry hosts: where they are, and what network policies say of them."""

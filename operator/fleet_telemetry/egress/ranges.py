@@ -15,12 +15,14 @@ import asyncio
 import logging
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.request import getproxies
 
 import httpx
 
 from fleet_telemetry.egress.published import Provider, Ranges, RangesError, parse
+from fleet_telemetry.http_faults import HttpFault, fault_of
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
@@ -161,36 +163,19 @@ def _by_proxy() -> str:
     return f" (a proxy is set by {used})" if used else ""
 
 
+_SAID: Mapping[HttpFault, str] = {
+    HttpFault.WRONG_NAME: "{url}: the certificate is for another name",
+    HttpFault.EXPIRED: "{url}: the certificate has expired",
+    HttpFault.NOT_TRUSTED: "{url}: the certificate is not trusted",
+    HttpFault.NO_CONNECTION: "no connection to {url}",
+    HttpFault.NO_TLS: "{url}: what answers there does not speak TLS as expected",
+    HttpFault.NO_HTTP: "{url}: what answers there does not speak HTTP as expected",
+    HttpFault.CUT: "{url}: the connection was cut",
+    HttpFault.PROXY: "the proxy lets nothing through to {url}",
+}
+
+
 def _failed(provider: Provider, error: Exception) -> str:
-    root = _root(error)
-    if isinstance(root, ssl.SSLCertVerificationError):
-        if root.verify_code in _WRONG_NAME:
-            why = "the certificate is for another name"
-        elif root.verify_code == _EXPIRED:
-            why = "the certificate has expired"
-        else:
-            why = "the certificate is not trusted"
-        return f"{provider.url}: {why}{_by_proxy()}"
-    if isinstance(error, httpx.ProxyError):
-        return f"the proxy lets nothing through to {provider.url}{_by_proxy()}"
-    if isinstance(error, httpx.ConnectError):
-        if isinstance(root, ssl.SSLError):
-            return f"{provider.url}: what answers there does not speak TLS as expected{_by_proxy()}"
-        return f"no connection to {provider.url}{_by_proxy()}"
-    if isinstance(error, httpx.RemoteProtocolError) and not _CUT.search(str(error)):
-        return f"{provider.url}: what answers there does not speak HTTP as expected{_by_proxy()}"
-    if isinstance(error, httpx.TransportError):
-        return f"{provider.url}: the connection was cut{_by_proxy()}"
-    return f"{provider.url} could not be asked: {type(error).__name__}{_by_proxy()}"
-
-
-_CUT = re.compile(r"disconnected|closed connection")
-# X509_V_ERR_... of OpenSSL
-_EXPIRED = 10
-_WRONG_NAME = (62, 64)
-
-
-def _root(error: BaseException) -> BaseException:
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error
+    otherwise = f"{{url}} could not be asked: {type(error).__name__}"
+    said = _SAID.get(fault_of(error), otherwise)
+    return said.format(url=provider.url) + _by_proxy()

@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 
 from fleet_telemetry import __version__
+from fleet_telemetry.http_faults import HttpFault, fault_of
 from fleet_telemetry.model.reasons import Reason
 from fleet_telemetry.model.service import Endpoint
 
@@ -304,37 +305,27 @@ def _timed_out(what: str, error: Exception, total_seconds: float) -> VendorError
     return VendorError(Reason.UNREACHABLE, text)
 
 
+_SAID: Mapping[HttpFault, tuple[Reason, str]] = {
+    HttpFault.WRONG_NAME: (Reason.TLS_NOT_TRUSTED, "the certificate is for another name"),
+    HttpFault.EXPIRED: (Reason.TLS_NOT_TRUSTED, "the certificate has expired"),
+    HttpFault.NOT_TRUSTED: (
+        Reason.TLS_NOT_TRUSTED,
+        "the certificate is not trusted; put its CA into ca.crt of the Secret",
+    ),
+    HttpFault.NO_CONNECTION: (Reason.UNREACHABLE, "no connection"),
+    HttpFault.NO_TLS: (
+        Reason.UNEXPECTED_ANSWER,
+        "what answers there does not speak TLS as expected; is it plain http?",
+    ),
+    HttpFault.NO_HTTP: (
+        Reason.UNEXPECTED_ANSWER,
+        "what answers there does not speak HTTP as expected; is it https?",
+    ),
+    HttpFault.CUT: (Reason.UNREACHABLE, "the connection was cut"),
+}
+
+
 def _failed(what: str, error: Exception) -> VendorError:
-    root = _root(error)
-    if isinstance(root, ssl.SSLCertVerificationError):
-        if root.verify_code in _WRONG_NAME:
-            why = "the certificate is for another name"
-        elif root.verify_code == _EXPIRED:
-            why = "the certificate has expired"
-        else:
-            why = "the certificate is not trusted; put its CA into ca.crt of the Secret"
-        return VendorError(Reason.TLS_NOT_TRUSTED, f"{what}: {why}")
-    if isinstance(error, httpx.ConnectError):
-        if isinstance(root, ssl.SSLError):
-            text = f"{what}: what answers there does not speak TLS as expected; is it plain http?"
-            return VendorError(Reason.UNEXPECTED_ANSWER, text)
-        return VendorError(Reason.UNREACHABLE, f"{what}: no connection")
-    if isinstance(error, httpx.RemoteProtocolError):
-        if re.search(r"disconnected|closed connection", str(error)):
-            return VendorError(Reason.UNREACHABLE, f"{what}: the connection was cut")
-        text = f"{what}: what answers there does not speak HTTP as expected; is it https?"
-        return VendorError(Reason.UNEXPECTED_ANSWER, text)
-    if isinstance(error, (httpx.ReadError, httpx.WriteError)):
-        return VendorError(Reason.UNREACHABLE, f"{what}: the connection was cut")
-    return VendorError(Reason.UNREACHABLE, f"{what}: {type(error).__name__}")
-
-
-# X509_V_ERR_... of OpenSSL
-_EXPIRED = 10
-_WRONG_NAME = (62, 64)
-
-
-def _root(error: BaseException) -> BaseException:
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error
+    otherwise = (Reason.UNREACHABLE, type(error).__name__)
+    reason, why = _SAID.get(fault_of(error), otherwise)
+    return VendorError(reason, f"{what}: {why}")

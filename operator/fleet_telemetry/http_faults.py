@@ -1,0 +1,63 @@
+"""Why an HTTP exchange came to nothing, in the words that matter to whoever has to mend it."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from enum import Enum, auto
+
+import httpx
+
+_CUT = re.compile(r"disconnected|closed connection")
+# X509_V_ERR_... of OpenSSL
+_EXPIRED = 10
+_WRONG_NAME = (62, 64)
+
+
+class HttpFault(Enum):
+    """What went wrong."""
+
+    WRONG_NAME = auto()
+    """The certificate is for another name."""
+    EXPIRED = auto()
+    NOT_TRUSTED = auto()
+    """Nobody who is trusted has signed the certificate."""
+    NO_CONNECTION = auto()
+    NO_TLS = auto()
+    """What answers does not speak TLS as expected."""
+    NO_HTTP = auto()
+    """What answers does not speak HTTP as expected."""
+    CUT = auto()
+    """The connection ended in the middle."""
+    PROXY = auto()
+    """A proxy lets nothing through."""
+    OTHER = auto()
+
+    @property
+    def is_about_the_certificate(self) -> bool:
+        """Whether the server could not show who it is."""
+        return self in (HttpFault.WRONG_NAME, HttpFault.EXPIRED, HttpFault.NOT_TRUSTED)
+
+
+def fault_of(error: Exception) -> HttpFault:
+    """What an error of httpx is about; time-outs are told apart by their types already."""
+    root = _root(error)
+    if isinstance(root, ssl.SSLCertVerificationError):
+        if root.verify_code in _WRONG_NAME:
+            return HttpFault.WRONG_NAME
+        return HttpFault.EXPIRED if root.verify_code == _EXPIRED else HttpFault.NOT_TRUSTED
+    if isinstance(error, httpx.ProxyError):
+        return HttpFault.PROXY
+    if isinstance(error, httpx.ConnectError):
+        return HttpFault.NO_TLS if isinstance(root, ssl.SSLError) else HttpFault.NO_CONNECTION
+    if isinstance(error, httpx.RemoteProtocolError):
+        return HttpFault.CUT if _CUT.search(str(error)) else HttpFault.NO_HTTP
+    if isinstance(error, (httpx.ReadError, httpx.WriteError)):
+        return HttpFault.CUT
+    return HttpFault.OTHER
+
+
+def _root(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
