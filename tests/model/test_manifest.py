@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -514,7 +515,9 @@ def test_a_pod_is_read_whole() -> None:
     assert found.template_hash == "5d4f8c7b9"
     assert found.phase is PodPhase.RUNNING
     assert not found.terminating
-    assert found.template == _read(workload()).template
+    template = _read(workload()).template
+    labels = {**template.labels, "pod-template-hash": "5d4f8c7b9"}
+    assert found.template == replace(template, labels=labels)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
@@ -27,7 +27,7 @@ from fleet_telemetry.model.policy import (
 )
 from fleet_telemetry.model.product import TelemetryProductSpec, TelemetryProductStatus
 from fleet_telemetry.model.schema import ApiType
-from fleet_telemetry.model.telemetry_host import TelemetryHostStatus
+from fleet_telemetry.model.telemetry_host import TelemetryHostStatus, read_host_status
 from fleet_telemetry.model.workload import WorkloadRef
 from fleet_telemetry.model.workload_telemetry import (
     InjectedVariable,
@@ -79,6 +79,9 @@ class Listener(Protocol):
 
     def policy_changed(self, key: PolicyKey) -> None:
         """A policy came, changed or went."""
+
+    def policy_status_changed(self, key: PolicyKey) -> None:
+        """Nothing but the status of a policy changed."""
 
     def namespace_changed(self, name: str) -> None:
         """The labels of a namespace changed."""
@@ -286,8 +289,7 @@ class Mirror:
         self.namespaces.pop(name, None)
 
     def _take_host(self, name: str, manifest: Manifest) -> None:
-        status = _read_status(manifest, TelemetryHostStatus)
-        self.hosts[name] = status
+        self.hosts[name] = read_host_status(mapping_at(manifest, "status"))
 
     def _drop_host(self, name: str) -> None:
         self.hosts.pop(name, None)
@@ -317,7 +319,11 @@ class Mirror:
         before = self.policies.get(key)
         self.policies[key] = entry
         if self.listener and before != entry:
-            self.listener.policy_changed(key)
+            # Ours is written often while a fleet is looked at; it makes no difference to workloads.
+            if before is not None and replace(before, status=entry.status) == entry:
+                self.listener.policy_status_changed(key)
+            else:
+                self.listener.policy_changed(key)
 
     def _take_product(self, name: str, manifest: Manifest) -> None:
         generation = int(mapping_at(manifest, "metadata").get("generation") or 0)

@@ -160,6 +160,10 @@ class Controller:
             if key[1] in ("", ref.namespace):
                 self._add(ref)
 
+    def policy_status_changed(self, key: PolicyKey) -> None:
+        """See Listener."""
+        self._add(key)
+
     def namespace_changed(self, name: str) -> None:
         """See Listener."""
         for ref in self._mirror.fleet.workloads:

@@ -92,8 +92,8 @@ class PodTemplate:
 
     containers: tuple[Container, ...]
     volumes: tuple[Volume, ...] = ()
-    labels: dict[str, str] = field(default_factory=dict, compare=False)
-    """By which Services find the pods."""
+    labels: dict[str, str] = field(default_factory=dict, hash=False)
+    """By which Services and network policies find the pods."""
     init_volumes: frozenset[str] = frozenset()
     """Volumes that an init container may have filled."""
     host_network: bool = False
