@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -263,3 +264,36 @@ def test_a_key_is_not_shown() -> None:
     authority = new_authority(START)
     assert "PRIVATE" in authority.key
     assert "PRIVATE" not in repr(authority)
+
+
+BLOCKS = st.sampled_from(["CERTIFICATE", "PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY", "X"])
+GARBAGE = st.one_of(
+    st.text(max_size=60),
+    st.builds(
+        lambda label, data: (
+            f"-----BEGIN {label}-----\n{b64encode(data).decode()}\n-----END {label}-----\n"
+        ),
+        BLOCKS,
+        st.binary(max_size=60),
+    ),
+    st.sampled_from([new_authority(START).certificate, new_authority(START).key]),
+)
+KEYS = st.sampled_from(["tls.crt", "tls.key", "ca.crt", "previous.crt", "previous.key", "more"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(KEYS, GARBAGE), st.dictionaries(KEYS, GARBAGE))
+def test_whatever_is_in_the_secrets_all_ends_well(
+    authority: dict[str, str], leaf: dict[str, str]
+) -> None:
+    """As the webhook does: a CA that cannot be read counts as none."""
+    try:
+        read_authorities(authority)
+    except MaterialError:
+        authority = {}
+    secrets = Secrets(START, authority, leaf)
+    secrets.refresh()
+    assert is_trusted(secrets.served, secrets.bundle, START)
+    before = dict(secrets.authority), dict(secrets.leaf)
+    secrets.refresh()
+    assert (secrets.authority, secrets.leaf) == before

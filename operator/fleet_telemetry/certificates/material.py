@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -66,9 +66,10 @@ def check_key(pair: Pair) -> x509.Certificate:
     certificate = parse(pair.certificate)
     try:
         key = load_pem_private_key(pair.key.encode(), password=None)
-    except (ValueError, TypeError) as error:
+        belongs = key.public_key() == certificate.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise MaterialError("there is no unencrypted private key in PEM") from error
-    if key.public_key() != certificate.public_key():
+    if not belongs:
         raise MaterialError("the private key belongs to another certificate")
     return certificate
 
@@ -77,7 +78,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
     """Whether it may sign others."""
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, ValueError):
         return False
     return constraints.value.ca
 
@@ -86,7 +87,7 @@ def is_signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> 
     """Whether this very authority signed it."""
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
@@ -104,7 +105,7 @@ def problems(certificate: x509.Certificate, host: str, now: datetime) -> Iterato
 def _hosts(certificate: x509.Certificate) -> list[str]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, ValueError):
         return []
     return names.value.get_values_for_type(x509.DNSName)
 
