@@ -13,6 +13,7 @@ from tests.e2e.world import (
     EMQX,
     SONAR_SWITCH,
     SONARQUBE,
+    Manifest,
     Space,
     World,
     container,
@@ -293,3 +294,31 @@ def test_the_metrics_tell_the_fleet(world: World, space: Space) -> None:
     webhook = world.operator.metrics("webhook")
     assert 'fleet_telemetry_admission_requests_total{kind="Deployment"' in webhook
     assert "fleet_telemetry_submission_enabled" not in webhook
+
+
+def events(space: Space, reason: str) -> list[Manifest]:
+    text = space.kubectl(
+        "get", "events.events.k8s.io", f"--field-selector=reason={reason}", "--output=json"
+    ).stdout
+    found: list[Manifest] = json.loads(text)["items"]
+    return found
+
+
+def test_what_a_person_would_want_to_know_is_an_event_once(space: Space) -> None:
+    space.policy("out", products=["sonarqube", "sonarcube"])
+    (told,) = eventually(lambda: events(space, "PolicyNotAccepted"), say="the event")
+    assert (told["regarding"]["name"], told["type"]) == ("out", "Warning")
+    assert "'sonarcube'" in told["note"]
+
+    space.apply(workload("Deployment", "s", container(SONARQUBE)))
+    space.telemetry("Deployment", "s", state="Compliant")
+    # Somebody's argument beats the switch.
+    beaten = container(SONARQUBE, args=["-Dsonar.telemetry.enable=true"])
+    space.apply(workload("Deployment", "s", beaten))
+    space.telemetry("Deployment", "s", state="NonCompliant")
+    (told,) = eventually(lambda: events(space, "TelemetryNotCompliant"), say="the event")
+    assert told["regarding"]["name"] == "s"
+    space.apply(workload("Deployment", "s", container(SONARQUBE)))
+    space.telemetry("Deployment", "s", state="Compliant")
+    assert len(events(space, "TelemetryNotCompliant")) == 1
+    assert len(events(space, "PolicyNotAccepted")) == 1

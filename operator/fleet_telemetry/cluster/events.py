@@ -1,4 +1,4 @@
-"""Events on workloads, for what a person would want to know."""
+"""Events on workloads and policies, for what a person would want to know."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import os
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from fleet_telemetry.cluster import kinds
@@ -15,6 +16,24 @@ from fleet_telemetry.model.workload import FIELD_MANAGER, WorkloadRef
 _log = logging.getLogger(__name__)
 
 _LONGEST_NOTE = 1024
+
+
+_NAMESPACE_OF_OTHERS = "default"
+"""Events on cluster-scoped objects are kept there, and `kubectl describe` looks for them there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regarding:
+    """What an event is about."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.namespace, self.kind, self.name)))
 
 
 class EventWriter:
@@ -29,12 +48,20 @@ class EventWriter:
         self, ref: WorkloadRef, reason: str, note: str, *, uid: str = "", warning: bool = False
     ) -> None:
         """Write an event on a workload."""
+        api_version = kinds.WORKLOAD_BY_KIND[ref.kind].api_version
+        regarding = Regarding(api_version, ref.kind, ref.namespace, ref.name, uid)
+        await self.tell_of(regarding, reason, note, warning=warning)
+
+    async def tell_of(
+        self, ref: Regarding, reason: str, note: str, *, warning: bool = False
+    ) -> None:
+        """Write an event on any object."""
         manifest = {
             "apiVersion": kinds.EVENT.api_version,
             "kind": kinds.EVENT.kind,
             "metadata": {
                 "name": f"{ref.name[:200].rstrip('-.')}.{uuid.uuid4().hex[:16]}",
-                "namespace": ref.namespace,
+                "namespace": ref.namespace or _NAMESPACE_OF_OTHERS,
             },
             "eventTime": self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "type": "Warning" if warning else "Normal",
@@ -42,17 +69,18 @@ class EventWriter:
             "action": "CheckTelemetry",
             "note": note[:_LONGEST_NOTE],
             "regarding": {
-                "apiVersion": kinds.WORKLOAD_BY_KIND[ref.kind].api_version,
+                "apiVersion": ref.api_version,
                 "kind": ref.kind,
-                "namespace": ref.namespace,
                 "name": ref.name,
-                **({"uid": uid} if uid else {}),
+                **({"namespace": ref.namespace} if ref.namespace else {}),
+                **({"uid": ref.uid} if ref.uid else {}),
             },
             "reportingController": "fleettelemetry.io/controller",
             "reportingInstance": self._instance,
         }
         _log.info("%s: %s: %s", ref, reason, note)
         try:
-            await self._client.create(kinds.EVENT, manifest, ref.namespace)
+            namespace = ref.namespace or _NAMESPACE_OF_OTHERS
+            await self._client.create(kinds.EVENT, manifest, namespace)
         except ApiError as error:
             _log.warning("%s: the event %s could not be written: %s", ref, reason, error)

@@ -12,6 +12,7 @@ from datetime import datetime
 from fleet_telemetry.cluster import kinds
 from fleet_telemetry.cluster.claims import read_claim_facts
 from fleet_telemetry.cluster.client import ApiError, KubernetesClient
+from fleet_telemetry.cluster.events import EventWriter, Regarding
 from fleet_telemetry.cluster.mirror import Mirror, PolicyKey
 from fleet_telemetry.controller.allowlisting import AllowlistWriter
 from fleet_telemetry.controller.containing import Containment
@@ -31,6 +32,7 @@ from fleet_telemetry.model.workload import VolumeKind, Workload, WorkloadRef
 from fleet_telemetry.model.workload_telemetry import record_name
 from fleet_telemetry.report.decisions import log_verdicts
 from fleet_telemetry.report.metrics import ControllerMetrics
+from fleet_telemetry.report.notices import policy_notices, workload_notices
 from fleet_telemetry.report.policies import (
     Covered,
     build_invalid_status,
@@ -115,6 +117,7 @@ class Controller:
         self._reports = reports
         reports.told = self._add_everything
         containment.told = self.workload_changed
+        self._events = EventWriter(client, now)
         self._queue: SubjectQueue[Subject] = SubjectQueue()
         self._plans: dict[WorkloadRef, Plan] = {}
         self._gate = RolloutGate()
@@ -374,6 +377,11 @@ class Controller:
         )
         self._mirror.observe(kinds.RECORD, written)
         log_verdicts(workload, entry.status if entry else None, status)
+        before = entry.status.conditions if entry else ()
+        for notice in workload_notices(before, status.conditions):
+            await self._events.tell(
+                workload.ref, notice.reason, notice.note, uid=workload.uid, warning=True
+            )
 
     def _notify_policies(self, plan: Plan | None) -> None:
         for found in plan.by_policy if plan else ():
@@ -407,6 +415,10 @@ class Controller:
                 kind, status_manifest(manifest, status), subresource="status"
             )
             self._mirror.observe(kind, written)
+            uid = entry.policy.uid if entry.policy is not None else ""
+            regarding = Regarding(API_VERSION, kind_name, namespace, name, uid)
+            for notice in policy_notices(entry.status.conditions, status.conditions):
+                await self._events.tell_of(regarding, notice.reason, notice.note, warning=True)
 
     def _return_at_expiry(self, key: PolicyKey, expiry: datetime | None, now: datetime) -> None:
         """When an exception ends, its workload is decided on anew."""
