@@ -234,6 +234,8 @@ def tell_where_to_look(place: Stand) -> None:
           kubectl get telemetry --all-namespaces
           kubectl describe workloadtelemetry --namespace=code deployment-worker-next
           curl {place.operator.url("controller")}/metrics
+        Alerts, dashboards and what they ask are in docs/monitoring.md; a picture of the overview is
+        docs/overview.svg.
         Logs are in {paths.shown(place.operator.log("controller").parent)}."""),
         flush=True,
     )
