@@ -16,8 +16,11 @@ from kubernetes.aio.config import ConfigException
 from pythonjsonlogger.json import JsonFormatter
 
 from fleet_telemetry import __version__
+from fleet_telemetry.cluster.client import ApiError, KubernetesClient
 from fleet_telemetry.controller.egress_settings import EgressSettings
 from fleet_telemetry.controller.reporting import ReportsApi
+from fleet_telemetry.controller.reverting import find_leftovers, policies_left
+from fleet_telemetry.controller.reverting import revert as revert_one
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.egress.allowlist import AllowlistError, Format, render
 from fleet_telemetry.egress.allowlist_store import read_allowlist
@@ -248,6 +251,54 @@ def allowlist(form: str, namespace: str, name: str, kubeconfig: str | None) -> N
     except AllowlistError as error:
         sys.exit(f"fleet-telemetry: {error}")
     click.echo(render(entries, Format(form)), nl=False)
+
+
+@main.command()
+@click.option("--namespace", default="", help="Only this namespace. [default: all]")
+@click.option("--yes", is_flag=True, help="Do it. Without, what would be removed is only listed.")
+@click.option(
+    "--kubeconfig",
+    envvar="KUBECONFIG",
+    help="How to reach the API server. [env: KUBECONFIG; default: ~/.kube/config]",
+)
+def revert(namespace: str, kubeconfig: str | None, *, yes: bool) -> None:
+    """Take all injected variables out of the workloads again, after the policies are gone.
+
+    Pods are replaced. What somebody has applied themselves since stays.
+    """
+    path = kubeconfig or str(Path.home() / ".kube" / "config")
+    try:
+        sys.exit(uvloop.run(_revert(path, namespace, yes=yes)))
+    except (ApiError, OSError, ConfigException) as error:
+        sys.exit(f"fleet-telemetry: {error}")
+
+
+async def _revert(kubeconfig: str, namespace: str, *, yes: bool) -> int:
+    client = await KubernetesClient.connect(kubeconfig)
+    try:
+        left = await policies_left(client)
+        if left:
+            click.echo(
+                f"fleet-telemetry: there are policies ({', '.join(left)}), by which it would all "
+                "be injected again; delete them first",
+                err=True,
+            )
+            return 1
+        count = 0
+        async for leftover in find_leftovers(client, namespace):
+            count += 1
+            for one in leftover.variables:
+                what = f"{leftover.workload.ref}: {one.container}: {one.name}={one.value}"
+                click.echo(f"{'removed' if yes else 'would remove'} {what}")
+            if yes:
+                await revert_one(client, leftover)
+        if not count:
+            click.echo("nothing that was injected is left")
+        elif not yes:
+            click.echo(f"{count} workloads; --yes removes it, which replaces their pods")
+        return 0
+    finally:
+        await client.close()
 
 
 def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -228,3 +230,48 @@ def env_entries(manifest: dict[str, object]) -> object:
 def _without_validation(space: Space) -> None:
     """Policies are refused while the webhook is down; this test has none."""
     space.world.cluster.kubectl("delete", "validatingwebhookconfiguration", RELEASE)
+
+
+def _revert(space: Space, *flags: str) -> tuple[int, str]:
+    program = Path(sys.executable).parent / "fleet-telemetry"
+    kubeconfig = f"--kubeconfig={space.world.cluster.kubeconfig}"
+    done = subprocess.run(
+        [program, "revert", kubeconfig, *flags], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_whoever_leaves_can_take_back_all_that_was_injected(lonely: Space) -> None:
+    space, world = lonely, lonely.world
+    _start(space, "webhook", "controller")
+    space.policy()
+    space.apply(
+        workload("Deployment", "ours", container(SONARQUBE, env={"A": "1"})),
+        workload("Deployment", "theirs", container(SONARQUBE, env={SONAR_SWITCH: "false"})),
+    )
+    space.telemetry("Deployment", "ours", state="Compliant")
+    space.telemetry("Deployment", "theirs", state="Compliant")
+    code, said = _revert(space)
+    assert code == 1
+    assert f"there are policies ({space.name}/opt-out)" in said
+
+    world.operator.stop_all()
+    space.kubectl("delete", "telemetrypolicy", "opt-out")
+    world.cluster.helm("uninstall", "fleet-telemetry", "--namespace", "fleet-telemetry")
+    assert space.env("deployment", "ours") == {"A": "1", SONAR_SWITCH: "false"}
+
+    code, said = _revert(space)
+    assert code == 0
+    assert f"would remove {space.name}/Deployment/ours: app: {SONAR_SWITCH}=false" in said
+    assert "theirs" not in said
+    assert space.env("deployment", "ours") == {"A": "1", SONAR_SWITCH: "false"}
+
+    code, said = _revert(space, "--yes")
+    assert code == 0, said
+    assert space.env("deployment", "ours") == {"A": "1"}
+    assert space.env("deployment", "theirs") == {SONAR_SWITCH: "false"}
+    managers = {
+        one["manager"] for one in space.get("deployment", "ours")["metadata"]["managedFields"]
+    }
+    assert "fleet-telemetry" not in managers
+    assert _revert(space, "--yes") == (0, "nothing that was injected is left\n")

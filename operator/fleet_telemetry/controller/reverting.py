@@ -1,0 +1,89 @@
+"""Takes back all that was injected, for whoever leaves: asked for by hand, never by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import msgspec
+
+from fleet_telemetry.cluster import kinds
+from fleet_telemetry.cluster.client import KubernetesClient
+from fleet_telemetry.controller.writer import write_edits
+from fleet_telemetry.model.manifest import items_at, mapping_at, read_workload
+from fleet_telemetry.model.plan import Cause, Edit
+from fleet_telemetry.model.policy import WorkloadKind
+from fleet_telemetry.model.workload import Workload
+from fleet_telemetry.model.workload_telemetry import InjectedVariable, WorkloadTelemetryStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A workload with variables that stand there because of the operator."""
+
+    workload: Workload
+    variables: tuple[InjectedVariable, ...]
+
+
+def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tuple[Edit, ...]:
+    """What to remove: what is recorded, still has the recorded value, and nobody claims.
+
+    What somebody has applied themselves since, or changed, is theirs.
+    """
+    recorded = {(one.container, one.name, one.value) for one in injected}
+    return tuple(
+        Edit(
+            container=container.index,
+            container_name=container.name,
+            name=entry.name,
+            value=None,
+            cause=Cause.TAKEN_BACK,
+        )
+        for container in workload.template.containers
+        for entry in container.env
+        if not entry.by_reference
+        and (container.name, entry.name, entry.value) in recorded
+        and not workload.claims.covers(container.name, entry.name)
+    )
+
+
+async def policies_left(client: KubernetesClient) -> tuple[str, ...]:
+    """The policies that there are: while one stands, what is taken back comes back. Raises
+    ApiError."""
+    return tuple(
+        [
+            "/".join(filter(None, (mapping_at(one, "metadata").get("namespace"), _name(one))))
+            for kind in (kinds.POLICY, kinds.CLUSTER_POLICY)
+            async for one in client.list(kind)
+        ]
+    )
+
+
+async def find_leftovers(client: KubernetesClient, namespace: str = "") -> AsyncIterator[Leftover]:
+    """The workloads to be reverted, of all namespaces or of one. Raises ApiError."""
+    async for record in client.list(kinds.RECORD, namespace):
+        status = msgspec.convert(record.get("status") or {}, WorkloadTelemetryStatus)
+        for owner in items_at(record, "metadata", "ownerReferences"):
+            if not status.injected or owner.get("kind") not in WorkloadKind.__members__.values():
+                continue
+            kind = kinds.WORKLOAD_BY_KIND[owner["kind"]]
+            manifest = await client.find(kind, owner["name"], record["metadata"]["namespace"])
+            workload = read_workload({"kind": kind.kind, **manifest}) if manifest else None
+            # Of a Job nothing can be changed, and of a foreign controller's it would come back.
+            if workload is None or workload.template_immutable or workload.controller is not None:
+                continue
+            if edits_for(workload, status.injected):
+                yield Leftover(workload, status.injected)
+
+
+async def revert(client: KubernetesClient, leftover: Leftover) -> None:
+    """Remove the variables of one workload; its pods are replaced. Raises ApiError."""
+
+    def plan(fresh: Workload) -> tuple[Edit, ...]:
+        return edits_for(fresh, leftover.variables)
+
+    await write_edits(client, leftover.workload, plan)
+
+
+def _name(manifest: object) -> str:
+    return str(mapping_at(manifest, "metadata").get("name", ""))
