@@ -155,8 +155,14 @@ def _live_a_life(world: World, host: Host) -> None:
     everywhere = policy("everywhere")
     world.apply({**everywhere, "kind": "ClusterTelemetryPolicy"})
 
-    space.apply(_volume(space), _product(host, space))
-    space.telemetry("StatefulSet", "kept")
+    # A product that nobody asks, so its volume has to tell.
+    seeds = Space(world, "seeds")
+    world.cluster.kubectl("create", "namespace", seeds.name)
+    seeds.policy()
+    seeds.apply(_volume(seeds))
+    seeds.telemetry("StatefulSet", "kept", reason="SeedNotProven", running="Disabled")
+
+    space.apply(_product(host, space))
     space.telemetry("Deployment", "dtrack", reason="Reported", state="Compliant")
 
     # Each kind of network policy comes, is edited by somebody, and goes.
@@ -194,8 +200,9 @@ def _live_a_life(world: World, host: Host) -> None:
         lambda: not space.find("workloadtelemetry", "deployment-deployment-s"), say="its end"
     )
     world.cluster.kubectl("delete", "clustertelemetrypolicy", "everywhere")
-    space.kubectl("delete", "telemetrypolicy", "opt-out")
-    space.kubectl("delete", "deployments,statefulsets,daemonsets,replicasets,cronjobs", "--all")
+    for one in (space, seeds):
+        one.kubectl("delete", "telemetrypolicy", "opt-out")
+        one.kubectl("delete", "deployments,statefulsets,daemonsets,replicasets,cronjobs", "--all")
     for kind in ("ciliumnetworkpolicy", "networkpolicy", "clusternetworkpolicy", "telemetryhost",
                  "ciliumcidrgroup", "report.openreports.io"):  # fmt: skip
         eventually(lambda kind=kind: not _names(space, kind), say=f"no {kind}", seconds=60)

@@ -158,7 +158,7 @@ def test_a_controller_killed_at_any_moment_loses_and_repeats_nothing(space: Spac
         operator.start("controller")
         operator.wait_until_ready()
     for name in names:
-        space.telemetry("Deployment", name, state="Compliant")
+        space.telemetry("Deployment", name, declared="Disabled")
         found = space.get("deployment", name)
         assert found["metadata"]["generation"] == 2, "written once and no more"
         assert space.env("deployment", name) == {SONAR_SWITCH: "false"}
