@@ -59,7 +59,7 @@ class Retention:
 
     shortest_interval: timedelta = timedelta(seconds=30)
     longest_interval: timedelta = timedelta(minutes=5)
-    discovery_interval: timedelta = timedelta(seconds=2)
+    discovery_interval: timedelta = timedelta(seconds=1)
     """Between two questions while a host that rotates its addresses goes on showing new ones."""
     longest_gap: timedelta = timedelta(minutes=10)
     """More time than this does not pass between two answers: the clock was changed, or nobody
