@@ -13,10 +13,10 @@ from fleet_telemetry.decide.egress import (
     EgressInput,
     EgressPlan,
     HostFacts,
-    Key,
     NetworkFacts,
     plan_egress,
 )
+from fleet_telemetry.decide.hosts import Key
 from fleet_telemetry.model.network_policy import NetworkPolicy, read_network_policy
 from fleet_telemetry.model.plan import Trigger
 from fleet_telemetry.model.policy import ChannelName, EgressDialect, Policy
@@ -28,9 +28,10 @@ UPDATES = ("sonarqube", ChannelName.UPDATE_CHECK)
 
 
 def facts(*addresses: str, **more: Any) -> HostFacts:
-    """A host with these addresses, allowed and denied alike."""
+    """A host with these addresses, allowed and denied alike; all of them shared if any are."""
     networks = tuple(ip_network(address) for address in addresses)
-    return replace(HostFacts(allow=networks, deny=networks), **more)
+    shared = networks if more.get("shared_by") else ()
+    return replace(HostFacts(allow=networks, deny=networks, shared=shared), **more)
 
 
 HOSTS = {
@@ -89,9 +90,10 @@ def situation(
     network: Iterable[Manifest] = (),
     served: Iterable[EgressDialect] = (EgressDialect.NETWORK_POLICY,),
     workload: Mapping[str, Any] | None = None,
+    pods: Iterable[Mapping[str, str]] = (),
     **more: Any,
 ) -> EgressInput:
-    """A workload under policies, among NetworkPolicies."""
+    """A workload under policies, among NetworkPolicies; ``pods`` are labels of those that run."""
     containers = [container(image, name=f"c{number}") for number, image in enumerate(images)]
     given = manifest(*containers, selector={"matchLabels": {"app": "it"}}, **(workload or {}))
     asked = Cluster(policies).input(given, Trigger.RECONCILE)
@@ -100,6 +102,7 @@ def situation(
         workload=asked.workload,
         targets=plan.targets,
         governance=plan.governance,
+        pod_labels=tuple(pods),
         hosts=HOSTS if hosts is None else hosts,
         network=NetworkFacts(
             policies=read(network),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from fleet_telemetry.decide.containment import Finding, Outcome, Standing
 from fleet_telemetry.decide.egress import plan_egress
-from fleet_telemetry.model.policy import EgressAction, EgressDialect
+from fleet_telemetry.model.policy import ChannelName, EgressAction, EgressDialect
 from fleet_telemetry.model.reasons import EgressReason
 from fleet_telemetry.model.workload_telemetry import EgressVerdict
-from tests.decide.builders import DTRACK_4, policy
+from tests.decide.builders import DTRACK_4, SONARQUBE, policy
 from tests.decide.network import (
     EVERYTHING,
     HOSTS,
@@ -120,12 +121,17 @@ def test_a_port_that_is_not_the_hosts_lets_nothing_through() -> None:
 
 
 def test_one_pod_that_is_not_isolated_is_enough() -> None:
-    given = situation(DENY, network=[net("new", podSelector={"matchLabels": {"app": "it"}})])
-    object.__setattr__(given, "pod_labels", ({"app": "old"},))
+    given = situation(
+        DENY,
+        network=[net("new", podSelector={"matchLabels": {"app": "it"}})],
+        pods=[{"app": "old"}],
+    )
 
     result = finding(given)
 
-    assert result.verdict is OPEN
+    # Nothing was written for it, because that would open what is shut off for the others.
+    assert (result.verdict, result.reason) == (OPEN, EgressReason.WOULD_WIDEN)
+    assert "new" in result.detail
 
 
 def test_an_allow_where_nothing_isolates() -> None:
@@ -247,6 +253,134 @@ def test_another_dialect_counts_by_what_became_of_the_order(
     assert (result.verdict, result.reason) == (verdict, reason)
 
 
+V1, CLUSTER = EgressDialect.NETWORK_POLICY, EgressDialect.CLUSTER_NETWORK_POLICY
+
+
+def shown(
+    *policies: Any, dialect: EgressDialect = CILIUM, key: Any = USAGE, **more: Any
+) -> tuple[EgressVerdict, EgressReason]:
+    """What is found where the network plug-in acts on everything that is ordered."""
+    given = situation(*policies, served=(V1, dialect), **more)
+    orders = plan_egress(given).orders
+    outcomes = {(one.dialect, one.order.action): Outcome(Standing.SHOWN) for one in orders}
+    result = finding(given, key, outcomes)
+    return result.verdict, result.reason
+
+
+def asking(dialect: EgressDialect, action: str = "Deny", **more: Any) -> Any:
+    return policy(egress={"action": action, "dialect": dialect.value, **more}, cluster=True)
+
+
+ADMIN = ("ClusterNetworkPolicy", "AdminNetworkPolicy")
+
+
+@pytest.mark.parametrize("action", ["Deny", "Isolate"])
+@pytest.mark.parametrize("other", ADMIN)
+def test_another_administrators_policy_may_come_before_ours(action: str, other: str) -> None:
+    wish = asking(CLUSTER, action)
+
+    assert shown(wish, dialect=CLUSTER)[0] is DENIED
+    assert shown(wish, dialect=CLUSTER, others=(other,)) == (
+        UNKNOWN,
+        EgressReason.OTHER_POLICY_KINDS,
+    )
+    # Others count only for what it does not speak of.
+    assert shown(wish, dialect=CLUSTER, others=("CiliumNetworkPolicy",))[0] is DENIED
+    assert shown(wish, dialect=CLUSTER, network=[EVERYTHING])[0] is DENIED
+
+
+def test_ciliums_denial_beats_whatever_lets_through() -> None:
+    others = (*ADMIN, "CiliumNetworkPolicy")
+
+    assert shown(asking(CILIUM), others=others, network=[EVERYTHING])[0] is DENIED
+
+
+def test_ciliums_isolation_adds_up_with_what_others_let_through() -> None:
+    wish = asking(CILIUM, "Isolate")
+
+    assert shown(wish) == (DENIED, EgressReason.EVERY_ADDRESS_DENIED)
+    assert shown(wish, network=[NOTHING])[0] is DENIED
+    assert shown(wish, network=[EVERYTHING]) == (ALLOWED, EgressReason.NEGATED_BY_POLICY)
+    assert shown(wish, others=("CiliumNetworkPolicy",)) == (
+        UNKNOWN,
+        EgressReason.OTHER_POLICY_KINDS,
+    )
+    assert shown(wish, network=[net("odd", egress=[{"to": "all"}])]) == (
+        UNKNOWN,
+        EgressReason.POLICY_NOT_READABLE,
+    )
+
+
+@pytest.mark.parametrize("dialect", [V1, CILIUM, CLUSTER])
+def test_a_reachable_range_with_the_host_in_it(dialect: EgressDialect) -> None:
+    def found(port: int, cidr: str) -> tuple[EgressVerdict, EgressReason]:
+        reachable = [{"cidr": cidr, "ports": [{"port": port}]}]
+        wish = asking(dialect, "Isolate", reachable=reachable)
+        rule = {"to": [{"ipBlock": {"cidr": cidr}}], "ports": [{"port": port}]}
+        ours = net(
+            "fleet-telemetry-isolate-deployment-it",
+            labels={"app.kubernetes.io/managed-by": "fleet-telemetry"},
+            egress=[rule],
+        )
+        return shown(wish, dialect=dialect, network=[ours] if dialect is V1 else [])
+
+    assert found(443, "54.0.0.0/8") == (ALLOWED, EgressReason.IN_REACHABLE_RANGE)
+    assert found(5432, "54.0.0.0/8")[0] is DENIED
+    assert found(443, "55.0.0.0/8")[0] is DENIED
+
+
+def test_ours_for_another_workload_may_let_the_same_pods_through() -> None:
+    # Their selectors overlap, and NetworkPolicies add up.
+    another = except_for("198.51.100.1/32", name="fleet-telemetry-deny-deployment-another")
+    given = situation(DENY, network=[WRITTEN, another])
+    order = (V1, EgressAction.DENY)
+
+    result = finding(given, USAGE, {order: Outcome(Standing.WRITTEN)})
+
+    assert (result.verdict, result.reason) == (ALLOWED, EgressReason.NEGATED_BY_POLICY)
+    assert "another" in result.detail
+    assert "fleet-telemetry-deployment-it" not in result.detail
+
+
+@pytest.mark.parametrize("dialect", [CILIUM, CLUSTER])
+def test_a_channel_without_hosts_is_not_called_denied_for_the_others_sake(
+    dialect: EgressDialect,
+) -> None:
+    images = ("emqx/emqx:4.4.0", SONARQUBE)
+    emqx = ("emqx", ChannelName.USAGE)
+
+    assert shown(asking(dialect), dialect=dialect, images=images)[0] is DENIED
+    assert shown(asking(dialect), dialect=dialect, images=images, key=emqx) == (
+        UNKNOWN,
+        EgressReason.NO_HOSTS_KNOWN,
+    )
+    # What isolates needs to know of none.
+    isolate = asking(dialect, "Isolate")
+    assert shown(isolate, dialect=dialect, images=images, key=emqx)[0] is DENIED
+
+
+@pytest.mark.parametrize("dialect", [CILIUM, CLUSTER])
+def test_pods_that_the_selector_does_not_select_are_not_called_denied(
+    dialect: EgressDialect,
+) -> None:
+    # Such as those of a CronJob's older Jobs.
+    wish = asking(dialect)
+
+    assert shown(wish, dialect=dialect, pods=[{"app": "it", "v": "1"}])[0] is DENIED
+    assert shown(wish, dialect=dialect, pods=[{"app": "it"}, {"app": "old"}]) == (
+        UNKNOWN,
+        EgressReason.PODS_NOT_SELECTABLE,
+    )
+
+
+def test_a_host_of_which_nobody_has_said_anything_is_not_called_denied() -> None:
+    # The vendor publishes an address; DNS may know more.
+    hosts = {SONAR_HOST: facts("54.230.1.1", unheard=True)}
+
+    assert found(DENY, hosts=hosts, network=[WRITTEN]) == (UNKNOWN, EgressReason.HOSTS_NOT_RESOLVED)
+    assert found(DENY, hosts=hosts, network=[NOTHING])[0] is DENIED
+
+
 def test_another_dialect_lets_through() -> None:
     given = situation(ALLOW, served=(EgressDialect.NETWORK_POLICY, CILIUM))
 
@@ -287,9 +421,29 @@ def test_pods_on_the_nodes_network_are_bound_by_no_policy() -> None:
     assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.HOST_NETWORK)
 
 
-def test_a_policy_that_cannot_be_read_is_named() -> None:
-    odd = net("odd", egress=[{"to": "everybody"}])
+def test_some_pods_that_run_are_on_the_nodes_network() -> None:
+    given = replace(situation(DENY, network=[WRITTEN]), on_host_network=True)
 
+    result = finding(given)
+    assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.HOST_NETWORK)
+
+
+def test_that_nothing_isolates_is_said_of_network_policies_only() -> None:
+    for wish in (policy(), ALLOW):
+        result = finding(situation(wish, others=("GlobalNetworkPolicy",)))
+        assert result.verdict is OPEN
+        assert "GlobalNetworkPolicy" in result.detail
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        net("odd", egress=[{"to": "everybody"}]),
+        net("odd", policyTypes=["Sideways"]),
+        net("odd", podSelector={"matchLabels": 5}),
+    ],
+)
+def test_a_policy_that_cannot_be_read_is_named(odd: Any) -> None:
     result = finding(situation(DENY, network=[odd]))
 
     assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.POLICY_NOT_READABLE)

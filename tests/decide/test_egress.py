@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from fleet_telemetry.decide.egress import EgressPlan, plan_egress
 from fleet_telemetry.decide.hosts import HostNeed, find_needs, find_uses, find_wishes
+from fleet_telemetry.decide.selectors import read_selector
 from fleet_telemetry.model.egress import Order
 from fleet_telemetry.model.policy import ChannelName, EgressAction, EgressDialect
 from fleet_telemetry.model.reasons import EgressReason
@@ -123,12 +125,14 @@ def test_a_policy_for_ingress_isolates_nothing_here() -> None:
 
 
 def test_pods_that_run_count_with_the_labels_that_they_have() -> None:
-    given = situation(deny(), network=[net("old", podSelector={"matchLabels": {"v": "1"}})])
+    others = [net("old", podSelector={"matchLabels": {"v": "1"}})]
 
-    assert plan_egress(given).orders
-    old = situation(deny(), network=[net("old", podSelector={"matchLabels": {"v": "1"}})])
-    object.__setattr__(old, "pod_labels", ({"v": "1"},))
-    assert plan_egress(old).orders == ()
+    assert plan(deny(), network=others).orders
+    found = plan(deny(), network=others, pods=[{"app": "it", "v": "1"}])
+    assert found.orders == ()
+    # Those to come are not isolated, and are told why nothing keeps them from the host.
+    assert reason(found) is EgressReason.WOULD_WIDEN
+    assert "NetworkPolicy old" in found.notes[USAGE].detail
 
 
 def test_an_allow_where_nothing_isolates_is_not_ordered() -> None:
@@ -136,6 +140,54 @@ def test_an_allow_where_nothing_isolates_is_not_ordered() -> None:
 
     assert found.orders == ()
     assert reason(found) is EgressReason.NOT_ISOLATED
+
+
+def test_a_deny_leaves_pods_of_others_alone_that_something_isolates() -> None:
+    # They may have the labels of the workload's pods as well, and it would open the internet.
+    backup = net("backup", podSelector={"matchLabels": {"job": "backup"}})
+    another = net("another", podSelector={"matchLabels": {"app": "another"}})
+
+    order = only(plan(deny(), network=[backup, another]))
+
+    assert read_selector(order.selector) == read_selector(
+        {
+            "matchLabels": {"app": "it"},
+            "matchExpressions": [{"key": "job", "operator": "NotIn", "values": ["backup"]}],
+        }
+    )
+
+
+def test_a_deny_that_cannot_leave_them_alone_is_not_ordered() -> None:
+    mixed = net("mixed", podSelector={"matchLabels": {"job": "backup", "tier": "web"}})
+    pods = [{"app": "it", "job": "backup"}, {"app": "it", "tier": "web"}]
+
+    found = plan(deny(), network=[mixed], pods=pods)
+
+    assert found.orders == ()
+    assert reason(found) is EgressReason.WOULD_WIDEN
+    assert "mixed" in found.notes[USAGE].detail
+
+
+def test_a_policy_that_cannot_be_read_may_isolate() -> None:
+    found = plan(deny(), network=[net("odd", policyTypes=["Sideways"])])
+
+    assert found.orders == ()
+    assert reason(found) is EgressReason.POLICY_NOT_READABLE
+    assert "odd" in found.notes[USAGE].detail
+
+
+def test_what_counts_only_without_network_policies_would_be_lifted_by_a_deny() -> None:
+    # Such as a cluster's default in a BaselineAdminNetworkPolicy.
+    behind = ("BaselineAdminNetworkPolicy default",)
+
+    found = plan(deny(), behind=behind)
+
+    assert found.orders == ()
+    assert reason(found) is EgressReason.WOULD_WIDEN
+    assert behind[0] in found.notes[USAGE].detail
+    # What isolates by itself lets through no more than it says.
+    assert plan(policy(egress={"action": "Isolate"}), behind=behind).orders
+    assert plan(deny(dialect="Cilium"), served=EVERY, behind=behind).orders
 
 
 def test_an_allow_goes_with_the_last_policy_that_isolates() -> None:
@@ -147,6 +199,40 @@ def test_an_allow_goes_with_the_last_policy_that_isolates() -> None:
         ("NetworkPolicy", "b"),
         ("NetworkPolicy", "nothing"),
     ]
+
+
+def test_an_allow_is_not_ordered_while_some_pods_are_not_isolated() -> None:
+    # It would isolate those, and cut all that they reach.
+    new = net("new", podSelector={"matchLabels": {"tier": "web"}})
+
+    found = plan(allow(), network=[new], pods=[{"app": "it", "tier": "web"}])
+
+    assert found.orders == ()
+    assert reason(found) is EgressReason.NOT_ISOLATED
+    assert "NetworkPolicy new" in found.notes[USAGE].detail
+
+
+def test_an_allow_selects_no_pod_that_nothing_isolates() -> None:
+    # Pods of others may have the labels of the workload's pods as well.
+    template = {"metadata": {"labels": {"app": "it", "tier": "web"}}}
+    web = net("web", podSelector={"matchLabels": {"tier": "web"}})
+    given = situation(allow(), network=[web, net("old", podSelector={"matchLabels": {"v": "1"}})])
+    given.workload.template.labels.update(template["metadata"]["labels"])
+
+    order = only(plan_egress(given))
+
+    assert order.selector == {"matchLabels": {"app": "it", "tier": "web"}}
+    # One that isolates all that are selected is enough, so only with it ours goes.
+    assert [owner.name for owner in order.owners] == ["web"]
+
+
+def test_an_allow_beside_a_policy_for_all_that_it_selects() -> None:
+    web = net("web", podSelector={"matchLabels": {"app": "it"}})
+
+    order = only(plan(allow(), network=[web]))
+
+    assert order.selector == {"matchLabels": {"app": "it"}}
+    assert [owner.name for owner in order.owners] == ["web"]
 
 
 def test_an_allow_of_what_is_reached_anyway_is_not_ordered() -> None:
@@ -195,6 +281,56 @@ def test_isolate_of_one_channel_takes_the_place_of_the_deny_of_another() -> None
 
     assert order.action is EgressAction.ISOLATE
     assert order.destinations == ()
+
+
+def test_where_a_denial_is_one_it_stays_beside_an_isolation() -> None:
+    # Whoever may write policies for a namespace cannot lift one of the cluster's.
+    isolate = policy("updates", channels=["UpdateCheck"], egress={"action": "Isolate"})
+
+    for dialect in ("Cilium", "ClusterNetworkPolicy"):
+        strong = policy("strong", cluster=True, egress={"dialect": dialect})
+        found = plan(strong, isolate, served=EVERY)
+        assert {(one.dialect, one.order.action, one.channels) for one in found.orders} == {
+            (EgressDialect(dialect), EgressAction.DENY, frozenset({USAGE})),
+            (CILIUM, EgressAction.ISOLATE, frozenset({UPDATES})),
+        }
+
+
+def test_each_isolation_is_written_as_its_policy_asks() -> None:
+    strong = policy(
+        "strong", cluster=True, egress={"action": "Isolate", "dialect": "ClusterNetworkPolicy"}
+    )
+    mine = policy("mine", channels=["UpdateCheck"], egress={"action": "Isolate"})
+
+    found = plan(strong, mine)
+    assert [one.dialect for one in found.orders] == [V1]
+    found = plan(strong, mine, served=(V1, EgressDialect.CLUSTER_NETWORK_POLICY))
+    assert {(one.dialect, one.channels) for one in found.orders} == {
+        (EgressDialect.CLUSTER_NETWORK_POLICY, frozenset({USAGE})),
+        (V1, frozenset({UPDATES})),
+    }
+
+
+def test_where_the_cluster_isolates_a_namespace_adds_nothing_reachable() -> None:
+    near, far = {"cidr": "10.0.0.0/8"}, {"cidr": "128.0.0.0/1"}
+    strong = policy("strong", cluster=True, egress={"action": "Isolate", "reachable": [near]})
+    mine = policy(
+        "mine", channels=["UpdateCheck"], egress={"action": "Isolate", "reachable": [far]}
+    )
+
+    assert [str(peer.cidr) for peer in only(plan(strong, mine)).reachable] == ["10.0.0.0/8"]
+    assert [str(peer.cidr) for peer in only(plan(mine)).reachable] == ["128.0.0.0/1"]
+
+
+@pytest.mark.parametrize("action", ["Allow", "Isolate"])
+def test_a_namespace_opens_nothing_that_the_cluster_shuts(action: str) -> None:
+    # What a ClusterNetworkPolicy accepts, no NetworkPolicy of anybody can deny.
+    wish = {"action": action, "dialect": "ClusterNetworkPolicy"}
+
+    mine = plan(policy(submission="Enabled", egress=wish), served=EVERY)
+    assert mine.orders == ()
+    assert reason(mine) is EgressReason.DIALECT_CANNOT
+    assert plan(policy(cluster=True, submission="Enabled", egress=wish), served=EVERY).orders
 
 
 def test_reachable_pods_keep_their_selectors_as_manifests_write_them() -> None:
@@ -279,6 +415,25 @@ def test_no_address_at_all_orders_nothing() -> None:
         assert reason(found) is EgressReason.HOSTS_NOT_RESOLVED
 
 
+def test_what_was_denied_stays_so_while_nobody_says_where_a_host_is() -> None:
+    # The operator was restarted, what it knew is lost, and DNS is down.
+    given = situation(deny(), hosts={SONAR_HOST: facts(unheard=True)})
+    given = replace(given, inherited={SONAR_HOST: (ip_network("54.230.7.7"),)})
+
+    found = plan_egress(given)
+
+    assert hosts_in(only(found)) == {SONAR_HOST: ["54.230.7.7/32"]}
+    assert reason(found) is EgressReason.HOSTS_NOT_RESOLVED
+    # Seeds are no answer.
+    seeded = replace(given, hosts={SONAR_HOST: facts("54.230.1.1", unheard=True)})
+    assert hosts_in(only(plan_egress(seeded))) == {SONAR_HOST: ["54.230.1.1/32", "54.230.7.7/32"]}
+    assert reason(plan_egress(seeded)) is EgressReason.HOSTS_NOT_RESOLVED
+    # Once DNS has said anything, that is what counts.
+    heard = replace(given, hosts={SONAR_HOST: facts("54.230.1.1")})
+    assert hosts_in(only(plan_egress(heard))) == {SONAR_HOST: ["54.230.1.1/32"]}
+    assert reason(plan_egress(heard)) is None
+
+
 def test_a_capped_host_is_denied_as_far_as_it_is_known_and_told() -> None:
     found = plan(deny(), hosts={SONAR_HOST: facts("54.230.1.1", complete=False)})
 
@@ -294,6 +449,26 @@ def test_a_shared_address_is_denied_only_where_that_is_accepted() -> None:
     assert reason(refused) is EgressReason.SHARED_ADDRESSES
     assert "CloudFront" in refused.notes[USAGE].detail
     assert plan(deny(sharedAddresses="Accept"), hosts=hosts).orders
+
+
+def test_one_shared_address_does_not_lift_the_denial_of_the_others() -> None:
+    # Whoever can have a name server say one more address could lift it otherwise.
+    known = facts("54.230.1.1", "104.18.0.1", "172.64.1.1")
+    hosts = {
+        SONAR_HOST: replace(
+            known,
+            shared=(ip_network("104.18.0.1"),),
+            shared_by="Cloudflare",
+            ranges=(ip_network("172.64.0.0/13"),),
+        )
+    }
+
+    found = plan(deny(), hosts=hosts)
+
+    assert hosts_in(only(found)) == {SONAR_HOST: ["54.230.1.1/32"]}
+    assert reason(found) is EgressReason.SHARED_ADDRESSES
+    accepted = only(plan(deny(sharedAddresses="Accept"), hosts=hosts))
+    assert hosts_in(accepted) == {SONAR_HOST: ["54.230.1.1/32", "104.18.0.1/32", "172.64.0.0/13"]}
 
 
 def test_a_shared_address_may_be_allowed() -> None:
@@ -338,6 +513,55 @@ def test_a_host_at_the_licence_hosts_address_is_not_denied_either() -> None:
 
     assert found.orders == ()
     assert reason(found, _SOURCEGRAPH) is EgressReason.NEEDED_BY_OTHER_CHANNEL
+
+
+def test_one_address_of_the_licence_does_not_lift_the_denial_of_the_others() -> None:
+    hosts = {
+        "pings.sourcegraph.com": facts("34.36.231.254", "104.18.0.1"),
+        "sourcegraph.com": facts("104.18.0.1"),
+    }
+
+    found = plan(deny(), images=(FRONTEND,), hosts=hosts)
+
+    assert hosts_in(only(found)) == {"pings.sourcegraph.com": ["34.36.231.254/32"]}
+    assert reason(found, _SOURCEGRAPH) is EgressReason.NEEDED_BY_OTHER_CHANNEL
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        {
+            "pings.sourcegraph.com": facts(
+                "34.36.231.254", ranges=(ip_network("104.16.0.0/13"),), shared_by="Cloudflare"
+            ),
+            "sourcegraph.com": facts("104.18.0.1"),
+        },
+        {
+            "pings.sourcegraph.com": facts("34.36.231.254", "104.18.0.1", shared_by="Cloudflare"),
+            "sourcegraph.com": facts(ranges=(ip_network("104.16.0.0/13"),)),
+        },
+    ],
+    ids=["in the host's own ranges", "in the licence's ranges"],
+)
+def test_ranges_that_the_licence_may_be_in_are_left_out_even_where_shared_ones_are_accepted(
+    hosts: Any,
+) -> None:
+    order = only(plan(deny(sharedAddresses="Accept"), images=(FRONTEND,), hosts=hosts))
+
+    assert hosts_in(order) == {"pings.sourcegraph.com": ["34.36.231.254/32"]}
+
+
+def test_a_host_that_both_channels_deny_in_different_ways_is_denied() -> None:
+    dialect = EgressDialect.CLUSTER_NETWORK_POLICY
+    own = {"product": "sonarqube", "host": SONAR_HOST}
+    updates = policy(
+        "updates", channels=["UpdateCheck"], egress={"dialect": dialect.value, "hosts": [own]}
+    )
+
+    found = plan(deny(), updates, served=(V1, dialect))
+
+    assert {one.dialect for one in found.orders} == {V1, dialect}
+    assert reason(found) is None
 
 
 def test_who_denies_the_licence_too_gets_what_they_ask_for() -> None:
@@ -459,6 +683,16 @@ def test_firewalls_outside_are_told_what_is_wished() -> None:
     assert wishes(allow()) == {(SONAR_HOST, True, False)}
     assert wishes(allow(sharedAddresses="Accept")) == {(SONAR_HOST, True, True)}
     assert wishes(policy(mode="Audit", egress={})) == set()
+
+
+def test_firewalls_outside_are_not_told_to_deny_what_the_licence_needs() -> None:
+    usage, licence = deny(), policy("licence", channels=["License"], egress={})
+
+    assert wishes(usage, images=(_OLD_FRONTEND,)) == set()
+    both = policy("both", channels=["Usage", "License"], egress={})
+    assert wishes(both, images=(_OLD_FRONTEND,)) == {("sourcegraph.com", False, False)}
+    # Nobody decides on a channel without rules but who names it.
+    assert wishes(usage, licence, images=(_OLD_FRONTEND,)) == set()
 
 
 def test_firewalls_outside_are_told_to_open_only_for_hosts_that_are_surely_used() -> None:

@@ -358,7 +358,8 @@ def test_what_cannot_be_read_does_not_hide_what_can(bad: Manifest) -> None:
 @pytest.mark.parametrize("part", ["the pods", "the types", "the spec"])
 def test_one_that_may_isolate_leaves_it_open_whether_anything_does(part: str) -> None:
     found = reached(UNREADABLE[part])
-    assert found == Reach(isolated=False, coverage=ALL, certain=NONE)
+    assert (found.isolated, found.coverage, found.certain) == (False, ALL, NONE)
+    assert names(found.culprits) == ["appsec/bad"]
     assert judge(read(UNREADABLE[part]), [WEB], [DESTINATION]).verdict is UNKNOWN
 
 

@@ -31,12 +31,11 @@ from fleet_telemetry.decide.decision import Plan
 from fleet_telemetry.decide.egress import (
     EgressInput,
     HostFacts,
-    Key,
     NetworkFacts,
     Ordered,
     plan_egress,
 )
-from fleet_telemetry.decide.hosts import Wish, find_needs, find_uses, find_wishes
+from fleet_telemetry.decide.hosts import Key, Wish, find_needs, find_uses, find_wishes
 from fleet_telemetry.egress.allowlist import AllowlistEntry, EntryAction
 from fleet_telemetry.egress.render.cilium import cidr_groups
 from fleet_telemetry.egress.render.common import (
@@ -159,6 +158,7 @@ class Containment:
             targets=plan.targets,
             governance=plan.governance,
             pod_labels=tuple(pod.template.labels for pod in pods),
+            on_host_network=any(pod.template.host_network for pod in pods),
             hosts=self._hosts.facts(use.host for use in uses),
             network=self._network(workload.ref.namespace),
         )

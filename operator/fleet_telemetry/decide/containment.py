@@ -10,19 +10,24 @@ from fleet_telemetry.decide.egress import (
     EgressInput,
     EgressPlan,
     HostFacts,
-    Key,
     Note,
     Ordered,
     collapsed,
+    named,
 )
+from fleet_telemetry.decide.hosts import Key
 from fleet_telemetry.decide.reachability import Judgement, judge
+from fleet_telemetry.decide.selectors import read_selector
+from fleet_telemetry.model.address_set import AddressSet
 from fleet_telemetry.model.egress import Destination
+from fleet_telemetry.model.network_policy import EgressRule, NetworkPolicy, PortRange, Protocol
 from fleet_telemetry.model.policy import EgressAction, EgressDialect, Submission
 from fleet_telemetry.model.reasons import EgressReason
 from fleet_telemetry.model.workload_telemetry import EgressVerdict
 
-_NAMED = 3
 _HTTPS = 443
+_BEFORE_OURS = frozenset({"ClusterNetworkPolicy", "AdminNetworkPolicy"})
+"""Kinds whose policies may let through what a ClusterNetworkPolicy of ours denies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ class _Case:
 
     def find(self) -> Finding:
         """The finding."""
-        if self._given.workload.template.host_network:
+        if self._given.workload.template.host_network or self._given.on_host_network:
             return Finding(EgressVerdict.UNKNOWN, EgressReason.HOST_NETWORK)
         ordered = self._ordered
         if ordered is not None and ordered.dialect is not EgressDialect.NETWORK_POLICY:
@@ -125,60 +130,123 @@ class _Case:
         if self._outcome.standing is Standing.WRITTEN:
             reason = EgressReason.ENFORCEMENT_NOT_SHOWN
             return Finding(EgressVerdict.UNKNOWN, reason, self._outcome.detail)
+        if not all(map(read_selector(ordered.order.selector).matches, self._given.labels)):
+            detail = "Some that run have other labels than those by which it selects."
+            return Finding(EgressVerdict.UNKNOWN, EgressReason.PODS_NOT_SELECTABLE, detail)
         if self._opens:
             detail = f"{ordered.dialect} policies of others are not read."
             return Finding(EgressVerdict.ALLOWED, EgressReason.LET_THROUGH, detail)
-        return Finding(EgressVerdict.DENIED, EgressReason.EVERY_ADDRESS_DENIED)
+        isolates = ordered.order.action is EgressAction.ISOLATE
+        if not self._uses and not isolates:
+            return Finding(EgressVerdict.UNKNOWN, EgressReason.NO_HOSTS_KNOWN)
+        adds_up = isolates and ordered.dialect is EgressDialect.CILIUM
+        if adds_up or ordered.dialect is EgressDialect.CLUSTER_NETWORK_POLICY:
+            others = self._given.network.others
+            found = [kind for kind in others if adds_up or kind in _BEFORE_OURS]
+            if found:
+                detail = f"Found: {', '.join(found)}."
+                return Finding(EgressVerdict.UNKNOWN, EgressReason.OTHER_POLICY_KINDS, detail)
+        return self._beside(ordered, adds_up=adds_up)
+
+    def _beside(self, ordered: Ordered, *, adds_up: bool) -> Finding:
+        """What is let through all the same: by the order itself, and where isolations add up by
+        the NetworkPolicies of others."""
+        own = NetworkPolicy(
+            namespace=ordered.order.workload.namespace,
+            name="",
+            ours=True,
+            isolates=True,
+            rules=tuple(_rules(ordered)),
+        )
+        others = [one for one in self._given.network.policies if adds_up and not one.ours]
+        destinations = self._destinations(whole=True)
+        judged = judge([own, *others], self._given.labels, destinations)
+        match judged.verdict:
+            case EgressVerdict.ALLOWED:
+                return self._allowed(judged)
+            case EgressVerdict.DENIED:
+                return Finding(EgressVerdict.DENIED, EgressReason.EVERY_ADDRESS_DENIED)
+        return self._unknown(judged)
 
     def _by_evaluation(self) -> Finding:
         """All NetworkPolicies, as they stand, taken together."""
         judged = judge(self._given.network.policies, self._given.labels, self._destinations())
         match judged.verdict:
             case EgressVerdict.OPEN:
-                return self._noted(EgressVerdict.OPEN, EgressReason.NOTHING_ISOLATES)
+                others = self._given.network.others
+                detail = f"Not read are: {', '.join(others)}." if others else ""
+                return self._noted(EgressVerdict.OPEN, EgressReason.NOTHING_ISOLATES, detail)
             case EgressVerdict.ALLOWED:
                 return self._allowed(judged)
             case EgressVerdict.DENIED:
                 return self._denied()
+        return self._unknown(judged)
+
+    def _unknown(self, judged: Judgement) -> Finding:
+        """Neither is shown."""
         if unreadable := [one.name for one in judged.culprits if not one.is_readable]:
-            detail = f"NetworkPolicy {', '.join(unreadable[:_NAMED])}."
+            detail = f"NetworkPolicy {named(unreadable)}."
             return Finding(EgressVerdict.UNKNOWN, EgressReason.POLICY_NOT_READABLE, detail)
         looked_up = any(use.host in self._given.hosts for use in self._uses)
         if not self._uses:
             reason = EgressReason.NO_HOSTS_KNOWN
         elif looked_up:
-            reason = EgressReason.HOSTS_NOT_RESOLVED
+            reason = self._lack()
         else:
             reason = EgressReason.NOT_EVALUATED
         return self._noted(EgressVerdict.UNKNOWN, reason)
 
+    def _lack(self) -> EgressReason:
+        """Why it is not known where the hosts are."""
+        hosts = [self._given.hosts.get(use.host, HostFacts()) for use in self._uses]
+        for facts in hosts:
+            if facts.unheard or not (facts.allow or facts.deny or facts.ranges):
+                return EgressReason.HOSTS_NOT_RESOLVED
+        return EgressReason.TOO_MANY_ADDRESSES
+
+    def _is_reachable(self) -> bool:
+        """Whether the order itself lets a host through, as something that is listed."""
+        rules = list(_rules(self._ordered)) if self._ordered is not None else []
+        return any(
+            rule.opens(to.port, Protocol.TCP) and rule.addresses.meets(AddressSet.of(to.networks))
+            for to in self._destinations()
+            for rule in rules
+        )
+
+    @property
+    def _stands(self) -> bool:
+        return self._outcome.standing in (Standing.WRITTEN, Standing.SHOWN)
+
     def _destinations(self, *, whole: bool = False) -> Iterator[Destination]:
-        """Where the channel's hosts are. One of which not every address is known, or none, may be
-        anywhere; ``whole`` says so of the former too."""
+        """Where the channel's hosts are. One of which no address is known may be anywhere;
+        ``whole`` says so of those, too, of which some may not be known."""
         for use in self._uses:
             facts = self._given.hosts.get(use.host, HostFacts())
             networks = collapsed({*facts.allow, *facts.deny, *facts.ranges})
-            anywhere = whole and not facts.complete
+            anywhere = whole and (facts.unheard or not facts.complete)
             yield Destination(use.host, use.port, () if anywhere else networks)
         if not self._uses:
             yield Destination("", _HTTPS, ())
 
-    def _noted(self, verdict: EgressVerdict, reason: EgressReason) -> Finding:
+    def _noted(self, verdict: EgressVerdict, reason: EgressReason, detail: str = "") -> Finding:
         """A verdict, with the reason why it is not what is wished, where there is one."""
         if self._note is not None:
-            return Finding(verdict, self._note.reason, self._note.detail)
+            return Finding(verdict, self._note.reason, f"{self._note.detail} {detail}".strip())
         if self._ordered is not None and self._outcome.standing is Standing.MISSING:
             return Finding(verdict, EgressReason.AWAITING_WRITE)
-        return Finding(verdict, reason)
+        return Finding(verdict, reason, detail)
 
     def _allowed(self, judged: Judgement) -> Finding:
-        foreign = [policy.name for policy in judged.culprits if not policy.ours]
-        names = ", ".join(foreign[:_NAMED])
-        more = f" and {len(foreign) - _NAMED} more" if len(foreign) > _NAMED else ""
-        detail = f"NetworkPolicy {names}{more}." if foreign else ""
+        culprits = [policy.name for policy in judged.culprits if not policy.ours]
+        if not culprits and self._stands and self._note is None:
+            if self._is_reachable():
+                return Finding(EgressVerdict.ALLOWED, EgressReason.IN_REACHABLE_RANGE)
+            # Ours does what is ordered. Those of other workloads select the same pods.
+            culprits = [policy.name for policy in judged.culprits]
+        detail = f"NetworkPolicy {named(culprits)}." if culprits else ""
         if self._section is None or self._opens:
             return Finding(EgressVerdict.ALLOWED, EgressReason.LET_THROUGH, detail)
-        if foreign:
+        if culprits:
             return Finding(EgressVerdict.ALLOWED, EgressReason.NEGATED_BY_POLICY, detail)
         # Only ours isolates: it lets everything through that it was not told to deny, as if it
         # were not there.
@@ -188,7 +256,7 @@ class _Case:
         network = self._given.network
         everywhere = judge(network.policies, self._given.labels, self._destinations(whole=True))
         if everywhere.verdict is not EgressVerdict.DENIED:
-            return self._noted(EgressVerdict.UNKNOWN, EgressReason.TOO_MANY_ADDRESSES)
+            return self._noted(EgressVerdict.UNKNOWN, self._lack())
         if not network.enforced:
             return Finding(EgressVerdict.UNKNOWN, EgressReason.ENFORCEMENT_NOT_SHOWN)
         if network.others:
@@ -197,3 +265,13 @@ class _Case:
         if self._section is not None and self._opens:
             return self._noted(EgressVerdict.DENIED, EgressReason.EVERY_ADDRESS_DENIED)
         return Finding(EgressVerdict.DENIED, EgressReason.EVERY_ADDRESS_DENIED)
+
+
+def _rules(ordered: Ordered) -> Iterator[EgressRule]:
+    """What an order lets through outside of the cluster because the policy lists it."""
+    if ordered.order.action is not EgressAction.ISOLATE:
+        return
+    for peer in ordered.order.reachable:
+        if peer.cidr is not None:
+            ports = tuple(PortRange(Protocol(name), port, port) for name, port in peer.ports)
+            yield EgressRule(AddressSet.of([peer.cidr]), ports or None)

@@ -2,22 +2,25 @@
 
 NetworkPolicies add up: each can only let more through. So one that denies (by letting everything
 else through) is ordered only where nothing else isolates the pods, and one that allows only where
-something does.
+something does. Both select no pod for which that is not so, be it somebody else's that has the
+labels of the workload's pods as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import collapse_addresses, ip_network
 
 import msgspec
 
-from fleet_telemetry.decide.hosts import HostUse, find_uses
+from fleet_telemetry.decide.hosts import HostUse, Key, find_uses, needed_besides
 from fleet_telemetry.decide.injection import GovernanceByChannel
 from fleet_telemetry.decide.matching import Target
 from fleet_telemetry.decide.precedence import EgressSection
-from fleet_telemetry.decide.reachability import Coverage, isolators, judge
+from fleet_telemetry.decide.reachability import Coverage, judge
+from fleet_telemetry.decide.selectors import apart_from, both, is_within, read_selector
+from fleet_telemetry.model.address_set import AddressSet
 from fleet_telemetry.model.egress import (
     Destination,
     Family,
@@ -29,11 +32,11 @@ from fleet_telemetry.model.egress import (
 from fleet_telemetry.model.manifest import Manifest
 from fleet_telemetry.model.network_policy import NetworkPolicy
 from fleet_telemetry.model.policy import (
-    ChannelName,
     EgressAction,
     EgressDialect,
     Mode,
     Policy,
+    PolicyKind,
     ReachablePeer,
     SharedAddresses,
     Submission,
@@ -43,8 +46,7 @@ from fleet_telemetry.model.resources import API_VERSION
 from fleet_telemetry.model.selector import LabelSelector
 from fleet_telemetry.model.workload import Workload
 
-Key = tuple[str, ChannelName]
-"""A product and one of its channels."""
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,16 @@ class HostFacts:
     """For an allowlist."""
     deny: tuple[Network, ...] = ()
     """For a denylist: what it had for a longer time, and what its vendor publishes."""
+    shared: tuple[Network, ...] = ()
+    """Those of the denylist that serve others, too."""
     ranges: tuple[Network, ...] = ()
     """That its provider publishes."""
     complete: bool = True
     """False where it has more addresses than are kept."""
     shared_by: str = ""
     """Who serves others from the same addresses."""
+    unheard: bool = False
+    """No name server has said anything of it so far, not even that there is no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class NetworkFacts:
     """Somebody vouches for the enforcement of NetworkPolicies."""
     others: tuple[str, ...] = ()
     """Kinds of network policy that are not read and of which there are some."""
+    behind: tuple[str, ...] = ()
+    """Policies of other kinds that count only for what no NetworkPolicy lets through, by name."""
     families: frozenset[Family] = frozenset(Family)
 
 
@@ -87,23 +95,32 @@ class EgressInput:
     governance: GovernanceByChannel
     pod_labels: tuple[Mapping[str, str], ...] = ()
     """Of the pods that run."""
+    on_host_network: bool = False
+    """Some of the pods that run have the node's own network, whatever the workload says now."""
     hosts: Mapping[str, HostFacts] = field(default_factory=dict)
     network: NetworkFacts = field(default_factory=NetworkFacts)
+    inherited: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
+    """What was denied for the sake of a host when this replica began to lead."""
 
     @property
     def labels(self) -> tuple[Mapping[str, str], ...]:
-        """Of the pods that run, and of those to come."""
-        return (*self.pod_labels, self.workload.template.labels)
+        """Of the pods that run, and of those to come; pods are many and alike, so each once."""
+        every = (*self.pod_labels, self.workload.template.labels)
+        return tuple({frozenset(labels.items()): labels for labels in every}.values())
 
-    def foreign_isolators(self) -> tuple[NetworkPolicy, ...]:
-        """The NetworkPolicies of others that isolate any of the pods for egress."""
-        others = [policy for policy in self.network.policies if not policy.ours]
-        found = {
-            (policy.namespace, policy.name): policy
-            for labels in self.labels
-            for policy in isolators(others, labels)
-        }
-        return tuple(found[key] for key in sorted(found))
+    def foreign(self) -> tuple[NetworkPolicy, ...]:
+        """The NetworkPolicies of others that isolate any pods at all, or may do so."""
+        found = (
+            policy
+            for policy in self.network.policies
+            if not policy.ours and (policy.isolates or not policy.certain)
+        )
+        return tuple(sorted(found, key=lambda policy: policy.name))
+
+    def isolating_any(self) -> tuple[NetworkPolicy, ...]:
+        """Those of them that isolate any of the workload's pods, or may do so."""
+        labels = self.labels
+        return tuple(one for one in self.foreign() if any(map(one.pod_selector.matches, labels)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,23 +174,38 @@ class _Drafting:
                 self._take(key, governed.egress)
 
     def _take(self, key: Key, section: EgressSection) -> None:
+        note = self._refusal(section)
+        if note is not None:
+            self.notes[key] = note
+            return
+        dialect = _dialect(section, self._given.network.served)
+        assert dialect is not None
+        self._sections[key] = section
+        self._dialects[key] = dialect
+
+    def _refusal(self, section: EgressSection) -> Note | None:
+        """Why a section orders nothing at all."""
         dialect = _dialect(section, self._given.network.served)
         if section.policy.spec.mode is Mode.AUDIT:
-            self.notes[key] = Note(EgressReason.AUDIT_ONLY)
-        elif self._given.workload.template.host_network:
-            self.notes[key] = Note(EgressReason.HOST_NETWORK)
-        elif not self._given.workload.pod_selector:
-            self.notes[key] = Note(EgressReason.PODS_NOT_SELECTABLE)
-        elif dialect is None:
+            return Note(EgressReason.AUDIT_ONLY)
+        if self._given.workload.template.host_network:
+            return Note(EgressReason.HOST_NETWORK)
+        if not self._given.workload.pod_selector:
+            return Note(EgressReason.PODS_NOT_SELECTABLE)
+        if dialect is None:
             detail = f"It asks for {section.egress.dialect}."
-            self.notes[key] = Note(EgressReason.DIALECT_NOT_SERVED, detail)
-        else:
-            self._sections[key] = section
-            self._dialects[key] = dialect
+            return Note(EgressReason.DIALECT_NOT_SERVED, detail)
+        if section.egress.action is EgressAction.DENY:
+            return None
+        return _may_not_open(section, dialect)
 
     def drafts(self) -> Iterator[Ordered]:
-        """One order for each dialect and action. Where anything isolates, nothing has to be denied
-        or allowed besides."""
+        """One order for each dialect and action.
+
+        What isolates takes the place of what allows, and of what denies by NetworkPolicies: beside
+        it, that would let everything else through. Other denials beat whatever lets through, so
+        they stay.
+        """
         sections = self._sections
         isolating = [
             key
@@ -181,26 +213,42 @@ class _Drafting:
             if section.egress.action is EgressAction.ISOLATE
         ]
         opening = [key for key, section in sections.items() if _opens(section)]
+        closing = [key for key in sections if key not in opening]
+        alone = [key for key in sections if key not in isolating]
         if isolating:
-            dialect = self._dialects[isolating[0]]
-            destinations = self._openings(opening)
-            yield self._ordered(EgressAction.ISOLATE, dialect, list(sections), destinations)
-            return
-        for dialect in sorted(set(self._dialects.values())):
-            mine = [key for key, found in self._dialects.items() if found is dialect]
-            denying = [key for key in mine if key not in opening]
+            joining = [key for key in alone if key in opening or not self._beats_all(key)]
+            alone = [key for key in alone if key not in joining]
+            for dialect in self._dialects_of(isolating):
+                own = [key for key in isolating if self._dialects[key] is dialect]
+                destinations = self._openings(opening, dialect)
+                yield self._ordered(EgressAction.ISOLATE, dialect, [*own, *joining], destinations)
+                joining = []
+        for dialect in self._dialects_of(alone):
+            mine = [key for key in alone if self._dialects[key] is dialect]
+            denying = [key for key in mine if key in closing]
             allowing = [key for key in mine if key in opening]
             for action, keys, destinations in (
-                (EgressAction.DENY, denying, self._closings(denying)),
-                (EgressAction.ALLOW, allowing, self._openings(allowing)),
+                (EgressAction.DENY, denying, self._closings(denying, closing)),
+                (EgressAction.ALLOW, allowing, self._openings(allowing, dialect)),
             ):
                 if destinations:
                     yield self._ordered(action, dialect, keys, destinations)
 
-    def _openings(self, keys: list[Key]) -> tuple[Destination, ...]:
+    def _dialects_of(self, keys: list[Key]) -> list[EgressDialect]:
+        return sorted({self._dialects[key] for key in keys})
+
+    def _beats_all(self, key: Key) -> bool:
+        """Whether a denial in the key's dialect counts whatever else lets through."""
+        return self._dialects[key] is not EgressDialect.NETWORK_POLICY
+
+    def _openings(self, keys: list[Key], dialect: EgressDialect) -> tuple[Destination, ...]:
         """What to let through: only hosts that the version surely talks to."""
         found: dict[tuple[str, int], set[Network]] = {}
         for key in keys:
+            refusal = _may_not_open(self._sections[key], dialect)
+            if refusal is not None:
+                self.notes[key] = refusal
+                continue
             own = [use for use in self.uses if (use.product, use.channel) == key]
             if own and not any(use.certain for use in own):
                 self.notes[key] = Note(EgressReason.VERSION_UNREADABLE)
@@ -213,47 +261,43 @@ class _Drafting:
                     self.notes[key] = Note(EgressReason.HOSTS_NOT_RESOLVED, f"{use.host}.")
         return _destinations(found)
 
-    def _closings(self, keys: list[Key]) -> tuple[Destination, ...]:
-        """What to deny: every host that any version it may be talks to, but none that a channel
-        needs which is not to be denied."""
+    def _closings(self, keys: list[Key], closing: list[Key]) -> tuple[Destination, ...]:
+        """What to deny: every host that any version it may be talks to, but nothing that a channel
+        needs which is not to be denied by anything (``closing``)."""
         found: dict[tuple[str, int], set[Network]] = {}
         for use in self.uses:
-            key = (use.product, use.channel)
-            if key not in keys:
-                continue
-            facts = self._given.hosts.get(use.host, HostFacts())
-            note = self._objection(use, facts, keys)
-            if note is not None:
-                self.notes[key] = note
-                continue
-            found.setdefault((use.host, use.port), set()).update((*facts.deny, *facts.ranges))
-            if not facts.complete:
-                self.notes[key] = Note(EgressReason.TOO_MANY_ADDRESSES, f"{use.host}.")
+            if (use.product, use.channel) in keys:
+                networks = self._closed(use, closing)
+                if networks:
+                    found.setdefault((use.host, use.port), set()).update(networks)
         return _destinations(found)
 
-    def _objection(self, use: HostUse, facts: HostFacts, denying: list[Key]) -> Note | None:
-        """Why a host is not denied."""
-        products = {product for product, _ in denying}
-        # Of a channel without rules only the policy says that it is meant.
-        meant = self._sections[use.product, use.channel].policy.spec.channels
-        for other in self.uses:
-            if (
-                other.product not in products
-                or other.channel in meant
-                or (other.product, other.channel) in denying
-            ):
-                continue
-            theirs = self._given.hosts.get(other.host, HostFacts())
-            if other.host == use.host or _overlap(facts.deny, (*theirs.allow, *theirs.deny)):
-                detail = f"{use.host}, for the channel {other.channel}."
-                return Note(EgressReason.NEEDED_BY_OTHER_CHANNEL, detail)
+    def _closed(self, use: HostUse, closing: list[Key]) -> set[Network]:
+        """What of a host is denied. A note says why that is not all of it, the gravest reason."""
+        key = use.product, use.channel
+        facts = self._given.hosts.get(use.host, HostFacts())
+        networks = {*facts.deny, *facts.ranges}
+        if not facts.complete:
+            self.notes[key] = Note(EgressReason.TOO_MANY_ADDRESSES, f"{use.host}.")
+        if facts.unheard:
+            networks.update(self._given.inherited.get(use.host, ()))
+        if facts.unheard or not networks:
+            self.notes[key] = Note(EgressReason.HOSTS_NOT_RESOLVED, f"{use.host}.")
         provider = facts.shared_by or use.provider
-        if provider and not self._accepts_shared((use.product, use.channel)):
+        if provider and not self._accepts_shared(key):
             detail = f"{use.host} is served by {provider}."
-            return Note(EgressReason.SHARED_ADDRESSES, detail)
-        if not facts.deny and not facts.ranges:
-            return Note(EgressReason.HOSTS_NOT_RESOLVED, f"{use.host}.")
-        return None
+            self.notes[key] = Note(EgressReason.SHARED_ADDRESSES, detail)
+            networks = _without(networks, (*facts.shared, *facts.ranges))
+        policy = self._sections[key].policy
+        for other in needed_besides(use, self.uses, policy, closing):
+            theirs = self._given.hosts.get(other.host, HostFacts())
+            needed = {*theirs.allow, *theirs.deny, *theirs.ranges}
+            left = set() if other.host == use.host else _without(networks, needed)
+            if left != networks or other.host == use.host:
+                detail = f"{use.host}, for the channel {other.channel}."
+                self.notes[key] = Note(EgressReason.NEEDED_BY_OTHER_CHANNEL, detail)
+                networks = left
+        return networks
 
     def _accepts_shared(self, key: Key) -> bool:
         return self._sections[key].egress.shared_addresses is SharedAddresses.ACCEPT
@@ -268,7 +312,7 @@ class _Drafting:
         sections = [self._sections[key] for key in keys]
         owners = dict.fromkeys(_owner(section.policy) for section in sections)
         reachable: list[Reachable] = []
-        for section in sections:
+        for section in _whose_lists_count(sections):
             for peer in map(_reachable, section.egress.reachable):
                 if peer not in reachable:
                     reachable.append(peer)
@@ -288,27 +332,99 @@ class _Drafting:
         action = draft.order.action
         if draft.dialect is not EgressDialect.NETWORK_POLICY or action is EgressAction.ISOLATE:
             return draft
-        isolating = self._given.foreign_isolators()
-        if action is EgressAction.DENY:
-            if EgressDialect.CILIUM in self._given.network.served:
-                note = Note(EgressReason.DIALECT_CANNOT, "On Cilium only dialect: Cilium denies.")
-                self.notes.update(dict.fromkeys(draft.channels, note))
-                return None
-            # It would let through the rest of the internet, where that is shut off already.
-            return None if isolating else draft
-        if not isolating:
-            self.notes.update(dict.fromkeys(draft.channels, Note(EgressReason.NOT_ISOLATED)))
+        return self._fit_deny(draft) if action is EgressAction.DENY else self._fit_allow(draft)
+
+    def _fit_deny(self, draft: Ordered) -> Ordered | None:
+        """It lets through all the rest, so none of its pods may be shut off from that."""
+        given = self._given
+        if EgressDialect.CILIUM in given.network.served:
+            note = Note(EgressReason.DIALECT_CANNOT, "On Cilium only dialect: Cilium denies.")
+            self.notes.update(dict.fromkeys(draft.channels, note))
             return None
-        others = [policy for policy in self._given.network.policies if not policy.ours]
-        if judge(others, self._given.labels, draft.order.destinations).coverage is Coverage.ALL:
+        objection = self._shut_off()
+        if objection is None:
+            own = read_selector(draft.order.selector)
+            others = given.foreign()
+            apart = apart_from(own, (one.pod_selector for one in others), given.labels)
+            if apart is not None:
+                return _selecting(draft, own, apart)
+            detail = f"NetworkPolicy {named(one.name for one in others)}, for other pods."
+            objection = Note(EgressReason.WOULD_WIDEN, detail)
+        for key in draft.channels:
+            self.notes.setdefault(key, objection)
+        return None
+
+    def _shut_off(self) -> Note | None:
+        """What shuts off the workload's pods without us. Where NetworkPolicies do so for all pods,
+        what is found says what comes of that."""
+        isolating = self._given.isolating_any()
+        if unreadable := [one.name for one in isolating if not one.certain]:
+            detail = f"NetworkPolicy {named(unreadable)}."
+            return Note(EgressReason.POLICY_NOT_READABLE, detail)
+        if isolating:
+            detail = f"NetworkPolicy {named(one.name for one in isolating)}."
+            return Note(EgressReason.WOULD_WIDEN, detail)
+        if behind := self._given.network.behind:
+            return Note(EgressReason.WOULD_WIDEN, f"{named(behind)}.")
+        return None
+
+    def _fit_allow(self, draft: Ordered) -> Ordered | None:
+        """It isolates, so all of its pods have to be isolated without it."""
+        given = self._given
+        some = [one for one in given.isolating_any() if one.certain]
+        everyone = [one for one in some if all(map(one.pod_selector.matches, given.labels))]
+        if not everyone:
+            names = named(one.name for one in some)
+            detail = f"NetworkPolicy {names} isolates only some of them." if some else ""
+            self.notes.update(
+                dict.fromkeys(draft.channels, Note(EgressReason.NOT_ISOLATED, detail))
+            )
             return None
-        # It goes with the last of those that isolate, even while no operator runs: left alone, it
-        # would isolate the pods itself.
+        others = [policy for policy in given.network.policies if not policy.ours]
+        if judge(others, given.labels, draft.order.destinations).coverage is Coverage.ALL:
+            return None
+        own = read_selector(draft.order.selector)
+        covering = [one for one in everyone if is_within(own, one.pod_selector)]
+        if not covering:
+            covering = everyone[:1]
+            draft = _selecting(draft, own, both(own, covering[0].pod_selector))
+        # It goes with the last of those that isolate all that it selects, even while no operator
+        # runs: left alone, it would isolate the pods itself.
         owners = tuple(
             OwnerReference("networking.k8s.io/v1", "NetworkPolicy", policy.name, policy.uid)
-            for policy in isolating
+            for policy in covering
         )
         return replace(draft, order=replace(draft.order, owners=owners))
+
+
+def _selecting(draft: Ordered, before: LabelSelector, after: LabelSelector) -> Ordered:
+    """The draft for fewer pods."""
+    if after == before:
+        return draft
+    return replace(draft, order=replace(draft.order, selector=msgspec.to_builtins(after)))
+
+
+def _whose_lists_count(sections: Sequence[EgressSection]) -> Sequence[EgressSection]:
+    """Of what is reachable. Where a cluster's policy isolates, a namespace's adds nothing."""
+    of_cluster = [
+        section
+        for section in sections
+        if section.policy.kind is PolicyKind.CLUSTER
+        and section.egress.action is EgressAction.ISOLATE
+    ]
+    return of_cluster or sections
+
+
+def _may_not_open(section: EgressSection, dialect: EgressDialect) -> Note | None:
+    """Why a section lets nothing through in a dialect. A ClusterNetworkPolicy beats what the
+    cluster's administrators shut off, which is not for those to decide who have a namespace."""
+    if (
+        dialect is not EgressDialect.CLUSTER_NETWORK_POLICY
+        or section.policy.kind is PolicyKind.CLUSTER
+    ):
+        return None
+    detail = "Only a ClusterTelemetryPolicy lets anything through by a ClusterNetworkPolicy."
+    return Note(EgressReason.DIALECT_CANNOT, detail)
 
 
 def _opens(section: EgressSection) -> bool:
@@ -324,11 +440,17 @@ def _dialect(section: EgressSection, served: frozenset[EgressDialect]) -> Egress
     return wanted if wanted in served else None
 
 
-def _overlap(some: Iterable[Network], others: Iterable[Network]) -> bool:
-    theirs = list(others)
-    return any(
-        mine.version == other.version and mine.overlaps(other) for mine in some for other in theirs
-    )
+def _without(some: Iterable[Network], others: Iterable[Network]) -> set[Network]:
+    """Those that have no address in common with any of the others."""
+    theirs = AddressSet.of(others)
+    return {mine for mine in some if not theirs.meets(AddressSet.of([mine]))}
+
+
+def named(names: Iterable[str]) -> str:
+    """Some names in a sentence."""
+    every = list(names)
+    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
+    return f"{', '.join(every[:_NAMED])}{more}"
 
 
 def _destinations(found: Mapping[tuple[str, int], set[Network]]) -> tuple[Destination, ...]:

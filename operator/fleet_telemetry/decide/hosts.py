@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from fleet_telemetry.decide.injection import GovernanceByChannel
 from fleet_telemetry.decide.matching import Target
 from fleet_telemetry.model.egress import Address
-from fleet_telemetry.model.policy import ChannelName, SharedAddresses, Submission
+from fleet_telemetry.model.policy import ChannelName, Policy, SharedAddresses, Submission
+
+Key = tuple[str, ChannelName]
+"""A product and one of its channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +56,39 @@ class Wish:
 
 def find_wishes(uses: tuple[HostUse, ...], governance: GovernanceByChannel) -> tuple[Wish, ...]:
     """The wishes of egress sections; of hosts to be reached only those that surely are used."""
+    sections = {
+        key: governed.egress
+        for key, governed in governance.items()
+        if governed.enforced and governed.egress is not None
+    }
+    opening = {key for key in sections if governance[key].desired is Submission.ENABLED}
     wishes = []
     for use in uses:
-        governed = governance.get((use.product, use.channel))
-        if governed is None or not governed.enforced or governed.egress is None:
+        key = use.product, use.channel
+        section = sections.get(key)
+        if section is None:
             continue
-        opens = governed.desired is Submission.ENABLED
-        accepts = governed.egress.egress.shared_addresses is SharedAddresses.ACCEPT
-        if use.certain or not opens:
+        opens = key in opening
+        accepts = section.egress.shared_addresses is SharedAddresses.ACCEPT
+        needed = needed_besides(use, uses, section.policy, sections.keys() - opening)
+        if use.certain if opens else use.host not in {other.host for other in needed}:
             wishes.append(Wish(use.product, use.channel, use.host, use.port, opens, accepts))
     return tuple(dict.fromkeys(wishes))
+
+
+def needed_besides(
+    use: HostUse, uses: Iterable[HostUse], policy: Policy, closing: Collection[Key]
+) -> Iterator[HostUse]:
+    """What else of the product is not to be denied, where ``policy`` denies a host and
+    ``closing`` are all channels that are denied."""
+    for other in uses:
+        if (
+            other.product == use.product
+            # Of a channel without rules only the policy says that it is meant.
+            and other.channel not in policy.spec.channels
+            and (other.product, other.channel) not in closing
+        ):
+            yield other
 
 
 def find_uses(targets: tuple[Target, ...], governance: GovernanceByChannel) -> tuple[HostUse, ...]:

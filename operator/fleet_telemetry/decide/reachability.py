@@ -45,7 +45,7 @@ class Reach:
     """How much they surely reach. Less than ``coverage`` only where a policy is unreadable."""
     culprits: tuple[NetworkPolicy, ...] = ()
     """The policies that let any of it through, or may, by namespace and name. Without isolation
-    there are none: nothing needs to be let through."""
+    they are those of which it cannot be read: nothing else needs to be let through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +152,12 @@ def _reach(
 ) -> Reach:
     if not any(policy.isolates for policy in selecting):
         # One of which it cannot be read may isolate after all, and let nothing through.
-        known = all(policy.certain for policy in selecting)
+        unknown = [policy for policy in selecting if not policy.certain]
         return Reach(
             isolated=False,
             coverage=Coverage.ALL,
-            certain=Coverage.ALL if known else Coverage.NONE,
+            certain=Coverage.NONE if unknown else Coverage.ALL,
+            culprits=_sorted(unknown),
         )
     unreached = uncertain = wanted
     culprits = []

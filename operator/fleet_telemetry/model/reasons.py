@@ -254,6 +254,15 @@ class EgressReason(_Explained):
         "VersionUnreadable",
         "The image names no version, so it cannot be told which hosts to allow.",
     )
+    WOULD_WIDEN = (
+        "WouldWiden",
+        "A NetworkPolicy that denies lets through all the rest, also what something else shuts off "
+        "for some of the pods. So none is written.",
+    )
+    IN_REACHABLE_RANGE = (
+        "InReachableRange",
+        "The pods are isolated, and a range that egress.reachable lists has an address of a host.",
+    )
     DIALECT_NOT_SERVED = (
         "DialectNotServed",
         "The cluster has no network policies of the kind that the policy asks for.",

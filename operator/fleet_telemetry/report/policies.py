@@ -10,7 +10,7 @@ from datetime import datetime
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.decide.containment import Finding
 from fleet_telemetry.decide.decision import PolicyVerdict
-from fleet_telemetry.decide.egress import Key
+from fleet_telemetry.decide.hosts import Key
 from fleet_telemetry.decide.policies import find_problems
 from fleet_telemetry.decide.precedence import has_expired
 from fleet_telemetry.decide.verdict import worst_state
@@ -41,6 +41,9 @@ _EGRESS_NOT_WRITTEN = {
     EgressReason.TOO_MANY_ADDRESSES,
     EgressReason.SHARED_ADDRESSES,
     EgressReason.NEEDED_BY_OTHER_CHANNEL,
+    EgressReason.WOULD_WIDEN,
+    EgressReason.POLICY_NOT_READABLE,
+    EgressReason.IN_REACHABLE_RANGE,
     EgressReason.VERSION_UNREADABLE,
     EgressReason.DIALECT_NOT_SERVED,
     EgressReason.DIALECT_CANNOT,
