@@ -16,6 +16,7 @@ from fleet_telemetry.cluster.client import ApiError, KubernetesClient
 from fleet_telemetry.cluster.mirror import Mirror
 from fleet_telemetry.decide.egress import HostFacts
 from fleet_telemetry.decide.hosts import HostNeed
+from fleet_telemetry.egress.addresses import as_networks
 from fleet_telemetry.egress.host_state import HostState, Retention
 from fleet_telemetry.egress.published import (
     PROVIDERS,
@@ -35,6 +36,7 @@ from fleet_telemetry.egress.retention import (
     denylist,
     host_facts,
     next_question,
+    shared_addresses,
 )
 from fleet_telemetry.egress.saving import has_to_be_saved, observe, restore, save
 from fleet_telemetry.model.conditions import merge_conditions
@@ -131,6 +133,7 @@ class HostKeeper:
             host.users.add(ref)
             if not need.seeds <= host.state.seeds:
                 host.state = replace(host.state, seeds=host.state.seeds | need.seeds)
+                self._tell(host, but=ref)
             if need.provider is not None and host.provider != need.provider:
                 host.provider = need.provider
                 self._publish(need.provider)
@@ -142,11 +145,15 @@ class HostKeeper:
 
     def facts(self, hosts: Iterable[str]) -> dict[str, HostFacts]:
         """What is known of those of the hosts that are kept."""
-        return {
-            name: host_facts(self._hosts[name].state, self._rules)
-            for name in hosts
-            if name in self._hosts
-        }
+        return {name: self._facts(self._hosts[name]) for name in hosts if name in self._hosts}
+
+    def _facts(self, host: _Host) -> HostFacts:
+        state = host.state
+        return replace(
+            host_facts(state, self._rules),
+            shared=as_networks(shared_addresses(state, self._rules)),
+            unheard=not state.known and all(one.answered_at is None for one in state.families),
+        )
 
     def figures(self) -> Iterator[HostFigures]:
         """What is known of every host, in numbers; asked from the thread of a scrape."""
@@ -193,6 +200,7 @@ class HostKeeper:
             del self._hosts[name]
             if host.task is not None:
                 host.task.cancel()
+            self._unpublish(host.provider)
 
     def _start(self, name: str) -> None:
         host = self._hosts[name]
@@ -208,20 +216,23 @@ class HostKeeper:
             except Exception:  # noqa: BLE001  # a bug with one host must not stop the others
                 _log.exception("%s: what was answered could not be taken in", name)
                 delay = self._rules.longest_interval.total_seconds()
+                if not host.known:
+                    # Nor those that wait for it, for the sake of their other hosts.
+                    host.asked = True
+                    self._tell(host)
             await asyncio.sleep(delay)
 
     async def _ask(self, name: str, host: _Host) -> None:
         answers = await self._resolver.ask(name)
-        before = host_facts(host.state, self._rules)
+        first, before = not host.known, self._facts(host)
         host.state = advance(host.state, answers, self._now(), self._rules)
-        first = not host.known
         host.asked = True
-        if first or host_facts(host.state, self._rules) != before:
+        if first or self._facts(host) != before:
             self._tell(host)
         await self._save(name, host)
 
-    def _tell(self, host: _Host) -> None:
-        for ref in tuple(host.users):
+    def _tell(self, host: _Host, *, but: WorkloadRef | None = None) -> None:
+        for ref in host.users - {but}:
             self.told(ref)
 
     async def _save(self, name: str, host: _Host) -> None:
@@ -260,6 +271,8 @@ class HostKeeper:
         if not self.settled:
             return
         for name in self._mirror.hosts.keys() - self._hosts.keys():
+            if name in self._hosts:
+                continue  # Since a moment ago: deleting takes time.
             try:
                 await self._client.delete(kinds.HOST, name)
             except ApiError as error:
@@ -278,6 +291,11 @@ class HostKeeper:
         if self._ranges is not None and self._group is not None and name not in self._fetching:
             self._fetching[name] = self._group.create_task(self._fetch(provider, self._ranges))
 
+    def _unpublish(self, name: str | None) -> None:
+        """Stop fetching a provider's ranges where nobody needs them any more."""
+        if name in self._fetching and all(host.provider != name for host in self._hosts.values()):
+            self._fetching.pop(name).cancel()
+
     def _last_known(self, provider: Provider) -> Ranges:
         for status in self._mirror.hosts.values():
             if status.ranges is not None and status.ranges.provider == provider.name:
@@ -291,20 +309,24 @@ class HostKeeper:
         failures = 0
         while True:
             try:
-                fresh = await client.fetch(provider)
+                self._take(provider, await client.fetch(provider))
+                failures = 0
             except RangesError as error:
                 failures += 1
                 _log.warning("%s", error)
-            else:
-                failures = 0
-                before = self._published[provider.name]
-                after = take(before, fresh, self._now())
-                self._published[provider.name] = after
-                if after.hold is not None and before.hold is None:
-                    _log.warning("%s: new ranges are held back: %s", provider.name, after.hold.why)
-                if after.ranges != before.ranges:
-                    self._set_ranges(provider.name)
+            except Exception:  # noqa: BLE001  # a bug with ranges must not stop anything else
+                failures += 1
+                _log.exception("%s: its ranges could not be taken in", provider.name)
             await asyncio.sleep(wait_seconds(failures, self._random.random()))
+
+    def _take(self, provider: Provider, fresh: Ranges) -> None:
+        before = self._published[provider.name]
+        after = take(before, fresh, self._now())
+        self._published[provider.name] = after
+        if after.hold is not None and before.hold is None:
+            _log.warning("%s: new ranges are held back: %s", provider.name, after.hold.why)
+        if after.ranges != before.ranges:
+            self._set_ranges(provider.name)
 
     def _set_ranges(self, name: str) -> None:
         ranges = self._published[name].ranges
