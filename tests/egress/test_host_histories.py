@@ -168,6 +168,10 @@ class Witnessed:
         for address in known:
             late = self.clock - self.last_seen[address]
             assert late <= 28 * HOUR, f"{address} stays in the allowlist"
+        for one in state.known:
+            assert (one.expires_at or one.seen_at) <= one.seen_at + self.rules.longest_allowed
+            assert state.as_of is not None
+            assert one.deny_expires_at <= state.as_of + self.rules.longest_denied
         # And how the lists hang together.
         assert allow - known <= {one for one in seeds if family_of(one) not in self.settled}
         assert allow <= deny

@@ -122,6 +122,8 @@ class TestTime:
         host.hears(*ok(A, B, ttl=1), after=MINUTE)
         host.hears(*ok(A), after=5 * HOUR - 2 * MINUTE)
         assert host.allow == [A, B]
+        host.hears(*ok(A), after=7 * DAY - HOUR, every=10 * MINUTE)
+        assert host.deny == [A, B]
 
     def test_it_is_renewed_by_being_seen(self, host: History) -> None:
         host.hears(*ok(A, B))
@@ -304,6 +306,17 @@ class TestFailures:
         assert host.allow == [A]
         host.hears(*ok(A, view="a"), *says(outcome, view="b"), after=8 * DAY, every=10 * MINUTE)
         assert host.deny == [A]
+
+    def test_of_one_view_do_not_lengthen_the_stay_of_what_others_give(
+        self, host: History, outcome: Outcome
+    ) -> None:
+        host.hears(*ok(A, view="a"), *ok(B, view="b"))
+        host.hears(*ok(A, view="a"), *says(outcome, view="b"), after=10 * MINUTE)
+        first, second = host.state.known
+        assert first.expires_at == host.now + HOUR + MINUTE
+        assert first.deny_expires_at == host.now + 7 * DAY + MINUTE
+        assert second.expires_at == host.now + HOUR + MINUTE  # time stands still
+        assert second.seen_at == START
 
     def test_of_a_view_that_never_answered_keep_nothing(
         self, host: History, outcome: Outcome
