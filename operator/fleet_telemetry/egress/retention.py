@@ -106,21 +106,27 @@ def is_complete(state: HostState, rules: Retention) -> bool:
 
 def shared_addresses(state: HostState, rules: Retention) -> Mapping[Address, str]:
     """Of the addresses in the denylist those that serve others too, with who serves them."""
-    found = ((address, shared_by(address)) for address in denylist(state, rules))
+    return _shared(denylist(state, rules))
+
+
+def _shared(addresses: Iterable[Address]) -> Mapping[Address, str]:
+    found = ((address, shared_by(address)) for address in addresses)
     return {address: provider for address, provider in found if provider is not None}
 
 
 def host_facts(state: HostState, rules: Retention) -> HostFacts:
     """What decisions need to know of the host."""
-    providers = set(shared_addresses(state, rules).values())
+    allowed, denied = allowlist(state, rules), denylist(state, rules)
+    deny = as_networks(denied)
+    providers = set(_shared(denied).values())
     ranges: Iterable[str] = ()
     if state.ranges is not None:
         providers.add(state.ranges.provider)
         ranges = state.ranges.cidrs
     wanted = (one for one in map(ip_network, ranges) if family_of(one) in rules.families)
     return HostFacts(
-        allow=as_networks(allowlist(state, rules)),
-        deny=as_networks(denylist(state, rules)),
+        allow=deny if allowed == denied else as_networks(allowed),
+        deny=deny,
         ranges=as_networks((), wanted),
         complete=is_complete(state, rules),
         shared_by=", ".join(sorted(providers)),
