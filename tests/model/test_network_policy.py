@@ -636,3 +636,30 @@ def test_what_this_operator_applied_is_ours_whatever_somebody_made_of_its_labels
 def test_a_copy_of_one_of_ours_is_not_ours(managers: list[tuple[str, str]]) -> None:
     labels = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
     assert not read_network_policy(with_managers(*managers, **labels)).ours
+
+
+def restored(name: str = "fleet-telemetry-deny-deployment-web", **metadata: Any) -> NetworkPolicy:
+    return read_network_policy(
+        {
+            "metadata": {
+                "name": name,
+                "namespace": "apps",
+                "labels": {"app.kubernetes.io/managed-by": "fleet-telemetry"},
+                "annotations": {"fleettelemetry.io/workload": "apps/Deployment/web"},
+                "managedFields": [{"manager": "velero-server", "operation": "Update"}],
+                **metadata,
+            }
+        }
+    )
+
+
+def test_what_came_out_of_a_backup_is_still_ours() -> None:
+    # Taken for somebody else's, it would stay as it is for ever, and keep ours from being written.
+    assert restored().ours
+
+
+def test_what_was_copied_to_another_name_or_namespace_is_not() -> None:
+    assert not restored("my-own").ours
+    assert not restored(namespace="other").ours
+    assert not restored(annotations={}).ours
+    assert not restored(labels={}).ours

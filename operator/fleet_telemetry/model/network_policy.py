@@ -20,11 +20,14 @@ from typing import TypeGuard
 from fleet_telemetry.model.address_set import EVERYWHERE, AddressSet
 from fleet_telemetry.model.egress import Network
 from fleet_telemetry.model.manifest import Manifest, items_at, mapping_at, text_at
+from fleet_telemetry.model.resources import GROUP
 from fleet_telemetry.model.selector import LabelRequirement, LabelSelector, SelectorOperator
 from fleet_telemetry.model.workload import FIELD_MANAGER
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 """Carries ``fleet-telemetry`` on what this operator writes."""
+WORKLOAD_ANNOTATION = f"{GROUP}/workload"
+"""``<namespace>/<Kind>/<name>`` of the workload that such an object is for."""
 
 _LAST_PORT = 65535
 
@@ -78,8 +81,8 @@ class NetworkPolicy:
     name: str
     uid: str = ""
     ours: bool = False
-    """This operator applied it. Where no managed fields say who did, by its label
-    ``app.kubernetes.io/managed-by``: a copy that somebody made of one of ours has that, too."""
+    """This operator applied it, or it came back out of a backup. Where no managed fields say who
+    did, by its label ``app.kubernetes.io/managed-by``: a copy of one of ours has that, too."""
     pod_selector: LabelSelector = field(default_factory=LabelSelector, hash=False)
     """Selects pods of its namespace; all of them where it could not be read."""
     isolates: bool = False
@@ -124,11 +127,20 @@ def read_network_policy(manifest: Manifest) -> NetworkPolicy:
 
 def _is_ours(metadata: Manifest) -> bool:
     managed = items_at(metadata, "managedFields")
+    is_labelled = text_at(metadata, "labels", MANAGED_BY_LABEL) == FIELD_MANAGER
     if not managed:
-        return text_at(metadata, "labels", MANAGED_BY_LABEL) == FIELD_MANAGER
-    return any(
+        return is_labelled
+    if any(
         (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply")
         for entry in managed
+    ):
+        return True
+    # What else carries our label may be a copy, but then its name or its namespace does not fit.
+    namespace, _, _ = text_at(metadata, "annotations", WORKLOAD_ANNOTATION).partition("/")
+    return (
+        is_labelled
+        and namespace == (text_at(metadata, "namespace") or "default")
+        and text_at(metadata, "name").startswith(f"{FIELD_MANAGER}-")
     )
 
 
