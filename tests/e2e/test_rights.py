@@ -51,6 +51,7 @@ UNUSED = {
     # Kinds that this cluster does not have; they are listed where they are.
     "list ciliumclusterwidenetworkpolicies.cilium.io",
     "list adminnetworkpolicies.policy.networking.k8s.io",
+    "list baselineadminnetworkpolicies.policy.networking.k8s.io",
     "list networkpolicies.crd.projectcalico.org",
     "list globalnetworkpolicies.crd.projectcalico.org",
     "list clusternetworkpolicies.crd.projectcalico.org",

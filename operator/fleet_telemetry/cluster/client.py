@@ -151,10 +151,12 @@ class KubernetesClient:
         query = {"fieldManager": FIELD_MANAGER}
         return await self._request("PUT", kind, kind.path(namespace, name), query, manifest)
 
-    async def delete(self, kind: Kind, name: str, namespace: str = "") -> None:
-        """Delete an object if it is there. Raises ApiError."""
+    async def delete(self, kind: Kind, name: str, namespace: str = "", *, uid: str = "") -> None:
+        """Delete an object if it is there; with a ``uid`` only that very one. Raises ApiError, a
+        conflict where another one has the name."""
+        body = {"preconditions": {"uid": uid}} if uid else None
         try:
-            await self._request("DELETE", kind, kind.path(namespace, name))
+            await self._request("DELETE", kind, kind.path(namespace, name), body=body)
         except ApiError as error:
             if not error.is_not_found:
                 raise
