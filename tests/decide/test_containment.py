@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fleet_telemetry.decide.containment import Finding, Outcome, Standing
+from fleet_telemetry.decide.containment import Finding, Outcome, Standing, read_standing
 from fleet_telemetry.decide.egress import plan_egress
 from fleet_telemetry.model.policy import ChannelName, EgressAction, EgressDialect
 from fleet_telemetry.model.reasons import EgressReason
@@ -251,6 +251,39 @@ def test_another_dialect_counts_by_what_became_of_the_order(
     result = finding(given, USAGE, outcomes)
 
     assert (result.verdict, result.reason) == (verdict, reason)
+
+
+def condition(kind: str, status: str, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "status": status, **more}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "standing"),
+    [
+        ([], Standing.WRITTEN),
+        ([condition("Valid", "True")], Standing.SHOWN),
+        ([condition("Valid", "Unknown")], Standing.WRITTEN),
+        ([condition("Other", "False"), condition("Accepted", "True")], Standing.SHOWN),
+        ([condition("Valid", "False", message="No such label.")], Standing.REFUSED),
+        # One that refuses it is enough, in whatever order they stand.
+        ([condition("Accepted", "True"), condition("Ready", "False")], Standing.REFUSED),
+        ([condition("Ready", "False"), condition("Accepted", "True")], Standing.REFUSED),
+        # What is said of an older specification says nothing of this one.
+        ([condition("Valid", "True", observedGeneration=2)], Standing.WRITTEN),
+        ([condition("Valid", "True", observedGeneration=3)], Standing.SHOWN),
+        ([condition("Valid", "False", observedGeneration=2)], Standing.WRITTEN),
+    ],
+)
+def test_what_the_network_plug_in_says_of_an_object(
+    conditions: list[Any], standing: Standing
+) -> None:
+    live = {"metadata": {"generation": 3}, "status": {"conditions": conditions}}
+
+    found = read_standing(live)
+
+    assert found.standing is standing
+    if standing is Standing.REFUSED and "message" in conditions[0]:
+        assert found.detail == "No such label."
 
 
 V1, CLUSTER = EgressDialect.NETWORK_POLICY, EgressDialect.CLUSTER_NETWORK_POLICY

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fleet_telemetry.decide.egress import EgressPlan, plan_egress
+from fleet_telemetry.decide.egress import EgressPlan, may_stay, plan_egress
 from fleet_telemetry.decide.hosts import HostNeed, find_needs, find_uses, find_wishes
 from fleet_telemetry.decide.selectors import read_selector
 from fleet_telemetry.model.egress import Order
@@ -188,6 +188,21 @@ def test_what_counts_only_without_network_policies_would_be_lifted_by_a_deny() -
     # What isolates by itself lets through no more than it says.
     assert plan(policy(egress={"action": "Isolate"}), behind=behind).orders
     assert plan(deny(dialect="Cilium"), served=EVERY, behind=behind).orders
+
+
+@pytest.mark.parametrize("dialect", list(EVERY))
+@pytest.mark.parametrize("action", list(EgressAction))
+def test_what_may_stay_until_something_else_takes_its_place(
+    dialect: EgressDialect, action: EgressAction
+) -> None:
+    shut_off = ({"network": [NOTHING]}, {"behind": ("a cluster's default",)})
+
+    # What lets through goes first, whatever comes.
+    assert may_stay(situation(deny()), dialect, action) is (action is not EgressAction.ALLOW)
+    widens = (dialect, action) == (V1, EgressAction.DENY)
+    for more in shut_off:
+        given = situation(deny(), **more)
+        assert may_stay(given, dialect, action) is (action is not EgressAction.ALLOW and not widens)
 
 
 def test_an_allow_goes_with_the_last_policy_that_isolates() -> None:
@@ -469,6 +484,17 @@ def test_one_shared_address_does_not_lift_the_denial_of_the_others() -> None:
     assert reason(found) is EgressReason.SHARED_ADDRESSES
     accepted = only(plan(deny(sharedAddresses="Accept"), hosts=hosts))
     assert hosts_in(accepted) == {SONAR_HOST: ["54.230.1.1/32", "104.18.0.1/32", "172.64.0.0/13"]}
+
+
+def test_on_cilium_a_host_is_denied_whole_or_not_at_all() -> None:
+    # One group holds its addresses for all workloads, whatever their policies accept.
+    known = facts("54.230.1.1", "104.18.0.1")
+    shared = replace(known, shared=(ip_network("104.18.0.1"),), shared_by="Cloudflare")
+
+    found = plan(deny(), hosts={SONAR_HOST: shared}, served=EVERY)
+
+    assert found.orders == ()
+    assert reason(found) is EgressReason.SHARED_ADDRESSES
 
 
 def test_a_shared_address_may_be_allowed() -> None:

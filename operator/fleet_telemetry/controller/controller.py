@@ -132,13 +132,13 @@ class Controller:
     async def lead(self) -> None:
         """Do the work until cancelled."""
         await self._mirror.synced.wait()
-        self._leading = True
-        self._metrics.set_leading(leading=True)
-        await self._containment.look()
-        await self._reports.look()
-        self._resume_rollouts()
-        self._add_everything()
         try:
+            self._leading = True
+            self._metrics.set_leading(leading=True)
+            await self._containment.begin()
+            await self._reports.look()
+            self._resume_rollouts()
+            self._add_everything()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._verifier.run())
                 group.create_task(self._containment.run())
@@ -278,10 +278,16 @@ class Controller:
             self._notify_policies(before)
             return
         answered = {product for product, _ in self._verifier.results(ref)}
-        plan = await self._decide(workload)
-        if plan.edits:
-            workload = await self._write(workload, plan)
+        pods = self._mirror.fleet.pods_of(ref)
+        try:
             plan = await self._decide(workload)
+            if plan.edits:
+                workload = await self._write(workload, plan)
+                plan = await self._decide(workload)
+        except ApiError:
+            # The network is there for settings that fail, also by not being written at all.
+            await self._containment.contain(workload, decide(self._gather(workload)), pods)
+            raise
         pods = self._mirror.fleet.pods_of(ref)
         findings, problem = await self._containment.contain(workload, plan, pods)
         plan = replace(plan, egress=findings)

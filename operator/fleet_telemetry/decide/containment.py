@@ -20,6 +20,7 @@ from fleet_telemetry.decide.reachability import Judgement, judge
 from fleet_telemetry.decide.selectors import read_selector
 from fleet_telemetry.model.address_set import AddressSet
 from fleet_telemetry.model.egress import Destination
+from fleet_telemetry.model.manifest import Manifest, items_at, number_at, text_at
 from fleet_telemetry.model.network_policy import EgressRule, NetworkPolicy, PortRange, Protocol
 from fleet_telemetry.model.policy import EgressAction, EgressDialect, Submission
 from fleet_telemetry.model.reasons import EgressReason
@@ -56,7 +57,12 @@ class Standing(StrEnum):
     TAKEN = "Taken"
     """Something else has its name."""
     REFUSED = "Refused"
-    """Its kind cannot express the order."""
+    """Its kind cannot express the order, or the network plug-in says that it cannot act on it."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is there as ordered, and nobody says that it is of no use."""
+        return self in (Standing.WRITTEN, Standing.SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,25 @@ class Outcome:
 
     standing: Standing
     detail: str = ""
+
+
+_SAYS_SO = frozenset({"Valid", "Accepted", "Programmed", "Ready"})
+"""Conditions by which network plug-ins say that they act on a policy. Cilium's is Valid."""
+
+
+def read_standing(live: Manifest) -> Outcome:
+    """What the network plug-in says of an object as it stands."""
+    generation = number_at(live, "metadata", "generation")
+    said: dict[object, str] = {}
+    for condition in items_at(live, "status", "conditions"):
+        seen = number_at(condition, "observedGeneration", default=generation)
+        if condition.get("type") in _SAYS_SO and seen >= generation:
+            said.setdefault(condition.get("status"), text_at(condition, "message"))
+    if "False" in said:
+        return Outcome(Standing.REFUSED, said["False"])
+    if "True" in said:
+        return Outcome(Standing.SHOWN)
+    return Outcome(Standing.WRITTEN, "The object's own status does not say so.")
 
 
 OrderKey = tuple[EgressDialect, EgressAction]
@@ -97,8 +122,7 @@ class _Case:
         self._ordered = next((one for one in plan.orders if key in one.channels), None)
         self._outcome = Outcome(Standing.MISSING)
         if self._ordered is not None:
-            key_of_order = self._ordered.dialect, self._ordered.order.action
-            self._outcome = outcomes.get(key_of_order, self._outcome)
+            self._outcome = outcomes.get(self._ordered.key, self._outcome)
         self._note = self._objection() or plan.notes.get(key)
         governed = given.governance.get(key)
         self._section = governed.egress if governed is not None and not governed.exempt else None
@@ -213,10 +237,6 @@ class _Case:
             for rule in rules
         )
 
-    @property
-    def _stands(self) -> bool:
-        return self._outcome.standing in (Standing.WRITTEN, Standing.SHOWN)
-
     def _destinations(self, *, whole: bool = False) -> Iterator[Destination]:
         """Where the channel's hosts are. One of which no address is known may be anywhere;
         ``whole`` says so of those, too, of which some may not be known."""
@@ -238,7 +258,7 @@ class _Case:
 
     def _allowed(self, judged: Judgement) -> Finding:
         culprits = [policy.name for policy in judged.culprits if not policy.ours]
-        if not culprits and self._stands and self._note is None:
+        if not culprits and self._outcome.standing.is_there and self._note is None:
             if self._is_reachable():
                 return Finding(EgressVerdict.ALLOWED, EgressReason.IN_REACHABLE_RANGE)
             # Ours does what is ordered. Those of other workloads select the same pods.

@@ -139,6 +139,11 @@ class Ordered:
     order: Order
     channels: frozenset[Key]
 
+    @property
+    def key(self) -> tuple[EgressDialect, EgressAction]:
+        """Tells it from the workload's other orders."""
+        return self.dialect, self.order.action
+
 
 @dataclass(frozen=True, slots=True)
 class EgressPlan:
@@ -228,7 +233,7 @@ class _Drafting:
             denying = [key for key in mine if key in closing]
             allowing = [key for key in mine if key in opening]
             for action, keys, destinations in (
-                (EgressAction.DENY, denying, self._closings(denying, closing)),
+                (EgressAction.DENY, denying, self._closings(denying, closing, dialect)),
                 (EgressAction.ALLOW, allowing, self._openings(allowing, dialect)),
             ):
                 if destinations:
@@ -261,26 +266,35 @@ class _Drafting:
                     self.notes[key] = Note(EgressReason.HOSTS_NOT_RESOLVED, f"{use.host}.")
         return _destinations(found)
 
-    def _closings(self, keys: list[Key], closing: list[Key]) -> tuple[Destination, ...]:
+    def _closings(
+        self, keys: list[Key], closing: list[Key], dialect: EgressDialect
+    ) -> tuple[Destination, ...]:
         """What to deny: every host that any version it may be talks to, but nothing that a channel
         needs which is not to be denied by anything (``closing``)."""
         found: dict[tuple[str, int], set[Network]] = {}
         for use in self.uses:
             if (use.product, use.channel) in keys:
-                networks = self._closed(use, closing)
-                if networks:
+                known = self._known(use)
+                networks = self._closed(use, known, closing)
+                # One group holds a host's addresses for all workloads on Cilium.
+                whole = networks == known
+                if networks and (whole or dialect is not EgressDialect.CILIUM):
                     found.setdefault((use.host, use.port), set()).update(networks)
         return _destinations(found)
 
-    def _closed(self, use: HostUse, closing: list[Key]) -> set[Network]:
+    def _known(self, use: HostUse) -> set[Network]:
+        """Where a host is, as far as a denial goes."""
+        facts = self._given.hosts.get(use.host, HostFacts())
+        inherited = self._given.inherited.get(use.host, ()) if facts.unheard else ()
+        return {*facts.deny, *facts.ranges, *inherited}
+
+    def _closed(self, use: HostUse, known: set[Network], closing: list[Key]) -> set[Network]:
         """What of a host is denied. A note says why that is not all of it, the gravest reason."""
         key = use.product, use.channel
         facts = self._given.hosts.get(use.host, HostFacts())
-        networks = {*facts.deny, *facts.ranges}
+        networks = known
         if not facts.complete:
             self.notes[key] = Note(EgressReason.TOO_MANY_ADDRESSES, f"{use.host}.")
-        if facts.unheard:
-            networks.update(self._given.inherited.get(use.host, ()))
         if facts.unheard or not networks:
             self.notes[key] = Note(EgressReason.HOSTS_NOT_RESOLVED, f"{use.host}.")
         provider = facts.shared_by or use.provider
@@ -395,6 +409,15 @@ class _Drafting:
             for policy in covering
         )
         return replace(draft, order=replace(draft.order, owners=owners))
+
+
+def may_stay(given: EgressInput, dialect: EgressDialect, action: EgressAction) -> bool:
+    """Whether an object that is not ordered any more may stay until what takes its place is there:
+    it denies, and lets nothing through that is shut off otherwise."""
+    if action is EgressAction.ALLOW:
+        return False
+    widens = dialect is EgressDialect.NETWORK_POLICY and action is EgressAction.DENY
+    return not widens or not (given.isolating_any() or given.network.behind)
 
 
 def _selecting(draft: Ordered, before: LabelSelector, after: LabelSelector) -> Ordered:
