@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +262,51 @@ def test_the_allowlist_for_firewalls_outside(space: Space) -> None:
     eventually(
         lambda: space.world.find("telemetryhost", own) is None, seconds=60, say="the host's end"
     )
+
+
+def test_a_setting_that_cannot_be_written_does_not_keep_the_network_from_denying(
+    space: Space,
+) -> None:
+    # Somebody's admission policy lets nobody but its own tools change a Deployment.
+    metadata = {"name": f"{space.name}.example.com"}
+    everywhere = {"matchLabels": {"kubernetes.io/metadata.name": space.name}}
+    rules = [
+        {
+            "apiGroups": ["apps"],
+            "apiVersions": ["v1"],
+            "operations": ["UPDATE"],
+            "resources": ["deployments"],
+        }
+    ]
+    manifests = (
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": metadata,
+            "spec": {
+                "matchConstraints": {"resourceRules": rules, "namespaceSelector": everywhere},
+                "validations": [
+                    {"expression": "!request.userInfo.username.contains('fleet-telemetry')"}
+                ],
+            },
+        },
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": metadata,
+            "spec": {"policyName": metadata["name"], "validationActions": ["Deny"]},
+        },
+    )
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    space.apply(sonar())
+    space.world.apply(*manifests)
+    try:
+        time.sleep(2)  # until the API server acts on it
+        injection = {"when": "Always", "rollout": "Immediate"}
+        space.policy(egress=DENY, injection=injection)
+        denied(space, "54.230.1.1/32")
+        assert "SONAR_TELEMETRY_ENABLE" not in space.env("Deployment", "sonar")
+    finally:
+        kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings"
+        space.kubectl("delete", kinds, metadata["name"])
+    space.telemetry("Deployment", "sonar", declared="Disabled", egress="Denied", seconds=90)

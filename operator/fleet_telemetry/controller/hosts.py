@@ -62,6 +62,8 @@ class _Host:
     task: asyncio.Task[None] | None = None
     asked: bool = False
     """Whether it was asked for since this replica began to lead."""
+    shown: tuple[HostState, HostFacts] | None = None
+    """What the state comes to, made once for all workloads."""
 
     @property
     def known(self) -> bool:
@@ -149,11 +151,14 @@ class HostKeeper:
 
     def _facts(self, host: _Host) -> HostFacts:
         state = host.state
-        return replace(
-            host_facts(state, self._rules),
-            shared=as_networks(shared_addresses(state, self._rules)),
-            unheard=not state.known and all(one.answered_at is None for one in state.families),
-        )
+        if host.shown is None or host.shown[0] is not state:
+            facts = replace(
+                host_facts(state, self._rules),
+                shared=as_networks(shared_addresses(state, self._rules)),
+                unheard=not state.known and all(one.answered_at is None for one in state.families),
+            )
+            host.shown = state, facts
+        return host.shown[1]
 
     def figures(self) -> Iterator[HostFigures]:
         """What is known of every host, in numbers; asked from the thread of a scrape."""

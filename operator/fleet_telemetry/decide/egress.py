@@ -19,7 +19,13 @@ from fleet_telemetry.decide.injection import GovernanceByChannel
 from fleet_telemetry.decide.matching import Target
 from fleet_telemetry.decide.precedence import EgressSection
 from fleet_telemetry.decide.reachability import Coverage, judge
-from fleet_telemetry.decide.selectors import apart_from, both, is_within, read_selector
+from fleet_telemetry.decide.selectors import (
+    apart_from,
+    both,
+    is_within,
+    labels_in,
+    read_selector,
+)
 from fleet_telemetry.model.address_set import AddressSet
 from fleet_telemetry.model.egress import (
     Destination,
@@ -104,9 +110,14 @@ class EgressInput:
 
     @property
     def labels(self) -> tuple[Mapping[str, str], ...]:
-        """Of the pods that run, and of those to come; pods are many and alike, so each once."""
+        """Of the pods that run, and of those to come: pods are many and alike, so each once, and
+        only labels by which somebody selects."""
+        selectors = [one.pod_selector for one in self.network.policies]
+        selectors.append(read_selector(self.workload.pod_selector))
+        keys = {key for selector in selectors for key in labels_in(selector)}
         every = (*self.pod_labels, self.workload.template.labels)
-        return tuple({frozenset(labels.items()): labels for labels in every}.values())
+        told = ({key: one[key] for key in one.keys() & keys} for one in every)
+        return tuple({frozenset(one.items()): one for one in told}.values())
 
     def foreign(self) -> tuple[NetworkPolicy, ...]:
         """The NetworkPolicies of others that isolate any pods at all, or may do so."""

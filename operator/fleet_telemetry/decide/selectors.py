@@ -47,6 +47,9 @@ class _Values:
             named = self.named & other.named
         return _Values(self.absent and other.absent, named, self.others and other.others)
 
+    def __invert__(self) -> _Values:
+        return _Values(not self.absent, self.named, not self.others)
+
     @property
     def is_nothing(self) -> bool:
         """Whether no pod can be so."""
@@ -71,6 +74,12 @@ def read_selector(selector: Manifest) -> LabelSelector:
     )
 
 
+def labels_in(selector: LabelSelector) -> Iterator[str]:
+    """The keys of the labels by which it selects."""
+    yield from selector.match_labels
+    yield from (part.key for part in selector.match_expressions)
+
+
 def is_within(inner: LabelSelector, outer: LabelSelector) -> bool:
     """Whether whatever the inner one selects is surely selected by the outer one, too."""
     mine = _by_label(inner)
@@ -82,11 +91,13 @@ def is_within(inner: LabelSelector, outer: LabelSelector) -> bool:
 
 def may_meet(one: LabelSelector, other: LabelSelector) -> bool:
     """Whether there can be a pod that both select."""
-    mine, theirs = _by_label(one), _by_label(other)
+    return _may_meet(_by_label(one), _by_label(other))
+
+
+def _may_meet(mine: Mapping[str, _Values], theirs: Mapping[str, _Values]) -> bool:
     return not any(
-        (mine.get(key, _ANYTHING) & theirs.get(key, _ANYTHING)).is_nothing
-        for key in {*mine, *theirs}
-    )
+        (mine.get(key, _ANYTHING) & values).is_nothing for key, values in theirs.items()
+    ) and not any(values.is_nothing for values in mine.values())
 
 
 def both(one: LabelSelector, other: LabelSelector) -> LabelSelector:
@@ -116,35 +127,29 @@ def apart_from(
     None where that cannot be said: where each part of one of the others holds for some of the pods.
     """
     pods = tuple(pods)
-    expressions = list(selector.match_expressions)
+    left = _by_label(selector)
+    added: dict[tuple[str, SelectorOperator], set[str]] = {}
     for other in others:
-        apart = LabelSelector(
-            match_labels=selector.match_labels, match_expressions=tuple(expressions)
-        )
-        if not may_meet(apart, other):
+        if not _may_meet(left, _by_label(other)):
             continue
         for part in sorted(_requirements(other), key=lambda part: (part.key, part.operator)):
             if not any(map(part.matches, pods)):
-                _add(expressions, _contrary(part))
                 break
         else:
             return None
-    return LabelSelector(match_labels=selector.match_labels, match_expressions=tuple(expressions))
-
-
-def _add(expressions: list[LabelRequirement], new: LabelRequirement) -> None:
-    """Values that a label is not to have are listed together."""
-    for index, found in enumerate(expressions):
-        if found.operator is new.operator is _NOT_IN and found.key == new.key:
-            values = tuple(sorted({*found.values, *new.values}))
-            expressions[index] = LabelRequirement(key=new.key, operator=_NOT_IN, values=values)
-            return
-    expressions.append(new)
-
-
-def _contrary(part: LabelRequirement) -> LabelRequirement:
-    return LabelRequirement(
-        key=part.key, operator=_CONTRARY[part.operator], values=tuple(sorted(part.values))
+        left[part.key] = left.get(part.key, _ANYTHING) & ~_Values.of(part)
+        operator = _CONTRARY[part.operator]
+        values = added.setdefault((part.key, operator), set(part.values))
+        if operator is _NOT_IN:
+            values |= set(part.values)
+        else:
+            values &= set(part.values)
+    new = tuple(
+        LabelRequirement(key=key, operator=operator, values=tuple(sorted(values)))
+        for (key, operator), values in added.items()
+    )
+    return LabelSelector(
+        match_labels=selector.match_labels, match_expressions=(*selector.match_expressions, *new)
     )
 
 

@@ -1,0 +1,82 @@
+"""A replica that begins to lead, with an API server that takes its time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+
+from kubernetes.aio import client as api
+from prometheus_client import CollectorRegistry
+
+from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.cluster import kinds
+from fleet_telemetry.cluster.client import KubernetesClient
+from fleet_telemetry.cluster.mirror import Mirror
+from fleet_telemetry.controller.allowlisting import AllowlistWriter
+from fleet_telemetry.controller.controller import Controller
+from fleet_telemetry.controller.egress_settings import EgressSettings
+from fleet_telemetry.controller.reporting import ReportsApi, ReportWriter
+from fleet_telemetry.controller.verification import Verifier
+from fleet_telemetry.report.metrics import ControllerMetrics, VerificationMetrics
+from tests.decide.builders import SONARQUBE, container, manifest
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def controller(mirror: Mirror, client: KubernetesClient, registry: CollectorRegistry) -> Controller:
+    settings = EgressSettings(dns_servers=("127.0.0.1:9",), published_ranges="built-in")
+    return Controller(
+        mirror,
+        client,
+        ControllerMetrics(registry),
+        now=now,
+        webhooks=None,
+        verifier=Verifier(mirror, client, VerificationMetrics(registry), now=now),
+        containment=settings.build(mirror, client, now),
+        allowlist=AllowlistWriter(client, "fleet-telemetry", "fleet-telemetry-allowlist"),
+        reports=ReportWriter(client, ReportsApi.OFF, now),
+    )
+
+
+def test_the_lease_may_be_lost_while_the_first_look_is_under_way() -> None:
+    registry = CollectorRegistry()
+    asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            asked.set()
+            while await reader.read(1 << 16):
+                pass
+        writer.close()
+
+    def leads() -> float | None:
+        return registry.get_sample_value("fleet_telemetry_leader")
+
+    async def main() -> None:
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        client = KubernetesClient(api.ApiClient(api.Configuration(host=f"http://{host}:{port}")))
+        mirror = Mirror(builtin())
+        mirror.synced.set()
+        leader = controller(mirror, client, registry)
+        for _ in range(2):
+            asked.clear()
+            leading = asyncio.create_task(leader.lead())
+            await asyncio.wait_for(asked.wait(), 10)
+            assert leads() == 1
+            leading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await leading
+            assert leads() == 0
+            # Whoever does not lead has nothing to do, and gathers nothing.
+            mirror.observe(kinds.WORKLOAD_BY_KIND["Deployment"], manifest(container(SONARQUBE)))
+            assert registry.get_sample_value("fleet_telemetry_queue_depth") == 0
+        await client.close()
+        server.close()
+        await server.wait_closed()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(main())
