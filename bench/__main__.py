@@ -13,12 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import admission, checks, fleet, scrape
+from bench import admission, checks, egress, fleet, hosts, rotation, scrape
 from bench.errors import BenchError
 from bench.figures import Figure, render
 from bench.machine import Machine, Watch
 from bench.progress import Progress
 from devcluster import DevclusterError, paths
+from harness.names import NameServerError
 from harness.operator import OperatorError
 
 
@@ -49,11 +50,20 @@ def _scrape(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]
     return scrape.measure(directory, size, progress)
 
 
+def _egress(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    if quick:
+        size = egress.Size(hosts.Size(20, 4, 1, 2, 2), rotation.Span(0.25, 1, 3))
+    else:
+        size = egress.Size(hosts.Size(500, 4, 3, 10, 3), rotation.Span(7, 3, 100))
+    return egress.measure(directory, size, progress)
+
+
 _PARTS: Mapping[str, Part] = {
     "admission": _admission,
     "fleet": _fleet,
     "checks": _checks,
     "scrape": _scrape,
+    "egress": _egress,
 }
 
 
@@ -77,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = (error.stderr or "").strip()
         program = Path(error.cmd[0]).name
         return _fail(f"`{program}` failed with code {error.returncode}: {said}")
-    except (BenchError, DevclusterError, OperatorError, OSError) as error:
+    except (BenchError, DevclusterError, NameServerError, OperatorError, OSError) as error:
         progress.end()
         return _fail(str(error))
     except KeyboardInterrupt:

@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
-from bench.counting import LEASES, Resource, calls, writes_by_resource
+from bench.counting import LEASES, Resource
 from bench.errors import BenchError
 from bench.figures import Figure, Target
 from bench.manifests import NAMESPACES, POLICIES, fleet, fleet_namespace, namespace, policy
+from bench.processes import PEAK, figure_where_told, memory
 from bench.progress import Progress
 from bench.server import Server, connect, until
+from bench.writes import ROLES, Written, calls_by_operator, until_quiet
 from devcluster import Cluster
-from harness.operator import NAMESPACE, RELEASE, LocalOperator, Role
+from harness.operator import LocalOperator, Role
 
-_ROLES: tuple[Role, ...] = ("webhook", "controller")
 _RECORDS = "/apis/fleettelemetry.io/v1alpha1"
 _PODS_SECONDS = 600.0
 _LISTED_SECONDS = 120.0
-_QUIET_SECONDS = 5.0
 _POLL_SECONDS = 0.25
 """Often enough to tell when, and seldom enough not to be in the way."""
 _PODS_POLL_SECONDS = 2.0
 _MEMORY = Target(110)
-_NONE = Target(0)
-_MEGABYTE = 1e6
 
 
 @dataclass(frozen=True)
@@ -65,14 +61,6 @@ class _Repetitions:
     calls: list[Counter[tuple[str, Resource]]] = field(default_factory=list)
     """From the controller's start until it has nothing more to do."""
     memory: defaultdict[Role, list[float]] = field(default_factory=lambda: defaultdict(list))
-
-
-@dataclass(frozen=True)
-class _Steady:
-    """What was written while nothing changed."""
-
-    by_anybody: Counter[Resource]
-    by_operator: Counter[Resource]
 
 
 def measure(directory: Path, size: Size, progress: Progress) -> list[Figure]:
@@ -107,7 +95,8 @@ class _Fleet:
                     await self._start_afresh(server)
                 await self._repeat(server, done)
             steady = await self._stay(server)
-        return [*self._figures(done), *self._figures_of(steady)]
+        section = f"Fleet: {self.size.steady_seconds:.0f} s of steady state"
+        return [*self._figures(done), *steady.figures(section)]
 
     async def _create(self, server: Server) -> None:
         self.progress.begin("fleet: create the workloads")
@@ -136,7 +125,7 @@ class _Fleet:
         await asyncio.to_thread(self.operator.wait_until_ready)
         if not await server.names(POLICIES):
             await server.create(POLICIES, policy())
-        before = await self._calls()
+        before = await calls_by_operator(self.cluster)
         await asyncio.to_thread(self.operator.start, "controller")
         started = time.monotonic()
         await until(
@@ -146,8 +135,8 @@ class _Fleet:
             every=_POLL_SECONDS,
         )
         done.listed.append(time.monotonic() - started)
-        await self._quiet(server)
-        done.calls.append(await self._calls() - before)
+        await until_quiet(server, _LISTED_SECONDS, self.progress)
+        done.calls.append(await calls_by_operator(self.cluster) - before)
         for role, peak in self._peaks():
             done.memory[role].append(peak)
 
@@ -160,61 +149,30 @@ class _Fleet:
             raise BenchError(f"{count} workloads are listed, but {self.size.products} run products")
         return count == self.size.products
 
-    async def _quiet(self, server: Server) -> None:
-        """Wait until nobody has written anything but Leases for a while."""
-        self.progress.at("wait until nothing more is written")
-        last: Counter[Resource] = Counter()
-        since = time.monotonic()
-
-        async def nothing() -> bool:
-            nonlocal last, since
-            now = await _writes(server)
-            if now != last:
-                last, since = now, time.monotonic()
-            return time.monotonic() - since > _QUIET_SECONDS
-
-        await until("the writes to end", _LISTED_SECONDS, nothing, every=_POLL_SECONDS)
-
-    async def _stay(self, server: Server) -> _Steady:
+    async def _stay(self, server: Server) -> Written:
         seconds = self.size.steady_seconds
         self.progress.begin(f"fleet: watch {seconds:.0f} s of steady state")
-        writes = await _writes(server, leases=True)
-        asked = await self._calls()
+        before = await Written.so_far(server, self.cluster)
         for passed in range(round(seconds)):
             self.progress.at(f"{passed} s")
             await asyncio.sleep(1)
-        by_operator: Counter[Resource] = Counter()
-        for (verb, resource), count in (await self._calls() - asked).items():
-            if verb not in ("get", "list"):
-                by_operator[resource] += count
-        return _Steady(await _writes(server, leases=True) - writes, by_operator)
-
-    async def _calls(self) -> Counter[tuple[str, Resource]]:
-        """Those of both roles but for watches."""
-        events: list[dict[str, Any]] = await asyncio.to_thread(self.cluster.audit_events)
-        found: Counter[tuple[str, Resource]] = Counter()
-        for role in _ROLES:
-            found += calls(events, f"system:serviceaccount:{NAMESPACE}:{RELEASE}-{role}")
-        return Counter({key: count for key, count in found.items() if key[0] != "watch"})
+        return (await Written.so_far(server, self.cluster)).since(before)
 
     def _peaks(self) -> Iterator[tuple[Role, float]]:
-        if sys.platform == "linux":
-            running = self.operator.children.identities()
-            for role in _ROLES:
-                yield role, _peak_memory(running[role].pid)
+        running = self.operator.children.identities()
+        for role in ROLES:
+            peak = memory(running[role].pid, PEAK)
+            if peak is not None:
+                yield role, peak
 
     def _figures(self, done: _Repetitions) -> Iterator[Figure]:
         section, products = self.size.section, self.size.products
         yield Figure.of(
             section, f"controller's start until {products} are listed", "s", done.listed
         )
-        for role in _ROLES:
+        for role in ROLES:
             name = f"{role}: peak memory"
-            if done.memory[role]:
-                yield Figure.of(section, name, "MB", done.memory[role], _MEMORY)
-            else:
-                note = "needs /proc, which only Linux has"
-                yield Figure(section, name, "MB", None, _MEMORY, note)
+            yield figure_where_told(section, name, "MB", done.memory[role], _MEMORY)
         unleased = [
             {key: count for key, count in counted.items() if key[1] != LEASES}
             for counted in done.calls
@@ -226,35 +184,3 @@ class _Fleet:
         for (verb, resource), _ in Counter(unleased[-1]).most_common(3):
             counts = [counted.get((verb, resource), 0) for counted in unleased]
             yield Figure.of(section, f"  of them {verb} {resource}, in all", "", counts)
-
-    def _figures_of(self, steady: _Steady) -> Iterator[Figure]:
-        section = f"Fleet: {self.size.steady_seconds:.0f} s of steady state"
-        for title, counted, target in (
-            ("writes by anybody, Leases and Nodes aside", steady.by_anybody, _NONE),
-            ("writes by the operator, its Lease aside", steady.by_operator, _NONE),
-        ):
-            kept = {name: n for name, n in counted.items() if name not in (LEASES, "nodes")}
-            yield Figure.of(section, title, "", [sum(kept.values())], target)
-            for name, count in kept.items():
-                yield Figure.of(section, f"  {name}", "", [count])
-        renewals: Sequence[tuple[str, Counter[Resource]]] = (
-            ("Lease renewals by anybody", steady.by_anybody),
-            ("Lease renewals by the operator", steady.by_operator),
-        )
-        for title, counted in renewals:
-            yield Figure.of(section, title, "", [counted[LEASES]])
-
-
-async def _writes(server: Server, *, leases: bool = False) -> Counter[Resource]:
-    found = writes_by_resource(await server.metrics())
-    if not leases:
-        del found[LEASES]
-    return found
-
-
-def _peak_memory(pid: int) -> float:
-    """In megabytes. Raises BenchError."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / _MEGABYTE
-    raise BenchError(f"/proc/{pid}/status does not say how much memory was used")

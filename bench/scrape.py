@@ -25,6 +25,7 @@ from prometheus_client import CollectorRegistry
 from bench.errors import BenchError
 from bench.figures import Figure, Target
 from bench.manifests import PRODUCTS, deployment
+from bench.processes import NOW, PEAK, figure_where_told, memory
 from bench.progress import Progress
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.decide.decision import Input, Plan, decide
@@ -72,7 +73,7 @@ def _figures(server: subprocess.Popen[str], size: Size, progress: Progress) -> I
     ready = _READY.search(server.stdout.readline())
     if ready is None:
         raise BenchError("the process that is to be scraped did not start")
-    before = _memory(server.pid, "VmRSS")
+    before = memory(server.pid, NOW)
     progress.begin("scrape: scrape")
     seconds, sizes, text = [], [], b""
     for number in range(size.repetitions):
@@ -89,12 +90,9 @@ def _figures(server: subprocess.Popen[str], size: Size, progress: Progress) -> I
     yield Figure.of(section, "text", "MB", [len(text) / _MEGABYTE])
     yield Figure.of(section, "text as it is sent, compressed", "MB", sizes)
     name = "peak memory above that before the first scrape"
-    if before is None:
-        note = "needs /proc, which only Linux has"
-        yield Figure(section, name, "MB", None, _MEMORY, note)
-    else:
-        peak = _memory(server.pid, "VmHWM") or 0.0
-        yield Figure.of(section, name, "MB", [peak - before], _MEMORY)
+    peak = memory(server.pid, PEAK)
+    grown = [peak - before] if peak is not None and before is not None else []
+    yield figure_where_told(section, name, "MB", grown, _MEMORY)
 
 
 def _get(port: int) -> bytes:
@@ -108,16 +106,6 @@ def _get(port: int) -> bytes:
         return body
     finally:
         connection.close()
-
-
-def _memory(pid: int, what: str) -> float | None:
-    """In megabytes; None where the system does not tell."""
-    if sys.platform != "linux":
-        return None
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{what}:"):
-            return int(line.split()[1]) * 1024 / _MEGABYTE
-    raise BenchError(f"/proc/{pid}/status does not say {what}")
 
 
 # The process that is scraped
