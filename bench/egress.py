@@ -58,15 +58,9 @@ def _most(count: int, progress: Progress) -> Figure:
         answer = Answer("dns", Family.IPV6, Outcome.OK, own, 60)
         for _ in range(2):
             state = advance(state, [answer], now, rules)
-        # The state, and as the mirror of the cluster has it.
-        kept.append(
-            (
-                state,
-                msgspec.json.decode(
-                    msgspec.json.encode(save(state, rules)), type=TelemetryHostStatus
-                ),
-            )
-        )
+        saved = msgspec.json.encode(save(state, rules))
+        # The mirror of the cluster has it as well.
+        kept.append((state, msgspec.json.decode(saved, type=TelemetryHostStatus)))
     size = tracemalloc.get_traced_memory()[0] / _MEGABYTE
     tracemalloc.stop()
     most = len(kept[0][0].known)
