@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
 import pytest
@@ -152,10 +151,8 @@ def test_networks_of_any_size_hold_what_they_hold(networks: list[IPv4Network], a
     assert (address in EVERYWHERE.minus(found)) is not inside
 
 
-def test_large_sets_take_no_time() -> None:
+def test_large_sets() -> None:
     holes = [IPv4Network((number << 16, 24)) for number in range(1 << 16)]
-    begin = time.monotonic()
     rest = EVERYWHERE.minus(AddressSet.of(holes))
     assert rest.minus(addresses("128.0.0.0/1")).meets(addresses("127.255.1.0/24"))
     assert not rest.meets(addresses("127.255.0.0/24"))
-    assert time.monotonic() - begin < 5
