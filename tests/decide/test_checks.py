@@ -161,6 +161,7 @@ def test_what_is_unknown_or_has_no_api_is_not_asked() -> None:
 USAGE = ("dependency-track", ChannelName.USAGE)
 
 
+@pytest.mark.parametrize("told", ["reported", "reported_before"])
 @pytest.mark.parametrize(
     ("given_policy", "reported"),
     [
@@ -169,13 +170,11 @@ USAGE = ("dependency-track", ChannelName.USAGE)
         (policy(products=["sonarqube"]), Meaning.UNKNOWN),
     ],
 )
-def test_what_was_said_before_counts_only_where_it_is_still_asked(
-    given_policy: Policy, reported: Meaning
+def test_what_was_said_counts_only_where_it_is_still_asked(
+    given_policy: Policy, reported: Meaning, told: str
 ) -> None:
-    before = {USAGE: Reported(setting=Meaning.DISABLED)}
-    given = under(given_policy).input(
-        manifest(container(DTRACK_5)), Trigger.RECONCILE, reported_before=before
-    )
+    said: dict[str, Any] = {told: {USAGE: Reported(setting=Meaning.DISABLED)}}
+    given = under(given_policy).input(manifest(container(DTRACK_5)), Trigger.RECONCILE, **said)
     (verdict,) = (found for found in decide(given).verdicts if found.channel is ChannelName.USAGE)
     assert verdict.reported is reported
 

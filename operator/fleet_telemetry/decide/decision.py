@@ -50,8 +50,9 @@ class Input:
     recorded: tuple[InjectedVariable, ...] = ()
     pods: tuple[Pod, ...] = ()
     reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
+    """What products told last; counts only of those that are to be asked now."""
     reported_before: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
-    """To whoever led before: counts until it is asked again, not where nobody asks any more."""
+    """The same, as whoever led before was told it; counts until a product is asked again."""
     claims: Mapping[str, ClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
 
@@ -119,7 +120,7 @@ def decide(given: Input) -> Plan:
     plan = plan_injection(given)
     checks = tuple(plan_checks(plan.targets, plan.governance, given.workload.ref.namespace))
     asked = {(check.product, ChannelName.USAGE) for check in checks}
-    before = {key: said for key, said in given.reported_before.items() if key in asked}
+    reported = {**given.reported_before, **given.reported}
     evidence = Evidence(
         workload=given.workload,
         targets=plan.targets,
@@ -127,7 +128,7 @@ def decide(given: Input) -> Plan:
             PodEvidence(pod.template, find_targets(pod.template, given.catalogue))
             for pod in given.pods
         ),
-        reported={**before, **given.reported},
+        reported={key: said for key, said in reported.items() if key in asked},
         claims=given.claims,
         seeds=given.seeds,
     )
