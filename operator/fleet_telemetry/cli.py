@@ -17,8 +17,6 @@ from pythonjsonlogger.json import JsonFormatter
 
 from fleet_telemetry import __version__
 from fleet_telemetry.cluster.client import ApiError, KubernetesClient
-from fleet_telemetry.controller.egress_settings import EgressSettings
-from fleet_telemetry.controller.reporting import ReportsApi
 from fleet_telemetry.controller.reverting import find_leftovers, policies_left
 from fleet_telemetry.controller.reverting import revert as revert_one
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
@@ -26,7 +24,8 @@ from fleet_telemetry.egress.allowlist import AllowlistError, Format, render
 from fleet_telemetry.egress.allowlist_store import read_allowlist
 from fleet_telemetry.model.egress import Family
 from fleet_telemetry.model.policy import EgressDialect
-from fleet_telemetry.process import Options, Role, run
+from fleet_telemetry.options import EgressSettings, Options, ReportsApi, Role
+from fleet_telemetry.process import run
 
 Command = Callable[..., None]
 
@@ -318,8 +317,10 @@ def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None
 
 
 def _check_egress(settings: EgressSettings) -> None:
+    from fleet_telemetry.controller.assembly import check_egress  # noqa: PLC0415  # a role's own
+
     try:
-        settings.check()
+        check_egress(settings)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:

@@ -8,10 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
 
 import kopf
 from prometheus_client import (
@@ -23,7 +20,6 @@ from prometheus_client import (
 )
 
 from fleet_telemetry.catalogue.catalogue import builtin
-from fleet_telemetry.certificates.options import CertificateOptions
 from fleet_telemetry.cluster.client import KubernetesClient
 from fleet_telemetry.cluster.heartbeat import WatchHeartbeat
 from fleet_telemetry.cluster.kinds import WATCHED_BY_CONTROLLER, WATCHED_BY_WEBHOOK
@@ -35,86 +31,17 @@ from fleet_telemetry.cluster.watching import (
     keep_listed,
     wait_for_crds,
 )
-from fleet_telemetry.controller.allowlisting import AllowlistWriter
-from fleet_telemetry.controller.controller import Controller
-from fleet_telemetry.controller.egress_settings import EgressSettings
-from fleet_telemetry.controller.reporting import ReportsApi, ReportWriter
-from fleet_telemetry.controller.verification import Verifier
-from fleet_telemetry.controller.webhooks import ProductWebhooks
-from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
-from fleet_telemetry.report.fleet_metrics import FleetCollector, FleetSource
-from fleet_telemetry.report.host_metrics import HostCollector
+from fleet_telemetry.options import Options
 from fleet_telemetry.report.http import StatusServer
 from fleet_telemetry.report.metrics import (
     AdmissionMetrics,
     ApiMetrics,
-    ControllerMetrics,
-    VerificationMetrics,
     WatchMetrics,
     add_build_info,
 )
-from fleet_telemetry.report.policy_metrics import PolicyCollector
-from fleet_telemetry.report.workload_metrics import render_workloads
 from fleet_telemetry.webhook.server import AdmissionServer
 
 _log = logging.getLogger(__name__)
-
-
-class Role(StrEnum):
-    """What a process does."""
-
-    WEBHOOK = "webhook"
-    CONTROLLER = "controller"
-    ALL = "all"
-
-    @property
-    def admits(self) -> bool:
-        """Whether it answers admission requests."""
-        return self in (Role.WEBHOOK, Role.ALL)
-
-    @property
-    def controls(self) -> bool:
-        """Whether it stands for election as the one that writes."""
-        return self in (Role.CONTROLLER, Role.ALL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """Everything a process is told from outside."""
-
-    role: Role
-    namespace: str
-    identity: str
-    lease: str
-    kubeconfig: str | None
-    http_host: str
-    http_port: int
-    webhook_host: str = ""
-    webhook_port: int = 0
-    webhook_service: str = ""
-    drain_seconds: float = 0.0
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    tls_secret: str = ""
-    ca_secret: str = ""
-    webhook_configuration: str = ""
-    per_workload_metrics: bool = True
-    reports: ReportsApi = ReportsApi.AUTO
-    allowlist: str = ALLOWLIST
-    egress: EgressSettings = field(default_factory=EgressSettings)
-
-    @property
-    def certificate(self) -> CertificateOptions:
-        """Where the webhook's certificate comes from."""
-        return CertificateOptions(
-            namespace=self.namespace,
-            host=f"{self.webhook_service}.{self.namespace}.svc",
-            certificate=self.tls_certificate,
-            key=self.tls_key,
-            leaf_secret=self.tls_secret,
-            authority_secret=self.ca_secret,
-            configuration=self.webhook_configuration,
-        )
 
 
 class _Readiness:
@@ -181,7 +108,10 @@ async def run(options: Options) -> None:
 
         tasks = [keep_listed(mirror, client, watches.listed), heartbeat.run()]
         if options.role.controls:
-            controller = _controller(options, mirror, client, metrics, status)
+            # 10 MB that the webhook does without.
+            from fleet_telemetry.controller.assembly import build_controller  # noqa: PLC0415
+
+            controller = build_controller(options, mirror, client, metrics, status, now=_now)
             election = Election(
                 client,
                 namespace=options.namespace,
@@ -206,46 +136,6 @@ async def run(options: Options) -> None:
             await admission.drain(options.drain_seconds)
         for ended in done:
             ended.result()
-
-
-def _controller(
-    options: Options,
-    mirror: Mirror,
-    client: KubernetesClient,
-    metrics: CollectorRegistry,
-    status: StatusServer,
-) -> Controller:
-    webhooks = (
-        ProductWebhooks(client, options.webhook_configuration)
-        if options.webhook_configuration
-        else None
-    )
-    verifier = Verifier(mirror, client, VerificationMetrics(metrics), now=_now)
-    work = ControllerMetrics(metrics)
-    containment = options.egress.build(mirror, client, _now)
-    controller = Controller(
-        mirror,
-        client,
-        work,
-        now=_now,
-        webhooks=webhooks,
-        verifier=verifier,
-        containment=containment,
-        allowlist=AllowlistWriter(client, options.namespace, options.allowlist),
-        reports=ReportWriter(client, options.reports, _now),
-    )
-    source = FleetSource(
-        plans=controller.plans,
-        record_of=mirror.record_of,
-        checks=verifier.last_checks,
-        visible=work.knows_fleet,
-    )
-    metrics.register(FleetCollector(source))
-    metrics.register(PolicyCollector(source, lambda: mirror.policies))
-    metrics.register(HostCollector(containment.host_figures, visible=work.knows_fleet))
-    if options.per_workload_metrics:
-        status.add_metrics(lambda: render_workloads(source))
-    return controller
 
 
 async def _unless_stopped(work: Coroutine[None, None, None]) -> bool:

@@ -14,10 +14,11 @@ from fleet_telemetry.cluster import kinds
 from fleet_telemetry.cluster.client import KubernetesClient
 from fleet_telemetry.cluster.mirror import Mirror
 from fleet_telemetry.controller.allowlisting import AllowlistWriter
+from fleet_telemetry.controller.assembly import build_containment
 from fleet_telemetry.controller.controller import Controller
-from fleet_telemetry.controller.egress_settings import EgressSettings
-from fleet_telemetry.controller.reporting import ReportsApi, ReportWriter
+from fleet_telemetry.controller.reporting import ReportWriter
 from fleet_telemetry.controller.verification import Verifier
+from fleet_telemetry.options import EgressSettings, ReportsApi
 from fleet_telemetry.report.metrics import ControllerMetrics, VerificationMetrics
 from tests.decide.builders import SONARQUBE, container, manifest
 
@@ -35,7 +36,7 @@ def controller(mirror: Mirror, client: KubernetesClient, registry: CollectorRegi
         now=now,
         webhooks=None,
         verifier=Verifier(mirror, client, VerificationMetrics(registry), now=now),
-        containment=settings.build(mirror, client, now),
+        containment=build_containment(settings, mirror, client, now),
         allowlist=AllowlistWriter(client, "fleet-telemetry", "fleet-telemetry-allowlist"),
         reports=ReportWriter(client, ReportsApi.OFF, now),
     )

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from enum import StrEnum
 
 from fleet_telemetry.cluster.client import ApiError, KubernetesClient
 from fleet_telemetry.cluster.kinds import Kind
@@ -14,6 +13,7 @@ from fleet_telemetry.decide.decision import Plan
 from fleet_telemetry.model.manifest import items_at
 from fleet_telemetry.model.policy import WorkloadKind
 from fleet_telemetry.model.workload import Workload, WorkloadRef
+from fleet_telemetry.options import ReportsApi
 from fleet_telemetry.report.policy_reports import (
     MANAGED_BY,
     OPEN_REPORTS,
@@ -33,17 +33,6 @@ _RETRY_SECONDS = 5.0
 _LOOKS_PER_LIST = 6
 """So many of those looks until everything is listed again: people edit."""
 _SELECTOR = ",".join(f"{label}={value}" for label, value in MANAGED_BY.items())
-
-
-class ReportsApi(StrEnum):
-    """In which form reports are written."""
-
-    AUTO = "Auto"
-    """OpenReports where it is served, else PolicyReport where that is, else none."""
-    OPEN_REPORTS = "OpenReports"
-    POLICY_REPORT = "PolicyReport"
-    OFF = "Off"
-
 
 _WANTED = {
     ReportsApi.AUTO: (OPEN_REPORTS, POLICY_REPORTS),
