@@ -102,6 +102,7 @@ MATRIX: Mapping[str, Values] = {
             "enforced": ["NetworkPolicy", "Cilium"],
             "clusterRanges": ["192.0.2.0/24"],
             "publishedRanges": "built-in",
+            "onUninstall": "Remove",
         },
         "networkPolicy": {
             "enabled": True,

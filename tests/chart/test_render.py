@@ -28,7 +28,7 @@ def rendered(name: str, kind: str = "") -> list[Manifest]:
 
 def pod_specs(name: str) -> Iterator[tuple[str, Manifest]]:
     for manifest in rendered(name):
-        if manifest["kind"] == "Deployment":
+        if manifest["kind"] in ("Deployment", "Job"):
             yield manifest["metadata"]["name"], manifest["spec"]["template"]["spec"]
         if manifest["kind"] == "Pod":
             yield manifest["metadata"]["name"], manifest["spec"]
@@ -157,7 +157,7 @@ def test_no_role_may_do_everything_or_read_all_secrets() -> None:
 
 
 def test_each_right_of_the_operator_has_a_comment() -> None:
-    for path in ("rbac.yaml", "rbac-egress.yaml", "rbac-users.yaml"):
+    for path in ("rbac.yaml", "rbac-egress.yaml", "rbac-users.yaml", "uninstall.yaml"):
         lines = (CHART / "templates" / path).read_text().splitlines()
         commented = False
         for line in lines:
@@ -185,6 +185,7 @@ def test_values_reach_their_place() -> None:
         "telemetry-webhook",
         "telemetry-controller",
         "telemetry-test-readiness",
+        "telemetry-uninstall",
     }
     for spec in by_name.values():
         assert spec["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
@@ -211,6 +212,7 @@ def test_values_reach_their_place() -> None:
     assert rendered("bare", "PodDisruptionBudget") == []
     assert rendered("single", "PodDisruptionBudget") == []
     assert len(rendered("defaults", "PodDisruptionBudget")) == 2
+    assert rendered("defaults", "Job") == []
     aggregated = [
         m for m in rendered("bare", "ClusterRole") if "aggregate" in m["metadata"]["name"]
     ]

@@ -69,6 +69,7 @@ WRONG: list[tuple[str, Any]] = [
     ("egress.enforced", ["Calico"]),
     ("egress.clusterRanges", ["192.0.2.1"]),
     ("egress.publishedRanges", True),
+    ("egress.onUninstall", "Delete"),
     ("networkPolicy.apiServerPorts", ["https"]),
     ("metrics.serviceMonitor.interval", 30),
     ("logLevel", "trace"),
