@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from devcluster.cluster import HelmProgram
 from harness.operator import CHART, NAMESPACE
 from tests.chart.rendering import CERTIFICATE, MATRIX, Manifest, Values, manifests, render
 
@@ -37,6 +38,15 @@ def pod_specs(name: str) -> Iterator[tuple[str, Manifest]]:
 @pytest.mark.parametrize("values", list(MATRIX.values()), ids=list(MATRIX))
 def test_two_renders_are_the_same_byte_by_byte(values: Values) -> None:
     assert render(values) == render(values)
+
+
+@pytest.mark.parametrize("values", list(MATRIX.values()), ids=list(MATRIX))
+def test_both_helms_render_the_same(values: Values) -> None:
+    of_four, of_three = (
+        sorted(json.dumps(one) for one in manifests(render(values, program=program)))
+        for program in get_args(HelmProgram)
+    )
+    assert of_four == of_three
 
 
 def test_nothing_random_is_called() -> None:
