@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
 
 from devcluster import Cluster, binaries
 from devcluster.cluster import HelmProgram
@@ -117,6 +118,16 @@ def test_the_examples_conform_to_every_schema(
     done = kubeconform(path.read_text())
     assert done.returncode == 0, done.stdout
     assert json.loads(done.stdout)["summary"]["valid"] > 0
+
+
+def test_the_examples_in_the_metadata_are_valid(
+    cluster: Cluster, kubeconform: Callable[[str], subprocess.CompletedProcess[str]]
+) -> None:
+    metadata = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    examples = yaml.safe_load(metadata["annotations"]["artifacthub.io/crdsExamples"])
+    bundle = json.dumps({"apiVersion": "v1", "kind": "List", "items": examples})
+    assert kubeconform(bundle).returncode == 0
+    cluster.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", input=bundle)
 
 
 @pytest.mark.parametrize(
