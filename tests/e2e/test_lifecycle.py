@@ -22,7 +22,7 @@ from devcluster import Cluster
 from devcluster.cluster import HelmProgram
 from devcluster.foreign_crds import foreign_crds
 from harness.names import NameServer, Records
-from harness.operator import NAMESPACE, RELEASE, ROOT, LocalOperator, Role
+from harness.operator import CHART, NAMESPACE, RELEASE, ROOT, LocalOperator, Role
 from harness.replicas import Replicas
 from tests.chart.previous import previous_chart
 from tests.e2e.load import Load
@@ -309,6 +309,14 @@ def test_after_an_uninstall_it_takes_up_where_it_was(bare: Space) -> None:
     space.telemetry("Deployment", "later", state="Compliant", egress="Denied")
     after = _fleet(space)
     assert {key: after[key] for key in before} == before
+
+    # Under another name Helm has to be told that it may have the CRDs.
+    operator.stop_all()
+    operator.helm("uninstall", RELEASE)
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        operator.helm("install", "other", str(CHART))
+    assert "invalid ownership metadata" in refused.value.stderr
+    operator.helm("install", "other", str(CHART), "--take-ownership")
 
 
 # What becomes of network policies
