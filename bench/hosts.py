@@ -314,9 +314,8 @@ class _Hosts:
         for resource, kind in _KINDS.items():
             yield Figure.of(section, f"writes of {kind}", "", [writes.pop(resource, 0)], _NONE)
         del writes[LEASES]
-        yield Figure.of(
-            section, "other writes of the operator, its Lease aside", "", [writes.total()]
-        )
+        name = "other writes of the operator, its Lease aside"
+        yield Figure.of(section, name, "", [writes.total()], _NONE)
         for resource, count in writes.items():
             yield Figure.of(section, f"  {resource}", "", [count])
 

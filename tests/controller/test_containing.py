@@ -263,6 +263,8 @@ def refused(kit: Kit, name: str) -> Iterator[None]:
     finally:
         kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings"
         kit.kubectl("delete", kinds, metadata["name"])
+        # It holds for a moment longer, also for the next test.
+        eventually(lambda: kit.takes(probe), say="the end of the refusal")
 
 
 async def until(holds: Callable[[], Awaitable[object]]) -> None:

@@ -20,7 +20,7 @@ from fleet_telemetry.cluster import kinds
 from fleet_telemetry.cluster.client import KubernetesClient
 from fleet_telemetry.cluster.mirror import Mirror
 from fleet_telemetry.controller.hosts import HostKeeper
-from fleet_telemetry.decide.egress import HostFacts
+from fleet_telemetry.decide.egress_facts import HostFacts
 from fleet_telemetry.decide.hosts import HostNeed
 from fleet_telemetry.egress.host_state import Retention
 from fleet_telemetry.egress.published import Provider, Ranges, RangesError

@@ -216,9 +216,15 @@ def policy(
     namespace: str = NAMESPACE,
     created: datetime = NOW - timedelta(days=10),
     generation: int = 3,
+    asked: bool = False,
     **spec: Any,
 ) -> Policy:
-    """A policy; the spec in the words of its manifest."""
+    """A policy; the spec in the words of its manifest. ``asked``: it has credentials for every
+    product."""
+    if asked:
+        reference = {"name": "key", **({"namespace": namespace} if cluster else {})}
+        credentials = [{"product": name, "secretRef": reference} for name in builtin().products]
+        spec = {"runtime": {"credentials": credentials}, **spec}
     kind = PolicyKind.CLUSTER if cluster else PolicyKind.NAMESPACED
     spec_type = ClusterTelemetryPolicySpec if cluster else TelemetryPolicySpec
     return Policy(

@@ -9,13 +9,8 @@ from typing import Any
 
 from fleet_telemetry.decide.containment import Finding, Outcomes, judge_egress
 from fleet_telemetry.decide.decision import plan_injection
-from fleet_telemetry.decide.egress import (
-    EgressInput,
-    EgressPlan,
-    HostFacts,
-    NetworkFacts,
-    plan_egress,
-)
+from fleet_telemetry.decide.egress import EgressPlan, plan_egress
+from fleet_telemetry.decide.egress_facts import EgressInput, HostFacts, NetworkFacts
 from fleet_telemetry.decide.hosts import Key
 from fleet_telemetry.model.network_policy import NetworkPolicy, read_network_policy
 from fleet_telemetry.model.plan import Trigger

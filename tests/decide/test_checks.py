@@ -165,8 +165,9 @@ USAGE = ("dependency-track", ChannelName.USAGE)
 @pytest.mark.parametrize(
     ("given_policy", "reported"),
     [
-        (policy(), Meaning.DISABLED),
-        (policy(runtime={"action": "Off"}), Meaning.UNKNOWN),
+        (policy(asked=True), Meaning.DISABLED),
+        (policy(), Meaning.UNKNOWN),
+        (policy(asked=True, runtime={"action": "Off"}), Meaning.UNKNOWN),
         (policy(products=["sonarqube"]), Meaning.UNKNOWN),
     ],
 )
@@ -180,7 +181,7 @@ def test_what_was_said_counts_only_where_it_is_still_asked(
 
 
 def test_what_is_said_now_counts_more_than_what_was_said_before() -> None:
-    given = under(policy()).input(
+    given = under(policy(asked=True)).input(
         manifest(container(DTRACK_5)),
         Trigger.RECONCILE,
         reported_before={USAGE: Reported(setting=Meaning.DISABLED)},

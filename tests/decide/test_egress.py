@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fleet_telemetry.decide.egress import EgressPlan, may_stay, plan_egress
+from fleet_telemetry.decide.egress import EgressPlan, plan_egress
+from fleet_telemetry.decide.fitting import may_stay
 from fleet_telemetry.decide.hosts import HostNeed, find_needs, find_uses, find_wishes
 from fleet_telemetry.decide.selectors import read_selector
 from fleet_telemetry.model.egress import Order

@@ -14,7 +14,7 @@ from fleet_telemetry.decide.endpoints import EndpointError, find_endpoints
 from fleet_telemetry.model.policy import Scheme, ServiceReference
 from fleet_telemetry.model.product import AdapterName, Api
 from fleet_telemetry.model.service import Endpoint, Service, ServicePort
-from fleet_telemetry.model.workload import Pod, PodPhase, PodTemplate
+from fleet_telemetry.model.workload import Container, Pod, PodPhase, PodTemplate
 from tests.decide.wild import examples
 
 HERE = "appsec"
@@ -128,6 +128,24 @@ def test_a_headless_service_leads_to_one_of_its_pods() -> None:
     (found,) = find(service(address=""), pods=pods)
     # The container's port: nobody translates it on the way to a pod.
     assert found == Endpoint("http", "10.1.0.2", 8080, "dtrack.appsec.svc", instance="b")
+
+
+def test_a_port_of_a_container_is_found_by_its_name() -> None:
+    def with_ports(*ports: tuple[str, int]) -> Pod:
+        shown = Container(0, "api", "dependencytrack/apiserver:5.0.4", ports=ports)
+        return pod(template=PodTemplate((shown,), labels=LABELS))
+
+    # By the number that the name stands for, whatever it is called.
+    (found,) = find(
+        service("dtrack", ServicePort(80, "x", "metrics"), ServicePort(81, "y", "rest")),
+        pods=[with_ports(("metrics", 9000), ("rest", 8080))],
+    )
+    assert found.port == 81
+    # Where a name tells, the pod is asked at the number that stands for it there.
+    headless = service("dtrack", ServicePort(80, "web", "web"), address="")
+    for ports, number in (((("web", 9090),), 9090), ((), 8080)):
+        (found,) = find(headless, pods=[with_ports(*ports)])
+        assert found.port == number
 
 
 def test_each_pod_is_asked_where_each_has_a_setting_of_its_own() -> None:

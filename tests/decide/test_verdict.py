@@ -103,7 +103,7 @@ class Case:
             shown(self.env if env is None else env, self.pod_image or self.image)
             for env in self.pods
         ]
-        policies = () if self.policy is None else (policy(**self.policy),)
+        policies = () if self.policy is None else (policy(**{"asked": True, **self.policy}),)
         cluster = under(*policies, *self.others, catalogue=self.catalogue)
         found = decide(cluster.input(present, Trigger.RECONCILE)).targets[0].product.name
         return decide(
@@ -393,7 +393,8 @@ CASES: dict[str, Case] = {
         UNKNOWN,
         Reason.NOT_REPORTED,
         FRONTEND,
-        reported=Reported(fault=Reason.CREDENTIALS_MISSING),
+        policy={"asked": False},
+        reported=SAYS_DISABLED,
         says="names no credentials",
     ),
     "what is switched in the product, which was not asked": of(
@@ -722,7 +723,7 @@ def test_components_are_judged_by_pods_of_their_own() -> None:
         (SAYS_NOTHING, State.UNKNOWN),
         (SAYS_DISABLED, State.COMPLIANT),
     ):
-        asked = under(policy()).input(
+        asked = under(policy(asked=True)).input(
             given,
             Trigger.RECONCILE,
             pods=(pod_of(given),),
@@ -761,7 +762,7 @@ REPORTS = st.sampled_from([Meaning.ENABLED, Meaning.DISABLED, Meaning.UNKNOWN])
 
 
 @examples(100)
-@given(policy_sets(), manifests(), st.lists(manifests(), max_size=2), REPORTS)
+@given(policy_sets(asked=True), manifests(), st.lists(manifests(), max_size=2), REPORTS)
 def test_nothing_is_called_compliant_by_guess(
     policies: tuple[Policy, ...], present: Manifest, pods: list[Manifest], report: Meaning
 ) -> None:

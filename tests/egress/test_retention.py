@@ -7,7 +7,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 import pytest
 
-from fleet_telemetry.decide.egress import HostFacts
+from fleet_telemetry.decide.egress_facts import HostFacts
 from fleet_telemetry.egress.host_state import HostState, Retention
 from fleet_telemetry.egress.retention import (
     advance,

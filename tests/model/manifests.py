@@ -40,6 +40,11 @@ POD_SPEC: Manifest = {
                 {"name": "data", "mountPath": "/data"},
                 {"name": "scratch", "mountPath": "/scratch"},
             ],
+            "ports": [
+                {"name": "http", "containerPort": 80, "protocol": "TCP"},
+                {"name": "discovery", "containerPort": 80, "protocol": "UDP"},
+                {"containerPort": 81},
+            ],
         },
         {"name": "sidecar", "image": "sidecar:2", "securityContext": {"runAsUser": 0}},
     ],

@@ -147,6 +147,7 @@ class TestEveryKind:
         )
         assert web.has_env_from
         assert web.mounts == (Mount("/data", "data"), Mount("/scratch", "scratch"))
+        assert web.ports == (("http", 80),)
         assert (sidecar.index, sidecar.name, sidecar.image) == (1, "sidecar", "sidecar:2")
         assert (sidecar.user_id, sidecar.arguments, sidecar.env) == (0, (), ())
         assert not sidecar.has_env_from
@@ -617,7 +618,9 @@ def _check(found: Workload | Pod) -> None:
         texts = [container.name, container.image, container.working_dir, *container.arguments]
         texts += [text for entry in container.env for text in (entry.name, entry.value)]
         texts += [text for mount in container.mounts for text in (mount.path, mount.volume)]
+        texts += [name for name, _ in container.ports]
         assert all(isinstance(text, str) for text in texts)
+        assert all(isinstance(number, int) for _, number in container.ports)
     hash(found.template)
 
 

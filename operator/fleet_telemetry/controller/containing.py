@@ -16,12 +16,8 @@ from fleet_telemetry.controller.hosts import HostKeeper
 from fleet_telemetry.controller.policy_objects import PolicyObjects
 from fleet_telemetry.decide.containment import Finding, Outcomes, judge_egress
 from fleet_telemetry.decide.decision import Plan
-from fleet_telemetry.decide.egress import (
-    EgressInput,
-    HostFacts,
-    NetworkFacts,
-    plan_egress,
-)
+from fleet_telemetry.decide.egress import plan_egress
+from fleet_telemetry.decide.egress_facts import EgressInput, HostFacts, NetworkFacts
 from fleet_telemetry.decide.hosts import Key, Wish, find_needs, find_uses, find_wishes
 from fleet_telemetry.egress.allowlist import AllowlistEntry, EntryAction
 from fleet_telemetry.model.egress import Family, Network

@@ -14,7 +14,7 @@ import msgspec
 from fleet_telemetry.cluster import kinds
 from fleet_telemetry.cluster.client import ApiError, KubernetesClient
 from fleet_telemetry.cluster.mirror import Mirror
-from fleet_telemetry.decide.egress import HostFacts
+from fleet_telemetry.decide.egress_facts import HostFacts
 from fleet_telemetry.decide.hosts import HostNeed
 from fleet_telemetry.egress.addresses import as_networks
 from fleet_telemetry.egress.host_state import HostState, Retention

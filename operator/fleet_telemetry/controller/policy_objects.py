@@ -19,7 +19,8 @@ from fleet_telemetry.cluster.kinds import Kind
 from fleet_telemetry.cluster.mirror import Mirror
 from fleet_telemetry.controller.inherited import denied_networks
 from fleet_telemetry.decide.containment import OrderKey, Outcome, Standing, read_standing
-from fleet_telemetry.decide.egress import EgressInput, Ordered, may_stay
+from fleet_telemetry.decide.egress_facts import EgressInput, Ordered
+from fleet_telemetry.decide.fitting import may_stay
 from fleet_telemetry.egress.render.cilium import render_cidr_group
 from fleet_telemetry.egress.render.common import (
     Rendered,

@@ -16,7 +16,7 @@ from fleet_telemetry.cluster.mirror import Mirror
 from fleet_telemetry.cluster.secrets import SecretError, read_secret
 from fleet_telemetry.controller.asking import Asking, host_gates
 from fleet_telemetry.controller.standing import ROUNDS, Standing
-from fleet_telemetry.decide.checks import Check
+from fleet_telemetry.decide.checks import Check, answer_without_asking
 from fleet_telemetry.decide.endpoints import EndpointError, find_endpoints
 from fleet_telemetry.decide.evidence import meaning_of
 from fleet_telemetry.decide.reports import combine
@@ -81,7 +81,8 @@ class Verifier:
         self._vendors = VendorClient()
         self._breaker = Breaker()
         self._random = random.Random()  # noqa: S311  # spreads load, hides nothing
-        self._jobs: dict[Key, _Job] = {}
+        self._jobs: dict[WorkloadRef, dict[str, _Job]] = {}
+        """By product."""
         self._due: asyncio.Queue[Key] = asyncio.Queue()
         self._hosts = host_gates()
         self._services: dict[str, tuple[float, tuple[Service, ...]]] = {}
@@ -93,20 +94,23 @@ class Verifier:
                 for _ in range(_WORKERS):
                     group.create_task(self._work())
         finally:
-            for ref in {job.ref for job in self._jobs.values()}:
+            for ref in list(self._jobs):
                 self.plan(ref, (), None)
             self._due = asyncio.Queue()
             await self._vendors.close()
 
     def plan(self, ref: WorkloadRef, checks: tuple[Check, ...], occasion: object) -> None:
         """Say what a workload is to be asked from now on."""
+        jobs = self._jobs.setdefault(ref, {})
         wanted = {check.product: check for check in checks}
-        for key in [key for key in self._jobs if key[0] == ref and key[1] not in wanted]:
-            self._unschedule(self._jobs.pop(key))
+        for product in jobs.keys() - wanted:
+            self._unschedule(jobs.pop(product))
+        if not wanted:
+            del self._jobs[ref]
         for product, check in wanted.items():
-            job = self._jobs.get((ref, product))
+            job = jobs.get(product)
             if job is None:
-                job = self._jobs[ref, product] = _Job(ref, check, occasion)
+                job = jobs[product] = _Job(ref, check, occasion)
                 self._schedule(job, 0)
             elif (job.check, job.occasion) != (check, occasion):
                 job.standing.begin_anew(another_wish=job.check != check)
@@ -117,15 +121,17 @@ class Verifier:
         """What a workload's products have told; nothing of those that were not asked yet."""
         return {
             (product, ChannelName.USAGE): job.standing.result
-            for (owner, product), job in self._jobs.items()
-            if owner == ref and job.standing.result is not None
+            for product, job in self._jobs.get(ref, {}).items()
+            if job.standing.result is not None
         }
 
     def last_checks(self) -> Iterator[LastCheck]:
         """What came of asking each product the last time, where it was asked."""
-        for (ref, product), job in list(self._jobs.items()):
-            if job.asked is not None:
-                yield LastCheck(ref, product, job.outcome, job.asked)
+        # Asked from the thread of a scrape: the copies are what makes that safe.
+        for ref, jobs in list(self._jobs.items()):
+            for product, job in list(jobs.items()):
+                if job.asked is not None:
+                    yield LastCheck(ref, product, job.outcome, job.asked)
 
     def _schedule(self, job: _Job, seconds: float) -> None:
         self._unschedule(job)
@@ -140,7 +146,8 @@ class Verifier:
 
     async def _work(self) -> None:
         while True:
-            job = self._jobs.get(await self._due.get())
+            ref, product = await self._due.get()
+            job = self._job(ref, product)
             if job is None:
                 continue
             check = job.check
@@ -155,7 +162,10 @@ class Verifier:
     def _stands(self, job: _Job, check: Check) -> bool:
         """Whether it is still what is to be asked. Otherwise another check is on its way, and what
         comes of this one is out of date."""
-        return self._jobs.get((job.ref, check.product)) is job and job.check is check
+        return self._job(job.ref, check.product) is job and job.check is check
+
+    def _job(self, ref: WorkloadRef, product: str) -> _Job | None:
+        return self._jobs.get(ref, {}).get(product)
 
     async def _verify(self, job: _Job) -> float:
         """Ask once; the seconds until the next time."""
@@ -181,8 +191,10 @@ class Verifier:
     async def _ask(self, job: _Job) -> tuple[Reported, float]:
         """The answer, and for how long the product wants to be left alone."""
         check = job.check
-        if check.secret is None:
-            return Reported(fault=Reason.CREDENTIALS_MISSING), check.interval
+        known = answer_without_asking(check)
+        if known is not None:
+            return known, check.interval
+        assert check.secret is not None, "without one, nothing could be asked"
         adapter = ADAPTERS[check.api.adapter]
         credentials = await read_secret(self._client, check.secret, adapter.keys)
         endpoints = find_endpoints(

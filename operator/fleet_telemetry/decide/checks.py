@@ -17,6 +17,8 @@ from fleet_telemetry.model.policy import (
     Submission,
 )
 from fleet_telemetry.model.product import Api
+from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.model.reported import Reported
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _SHORTEST_SECONDS = 60.0
@@ -73,6 +75,11 @@ def plan_checks(
             secret=secret,
             service=next((e.service for e in runtime.endpoints if e.product == product.name), None),
         )
+
+
+def answer_without_asking(check: Check) -> Reported | None:
+    """What there is to say of a product that cannot be asked; None where it can."""
+    return Reported(fault=Reason.CREDENTIALS_MISSING) if check.secret is None else None
 
 
 def read_interval(text: str) -> float:

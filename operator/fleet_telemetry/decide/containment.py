@@ -6,15 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fleet_telemetry.decide.egress import (
-    EgressInput,
-    EgressPlan,
-    HostFacts,
-    Note,
-    Ordered,
-    collapsed,
-    named,
-)
+from fleet_telemetry.decide.egress import EgressPlan, collapsed
+from fleet_telemetry.decide.egress_facts import EgressInput, HostFacts, Note, Ordered, named
 from fleet_telemetry.decide.hosts import Key
 from fleet_telemetry.decide.reachability import Judgement, judge
 from fleet_telemetry.decide.selectors import read_selector

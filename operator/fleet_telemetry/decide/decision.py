@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet_telemetry.catalogue.catalogue import Catalogue
-from fleet_telemetry.decide.checks import Check, plan_checks
+from fleet_telemetry.decide.checks import Check, answer_without_asking, plan_checks
 from fleet_telemetry.decide.containment import Finding
 from fleet_telemetry.decide.injection import (
     GovernanceByChannel,
@@ -119,7 +119,7 @@ def decide(given: Input) -> Plan:
     """What to write and where every channel stands."""
     plan = plan_injection(given)
     checks = tuple(plan_checks(plan.targets, plan.governance, given.workload.ref.namespace))
-    asked = {(check.product, ChannelName.USAGE) for check in checks}
+    known = {_channel_of(check): answer_without_asking(check) for check in checks}
     reported = {**given.reported_before, **given.reported}
     evidence = Evidence(
         workload=given.workload,
@@ -128,7 +128,7 @@ def decide(given: Input) -> Plan:
             PodEvidence(pod.template, find_targets(pod.template, given.catalogue))
             for pod in given.pods
         ),
-        reported={key: said for key, said in reported.items() if key in asked},
+        reported={key: known[key] or reported.get(key, Reported()) for key in known},
         claims=given.claims,
         seeds=given.seeds,
     )
@@ -144,6 +144,10 @@ def decide(given: Input) -> Plan:
         injected=tuple(_injected(given, plan)),
         checks=checks,
     )
+
+
+def _channel_of(check: Check) -> tuple[str, ChannelName]:
+    return check.product, ChannelName.USAGE
 
 
 def _govern_all(

@@ -1,42 +1,20 @@
-"""What network policies are to say for a workload's pods, as orders that any dialect can take.
-
-NetworkPolicies add up: each can only let more through. So one that denies (by letting everything
-else through) is ordered only where nothing else isolates the pods, and one that allows only where
-something does. Both select no pod for which that is not so, be it somebody else's that has the
-labels of the workload's pods as well.
-"""
+"""What network policies are to say for a workload's pods, as orders that any dialect can take."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import collapse_addresses, ip_network
 
 import msgspec
 
+from fleet_telemetry.decide.egress_facts import EgressInput, HostFacts, Note, Ordered
+from fleet_telemetry.decide.fitting import Fitting
 from fleet_telemetry.decide.hosts import HostUse, Key, find_uses, needed_besides
-from fleet_telemetry.decide.injection import GovernanceByChannel
-from fleet_telemetry.decide.matching import Target
 from fleet_telemetry.decide.precedence import EgressSection
-from fleet_telemetry.decide.reachability import Coverage, judge
-from fleet_telemetry.decide.selectors import (
-    apart_from,
-    both,
-    is_within,
-    labels_in,
-    read_selector,
-)
 from fleet_telemetry.model.address_set import AddressSet
-from fleet_telemetry.model.egress import (
-    Destination,
-    Family,
-    Network,
-    Order,
-    OwnerReference,
-    Reachable,
-)
+from fleet_telemetry.model.egress import Destination, Network, Order, OwnerReference, Reachable
 from fleet_telemetry.model.manifest import Manifest
-from fleet_telemetry.model.network_policy import NetworkPolicy
 from fleet_telemetry.model.policy import (
     EgressAction,
     EgressDialect,
@@ -50,110 +28,6 @@ from fleet_telemetry.model.policy import (
 from fleet_telemetry.model.reasons import EgressReason
 from fleet_telemetry.model.resources import API_VERSION
 from fleet_telemetry.model.selector import LabelSelector
-from fleet_telemetry.model.workload import Workload
-
-_NAMED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class HostFacts:
-    """What is known of a host's addresses now."""
-
-    allow: tuple[Network, ...] = ()
-    """For an allowlist."""
-    deny: tuple[Network, ...] = ()
-    """For a denylist: what it had for a longer time, and what its vendor publishes."""
-    shared: tuple[Network, ...] = ()
-    """Those of the denylist that serve others, too."""
-    ranges: tuple[Network, ...] = ()
-    """That its provider publishes."""
-    complete: bool = True
-    """False where it has more addresses than are kept."""
-    shared_by: str = ""
-    """Who serves others from the same addresses."""
-    unheard: bool = False
-    """No name server has said anything of it so far, not even that there is no address."""
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkFacts:
-    """What is known of the network policies that concern a workload."""
-
-    policies: tuple[NetworkPolicy, ...] = ()
-    """All NetworkPolicies of its namespace, ours included."""
-    served: frozenset[EgressDialect] = frozenset({EgressDialect.NETWORK_POLICY})
-    """The kinds that the cluster knows."""
-    enforced: bool = False
-    """Somebody vouches for the enforcement of NetworkPolicies."""
-    others: tuple[str, ...] = ()
-    """Kinds of network policy that are not read and of which there are some."""
-    behind: tuple[str, ...] = ()
-    """Policies of other kinds that count only for what no NetworkPolicy lets through, by name."""
-    families: frozenset[Family] = frozenset(Family)
-
-
-@dataclass(frozen=True, slots=True)
-class EgressInput:
-    """Everything that the egress of a workload depends on."""
-
-    workload: Workload
-    targets: tuple[Target, ...]
-    governance: GovernanceByChannel
-    pod_labels: tuple[Mapping[str, str], ...] = ()
-    """Of the pods that run."""
-    on_host_network: bool = False
-    """Some of the pods that run have the node's own network, whatever the workload says now."""
-    hosts: Mapping[str, HostFacts] = field(default_factory=dict)
-    network: NetworkFacts = field(default_factory=NetworkFacts)
-    inherited: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
-    """What was denied for the sake of a host when this replica began to lead."""
-
-    @property
-    def labels(self) -> tuple[Mapping[str, str], ...]:
-        """Of the pods that run, and of those to come: pods are many and alike, so each once, and
-        only labels by which somebody selects."""
-        selectors = [one.pod_selector for one in self.network.policies]
-        selectors.append(read_selector(self.workload.pod_selector))
-        keys = {key for selector in selectors for key in labels_in(selector)}
-        every = (*self.pod_labels, self.workload.template.labels)
-        told = ({key: one[key] for key in one.keys() & keys} for one in every)
-        return tuple({frozenset(one.items()): one for one in told}.values())
-
-    def foreign(self) -> tuple[NetworkPolicy, ...]:
-        """The NetworkPolicies of others that isolate any pods at all, or may do so."""
-        found = (
-            policy
-            for policy in self.network.policies
-            if not policy.ours and (policy.isolates or not policy.certain)
-        )
-        return tuple(sorted(found, key=lambda policy: policy.name))
-
-    def isolating_any(self) -> tuple[NetworkPolicy, ...]:
-        """Those of them that isolate any of the workload's pods, or may do so."""
-        labels = self.labels
-        return tuple(one for one in self.foreign() if any(map(one.pod_selector.matches, labels)))
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Why a channel's wish is not ordered, or not in full."""
-
-    reason: EgressReason
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ordered:
-    """An order, the dialect it is for, and the channels whose wish it is."""
-
-    dialect: EgressDialect
-    order: Order
-    channels: frozenset[Key]
-
-    @property
-    def key(self) -> tuple[EgressDialect, EgressAction]:
-        """Tells it from the workload's other orders."""
-        return self.dialect, self.order.action
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +42,8 @@ class EgressPlan:
 def plan_egress(given: EgressInput) -> EgressPlan:
     """What is to be written for a workload's pods."""
     drafting = _Drafting(given)
-    fitted = [drafting.fit(draft) for draft in drafting.drafts()]
+    fitting = Fitting(given, drafting.notes)
+    fitted = [fitting.fit(draft) for draft in drafting.drafts()]
     return EgressPlan(
         uses=drafting.uses,
         orders=tuple(order for order in fitted if order is not None),
@@ -352,91 +227,6 @@ class _Drafting:
         )
         return Ordered(dialect, order, frozenset(keys))
 
-    def fit(self, draft: Ordered) -> Ordered | None:
-        """The draft as it may stand beside what is there; None where it may not."""
-        action = draft.order.action
-        if draft.dialect is not EgressDialect.NETWORK_POLICY or action is EgressAction.ISOLATE:
-            return draft
-        return self._fit_deny(draft) if action is EgressAction.DENY else self._fit_allow(draft)
-
-    def _fit_deny(self, draft: Ordered) -> Ordered | None:
-        """It lets through all the rest, so none of its pods may be shut off from that."""
-        given = self._given
-        if EgressDialect.CILIUM in given.network.served:
-            note = Note(EgressReason.DIALECT_CANNOT, "On Cilium only dialect: Cilium denies.")
-            self.notes.update(dict.fromkeys(draft.channels, note))
-            return None
-        objection = self._shut_off()
-        if objection is None:
-            own = read_selector(draft.order.selector)
-            others = given.foreign()
-            apart = apart_from(own, (one.pod_selector for one in others), given.labels)
-            if apart is not None:
-                return _selecting(draft, own, apart)
-            detail = f"NetworkPolicy {named(one.name for one in others)}, for other pods."
-            objection = Note(EgressReason.WOULD_WIDEN, detail)
-        for key in draft.channels:
-            self.notes.setdefault(key, objection)
-        return None
-
-    def _shut_off(self) -> Note | None:
-        """What shuts off the workload's pods without us. Where NetworkPolicies do so for all pods,
-        what is found says what comes of that."""
-        isolating = self._given.isolating_any()
-        if unreadable := [one.name for one in isolating if not one.certain]:
-            detail = f"NetworkPolicy {named(unreadable)}."
-            return Note(EgressReason.POLICY_NOT_READABLE, detail)
-        if isolating:
-            detail = f"NetworkPolicy {named(one.name for one in isolating)}."
-            return Note(EgressReason.WOULD_WIDEN, detail)
-        if behind := self._given.network.behind:
-            return Note(EgressReason.WOULD_WIDEN, f"{named(behind)}.")
-        return None
-
-    def _fit_allow(self, draft: Ordered) -> Ordered | None:
-        """It isolates, so all of its pods have to be isolated without it."""
-        given = self._given
-        some = [one for one in given.isolating_any() if one.certain]
-        everyone = [one for one in some if all(map(one.pod_selector.matches, given.labels))]
-        if not everyone:
-            names = named(one.name for one in some)
-            detail = f"NetworkPolicy {names} isolates only some of them." if some else ""
-            self.notes.update(
-                dict.fromkeys(draft.channels, Note(EgressReason.NOT_ISOLATED, detail))
-            )
-            return None
-        others = [policy for policy in given.network.policies if not policy.ours]
-        if judge(others, given.labels, draft.order.destinations).coverage is Coverage.ALL:
-            return None
-        own = read_selector(draft.order.selector)
-        covering = [one for one in everyone if is_within(own, one.pod_selector)]
-        if not covering:
-            covering = everyone[:1]
-            draft = _selecting(draft, own, both(own, covering[0].pod_selector))
-        # It goes with the last of those that isolate all that it selects, even while no operator
-        # runs: left alone, it would isolate the pods itself.
-        owners = tuple(
-            OwnerReference("networking.k8s.io/v1", "NetworkPolicy", policy.name, policy.uid)
-            for policy in covering
-        )
-        return replace(draft, order=replace(draft.order, owners=owners))
-
-
-def may_stay(given: EgressInput, dialect: EgressDialect, action: EgressAction) -> bool:
-    """Whether an object that is not ordered any more may stay until what takes its place is there:
-    it denies, and lets nothing through that is shut off otherwise."""
-    if action is EgressAction.ALLOW:
-        return False
-    widens = dialect is EgressDialect.NETWORK_POLICY and action is EgressAction.DENY
-    return not widens or not (given.isolating_any() or given.network.behind)
-
-
-def _selecting(draft: Ordered, before: LabelSelector, after: LabelSelector) -> Ordered:
-    """The draft for fewer pods."""
-    if after == before:
-        return draft
-    return replace(draft, order=replace(draft.order, selector=msgspec.to_builtins(after)))
-
 
 def _whose_lists_count(sections: Sequence[EgressSection]) -> Sequence[EgressSection]:
     """Of what is reachable. Where a cluster's policy isolates, a namespace's adds nothing."""
@@ -478,13 +268,6 @@ def _without(some: Iterable[Network], others: Iterable[Network]) -> set[Network]
     """Those that have no address in common with any of the others."""
     theirs = AddressSet.of(others)
     return {mine for mine in some if not theirs.meets(AddressSet.of([mine]))}
-
-
-def named(names: Iterable[str]) -> str:
-    """Some names in a sentence."""
-    every = list(names)
-    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
-    return f"{', '.join(every[:_NAMED])}{more}"
 
 
 def _destinations(found: Mapping[tuple[str, int], set[Network]]) -> tuple[Destination, ...]:

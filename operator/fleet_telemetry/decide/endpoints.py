@@ -44,7 +44,7 @@ def find_endpoints(
     if named is not None:
         return _from_named(api, named, namespace, running, leading, per_pod=per_pod)
     for service in leading:
-        port = _port_of(api, service)
+        port = _port_of(api, service, running)
         if port is not None:
             way = _Way(api, service, port)
             return way.endpoints(running, per_pod=per_pod)
@@ -86,12 +86,22 @@ def _from_named(
     return way.endpoints(pods, per_pod=per_pod)
 
 
-def _port_of(api: Api, service: Service) -> ServicePort | None:
+def _port_of(api: Api, service: Service, pods: list[Pod]) -> ServicePort | None:
     """The port that leads to the API: by the container's port, else by a name."""
     names = api.port_names
-    by_number = (port for port in service.ports if port.target == api.port)
+    by_number = (
+        port for port in service.ports if any(_target(port, pod) == api.port for pod in pods)
+    )
     by_name = (port for port in service.ports if port.target in names or port.name in names)
     return next(chain(by_number, by_name), None)
+
+
+def _target(port: ServicePort, pod: Pod) -> int | None:
+    """The container's port that a Service's port leads to; None where no container has its name."""
+    if isinstance(port.target, int):
+        return port.target
+    named = chain.from_iterable(container.ports for container in pod.template.containers)
+    return next((number for name, number in named if name == port.target), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +121,18 @@ class _Way:
             return (
                 Endpoint(self.scheme, self.service.address, self.port.number, host, self.base_path),
             )
-        target = self.port.target if isinstance(self.port.target, int) else self.api.port
         if not per_pod:
             # A headless Service leads to all of its pods, and any of them speaks for the product.
             pods = [pod for pod in pods if self.service.selects(pod.template.labels)][:1]
         # Otherwise each has to be asked, also where the Service selects but one of them.
         return tuple(
-            Endpoint(self.scheme, pod.address, target, host, self.base_path, instance=pod.name)
+            Endpoint(
+                self.scheme,
+                pod.address,
+                _target(self.port, pod) or self.api.port,
+                host,
+                self.base_path,
+                instance=pod.name,
+            )
             for pod in pods
         )

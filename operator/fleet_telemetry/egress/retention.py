@@ -54,7 +54,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_network
 from math import ceil
 
-from fleet_telemetry.decide.egress import HostFacts
+from fleet_telemetry.decide.egress_facts import HostFacts
 from fleet_telemetry.egress.addresses import (
     as_networks,
     in_order,

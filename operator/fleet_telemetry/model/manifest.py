@@ -224,6 +224,13 @@ def _read_container(index: int, container: Manifest, pod_user: object) -> Contai
             Mount(path=text_at(mount, "mountPath"), volume=text_at(mount, "name"))
             for mount in items_at(container, "volumeMounts")
         ),
+        ports=tuple(
+            (text_at(port, "name"), port["containerPort"])
+            for port in items_at(container, "ports")
+            if text_at(port, "name")
+            and isinstance(port.get("containerPort"), int)
+            and port.get("protocol", "TCP") == "TCP"
+        ),
     )
 
 

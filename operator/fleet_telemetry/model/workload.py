@@ -60,6 +60,8 @@ class Container:
     env: tuple[EnvVar, ...] = ()
     has_env_from: bool = False
     mounts: tuple[Mount, ...] = ()
+    ports: tuple[tuple[str, int], ...] = ()
+    """The TCP ports that have a name: the name and the number."""
 
     def variable(self, name: str) -> EnvVar | None:
         """The entry that counts: the last one of this name, as in Kubernetes. Or None."""
