@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from devcluster import binaries, components, credentials, files, paths, records, slots
 from devcluster.api import Api, ApiError
@@ -23,6 +23,8 @@ from devcluster.components import APISERVER, CONTROLLER_MANAGER, ETCD, KWOK, SCH
 from devcluster.errors import DevclusterError
 from devcluster.files import Layout
 from devcluster.slots import Slot
+
+HelmProgram = Literal["helm", "helm3"]
 
 _NODE = "node-1"
 _NODE_SIZE = {"cpu": "1000", "memory": "4Ti", "pods": "10000"}
@@ -179,9 +181,10 @@ class Cluster:
         *arguments: str,
         input: str | None = None,  # noqa: A002 - as in subprocess.run
         check: bool = True,
+        program: HelmProgram = "helm",
     ) -> subprocess.CompletedProcess[str]:
-        """Run helm as administrator; otherwise as kubectl()."""
-        return self._run("helm", arguments, input, check=check)
+        """Run helm (Helm 4) or helm3 as administrator; otherwise as kubectl()."""
+        return self._run(program, arguments, input, check=check)
 
     def service_account_kubeconfig(
         self, namespace: str, name: str, path: Path, seconds: int = 3600

@@ -59,13 +59,19 @@ _KUBERNETES = tuple(
 # Without gRPC's tracing the linker can drop unused methods: kube-apiserver shrinks by a sixth.
 _LEAN = ("grpcnotrace",)
 _KWOK = ("sigs.k8s.io/kwok/pkg/consts.Version={version}",)
-_HELM = ("helm.sh/helm/v4/internal/version.version={version}",)
 _PROMETHEUS = ("github.com/prometheus/common/version.Version={version}",)
 
 
 def _kubernetes(name: str, seconds: int, version_args: tuple[str, ...] = ("--version",)) -> Tool:
     package = f"k8s.io/kubernetes/cmd/{name}"
     return Tool(name, "kubernetes", package, seconds, _KUBERNETES, _LEAN, version_args)
+
+
+def _helm(name: str, major: int, seconds: int) -> Tool:
+    module = f"helm.sh/helm/v{major}"
+    stamps = (f"{module}/internal/version.version={{version}}",)
+    arguments = ("version", "--short")
+    return Tool(name, name, f"{module}/cmd/helm", seconds, stamps, version_args=arguments)
 
 
 def _prometheus(name: str, seconds: int) -> Tool:
@@ -82,8 +88,15 @@ TOOLS = (
     _kubernetes("kube-scheduler", 10),
     _kubernetes("kubectl", 20, version_args=("version", "--client")),
     Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 55, _KWOK),
+    _helm("helm", 4, 95),
+    _helm("helm3", 3, 110),
     Tool(
-        "helm", "helm", "helm.sh/helm/v4/cmd/helm", 95, _HELM, version_args=("version", "--short")
+        "kubeconform",
+        "kubeconform",
+        "github.com/yannh/kubeconform/cmd/kubeconform",
+        10,
+        ("main.version={version}",),
+        version_args=("-v",),
     ),
     _prometheus("prometheus", 150),
     _prometheus("promtool", 50),

@@ -12,6 +12,7 @@ import yaml
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.cluster.webhook_configuration import mutating_webhooks
 from fleet_telemetry.model.resources import RESOURCES
+from hack.changes import with_changes
 from hack.chart_values import chart_readme, values_schema
 from hack.crds import definition
 from hack.products import index_page, product_page
@@ -74,6 +75,12 @@ def generated_files() -> Iterator[tuple[Path, str]]:
         yield docs / name, _FROM_IN_MARKDOWN.format(source=source) + text
 
 
+def completed_files() -> Iterator[tuple[Path, str]]:
+    """Every file with a part that is generated, with the content it should have."""
+    path = CHART / "Chart.yaml"
+    yield path, with_changes(path.read_text(), (ROOT / "CHANGELOG.md").read_text())
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes shared parts out instead of pointing at them."""
 
@@ -91,7 +98,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, only compare")
     check: bool = parser.parse_args().check
     drifted = []
-    for path, text in generated_files():
+    for path, text in (*generated_files(), *completed_files()):
         if path.exists() and path.read_text() == text:
             continue
         if check:

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import yaml
 
 from devcluster.children import Children
-from devcluster.cluster import Cluster
+from devcluster.cluster import Cluster, HelmProgram
 
 Role = Literal["webhook", "controller"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,8 +49,17 @@ class _Process:
 class LocalOperator:
     """The operator on one cluster. Use as: install, start, wait until ready, stop."""
 
-    def __init__(self, cluster: Cluster, directory: Path, *, detached: bool = False) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        directory: Path,
+        *,
+        helm: HelmProgram = "helm",
+        detached: bool = False,
+    ) -> None:
+        """``helm`` is the program that installs it."""
         self._cluster = cluster
+        self._helm = helm
         self._directory = directory
         self._directory.mkdir(parents=True, exist_ok=True)
         self._running: dict[str, _Process] = {}
@@ -71,24 +80,27 @@ class LocalOperator:
         return self._directory / f"{name}.log"
 
     def install(
-        self, values: Mapping[str, Any] | None = None, *, flags: Sequence[str] = ()
+        self,
+        values: Mapping[str, Any] | None = None,
+        *,
+        flags: Sequence[str] = (),
+        chart: Path = CHART,
     ) -> None:
         """Install or upgrade the chart. Raises subprocess.CalledProcessError."""
         # An unprivileged port, because the process itself listens on it.
         own = {"webhook": {"service": {"port": _WEBHOOK_PORT}}}
-        self._cluster.helm(
-            "upgrade",
-            "--install",
-            RELEASE,
-            str(CHART),
-            "--namespace",
-            NAMESPACE,
-            "--create-namespace",
-            *flags,
-            "--values",
-            "-",
-            input=yaml.safe_dump(_merged(own, values or {})),
-        )
+        text = yaml.safe_dump(_merged(own, values or {}))
+        more = ["--install", "--create-namespace", *flags, "--values", "-"]
+        self.helm("upgrade", RELEASE, str(chart), *more, stdin=text)
+
+    def helm(self, verb: str, *arguments: str, stdin: str | None = None) -> str:
+        """Run helm in the operator's namespace, and return what it said.
+
+        Raises subprocess.CalledProcessError.
+        """
+        where = f"--namespace={NAMESPACE}"
+        done = self._cluster.helm(verb, where, *arguments, input=stdin, program=self._helm)
+        return done.stdout + done.stderr
 
     def start(self, role: Role, *, name: str | None = None, extra: Sequence[str] = ()) -> str:
         """Run a role's container command; the name under which to stop it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import Callable, Iterable
@@ -17,7 +18,12 @@ from pythonjsonlogger.json import JsonFormatter
 
 from fleet_telemetry import __version__
 from fleet_telemetry.cluster.client import ApiError, KubernetesClient
-from fleet_telemetry.controller.reverting import find_leftovers, policies_left
+from fleet_telemetry.controller.reverting import (
+    find_leftovers,
+    find_network_policies,
+    policies_left,
+    remove,
+)
 from fleet_telemetry.controller.reverting import revert as revert_one
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.egress.allowlist import AllowlistError, Format, render
@@ -254,28 +260,39 @@ def allowlist(form: str, namespace: str, name: str, kubeconfig: str | None) -> N
 
 @main.command()
 @click.option("--namespace", default="", help="Only this namespace. [default: all]")
+@click.option(
+    "--egress-only",
+    is_flag=True,
+    help="Only network policies, and also while there are policies: for after an uninstall. An "
+    "operator that runs writes them again.",
+)
 @click.option("--yes", is_flag=True, help="Do it. Without, what would be removed is only listed.")
 @click.option(
     "--kubeconfig",
     envvar="KUBECONFIG",
-    help="How to reach the API server. [env: KUBECONFIG; default: ~/.kube/config]",
+    help="How to reach the API server. [env: KUBECONFIG; default: ~/.kube/config, in a pod its "
+    "service account]",
 )
-def revert(namespace: str, kubeconfig: str | None, *, yes: bool) -> None:
-    """Take all injected variables out of the workloads again, after the policies are gone.
+def revert(namespace: str, kubeconfig: str | None, *, egress_only: bool, yes: bool) -> None:
+    """Take all that was injected out of the workloads again, after the policies are gone, and
+    remove all network policies that the operator wrote.
 
     Pods are replaced. What somebody has applied themselves since stays.
     """
-    path = kubeconfig or str(Path.home() / ".kube" / "config")
+    if not kubeconfig and "KUBERNETES_SERVICE_HOST" not in os.environ:
+        kubeconfig = str(Path.home() / ".kube" / "config")
     try:
-        sys.exit(uvloop.run(_revert(path, namespace, yes=yes)))
+        sys.exit(uvloop.run(_revert(kubeconfig, namespace, egress_only=egress_only, yes=yes)))
     except (ApiError, OSError, ConfigException) as error:
         sys.exit(f"fleet-telemetry: {error}")
 
 
-async def _revert(kubeconfig: str, namespace: str, *, yes: bool) -> int:
+async def _revert(kubeconfig: str | None, namespace: str, *, egress_only: bool, yes: bool) -> int:
     client = await KubernetesClient.connect(kubeconfig)
+    done = "removed" if yes else "would remove"
+    workloads = network_policies = 0
     try:
-        left = await policies_left(client)
+        left = () if egress_only else await policies_left(client)
         if left:
             click.echo(
                 f"fleet-telemetry: there are policies ({', '.join(left)}), by which it would all "
@@ -283,21 +300,29 @@ async def _revert(kubeconfig: str, namespace: str, *, yes: bool) -> int:
                 err=True,
             )
             return 1
-        count = 0
-        async for leftover in find_leftovers(client, namespace):
-            count += 1
-            for one in leftover.variables:
-                what = f"{leftover.workload.ref}: {one.container}: {one.name}={one.value}"
-                click.echo(f"{'removed' if yes else 'would remove'} {what}")
+        if not egress_only:
+            async for leftover in find_leftovers(client, namespace):
+                workloads += 1
+                for one in leftover.variables:
+                    what = f"{leftover.workload.ref}: {one.container}: {one.name}={one.value}"
+                    click.echo(f"{done} {what}")
+                if yes:
+                    await revert_one(client, leftover)
+        async for kind, manifest in find_network_policies(client, namespace):
+            network_policies += 1
+            metadata = manifest["metadata"]
+            name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+            click.echo(f"{done} {kind.kind} {name}")
             if yes:
-                await revert_one(client, leftover)
-        if not count:
-            click.echo("nothing that was injected is left")
-        elif not yes:
-            click.echo(f"{count} workloads; --yes removes it, which replaces their pods")
-        return 0
+                await remove(client, kind, manifest)
     finally:
         await client.close()
+    if not workloads and not network_policies:
+        click.echo("nothing that was injected or written is left")
+    elif not yes:
+        pods = f", which replaces the pods of {workloads} workloads" if workloads else ""
+        click.echo(f"--yes removes it{pods}")
+    return 0
 
 
 def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from devcluster import binaries
+from devcluster import binaries, toolchain
+from devcluster.cluster import HelmProgram
 from harness.operator import CHART, NAMESPACE, RELEASE
 
 Manifest = dict[str, Any]
@@ -102,6 +103,7 @@ MATRIX: Mapping[str, Values] = {
             "enforced": ["NetworkPolicy", "Cilium"],
             "clusterRanges": ["192.0.2.0/24"],
             "publishedRanges": "built-in",
+            "onUninstall": "Remove",
         },
         "networkPolicy": {
             "enabled": True,
@@ -137,11 +139,16 @@ class RenderError(Exception):
     """Helm refuses the values."""
 
 
-def render(values: Values | None = None, *, release: str = RELEASE) -> str:
+def render(
+    values: Values | None = None, *, release: str = RELEASE, program: HelmProgram = "helm"
+) -> str:
     """The text that Helm makes of the chart. Raises RenderError."""
-    helm = binaries.ensure(["helm"])["helm"]
+    helm = binaries.ensure([program])[program]
+    # Without a cluster, Helm has to be told which one is meant.
+    version = toolchain.tool("kube-apiserver").version
+    flags = [f"--namespace={NAMESPACE}", f"--kube-version={version}", "--values=-"]
     done = subprocess.run(
-        [helm, "template", release, str(CHART), "--namespace", NAMESPACE, "--values", "-"],
+        [helm, "template", release, str(CHART), *flags],
         input=yaml.safe_dump(dict(values or {})),
         capture_output=True,
         text=True,

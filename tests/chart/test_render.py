@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from devcluster.cluster import HelmProgram
 from harness.operator import CHART, NAMESPACE
 from tests.chart.rendering import CERTIFICATE, MATRIX, Manifest, Values, manifests, render
 
@@ -28,7 +29,7 @@ def rendered(name: str, kind: str = "") -> list[Manifest]:
 
 def pod_specs(name: str) -> Iterator[tuple[str, Manifest]]:
     for manifest in rendered(name):
-        if manifest["kind"] == "Deployment":
+        if manifest["kind"] in ("Deployment", "Job"):
             yield manifest["metadata"]["name"], manifest["spec"]["template"]["spec"]
         if manifest["kind"] == "Pod":
             yield manifest["metadata"]["name"], manifest["spec"]
@@ -37,6 +38,15 @@ def pod_specs(name: str) -> Iterator[tuple[str, Manifest]]:
 @pytest.mark.parametrize("values", list(MATRIX.values()), ids=list(MATRIX))
 def test_two_renders_are_the_same_byte_by_byte(values: Values) -> None:
     assert render(values) == render(values)
+
+
+@pytest.mark.parametrize("values", list(MATRIX.values()), ids=list(MATRIX))
+def test_both_helms_render_the_same(values: Values) -> None:
+    of_four, of_three = (
+        sorted(json.dumps(one) for one in manifests(render(values, program=program)))
+        for program in get_args(HelmProgram)
+    )
+    assert of_four == of_three
 
 
 def test_nothing_random_is_called() -> None:
@@ -157,7 +167,7 @@ def test_no_role_may_do_everything_or_read_all_secrets() -> None:
 
 
 def test_each_right_of_the_operator_has_a_comment() -> None:
-    for path in ("rbac.yaml", "rbac-egress.yaml", "rbac-users.yaml"):
+    for path in ("rbac.yaml", "rbac-egress.yaml", "rbac-users.yaml", "uninstall.yaml"):
         lines = (CHART / "templates" / path).read_text().splitlines()
         commented = False
         for line in lines:
@@ -185,6 +195,7 @@ def test_values_reach_their_place() -> None:
         "telemetry-webhook",
         "telemetry-controller",
         "telemetry-test-readiness",
+        "telemetry-uninstall",
     }
     for spec in by_name.values():
         assert spec["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
@@ -211,6 +222,7 @@ def test_values_reach_their_place() -> None:
     assert rendered("bare", "PodDisruptionBudget") == []
     assert rendered("single", "PodDisruptionBudget") == []
     assert len(rendered("defaults", "PodDisruptionBudget")) == 2
+    assert rendered("defaults", "Job") == []
     aggregated = [
         m for m in rendered("bare", "ClusterRole") if "aggregate" in m["metadata"]["name"]
     ]

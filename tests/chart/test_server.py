@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import get_args
 
 import pytest
+import yaml
 
-from devcluster import Cluster
+from devcluster import Cluster, binaries
+from devcluster.cluster import HelmProgram
 from devcluster.foreign_crds import foreign_crds
-from harness.operator import CHART, NAMESPACE, RELEASE
+from harness.operator import CHART, NAMESPACE, RELEASE, ROOT
 from tests.chart.rendering import MATRIX, manifests, render
+from tests.chart.schemas import LOCATION, file_name, write_schemas
+from tests.e2e.world import eventually
 
 pytestmark = pytest.mark.cluster
 
@@ -59,12 +66,101 @@ def test_a_field_that_does_not_exist_would_be_noticed(cluster: Cluster) -> None:
     assert "enableServiceLink" in done.stderr
 
 
+@pytest.fixture(scope="module")
+def kubeconform(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Checks manifests against the API server's own schemas, and no others."""
+    folder = tmp_path_factory.mktemp("schemas")
+    crds = json.loads(cluster.kubectl("get", "crds", "--output=json").stdout)["items"]
+
+    def is_complete() -> bool:
+        # What a definition says is published a moment after it is established.
+        write_schemas(cluster, folder)
+        return all(
+            (
+                folder
+                / file_name(crd["spec"]["group"], version["name"], crd["spec"]["names"]["kind"])
+            ).exists()
+            for crd in crds
+            for version in crd["spec"]["versions"]
+            if version["served"]
+        )
+
+    eventually(is_complete, say="the schemas of all kinds")
+    program: Path = binaries.ensure(["kubeconform"])["kubeconform"]
+    flags = ["-strict", "-summary", "-output=json", f"-schema-location={folder}/{LOCATION}"]
+
+    def check(text: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [program, *flags, "-"], input=text, capture_output=True, text=True, check=False
+        )
+
+    return check
+
+
+@pytest.mark.parametrize("name", list(MATRIX))
+def test_the_matrix_conforms_to_every_schema(
+    kubeconform: Callable[[str], subprocess.CompletedProcess[str]], name: str
+) -> None:
+    text = render(MATRIX[name])
+    done = kubeconform(text)
+    assert done.returncode == 0, done.stdout
+    found = json.loads(done.stdout)["summary"]
+    count = len(list(manifests(text)))
+    assert found == {"valid": count, "invalid": 0, "errors": 0, "skipped": 0}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.yaml")), ids=lambda p: p.name)
+def test_the_examples_conform_to_every_schema(
+    kubeconform: Callable[[str], subprocess.CompletedProcess[str]], path: Path
+) -> None:
+    done = kubeconform(path.read_text())
+    assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout)["summary"]["valid"] > 0
+
+
+def test_the_examples_in_the_metadata_are_valid(
+    cluster: Cluster, kubeconform: Callable[[str], subprocess.CompletedProcess[str]]
+) -> None:
+    metadata = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    examples = yaml.safe_load(metadata["annotations"]["artifacthub.io/crdsExamples"])
+    bundle = json.dumps({"apiVersion": "v1", "kind": "List", "items": examples})
+    assert kubeconform(bundle).returncode == 0
+    cluster.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", input=bundle)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("enableServiceLinks:", "enableServiceLink:", "'enableServiceLink' not allowed"),
+        ("replicas: 2", 'replicas: "2"', "got string, want integer"),
+        ("kind: ServiceAccount", "kind: ServiceAcount", "could not find schema"),
+        ("selfSigned: {}", "selfSigned: true", "got boolean, want object"),
+        ("commonName:", "commonNames:", "'commonNames' not allowed"),
+        ("openAPIV3Schema:", "openApiV3Schema:", "'openApiV3Schema' not allowed"),
+        ("  name: fleet-telemetry-controller\n", "  nam: x\n", "'nam' not allowed"),
+    ],
+)
+def test_a_manifest_that_does_not_conform_would_be_noticed(
+    kubeconform: Callable[[str], subprocess.CompletedProcess[str]],
+    before: str,
+    after: str,
+    said: str,
+) -> None:
+    text = render(MATRIX["cert-manager"])
+    assert before in text
+    done = kubeconform(text.replace(before, after))
+    assert done.returncode == 1
+    assert said in done.stdout
+
+
 @pytest.mark.parametrize("name", list(MATRIX))
 def test_pods_fit_into_the_strictest_pod_security(cluster: Cluster, name: str) -> None:
     """The API server only warns of a Deployment, and refuses pods."""
     pods = []
     for manifest in manifests(render(MATRIX[name])):
-        if manifest["kind"] == "Deployment":
+        if manifest["kind"] in ("Deployment", "Job"):
             spec = dict(manifest["spec"]["template"]["spec"])
             # Nobody makes these here; they have nothing to do with what is asked.
             spec.pop("serviceAccountName")
@@ -73,17 +169,17 @@ def test_pods_fit_into_the_strictest_pod_security(cluster: Cluster, name: str) -
             pods.append({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
         elif manifest["kind"] == "Pod":
             pods.append(manifest)
-    assert len(pods) == 3
+    assert len(pods) == (4 if name == "everything" else 3)
     cluster.kubectl("create", "serviceaccount", "default", f"--namespace={NAMESPACE}", check=False)
     bundle = json.dumps({"apiVersion": "v1", "kind": "List", "items": pods})
     cluster.kubectl("create", "--dry-run=server", "-f", "-", input=bundle)
 
 
-def test_lint_is_strict(cluster: Cluster) -> None:
+@pytest.mark.parametrize("program", get_args(HelmProgram))
+def test_lint_is_strict(cluster: Cluster, program: HelmProgram) -> None:
     for values in MATRIX.values():
-        done = cluster.helm(
-            "lint", "--strict", str(CHART), "--values", "-", input=json.dumps(values)
-        )
+        flags = ["--strict", "--values=-"]
+        done = cluster.helm("lint", str(CHART), *flags, input=json.dumps(values), program=program)
         assert "WARNING" not in done.stdout
 
 

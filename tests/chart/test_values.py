@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from hack.chart_values import Value, ValuesError, read_values, values_schema
 from harness.operator import CHART
@@ -69,6 +68,7 @@ WRONG: list[tuple[str, Any]] = [
     ("egress.enforced", ["Calico"]),
     ("egress.clusterRanges", ["192.0.2.1"]),
     ("egress.publishedRanges", True),
+    ("egress.onUninstall", "Delete"),
     ("networkPolicy.apiServerPorts", ["https"]),
     ("metrics.serviceMonitor.interval", 30),
     ("logLevel", "trace"),
@@ -163,16 +163,3 @@ def test_comments_become_descriptions_and_constraints() -> None:
             "default": 5,
         },
     )
-
-
-def test_the_examples_in_the_metadata_are_right() -> None:
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    notes = chart["annotations"]
-    listed = {crd["name"]: crd for crd in yaml.safe_load(notes["artifacthub.io/crds"])}
-    files = [yaml.safe_load(path.read_text()) for path in (CHART / "files" / "crds").iterdir()]
-    assert {crd["metadata"]["name"] for crd in files} == listed.keys()
-    for crd in files:
-        assert listed[crd["metadata"]["name"]]["kind"] == crd["spec"]["names"]["kind"]
-    (image,) = yaml.safe_load(notes["artifacthub.io/images"])
-    repository = yaml.safe_load(TEXT)["image"]["repository"]
-    assert image["image"] == f"{repository}:{chart['appVersion']}"

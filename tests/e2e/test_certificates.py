@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from devcluster import Cluster
+from devcluster.cluster import HelmProgram
 from fleet_telemetry.certificates.material import Pair, new_authority, new_leaf, parse
 from fleet_telemetry.certificates.rotation import (
     AUTHORITY_RENEWED_AFTER,
@@ -147,11 +148,17 @@ def test_replicas_that_start_at_once_agree_on_one_certificate(bare: Space) -> No
     assert not any(key.splitlines()[1] in log for key in keys for log in logs)
 
 
-@pytest.mark.parametrize("flags", [[], ["--server-side=false"]], ids=["helm-4", "like-helm-3"])
-def test_an_upgrade_takes_nothing_away(bare: Space, flags: list[str]) -> None:
-    operator = bare.world.operator
+@pytest.mark.parametrize(
+    ("helm", "flags"),
+    [("helm", []), ("helm", ["--server-side=false"]), ("helm3", [])],
+    ids=["helm-4", "helm-4-client-side", "helm-3"],
+)
+def test_an_upgrade_takes_nothing_away(bare: Space, helm: HelmProgram, flags: list[str]) -> None:
+    cluster, directory = bare.world.cluster, bare.world.directory
+    operator = LocalOperator(cluster, directory / "operator-of-helm", helm=helm)
     operator.install(flags=flags)
-    _start(bare)
+    operator.start("webhook")
+    operator.wait_until_ready()
     eventually(lambda: bare.try_apply(policy()).returncode == 0, say="a policy")
     _is_injected_now(bare)
     before = _secret(bare, LEAF), _secret(bare, AUTHORITY), _bundles(bare)
@@ -159,7 +166,7 @@ def test_an_upgrade_takes_nothing_away(bare: Space, flags: list[str]) -> None:
     operator.stop("webhook")
     operator.install({"logLevel": "debug", "webhook": {"excludedNamespaces": []}}, flags=flags)
     assert (_secret(bare, LEAF), _secret(bare, AUTHORITY), _bundles(bare)) == before
-    bare.world.cluster.helm("rollback", RELEASE, "1", f"--namespace={NAMESPACE}", *flags)
+    operator.helm("rollback", RELEASE, "1", *flags)
     assert (_secret(bare, LEAF), _secret(bare, AUTHORITY), _bundles(bare)) == before
 
 

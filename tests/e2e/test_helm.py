@@ -1,7 +1,9 @@
-"""Helm installs, upgrades and rolls back workloads as before, with server-side apply."""
+"""Helm installs, upgrades and rolls back workloads as before: Helm 4 by server-side apply, Helm 3
+by patches of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from tests.e2e.world import DTRACK_4, DTRACK_5, V4_SWITCH, V5_SWITCH, Space, wor
 from tests.e2e.world import container as container_of
 
 pytestmark = pytest.mark.cluster
+
+Helm = Callable[..., str]
 
 
 @pytest.fixture
@@ -28,54 +32,65 @@ def chart(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _helm(space: Space, *arguments: str) -> str:
-    done = space.world.cluster.helm(*arguments, "--namespace", space.name)
-    return done.stdout + done.stderr
+@pytest.fixture(params=["helm", "helm3"], ids=["helm-4", "helm-3"])
+def helm(space: Space, request: pytest.FixtureRequest) -> Helm:
+    """Runs it in the test's namespace, and returns what it said."""
+
+    def run(*arguments: str) -> str:
+        where = f"--namespace={space.name}"
+        done = space.world.cluster.helm(*arguments, where, program=request.param)
+        return done.stdout + done.stderr
+
+    return run
 
 
-def test_install_upgrade_rollback_and_uninstall(space: Space, chart: Path) -> None:
+def test_install_upgrade_rollback_and_uninstall(space: Space, helm: Helm, chart: Path) -> None:
     space.policy()
-    said = _helm(space, "install", "dtrack", str(chart))
+    said = helm("install", "dtrack", str(chart))
     assert f"set {V4_SWITCH}=" in said
     assert space.env("statefulset", "dtrack") == {V4_SWITCH: "false"}
 
     own = '[{"name": "A", "value": "1"}]'
-    _helm(space, "upgrade", "dtrack", str(chart), "--set-json", f"env={own}")
+    helm("upgrade", "dtrack", str(chart), "--set-json", f"env={own}")
     assert space.env("statefulset", "dtrack") == {"A": "1", V4_SWITCH: "false"}
 
-    _helm(space, "upgrade", "dtrack", str(chart), "--set", f"image={DTRACK_5}")
+    helm("upgrade", "dtrack", str(chart), "--set", f"image={DTRACK_5}")
     assert space.env("statefulset", "dtrack") == {V5_SWITCH: "false"}
 
-    _helm(space, "rollback", "dtrack", "1")
+    helm("rollback", "dtrack", "1")
     assert space.env("statefulset", "dtrack") == {V4_SWITCH: "false"}
 
-    _helm(space, "uninstall", "dtrack")
+    helm("uninstall", "dtrack")
     assert space.find("statefulset", "dtrack") is None
 
 
-def test_an_upgrade_that_changes_nothing_causes_no_rollout(space: Space, chart: Path) -> None:
+def test_an_upgrade_that_changes_nothing_causes_no_rollout(
+    space: Space, helm: Helm, chart: Path
+) -> None:
     space.policy()
-    _helm(space, "install", "dtrack", str(chart))
+    helm("install", "dtrack", str(chart))
     before = space.get("statefulset", "dtrack")["metadata"]["generation"]
-    _helm(space, "upgrade", "dtrack", str(chart))
+    helm("upgrade", "dtrack", str(chart))
     assert space.get("statefulset", "dtrack")["metadata"]["generation"] == before
 
 
-def test_a_chart_that_sets_the_switch_itself_meets_no_conflict(space: Space, chart: Path) -> None:
+def test_a_chart_that_sets_the_switch_itself_meets_no_conflict(
+    space: Space, helm: Helm, chart: Path
+) -> None:
     space.policy()
-    _helm(space, "install", "dtrack", str(chart))
+    helm("install", "dtrack", str(chart))
     contrary = f'[{{"name": "{V4_SWITCH}", "value": "true"}}]'
-    said = _helm(space, "upgrade", "dtrack", str(chart), "--set-json", f"env={contrary}")
+    said = helm("upgrade", "dtrack", str(chart), "--set-json", f"env={contrary}")
     assert f"replaced the value of {V4_SWITCH}" in said
     assert space.env("statefulset", "dtrack") == {V4_SWITCH: "false"}
 
 
 def test_an_immediate_policy_leaves_nothing_that_a_later_upgrade_conflicts_with(
-    space: Space, chart: Path
+    space: Space, helm: Helm, chart: Path
 ) -> None:
-    _helm(space, "install", "dtrack", str(chart))
+    helm("install", "dtrack", str(chart))
     space.policy(injection={"rollout": "Immediate"})
     space.telemetry("StatefulSet", "dtrack", declared="Disabled")
     contrary = f'[{{"name": "{V4_SWITCH}", "value": "true"}}]'
-    _helm(space, "upgrade", "dtrack", str(chart), "--set-json", f"env={contrary}")
+    helm("upgrade", "dtrack", str(chart), "--set-json", f"env={contrary}")
     assert space.env("statefulset", "dtrack") == {V4_SWITCH: "false"}

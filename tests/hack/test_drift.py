@@ -48,6 +48,7 @@ def tree(tmp_path: Path) -> Path:
     }:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    shutil.copy(ROOT / "CHANGELOG.md", tmp_path)
     return tmp_path
 
 
@@ -88,3 +89,15 @@ def test_changed_type_makes_its_definitions_drift(tree: Path) -> None:
         for folder in ("crds", "charts/fleet-telemetry-operator/files/crds")
         for plural in ("telemetrypolicies", "clustertelemetrypolicies")
     }
+
+
+def test_a_new_change_makes_the_charts_metadata_drift(tree: Path) -> None:
+    with (tree / "CHANGELOG.md").open("a") as file:
+        file.write("- One more.\n")
+    chart = "charts/fleet-telemetry-operator/Chart.yaml"
+    assert _drift(tree) == {chart}
+
+    assert _generate(tree).returncode == 0
+
+    assert "description: One more\n" in (tree / chart).read_text()
+    assert _drift(tree) == set()

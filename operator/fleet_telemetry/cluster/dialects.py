@@ -82,7 +82,7 @@ _MAY_BE_BEHIND = (CLUSTER_NETWORK_POLICY, _BASELINE, *_CALICO, *_ANTREA)
 _ORDER_OF_NETWORK_POLICIES = 1000
 """In Calico's tier "default" (projectcalico/calico: libcalico-go/lib/backend/k8s/conversion)."""
 
-_OURS = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
+OURS = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
 _NOT_OURS = f"app.kubernetes.io/managed-by!={FIELD_MANAGER}"
 
 ObjectPlace = tuple[Kind, str, str]
@@ -142,7 +142,7 @@ class Dialects:
             (kind, *_key(manifest)): manifest
             for dialect in sorted(served & KINDS_OF.keys())
             for kind in KINDS_OF[dialect]
-            async for manifest in self._client.list(kind, selector=_OURS)
+            async for manifest in self._client.list(kind, selector=OURS)
         }
         for place in self._touched:
             live.pop(place, None)

@@ -1,4 +1,5 @@
-"""Takes back all that was injected, for whoever leaves: asked for by hand, never by itself."""
+"""Takes back all that was injected and written, for whoever leaves: asked for by hand or by the
+chart when it is uninstalled, never by itself."""
 
 from __future__ import annotations
 
@@ -8,13 +9,29 @@ from dataclasses import dataclass
 import msgspec
 
 from fleet_telemetry.cluster import kinds
-from fleet_telemetry.cluster.client import KubernetesClient
+from fleet_telemetry.cluster.client import ApiError, KubernetesClient
+from fleet_telemetry.cluster.dialects import (
+    CILIUM_CIDR_GROUP,
+    CILIUM_NETWORK_POLICY,
+    CLUSTER_NETWORK_POLICY,
+    OURS,
+)
+from fleet_telemetry.cluster.kinds import Kind
 from fleet_telemetry.controller.writer import write_edits
-from fleet_telemetry.model.manifest import items_at, mapping_at, read_workload
+from fleet_telemetry.egress.render.common import is_ours, workload_of
+from fleet_telemetry.model.manifest import Manifest, items_at, mapping_at, read_workload
 from fleet_telemetry.model.plan import Cause, Edit
 from fleet_telemetry.model.policy import WorkloadKind
 from fleet_telemetry.model.workload import Workload
 from fleet_telemetry.model.workload_telemetry import InjectedVariable, WorkloadTelemetryStatus
+
+# Policies before the groups that they refer to.
+_NETWORK_POLICIES = (
+    kinds.NETWORK_POLICY,
+    CILIUM_NETWORK_POLICY,
+    CLUSTER_NETWORK_POLICY,
+    CILIUM_CIDR_GROUP,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +100,33 @@ async def revert(client: KubernetesClient, leftover: Leftover) -> None:
         return edits_for(fresh, leftover.variables)
 
     await write_edits(client, leftover.workload, plan)
+
+
+async def find_network_policies(
+    client: KubernetesClient, namespace: str = ""
+) -> AsyncIterator[tuple[Kind, Manifest]]:
+    """Those that the operator wrote, and groups of addresses: all, or those for the workloads of
+    one namespace. Raises ApiError."""
+    for kind in _NETWORK_POLICIES:
+        try:
+            async for manifest in client.list(
+                kind, namespace if kind.namespaced else "", selector=OURS
+            ):
+                ref = workload_of(manifest)
+                is_wanted = not namespace or (ref is not None and ref.namespace == namespace)
+                if is_wanted and is_ours(manifest):
+                    yield kind, manifest
+        except ApiError as error:
+            # Most clusters have only some of the kinds.
+            if not error.is_not_found:
+                raise
+
+
+async def remove(client: KubernetesClient, kind: Kind, manifest: Manifest) -> None:
+    """Delete a network policy of ours. Raises ApiError, a conflict where it is another one now."""
+    metadata = manifest["metadata"]
+    where = metadata.get("namespace", "")
+    await client.delete(kind, metadata["name"], where, uid=metadata["uid"])
 
 
 def _name(manifest: object) -> str:
