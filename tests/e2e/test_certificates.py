@@ -180,6 +180,7 @@ def test_an_apply_by_a_gitops_tool_takes_nothing_away_and_sees_no_drift(installe
     assert (_secret(space, LEAF), _secret(space, AUTHORITY), _bundles(space)) == before
 
 
+@pytest.mark.fault
 def test_trust_that_is_taken_away_comes_back(installed: Space) -> None:
     space, cluster = installed, installed.world.cluster
     before = _bundles(space)
@@ -269,6 +270,7 @@ def _pair_in(data: Mapping[str, str]) -> dict[str, str]:
     return {"certificate": data["tls.crt"], "key": data["tls.key"]}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("emptied", [(LEAF,), (AUTHORITY,), (LEAF, AUTHORITY)])
 def test_what_is_emptied_or_destroyed_is_made_anew(
     installed: Space, emptied: tuple[str, ...]
@@ -287,6 +289,7 @@ def test_what_is_emptied_or_destroyed_is_made_anew(
     assert (before[0] != after[0], before[1] != after[1]) == (True, AUTHORITY in emptied)
 
 
+@pytest.mark.fault
 def test_an_expired_certificate_is_replaced_at_the_start(installed: Space) -> None:
     space, operator = installed, installed.world.operator
     operator.kill("webhook")
@@ -298,6 +301,7 @@ def test_an_expired_certificate_is_replaced_at_the_start(installed: Space) -> No
     _is_injected_now(space)
 
 
+@pytest.mark.fault
 def test_a_missing_secret_is_told_and_put_back_by_the_chart(installed: Space) -> None:
     space, operator = installed, installed.world.operator
     space.world.cluster.kubectl("delete", "secret", LEAF, f"--namespace={NAMESPACE}")

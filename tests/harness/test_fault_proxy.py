@@ -88,6 +88,7 @@ def run(proxy: FaultProxy, check: Check) -> None:
             headers={"Authorization": "Bearer t"},
         ) as session:
             await check(session)
+        await asyncio.sleep(0.1)  # TLS takes its leave
 
     asyncio.run(be())
 
