@@ -34,6 +34,8 @@ _HOP_BY_HOP = frozenset({hdrs.HOST, hdrs.CONNECTION, hdrs.TRANSFER_ENCODING, hdr
 _REASONS = {429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
 _READS = ("GET", "HEAD")
 _STALLED_POLL_SECONDS = 0.02
+_LEAVE_SECONDS = 0.5
+"""TLS takes its leave of the API server."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +166,7 @@ class FaultProxy:
             for request in self._watches:
                 _reset(request)
             await runner.cleanup()
+        await asyncio.sleep(_LEAVE_SECONDS)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         age = self._age

@@ -55,7 +55,6 @@ def _start(space: Space, *roles: str) -> None:
     space.world.operator.wait_until_ready()
 
 
-@pytest.mark.fault
 def test_with_the_webhook_down_deploys_go_through_and_are_made_good(lonely: Space) -> None:
     space, operator = lonely, lonely.world.operator
     _start(space, "webhook", "controller")
@@ -76,7 +75,6 @@ def test_with_the_webhook_down_deploys_go_through_and_are_made_good(lonely: Spac
     space.telemetry("Deployment", "s", state="Compliant")
 
 
-@pytest.mark.fault
 def test_with_the_webhook_down_immediate_writes_itself_and_takes_its_name_off(
     lonely: Space,
 ) -> None:
@@ -98,7 +96,6 @@ def test_with_the_webhook_down_immediate_writes_itself_and_takes_its_name_off(
     space.apply(contrary, flags=flags)
 
 
-@pytest.mark.fault
 def test_what_we_injected_and_a_new_version_refuses_is_removed_at_once(lonely: Space) -> None:
     space, operator = lonely, lonely.world.operator
     _start(space, "webhook", "controller")
@@ -114,7 +111,6 @@ def test_what_we_injected_and_a_new_version_refuses_is_removed_at_once(lonely: S
     )
 
 
-@pytest.mark.fault
 def test_the_webhook_answers_while_the_controller_is_down(lonely: Space) -> None:
     space = lonely
     _start(space, "webhook")
@@ -176,7 +172,6 @@ def test_after_an_uninstall_nothing_hangs_and_injected_settings_stay(lonely: Spa
     cluster.kubectl("delete", "namespace", "short-lived", "--timeout=20s")
 
 
-@pytest.mark.fault
 def test_the_operator_waits_for_its_crds_and_then_works(bare: Space) -> None:
     space, operator = bare, bare.world.operator
     operator.install({"crds": {"enabled": False}})
@@ -196,7 +191,6 @@ def test_the_operator_waits_for_its_crds_and_then_works(bare: Space) -> None:
     space.telemetry("Deployment", "s", declared="Unset")
 
 
-@pytest.mark.fault
 def test_a_standby_takes_over_when_the_leader_is_killed(lonely: Space) -> None:
     space, operator = lonely, lonely.world.operator
     _start(space, "webhook")

@@ -87,6 +87,35 @@ def test_a_write_that_was_cut_short_leaves_no_name(alone: tuple[Space, FaultProx
     assert space.get("deployment", "s")["metadata"]["generation"] == 2
 
 
+def test_a_leader_that_is_refused_and_then_ignored_goes_before_the_next_one_comes(
+    alone: tuple[Space, FaultProxy],
+) -> None:
+    space, proxy = alone
+    operator = space.world.operator
+    operator.start("controller", name="next")
+    operator.wait_until_ready()
+
+    def lead() -> list[str]:
+        metrics = {name: operator.metrics(name) for name in ("controller", "next")}
+        return [name for name, text in metrics.items() if "fleet_telemetry_leader 1.0" in text]
+
+    eventually(lambda: lead() == ["controller"], say="a leader")
+    # Its last attempt in time begins while it is still answered, and is the one that hangs.
+    proxy.faults = Faults(refused=1.0, status=500)
+    ignored = time.monotonic() + 5.9
+    deadline = time.monotonic() + 60
+    while "next" not in lead():
+        assert time.monotonic() < deadline
+        if time.monotonic() > ignored:
+            proxy.faults = Faults(stalled=True)
+        time.sleep(0.05)
+    assert lead() == ["next"]
+    proxy.faults = NONE
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        assert lead() == ["next"]
+
+
 def _managers(space: Space) -> list[str]:
     found = space.get("deployment", "s")["metadata"]["managedFields"]
     return [entry["manager"] for entry in found]

@@ -270,8 +270,9 @@ def _pair_in(data: Mapping[str, str]) -> dict[str, str]:
     return {"certificate": data["tls.crt"], "key": data["tls.key"]}
 
 
-@pytest.mark.fault
-@pytest.mark.parametrize("emptied", [(LEAF,), (AUTHORITY,), (LEAF, AUTHORITY)])
+@pytest.mark.parametrize(
+    "emptied", [(LEAF,), (AUTHORITY,), pytest.param((LEAF, AUTHORITY), marks=pytest.mark.fault)]
+)
 def test_what_is_emptied_or_destroyed_is_made_anew(
     installed: Space, emptied: tuple[str, ...]
 ) -> None:
@@ -301,7 +302,6 @@ def test_an_expired_certificate_is_replaced_at_the_start(installed: Space) -> No
     _is_injected_now(space)
 
 
-@pytest.mark.fault
 def test_a_missing_secret_is_told_and_put_back_by_the_chart(installed: Space) -> None:
     space, operator = installed, installed.world.operator
     space.world.cluster.kubectl("delete", "secret", LEAF, f"--namespace={NAMESPACE}")

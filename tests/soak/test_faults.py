@@ -35,8 +35,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.soak, pytest.mark.fault]
 _log = logging.getLogger(__name__)
 
 
-@pytest.fixture
-def space(tmp_path: Path) -> Iterator[Space]:
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
+    tmp_path = tmp_path_factory.mktemp("faults")
     with Cluster(tmp_path / "cluster", scheduler=True, kwok=True, audit=True) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")
         operator.install()
@@ -52,7 +53,7 @@ def space(tmp_path: Path) -> Iterator[Space]:
 
 def test_the_api_server_restarts_again_and_again(space: Space) -> None:
     cluster = space.world.cluster
-    for number in range(5):
+    for number in range(3):
         cluster.stop_component(APISERVER) if number % 2 else cluster.kill_component(APISERVER)
         time.sleep(random.uniform(0, 5))
         cluster.start_component(APISERVER)

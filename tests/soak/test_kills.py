@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.soak, pytest.mark.fault]
 
 _log = logging.getLogger(__name__)
 HOST = "telemetry.sonarsource.com"
-LAST_WRITE_SECONDS = 8.0
+LAST_WRITE_SECONDS = 6.0
 PASSED_ON = pytest.mark.parametrize("passed_on", [False, True], ids=["before", "after"])
 
 
