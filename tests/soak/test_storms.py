@@ -199,7 +199,7 @@ def test_half_of_all_requests_refused_loses_and_repeats_nothing(shaky: Shaky, st
 
 def test_writes_whose_answer_is_lost_are_not_done_twice(shaky: Shaky) -> None:
     prepare(shaky.space)
-    shaky.set(Faults(lost=0.5))
+    shaky.set(Faults(lost=0.5, delay=0.5))
     expected = work_meanwhile(shaky.space)
     shaky.set(NONE)
     assert shaky.done("lost") > 10
