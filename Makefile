@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 ROUNDS ?= 10
+WORKERS ?= 3
 IMAGE ?= fleet-telemetry/operator:dev
 PYTEST_ARGS ?= --numprocesses=2 --dist=worksteal
 VENV := .venv
@@ -47,11 +48,11 @@ bench: $(VENV)/installed ## Measure admission and the controller on a local clus
 	@$(BIN)/python -m devcluster build
 	@$(BIN)/python -m bench
 
-soak: $(VENV)/installed ## Break something under the operator, over and over: ROUNDS=10 (an hour).
+soak: $(VENV)/installed ## Break something under the operator, over and over: ROUNDS=10 WORKERS=3 (an hour).
 	@$(BIN)/python -m devcluster build
 	@for round in $$(seq $(ROUNDS)); do \
 	  log=.cluster/soak-$$round.log; \
-	  $(BIN)/python -m pytest -m fault --numprocesses=2 --dist=worksteal --durations=0 \
+	  $(BIN)/python -m pytest -m fault --numprocesses=$(WORKERS) --dist=worksteal --durations=0 \
 	    > $$log 2>&1 || { cat $$log; echo "Round $$round of $(ROUNDS) failed"; exit 1; }; \
 	  echo "Round $$round of $(ROUNDS): $$(tail -n 1 $$log)"; \
 	done
