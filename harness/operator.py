@@ -7,6 +7,7 @@ all that the operator can do. The webhook listens on the address of its own Serv
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 import sys
@@ -22,6 +23,7 @@ import yaml
 
 from devcluster.children import Children
 from devcluster.cluster import Cluster, HelmProgram
+from harness.fault_proxy import FaultProxy
 
 Role = Literal["webhook", "controller"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,13 +104,27 @@ class LocalOperator:
         done = self._cluster.helm(verb, where, *arguments, input=stdin, program=self._helm)
         return done.stdout + done.stderr
 
-    def start(self, role: Role, *, name: str | None = None, extra: Sequence[str] = ()) -> str:
-        """Run a role's container command; the name under which to stop it."""
+    def start(
+        self,
+        role: Role,
+        *,
+        name: str | None = None,
+        extra: Sequence[str] = (),
+        proxy: FaultProxy | None = None,
+        clock: float = 0.0,
+    ) -> str:
+        """Run a role's container command; the name under which to stop it.
+
+        With a ``proxy`` it reaches the API server through that only; with a ``clock`` its wall
+        clock is ahead by so many seconds, or behind.
+        """
         name = name or role
         container = self._container(role)
         kubeconfig = self._cluster.service_account_kubeconfig(
             NAMESPACE, f"{RELEASE}-{role}", self._file(f"{name}.kubeconfig"), seconds=86400
         )
+        if proxy is not None:
+            _redirect(kubeconfig, proxy)
         port = _free_port()
         # What a container has of its own, a process on this machine has to be given.
         own = [f"--kubeconfig={kubeconfig}", "--http-host=127.0.0.1", f"--http-port={port}"]
@@ -117,7 +133,11 @@ class LocalOperator:
             own += [f"--webhook-host={self.webhook_address}", f"--webhook-port={_WEBHOOK_PORT}"]
             own += ["--drain-seconds=0"]
         program = str(Path(sys.executable).parent / container["command"][0])
-        self.children.start(name, [program, *container["args"], *own, *extra])
+        command = [program, *container["args"], *own, *extra]
+        if clock:
+            # -P: or this folder's operator.py would be taken for the standard library's.
+            command = [sys.executable, "-P", "-m", "harness.wrong_clock", str(clock), *command]
+        self.children.start(name, command)
         self._running[name] = _Process(name, role, f"http://127.0.0.1:{port}")
         return name
 
@@ -196,6 +216,17 @@ class LocalOperator:
 
     def _file(self, name: str) -> Path:
         return self._directory / name
+
+
+def _redirect(kubeconfig: Path, proxy: FaultProxy) -> None:
+    """Have a kubeconfig lead to the proxy."""
+    content = yaml.safe_load(kubeconfig.read_text())
+    authority = base64.b64encode(proxy.ca).decode()
+    content["clusters"][0]["cluster"] = {
+        "server": proxy.url,
+        "certificate-authority-data": authority,
+    }
+    kubeconfig.write_text(yaml.safe_dump(content))
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

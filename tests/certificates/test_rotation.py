@@ -106,6 +106,15 @@ def test_a_client_whose_clock_is_behind_trusts_it_too(fresh: Secrets) -> None:
     assert is_trusted(fresh.served, fresh.bundle, START - 59 * MINUTE)
 
 
+def test_what_a_clock_hours_ahead_made_is_replaced_by_a_right_one_for_good(fresh: Secrets) -> None:
+    right = fresh.after(-180 * MINUTE)
+    assert not is_trusted(fresh.served, fresh.bundle, right.now)
+    assert is_trusted(right.served, right.bundle, right.now)
+    # The one that is ahead is content with that.
+    ahead = right.after(180 * MINUTE)
+    assert (ahead.authority, ahead.leaf) == (right.authority, right.leaf)
+
+
 def test_nothing_changes_until_it_is_due(fresh: Secrets) -> None:
     for time in (timedelta(0), MINUTE, LEAF_RENEWED_AFTER - MINUTE):
         later = fresh.after(time)

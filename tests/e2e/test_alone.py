@@ -118,6 +118,7 @@ def test_the_webhook_answers_while_the_controller_is_down(lonely: Space) -> None
     assert space.env("deployment", "s") == {SONAR_SWITCH: "false"}
 
 
+@pytest.mark.fault
 def test_with_both_down_users_work_as_if_nothing_were_installed(lonely: Space) -> None:
     space, operator = lonely, lonely.world.operator
     _start(space, "webhook", "controller")

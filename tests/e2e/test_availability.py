@@ -129,6 +129,7 @@ def test_the_rotation_of_all_certificates_loses_nothing(pair: tuple[Space, Repli
     assert load.summary.missed == []
 
 
+@pytest.mark.fault
 def test_a_kill_fails_no_request(pair: tuple[Space, Replicas]) -> None:
     space, replicas = pair
     with Load(space.world.cluster) as load:
@@ -146,6 +147,7 @@ def test_a_kill_fails_no_request(pair: tuple[Space, Replicas]) -> None:
     assert all(killed - 0.5 < one.at < killed + 2 for one in summary.missed)
 
 
+@pytest.mark.fault
 def test_a_hanging_replica_delays_a_deploy_by_its_timeout_at_most(
     pair: tuple[Space, Replicas],
 ) -> None:
@@ -167,6 +169,7 @@ def test_a_hanging_replica_delays_a_deploy_by_its_timeout_at_most(
     eventually(lambda: _is_injected(space), say="an injection")
 
 
+@pytest.mark.fault
 def test_a_standby_writes_within_15_seconds_of_a_kill(tmp_path: Path) -> None:
     with Cluster(tmp_path / "cluster", controller_manager=False) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")

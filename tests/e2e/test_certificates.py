@@ -187,6 +187,7 @@ def test_an_apply_by_a_gitops_tool_takes_nothing_away_and_sees_no_drift(installe
     assert (_secret(space, LEAF), _secret(space, AUTHORITY), _bundles(space)) == before
 
 
+@pytest.mark.fault
 def test_trust_that_is_taken_away_comes_back(installed: Space) -> None:
     space, cluster = installed, installed.world.cluster
     before = _bundles(space)
@@ -276,7 +277,9 @@ def _pair_in(data: Mapping[str, str]) -> dict[str, str]:
     return {"certificate": data["tls.crt"], "key": data["tls.key"]}
 
 
-@pytest.mark.parametrize("emptied", [(LEAF,), (AUTHORITY,), (LEAF, AUTHORITY)])
+@pytest.mark.parametrize(
+    "emptied", [(LEAF,), (AUTHORITY,), pytest.param((LEAF, AUTHORITY), marks=pytest.mark.fault)]
+)
 def test_what_is_emptied_or_destroyed_is_made_anew(
     installed: Space, emptied: tuple[str, ...]
 ) -> None:
@@ -294,6 +297,7 @@ def test_what_is_emptied_or_destroyed_is_made_anew(
     assert (before[0] != after[0], before[1] != after[1]) == (True, AUTHORITY in emptied)
 
 
+@pytest.mark.fault
 def test_an_expired_certificate_is_replaced_at_the_start(installed: Space) -> None:
     space, operator = installed, installed.world.operator
     operator.kill("webhook")

@@ -53,13 +53,16 @@ class Election:
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Stand for election again and again. Gives the Lease back when cancelled."""
+        clock = asyncio.get_running_loop().time
         while True:
-            while not await self._try():  # noqa: ASYNC110  # the Lease is polled, as everywhere
+            asked = clock()
+            while not await self._try():
                 await asyncio.sleep(self._times.retry)
+                asked = clock()
             _log.info("leading: this replica writes")
             leading = asyncio.ensure_future(lead())
             try:
-                await self._hold(leading)
+                await self._hold(leading, asked)
             finally:
                 leading.cancel()
                 with suppress(asyncio.CancelledError):
@@ -67,19 +70,25 @@ class Election:
                 await asyncio.shield(self._release())
             _log.warning("the lease is lost: this replica stands by")
 
-    async def _hold(self, leading: asyncio.Future[None]) -> None:
-        """Renew until that fails for too long, or the leader's work ends with an error."""
+    async def _hold(self, leading: asyncio.Future[None], asked: float) -> None:
+        """Renew until that fails for too long, or the leader's work ends with an error.
+
+        Others may count from the moment in which the API server writes: that is no sooner than when
+        it is ``asked``, and may be long before it answers. No attempt lasts beyond the deadline.
+        """
         clock = asyncio.get_running_loop().time
-        renewed = clock()
-        while clock() - renewed < self._times.renew_deadline:
-            done, _ = await asyncio.wait({leading}, timeout=self._times.retry)
+        until = asked + self._times.renew_deadline
+        while clock() < until:
+            pause = min(self._times.retry, until - clock())
+            done, _ = await asyncio.wait({leading}, timeout=pause)
             if done:
                 leading.result()
                 return
+            asked = clock()
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._times.renew_deadline):
+                async with asyncio.timeout_at(until):
                     if await self._try():
-                        renewed = clock()
+                        until = asked + self._times.renew_deadline
 
     async def _try(self) -> bool:
         """Create, take or renew the Lease; whether it is ours now."""

@@ -84,6 +84,11 @@ def build_settings(lease: str) -> kopf.OperatorSettings:
     settings.process.ultimate_exiting_timeout = None  # the kubelet sees to that
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.watching.chunk_size = PAGE
+    # Whoever gets no answer asks again; by default kopf waits for five minutes.
+    settings.networking.connect_timeout = 10
+    settings.networking.request_timeout = 30
+    # For about a minute, as by default, but back within seconds of the API server.
+    settings.networking.error_backoffs = (1, 1, 2, 3, *(5,) * 10)
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 310
     settings.watching.field_selectors[LEASE.plural] = f"metadata.name={lease}"

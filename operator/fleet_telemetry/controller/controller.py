@@ -21,7 +21,7 @@ from fleet_telemetry.controller.reporting import ReportWriter
 from fleet_telemetry.controller.rollouts import RolloutGate
 from fleet_telemetry.controller.verification import Verifier
 from fleet_telemetry.controller.webhooks import ProductWebhooks
-from fleet_telemetry.controller.writer import write_edits
+from fleet_telemetry.controller.writer import take_signature_off, write_edits
 from fleet_telemetry.decide.decision import Input, Plan, decide
 from fleet_telemetry.decide.seed import ClaimFacts
 from fleet_telemetry.model.plan import Cause, Edit, Trigger
@@ -267,6 +267,8 @@ class Controller:
         before = self._plans.get(ref)
         if workload is None:
             self._plans.pop(ref, None)
+            # Before anything that may fail: the next attempt sees nothing new.
+            self._notify_policies(before)
             self._verifier.plan(ref, (), None)
             await self._containment.forget(ref)
             await self._reports.forget(ref)
@@ -275,7 +277,6 @@ class Controller:
             if self._mirror.record_of(ref) is not None:
                 name = record_name(ref)
                 await self._client.delete(kinds.RECORD, name, ref.namespace)
-            self._notify_policies(before)
             return
         answered = {product for product, _ in self._verifier.results(ref)}
         pods = self._mirror.fleet.pods_of(ref)
@@ -284,6 +285,9 @@ class Controller:
             if plan.edits:
                 workload = await self._write(workload, plan)
                 plan = await self._decide(workload)
+            if workload.claims.signed:
+                kind = kinds.WORKLOAD_BY_KIND[ref.kind]
+                self._mirror.observe(kind, await take_signature_off(self._client, workload))
         except ApiError:
             # The network is there for settings that fail, also by not being written at all.
             await self._containment.contain(workload, decide(self._gather(workload)), pods)
@@ -292,14 +296,15 @@ class Controller:
         findings, problem = await self._containment.contain(workload, plan, pods)
         plan = replace(plan, egress=findings)
         self._plans[ref] = plan
+        if before is None or (before.by_policy, before.egress) != (plan.by_policy, plan.egress):
+            # Before anything that may fail: the next attempt sees nothing new.
+            self._notify_policies(before)
+            self._notify_policies(plan)
         self._verifier.plan(ref, plan.checks, frozenset(pod.uid for pod in pods if pod.address))
         await self._record(workload, plan)
         # What an auditor reads does not change because somebody new leads and has not asked yet.
         if {check.product for check in plan.checks} <= answered:
             await self._reports.write(workload, plan)
-        if before is None or (before.by_policy, before.egress) != (plan.by_policy, plan.egress):
-            self._notify_policies(before)
-            self._notify_policies(plan)
         self._queue.add_later(AllowlistSubject(), _ALLOWLIST_DELAY_SECONDS)
         if problem is not None:
             raise problem

@@ -258,14 +258,16 @@ def read_claims(metadata: Manifest, template_path: tuple[str, ...]) -> Claims:
     if not managed:
         return Claims()
     entries: set[Claim] = set()
+    signed = False
     for entry in managed:
         if entry.get("manager") == FIELD_MANAGER:
+            signed |= entry.get("operation") == "Update"
             continue
         fields = mapping_at(entry, "fieldsV1", *(f"f:{key}" for key in (*template_path, "spec")))
         for container, container_fields in _keyed(mapping_at(fields, "f:containers")):
             for variable, _ in _keyed(mapping_at(container_fields, "f:env")):
                 entries.add((container, variable))
-    return Claims(known=True, entries=frozenset(entries))
+    return Claims(known=True, entries=frozenset(entries), signed=signed)
 
 
 def _keyed(fields: Manifest) -> Iterator[tuple[str, Manifest]]:

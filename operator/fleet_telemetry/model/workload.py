@@ -127,6 +127,8 @@ class Claims:
 
     known: bool = False
     entries: frozenset[Claim] = frozenset()
+    signed: bool = False
+    """Our own name stands there: a write of ours was cut short before its last step."""
 
     def covers(self, container: str, variable: str) -> bool:
         """Whether somebody else answers for this variable."""
