@@ -25,6 +25,7 @@ from fleet_telemetry.cluster.heartbeat import WatchHeartbeat
 from fleet_telemetry.cluster.kinds import WATCHED_BY_CONTROLLER, WATCHED_BY_WEBHOOK
 from fleet_telemetry.cluster.lease import Election
 from fleet_telemetry.cluster.mirror import Mirror
+from fleet_telemetry.cluster.relists import Relists
 from fleet_telemetry.cluster.watching import (
     build_registry,
     build_settings,
@@ -106,7 +107,8 @@ async def run(options: Options) -> None:
             await admission.start(options.webhook_host, options.webhook_port)
             stack.push_async_callback(admission.stop)
 
-        tasks = [keep_listed(mirror, client, watches.listed), heartbeat.run()]
+        relists = Relists(asyncio.get_running_loop().time)
+        tasks = [keep_listed(mirror, client, relists, watches.listed), heartbeat.run()]
         if options.role.controls:
             # 10 MB that the webhook does without.
             from fleet_telemetry.controller.assembly import build_controller  # noqa: PLC0415
@@ -123,7 +125,7 @@ async def run(options: Options) -> None:
             return
         # kopf takes over the signals: the first of its tasks to end is the one that waits for them.
         watching = await kopf.spawn_tasks(
-            registry=build_registry(mirror, heartbeat, watches.saw),
+            registry=build_registry(mirror, heartbeat, relists, watches.saw),
             settings=build_settings(options.lease),
             standalone=True,
             clusterwide=True,

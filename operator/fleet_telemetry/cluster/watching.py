@@ -2,15 +2,16 @@
 
 kopf never says when a first listing is complete, and never notices what was deleted while a watch
 was away. So everything is also listed by ourselves: at the start, when the catalogue changes, and
-now and then.
+now and then; and a kind whose watch has begun anew.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import kopf
@@ -19,16 +20,23 @@ from fleet_telemetry.cluster.client import PAGE, ApiError, KubernetesClient
 from fleet_telemetry.cluster.heartbeat import WatchHeartbeat
 from fleet_telemetry.cluster.kinds import LEASE, OWN_PLURALS, Kind
 from fleet_telemetry.cluster.mirror import Mirror
+from fleet_telemetry.cluster.relists import Relists
 from fleet_telemetry.model.resources import GROUP, VERSION
 
 _log = logging.getLogger(__name__)
 
 _LIST_AGAIN_SECONDS = 1800.0
+_FIRST_LIST_AGAIN_SECONDS = 120.0
+"""A kind of which kopf lists no object gives no sign when its watch begins."""
+_LOOK_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
 
 
 def build_registry(
-    mirror: Mirror, heartbeat: WatchHeartbeat, saw: Callable[[str], None] = lambda _: None
+    mirror: Mirror,
+    heartbeat: WatchHeartbeat,
+    relists: Relists,
+    saw: Callable[[str], None] = lambda _: None,
 ) -> kopf.OperatorRegistry:
     """The handlers that feed the mirror and the heartbeat, and say of which kind they saw one."""
     registry = kopf.OperatorRegistry()
@@ -38,7 +46,7 @@ def build_registry(
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
     for kind in mirror.watched:
-        _watch(registry, mirror, kind, saw)
+        _watch(registry, mirror, kind, relists, saw)
 
     @kopf.on.event(LEASE.group, LEASE.version, LEASE.plural, registry=registry)
     async def beat(event: kopf.RawEvent, **_: Any) -> None:
@@ -49,11 +57,17 @@ def build_registry(
 
 
 def _watch(
-    registry: kopf.OperatorRegistry, mirror: Mirror, kind: Kind, saw: Callable[[str], None]
+    registry: kopf.OperatorRegistry,
+    mirror: Mirror,
+    kind: Kind,
+    relists: Relists,
+    saw: Callable[[str], None],
 ) -> None:
     @kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)
     async def observe(event: kopf.RawEvent, **_: Any) -> None:
         saw(kind.kind)
+        if event["type"] is None:
+            relists.told(kind)
         manifest = event["object"]
         manifest.setdefault("apiVersion", kind.api_version)
         manifest.setdefault("kind", kind.kind)
@@ -119,29 +133,48 @@ async def wait_for_crds(client: KubernetesClient) -> None:
 
 
 async def keep_listed(
-    mirror: Mirror, client: KubernetesClient, listed: Callable[[], None] = lambda: None
+    mirror: Mirror,
+    client: KubernetesClient,
+    relists: Relists,
+    listed: Callable[[], None] = lambda: None,
 ) -> None:
-    """List everything at the start, when the catalogue changes, and now and then. Never ends.
+    """List everything at the start, when the catalogue changes, and now and then; and a kind whose
+    watch has begun anew. Never ends.
 
-    ``listed`` is called after each time that it worked.
+    ``listed`` is called after each time that everything was listed.
     """
+    loop = asyncio.get_running_loop()
+    pause = _FIRST_LIST_AGAIN_SECONDS
     while True:
         mirror.catalogue_changed.clear()
-        try:
-            for kind in mirror.watched:
-                await list_kind(mirror, client, kind)
-        except ApiError as error:
-            _log.warning("cannot list the cluster, trying again: %s", error)
+        if not await _list(mirror, client, relists, mirror.watched):
             await asyncio.sleep(_RETRY_SECONDS)
             continue
         listed()
         if not mirror.catalogue_changed.is_set():
             mirror.synced.set()
-        pause = _LIST_AGAIN_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311  # no secret
+        until = loop.time() + pause * random.uniform(0.9, 1.1)  # noqa: S311  # no secret
+        pause = _LIST_AGAIN_SECONDS
+        while loop.time() < until and not mirror.catalogue_changed.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(mirror.catalogue_changed.wait(), _LOOK_SECONDS)
+            if not await _list(mirror, client, relists, relists.due()):
+                await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _list(
+    mirror: Mirror, client: KubernetesClient, relists: Relists, kinds: Iterable[Kind]
+) -> bool:
+    """List these kinds; whether that worked."""
+    for kind in kinds:
+        relists.begin(kind)
         try:
-            await asyncio.wait_for(mirror.catalogue_changed.wait(), pause)
-        except TimeoutError:
-            continue
+            await list_kind(mirror, client, kind)
+        except ApiError as error:
+            _log.warning("cannot list the cluster, trying again: %s", error)
+            relists.told(kind)
+            return False
+    return True
 
 
 async def list_kind(mirror: Mirror, client: KubernetesClient, kind: Kind) -> None:
