@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 ROUNDS ?= 10
-WORKERS ?= 3
+WORKERS ?= 4
 IMAGE ?= fleet-telemetry/operator:dev
 PYTEST_ARGS ?= --numprocesses=2 --dist=worksteal
 VENV := .venv
@@ -48,7 +48,7 @@ bench: $(VENV)/installed ## Measure admission and the controller on a local clus
 	@$(BIN)/python -m devcluster build
 	@$(BIN)/python -m bench
 
-soak: $(VENV)/installed ## Break something under the operator, over and over: ROUNDS=10 WORKERS=3 (an hour).
+soak: $(VENV)/installed ## Break something under the operator, over and over: ROUNDS=10 WORKERS=4 (an hour).
 	@$(BIN)/python -m devcluster build
 	@for round in $$(seq $(ROUNDS)); do \
 	  log=.cluster/soak-$$round.log; \

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import Any
 
 import kopf
 from prometheus_client import (
@@ -44,6 +45,9 @@ from fleet_telemetry.webhook.server import AdmissionServer
 
 _log = logging.getLogger(__name__)
 
+_ATTEMPTS = 100
+_ATTEMPT_SECONDS = 0.05
+
 
 class _Readiness:
     """Why requests are better sent elsewhere; the empty string if they are not."""
@@ -68,6 +72,7 @@ def _now() -> datetime:
 async def run(options: Options) -> None:
     """Run until a signal ends it. Raises OSError where an address is taken or a file missing."""
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(end_all_tasks)
         disable_created_metrics()  # a series more per counter, and nobody looks at them
         metrics = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -155,6 +160,27 @@ async def _unless_stopped(work: Coroutine[None, None, None]) -> bool:
         for number in signals:
             loop.remove_signal_handler(number)
     return True
+
+
+async def end_all_tasks() -> None:
+    """Cancel every other task until it has ended, for some seconds at most.
+
+    A watcher of kopf's that is cancelled together with its pause-waiter, while it waits for the
+    first byte of a watch, takes that for a pause and goes on (kopf 1.45.2,
+    kopf/_cogs/clients/api.py: stream). The process would never end, and nobody would start it anew.
+    """
+    for _ in range(_ATTEMPTS):
+        others = _other_tasks()
+        if not others:
+            return
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others, timeout=_ATTEMPT_SECONDS)
+    _log.error("%d tasks do not end", len(_other_tasks()))
+
+
+def _other_tasks() -> set[asyncio.Task[Any]]:
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
 
 async def _cancel(tasks: Collection[asyncio.Future[None]]) -> None:
