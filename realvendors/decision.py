@@ -24,6 +24,10 @@ _PRODUCT = "sonarqube"
 _NAMESPACE = "quality"
 
 
+_ASKED: Manifest = {"credentials": [{"product": _PRODUCT, "secretRef": {"name": "sonarqube"}}]}
+"""What a product reports counts where it is asked."""
+
+
 @dataclass(frozen=True)
 class Admitted:
     """A SonarQube Deployment as it is after the webhook has seen it."""
@@ -75,7 +79,7 @@ def admit(policy: Manifest, *, env: dict[str, str], args: tuple[str, ...] = ()) 
         namespace=_NAMESPACE,
         name="opt-out",
         created=datetime(2026, 1, 1, tzinfo=UTC),
-        spec=msgspec.convert(policy, TelemetryPolicySpec),
+        spec=msgspec.convert({"runtime": _ASKED, **policy}, TelemetryPolicySpec),
     )
     plan = plan_injection(_input(workload, made, trigger=Trigger.CREATE))
     (container,) = workload.template.containers
