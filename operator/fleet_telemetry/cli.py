@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,21 +16,22 @@ from fleet_telemetry import __version__
 from fleet_telemetry.cli_options import (
     CONTROLLER_OPTIONS,
     EGRESS_OPTIONS,
+    KUBECONFIG_OPTION,
     SERVE_OPTIONS,
     WEBHOOK_OPTIONS,
     with_options,
 )
-from fleet_telemetry.cluster.client import ApiError, KubernetesClient
+from fleet_telemetry.cluster.client import ApiError, KubernetesClient, find_kubeconfig
 from fleet_telemetry.controller.reverting import (
     find_leftovers,
     find_network_policies,
     policies_left,
-    remove,
 )
 from fleet_telemetry.controller.reverting import revert as revert_one
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.egress.allowlist import AllowlistError, Format, render
 from fleet_telemetry.egress.allowlist_store import read_allowlist
+from fleet_telemetry.model.manifest import place_of
 from fleet_telemetry.options import EgressSettings, Options, Role
 from fleet_telemetry.process import run
 
@@ -81,12 +80,7 @@ def all_roles(**given: Any) -> None:
     help="The operator's namespace. [env: POD_NAMESPACE]",
 )
 @click.option("--name", default=ALLOWLIST, show_default=True, help="The ConfigMap's name.")
-@click.option(
-    "--kubeconfig",
-    envvar="KUBECONFIG",
-    help="How to reach the API server. [env: KUBECONFIG; default: ~/.kube/config, in a pod its "
-    "service account]",
-)
+@KUBECONFIG_OPTION
 def allowlist(form: str, namespace: str, name: str, kubeconfig: str | None) -> None:
     """Print what firewalls and proxies outside of the cluster have to let through."""
     try:
@@ -105,22 +99,16 @@ def allowlist(form: str, namespace: str, name: str, kubeconfig: str | None) -> N
     "operator that runs writes them again.",
 )
 @click.option("--yes", is_flag=True, help="Do it. Without, what would be removed is only listed.")
-@click.option(
-    "--kubeconfig",
-    envvar="KUBECONFIG",
-    help="How to reach the API server. [env: KUBECONFIG; default: ~/.kube/config, in a pod its "
-    "service account]",
-)
+@KUBECONFIG_OPTION
 def revert(namespace: str, kubeconfig: str | None, *, egress_only: bool, yes: bool) -> None:
     """Take all that was injected out of the workloads again, after the policies are gone, and
     remove all network policies that the operator wrote.
 
     Pods are replaced. What somebody has applied themselves since stays.
     """
-    if not kubeconfig and "KUBERNETES_SERVICE_HOST" not in os.environ:
-        kubeconfig = str(Path.home() / ".kube" / "config")
+    where = find_kubeconfig(kubeconfig)
     try:
-        sys.exit(uvloop.run(_revert(kubeconfig, namespace, egress_only=egress_only, yes=yes)))
+        sys.exit(uvloop.run(_revert(where, namespace, egress_only=egress_only, yes=yes)))
     except (ApiError, OSError, ConfigException) as error:
         sys.exit(f"fleet-telemetry: {error}")
 
@@ -148,11 +136,9 @@ async def _revert(kubeconfig: str | None, namespace: str, *, egress_only: bool, 
                     await revert_one(client, leftover)
         async for kind, manifest in find_network_policies(client, namespace):
             network_policies += 1
-            metadata = manifest["metadata"]
-            name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
-            click.echo(f"{done} {kind.kind} {name}")
+            click.echo(f"{done} {kind.kind} {place_of(manifest)}")
             if yes:
-                await remove(client, kind, manifest)
+                await client.delete_this(kind, manifest)
     finally:
         await client.close()
     if not workloads and not network_policies:

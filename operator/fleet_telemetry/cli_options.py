@@ -1,4 +1,4 @@
-"""The options of the commands that serve, by what they are about."""
+"""The options of the commands, by what they are about."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ from fleet_telemetry.options import ReportsApi
 
 Command = Callable[..., None]
 
+KUBECONFIG_OPTION = click.option(
+    "--kubeconfig",
+    envvar="KUBECONFIG",
+    help="How to reach the API server. [env: KUBECONFIG; default: ~/.kube/config, in a pod its "
+    "service account]",
+)
+"""Of a command that somebody runs."""
 SERVE_OPTIONS = (
     click.option(
         "--namespace",

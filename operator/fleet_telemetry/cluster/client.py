@@ -7,7 +7,9 @@ through them.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import aiohttp
@@ -63,6 +65,14 @@ class ApiError(Exception):
     def is_ending_namespace(self) -> bool:
         """Nothing can be made any more in a namespace that is being deleted."""
         return "NamespaceTerminating" in self._causes
+
+
+def find_kubeconfig(given: str | None) -> str | None:
+    """For a command that somebody runs: what is given, else in a pod None, for its service account,
+    else ``~/.kube/config``."""
+    if given or "KUBERNETES_SERVICE_HOST" in os.environ:
+        return given or None
+    return str(Path.home() / ".kube" / "config")
 
 
 class KubernetesClient:
@@ -160,6 +170,12 @@ class KubernetesClient:
         except ApiError as error:
             if not error.is_not_found:
                 raise
+
+    async def delete_this(self, kind: Kind, manifest: Manifest) -> None:
+        """Delete the very object that a manifest shows. Raises as ``delete`` does."""
+        metadata = manifest["metadata"]
+        namespace, uid = metadata.get("namespace", ""), metadata.get("uid", "")
+        await self.delete(kind, metadata["name"], namespace, uid=uid)
 
     async def apply(
         self, kind: Kind, manifest: Manifest, *, subresource: str = ""

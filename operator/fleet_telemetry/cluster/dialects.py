@@ -7,10 +7,11 @@ and then: whatever somebody edits is put right within a minute.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from itertools import chain
 
 from fleet_telemetry.cluster.client import ApiError, KubernetesClient
-from fleet_telemetry.cluster.kinds import Kind
+from fleet_telemetry.cluster.kinds import NETWORK_POLICY, Kind
 from fleet_telemetry.model.manifest import Manifest, mapping_at, text_at
 from fleet_telemetry.model.policy import EgressDialect
 from fleet_telemetry.model.workload import FIELD_MANAGER
@@ -29,6 +30,12 @@ KINDS_OF: Mapping[EgressDialect, tuple[Kind, ...]] = {
     EgressDialect.CLUSTER_NETWORK_POLICY: (CLUSTER_NETWORK_POLICY,),
 }
 """What has to be served for a dialect. NetworkPolicies are part of Kubernetes."""
+POLICY_KINDS: Mapping[EgressDialect, Kind] = {
+    EgressDialect.NETWORK_POLICY: NETWORK_POLICY,
+    EgressDialect.CILIUM: CILIUM_NETWORK_POLICY,
+    EgressDialect.CLUSTER_NETWORK_POLICY: CLUSTER_NETWORK_POLICY,
+}
+"""As what an order of a dialect is written."""
 _BASELINE = Kind(
     "policy.networking.k8s.io",
     "v1alpha1",
@@ -79,6 +86,8 @@ OTHERS = (
 """Kinds of network policy that are not evaluated and may let through what NetworkPolicies deny."""
 
 _MAY_BE_BEHIND = (CLUSTER_NETWORK_POLICY, _BASELINE, *_CALICO, *_ANTREA)
+_OTHERS_OR_BEHIND = tuple(dict.fromkeys((*OTHERS, *_MAY_BE_BEHIND)))
+_KINDS = frozenset((*_OTHERS_OR_BEHIND, *chain.from_iterable(KINDS_OF.values())))
 _ORDER_OF_NETWORK_POLICIES = 1000
 """In Calico's tier "default" (projectcalico/calico: libcalico-go/lib/backend/k8s/conversion)."""
 
@@ -136,8 +145,14 @@ class Dialects:
     async def refresh(self) -> bool:
         """Look again; whether anything is different. Raises ApiError."""
         self._touched.clear()
-        served = await self._find_served()
-        others, behind = await self._find_others()
+        there = await self._find_kinds()
+        served = frozenset(
+            {
+                EgressDialect.NETWORK_POLICY,
+                *(dialect for dialect, needed in KINDS_OF.items() if there.issuperset(needed)),
+            }
+        )
+        others, behind = await self._find_others(there)
         live: dict[ObjectPlace, Manifest] = {
             (kind, *_key(manifest)): manifest
             for dialect in sorted(served & KINDS_OF.keys())
@@ -169,24 +184,22 @@ class Dialects:
         self._touched.add(place)
         self.live.pop(place, None)
 
-    async def _find_served(self) -> frozenset[EgressDialect]:
-        served = {EgressDialect.NETWORK_POLICY}
-        for dialect, kinds in KINDS_OF.items():
-            if await self._serves(kinds):
-                served.add(dialect)
-        return frozenset(served)
+    async def _find_kinds(self) -> frozenset[Kind]:
+        """The kinds that the cluster has, of all that are of interest: each group is asked once."""
+        groups = dict.fromkeys((kind.group, kind.version) for kind in _KINDS)
+        plurals = {group: await self._client.served_plurals(*group) for group in groups}
+        return frozenset(
+            kind for kind in _KINDS if kind.plural in plurals[kind.group, kind.version]
+        )
 
-    async def _serves(self, kinds: Iterable[Kind]) -> bool:
-        wanted = list(kinds)
-        found = await self._client.served_plurals(wanted[0].group, wanted[0].version)
-        return {kind.plural for kind in wanted} <= found
-
-    async def _find_others(self) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    async def _find_others(
+        self, there: frozenset[Kind]
+    ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
         """The kinds of which there are some, and the policies that are behind NetworkPolicies."""
         others: list[str] = []
         behind: dict[str, list[str]] = {}
-        for kind in dict.fromkeys((*OTHERS, *_MAY_BE_BEHIND)):
-            if not await self._serves([kind]):
+        for kind in _OTHERS_OR_BEHIND:
+            if kind not in there:
                 continue
             found, places = await self._look_at(kind)
             if found and kind in OTHERS:

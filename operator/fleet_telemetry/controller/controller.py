@@ -279,7 +279,6 @@ class Controller:
                 await self._client.delete(kinds.RECORD, name, ref.namespace)
             return
         answered = {product for product, _ in self._verifier.results(ref)}
-        pods = self._mirror.fleet.pods_of(ref)
         try:
             plan = await self._decide(workload)
             if plan.edits:
@@ -290,7 +289,8 @@ class Controller:
                 self._mirror.observe(kind, await take_signature_off(self._client, workload))
         except ApiError:
             # The network is there for settings that fail, also by not being written at all.
-            await self._containment.contain(workload, decide(self._gather(workload)), pods)
+            given = self._gather(workload)
+            await self._containment.contain(workload, decide(given), given.pods)
             raise
         pods = self._mirror.fleet.pods_of(ref)
         findings, problem = await self._containment.contain(workload, plan, pods)

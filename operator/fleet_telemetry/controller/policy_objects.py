@@ -4,15 +4,14 @@ where they are not ordered any more."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import TypeVar
 
 from fleet_telemetry.cluster import kinds
 from fleet_telemetry.cluster.client import ApiError, KubernetesClient
 from fleet_telemetry.cluster.dialects import (
     CILIUM_CIDR_GROUP,
-    CILIUM_NETWORK_POLICY,
-    CLUSTER_NETWORK_POLICY,
+    POLICY_KINDS,
     Dialects,
 )
 from fleet_telemetry.cluster.kinds import Kind
@@ -34,7 +33,7 @@ from fleet_telemetry.egress.render.common import (
 from fleet_telemetry.egress.render.dialects import DIALECTS
 from fleet_telemetry.egress.render.drift import corrections, same
 from fleet_telemetry.model.egress import Network
-from fleet_telemetry.model.manifest import Manifest, text_at
+from fleet_telemetry.model.manifest import Manifest, place_of
 from fleet_telemetry.model.policy import EgressAction, EgressDialect
 from fleet_telemetry.model.workload import WorkloadRef
 
@@ -42,11 +41,6 @@ _log = logging.getLogger(__name__)
 Done = TypeVar("Done")
 
 _CILIUM_DENY = EgressDialect.CILIUM, EgressAction.DENY
-_POLICY_KINDS: Mapping[EgressDialect, Kind] = {
-    EgressDialect.NETWORK_POLICY: kinds.NETWORK_POLICY,
-    EgressDialect.CILIUM: CILIUM_NETWORK_POLICY,
-    EgressDialect.CLUSTER_NETWORK_POLICY: CLUSTER_NETWORK_POLICY,
-}
 
 
 class PolicyObjects:
@@ -141,7 +135,7 @@ class PolicyObjects:
         for dialect, written in DIALECTS.items():
             if dialect not in self._dialects.served:
                 continue
-            kind = _POLICY_KINDS[dialect]
+            kind = POLICY_KINDS[dialect]
             namespace = ref.namespace if kind.namespaced else ""
             for action in EgressAction:
                 live = self._known(kind, namespace, policy_name(written.kinds[0], ref, action))
@@ -151,7 +145,7 @@ class PolicyObjects:
         return standing
 
     async def _remove(self, ref: WorkloadRef, dialect: EgressDialect, live: Manifest) -> None:
-        kind = _POLICY_KINDS[dialect]
+        kind = POLICY_KINDS[dialect]
         _log.info("%s: %s %s is removed", ref, kind.kind, live["metadata"]["name"])
         await self._delete(kind, live)
 
@@ -167,16 +161,14 @@ class PolicyObjects:
             taken = await self._write_groups(ordered)
             if taken:
                 return Outcome(Standing.TAKEN, f"{CILIUM_CIDR_GROUP.kind} {taken}.")
-        kind = _POLICY_KINDS[ordered.dialect]
+        kind = POLICY_KINDS[ordered.dialect]
         live = await self._put(kind, rendered)
         if live is None:
             return Outcome(Standing.TAKEN, f"{kind.kind} {rendered['metadata']['name']}.")
         return Outcome(Standing.SHOWN) if ordered.dialect in self._enforced else read_standing(live)
 
     async def _delete(self, kind: Kind, manifest: Manifest) -> None:
-        metadata = manifest["metadata"]
-        namespace, uid = metadata.get("namespace", ""), text_at(metadata, "uid")
-        await self._client.delete(kind, metadata["name"], namespace, uid=uid)
+        await self._client.delete_this(kind, manifest)
         if kind is kinds.NETWORK_POLICY:
             self._mirror.forget(kind, manifest)
         else:
@@ -198,7 +190,7 @@ class PolicyObjects:
             left_over = corrections(rendered, live)
             if left_over:
                 live = await self._client.patch(kind, name, left_over, namespace)
-            _log.info("%s %s is written", kind.kind, "/".join(filter(None, (namespace, name))))
+            _log.info("%s %s is written", kind.kind, place_of(rendered))
         self._observe(kind, live)
         return live
 

@@ -10,28 +10,18 @@ import msgspec
 
 from fleet_telemetry.cluster import kinds
 from fleet_telemetry.cluster.client import ApiError, KubernetesClient
-from fleet_telemetry.cluster.dialects import (
-    CILIUM_CIDR_GROUP,
-    CILIUM_NETWORK_POLICY,
-    CLUSTER_NETWORK_POLICY,
-    OURS,
-)
+from fleet_telemetry.cluster.dialects import CILIUM_CIDR_GROUP, OURS, POLICY_KINDS
 from fleet_telemetry.cluster.kinds import Kind
 from fleet_telemetry.controller.writer import write_edits
 from fleet_telemetry.egress.render.common import is_ours, workload_of
-from fleet_telemetry.model.manifest import Manifest, items_at, mapping_at, read_workload
+from fleet_telemetry.model.manifest import Manifest, items_at, place_of, read_workload
 from fleet_telemetry.model.plan import Cause, Edit
 from fleet_telemetry.model.policy import WorkloadKind
 from fleet_telemetry.model.workload import Workload
 from fleet_telemetry.model.workload_telemetry import InjectedVariable, WorkloadTelemetryStatus
 
 # Policies before the groups that they refer to.
-_NETWORK_POLICIES = (
-    kinds.NETWORK_POLICY,
-    CILIUM_NETWORK_POLICY,
-    CLUSTER_NETWORK_POLICY,
-    CILIUM_CIDR_GROUP,
-)
+_NETWORK_POLICIES = (*POLICY_KINDS.values(), CILIUM_CIDR_GROUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +59,7 @@ async def policies_left(client: KubernetesClient) -> tuple[str, ...]:
     ApiError."""
     return tuple(
         [
-            "/".join(filter(None, (mapping_at(one, "metadata").get("namespace"), _name(one))))
+            place_of(one)
             for kind in (kinds.POLICY, kinds.CLUSTER_POLICY)
             async for one in client.list(kind)
         ]
@@ -120,14 +110,3 @@ async def find_network_policies(
             # Most clusters have only some of the kinds.
             if not error.is_not_found:
                 raise
-
-
-async def remove(client: KubernetesClient, kind: Kind, manifest: Manifest) -> None:
-    """Delete a network policy of ours. Raises ApiError, a conflict where it is another one now."""
-    metadata = manifest["metadata"]
-    where = metadata.get("namespace", "")
-    await client.delete(kind, metadata["name"], where, uid=metadata["uid"])
-
-
-def _name(manifest: object) -> str:
-    return str(mapping_at(manifest, "metadata").get("name", ""))

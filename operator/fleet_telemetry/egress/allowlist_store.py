@@ -8,7 +8,7 @@ from pathlib import Path
 from kubernetes.aio.config import ConfigException
 from yaml import YAMLError
 
-from fleet_telemetry.cluster.client import ApiError, KubernetesClient
+from fleet_telemetry.cluster.client import ApiError, KubernetesClient, find_kubeconfig
 from fleet_telemetry.cluster.kinds import CONFIG_MAP
 from fleet_telemetry.egress.allowlist import AllowlistEntry, AllowlistError, from_config_map
 from fleet_telemetry.model.manifest import Manifest
@@ -29,9 +29,7 @@ async def read_allowlist(
 
 def _kubeconfig(given: str | None) -> str | None:
     """Where it is; None for the service account. Raises AllowlistError where nothing is there."""
-    kubeconfig = given
-    if not kubeconfig and "KUBERNETES_SERVICE_HOST" not in os.environ:
-        kubeconfig = str(Path.home() / ".kube" / "config")
+    kubeconfig = find_kubeconfig(given)
     # Several may be named; those that are missing are passed over, as by kubectl.
     if kubeconfig and not any(Path(part).exists() for part in kubeconfig.split(os.pathsep)):
         raise AllowlistError(f"there is no kubeconfig at {kubeconfig}; name one with --kubeconfig")

@@ -60,6 +60,12 @@ def items_at(manifest: object, *path: str) -> list[Manifest]:
     return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
 
 
+def place_of(manifest: Manifest) -> str:
+    """Which object it is, for a person: namespace/name, or the name where it has no namespace."""
+    parts = (text_at(manifest, "metadata", key) for key in ("namespace", "name"))
+    return "/".join(filter(None, parts))
+
+
 def text_at(manifest: object, *path: str) -> str:
     """The string at a path; the empty one where there is none."""
     found = dig(manifest, *path)
