@@ -32,7 +32,7 @@ from bench.server import Server, connect, until
 from bench.writes import Written, calls_by_operator, until_quiet
 from devcluster import Cluster
 from harness.names import NameServer, Records
-from harness.operator import LocalOperator
+from harness.operator import LocalOperator, egress_values
 
 _RESOURCES = "/apis/fleettelemetry.io/v1alpha1"
 _HOSTS = f"{_RESOURCES}/telemetryhosts"
@@ -146,12 +146,8 @@ class _Hosts:
 
     async def _create(self, server: Server) -> None:
         self.progress.begin("egress: create policies and workloads")
-        egress = {
-            "dnsServers": [self.names.endpoint],
-            "enforced": ["NetworkPolicy"],
-            "publishedRanges": "built-in",
-        }
-        await asyncio.to_thread(self.operator.install, {"egress": egress})
+        values = {"egress": egress_values(self.names)}
+        await asyncio.to_thread(self.operator.install, values)
         await asyncio.to_thread(self.operator.start, "webhook")
         await asyncio.to_thread(self.operator.wait_until_ready)
         own = self.size.names[1:]

@@ -24,6 +24,7 @@ import yaml
 from devcluster.children import Children
 from devcluster.cluster import Cluster, HelmProgram
 from harness.fault_proxy import FaultProxy
+from harness.names import NameServer
 
 Role = Literal["webhook", "controller"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -227,6 +228,16 @@ def _redirect(kubeconfig: Path, proxy: FaultProxy) -> None:
         "certificate-authority-data": authority,
     }
     kubeconfig.write_text(yaml.safe_dump(content))
+
+
+def egress_values(names: NameServer) -> dict[str, Any]:
+    """The chart's ``egress`` where a name server of our own is asked and nothing else outside, and
+    NetworkPolicies count as enforced."""
+    return {
+        "dnsServers": [names.endpoint],
+        "enforced": ["NetworkPolicy"],
+        "publishedRanges": "built-in",
+    }
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

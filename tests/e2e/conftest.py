@@ -9,7 +9,7 @@ import pytest
 
 from devcluster import Cluster
 from harness.names import NameServer
-from harness.operator import LocalOperator
+from harness.operator import LocalOperator, egress_values
 from tests.e2e.world import Space, World
 
 _numbers = itertools.count(1)
@@ -29,12 +29,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         for name in RUNTIME_SPACES:
             cluster.kubectl("create", "namespace", name)
         secrets = [{"namespace": name} for name in RUNTIME_SPACES]
-        egress = {
-            "dnsServers": [names.endpoint],
-            "enforced": ["NetworkPolicy"],
-            "publishedRanges": "built-in",
-        }
-        operator.install({"runtime": {"secrets": secrets}, "egress": egress})
+        operator.install({"runtime": {"secrets": secrets}, "egress": egress_values(names)})
         operator.start("webhook")
         operator.start("controller", extra=["--dns-interval=1"])
         operator.wait_until_ready()

@@ -22,7 +22,7 @@ from devcluster import Cluster
 from devcluster.cluster import HelmProgram
 from devcluster.foreign_crds import foreign_crds
 from harness.names import NameServer, Records
-from harness.operator import CHART, NAMESPACE, RELEASE, ROOT, LocalOperator, Role
+from harness.operator import CHART, NAMESPACE, RELEASE, ROOT, LocalOperator, Role, egress_values
 from harness.replicas import Replicas
 from tests.chart.previous import previous_chart
 from tests.e2e.load import Load
@@ -90,12 +90,7 @@ def podless(tmp_path: Path, program: HelmProgram) -> Iterator[Space]:
 
 
 def _install(space: Space, *, chart: Path | None = None, on_uninstall: str = "Keep") -> None:
-    egress = {
-        "dnsServers": [space.world.names.endpoint],
-        "enforced": ["NetworkPolicy"],
-        "publishedRanges": "built-in",
-        "onUninstall": on_uninstall,
-    }
+    egress = {**egress_values(space.world.names), "onUninstall": on_uninstall}
     more = {} if chart is None else {"chart": chart}
     space.world.operator.install({"egress": egress}, **more)
 

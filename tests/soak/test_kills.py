@@ -13,7 +13,7 @@ import pytest
 from devcluster import Cluster
 from harness.fault_proxy import FaultProxy
 from harness.names import NameServer, Records
-from harness.operator import NAMESPACE, RELEASE, LocalOperator
+from harness.operator import NAMESPACE, RELEASE, LocalOperator, egress_values
 from tests.e2e.world import (
     SONAR_SWITCH,
     SONARQUBE,
@@ -43,12 +43,7 @@ def space(tmp_path: Path) -> Iterator[Space]:
     ):
         names.set(HOST, Records(a=["54.230.1.1"], ttl=3600))
         operator = LocalOperator(cluster, tmp_path / "operator")
-        egress = {
-            "dnsServers": [names.endpoint],
-            "enforced": ["NetworkPolicy"],
-            "publishedRanges": "built-in",
-        }
-        operator.install({"egress": egress})
+        operator.install({"egress": egress_values(names)})
         yield Space(World(cluster, operator, tmp_path, names), "default")
         operator.stop_all()
 

@@ -16,7 +16,7 @@ import pytest
 from devcluster import Cluster
 from harness.fault_proxy import NONE, FaultProxy, Faults
 from harness.names import NameServer, Records
-from harness.operator import LocalOperator
+from harness.operator import LocalOperator, egress_values
 from tests.e2e.world import (
     SONAR_SWITCH,
     SONARQUBE,
@@ -76,12 +76,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shaky]:
             Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True)
         )
         operator = LocalOperator(cluster, directory / "operator")
-        egress = {
-            "dnsServers": [names.endpoint],
-            "enforced": ["NetworkPolicy"],
-            "publishedRanges": "built-in",
-        }
-        operator.install({"egress": egress})
+        operator.install({"egress": egress_values(names)})
         space = Space(World(cluster, operator, directory, names), "default")
         proxies = {
             role: stack.enter_context(FaultProxy(cluster.url, cluster.ca_path)) for role in ROLES
