@@ -19,6 +19,7 @@ from tests.e2e.world import (
     Manifest,
     Space,
     container,
+    eventually,
     workload,
 )
 
@@ -31,11 +32,25 @@ WARNING = f"replaced the value of {SONAR_SWITCH}"
 
 
 def _drift(space: Space, manifest: Manifest, flags: Sequence[str]) -> str:
-    """What the tool would change."""
+    """What the tool would change.
+
+    `kubectl diff` compares two answers: what others wrote between them is not the tool's.
+    """
+    kind, name = manifest["kind"].lower(), manifest["metadata"]["name"]
     placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": space.name}}
-    done = space.kubectl("diff", *flags, "-f", "-", stdin=json.dumps(placed), check=False)
-    assert done.returncode in (0, 1), done.stderr
-    return done.stdout
+
+    def version() -> str:
+        found: str = space.get(kind, name)["metadata"]["resourceVersion"]
+        return found
+
+    def undisturbed() -> list[str]:
+        before = version()
+        done = space.kubectl("diff", *flags, "-f", "-", stdin=json.dumps(placed), check=False)
+        assert done.returncode in (0, 1), done.stderr
+        return [done.stdout] if version() == before else []
+
+    (told,) = eventually(undisturbed, say="a look while nobody writes")
+    return told
 
 
 def _sync_five_times(space: Space, manifest: Manifest, flags: Sequence[str]) -> list[str]:

@@ -120,6 +120,9 @@ def _make_a_fleet(space: Space) -> None:
     )
     space.telemetry("Deployment", "sonar", state="Compliant", egress="Denied")
     space.telemetry("StatefulSet", "dtrack", declared="Disabled", running="Disabled")
+    # A pod is written to until it is placed.
+    for one in ("deployment/sonar", "statefulset/dtrack"):
+        space.kubectl("rollout", "status", one, "--timeout=60s")
     _is_injected(space)
 
 
@@ -138,7 +141,9 @@ def _fleet(space: Space) -> dict[str, tuple[object, ...]]:
     """Who is there, and whether anybody has written to them: statuses do not count."""
     kinds = "telemetrypolicies,clustertelemetrypolicies,workloadtelemetries,networkpolicies"
     return {
-        f"{one['kind']} {one['metadata']['name']}": (
+        " ".join(
+            [one["kind"], one["metadata"].get("namespace", "-"), one["metadata"]["name"]]
+        ): (
             one["metadata"]["uid"],
             one["metadata"].get("generation"),
             # A record is nothing but its status.
@@ -224,7 +229,7 @@ def test_a_rollback_keeps_policies_and_forgets_what_only_the_newer_one_knows(
     after = _fleet(space)
     assert space.get("telemetrypolicy", "newer")["spec"]["egress"] == DENY | {"dialect": "Auto"}
     changed = {key for key in before if after.get(key) != before[key]}
-    assert changed == {"TelemetryPolicy newer"}
+    assert changed == {"TelemetryPolicy default newer"}
     assert after.keys() == before.keys()
 
     # The present operator cannot write all that it knows into older CRDs. It goes on, also when it
@@ -247,7 +252,7 @@ def test_a_rollback_keeps_policies_and_forgets_what_only_the_newer_one_knows(
     space.policy("newer", **newer)
     assert "hosts" in space.get("telemetrypolicy", "newer")["spec"]["egress"]
     for key, state in before.items():
-        if key != "TelemetryPolicy newer":
+        if key != "TelemetryPolicy default newer":
             assert _fleet(space)[key] == state, key
 
 
@@ -261,6 +266,7 @@ def test_after_an_uninstall_nothing_hangs_and_injected_settings_stay(bare: Space
     short_lived.policy(egress=DENY)
     short_lived.apply(workload("Deployment", "sonar", container(SONARQUBE)))
     short_lived.telemetry("Deployment", "sonar", egress="Denied")
+    short_lived.kubectl("rollout", "status", "deployment/sonar", "--timeout=60s")
     space.world.apply(yaml.safe_load((ROOT / "examples" / "policies" / "product.yaml").read_text()))
     eventually(
         lambda: space.world.find("mutatingwebhookconfiguration", f"{RELEASE}-products"),

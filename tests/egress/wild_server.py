@@ -39,6 +39,8 @@ class WildServer:
         self._wake, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._serve)
         self._udp, self._tcp = _bind()
+        # Not by the thread: who counts what is open must not have to wait for it.
+        self._selector = selectors.DefaultSelector()
         self.view = View("wild", ip_address("127.0.0.1"), self._udp.getsockname()[1])
         self.asked: list[bytes] = []
         """The questions by UDP, in order."""
@@ -57,23 +59,22 @@ class WildServer:
     ) -> None:
         self._wake.close()
         self._thread.join()
-        for each in (self._woken, self._udp, self._tcp):
+        for each in (self._selector, self._woken, self._udp, self._tcp):
             each.close()
 
     def _serve(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._woken, selectors.EVENT_READ)
-            selector.register(self._udp, selectors.EVENT_READ)
-            if self._by_tcp is not None:
-                selector.register(self._tcp, selectors.EVENT_READ)
-            while True:
-                ready = {key.fileobj for key, _ in selector.select()}
-                if self._woken in ready:
-                    return
-                if self._udp in ready:
-                    self._answer_by_udp()
-                if self._tcp in ready:
-                    self._answer_by_tcp()
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._selector.register(self._udp, selectors.EVENT_READ)
+        if self._by_tcp is not None:
+            self._selector.register(self._tcp, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in self._selector.select()}
+            if self._woken in ready:
+                return
+            if self._udp in ready:
+                self._answer_by_udp()
+            if self._tcp in ready:
+                self._answer_by_tcp()
 
     def _answer_by_udp(self) -> None:
         question, address = self._udp.recvfrom(65535)
