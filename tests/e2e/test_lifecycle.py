@@ -141,9 +141,7 @@ def _fleet(space: Space) -> dict[str, tuple[object, ...]]:
     """Who is there, and whether anybody has written to them: statuses do not count."""
     kinds = "telemetrypolicies,clustertelemetrypolicies,workloadtelemetries,networkpolicies"
     return {
-        " ".join(
-            [one["kind"], one["metadata"].get("namespace", "-"), one["metadata"]["name"]]
-        ): (
+        " ".join([one["kind"], one["metadata"].get("namespace", "-"), one["metadata"]["name"]]): (
             one["metadata"]["uid"],
             one["metadata"].get("generation"),
             # A record is nothing but its status.
