@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
-from fleet_telemetry.process import end_all_tasks
+from fleet_telemetry.process import cancel, end_all_tasks
 
 
 async def _stubborn(swallowed: int) -> None:
@@ -43,3 +44,31 @@ def test_a_task_that_never_ends_is_told(
 
     asyncio.run(main())
     assert caplog.messages == ["1 tasks do not end"]
+
+
+def test_who_fails_while_it_is_cancelled_keeps_nobody_and_is_not_told_twice(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fleet_telemetry.process._END_SECONDS", 0.1)
+
+    async def fails() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            raise RuntimeError
+
+    async def main() -> asyncio.Task[None]:
+        stubborn = asyncio.create_task(_stubborn(1))
+        failed = asyncio.create_task(fails())
+        await asyncio.sleep(0)
+        await cancel([stubborn, failed, asyncio.create_task(_stubborn(0))])
+        assert failed.done()
+        return stubborn
+
+    assert asyncio.run(main()).cancelled()  # by the end of the loop
+    gc.collect()
+    assert caplog.messages == []
+
+
+def test_nobody_to_cancel_is_no_error() -> None:
+    asyncio.run(cancel([]))

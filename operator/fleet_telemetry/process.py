@@ -47,6 +47,8 @@ _log = logging.getLogger(__name__)
 
 _ATTEMPTS = 100
 _ATTEMPT_SECONDS = 0.05
+_END_SECONDS = 5.0
+"""The longest that tasks end by themselves: the Lease is given back in a request."""
 
 
 class _Readiness:
@@ -98,7 +100,7 @@ async def run(options: Options) -> None:
         await status.start(options.http_host, options.http_port)
         stack.push_async_callback(status.stop)
         working: list[asyncio.Future[None]] = []
-        stack.push_async_callback(_cancel, working)
+        stack.push_async_callback(cancel, working)
         admission = None
         if options.role.admits:
             # 10 MB that the controller does without.
@@ -135,7 +137,7 @@ async def run(options: Options) -> None:
             standalone=True,
             clusterwide=True,
         )
-        stack.push_async_callback(_cancel, watching)
+        stack.push_async_callback(cancel, watching)
         working += [asyncio.ensure_future(task) for task in tasks]
         done, _ = await asyncio.wait([*watching, *working], return_when=asyncio.FIRST_COMPLETED)
         readiness.stopping = True
@@ -183,7 +185,12 @@ def _other_tasks() -> set[asyncio.Task[Any]]:
     return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
 
-async def _cancel(tasks: Collection[asyncio.Future[None]]) -> None:
+async def cancel(tasks: Collection[asyncio.Future[None]]) -> None:
+    """Cancel tasks and wait until they have ended, but not for ever: see end_all_tasks."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        done, _ = await asyncio.wait(tasks, timeout=_END_SECONDS)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # who failed first has been told; asyncio need not warn of others
