@@ -52,6 +52,8 @@ NETWORK_POLICIES = (
     "clusternetworkpolicies",
 )
 UNINSTALL = f"{RELEASE}-uninstall"
+COLLECTED_SECONDS = 120.0
+"""The garbage collector learns of new kinds every 30 seconds, and lists them then."""
 
 
 @pytest.fixture(params=["helm", "helm3"], ids=["helm-4", "helm-3"])
@@ -278,13 +280,18 @@ def test_after_an_uninstall_nothing_hangs_and_injected_settings_stay(bare: Space
     for kind in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
         eventually(
             lambda kind=kind: cluster.kubectl("get", kind, "-o", "name").stdout == "",
+            seconds=COLLECTED_SECONDS,
             say=f"the end of {kind}",
         )
     # Policies, records and network policies are kept, and nothing of it keeps anybody from going.
     assert _fleet(space) == before
     cluster.kubectl("delete", "namespace", short_lived.name, "--timeout=60s")
     space.kubectl("delete", "telemetrypolicy", "opt-out", "--timeout=20s")
-    eventually(lambda: _items(space, "networkpolicies") == [], say="the end of what it owned")
+    eventually(
+        lambda: _items(space, "networkpolicies") == [],
+        seconds=COLLECTED_SECONDS,
+        say="the end of what it owned",
+    )
     space.apply(workload("Deployment", "sonar", container(SONARQUBE, env={"A": "1"}), replicas=2))
     assert space.env("deployment", "sonar") == {"A": "1", SONAR_SWITCH: "false"}
     cluster.kubectl("delete", "crds", "-l", "app.kubernetes.io/name=fleet-telemetry-operator")
@@ -419,9 +426,10 @@ def test_network_policies_are_kept_until_somebody_removes_them(podless: Space) -
     assert len(before) == 4
     # Those outside of a namespace have no owner that takes them along.
     space.kubectl("delete", "telemetrypolicies", "--all")
-    # The garbage collector learns of new kinds every 30 seconds.
     kept = {name for name in before if name.startswith(("ciliumcidrgroup", "clusternetworkpolicy"))}
-    eventually(lambda: _ours(space) == kept, seconds=120, say="the end of what is owned")
+    eventually(
+        lambda: _ours(space) == kept, seconds=COLLECTED_SECONDS, say="the end of what is owned"
+    )
 
     kubeconfig = space.world.cluster.kubeconfig
     code, said = _program(space, "revert", kubeconfig=kubeconfig)
