@@ -48,7 +48,7 @@ bench: $(VENV)/installed ## Measure admission and the controller on a local clus
 	@$(BIN)/python -m devcluster build
 	@$(BIN)/python -m bench
 
-soak: $(VENV)/installed ## Break something under the operator, over and over: ROUNDS=10 WORKERS=4 (an hour).
+soak: $(VENV)/installed ## Break something under the operator, over and over: ROUNDS=10 WORKERS=4 (75 minutes).
 	@$(BIN)/python -m devcluster build
 	@for round in $$(seq $(ROUNDS)); do \
 	  log=.cluster/soak-$$round.log; \
