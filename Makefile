@@ -19,18 +19,18 @@ help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 demo: $(VENV)/installed ## Show the main job on a local cluster; DETACH=1 leaves it running.
-	@$(BIN)/python -m demo $(if $(DETACH),--detach)
+	@$(BIN)/python -m dev.demo $(if $(DETACH),--detach)
 
 test: lint $(VENV)/installed ## Lint, check types, and run every test.
-	@$(BIN)/python -m devcluster build
+	@$(BIN)/python -m dev.cluster build
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: $(VENV)/installed ## Only the tests that need no cluster.
 	@$(BIN)/python -m pytest -m 'not cluster and not vendors' $(PYTEST_ARGS)
 
 test-vendors: $(VENV)/installed ## Run the tests against a real SonarQube (Java, Maven, 857 MB once).
-	@$(BIN)/python -m realvendors
-	@$(BIN)/python -m pytest -m vendors --verbose --capture=no tests/vendors_real
+	@$(BIN)/python -m dev.real_vendors
+	@$(BIN)/python -m pytest -m vendors --verbose --capture=no tests/real_vendors
 
 lint: $(VENV)/installed ## Format, lint, types, import rules and drift of generated files.
 	@$(BIN)/ruff format --check --quiet . || { echo 'Some files are not formatted: run `make format`.'; exit 1; }
@@ -45,11 +45,11 @@ format: $(VENV)/installed ## Format the code.
 	@$(BIN)/ruff check --quiet --fix .
 
 bench: $(VENV)/installed ## Measure admission and the controller on a local cluster.
-	@$(BIN)/python -m devcluster build
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m dev.cluster build
+	@$(BIN)/python -m dev.bench
 
 soak: $(VENV)/installed ## Break something under the operator, over and over: ROUNDS=10 WORKERS=4 (75 minutes).
-	@$(BIN)/python -m devcluster build
+	@$(BIN)/python -m dev.cluster build
 	@for round in $$(seq $(ROUNDS)); do \
 	  log=.cluster/soak-$$round.log; \
 	  $(BIN)/python -m pytest -m fault --numprocesses=$(WORKERS) --dist=worksteal --durations=0 \
@@ -58,20 +58,20 @@ soak: $(VENV)/installed ## Break something under the operator, over and over: RO
 	done
 
 build: $(VENV)/installed ## Build the local cluster's programs (minutes, once).
-	@$(BIN)/python -m devcluster build
+	@$(BIN)/python -m dev.cluster build
 
 cluster: $(VENV)/installed ## Start a local cluster and write .cluster/kubeconfig.
-	@$(BIN)/python -m devcluster up
+	@$(BIN)/python -m dev.cluster up
 
 down: $(VENV)/installed ## Stop what `make cluster` or `make demo DETACH=1` left running.
-	@$(BIN)/python -m demo --stop
-	@$(BIN)/python -m devcluster down
+	@$(BIN)/python -m dev.demo --stop
+	@$(BIN)/python -m dev.cluster down
 
 generate: $(VENV)/installed ## Write the generated files anew: crds/, the chart's copies, docs.
 	@$(BIN)/python -m hack.generate
 
 picture: $(VENV)/installed ## Draw docs/overview.svg anew, from a real Prometheus (a minute).
-	@$(BIN)/python -m devcluster build
+	@$(BIN)/python -m dev.cluster build
 	@$(BIN)/python -m observability
 
 lock: $(VENV)/installed ## Resolve the dependencies anew.

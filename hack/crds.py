@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from fleet_telemetry.model.resources import GROUP, VERSION, Column, CustomResource
-from fleet_telemetry.model.schema import Rule
+from fleet_telemetry.api.resources import GROUP, VERSION, Column, CustomResource
+from fleet_telemetry.api.schema import Rule
 
 Schema = dict[str, Any]
 

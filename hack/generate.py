@@ -9,9 +9,9 @@ from pathlib import Path
 
 import yaml
 
+from fleet_telemetry.api.resources import RESOURCES
 from fleet_telemetry.catalogue.catalogue import builtin
-from fleet_telemetry.cluster.webhook_configuration import mutating_webhooks
-from fleet_telemetry.model.resources import RESOURCES
+from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
 from hack.changes import with_changes
 from hack.chart_values import chart_readme, values_schema
 from hack.crds import definition

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleet_telemetry.catalogue.product import Product
-from fleet_telemetry.model.product import (
+from fleet_telemetry.api.product import (
     AdapterName,
     Api,
     Channel,
@@ -18,6 +17,7 @@ from fleet_telemetry.model.product import (
     Switch,
     TelemetryProductSpec,
 )
+from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.vendors.adapters import ADAPTERS
 
 _DEFAULTS = {

@@ -9,17 +9,17 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-from fleet_telemetry.certificates.metrics import CertificateMetrics
-from fleet_telemetry.model.reasons import EgressReason, HostReason, PolicyReason, Reason
-from fleet_telemetry.model.resources import RESOURCES, CustomResource
-from fleet_telemetry.report import (
+from fleet_telemetry.admission.certificates.metrics import CertificateMetrics
+from fleet_telemetry.api.reasons import EgressReason, HostReason, PolicyReason, Reason
+from fleet_telemetry.api.resources import RESOURCES, CustomResource
+from fleet_telemetry.reporting import (
     fleet_metrics,
     host_metrics,
     policy_metrics,
     workload_metrics,
 )
-from fleet_telemetry.report.families import Family
-from fleet_telemetry.report.metrics import (
+from fleet_telemetry.reporting.families import Family
+from fleet_telemetry.reporting.metrics import (
     AdmissionMetrics,
     ApiMetrics,
     ControllerMetrics,

@@ -7,12 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from devcluster import DevclusterError, paths
-from devcluster.progress import say
-from harness.operator import OperatorError
-from harness.prometheus import LocalPrometheus, PrometheusError
-from harness.showcase import ShowcaseError
-from harness.stage import staged
+from dev.cluster import DevclusterError, paths
+from dev.cluster.progress import say
+from dev.harness.operator import OperatorError
+from dev.harness.prometheus import LocalPrometheus, PrometheusError
+from dev.harness.showcase import ShowcaseError
+from dev.harness.stage import staged
 from observability import picture
 from observability.dashboards import overview
 from observability.dashboards.files import dashboard_files

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fleet_telemetry.report import (
+from fleet_telemetry.reporting import (
     fleet_metrics,
     host_metrics,
     policy_metrics,
     workload_metrics,
 )
-from fleet_telemetry.report.families import PREFIX
+from fleet_telemetry.reporting.families import PREFIX
 
 WORKLOADS = fleet_metrics.WORKLOADS.full_name
 WITHOUT_POLICY = fleet_metrics.WITHOUT_POLICY.full_name

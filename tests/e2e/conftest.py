@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from devcluster import Cluster
-from harness.names import NameServer
-from harness.operator import LocalOperator, egress_values
-from tests.e2e.world import Space, World
+from dev.cluster import Cluster
+from dev.harness.names import NameServer
+from dev.harness.operator import LocalOperator, egress_values
+from tests.support.world import Space, World
 
 _numbers = itertools.count(1)
 RUNTIME_SPACES = [f"runtime-{number}" for number in range(1, 21)]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import Cluster
-from harness.names import NameServer
-from harness.operator import NAMESPACE, RELEASE, LocalOperator
-from tests.e2e.world import (
+from dev.cluster import Cluster
+from dev.harness.names import NameServer
+from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
+from tests.support.world import (
     DTRACK_4,
     DTRACK_5,
     SONAR_SWITCH,

@@ -13,14 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import Cluster
-from fleet_telemetry.certificates.material import Pair, new_authority, new_leaf
-from fleet_telemetry.certificates.rotation import Authorities, write_authorities, write_leaf
-from harness.names import NameServer
-from harness.operator import NAMESPACE, RELEASE, LocalOperator
-from harness.replicas import Replicas
-from tests.e2e.load import Load
-from tests.e2e.world import (
+from dev.cluster import Cluster
+from dev.harness.names import NameServer
+from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
+from dev.harness.replicas import Replicas
+from fleet_telemetry.admission.certificates.material import Pair, new_authority, new_leaf
+from fleet_telemetry.admission.certificates.rotation import (
+    Authorities,
+    write_authorities,
+    write_leaf,
+)
+from tests.support.load import Load
+from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
     Space,

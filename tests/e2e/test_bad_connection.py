@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import Cluster
-from harness.fault_proxy import NONE, FaultProxy, Faults
-from harness.names import NameServer
-from harness.operator import RELEASE, LocalOperator
-from tests.e2e.world import (
+from dev.cluster import Cluster
+from dev.harness.fault_proxy import NONE, FaultProxy, Faults
+from dev.harness.names import NameServer
+from dev.harness.operator import RELEASE, LocalOperator
+from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
     Manifest,

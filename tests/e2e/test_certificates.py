@@ -14,19 +14,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from devcluster import Cluster
-from devcluster.cluster import HelmProgram
-from fleet_telemetry.certificates.material import Pair, new_authority, new_leaf, parse
-from fleet_telemetry.certificates.rotation import (
+from dev.cluster import Cluster
+from dev.cluster.cluster import HelmProgram
+from dev.harness.names import NameServer
+from dev.harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
+from fleet_telemetry.admission.certificates.material import Pair, new_authority, new_leaf, parse
+from fleet_telemetry.admission.certificates.rotation import (
     AUTHORITY_RENEWED_AFTER,
     TRUST_DELAY,
     Authorities,
     write_authorities,
     write_leaf,
 )
-from harness.names import NameServer
-from harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
-from tests.e2e.world import (
+from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
     Manifest,

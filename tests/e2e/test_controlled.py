@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.e2e.world import (
+from tests.support.world import (
     EMQX,
     Space,
     container,

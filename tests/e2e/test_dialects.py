@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from devcluster import Cluster
-from devcluster.foreign_crds import foreign_crds
-from harness.names import NameServer, Records
-from harness.operator import LocalOperator
-from tests.e2e.world import SONARQUBE, Manifest, Space, World, container, eventually, workload
+from dev.cluster import Cluster
+from dev.cluster.foreign_crds import foreign_crds
+from dev.harness.names import NameServer, Records
+from dev.harness.operator import LocalOperator
+from tests.support.world import SONARQUBE, Manifest, Space, World, container, eventually, workload
 
 pytestmark = pytest.mark.cluster
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.names import Records
-from tests.e2e.world import SONARQUBE, Manifest, Space, container, eventually, workload
+from dev.harness.names import Records
+from tests.support.world import SONARQUBE, Manifest, Space, container, eventually, workload
 
 pytestmark = pytest.mark.cluster
 

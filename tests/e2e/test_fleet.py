@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.e2e.world import (
+from tests.support.world import (
     DTRACK_4,
     EMQX,
     SONAR_SWITCH,

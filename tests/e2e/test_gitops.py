@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.e2e.world import (
+from tests.support.world import (
     DTRACK_4,
     SONAR_SWITCH,
     SONARQUBE,

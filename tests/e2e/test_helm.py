@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.world import DTRACK_4, DTRACK_5, V4_SWITCH, V5_SWITCH, Space, workload
-from tests.e2e.world import container as container_of
+from tests.support.world import DTRACK_4, DTRACK_5, V4_SWITCH, V5_SWITCH, Space, workload
+from tests.support.world import container as container_of
 
 pytestmark = pytest.mark.cluster
 

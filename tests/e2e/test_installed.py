@@ -11,8 +11,8 @@ import urllib.request
 import pytest
 import yaml
 
-from harness.operator import NAMESPACE, RELEASE, Role
-from tests.e2e.world import Manifest, World
+from dev.harness.operator import NAMESPACE, RELEASE, Role
+from tests.support.world import Manifest, World
 
 pytestmark = pytest.mark.cluster
 

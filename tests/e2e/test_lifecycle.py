@@ -18,15 +18,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from devcluster import Cluster
-from devcluster.cluster import HelmProgram
-from devcluster.foreign_crds import foreign_crds
-from harness.names import NameServer, Records
-from harness.operator import CHART, NAMESPACE, RELEASE, ROOT, LocalOperator, Role, egress_values
-from harness.replicas import Replicas
-from tests.chart.previous import previous_chart
-from tests.e2e.load import Load
-from tests.e2e.world import (
+from dev.cluster import Cluster
+from dev.cluster.cluster import HelmProgram
+from dev.cluster.foreign_crds import foreign_crds
+from dev.harness.names import NameServer, Records
+from dev.harness.operator import CHART, NAMESPACE, RELEASE, ROOT, LocalOperator, Role, egress_values
+from dev.harness.replicas import Replicas
+from tests.support.load import Load
+from tests.support.previous_chart import previous_chart
+from tests.support.world import (
     DTRACK_4,
     SONAR_SWITCH,
     SONARQUBE,

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster.foreign_crds import foreign_crds
-from harness.operator import CHART, NAMESPACE, RELEASE
-from harness.prometheus import LocalPrometheus, Sample
-from harness.showcase import (
+from dev.cluster.foreign_crds import foreign_crds
+from dev.harness.operator import CHART, NAMESPACE, RELEASE
+from dev.harness.prometheus import LocalPrometheus, Sample
+from dev.harness.showcase import (
     ASKED,
     CONTAINED,
     CONTAINED_HOST,
@@ -27,13 +27,13 @@ from harness.showcase import (
     REFUSING,
     Member,
 )
-from harness.stage import ROLES, Stage, staged
+from dev.harness.stage import ROLES, Stage, staged
 from observability.__main__ import FILE, draw
 from observability.alerts import RECORDINGS
 from observability.asking import filled_in
 from observability.dashboards.files import dashboard_files
 from observability.rules import rule_groups
-from tests.observability import promtool
+from tests.support import promtool
 
 pytestmark = pytest.mark.cluster
 

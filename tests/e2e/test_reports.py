@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from devcluster import Cluster
-from devcluster.foreign_crds import foreign_crds
-from harness.names import NameServer
-from harness.operator import LocalOperator
-from tests.e2e.world import (
+from dev.cluster import Cluster
+from dev.cluster.foreign_crds import foreign_crds
+from dev.harness.names import NameServer
+from dev.harness.operator import LocalOperator
+from tests.support.world import (
     DTRACK_4,
     SONARQUBE,
     Manifest,

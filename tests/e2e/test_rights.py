@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from devcluster import Cluster
-from devcluster.foreign_crds import foreign_crds
-from harness.names import NameServer, Records
-from harness.operator import NAMESPACE, RELEASE, ROOT, LocalOperator
-from standins.dependency_track import DependencyTrack
-from standins.hosted import Host
-from tests.e2e.rights import Manifest, Right, granted, used
-from tests.e2e.world import (
+from dev.cluster import Cluster
+from dev.cluster.foreign_crds import foreign_crds
+from dev.fakes.dependency_track import DependencyTrack
+from dev.fakes.hosted import Host
+from dev.harness.names import NameServer, Records
+from dev.harness.operator import NAMESPACE, RELEASE, ROOT, LocalOperator
+from tests.support.rights import Manifest, Right, granted, used
+from tests.support.world import (
     DTRACK_4,
     DTRACK_5,
     SONARQUBE,

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.e2e.world import (
+from tests.support.world import (
     DTRACK_4,
     SONAR_SWITCH,
     SONARQUBE,

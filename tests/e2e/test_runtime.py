@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from standins.dependency_track import DependencyTrack
-from standins.emqx import Emqx
-from standins.hosted import Host
-from standins.server import Fault
-from standins.sonarqube import SonarQube
-from standins.sourcegraph import Sourcegraph
-from tests.e2e.world import (
+from dev.fakes.dependency_track import DependencyTrack
+from dev.fakes.emqx import Emqx
+from dev.fakes.hosted import Host
+from dev.fakes.server import Fault
+from dev.fakes.sonarqube import SonarQube
+from dev.fakes.sourcegraph import Sourcegraph
+from tests.support.world import (
     DTRACK_5,
     EMQX,
     SONARQUBE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.world import (
+from tests.support.world import (
     DTRACK_4,
     SONAR_SWITCH,
     SONARQUBE,

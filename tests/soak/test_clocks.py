@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import Cluster
-from harness.names import NameServer
-from harness.operator import NAMESPACE, RELEASE, LocalOperator
-from tests.e2e.world import (
+from dev.cluster import Cluster
+from dev.harness.names import NameServer
+from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
+from tests.support.faults import becomes_quiet
+from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
     Space,
@@ -24,7 +25,6 @@ from tests.e2e.world import (
     policy,
     workload,
 )
-from tests.soak.kit import becomes_quiet
 
 pytestmark = [pytest.mark.cluster, pytest.mark.soak, pytest.mark.fault]
 

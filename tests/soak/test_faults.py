@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import Cluster
-from devcluster.components import APISERVER, ETCD
-from harness.names import NameServer
-from harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
-from harness.replicas import Replicas
-from tests.e2e.load import Load
-from tests.e2e.world import (
+from dev.cluster import Cluster
+from dev.cluster.components import APISERVER, ETCD
+from dev.harness.names import NameServer
+from dev.harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
+from dev.harness.replicas import Replicas
+from tests.support.faults import ROLES, keep_running, works
+from tests.support.load import Load
+from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
     Space,
@@ -28,7 +29,6 @@ from tests.e2e.world import (
     policy,
     workload,
 )
-from tests.soak.kit import ROLES, keep_running, works
 
 pytestmark = [pytest.mark.cluster, pytest.mark.soak, pytest.mark.fault]
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import Cluster
-from harness.fault_proxy import FaultProxy
-from harness.names import NameServer, Records
-from harness.operator import NAMESPACE, RELEASE, LocalOperator, egress_values
-from tests.e2e.world import (
+from dev.cluster import Cluster
+from dev.harness.fault_proxy import FaultProxy
+from dev.harness.names import NameServer, Records
+from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator, egress_values
+from tests.support.faults import becomes_quiet, start, writes
+from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
     Manifest,
@@ -25,7 +26,6 @@ from tests.e2e.world import (
     policy,
     workload,
 )
-from tests.soak.kit import becomes_quiet, start, writes
 
 pytestmark = [pytest.mark.cluster, pytest.mark.soak, pytest.mark.fault]
 

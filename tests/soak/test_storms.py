@@ -13,11 +13,21 @@ from itertools import count
 
 import pytest
 
-from devcluster import Cluster
-from harness.fault_proxy import NONE, FaultProxy, Faults
-from harness.names import NameServer, Records
-from harness.operator import LocalOperator, egress_values
-from tests.e2e.world import (
+from dev.cluster import Cluster
+from dev.harness.fault_proxy import NONE, FaultProxy, Faults
+from dev.harness.names import NameServer, Records
+from dev.harness.operator import LocalOperator, egress_values
+from tests.support.faults import (
+    ROLES,
+    WEBHOOK_TIMEOUT,
+    Proxies,
+    after,
+    becomes_quiet,
+    keep_running,
+    slowest_deploy,
+    start,
+)
+from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
     Manifest,
@@ -27,16 +37,6 @@ from tests.e2e.world import (
     eventually,
     policy,
     workload,
-)
-from tests.soak.kit import (
-    ROLES,
-    WEBHOOK_TIMEOUT,
-    Proxies,
-    after,
-    becomes_quiet,
-    keep_running,
-    slowest_deploy,
-    start,
 )
 
 pytestmark = [pytest.mark.cluster, pytest.mark.soak, pytest.mark.fault]

@@ -10,14 +10,14 @@ from typing import Annotated
 
 import msgspec
 
+from fleet_telemetry.api.policy import ProductName
+from fleet_telemetry.api.product import Image, TelemetryProductSpec
+from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.product import Product
-from fleet_telemetry.model.image import ImageReference
-from fleet_telemetry.model.policy import ProductName
-from fleet_telemetry.model.product import Image, TelemetryProductSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class ImageMatch:
     """A product that an image runs."""
 
     product: Product
@@ -31,13 +31,13 @@ class Catalogue:
 
     products: Mapping[str, Product]
 
-    def recognise(self, image: str, container: str) -> Recognised | None:
+    def match_image(self, image: str, container: str) -> ImageMatch | None:
         """The product that a container runs, by its image."""
         reference = ImageReference.parse(image)
         for product in self.products.values():
-            entry = product.recognise(reference, container)
+            entry = product.match_image(reference, container)
             if entry is not None:
-                return Recognised(product, entry, reference)
+                return ImageMatch(product, entry, reference)
         return None
 
     def overridden_by(self, products: Mapping[str, Product]) -> Catalogue:

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from fleet_telemetry.model.glob import glob_matches
-from fleet_telemetry.model.image import ImageReference
-from fleet_telemetry.model.policy import ChannelName
-from fleet_telemetry.model.product import (
+from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.product import (
     Channel,
     ChannelRule,
     EnvSwitch,
@@ -19,8 +17,10 @@ from fleet_telemetry.model.product import (
     Switch,
     TelemetryProductSpec,
 )
-from fleet_telemetry.model.reasons import Reason
-from fleet_telemetry.model.version import VersionRanges, VersionSpan
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.catalogue.glob import glob_matches
+from fleet_telemetry.catalogue.image import ImageReference
+from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
 
 
 class ProductError(ValueError):
@@ -74,7 +74,7 @@ class Product:
             raise ProductError(name, problems)
         return cls(name, spec, rules)
 
-    def recognise(self, image: ImageReference, container: str) -> Image | None:
+    def match_image(self, image: ImageReference, container: str) -> Image | None:
         """The entry for a container's image, or None if it is something else."""
         for entry in self.spec.images:
             if image.matches(entry.pattern):

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import msgspec
 
-from fleet_telemetry.model.egress import Address, Network
+from fleet_telemetry.egress.model import Address, Network
 
 
 def read_address(text: str) -> Address:

@@ -18,9 +18,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from fleet_telemetry.model.egress import Address, Network
-from fleet_telemetry.model.manifest import Manifest, mapping_at, text_at
-from fleet_telemetry.model.policy import DNS_LABEL, HOST_NAME, ChannelName
+from fleet_telemetry.api.policy import DNS_LABEL, HOST_NAME, ChannelName
+from fleet_telemetry.egress.model import Address, Network
+from fleet_telemetry.objects.manifest import Manifest, mapping_at, text_at
 
 NAME = "fleet-telemetry-allowlist"
 """The ConfigMap of a release that is called as the docs call it."""

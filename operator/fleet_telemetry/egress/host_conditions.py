@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from fleet_telemetry.api.conditions import ConditionStatus, Observation
+from fleet_telemetry.api.reasons import HostReason
+from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.addresses import refusal_of, unmapped
 from fleet_telemetry.egress.host_state import FamilyState, HostState, Retention
+from fleet_telemetry.egress.model import family_of
 from fleet_telemetry.egress.retention import (
     allowlist,
     is_complete,
     shared_addresses,
     usable_seeds,
 )
-from fleet_telemetry.model.conditions import ConditionStatus, Observation
-from fleet_telemetry.model.egress import Family, Outcome, family_of
-from fleet_telemetry.model.reasons import HostReason
 
 _LONGEST_MESSAGE = 1024
 _MOST_SHOWN = 8
@@ -61,10 +62,13 @@ def _resolved(state: HostState, rules: Retention) -> _Part:
         text = f"DNS has not given any address yet. The catalogue gives {seeds or 'none'}."
         return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, text
     outcomes = {family.outcome for family in families}
-    if outcomes == {Outcome.NO_DATA}:
+    if outcomes == {LookupResult.NO_DATA}:
         text = f"DNS says that the name has no address. {kept}"
         return kind, _FALSE, HostReason.NO_ADDRESS, text
-    if Outcome.NX_DOMAIN in outcomes and outcomes <= {Outcome.NX_DOMAIN, Outcome.NO_DATA}:
+    if LookupResult.NX_DOMAIN in outcomes and outcomes <= {
+        LookupResult.NX_DOMAIN,
+        LookupResult.NO_DATA,
+    }:
         text = f"DNS says that there is no such name. {kept}"
         return kind, _FALSE, HostReason.NO_SUCH_NAME, text
     text = f"DNS fails, and the time is over for which addresses are allowed without it. {kept}"
@@ -162,7 +166,7 @@ def _catalogue_agrees(state: HostState, rules: Retention) -> Iterator[_Part]:
         text = f"Of the catalogue's addresses {found}; not used. Correct the TelemetryProduct."
         yield kind, _FALSE, HostReason.SEEDS_REFUSED, text
         return
-    settled = {family for family in Family if state.family(family).settled}
+    settled = {family for family in AddressFamily if state.family(family).settled}
     compared = [seed for seed in usable_seeds(state, rules) if family_of(seed) in settled]
     missing = [str(seed) for seed in compared if seed not in allowlist(state, rules)]
     if missing:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from fleet_telemetry.model.egress import Address, Family, Network, Outcome
-from fleet_telemetry.model.telemetry_host import PublishedRanges
+from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, PublishedRanges
+from fleet_telemetry.egress.model import Address, Network
 
 # A clock outside of these is broken, and arithmetic with it leads out of the calendar.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -25,7 +25,7 @@ class Retention:
     The defaults are what is meant for use; tests make them shorter.
     """
 
-    families: frozenset[Family] = frozenset(Family)
+    families: frozenset[AddressFamily] = frozenset(AddressFamily)
     """The wanted ones; of others nothing is kept, asked or listed."""
     own_ranges: tuple[Network, ...] = ()
     """The cluster's own: of pods, Services and nodes. No telemetry host is in there."""
@@ -111,12 +111,12 @@ class Witness:
 class FamilyState:
     """What DNS says of one family of the host's addresses."""
 
-    family: Family
+    family: AddressFamily
     settled: bool = False
     """DNS has said once what there is. From then on, it alone says what is allowed."""
     answered_at: datetime | None = None
     """When a name server said something for the last time, be it that there is nothing."""
-    outcome: Outcome | None = None
+    outcome: LookupResult | None = None
     """What it said then: OK, NO_DATA or NX_DOMAIN."""
     negatives: int = 0
     """How many times in a row it was said that there is nothing; counted up to where it counts."""
@@ -167,7 +167,7 @@ class HostState:
     quiet: int = QUIET
     """How many answers in a row brought no new address; counted up to QUIET."""
 
-    def family(self, family: Family) -> FamilyState:
+    def family(self, family: AddressFamily) -> FamilyState:
         """What DNS says of a family; nothing yet, where it was not asked."""
         for state in self.families:
             if state.family is family:

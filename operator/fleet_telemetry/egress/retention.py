@@ -54,7 +54,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_network
 from math import ceil
 
-from fleet_telemetry.decide.egress_facts import HostFacts
+from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.addresses import (
     as_networks,
     in_order,
@@ -62,7 +62,8 @@ from fleet_telemetry.egress.addresses import (
     shared_by,
     unmapped,
 )
-from fleet_telemetry.egress.hearing import Heard, Hearing, Says, listen
+from fleet_telemetry.egress.dns.summary import Heard, Hearing, Says, listen
+from fleet_telemetry.egress.facts import HostFacts
 from fleet_telemetry.egress.host_state import (
     QUIET,
     FamilyState,
@@ -73,7 +74,7 @@ from fleet_telemetry.egress.host_state import (
     Witness,
     whole_seconds,
 )
-from fleet_telemetry.model.egress import Address, Answer, Family, family_of
+from fleet_telemetry.egress.model import Address, Answer, family_of
 
 _NOTHING = timedelta(0)
 _MOST_REFUSALS = 16
@@ -356,7 +357,7 @@ class _Round:
         most = self._rules.most_addresses
         if len(self._known) <= most:
             return False
-        places: dict[tuple[int, Family], int] = {}
+        places: dict[tuple[int, AddressFamily], int] = {}
         ranked = []
         for one in sorted(self._known.values(), key=self._rank):
             rank, family = self._rank(one)[0], family_of(one.address)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.vendors.http import VendorError
 
 _FAILURES = 3

@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from fleet_telemetry.model.policy import Submission
-from fleet_telemetry.model.product import Meaning
-from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.api.policy import Submission
+from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.vendors.http import Answer, VendorApi, VendorError
 from fleet_telemetry.vendors.protocol import Credentials, Reading, header_secret
 
@@ -112,27 +112,27 @@ def _value(row: Mapping[str, Any] | None) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _setting(value: str | None) -> Meaning:
+def _setting(value: str | None) -> Setting:
     """What is stored is "true" or "false"; another value was not put there by the API."""
     match (value or "").strip().lower():
         case "true" | "1":
-            return Meaning.ENABLED
+            return Setting.ENABLED
         case "false" | "0":
-            return Meaning.DISABLED
+            return Setting.DISABLED
         case _:
-            return Meaning.UNKNOWN
+            return Setting.UNKNOWN
 
 
 def _without_row(version: str) -> Reading:
     """No row: off up to version 4 (which before 4.13 knows no telemetry), on from version 5."""
     if int(version.partition(".")[0]) >= 5:  # noqa: PLR2004
         return Reading(
-            setting=Meaning.ENABLED,
+            setting=Setting.ENABLED,
             version=version,
             note=f"It has no property {_GROUP}/{_ENABLED}, which counts as on from version 5.",
         )
     return Reading(
-        setting=Meaning.DISABLED,
+        setting=Setting.DISABLED,
         version=version,
         note=f"It has no property {_GROUP}/{_ENABLED}, which counts as off in version 4.",
     )

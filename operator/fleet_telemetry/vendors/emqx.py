@@ -21,14 +21,14 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fleet_telemetry.model.policy import Submission
-from fleet_telemetry.model.product import Meaning
-from fleet_telemetry.model.reasons import Reason
-from fleet_telemetry.model.service import Endpoint
-from fleet_telemetry.model.version import Version
+from fleet_telemetry.api.policy import Submission
+from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.catalogue.version import Version
 from fleet_telemetry.vendors.http import Answer, VendorApi, VendorError
 from fleet_telemetry.vendors.inventory import names_of
 from fleet_telemetry.vendors.protocol import Credentials, Reading, header_secret
+from fleet_telemetry.vendors.service import Endpoint
 
 _STATUS = "/api/v5/telemetry/status"
 _DATA = "/api/v5/telemetry/data"
@@ -66,7 +66,7 @@ class Emqx:
         except VendorError:
             version = None  # the setting is told all the same
         return Reading(
-            setting=Meaning.ENABLED if is_on else Meaning.DISABLED,
+            setting=Setting.ENABLED if is_on else Setting.DISABLED,
             version=version,
             inventory=inventory,
             note=note,
@@ -150,7 +150,7 @@ def _without_telemetry(answer: Answer, node: Mapping[str, str]) -> Reading:
         text = f"{answer.what} answered 404: there is no telemetry application, or another API"
         raise VendorError(Reason.API_NOT_FOUND, text)
     return Reading(
-        setting=Meaning.DISABLED,
+        setting=Setting.DISABLED,
         version=version,
         note="This edition leaves the telemetry application out.",
     )

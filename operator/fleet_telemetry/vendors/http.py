@@ -19,9 +19,9 @@ from typing import Any
 import httpx
 
 from fleet_telemetry import __version__
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.http_faults import HttpFault, fault_of
-from fleet_telemetry.model.reasons import Reason
-from fleet_telemetry.model.service import Endpoint
+from fleet_telemetry.vendors.service import Endpoint
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0

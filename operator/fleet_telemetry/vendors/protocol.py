@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from fleet_telemetry.model.policy import Submission
-from fleet_telemetry.model.reasons import Reason
-from fleet_telemetry.model.reported import Reading
+from fleet_telemetry.api.policy import Submission
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.evidence.reported import Reading
 from fleet_telemetry.vendors.http import VendorApi, VendorError
 
 __all__ = ["Adapter", "Credentials", "Reading", "header_secret"]

@@ -14,9 +14,9 @@ from __future__ import annotations
 import base64
 import re
 
-from fleet_telemetry.model.policy import Submission
-from fleet_telemetry.model.product import Meaning
-from fleet_telemetry.model.reasons import Reason
+from fleet_telemetry.api.policy import Submission
+from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.vendors.http import VendorApi, VendorError
 from fleet_telemetry.vendors.protocol import Credentials, Reading, header_secret
 
@@ -69,13 +69,13 @@ def _headers(token: str, version: str) -> dict[str, str]:
     return {"Authorization": f"Basic {user}"}
 
 
-def _setting(value: str | None) -> tuple[Meaning, str]:
+def _setting(value: str | None) -> tuple[Setting, str]:
     """Only "true" is true, trimmed and in any case; a blank one was replaced by the default before
     it came here."""
     text = (value or "").strip().lower()
     if not text:
-        return Meaning.UNKNOWN, f"Its system information does not show {_ENABLE}."
-    return (Meaning.ENABLED if text == "true" else Meaning.DISABLED), ""
+        return Setting.UNKNOWN, f"Its system information does not show {_ENABLE}."
+    return (Setting.ENABLED if text == "true" else Setting.DISABLED), ""
 
 
 async def _version(api: VendorApi) -> str:

@@ -24,10 +24,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from fleet_telemetry.model.policy import Submission
-from fleet_telemetry.model.product import Meaning
-from fleet_telemetry.model.reasons import Reason
-from fleet_telemetry.model.version import Version
+from fleet_telemetry.api.policy import Submission
+from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.catalogue.version import Version
 from fleet_telemetry.vendors import jsonc
 from fleet_telemetry.vendors.http import Answer, VendorApi, VendorError
 from fleet_telemetry.vendors.inventory import names_of
@@ -84,8 +84,8 @@ class Sourcegraph:
         notes = [] if enforceable else [_REMEDY]
         if _AIR_GAPPED in tags:
             notes.append(f"The licence has the tag {_AIR_GAPPED}.")
-            if events.exported and setting is Meaning.DISABLED:
-                setting = Meaning.UNKNOWN
+            if events.exported and setting is Setting.DISABLED:
+                setting = Setting.UNKNOWN
                 notes.append("All the same it lists events that it exported within a day.")
         elif _CODY_ONLY in tags:
             notes.append(f"The licence has the tag {_CODY_ONLY}, which leaves Cody's events.")
@@ -141,15 +141,15 @@ class _Events:
     note: str = ""
 
 
-def _setting(site: _Site, *, is_air_gapped: bool) -> tuple[Meaning, bool]:
+def _setting(site: _Site, *, is_air_gapped: bool) -> tuple[Setting, bool]:
     """What pings come to, and whether anything can be done about it."""
     if site.version is not None and site.version >= _WITHOUT_EFFECT:
-        return (Meaning.DISABLED, True) if is_air_gapped else (Meaning.UNKNOWN, False)
+        return (Setting.DISABLED, True) if is_air_gapped else (Setting.UNKNOWN, False)
     if site.channel in (None, "", "release"):
-        return Meaning.ENABLED, True
+        return Setting.ENABLED, True
     if site.channel == "none" and (site.version is not None or is_air_gapped):
-        return Meaning.DISABLED, True
-    return Meaning.UNKNOWN, True
+        return Setting.DISABLED, True
+    return Setting.UNKNOWN, True
 
 
 def _version(text: object) -> tuple[str, Version | None]:

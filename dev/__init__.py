@@ -1,0 +1,1 @@
+"""Development support: none of it ships with the operator."""

@@ -1,0 +1,150 @@
+"""python -m dev.bench: measure on clusters of its own, and print a table with targets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from dev.bench import admission, checks, egress, fleet, hosts, rotation, scrape
+from dev.bench.errors import BenchError
+from dev.bench.figures import Figure, render
+from dev.bench.machine import Machine, Watch
+from dev.bench.progress import Progress
+from dev.cluster import DevclusterError, paths
+from dev.harness.names import NameServerError
+from dev.harness.operator import OperatorError
+
+
+class Part(Protocol):
+    """Something that can be measured on its own."""
+
+    def __call__(self, directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+        """Measure it."""
+
+
+def _admission(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    size = admission.Size(2, 5, 2) if quick else admission.Size(15, 20, 4)
+    return admission.measure(directory, size, progress)
+
+
+def _fleet(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    size = fleet.Size(50, 5, 1, 10) if quick else fleet.Size(1000, 20, 3, 60)
+    return fleet.measure(directory, size, progress)
+
+
+def _checks(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    size = checks.Size(20, 2, 1) if quick else checks.Size(1000, 10, 3)
+    return checks.measure(directory, size, progress)
+
+
+def _scrape(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    size = scrape.Size(100, 2) if quick else scrape.Size(10_000, 10)
+    return scrape.measure(directory, size, progress)
+
+
+def _egress(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    if quick:
+        size = egress.Size(hosts.Size(20, 4, 1, 2, 2), rotation.Span(0.25, 1, 3))
+    else:
+        size = egress.Size(hosts.Size(500, 4, 3, 10, 3), rotation.Span(7, 3, 100))
+    return egress.measure(directory, size, progress)
+
+
+_PARTS: Mapping[str, Part] = {
+    "admission": _admission,
+    "fleet": _fleet,
+    "checks": _checks,
+    "scrape": _scrape,
+    "egress": _egress,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, and return the exit code: 0 if everything was measured, whether targets are reached."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clears up as Ctrl-C does
+    progress = Progress()
+    try:
+        watch = Watch()
+        figures = _measure(options, progress)
+        progress.end()
+        machine = watch.end()
+        print(f"{machine.tell()}\n\n{render(figures)}\n{_summary(figures, machine.seconds)}")
+        if options.quick:
+            print("A quick run shows that it works; its figures are too few to judge by.")
+        if options.json:
+            options.json.write_text(json.dumps(_record(machine, figures), indent=2) + "\n")
+    except subprocess.CalledProcessError as error:
+        progress.end()
+        said = (error.stderr or "").strip()
+        program = Path(error.cmd[0]).name
+        return _fail(f"`{program}` failed with code {error.returncode}: {said}")
+    except (BenchError, DevclusterError, NameServerError, OperatorError, OSError) as error:
+        progress.end()
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        progress.end()
+        print("bench: interrupted; everything that it started is stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _measure(options: argparse.Namespace, progress: Progress) -> list[Figure]:
+    paths.root().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=paths.root()) as directory:
+        names = [options.only] if options.only else list(_PARTS)
+        return [
+            figure
+            for name in names
+            for figure in _PARTS[name](Path(directory), quick=options.quick, progress=progress)
+        ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bench", description="Measure what the operator costs, on clusters of its own."
+    )
+    parser.add_argument("--only", choices=tuple(_PARTS), help="measure only this (default: all)")
+    parser.add_argument(
+        "--json", type=_new_file, metavar="FILE", help="write the figures there as well"
+    )
+    parser.add_argument("--quick", action="store_true", help="small numbers: does it work at all?")
+    return parser
+
+
+def _new_file(text: str) -> Path:
+    """Said before the long work, not after it."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} cannot be written: there is no such folder")
+    return path
+
+
+def _summary(figures: Sequence[Figure], seconds: float) -> str:
+    verdicts = [figure.verdict for figure in figures]
+    minutes, rest = divmod(round(seconds), 60)
+    return (
+        f"{verdicts.count('reached')} targets reached, {verdicts.count('MISSED')} missed,"
+        f" in {minutes} min {rest} s"
+    )
+
+
+def _record(machine: Machine, figures: Sequence[Figure]) -> dict[str, Any]:
+    return {**asdict(machine), "figures": [figure.record() for figure in figures]}
+
+
+def _fail(sentence: str) -> int:
+    print(f"bench: {sentence}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

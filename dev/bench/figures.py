@@ -1,0 +1,124 @@
+"""Figures, their targets, and the table that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Self
+
+from dev.bench.spread import Spread
+
+_HEADER = ("", "measured", "middle half", "target", "")
+_DECIMALS = {"ms": 2, "x": 2, "%": 0, "/s": 0, "s": 1, "MB": 0}
+
+
+@dataclass(frozen=True)
+class MatchedContainer:
+    """A limit, to stay below of or to get above of."""
+
+    limit: float
+    at_least: bool = False
+
+    def is_reached(self, value: float) -> bool:
+        """Whether the value is on the right side; the limit itself is."""
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    def tell(self, unit: str) -> str:
+        """In words."""
+        return f"{'at least' if self.at_least else 'at most'} {_tell(self.limit, unit)}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number. Without a spread it could not be measured, and the note says why."""
+
+    section: str
+    name: str
+    unit: str
+    spread: Spread | None
+    target: MatchedContainer | None = None
+    note: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        section: str,
+        name: str,
+        unit: str,
+        values: Sequence[float],
+        target: MatchedContainer | None = None,
+    ) -> Self:
+        """Of the values of all repetitions."""
+        return cls(section, name, unit, Spread.of(values), target)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the median reaches the target."""
+        if self.spread is None:
+            return "skipped"
+        if self.target is None:
+            return ""
+        return "reached" if self.target.is_reached(self.spread.median) else "MISSED"
+
+    def row(self) -> tuple[str, ...]:
+        """As the table shows it."""
+        spread, target = self.spread, self.target
+        spreads = spread is not None and spread.low != spread.high
+        return (
+            self.name,
+            _tell(spread.median, self.unit) if spread else f"- {self.note}",
+            f"{_number(spread.low, self.unit)} - {_number(spread.high, self.unit)}"
+            if spread and spreads
+            else "",
+            target.tell(self.unit) if target else "",
+            self.verdict,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """For programs."""
+        spread = self.spread
+        return {
+            "section": self.section,
+            "name": self.name,
+            "unit": self.unit,
+            "median": spread.median if spread else None,
+            "low": spread.low if spread else None,
+            "high": spread.high if spread else None,
+            "target": self.target.tell(self.unit) if self.target else None,
+            "verdict": self.verdict or None,
+            "note": self.note or None,
+        }
+
+
+def render(figures: Iterable[Figure]) -> str:
+    """One table, a section after the other."""
+    sections = [
+        (section, [figure.row() for figure in members])
+        for section, members in groupby(figures, key=lambda figure: figure.section)
+    ]
+    rows = [_HEADER, *(row for _, members in sections for row in members)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
+    return "\n".join(_lines(sections, widths))
+
+
+def _lines(
+    sections: Iterable[tuple[str, Sequence[tuple[str, ...]]]], widths: Sequence[int]
+) -> Iterator[str]:
+    for section, rows in sections:
+        yield section
+        for row in (_HEADER, *rows):
+            name, *cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            yield f"  {name}  {'  '.join(cells)}".rstrip()
+        yield ""
+
+
+def _tell(value: float, unit: str) -> str:
+    space = "" if unit in ("x", "%", "/s") else " "
+    return f"{_number(value, unit)}{space}{unit}".rstrip()
+
+
+def _number(value: float, unit: str) -> str:
+    if unit in _DECIMALS:
+        return f"{value:,.{_DECIMALS[unit]}f}"
+    return f"{value:,.2f}".removesuffix(".00")

@@ -1,0 +1,225 @@
+"""How well an allowlist follows a host for a week, played with the functions that keep it.
+
+Time is simulated; the answers come from a fixed seed. The operator asks when ``next_question`` says
+so. Somebody else, with answers of their own, asks every 10 s from the same moment on: what they get
+is to be in the allowlist. That a network policy takes a moment to be written is not played.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from random import Random
+
+from dev.bench.figures import Figure, MatchedContainer
+from dev.bench.progress import Progress
+from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, TelemetryHostStatus
+from fleet_telemetry.egress.host_state import HostState, Retention
+from fleet_telemetry.egress.host_status import has_to_be_saved, save
+from fleet_telemetry.egress.model import Address, Answer
+from fleet_telemetry.egress.retention import advance, allowlist, denylist, next_question
+
+_HOST = "telemetry.example.com"
+_VIEW = "dns"
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_FIRST = IPv4Address("54.230.0.1")
+_TTL = 60
+_CLIENT_SECONDS = 10
+_DAY = 86_400.0
+_HOUR = 3_600.0
+_SETTLED_SECONDS = 600.0
+_MILLION = 1_000_000
+_OUTSIDE = MatchedContainer(100)
+_WRITES = MatchedContainer(10)
+_RULES = Retention()
+_NO_IPV6 = Answer(_VIEW, AddressFamily.IPV6, LookupResult.NO_DATA, (), _TTL)
+
+
+@dataclass(frozen=True)
+class Span:
+    """How much is played."""
+
+    days: float
+    times: int
+    """Each with other answers, and each from the start."""
+    starts: int
+    """So many first hours besides, to see how starts differ."""
+
+
+@dataclass(frozen=True)
+class _Zone:
+    """A host as its name server tells of it."""
+
+    what: str
+    pool: int
+    shown: int
+    replaced: float | None = None
+    """After so many seconds it has a new pool."""
+
+    def answer(self, seconds: float, chance: Random) -> tuple[Address, ...]:
+        """Some of the addresses that it has at a time, in order."""
+        turn = int(seconds // self.replaced) if self.replaced else 0
+        numbers = sorted(chance.sample(range(self.pool), self.shown))
+        return tuple(_FIRST + (turn * self.pool + number) for number in numbers)
+
+
+_ROTATING = _Zone("a host that shows 8 of its 64 addresses at a time", pool=64, shown=8)
+_STEADY = _Zone("for comparison, a host with 2 addresses, others each day", 2, 2, _DAY)
+
+
+@dataclass
+class _Tally:
+    """What came of one run."""
+
+    answers: int = 0
+    """That the other one got."""
+    outside: list[float] = field(default_factory=list)
+    """When one had an address that was not in the allowlist, in seconds from the start."""
+    questions: int = 0
+    """Of the operator."""
+    changes: int = 0
+    """Answers to the operator that were not as the one before."""
+    writes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def share_outside(self) -> float:
+        """Of a million answers."""
+        return len(self.outside) / self.answers * _MILLION
+
+    @property
+    def share_settled(self) -> float:
+        """The same without the start."""
+        late = sum(when >= _SETTLED_SECONDS for when in self.outside)
+        return late / (self.answers - _SETTLED_SECONDS / _CLIENT_SECONDS) * _MILLION
+
+
+class _Life:
+    """What is known of the host, and what is written of it."""
+
+    def __init__(self) -> None:
+        self.tally = _Tally()
+        self.allowed: frozenset[Address] = frozenset()
+        self._state = HostState(_HOST)
+        self._saved: TelemetryHostStatus | None = None
+        self._lists: dict[str, tuple[Address, ...]] = {_ALLOW: (), _DENY: ()}
+        self._told: tuple[Address, ...] | None = None
+
+    def hear(self, told: tuple[Address, ...], seconds: float, jitter: float) -> float:
+        """Take in an answer as the controller does; the seconds until the next question."""
+        tally = self.tally
+        tally.questions += 1
+        tally.changes += self._told is not None and told != self._told
+        self._told = told
+        now = _START + timedelta(seconds=seconds)
+        answers = (Answer(_VIEW, AddressFamily.IPV4, LookupResult.OK, told, _TTL), _NO_IPV6)
+        self._state = advance(self._state, answers, now, _RULES)
+        lists = {_ALLOW: allowlist(self._state, _RULES), _DENY: denylist(self._state, _RULES)}
+        for name, addresses in lists.items():
+            tally.writes[name] += addresses != self._lists[name]
+        if lists[_ALLOW] != self._lists[_ALLOW]:
+            self.allowed = frozenset(lists[_ALLOW])
+        self._lists = lists
+        self._save(now)
+        return next_question(self._state, _RULES, jitter)
+
+    def _save(self, now: datetime) -> None:
+        saved = self._saved
+        if saved is None:
+            # The object, and its status apart from it.
+            self.tally.writes[_SAVE] += 2
+            self._saved = save(self._state, _RULES)
+        elif has_to_be_saved(saved, self._state, now, _RULES):
+            self.tally.writes[_SAVE] += 1
+            self._saved = save(self._state, _RULES, saved.conditions)
+
+
+_ALLOW = "of a network policy that allows"
+_DENY = "of a network policy that denies"
+_SAVE = "of the TelemetryHost"
+
+
+def _live(zone: _Zone, seed: int, end: float) -> _Tally:
+    """From the first question for so many seconds."""
+    life = _Life()
+    tally = life.tally
+    operator, somebody = Random(f"operator {seed}"), Random(f"somebody {seed}")  # noqa: S311  # not secret
+    seconds = 0.0
+    while seconds < end:
+        # What was answered to the other one since the last question.
+        while (when := tally.answers * _CLIENT_SECONDS) < seconds:
+            tally.answers += 1
+            if not life.allowed.issuperset(zone.answer(when, somebody)):
+                tally.outside.append(when)
+        told = zone.answer(seconds, operator)
+        seconds += life.hear(told, seconds, operator.random())
+    return tally
+
+
+def measure(span: Span, progress: Progress) -> list[Figure]:
+    """Play it."""
+    return [*_rotating(span, progress), *_steady(span, progress)]
+
+
+def _rotating(span: Span, progress: Progress) -> Iterator[Figure]:
+    tallies = _times(_ROTATING, span, progress)
+    section = _section(_ROTATING, span)
+    yield from _outside(section, tallies, _OUTSIDE)
+    yield from _starts(section, span, progress)
+    yield from _writes(section, tallies)
+    ratios = [tally.writes.total() / tally.changes * 100 for tally in tallies]
+    yield Figure.of(section, "writes / changes in the answers", "%", ratios, _WRITES)
+
+
+def _steady(span: Span, progress: Progress) -> Iterator[Figure]:
+    tallies = _times(_STEADY, span, progress)
+    section = _section(_STEADY, span)
+    yield from _outside(section, tallies)
+    yield from _writes(section, tallies)
+
+
+def _section(zone: _Zone, span: Span) -> str:
+    return f"Egress: {zone.what}; {span.times} x {span.days:g} days, TTL {_TTL} s"
+
+
+def _times(zone: _Zone, span: Span, progress: Progress) -> list[_Tally]:
+    progress.begin(f"egress: {zone.what}")
+    tallies = []
+    for seed in range(span.times):
+        progress.at(f"{seed + 1} of {span.times}")
+        tallies.append(_live(zone, seed, span.days * _DAY))
+    return tallies
+
+
+def _outside(
+    section: str, tallies: Sequence[_Tally], target: MatchedContainer | None = None
+) -> Iterator[Figure]:
+    unit = "in a million"
+    name = "answers with an address outside of the allowlist"
+    yield Figure.of(section, name, unit, [tally.share_outside for tally in tallies], target)
+    late = [tally.share_settled for tally in tallies]
+    yield Figure.of(section, "  the same after the first 10 min", unit, late)
+
+
+def _starts(section: str, span: Span, progress: Progress) -> Iterator[Figure]:
+    """What is missed is missed in the first minutes, and many of those can be played."""
+    progress.begin("egress: first hours")
+    counts = []
+    for seed in range(span.starts):
+        progress.at(f"{seed + 1} of {span.starts}")
+        counts.append(len(_live(_ROTATING, seed, _HOUR).outside))
+    most = span.days * _DAY / _CLIENT_SECONDS * _OUTSIDE.limit / _MILLION
+    name = f"such answers in the first hour, of {span.starts} starts"
+    yield Figure.of(section, name, "", counts)
+    share = sum(count > most for count in counts) / span.starts * 100
+    yield Figure.of(section, f"  starts with more than {most:.0f}, the whole span's", "%", [share])
+
+
+def _writes(section: str, tallies: Sequence[_Tally]) -> Iterator[Figure]:
+    changes = [tally.changes for tally in tallies]
+    yield Figure.of(section, "changes in the answers to the operator", "", changes)
+    yield Figure.of(section, "writes", "", [tally.writes.total() for tally in tallies])
+    for name in (_ALLOW, _DENY, _SAVE):
+        yield Figure.of(section, f"  {name}", "", [tally.writes[name] for tally in tallies])

@@ -1,0 +1,103 @@
+"""The API server as a client with persistent connections sees it: no kubectl in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from dev.bench.errors import BenchError
+from dev.cluster import Cluster
+from dev.cluster.api import Api
+
+Manifest = dict[str, Any]
+
+AT_ONCE = 16
+_SECONDS = 120.0
+
+
+class Server:
+    """One API server, as its administrator. Every method raises BenchError where it refuses."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def post(self, path: str, body: bytes) -> bytes:
+        """Create something from JSON; the answer as it came."""
+        return await self._request("POST", path, body)
+
+    async def create(self, path: str, manifest: Manifest) -> None:
+        """Create an object."""
+        await self.post(path, json.dumps(manifest).encode())
+
+    async def create_all(self, manifests: Iterable[tuple[str, Manifest]]) -> AsyncIterator[int]:
+        """Create objects, several at once; yields how many there are so far."""
+        waiting = [(path, json.dumps(manifest).encode()) for path, manifest in manifests]
+        for start in range(0, len(waiting), AT_ONCE):
+            batch = waiting[start : start + AT_ONCE]
+            await asyncio.gather(*(self.post(path, body) for path, body in batch))
+            yield start + len(batch)
+
+    async def get(self, path: str) -> Any:
+        """Read an object or a list."""
+        return json.loads(await self._request("GET", path))
+
+    async def names(self, path: str) -> list[str]:
+        """The names in a list, which the API server sends without all else."""
+        accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        found = json.loads(await self._request("GET", path, accept=accept))
+        return [item["metadata"]["name"] for item in found["items"] or ()]
+
+    async def delete(self, path: str) -> None:
+        """Delete an object, or all in a list."""
+        await self._request("DELETE", path)
+
+    async def metrics(self) -> str:
+        """The API server's own."""
+        return (await self._request("GET", "/metrics", accept="text/plain")).decode()
+
+    async def _request(
+        self, method: str, path: str, body: bytes | None = None, accept: str = "application/json"
+    ) -> bytes:
+        try:
+            async with self._session.request(
+                method, self._url + path, data=body, headers={"Accept": accept}
+            ) as response:
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise BenchError(f"{method} {path}: no answer ({error!r})") from error
+        if not response.ok:
+            said = answer.decode(errors="replace")[:300].strip()
+            raise BenchError(f"{method} {path}: the API server said {response.status}: {said}")
+        return answer
+
+
+@asynccontextmanager
+async def connect(cluster: Cluster) -> AsyncIterator[Server]:
+    """Keeps its connections for as long as it is used."""
+    access = Api.of(cluster.kubeconfig)
+    tls = ssl.create_default_context(cadata=access.authority)
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=tls, limit=AT_ONCE, keepalive_timeout=300),
+        headers={"Authorization": f"Bearer {access.token}", "Content-Type": "application/json"},
+        timeout=aiohttp.ClientTimeout(total=_SECONDS),
+    ) as session:
+        yield Server(session, cluster.url)
+
+
+async def until(
+    what: str, seconds: float, done: Callable[[], Awaitable[bool]], *, every: float = 0.1
+) -> None:
+    """Ask again and again until the answer is yes. Raises BenchError."""
+    deadline = time.monotonic() + seconds
+    while not await done():
+        if time.monotonic() > deadline:
+            raise BenchError(f"waited {seconds:.0f} s in vain for {what}")
+        await asyncio.sleep(every)

@@ -1,0 +1,365 @@
+"""A real Kubernetes control plane as a handful of processes on loopback."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from dev.cluster import binaries, components, credentials, files, paths, records, slots
+from dev.cluster.api import Api, ApiError
+from dev.cluster.children import Children, ComponentEndedError
+from dev.cluster.components import APISERVER, CONTROLLER_MANAGER, ETCD, KWOK, SCHEDULER
+from dev.cluster.errors import DevclusterError
+from dev.cluster.files import Layout
+from dev.cluster.slots import Slot
+
+HelmProgram = Literal["helm", "helm3"]
+
+_NODE = "node-1"
+_NODE_SIZE = {"cpu": "1000", "memory": "4Ti", "pods": "10000"}
+_NODE_MANIFEST = {
+    "apiVersion": "v1",
+    "kind": "Node",
+    "metadata": {
+        "name": _NODE,
+        "labels": {"kubernetes.io/hostname": _NODE, "kubernetes.io/os": "linux"},
+    },
+    "status": {"capacity": _NODE_SIZE, "allocatable": _NODE_SIZE},
+}
+_READY_SECONDS = 120.0
+_PROBE_SECONDS = 3.0
+_POLL_SECONDS = 0.05
+_SLOTS_TO_TRY = 3
+
+
+@dataclass(frozen=True)
+class _Running:
+    """What exists from start() to stop()."""
+
+    layout: Layout
+    commands: Mapping[str, Sequence[str]]
+    children: Children
+
+
+class Cluster:
+    """One throwaway cluster in a directory of its own.
+
+    Always etcd and kube-apiserver, with RBAC on; kube-controller-manager unless refused; on request
+    kube-scheduler, and kwok with one node on which pods become Running and Ready. Services and pods
+    get addresses in 127.0.0.0/8. It lives from start() to stop(), or as long as a `with` block, and
+    ends with this process however that ends, unless it is `detached`.
+
+    Raises DevclusterError where something is wrong. Not for several threads at once.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        controller_manager: bool = True,
+        scheduler: bool = False,
+        kwok: bool = False,
+        audit: bool = False,
+        extra_apiserver_args: Sequence[str] = (),
+        detached: bool = False,
+    ) -> None:
+        self.directory = directory.resolve()
+        optional = {CONTROLLER_MANAGER: controller_manager, SCHEDULER: scheduler, KWOK: kwok}
+        self.components = (ETCD, APISERVER, *(name for name, wanted in optional.items() if wanted))
+        self._audit = audit
+        self._extra_apiserver_args = tuple(extra_apiserver_args)
+        self._detached = detached
+        self._started: _Running | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start an empty cluster and return when it is usable.
+
+        Usable: the API server is ready; with the controller manager, pods can be created in the
+        namespace `default`; with kwok, its node is Ready.
+        """
+        if self._started:
+            raise DevclusterError("the cluster is started already")
+        programs = binaries.ensure(self.components)
+        tried: set[int] = set()
+        while not self._started:
+            slot = slots.claim(besides=tried)
+            tried.add(slot.number)
+            try:
+                self._start_in(slot, programs)
+            except ComponentEndedError as error:
+                self.stop()
+                # Somebody who knows nothing of slots was faster: another slot has other ports.
+                if "address already in use" not in error.tail or len(tried) == _SLOTS_TO_TRY:
+                    raise
+            except BaseException:
+                self.stop()
+                raise
+
+    def stop(self) -> None:
+        """Kill what runs and remove the data; logs stay. Does nothing if it is not started."""
+        if self._started:
+            self._started.children.kill_all()
+            self._started.layout.slot.release()
+            shutil.rmtree(self._started.layout.etcd_data, ignore_errors=True)
+            self._started = None
+
+    # Where it is
+
+    @property
+    def slot(self) -> int:
+        """Its place among this machine's clusters; no two that run have the same."""
+        return self._running.layout.slot.number
+
+    @property
+    def url(self) -> str:
+        """Of the API server."""
+        return self._running.layout.url
+
+    @property
+    def ca_path(self) -> Path:
+        """The certificates (PEM) that vouch for the API server."""
+        return self._running.layout.ca
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's; it stands alone and can be copied."""
+        return self._running.layout.kubeconfig("admin")
+
+    @property
+    def service_cidr(self) -> str:
+        """The range of the Services' ClusterIPs; on Linux any process here can listen on them."""
+        return self._running.layout.slot.service_cidr
+
+    @property
+    def pod_cidr(self) -> str:
+        """The range of the pods' addresses; likewise."""
+        return self._running.layout.slot.pod_cidr
+
+    def log(self, name: str) -> Path:
+        """Name the file with a component's output; it stays after stop(), until start()."""
+        return files.log(self.directory, name)
+
+    # Working with it
+
+    def kubectl(
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002 - as in subprocess.run
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl as administrator, and capture its output as text.
+
+        With `check`, a failure raises subprocess.CalledProcessError with what kubectl said.
+        """
+        return self._run("kubectl", arguments, input, check=check)
+
+    def helm(
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002 - as in subprocess.run
+        check: bool = True,
+        program: HelmProgram = "helm",
+    ) -> subprocess.CompletedProcess[str]:
+        """Run helm (Helm 4) or helm3 as administrator; otherwise as kubectl()."""
+        return self._run(program, arguments, input, check=check)
+
+    def service_account_kubeconfig(
+        self, namespace: str, name: str, path: Path, seconds: int = 3600
+    ) -> Path:
+        """Write a kubeconfig that holds only a fresh token of an existing service account.
+
+        The token is good for `seconds`; the API server grants none below 600.
+        """
+        answer = self._api.json(
+            "POST",
+            f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
+            {"spec": {"expirationSeconds": seconds}},
+        )
+        token = answer["status"]["token"]
+        text = credentials.kubeconfig(self.url, self.ca_path.read_bytes(), name, token)
+        credentials.write_private(path, text)
+        return path
+
+    def metrics_text(self) -> str:
+        """Return the API server's metrics in Prometheus' text format."""
+        return self._api.text("GET", "/metrics")
+
+    def audit_events(self) -> list[dict[str, Any]]:
+        """Return all audit events so far, oldest first (audit.k8s.io/v1, level Metadata)."""
+        if not self._audit:
+            raise DevclusterError("start the cluster with audit=True to have audit events")
+        # The last line may still be in the making: then it has no line break yet.
+        complete = self._running.layout.audit_log.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in complete.splitlines()]
+
+    # Disturbing it
+
+    def stop_component(self, name: str) -> None:
+        """Ask the component to end, and wait until it has."""
+        self._running.children.stop(name)
+
+    def kill_component(self, name: str) -> None:
+        """End the component without any warning (SIGKILL)."""
+        self._running.children.kill(name)
+
+    def start_component(self, name: str) -> None:
+        """Start a component again, with the ports and data that it had."""
+        self._launch(name)
+        if name == ETCD:
+            self._await(name, self._etcd_is_ready, [name])
+        elif name == APISERVER:
+            self._await(name, self._apiserver_is_ready, [name])
+
+    def suspend_component(self, name: str) -> None:
+        """Freeze the component: its ports stay open and nobody answers (SIGSTOP)."""
+        self._running.children.send(name, signal.SIGSTOP)
+
+    def resume_component(self, name: str) -> None:
+        """Let a suspended component go on (SIGCONT)."""
+        self._running.children.send(name, signal.SIGCONT)
+
+    # Inside
+
+    @property
+    def _running(self) -> _Running:
+        if not self._started:
+            raise DevclusterError("the cluster is not started")
+        return self._started
+
+    @property
+    def _api(self) -> Api:
+        return Api.of(self.kubeconfig)
+
+    def _start_in(self, slot: Slot, programs: Mapping[str, Path]) -> None:
+        layout = Layout(self.directory, slot)
+        commands = components.commands(
+            programs, layout, audit=self._audit, extra_apiserver_args=self._extra_apiserver_args
+        )
+        children = Children(
+            log=self.log,
+            environment=self._environment(),
+            inherits=slot.lock,
+            detached=self._detached,
+        )
+        self._started = _Running(layout, commands, children)
+        tokens = credentials.new_tokens()
+        files.prepare(layout, tokens)
+        self.start_component(ETCD)
+        self._launch(APISERVER)
+        self._await("the API server's certificate", layout.ca_is_complete)
+        files.write_kubeconfigs(layout, tokens)
+        self._await(APISERVER, self._apiserver_is_ready)
+        if KWOK in self.components:
+            self._api.text("POST", "/api/v1/nodes", _NODE_MANIFEST)
+        for name in self.components[2:]:
+            self._launch(name)
+        if KWOK in self.components:
+            self._await("the node", self._node_is_ready)
+        self._await("the namespace default", self._namespace_is_usable)
+
+    def _launch(self, name: str) -> None:
+        self._running.children.start(name, self._running.commands[name])
+        if self._detached:
+            # At once, because nobody else knows of this process if we do not get any further.
+            records.write(self._running.layout, self._running.children.identities())
+
+    def _environment(self) -> dict[str, str]:
+        """Keep the user's own set-up from the programs: proxies, preferences, caches.
+
+        (kubectl's cache goes by address, and would mix up clusters that had the same.)
+        """
+        return {"HOME": str(self.directory), "PATH": os.environ.get("PATH", os.defpath)}
+
+    def _run(
+        self, program: str, arguments: Sequence[str], stdin: str | None, *, check: bool
+    ) -> subprocess.CompletedProcess[str]:
+        binary = binaries.ensure([program])[program]
+        done = subprocess.run(
+            [binary, *arguments],
+            env={**self._environment(), "KUBECONFIG": str(self.kubeconfig)},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            error = subprocess.CalledProcessError(
+                done.returncode, [program, *arguments], done.stdout, done.stderr
+            )
+            error.add_note(done.stderr.strip())
+            raise error
+        return done
+
+    def _await(
+        self, what: str, probe: Callable[[], bool], involved: Iterable[str] | None = None
+    ) -> None:
+        """Wait until the probe says yes; where nobody answers it, it may raise.
+
+        Raises ComponentEndedError as soon as one of those involved (default: all) is gone.
+        """
+        deadline = time.monotonic() + _READY_SECONDS
+        while not _succeeds(probe):
+            for name in involved or self._running.children.names():
+                self._running.children.check(name)
+            if time.monotonic() > deadline:
+                raise DevclusterError(
+                    f"{what} was not ready after {_READY_SECONDS:.0f} s;"
+                    f" the components' logs are in {paths.shown(self.log(ETCD).parent)}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _etcd_is_ready(self) -> bool:
+        port = self._running.layout.slot.etcd_port
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PROBE_SECONDS)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == HTTPStatus.OK
+        finally:
+            connection.close()
+
+    def _apiserver_is_ready(self) -> bool:
+        return self._api.is_ready(_PROBE_SECONDS)
+
+    def _node_is_ready(self) -> bool:
+        node = self._api.json("GET", f"/api/v1/nodes/{_NODE}")
+        conditions = node["status"].get("conditions", [])
+        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+        # A new node is tainted; the controller manager takes that away when the node is Ready.
+        schedulable = not node["spec"].get("taints") or CONTROLLER_MANAGER not in self.components
+        return ready and schedulable
+
+    def _namespace_is_usable(self) -> bool:
+        """Look for what a pod needs: the namespace, and its account if there is who makes it."""
+        account = "/serviceaccounts/default" if CONTROLLER_MANAGER in self.components else ""
+        self._api.text("GET", f"/api/v1/namespaces/default{account}")
+        return True
+
+
+def _succeeds(probe: Callable[[], bool]) -> bool:
+    try:
+        return probe()
+    except (OSError, http.client.HTTPException, ApiError):
+        return False

@@ -1,0 +1,91 @@
+"""Starting processes, and recognising them again later."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dev.cluster import launch
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process that cannot be mistaken for a later one with the same number."""
+
+    pid: int
+    started: str
+
+    def is_alive(self) -> bool:
+        """Look whether it still runs."""
+        return identify(self.pid) == self
+
+    def kill(self, within: float = 10.0) -> None:
+        """Kill it if it is still there, and wait until it is gone."""
+        deadline = time.monotonic() + within
+        while self.is_alive() and time.monotonic() < deadline:
+            try:
+                os.kill(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+            time.sleep(0.02)
+
+
+def identify(pid: int) -> Identity | None:
+    """Return the process with this number; None where there is none, or only a zombie."""
+    state, started = _from_proc(pid) if (_PROC / "self/stat").exists() else _from_ps(pid)
+    return Identity(pid, started) if state not in ("", "Z") else None
+
+
+def _from_proc(pid: int) -> tuple[str, str]:
+    """Read state and start time; the time counts from boot, so the boot is part of it."""
+    try:
+        stat = (_PROC / str(pid) / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return "", ""
+    # The second field is the command's name in parentheses and may hold anything.
+    fields = stat.rpartition(")")[2].split()
+    boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+    return fields[0], f"{boot}/{fields[19]}"
+
+
+def _from_ps(pid: int) -> tuple[str, str]:
+    answer = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    state, _, started = answer.stdout.strip().partition(" ")
+    return state[:1], started.strip()
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    inherits: int | None,
+    dies_with_parent: bool,
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, so that a Ctrl-C at the terminal is only for us.
+
+    Its output is appended to `log`; it inherits the descriptor `inherits`, if any. With
+    `dies_with_parent` it is killed when the calling *thread* ends: the kernel looks at that, not at
+    the process.
+    """
+    tied = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid())]
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [*tied, *command] if dies_with_parent else command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=() if inherits is None else (inherits,),
+            start_new_session=True,
+        )

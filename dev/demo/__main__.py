@@ -1,0 +1,83 @@
+"""python -m dev.demo [--detach | --stop]."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from dev.cluster.errors import DevclusterError
+from dev.cluster.progress import say
+from dev.demo import show, stand
+from dev.harness.operator import ROOT, OperatorError
+
+
+def main() -> int:
+    """Run the command that the command line names, and return the exit code."""
+    arguments = _parser().parse_args()
+    os.chdir(ROOT)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if arguments.stop:
+            stand.end()
+        elif arguments.detach:
+            _detached()
+        else:
+            _attended()
+    except KeyboardInterrupt:
+        say("\nThe demo is over; nothing of it is left running.")
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or error.stdout or "").strip()
+        say(f"demo: `{' '.join(map(str, error.cmd[:6]))} ...` failed: {said}")
+        return 1
+    except (DevclusterError, OperatorError, show.ShowError, OSError) as error:
+        say(f"demo: {error}")
+        return 1
+    return 0
+
+
+def _attended() -> None:
+    with stand.Stand(detached=False) as place:
+        show.run(place)
+        show.tell_where_to_look(place)
+        say("\nPress Ctrl-C to end the demo and everything that it started.")
+        signal.pause()
+
+
+def _detached() -> None:
+    if stand.is_running():
+        say("A demo is running already; `make down` ends it.")
+        return
+    place = stand.Stand(detached=True)
+    try:
+        place.start()
+        show.run(place)
+    except BaseException:
+        place.stop()
+        stand.end()
+        raise
+    show.tell_where_to_look(place)
+    say("\nThe demo stays up, in the background; `make down` ends it.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="demo", description="The main job of the operator, on a local cluster."
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--detach", action="store_true", help="leave it all running")
+    which.add_argument("--stop", action="store_true", help="end what --detach left running")
+    return parser
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

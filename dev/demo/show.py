@@ -1,0 +1,284 @@
+"""What the demo shows, scene by scene. Every command is run as it is printed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import textwrap
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dev.cluster import paths
+from dev.cluster.cluster import Cluster
+from dev.cluster.progress import say
+from dev.demo.stand import Stand
+from dev.harness.names import Records
+from dev.harness.operator import NAMESPACE
+from dev.harness.products import CREDENTIALS, Place
+
+_SECONDS = 90.0
+_POLICIES = "examples/policies"
+_WORKLOADS = "examples/workloads"
+_HOST = "telemetry.emqx.io"
+
+Fleet = Mapping[str, tuple[str, str]]
+"""State and reason of the channel Usage, by namespace/record."""
+
+_SEEN: Fleet = {
+    "appsec/statefulset-sonarqube": ("", ""),
+    "appsec/statefulset-dependency-track-api-server": ("", ""),
+    "code/deployment-dependency-track-trial": ("", ""),
+}
+_JUDGED: Fleet = {
+    "appsec/statefulset-sonarqube": ("NonCompliant", "AwaitingUpgrade"),
+    # What it sends depends on a row in a database that nobody has asked.
+    "appsec/statefulset-dependency-track-api-server": ("Unknown", "SeedNotProven"),
+    "code/deployment-dependency-track-trial": ("NonCompliant", "AwaitingUpgrade"),
+}
+_INJECTED: Fleet = {
+    "appsec/statefulset-sonarqube": ("Compliant", "RunningInEveryPod"),
+    "appsec/statefulset-dependency-track-api-server": ("Unknown", "SeedNotProven"),
+    "code/deployment-dependency-track-trial": ("Compliant", "SeedProven"),
+    "code/deployment-sourcegraph-frontend": ("Unknown", "NotReported"),
+    "code/deployment-worker": ("Compliant", "RunningInEveryPod"),
+    "code/deployment-worker-next": ("NotEnforceable", "NoEffectiveSwitch"),
+    "iot/statefulset-emqx": ("Compliant", "RunningInEveryPod"),
+}
+_ASKED: Fleet = {
+    **_INJECTED,
+    # The row in its database was there before the injected default.
+    "appsec/statefulset-dependency-track-api-server": ("NonCompliant", "ReportedContrary"),
+    "code/deployment-sourcegraph-frontend": ("NonCompliant", "ReportedContrary"),
+}
+_IN_THE_END: Fleet = {
+    **_ASKED,
+    "appsec/statefulset-dependency-track-api-server": ("Compliant", "Reported"),
+    "code/deployment-sourcegraph-frontend": ("Compliant", "Reported"),
+}
+
+
+class ShowError(RuntimeError):
+    """The fleet is not as it should be; the message is a sentence for a person."""
+
+
+@dataclass(frozen=True)
+class _Terminal:
+    """Prints commands and what they say."""
+
+    cluster: Cluster
+
+    def kubectl(self, command: str) -> None:
+        """Run a kubectl command, given without its first word. Raises CalledProcessError."""
+        print(f"\n$ kubectl {command}")
+        done = self.cluster.kubectl(*shlex.split(command))
+        # kubectl tells its warnings first, too.
+        print((done.stderr + done.stdout).rstrip(), flush=True)
+
+
+def run(place: Stand) -> None:
+    """Show the main job. Raises ShowError where the fleet is not as it should be."""
+    terminal = _Terminal(place.cluster)
+    _scene("1. Some products run already. Without any policy they are listed.")
+    terminal.kubectl(
+        f"apply -f {_WORKLOADS}/namespaces.yaml -f {_WORKLOADS}/sonarqube.yaml"
+        f" -f {_WORKLOADS}/dependency-track.yaml -f {_WORKLOADS}/dependency-track-trial.yaml"
+    )
+    _await(place, _SEEN)
+    terminal.kubectl("get workloadtelemetries --all-namespaces")
+
+    time.sleep(1.5)  # times are told in whole seconds, and these workloads shall be the older ones
+    _scene("2. A policy for the whole cluster. Nothing is restarted for it, and nothing pretended.")
+    terminal.kubectl(f"apply -f {_POLICIES}/cluster-opt-out.yaml")
+    _await(place, _JUDGED)
+    terminal.kubectl("get workloadtelemetries --all-namespaces")
+
+    _scene("3. What is installed from now on is given the switch of its own version.")
+    terminal.kubectl(f"apply -f {_WORKLOADS}/emqx.yaml -f {_WORKLOADS}/sourcegraph.yaml")
+
+    _scene("4. So is what is upgraded: version 5 refuses to start with the variable of version 4.")
+    image = "dependency-track-api-server=docker.io/dependencytrack/apiserver"
+    statefulset = "statefulset/dependency-track-api-server"
+    terminal.kubectl(f"set image --namespace=appsec {statefulset} {image}:4.14.4")
+    terminal.kubectl(f"set image --namespace=appsec {statefulset} {image}:5.0.4")
+    terminal.kubectl(f"set env --namespace=appsec {statefulset} --list")
+
+    _scene("5. One team wants more, and at once. The other workloads stay as they are.")
+    terminal.kubectl(f"apply -f {_POLICIES}/appsec.yaml")
+    terminal.kubectl("delete deployment --namespace=code dependency-track-trial")
+    terminal.kubectl(f"apply -f {_WORKLOADS}/dependency-track-trial.yaml")
+    _await(place, _INJECTED)
+
+    _scene("6. A variable proves nothing where a database decides. The products are asked.")
+    _start_products(place, terminal)
+    terminal.kubectl(f"apply -f {_POLICIES}/cluster-opt-out-verified.yaml")
+    _await(place, _ASKED)
+    terminal.kubectl("get workloadtelemetries --all-namespaces --output=wide")
+
+    _scene("7. What they say is put right, where they can be set.")
+    action = shlex.quote('{"spec":{"runtime":{"action":"Remediate"}}}')
+    terminal.kubectl(f"patch clustertelemetrypolicy opt-out --type=merge --patch={action}")
+    _await(place, _IN_THE_END)
+
+    _scene("8. Somebody turns it on again in the product itself. It is found within the interval.")
+    _turn_on(place)
+    _await_events(place, "TelemetryPutRight", 2)
+    _await(place, _IN_THE_END)
+    terminal.kubectl(
+        "get events.events.k8s.io --namespace=appsec"
+        " --field-selector=reportingController=fleettelemetry.io/controller"
+        " --output=custom-columns=REASON:.reason,WORKLOAD:.regarding.name,NOTE:.note"
+    )
+
+    _scene("9. The network holds what a setting may not, while a host's addresses change.")
+    _show_egress(place, terminal)
+
+    _scene("10. The fleet: what is proven, what is not, and why.")
+    terminal.kubectl("get workloadtelemetries --all-namespaces")
+    terminal.kubectl("get clustertelemetrypolicy opt-out --output=yaml")
+    _show_metrics(place)
+
+
+def _show_egress(place: Stand, terminal: _Terminal) -> None:
+    say("(A name server of the demo's own answers here; on your cluster it is cluster DNS.)")
+    place.names.set(_HOST, Records(a=["44.0.2.11"], ttl=4))
+    terminal.kubectl(f"apply -f {_POLICIES}/egress.yaml")
+    policy = "fleet-telemetry-deny-statefulset-emqx"
+    path = "{.spec.egress[*].to[*].ipBlock}"
+    for addresses in (["44.0.2.11"], ["44.0.2.12", "44.0.3.77"]):
+        place.names.set(_HOST, Records(a=addresses, ttl=4))
+        say(f"(DNS now says that {_HOST} is {' and '.join(addresses)}.)")
+        _await_denied(place, policy, addresses)
+        terminal.kubectl(f"get networkpolicy --namespace=iot {policy} --output=jsonpath='{path}'")
+    terminal.kubectl(f"get telemetryhost {_HOST}")
+    path = "{range .status.channels[*]}{.name}: {.egress}, {.egressReason}: {.egressMessage}{end}"
+    terminal.kubectl(
+        "get workloadtelemetry --namespace=iot statefulset-emqx"
+        f" --output=jsonpath={shlex.quote(path)}"
+    )
+
+
+def _await_denied(place: Stand, policy: str, addresses: list[str]) -> None:
+    """Wait until a NetworkPolicy excepts the addresses."""
+    deadline = time.monotonic() + _SECONDS
+    command = ("get", "networkpolicy", policy, "--namespace=iot", "--ignore-not-found", "-oyaml")
+    while not all(f"{one}/32" in place.cluster.kubectl(*command).stdout for one in addresses):
+        if time.monotonic() > deadline:
+            raise ShowError(f"{policy} does not deny {addresses} after {_SECONDS:.0f} s")
+        time.sleep(0.3)
+
+
+def _start_products(place: Stand, terminal: _Terminal) -> None:
+    """Put the credentials into Secrets, and have the stand-ins listen where the products would."""
+    for name, keys in CREDENTIALS.items():
+        literals = " ".join(f"--from-literal={key}={value}" for key, value in keys.items())
+        terminal.kubectl(f"create secret generic --namespace={NAMESPACE} {name} {literals}")
+    services = (
+        ("dependency-track", "appsec", "dependency-track-api-server"),
+        ("sonarqube", "appsec", "sonarqube"),
+        ("sourcegraph", "code", "sourcegraph-frontend"),
+    )
+    places = []
+    for product, namespace, name in services:
+        spec = json.loads(_get(place, f"service/{name}", namespace))["spec"]
+        places.append(Place(product, spec["clusterIP"], spec["ports"][0]["port"]))
+    nodes = json.loads(_get(place, "pods", "iot"))["items"]
+    places += [Place("emqx", node["status"]["podIP"], 18083) for node in nodes]
+    say("(No container runs here: stand-ins for the products' APIs listen at their addresses.)")
+    place.start_products(places)
+
+
+def _get(place: Stand, what: str, namespace: str) -> str:
+    return place.cluster.kubectl("get", what, f"--namespace={namespace}", "--output=json").stdout
+
+
+def _turn_on(place: Stand) -> None:
+    """What an administrator does in Dependency-Track's user interface, by its API."""
+    address = json.loads(_get(place, "service/dependency-track-api-server", "appsec"))
+    url = f"http://{address['spec']['clusterIP']}:8080/api/v1/configProperty"
+    content = {
+        "groupName": "telemetry",
+        "propertyName": "submission.enabled",
+        "propertyValue": "true",
+    }
+    key = CREDENTIALS["dependency-track"]["apiKey"]
+    headers = {"X-Api-Key": key, "Content-Type": "application/json"}
+    body = json.dumps(content)
+    print(f"\n$ curl {url} --header 'X-Api-Key: {key}' --json '{body}'")
+    request = urllib.request.Request(url, body.encode(), headers)  # our own stand-in
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # our own stand-in
+        print(answer.read().decode(), flush=True)
+
+
+def _await_events(place: Stand, reason: str, count: int) -> None:
+    """Wait until so many events in appsec say so."""
+    deadline = time.monotonic() + _SECONDS
+    selector = f"--field-selector=reason={reason}"
+    command = ("get", "events.events.k8s.io", "--namespace=appsec", selector, "--output=name")
+    while len(place.cluster.kubectl(*command).stdout.split()) < count:
+        if time.monotonic() > deadline:
+            raise ShowError(f"{count} events {reason} did not come within {_SECONDS:.0f} s")
+        time.sleep(0.5)
+
+
+def tell_where_to_look(place: Stand) -> None:
+    """Print how to reach it all."""
+    assert place.operator is not None
+    programs = paths.shown(paths.root() / "bin")
+    print(
+        textwrap.dedent(f"""
+        To look around:
+          export KUBECONFIG={paths.shown(place.cluster.kubeconfig)} PATH={programs}:$PATH
+          kubectl get telemetry --all-namespaces
+          kubectl describe workloadtelemetry --namespace=code deployment-worker-next
+          curl {place.operator.url("controller")}/metrics
+        Alerts, dashboards and what they ask are in docs/monitoring.md; a picture of the overview is
+        docs/overview.svg.
+        Logs are in {paths.shown(place.operator.log("controller").parent)}."""),
+        flush=True,
+    )
+
+
+def _scene(title: str) -> None:
+    print(f"\n{title}\n{'-' * len(title)}", flush=True)
+
+
+def _await(place: Stand, expected: Fleet) -> None:
+    """Wait until the fleet is as expected."""
+    deadline = time.monotonic() + _SECONDS
+    while (found := _fleet(place.cluster)) != expected:
+        if time.monotonic() > deadline:
+            assert place.operator is not None
+            log = paths.shown(place.operator.log("controller"))
+            raise ShowError(
+                f"after {_SECONDS:.0f} s the fleet is {json.dumps(found, indent=2)} and not"
+                f" {json.dumps(expected, indent=2)}; the controller's log is {log}"
+            )
+        time.sleep(0.2)
+
+
+def _fleet(cluster: Cluster) -> Fleet:
+    answer = cluster.kubectl("get", "workloadtelemetries", "--all-namespaces", "--output=json")
+    found: dict[str, tuple[str, str]] = {}
+    for item in json.loads(answer.stdout)["items"]:
+        channels = item.get("status", {}).get("channels", [])
+        usage: dict[str, str] = next(
+            (channel for channel in channels if channel["name"] == "Usage"), {}
+        )
+        name = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
+        found[name] = (usage.get("state", ""), usage.get("reason", ""))
+    return found
+
+
+def _show_metrics(place: Stand) -> None:
+    assert place.operator is not None
+    url = place.operator.url("controller")
+    wanted = re.compile(
+        r'fleet_telemetry_(submission_enabled\{.*evidence="running"|workloads\{.*\} [1-9])'
+    )
+    print(f"\n$ curl --silent {url}/metrics | grep --extended-regexp '{wanted.pattern}'")
+    for line in place.operator.metrics("controller").splitlines():
+        if wanted.match(line):
+            print(line)

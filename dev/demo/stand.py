@@ -1,0 +1,136 @@
+"""Where the demo takes place: a local cluster with the operator on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dev.cluster import binaries, detached, paths
+from dev.cluster.cluster import Cluster
+from dev.cluster.processes import Identity
+from dev.cluster.progress import say
+from dev.harness.names import NameServer
+from dev.harness.operator import NAMESPACE, LocalOperator, OperatorError
+from dev.harness.products import CREDENTIALS, Place, start_products
+
+_PROCESSES = "processes.json"
+
+
+def directory() -> Path:
+    """Where it keeps its files, from start to end."""
+    return paths.root() / "demo"
+
+
+def is_running() -> bool:
+    """Whether a detached demo, or a part of one, is there."""
+    return any(process.is_alive() for process in _recorded()) or detached.is_alive(_cluster_files())
+
+
+def end() -> None:
+    """End a detached demo, those processes and no others, and remove its files."""
+    for process in _recorded():
+        process.kill()
+    if detached.remove(_cluster_files()):
+        shutil.rmtree(directory(), ignore_errors=True)
+        say("the demo has ended")
+
+
+class Stand:
+    """The cluster and the operator of one demo. Raises DevclusterError and OperatorError."""
+
+    def __init__(self, *, detached: bool) -> None:
+        self._detached = detached
+        # Two attended demos do not disturb each other; of detached ones there is only one.
+        self.directory = directory() if detached else directory().with_name(f"demo-{os.getpid()}")
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.cluster = Cluster(
+            self.directory / "cluster", scheduler=True, kwok=True, detached=detached
+        )
+        self.names = NameServer(self.directory / "names", detached=detached)
+        self.operator: LocalOperator | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # What the logs say is of use where the demo failed.
+        self.stop(keep_files=isinstance(error, OperatorError))
+
+    def start(self) -> None:
+        """Build what is missing, start the cluster, install the chart, run both roles."""
+        binaries.ensure([*self.cluster.components, "kubectl", "helm", "coredns"])
+        say("Starting a Kubernetes control plane on loopback ...")
+        self.cluster.start()
+        self.names.start()
+        say("Installing the chart: CRDs, RBAC, webhook configurations ...")
+        self.operator = LocalOperator(
+            self.cluster, self.directory / "operator", detached=self._detached
+        )
+        self.operator.install(
+            {
+                "runtime": {"secrets": [{"namespace": NAMESPACE, "names": list(CREDENTIALS)}]},
+                "egress": {"dnsServers": [self.names.endpoint], "publishedRanges": "built-in"},
+            }
+        )
+        say("Starting the webhook and the controller, each with its own service account ...")
+        for role in ("webhook", "controller"):
+            # The viewer shall not have to wait for half a minute.
+            quick = ["--dns-interval=2"] if role == "controller" else []
+            self.operator.start(role, extra=quick)
+            if self._detached:
+                self._record()
+        self.operator.wait_until_ready()
+
+    def start_products(self, places: list[Place]) -> None:
+        """Let stand-ins listen where the products would, if containers ran here."""
+        assert self.operator is not None
+        start_products(self.operator, places)
+        if self._detached:
+            self._record()
+
+    def stop(self, *, keep_files: bool = False) -> None:
+        """End all that runs."""
+        if self.operator is not None:
+            self.operator.children.kill_all()
+        self.names.close()
+        self.cluster.stop()
+        if not keep_files:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _record(self) -> None:
+        """At once, because nobody else knows of a process if we do not get any further."""
+        assert self.operator is not None
+        found = [
+            identity
+            for children in (self.operator.children, self.names.children)
+            for identity in children.identities().values()
+        ]
+        text = json.dumps([dataclasses.asdict(identity) for identity in found])
+        (self.directory / _PROCESSES).write_text(text)
+
+
+def _cluster_files() -> Path:
+    return directory() / "cluster"
+
+
+def _recorded() -> tuple[Identity, ...]:
+    try:
+        found = json.loads((directory() / _PROCESSES).read_text())
+    except FileNotFoundError:
+        return ()
+    return tuple(Identity(**identity) for identity in found)

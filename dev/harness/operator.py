@@ -1,0 +1,257 @@
+"""The operator on a local cluster: installed by its Helm chart, run as processes on this machine.
+
+No container runs here. The chart's Deployments are played by kwok; the commands in them run beside
+it on this machine, each with a token of its own service account, so that what the chart grants is
+all that the operator can do. The webhook listens on the address of its own Service.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from dev.cluster.children import Children
+from dev.cluster.cluster import Cluster, HelmProgram
+from dev.harness.fault_proxy import FaultProxy
+from dev.harness.names import NameServer
+
+Role = Literal["webhook", "controller"]
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts" / "fleet-telemetry-operator"
+NAMESPACE = "fleet-telemetry"
+RELEASE = "fleet-telemetry"
+_WEBHOOK_PORT = 9443
+_READY_SECONDS = 60.0
+
+
+class OperatorError(RuntimeError):
+    """The operator could not be installed or started; the message is a sentence for a person."""
+
+
+@dataclass
+class _Process:
+    """A role that runs as a process, and where its probes and metrics are."""
+
+    name: str
+    role: Role
+    url: str
+    pid: int = 0
+
+
+class LocalOperator:
+    """The operator on one cluster. Use as: install, start, wait until ready, stop."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        directory: Path,
+        *,
+        helm: HelmProgram = "helm",
+        detached: bool = False,
+    ) -> None:
+        """``helm`` is the program that installs it."""
+        self._cluster = cluster
+        self._helm = helm
+        self._directory = directory
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._running: dict[str, _Process] = {}
+        self.children = Children(
+            log=self.log,
+            environment={
+                "PATH": os.environ["PATH"],
+                "HOME": str(directory),
+                # This tree's code, wherever the virtual environment was made for.
+                "PYTHONPATH": f"{ROOT / 'operator'}{os.pathsep}{ROOT}",
+            },
+            inherits=None,
+            detached=detached,
+        )
+
+    def log(self, name: str) -> Path:
+        """The file with a process's output."""
+        return self._directory / f"{name}.log"
+
+    def install(
+        self,
+        values: Mapping[str, Any] | None = None,
+        *,
+        flags: Sequence[str] = (),
+        chart: Path = CHART,
+    ) -> None:
+        """Install or upgrade the chart. Raises subprocess.CalledProcessError."""
+        # An unprivileged port, because the process itself listens on it.
+        own = {"webhook": {"service": {"port": _WEBHOOK_PORT}}}
+        text = yaml.safe_dump(_merged(own, values or {}))
+        more = ["--install", "--create-namespace", *flags, "--values", "-"]
+        self.helm("upgrade", RELEASE, str(chart), *more, stdin=text)
+
+    def helm(self, verb: str, *arguments: str, stdin: str | None = None) -> str:
+        """Run helm in the operator's namespace, and return what it said.
+
+        Raises subprocess.CalledProcessError.
+        """
+        where = f"--namespace={NAMESPACE}"
+        done = self._cluster.helm(verb, where, *arguments, input=stdin, program=self._helm)
+        return done.stdout + done.stderr
+
+    def start(
+        self,
+        role: Role,
+        *,
+        name: str | None = None,
+        extra: Sequence[str] = (),
+        proxy: FaultProxy | None = None,
+        clock: float = 0.0,
+    ) -> str:
+        """Run a role's container command; the name under which to stop it.
+
+        With a ``proxy`` it reaches the API server through that only; with a ``clock`` its wall
+        clock is ahead by so many seconds, or behind.
+        """
+        name = name or role
+        container = self._container(role)
+        kubeconfig = self._cluster.service_account_kubeconfig(
+            NAMESPACE, f"{RELEASE}-{role}", self._file(f"{name}.kubeconfig"), seconds=86400
+        )
+        if proxy is not None:
+            _redirect(kubeconfig, proxy)
+        port = _free_port()
+        # What a container has of its own, a process on this machine has to be given.
+        own = [f"--kubeconfig={kubeconfig}", "--http-host=127.0.0.1", f"--http-port={port}"]
+        own += [f"--namespace={NAMESPACE}", f"--identity={name}", "--log-format=text"]
+        if role == "webhook":
+            own += [f"--webhook-host={self.webhook_address}", f"--webhook-port={_WEBHOOK_PORT}"]
+            own += ["--drain-seconds=0"]
+        program = str(Path(sys.executable).parent / container["command"][0])
+        command = [program, *container["args"], *own, *extra]
+        if clock:
+            # -P: or this folder's operator.py would be taken for the standard library's.
+            command = [sys.executable, "-P", "-m", "dev.harness.wrong_clock", str(clock), *command]
+        self.children.start(name, command)
+        self._running[name] = _Process(name, role, f"http://127.0.0.1:{port}")
+        return name
+
+    def stop(self, name: str) -> None:
+        """End a process in its own time."""
+        self.children.stop(name)
+        del self._running[name]
+
+    def kill(self, name: str) -> None:
+        """End a process without a warning."""
+        self.children.kill(name)
+        del self._running[name]
+
+    def stop_all(self) -> None:
+        """End every process."""
+        for name in list(self._running):
+            self.stop(name)
+
+    def wait_until_ready(self, *names: str, seconds: float = _READY_SECONDS) -> None:
+        """Wait until the processes (default: all) are ready. Raises OperatorError."""
+        deadline = time.monotonic() + seconds
+        for name in names or tuple(self._running):
+            while not self._is_ready(name):
+                self.children.check(name)
+                if time.monotonic() > deadline:
+                    raise OperatorError(
+                        f"{name} is not ready after {seconds:.0f} s; its log is {self.log(name)}"
+                    )
+                time.sleep(0.05)
+
+    def url(self, name: str) -> str:
+        """Where a process has its probes and metrics."""
+        return self._running[name].url
+
+    def metrics(self, name: str) -> str:
+        """A process's metrics."""
+        with urllib.request.urlopen(f"{self.url(name)}/metrics", timeout=10) as answer:  # noqa: S310  # our own URL
+            text: str = answer.read().decode()
+            return text
+
+    @property
+    def webhook_address(self) -> str:
+        """The ClusterIP of the webhook's Service, a loopback address here."""
+        return self._cluster.kubectl(
+            "get", "service", f"{RELEASE}-webhook", f"--namespace={NAMESPACE}",
+            "--output=jsonpath={.spec.clusterIP}",
+        ).stdout  # fmt: skip
+
+    @property
+    def webhook_port(self) -> int:
+        """The port of that Service."""
+        return _WEBHOOK_PORT
+
+    @property
+    def drain_seconds(self) -> str:
+        """What the chart tells the webhook; without a Service in between nobody waits for it."""
+        (found,) = (a for a in self._container("webhook")["args"] if a.startswith("--drain-"))
+        return str(found).partition("=")[2]
+
+    def _container(self, role: Role) -> dict[str, Any]:
+        """The container as the chart's Deployment has it on the API server."""
+        text = self._cluster.kubectl(
+            "get", "deployment", f"{RELEASE}-{role}", f"--namespace={NAMESPACE}", "--output=yaml"
+        ).stdout
+        container: dict[str, Any] = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"][
+            0
+        ]
+        return container
+
+    def _is_ready(self, name: str) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url(name)}/readyz", timeout=2):  # noqa: S310  # our own URL
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _file(self, name: str) -> Path:
+        return self._directory / name
+
+
+def _redirect(kubeconfig: Path, proxy: FaultProxy) -> None:
+    """Have a kubeconfig lead to the proxy."""
+    content = yaml.safe_load(kubeconfig.read_text())
+    authority = base64.b64encode(proxy.ca).decode()
+    content["clusters"][0]["cluster"] = {
+        "server": proxy.url,
+        "certificate-authority-data": authority,
+    }
+    kubeconfig.write_text(yaml.safe_dump(content))
+
+
+def egress_values(names: NameServer) -> dict[str, Any]:
+    """The chart's ``egress`` where a name server of our own is asked and nothing else outside, and
+    NetworkPolicies count as enforced."""
+    return {
+        "dnsServers": [names.endpoint],
+        "enforced": ["NetworkPolicy"],
+        "publishedRanges": "built-in",
+    }
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both; where both have a value, the second one's."""
+    merged = dict(base)
+    for key, value in over.items():
+        inner = merged.get(key)
+        nested = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(inner, value) if nested else value  # type: ignore[arg-type]
+    return merged
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,111 @@
+"""Stand-ins for the products' APIs, at the addresses where the products would be if containers ran.
+
+``python -m dev.harness.products FILE`` runs those that the file names; see ``Place``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dev.fakes.dependency_track import DependencyTrack
+from dev.fakes.emqx import Emqx
+from dev.fakes.server import StandIn
+from dev.fakes.sonarqube import SonarQube
+from dev.fakes.sourcegraph import Sourcegraph
+from dev.harness.operator import LocalOperator, OperatorError
+
+_READY_SECONDS = 60.0
+CREDENTIALS: Mapping[str, Mapping[str, str]] = {
+    "dependency-track": {"apiKey": "odt_demo"},
+    "sonarqube": {"token": "squ_demo"},
+    "emqx": {"apiKey": "demo", "apiSecret": "demo-secret"},
+    "sourcegraph": {"token": "sgp_demo"},
+}
+"""By product; whoever starts the stand-ins puts them into Secrets."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A product and where it listens: the address of a Service, or of a pod."""
+
+    product: str
+    address: str
+    port: int
+
+
+def _make(place: Place) -> StandIn:
+    makers: Mapping[str, Callable[..., StandIn]] = {
+        "dependency-track": _dependency_track,
+        "sonarqube": _sonarqube,
+        "emqx": _emqx,
+        "sourcegraph": _sourcegraph,
+    }
+    return makers[place.product](address=place.address, port=place.port, tls=False)
+
+
+def _dependency_track(**where: Any) -> StandIn:
+    key = CREDENTIALS["dependency-track"]["apiKey"]
+    # Its database is older than the policy, so the injected default came too late.
+    standin = DependencyTrack(version="5.0.4", enabled="true", api_key=key, **where)
+    standin.submit(1_795_000_000)
+    return standin
+
+
+def _sonarqube(**where: Any) -> StandIn:
+    token = CREDENTIALS["sonarqube"]["token"]
+    return SonarQube(version="26.7.0.124771", enabled="false", token=token, **where)
+
+
+def _emqx(**where: Any) -> StandIn:
+    keys = CREDENTIALS["emqx"]
+    return Emqx(
+        version="5.8.9",
+        enabled=False,
+        api_key=keys["apiKey"],
+        api_secret=keys["apiSecret"],
+        **where,
+    )
+
+
+def _sourcegraph(**where: Any) -> StandIn:
+    return Sourcegraph(version="5.11.0", token=CREDENTIALS["sourcegraph"]["token"], **where)
+
+
+def start_products(operator: LocalOperator, places: Sequence[Place]) -> None:
+    """Run stand-ins beside the operator, until its children end. Raises OperatorError."""
+    log = operator.log("products")
+    file = log.with_suffix(".json")
+    file.write_text(json.dumps([dataclasses.asdict(place) for place in places]))
+    command = [sys.executable, "-m", "dev.harness.products", str(file)]
+    operator.children.start("products", command)
+    deadline = time.monotonic() + _READY_SECONDS
+    while "ready" not in log.read_text():
+        operator.children.check("products")
+        if time.monotonic() > deadline:
+            raise OperatorError(f"the stand-ins are not ready; their log is {log}")
+        time.sleep(0.05)
+
+
+async def _serve(places: list[Place]) -> None:
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    standins = [_make(place) for place in places]
+    for standin in standins:
+        await standin.start()
+    print("ready", flush=True)
+    await stopped.wait()
+    for standin in standins:
+        await standin.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve([Place(**place) for place in json.loads(Path(sys.argv[1]).read_text())]))

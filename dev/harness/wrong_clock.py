@@ -1,0 +1,47 @@
+"""Runs a Python program in this process as if the machine's clock were wrong:
+
+    python -m dev.harness.wrong_clock SECONDS PROGRAM ARGUMENTS...
+
+The wall clock is ahead by so many seconds, or behind; the monotonic clock is as it is, as on a real
+machine. Only Python is deceived: OpenSSL goes on judging the API server's certificate by the real
+time. The types stay the same ones, so that nothing behaves in another way than with a real clock.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import runpy
+import sys
+import time
+from datetime import date, datetime, timedelta, tzinfo
+
+
+def deceive(seconds: float) -> None:
+    """Let this process believe so from now on."""
+    by = timedelta(seconds=seconds)
+    time_, time_ns, now = time.time, time.time_ns, datetime.now
+
+    def wrong_now(_: type[datetime], tz: tzinfo | None = None) -> datetime:
+        return now(tz) + by
+
+    def wrong_today(_: type[date]) -> date:
+        return (now() + by).date()
+
+    time.time = lambda: time_() + seconds
+    time.time_ns = lambda: time_ns() + int(seconds * 10**9)
+    _set(datetime, "now", classmethod(wrong_now))
+    _set(date, "today", classmethod(wrong_today))
+
+
+def _set(owner: type, name: str, method: object) -> None:
+    """What Python does not let anybody do with a type that is written in C."""
+    (methods,) = gc.get_referents(owner.__dict__)
+    methods[name] = method
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(owner))
+
+
+if __name__ == "__main__":
+    deceive(float(sys.argv[1]))
+    sys.argv = sys.argv[2:]
+    runpy.run_path(sys.argv[0], run_name="__main__")

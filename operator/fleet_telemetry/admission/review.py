@@ -1,0 +1,144 @@
+"""What to answer to an admission request: a pure function of the request and what is mirror."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from fleet_telemetry.decision import Input, plan_injection
+from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at
+from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
+from fleet_telemetry.switches.patch import Operation, build_patch
+from fleet_telemetry.workloads.reading import (
+    TEMPLATE_PATHS,
+    read_field_owners,
+    read_pod,
+    read_template,
+    read_workload,
+)
+from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload, WorkloadRef
+
+_LONGEST_WARNING = 250
+"""The API server cuts longer ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to change, and what to tell whoever asked. Nothing is ever denied."""
+
+    patch: tuple[Operation, ...] = ()
+    warnings: tuple[str, ...] = ()
+    changes: tuple[Edit | SkippedEdit, ...] = ()
+    """What both speak of."""
+
+
+NOTHING = Answer()
+
+
+def review_workload(request: Manifest, cache: ClusterCache, now: datetime) -> Answer:
+    """Answer for a workload that is created or updated."""
+    manifest = _with_namespace(request, "object")
+    workload = read_workload(manifest)
+    trigger = _trigger(request)
+    if workload is None or trigger is None:
+        return NOTHING
+    old = mapping_at(request, "oldObject")
+    given = Input(
+        workload=workload,
+        policies=cache.policies_for(workload.ref.namespace),
+        catalogue=cache.catalogue,
+        now=now,
+        trigger=trigger,
+        namespace_labels=cache.labels_of(workload.ref.namespace),
+        before=read_workload(_with_namespace(request, "oldObject")) if old else None,
+        recorded=cache.injected_into(workload.ref),
+    )
+    return _answer(given, manifest, TEMPLATE_PATHS[workload.ref.kind])
+
+
+def review_pod(request: Manifest, owner: Workload, cache: ClusterCache, now: datetime) -> Answer:
+    """Answer for a pod that is created by the workload that it belongs to."""
+    manifest = mapping_at(request, "object")
+    as_pod = replace(
+        owner,
+        template=read_template(manifest),
+        field_owners=read_field_owners(mapping_at(manifest, "metadata"), ()),
+    )
+    given = Input(
+        workload=as_pod,
+        policies=cache.policies_for(owner.ref.namespace),
+        catalogue=cache.catalogue,
+        now=now,
+        trigger=Trigger.CREATE,
+        namespace_labels=cache.labels_of(owner.ref.namespace),
+        is_pod=True,
+    )
+    return _answer(given, manifest, ())
+
+
+def owner_of_pod(request: Manifest) -> WorkloadRef | None:
+    """The workload that a pod in a request belongs to."""
+    pod = read_pod(mapping_at(request, "object"))
+    namespace = str(request.get("namespace", ""))
+    return pod.holder(namespace)
+
+
+def _trigger(request: Manifest) -> Trigger | None:
+    """What the request gives the occasion for; None if the pod template stays as it is."""
+    if request.get("operation") == "CREATE":
+        return Trigger.CREATE
+    path = TEMPLATE_PATHS.get(str(dig(request, "kind", "kind")), ())
+    if dig(request, "object", *path) != dig(request, "oldObject", *path):
+        return Trigger.UPDATE
+    # The controller asks for what an admission would do, with a patch that changes nothing.
+    # Whoever else does gets no more than the policy grants the controller.
+    if dig(request, "options", "fieldManager") == NO_OP_PATCH_MANAGER:
+        return Trigger.RECONCILE
+    return None
+
+
+def _with_namespace(request: Manifest, key: str) -> dict[str, Any]:
+    """The manifest with the namespace of the request, which it may leave out itself."""
+    manifest = dict(mapping_at(request, key))
+    metadata = dict(mapping_at(manifest, "metadata"))
+    metadata["namespace"] = request.get("namespace", "")
+    return {**manifest, "metadata": metadata}
+
+
+def _answer(given: Input, manifest: Manifest, path: tuple[str, ...]) -> Answer:
+    plan = plan_injection(given)
+    return Answer(
+        patch=tuple(build_patch(manifest, path, plan.edits)),
+        warnings=tuple(_cut(tell(change)) for change in plan.changes),
+        changes=plan.changes,
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_WARNING else text[: _LONGEST_WARNING - 3] + "..."
+
+
+def tell(change: Edit | SkippedEdit) -> str:
+    """One sentence for whoever applied the workload. Values of related settings stay unsaid."""
+    who = f"{change.policy}: " if change.policy else "fleet-telemetry: "
+    where = f"in container {change.container_name}"
+    match change.cause:
+        case Cause.INJECTED if isinstance(change, Edit) and change.value is not None:
+            return f'{who}set {change.name}="{change.value}" {where}'
+        case Cause.OVERRIDDEN if isinstance(change, Edit) and change.value is not None:
+            return f'{who}replaced the value of {change.name} by "{change.value}" {where}'
+        case Cause.SETTING:
+            note = f", {change.note}" if change.note else ""
+            return f"{who}set {change.name} {where}{note}"
+        case Cause.KEPT:
+            note = f" ({change.note})" if change.note else ""
+            return f"{who}kept {change.name} {where}, which says the contrary{note}"
+        case Cause.BY_REFERENCE:
+            return f"{who}left {change.name} {where}: its value comes from elsewhere"
+        case Cause.TAKEN_BACK:
+            return f"{who}removed {change.name} {where}: no policy asks for it on this version"
+        case _:
+            note = f": {change.note}" if change.note else ""
+            return f"{who}removed {change.name} {where}{note}"

@@ -1,0 +1,161 @@
+"""The admission server: answers within milliseconds, from what it knows, and never denies a
+workload. An error of our own lets the request through as it came."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from fleet_telemetry.admission.review import (
+    NOTHING,
+    Answer,
+    owner_of_pod,
+    review_pod,
+    review_workload,
+)
+from fleet_telemetry.admission.validation import Validation, validate
+from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.objects.manifest import Manifest, dig
+from fleet_telemetry.reporting.decisions import log_admission
+from fleet_telemetry.reporting.metrics import AdmissionMetrics
+
+_log = logging.getLogger(__name__)
+
+_LARGEST_REQUEST_BYTES = 16 * 2**20
+"""Two objects of the largest size that etcd takes, and their managed fields, with room."""
+_OWNER_SECONDS = 0.4
+"""How long a pod waits for its workload, which may have been created a moment before."""
+_decoder = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
+
+
+class AdmissionServer:
+    """Serves ``/mutate`` and ``/validate`` over TLS."""
+
+    def __init__(
+        self,
+        cache: ClusterCache,
+        metrics: AdmissionMetrics,
+        now: Callable[[], datetime],
+        tls: ssl.SSLContext,
+    ) -> None:
+        self._cache = cache
+        self._metrics = metrics
+        self._now = now
+        self._tls = tls
+        self._runner: web.AppRunner | None = None
+        self._draining = False
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen. Raises OSError if the address is taken."""
+        app = web.Application(client_max_size=_LARGEST_REQUEST_BYTES)
+        app.router.add_post("/mutate", self._mutate)
+        app.router.add_post("/validate", self._validate)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port, ssl_context=self._tls).start()
+
+    async def drain(self, seconds: float) -> None:
+        """Answer on, for as long as it takes until nobody is sent here any more.
+
+        Each answer asks the API server to close its connection and so to go elsewhere: a request
+        on a connection that we closed would be lost.
+        """
+        self._draining = True
+        await asyncio.sleep(seconds)
+
+    async def stop(self) -> None:
+        """Stop listening, finish what is under way."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _mutate(self, http: web.Request) -> web.Response:
+        started = time.perf_counter()
+        request = await _read(http)
+        result = "error"
+        answer = NOTHING
+        try:
+            if self._cache.synced.is_set():
+                answer = await self._review(request)
+                result = "patched" if answer.patch else "unchanged"
+            else:
+                result = "unsynced"
+        except Exception:  # noqa: BLE001  # as said below, and it is logged
+            # Whatever is wrong with us must not stop a deploy.
+            _log.exception("admission review failed; the request goes through as it came")
+        seconds = time.perf_counter() - started
+        self._metrics.observe("mutate", _kind(request), result, seconds)
+        log_admission(request, answer.changes, seconds)
+        return self._respond(request, _mutation(answer))
+
+    async def _review(self, request: Manifest) -> Answer:
+        if dig(request, "kind", "kind") != "Pod":
+            return review_workload(request, self._cache, self._now())
+        ref = owner_of_pod(request)
+        if ref is None:
+            return NOTHING
+        owner = await self._cache.fleet.wait_for(ref, _OWNER_SECONDS)
+        if owner is None or owner.controller is None:
+            return NOTHING
+        return review_pod(request, owner, self._cache, self._now())
+
+    async def _validate(self, http: web.Request) -> web.Response:
+        started = time.perf_counter()
+        request = await _read(http)
+        verdict = validate(request, self._cache.catalogue)
+        result = "refused" if verdict.refusal else "accepted"
+        self._metrics.observe("validate", _kind(request), result, time.perf_counter() - started)
+        return self._respond(request, _validation(verdict))
+
+    def _respond(self, request: Manifest, response: Mapping[str, Any]) -> web.Response:
+        review = {
+            "apiVersion": "admission.k8s.io/v1",
+            "kind": "AdmissionReview",
+            "response": {"uid": request.get("uid", ""), **response},
+        }
+        answer = web.Response(body=_encoder.encode(review), content_type="application/json")
+        if self._draining:
+            answer.force_close()
+        return answer
+
+
+async def _read(http: web.Request) -> Manifest:
+    try:
+        request = dig(_decoder.decode(await http.read()), "request")
+    except msgspec.DecodeError:
+        request = None
+    if not isinstance(request, dict):
+        raise web.HTTPBadRequest(text="not an AdmissionReview\n")
+    return request
+
+
+def _kind(request: Manifest) -> str:
+    return str(dig(request, "kind", "kind") or "")
+
+
+def _mutation(answer: Answer) -> dict[str, Any]:
+    response: dict[str, Any] = {"allowed": True}
+    if answer.patch:
+        response["patchType"] = "JSONPatch"
+        response["patch"] = base64.b64encode(_encoder.encode(answer.patch)).decode()
+    if answer.warnings:
+        response["warnings"] = list(answer.warnings)
+    return response
+
+
+def _validation(verdict: Validation) -> dict[str, Any]:
+    response: dict[str, Any] = {"allowed": not verdict.refusal}
+    if verdict.refusal:
+        response["status"] = {"code": 422, "reason": "Invalid", "message": verdict.refusal}
+    if verdict.warnings:
+        response["warnings"] = list(verdict.warnings)
+    return response

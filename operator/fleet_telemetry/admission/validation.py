@@ -1,0 +1,54 @@
+"""What the schema of a CRD cannot say of a policy or a product, said when it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from fleet_telemetry.api.policy import (
+    ClusterTelemetryPolicySpec,
+    PolicyKind,
+    TelemetryPolicySpec,
+)
+from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.catalogue.product import Product, ProductError
+from fleet_telemetry.objects.manifest import Manifest, dig
+from fleet_telemetry.policy.problems import find_problems
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Why an object is refused, or empty; and what its author should know besides."""
+
+    refusal: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def validate(request: Manifest, catalogue: Catalogue) -> Validation:
+    """Judge a policy or a product of an admission request."""
+    kind = dig(request, "kind", "kind")
+    spec = dig(request, "object", "spec") or {}
+    try:
+        if kind == "TelemetryProduct":
+            name = dig(request, "object", "metadata", "name") or ""
+            Product.compile(name, msgspec.convert(spec, TelemetryProductSpec))
+            return Validation()
+        if kind == PolicyKind.NAMESPACED:
+            return _judge(msgspec.convert(spec, TelemetryPolicySpec), catalogue)
+        if kind == PolicyKind.CLUSTER:
+            return _judge(msgspec.convert(spec, ClusterTelemetryPolicySpec), catalogue)
+    except (msgspec.ValidationError, ProductError) as error:
+        return Validation(refusal=str(error))
+    return Validation()
+
+
+def _judge(
+    spec: TelemetryPolicySpec | ClusterTelemetryPolicySpec, catalogue: Catalogue
+) -> Validation:
+    problems = list(find_problems(spec, catalogue))
+    return Validation(
+        refusal="; ".join(problem.message for problem in problems if problem.is_mistake),
+        warnings=tuple(problem.message for problem in problems if not problem.is_mistake),
+    )

@@ -1,0 +1,71 @@
+"""Conditions: what an object says of itself, one entry per type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from fleet_telemetry.api.schema import ApiType, Time, described
+
+
+class ConditionStatus(StrEnum):
+    """Whether a condition holds."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Condition(ApiType, frozen=True, kw_only=True):
+    """One observation about an object, in the form that Kubernetes tools expect."""
+
+    type: Annotated[str, described("What is observed.", min_length=1, max_length=64)]
+    status: Annotated[ConditionStatus, described("Whether it holds.")]
+    reason: Annotated[str, described("Why, in one CamelCase word.", min_length=1, max_length=64)]
+    message: Annotated[str, described("Why, for a person.", max_length=4096)]
+    last_transition_time: Annotated[
+        Time, described("When the status last changed, not the reason.")
+    ]
+    observed_generation: (
+        Annotated[int, described("The generation of the object that this speaks of.", ge=0)] | None
+    ) = None
+
+
+class Observation(ApiType, frozen=True, kw_only=True):
+    """A condition before it has a time: what a pure decision says."""
+
+    type: str
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+def merge_conditions(
+    before: Iterable[Condition],
+    observations: Iterable[Observation],
+    *,
+    now: datetime,
+    generation: int | None = None,
+) -> tuple[Condition, ...]:
+    """Give observations their times: a time moves only when the status flips.
+
+    Conditions of types that are no longer observed are dropped.
+    """
+    known = {condition.type: condition for condition in before}
+    merged = []
+    for seen in observations:
+        old = known.get(seen.type)
+        since = old.last_transition_time if old and old.status == seen.status else now
+        merged.append(
+            Condition(
+                type=seen.type,
+                status=seen.status,
+                reason=seen.reason,
+                message=seen.message,
+                last_transition_time=since.replace(microsecond=0),
+                observed_generation=generation,
+            )
+        )
+    return tuple(merged)

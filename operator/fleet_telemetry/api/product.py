@@ -1,0 +1,468 @@
+"""``TelemetryProduct``: what is known of one vendor's product. Catalogue files have this shape."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from fleet_telemetry.api.conditions import Condition
+from fleet_telemetry.api.policy import ENV_NAME, ChannelName, HostName, Submission
+from fleet_telemetry.api.schema import ApiType, Rule, described
+
+_GLOB = r"^[A-Za-z0-9*?._/-]+$"
+_NAME_GLOB = r"^[-._A-Za-z0-9*?]+$"
+# What counts as a blank beyond ASCII differs between Python and the API server.
+_PATH = r"^/[^\x00-\x20]*$"
+_RANGE = r"^(>=[0-9][-+.0-9A-Z_a-z]*)?( *<[0-9][-+.0-9A-Z_a-z]*)?$"
+
+VersionRange = Annotated[
+    str,
+    described(
+        "A range such as '>=4.13.0 <5.0.0-rc.2'.", pattern=_RANGE, min_length=2, max_length=64
+    ),
+]
+Versions = Annotated[
+    tuple[VersionRange, ...],
+    described(
+        "Ranges of versions of which one has to hold; leave out for every version.",
+        list_type="set",
+        max_length=8,
+    ),
+]
+Label = Annotated[
+    str, described("A short name.", pattern=r"^[a-z0-9-]+$", min_length=1, max_length=63)
+]
+EnvName = Annotated[
+    str, described("A variable's name.", pattern=ENV_NAME, min_length=1, max_length=256)
+]
+Source = Annotated[str, described("repository@tag:path, or a page.", min_length=1, max_length=512)]
+
+
+class Semantics(StrEnum):
+    """When a switch takes effect."""
+
+    SEED = "Seed"
+    START = "Start"
+    RUNTIME = "Runtime"
+    NONE = "None"
+
+
+class DefaultState(StrEnum):
+    """What a version does that was told nothing."""
+
+    ON = "On"
+    OFF = "Off"
+    BY_LICENCE = "ByLicence"
+    UNKNOWN = "Unknown"
+    NO_TELEMETRY = "NoTelemetry"
+
+
+class Setting(StrEnum):
+    """What a value means to the product."""
+
+    ENABLED = "Enabled"
+    DISABLED = "Disabled"
+    UNSET = "Unset"
+    UNKNOWN = "Unknown"
+
+
+class Reading(ApiType, frozen=True, kw_only=True):
+    """How the product reads the value of its switch."""
+
+    enabled: Annotated[
+        tuple[Annotated[str, described("A value.", max_length=256)], ...],
+        described("Values that enable.", list_type="set", max_length=16),
+    ] = ("true",)
+    disabled: Annotated[
+        tuple[Annotated[str, described("A value.", max_length=256)], ...],
+        described("Values that disable.", list_type="set", max_length=16),
+    ] = ("false",)
+    ignore_case: Annotated[bool, described("Whether case makes no difference.")] = True
+    trim: Annotated[bool, described("Whether blanks around the value are ignored.")] = False
+    empty: Annotated[Setting, described("What an empty value means.")] = Setting.UNKNOWN
+    otherwise: Annotated[Setting, described("What any other value means.")] = Setting.UNKNOWN
+
+    def setting_of(self, value: str) -> Setting:
+        """What the product makes of a value."""
+        value = value.strip() if self.trim else value
+        folded = value.lower() if self.ignore_case else value
+        for values, meaning in ((self.enabled, Setting.ENABLED), (self.disabled, Setting.DISABLED)):
+            if folded in ({v.lower() for v in values} if self.ignore_case else values):
+                return meaning
+        return self.empty if not value else self.otherwise
+
+
+class EnvSwitch(ApiType, frozen=True, kw_only=True):
+    """A switch that is an environment variable."""
+
+    name: EnvName
+    disabled: Annotated[str, described("The value that disables.", max_length=256)]
+    enabled: (
+        Annotated[
+            str,
+            described("The value that enables; none where only its absence does.", max_length=256),
+        ]
+        | None
+    ) = None
+    aliases: Annotated[
+        tuple[EnvName, ...],
+        described(
+            "Other names that the product accepts for the same setting.",
+            list_type="set",
+            max_length=16,
+        ),
+    ] = ()
+    any_case_after: Annotated[
+        str,
+        described(
+            "A prefix of the name after which the product accepts any case.",
+            pattern=r"^([-._A-Za-z][-._A-Za-z0-9]*)?$",
+            max_length=256,
+        ),
+    ] = ""
+    shadows: Annotated[
+        tuple[EnvName, ...],
+        described(
+            "Variables that hold the same setting in a form that is not read here. The switch "
+            "beats them.",
+            list_type="set",
+            max_length=16,
+        ),
+    ] = ()
+    reading: Annotated[Reading, described("How the product reads the value.")] = Reading()
+
+    def value_for(self, wish: Submission) -> str | None:
+        """What to write; None where the variable has to be absent."""
+        return self.disabled if wish is Submission.DISABLED else self.enabled
+
+    def setting_of(self, value: str) -> Setting:
+        """What the product makes of a value; what we would write ourselves is understood."""
+        if value == self.disabled:
+            return Setting.DISABLED
+        if value == self.enabled:
+            return Setting.ENABLED
+        return self.reading.setting_of(value)
+
+    def is_named(self, name: str) -> bool:
+        """Whether a variable of this name is this switch."""
+        return (
+            name == self.name
+            or name in self.aliases
+            or (
+                bool(self.any_case_after)
+                and name.startswith(self.any_case_after)
+                and name.lower() == self.name.lower()
+            )
+        )
+
+
+class Override(ApiType, frozen=True, kw_only=True):
+    """Something else that beats the switch."""
+
+    argument: (
+        Annotated[
+            str,
+            described(
+                "An argument up to its value, such as '-Dsonar.telemetry.enable='.",
+                min_length=1,
+                max_length=256,
+            ),
+        ]
+        | None
+    ) = None
+    env: (
+        Annotated[
+            str,
+            described(
+                "A variable. With argument: one whose value may contain that argument.",
+                pattern=ENV_NAME,
+                min_length=1,
+                max_length=256,
+            ),
+        ]
+        | None
+    ) = None
+    values: Annotated[
+        tuple[Annotated[str, described("A value.", max_length=256)], ...],
+        described(
+            "Values of the variable that count, whatever their case; leave out for any.",
+            list_type="set",
+            max_length=16,
+        ),
+    ] = ()
+    means: Annotated[
+        Setting | None,
+        described("What it comes to; leave out where its value is read as the switch's would be."),
+    ] = None
+
+
+OVERRIDE_RULES = (
+    Rule("has(self.argument) || has(self.env)", "an override names an argument or a variable"),
+    Rule(
+        "!has(self.values) || has(self.means)",
+        "an override by certain values says what they mean",
+    ),
+)
+
+
+class SeedProof(ApiType, frozen=True, kw_only=True):
+    """How to show that a Seed switch counted: the data it seeds began with this workload."""
+
+    path: Annotated[
+        str,
+        described(
+            "Where the embedded database lives in the container.",
+            pattern=_PATH,
+            max_length=512,
+        ),
+    ]
+    redirected_by: Annotated[
+        tuple[Annotated[str, described("A glob.", pattern=_NAME_GLOB, max_length=256)], ...],
+        described(
+            "Variables that could point the product at other data.", list_type="set", max_length=64
+        ),
+    ] = ()
+    redirected_by_mounts: Annotated[
+        tuple[Annotated[str, described("A path.", pattern=_PATH, max_length=512)], ...],
+        described(
+            "Paths at, above or below which a mount could do so.", list_type="set", max_length=16
+        ),
+    ] = ()
+    user_id: (
+        Annotated[
+            int,
+            described("The user that the path holds for, where the path depends on it.", ge=0),
+        ]
+        | None
+    ) = None
+
+
+class Switch(ApiType, frozen=True, kw_only=True):
+    """One way to turn a channel on or off."""
+
+    semantics: Annotated[Semantics, described("When it takes effect.")]
+    env: Annotated[EnvSwitch | None, described("The variable, if it is one.")] = None
+    overrides: Annotated[
+        tuple[Annotated[Override, described("One of them.", rules=OVERRIDE_RULES)], ...],
+        described("What beats it, strongest first.", list_type="atomic", max_length=16),
+    ] = ()
+    seed_proof: Annotated[
+        SeedProof | None, described("How a Seed switch can be shown to have counted.")
+    ] = None
+    ineffective: Annotated[
+        tuple[EnvName, ...],
+        described(
+            "Names that people take for it and that do nothing.", list_type="set", max_length=16
+        ),
+    ] = ()
+
+
+SWITCH_RULES = (
+    Rule(
+        "!(self.semantics in ['Seed', 'Start']) || has(self.env)",
+        "a Seed or Start switch names its variable",
+    ),
+    Rule(
+        "!has(self.seedProof) || self.semantics == 'Seed'",
+        "only a Seed switch has a proof of its seed",
+    ),
+)
+
+
+class RefusedVariable(ApiType, frozen=True, kw_only=True):
+    """A variable that a version refuses."""
+
+    env: EnvName
+    effect: Annotated[str, described("What happens where it is set.", min_length=1, max_length=512)]
+
+
+class ChannelRule(ApiType, frozen=True, kw_only=True):
+    """What holds for a channel in some versions of the product."""
+
+    versions: Versions = ()
+    editions: Annotated[
+        tuple[Label, ...],
+        described(
+            "Editions, as images name them; leave out for all.", list_type="set", max_length=8
+        ),
+    ] = ()
+    components: Annotated[
+        tuple[Label, ...],
+        described(
+            "Components, as images name them; leave out for all.", list_type="set", max_length=8
+        ),
+    ] = ()
+    default: Annotated[DefaultState, described("What the product does that was told nothing.")]
+    switches: Annotated[
+        tuple[Annotated[Switch, described("One of them.", rules=SWITCH_RULES)], ...],
+        described("All of them have to be set.", list_type="atomic", max_length=8),
+    ] = ()
+    refuses: Annotated[
+        tuple[RefusedVariable, ...],
+        described(
+            "Variables that must not be set.", list_type="map", list_keys=("env",), max_length=16
+        ),
+    ] = ()
+    harmless_anywhere: Annotated[
+        bool,
+        described(
+            "Whether the switches do no harm to any version, so that they are also set where the "
+            "version cannot be read."
+        ),
+    ] = False
+    remedy: Annotated[str, described("What helps where no switch works.", max_length=1024)] = ""
+    sources: Annotated[
+        tuple[Source, ...],
+        described("Where this was read.", list_type="atomic", max_length=16),
+    ] = ()
+
+
+CHANNEL_RULE_RULES = (
+    Rule(
+        "self.default != 'NoTelemetry' || !has(self.switches) || size(self.switches) == 0",
+        "a version without telemetry has no switch",
+    ),
+)
+
+
+class Host(ApiType, frozen=True, kw_only=True):
+    """A host that a channel talks to."""
+
+    host: HostName
+    port: Annotated[int, described("The TCP port.", ge=1, le=65535)] = 443
+    versions: Versions = ()
+    components: Annotated[
+        tuple[Label, ...],
+        described(
+            "Components, as images name them; leave out for all.", list_type="set", max_length=8
+        ),
+    ] = ()
+    addresses: Annotated[
+        tuple[Annotated[str, described("An IP address.", max_length=45)], ...],
+        described("Addresses the vendor publishes.", list_type="set", max_length=64),
+    ] = ()
+    published_ranges: (
+        Annotated[
+            str,
+            described(
+                "A provider that publishes the ranges it may answer from.", pattern="^(Cloudflare)$"
+            ),
+        ]
+        | None
+    ) = None
+
+
+class Channel(ApiType, frozen=True, kw_only=True):
+    """One reason why the product calls home."""
+
+    name: Annotated[ChannelName, described("The reason.")]
+    summary: Annotated[str, described("What is sent, by whom and when.", max_length=2048)] = ""
+    hosts: Annotated[
+        tuple[Host, ...],
+        described(
+            "Where to; one entry per host, port and versions.", list_type="atomic", max_length=64
+        ),
+    ] = ()
+    rules: Annotated[
+        tuple[Annotated[ChannelRule, described("One of them.", rules=CHANNEL_RULE_RULES)], ...],
+        described(
+            "What holds in which versions. Rules for the same edition and component may not "
+            "overlap.",
+            list_type="atomic",
+            max_length=32,
+        ),
+    ] = ()
+
+
+class Image(ApiType, frozen=True, kw_only=True):
+    """Images that run the product."""
+
+    pattern: Annotated[
+        str,
+        described(
+            "A glob over the last parts of the repository, such as dependencytrack/apiserver; "
+            "registry and mirror prefixes are ignored. * and ? do not match a slash.",
+            pattern=_GLOB,
+            min_length=1,
+            max_length=256,
+        ),
+    ]
+    edition: Annotated[
+        str,
+        described("The edition it is, for rules.", pattern=r"^[a-z0-9-]+$", max_length=63),
+    ] = "standard"
+    component: Annotated[
+        str,
+        described("The component it is, for rules.", pattern=r"^[a-z0-9-]+$", max_length=63),
+    ] = "server"
+    exclude_tags: Annotated[
+        tuple[Annotated[str, described("A glob.", pattern=_NAME_GLOB, max_length=128)], ...],
+        described("Tags that are something else.", list_type="set", max_length=16),
+    ] = ()
+    exclude_containers: Annotated[
+        tuple[Annotated[str, described("A glob.", pattern=_NAME_GLOB, max_length=63)], ...],
+        described("Container names that are something else.", list_type="set", max_length=16),
+    ] = ()
+
+
+class AdapterName(StrEnum):
+    """The APIs that the operator can speak."""
+
+    DEPENDENCY_TRACK = "DependencyTrack"
+    SONARQUBE = "SonarQube"
+    EMQX = "EMQX"
+    SOURCEGRAPH = "Sourcegraph"
+
+
+class Api(ApiType, frozen=True, kw_only=True):
+    """The product's own API, which tells whether it sends."""
+
+    adapter: Annotated[AdapterName, described("Which API it is.")]
+    port: Annotated[int, described("Where it listens in the container.", ge=1, le=65535)]
+    port_names: Annotated[
+        tuple[Annotated[str, described("A name.", min_length=1, max_length=63)], ...],
+        described("What Services call that port.", list_type="set", max_length=8),
+    ] = ()
+    components: Annotated[
+        tuple[Label, ...],
+        described(
+            "Components that have the API; leave out for all.", list_type="set", max_length=8
+        ),
+    ] = ()
+
+
+class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
+    """One vendor's product: how to recognise it, what it sends and how that is switched."""
+
+    title: Annotated[str, described("Its name for people.", min_length=1, max_length=128)]
+    homepage: Annotated[
+        str, described("Where it comes from.", pattern=r"^(https://.+)?$", max_length=512)
+    ] = ""
+    images: Annotated[
+        tuple[Image, ...],
+        described(
+            "Images that run it; the first that matches counts.",
+            list_type="atomic",
+            min_length=1,
+            max_length=32,
+        ),
+    ]
+    channels: Annotated[
+        tuple[Channel, ...],
+        described(
+            "Why it calls home.", list_type="map", list_keys=("name",), min_length=1, max_length=4
+        ),
+    ]
+    api: Annotated[Api | None, described("How it is asked; leave out where it cannot be.")] = None
+
+
+class TelemetryProductStatus(ApiType, frozen=True, kw_only=True):
+    """What the operator says of a product."""
+
+    observed_generation: (
+        Annotated[int, described("The generation of the spec that this speaks of.", ge=0)] | None
+    ) = None
+    conditions: Annotated[
+        tuple[Condition, ...],
+        described("Accepted.", list_type="map", list_keys=("type",), max_length=8),
+    ] = ()

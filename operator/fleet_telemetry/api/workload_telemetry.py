@@ -1,0 +1,144 @@
+"""``WorkloadTelemetry``: what is known of one workload; the fleet at a glance."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Annotated
+
+from fleet_telemetry.api.conditions import Condition
+from fleet_telemetry.api.policy import ChannelName, Submission
+from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.schema import ApiType, Time, described
+from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+
+_LONGEST_NAME = 253
+
+
+class State(StrEnum):
+    """Where a channel stands against the policy's wish."""
+
+    COMPLIANT = "Compliant"
+    NON_COMPLIANT = "NonCompliant"
+    PENDING = "Pending"
+    UNKNOWN = "Unknown"
+    NOT_ENFORCEABLE = "NotEnforceable"
+    EXEMPT = "Exempt"
+
+
+class EgressVerdict(StrEnum):
+    """Whether the network lets the pods reach the channel's hosts."""
+
+    DENIED = "Denied"
+    ALLOWED = "Allowed"
+    OPEN = "Open"
+    UNKNOWN = "Unknown"
+
+
+class PolicyReference(ApiType, frozen=True, kw_only=True):
+    """A policy by kind and name; a TelemetryPolicy is in the workload's namespace."""
+
+    kind: Annotated[str, described("TelemetryPolicy or ClusterTelemetryPolicy.")]
+    name: Annotated[str, described("The policy's name.")]
+
+
+class WorkloadName(ApiType, frozen=True, kw_only=True):
+    """The workload itself, for people: the owner reference says the same for machines."""
+
+    kind: Annotated[WorkloadKind, described("The workload's kind.")]
+    name: Annotated[str, described("The workload's name.")]
+
+
+class ChannelStatus(ApiType, frozen=True, kw_only=True):
+    """One reason to call home: what is wished, and what shows it."""
+
+    name: Annotated[ChannelName, described("The channel.")]
+    product: Annotated[str, described("The product, where several run in the workload.")] | None = (
+        None
+    )
+    state: Annotated[
+        State | None, described("Where it stands; absent where no policy covers it.")
+    ] = None
+    reason: Annotated[str, described("Why, in one word of docs/reasons.md.")] | None = None
+    message: Annotated[str, described("Why, for a person.", max_length=4096)] | None = None
+    declared: Annotated[Setting, described("What the pod template says.")]
+    running: Annotated[Setting, described("What the pods were started with.")]
+    reported: Annotated[Setting, described("What the product itself says.")] = Setting.UNKNOWN
+    egress: Annotated[
+        EgressVerdict, described("Whether the network lets the pods reach the hosts.")
+    ] = EgressVerdict.UNKNOWN
+    egress_reason: (
+        Annotated[str, described("Why the network does, in one word of docs/reasons.md.")] | None
+    ) = None
+    egress_message: (
+        Annotated[str, described("Why the network does, for a person.", max_length=4096)] | None
+    ) = None
+    last_submission_time: Annotated[
+        Time | None, described("When the product last sent something, as it says.")
+    ] = None
+    inventory: Annotated[
+        tuple[str, ...],
+        described(
+            "The names of the fields that the product sends, where it tells; never their values.",
+            list_type="atomic",
+            max_length=256,
+        ),
+    ] = ()
+
+
+class InjectedVariable(ApiType, frozen=True, kw_only=True):
+    """A variable that stands in the pod template because of a policy."""
+
+    container: Annotated[str, described("The container.")]
+    name: Annotated[str, described("The variable.")]
+    value: Annotated[str, described("Its value.")]
+
+
+class SeedRecord(ApiType, frozen=True, kw_only=True):
+    """The data of a Seed switch was shown to have been initialised with the setting."""
+
+    product: Annotated[str, described("The product.")]
+    channel: Annotated[ChannelName, described("The channel.")]
+    desired: Annotated[Submission, described("The setting it was initialised with.")]
+    volumes: Annotated[
+        tuple[str, ...],
+        described("The UIDs of the volume claims that hold the data.", list_type="set"),
+    ]
+
+
+class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
+    """What is known of the workload."""
+
+    workload: Annotated[WorkloadName | None, described("The workload.")] = None
+    product: Annotated[str, described("The product that it runs.")] | None = None
+    version: Annotated[str, described("The product's version, where it can be read.")] | None = None
+    policy: Annotated[
+        PolicyReference | None,
+        described("The policy that decides; absent where none covers the workload."),
+    ] = None
+    desired: Annotated[Submission | None, described("What that policy wishes.")] = None
+    channels: Annotated[
+        tuple[ChannelStatus, ...],
+        described("The channels, each with its evidence.", list_type="atomic"),
+    ] = ()
+    injected: Annotated[
+        tuple[InjectedVariable, ...],
+        described("What stands in the template because of a policy.", list_type="atomic"),
+    ] = ()
+    seeds: Annotated[
+        tuple[SeedRecord, ...],
+        described("What has been proven of seeds, kept for later pods.", list_type="atomic"),
+    ] = ()
+    conditions: Annotated[
+        tuple[Condition, ...],
+        described("Compliant.", list_type="map", list_keys=("type",), max_length=8),
+    ] = ()
+
+
+def workload_telemetry_name(ref: WorkloadRef) -> str:
+    """The name of a workload's WorkloadTelemetry: its kind and name, cut where that is too long."""
+    name = f"{ref.kind.lower()}-{ref.name}"
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return f"{name[: _LONGEST_NAME - 11].rstrip('-.')}-{digest}"

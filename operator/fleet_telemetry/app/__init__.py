@@ -1,0 +1,1 @@
+"""One process: its options, how it is built, and how it runs."""

@@ -1,0 +1,44 @@
+"""Image references as registries, charts and people really write them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet_telemetry.catalogue.glob import glob_matches
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReference:
+    """``registry/path:tag@digest`` taken apart; what is absent is the empty string.
+
+    ``path`` is everything between the registry and the tag, mirrors' prefixes included:
+    ``mirror.example:5000/hub/library/sonarqube:25.6`` has the path ``hub/library/sonarqube``.
+    """
+
+    registry: str
+    path: str
+    tag: str
+    digest: str
+
+    @classmethod
+    def parse(cls, text: str) -> ImageReference:
+        """Never fails: what cannot be understood matches no pattern and has no version."""
+        name, _, digest = text.partition("@")
+        head, slash, tail = name.rpartition("/")
+        # A colon before the last slash belongs to a registry's port, not to a tag.
+        last, _, tag = tail.partition(":")
+        path = head + slash + last
+        first, slash, rest = path.partition("/")
+        # Docker's rule: the first part is a registry only if it could not be a user's name.
+        if slash and ("." in first or ":" in first or first == "localhost"):
+            return cls(registry=first, path=rest, tag=tag, digest=digest)
+        return cls(registry="", path=path, tag=tag, digest=digest)
+
+    def matches(self, pattern: str) -> bool:
+        """Whether the last parts of the path match ``pattern``, a glob such as ``emqx/emqx``.
+
+        Only whole path segments count, so a mirror's prefix is ignored while
+        ``sonarqube`` does not match ``sonarqube-exporter``.
+        """
+        last = self.path.split("/")[-(pattern.count("/") + 1) :]
+        return all(last) and glob_matches(pattern, "/".join(last))

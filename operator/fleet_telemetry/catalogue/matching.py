@@ -1,0 +1,55 @@
+"""Which containers of a workload run a product, and in which version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet_telemetry.api.product import Image
+from fleet_telemetry.catalogue.catalogue import Catalogue, ImageMatch
+from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.catalogue.version import VersionSpan
+from fleet_telemetry.workloads.workload import Container, PodTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedContainer:
+    """A container that runs a product; ``version`` is None where the tag names none."""
+
+    container: Container
+    product: Product
+    image: Image
+    version: VersionSpan | None
+    reference: str
+    """The image as written, to tell a change where no version can be read."""
+
+
+def match_containers(template: PodTemplate, catalogue: Catalogue) -> tuple[MatchedContainer, ...]:
+    """The main containers that run a product of the catalogue, in their order."""
+    targets = []
+    for container in template.containers:
+        found = catalogue.match_image(container.image, container.name)
+        if found is not None:
+            targets.append(_target(container, found))
+    return tuple(targets)
+
+
+def _target(container: Container, found: ImageMatch) -> MatchedContainer:
+    return MatchedContainer(
+        container=container,
+        product=found.product,
+        image=found.image,
+        version=VersionSpan.parse(found.reference.tag) if found.reference.tag else None,
+        reference=container.image,
+    )
+
+
+def version_changed(before: MatchedContainer | None, after: MatchedContainer) -> bool:
+    """Whether this is a first install or another version of the product.
+
+    Where one of the versions cannot be read, any other image counts as another version.
+    """
+    if before is None or before.product.name != after.product.name or before.image != after.image:
+        return True
+    if before.version is None or after.version is None:
+        return before.reference != after.reference
+    return before.version != after.version

@@ -1,0 +1,66 @@
+"""Reads the allowlist that the controller keeps in a ConfigMap, for the command line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from kubernetes.aio.config import ConfigException
+from yaml import YAMLError
+
+from fleet_telemetry.egress.allowlist import AllowlistEntry, AllowlistError, from_config_map
+from fleet_telemetry.kube.client import ApiError, KubernetesClient, find_kubeconfig
+from fleet_telemetry.kube.kinds import CONFIG_MAP
+from fleet_telemetry.objects.manifest import Manifest
+
+
+async def read_allowlist(
+    kubeconfig: str | None, namespace: str, name: str
+) -> tuple[AllowlistEntry, ...]:
+    """The entries, by one request. Without a kubeconfig, a pod's service account is used, or
+    outside of a pod ``~/.kube/config``. Raises AllowlistError with what went wrong."""
+    where = f"ConfigMap {namespace}/{name}"
+    client = await _connect(_kubeconfig(kubeconfig))
+    try:
+        return from_config_map(await _get(client, where, namespace, name))
+    finally:
+        await client.close()
+
+
+def _kubeconfig(given: str | None) -> str | None:
+    """Where it is; None for the service account. Raises AllowlistError where nothing is there."""
+    kubeconfig = find_kubeconfig(given)
+    # Several may be named; those that are missing are passed over, as by kubectl.
+    if kubeconfig and not any(Path(part).exists() for part in kubeconfig.split(os.pathsep)):
+        raise AllowlistError(f"there is no kubeconfig at {kubeconfig}; name one with --kubeconfig")
+    return kubeconfig
+
+
+async def _connect(kubeconfig: str | None) -> KubernetesClient:
+    try:
+        return await KubernetesClient.connect(kubeconfig)
+    # What is no kubeconfig at all raises whatever comes of it.
+    except (ConfigException, OSError, YAMLError, TypeError, ValueError, AttributeError) as error:
+        what = f"kubeconfig {kubeconfig}" if kubeconfig else "service account"
+        reason = " ".join(str(error).split())
+        raise AllowlistError(f"the {what} cannot be used: {reason}") from None
+
+
+async def _get(client: KubernetesClient, where: str, namespace: str, name: str) -> Manifest:
+    try:
+        return await client.get(CONFIG_MAP, name, namespace)
+    except ApiError as error:
+        if error.is_not_found:
+            text = (
+                f"{where} does not exist; the controller writes it into its own namespace, which "
+                "--namespace names, when a policy has an egress section"
+            )
+        elif error.is_forbidden:
+            text = f"{where} may not be read; it takes the right to get that ConfigMap"
+        elif error.status:
+            text = f"{where} cannot be read: {error}"
+        else:
+            text = f"{where} cannot be read: the API server does not answer"
+            if why := str(error.__cause__):
+                text += f": {why}"
+        raise AllowlistError(text) from None

@@ -1,0 +1,1 @@
+"""Network policies and telemetry hosts, kept as the policies require."""

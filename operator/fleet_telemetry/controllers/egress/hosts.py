@@ -1,0 +1,344 @@
+"""Keeps the addresses of the telemetry hosts that policies speak of, each host in its own time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import msgspec
+
+from fleet_telemetry.api.conditions import merge_conditions
+from fleet_telemetry.api.resources import API_VERSION, TELEMETRY_HOST
+from fleet_telemetry.api.telemetry_host import PublishedRanges, TelemetryHostStatus
+from fleet_telemetry.egress.addresses import as_networks
+from fleet_telemetry.egress.dns.resolver import Resolver
+from fleet_telemetry.egress.facts import HostFacts
+from fleet_telemetry.egress.host_state import HostState, Retention
+from fleet_telemetry.egress.host_status import has_to_be_saved, observe, restore, save
+from fleet_telemetry.egress.host_use import HostNeed
+from fleet_telemetry.egress.published_ranges import (
+    PROVIDERS,
+    Provider,
+    Ranges,
+    RangesError,
+    Standing,
+    restored,
+    take,
+    wait_seconds,
+)
+from fleet_telemetry.egress.ranges_client import RangesClient
+from fleet_telemetry.egress.retention import (
+    advance,
+    allowlist,
+    denylist,
+    host_facts,
+    next_question,
+    shared_addresses,
+)
+from fleet_telemetry.kube import kinds
+from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.reporting.host_metrics import HostFigures
+from fleet_telemetry.reporting.workload_status import status_manifest
+from fleet_telemetry.workloads.workload import WorkloadRef
+
+_log = logging.getLogger(__name__)
+
+_SWEEP_SECONDS = 30.0
+_NEVER_SAVED = TelemetryHostStatus()
+
+
+@dataclass
+class _Host:
+    """A host that somebody needs."""
+
+    state: HostState
+    users: set[WorkloadRef] = field(default_factory=set)
+    provider: str | None = None
+    task: asyncio.Task[None] | None = None
+    asked: bool = False
+    """Whether it was asked for since this replica began to lead."""
+    shown: tuple[HostState, HostFacts] | None = None
+    """What the state comes to, made once for all workloads."""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is known, be it that nothing could be learnt."""
+        return self.asked or self.state.as_of is not None
+
+
+class HostResolver:
+    """What is known of hosts. ``run`` does the asking while this replica leads."""
+
+    def __init__(
+        self,
+        cache: ClusterCache,
+        client: KubernetesClient,
+        resolver: Resolver,
+        *,
+        rules: Retention,
+        now: Callable[[], datetime],
+        ranges: RangesClient | None,
+    ) -> None:
+        """``ranges`` is None where published ranges are not to be fetched."""
+        self._cache = cache
+        self._client = client
+        self._resolver = resolver
+        self._rules = rules
+        self._now = now
+        self._ranges = ranges
+        self._hosts: dict[str, _Host] = {}
+        self._needs: dict[WorkloadRef, frozenset[HostNeed]] = {}
+        self._published: dict[str, Standing] = {}
+        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._random = random.Random()  # noqa: S311  # spreads load, hides nothing
+        self.told: Callable[[WorkloadRef], None] = lambda _: None
+        """Called with each workload whose hosts have changed."""
+
+    async def run(self) -> None:
+        """Ask until cancelled; then forget everything."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for name, host in self._hosts.items():
+                    self._start(name)
+                    if host.provider is not None:
+                        self._publish(host.provider)
+                while True:
+                    await asyncio.sleep(_SWEEP_SECONDS)
+                    await self._sweep()
+        finally:
+            self._group = None
+            self._hosts.clear()
+            self._needs.clear()
+            self._published.clear()
+            self._fetching.clear()
+
+    def need(self, ref: WorkloadRef, needs: frozenset[HostNeed]) -> None:
+        """Say which hosts a workload's decision depends on from now on."""
+        before = self._needs.get(ref, frozenset())
+        self._needs[ref] = needs
+        if needs == before:
+            return
+        for gone in {need.host for need in before} - {need.host for need in needs}:
+            self._release(gone, ref)
+        for need in needs:
+            host = self._hosts.get(need.host)
+            if host is None:
+                host = self._hosts[need.host] = _Host(self._restore(need))
+                self._start(need.host)
+            host.users.add(ref)
+            if not need.seeds <= host.state.seeds:
+                host.state = replace(host.state, seeds=host.state.seeds | need.seeds)
+                self._tell(host, but=ref)
+            if need.provider is not None and host.provider != need.provider:
+                host.provider = need.provider
+                self._publish(need.provider)
+
+    def forget(self, ref: WorkloadRef) -> None:
+        """A workload is gone."""
+        self.need(ref, frozenset())
+        del self._needs[ref]
+
+    def facts(self, hosts: Iterable[str]) -> dict[str, HostFacts]:
+        """What is known of those of the hosts that are kept."""
+        return {name: self._facts(self._hosts[name]) for name in hosts if name in self._hosts}
+
+    def _facts(self, host: _Host) -> HostFacts:
+        state = host.state
+        if host.shown is None or host.shown[0] is not state:
+            facts = replace(
+                host_facts(state, self._rules),
+                shared=as_networks(shared_addresses(state, self._rules)),
+                unheard=not state.known and all(one.answered_at is None for one in state.families),
+            )
+            host.shown = state, facts
+        return host.shown[1]
+
+    def figures(self) -> Iterator[HostFigures]:
+        """What is known of every host, in numbers; asked from the thread of a scrape."""
+        for name, host in list(self._hosts.items()):
+            state = host.state
+            refused = [refusal.is_sinkhole for refusal in state.refusals]
+            yield HostFigures(
+                host=name,
+                allowed=len(allowlist(state, self._rules)),
+                denied=len(denylist(state, self._rules)),
+                sinkholes=sum(refused),
+                impossible=len(refused) - sum(refused),
+                answered={
+                    one.family.value: one.answered_at
+                    for one in state.families
+                    if one.answered_at is not None
+                },
+                provider=state.ranges.provider if state.ranges else None,
+                ranges=len(state.ranges.cidrs) if state.ranges else 0,
+                conditions={seen.type: seen.status for seen in observe(state, self._rules)}
+                if host.known
+                else {},
+            )
+
+    def awaits(self, ref: WorkloadRef) -> bool:
+        """Whether something that a workload needs has never been asked for: then nothing follows
+        from its absence."""
+        needs = self._needs.get(ref, frozenset())
+        return any(not self._hosts[need.host].known for need in needs)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every workload has said what it needs."""
+        return self._needs.keys() >= self._cache.fleet.workloads.keys()
+
+    def _restore(self, need: HostNeed) -> HostState:
+        saved = self._cache.hosts.get(need.host, _NEVER_SAVED)
+        return restore(need.host, saved, need.seeds, self._rules)
+
+    def _release(self, name: str, ref: WorkloadRef) -> None:
+        host = self._hosts[name]
+        host.users.discard(ref)
+        if not host.users:
+            del self._hosts[name]
+            if host.task is not None:
+                host.task.cancel()
+            self._unpublish(host.provider)
+
+    def _start(self, name: str) -> None:
+        host = self._hosts[name]
+        if self._group is not None and host.task is None:
+            host.task = self._group.create_task(self._keep(name, host))
+
+    async def _keep(self, name: str, host: _Host) -> None:
+        """Ask again and again."""
+        while True:
+            try:
+                await self._ask(name, host)
+                delay = next_question(host.state, self._rules, self._random.random())
+            except Exception:  # noqa: BLE001  # a bug with one host must not stop the others
+                _log.exception("%s: what was answered could not be taken in", name)
+                delay = self._rules.longest_interval.total_seconds()
+                if not host.known:
+                    # Nor those that wait for it, for the sake of their other hosts.
+                    host.asked = True
+                    self._tell(host)
+            await asyncio.sleep(delay)
+
+    async def _ask(self, name: str, host: _Host) -> None:
+        answers = await self._resolver.ask(name)
+        first, before = not host.known, self._facts(host)
+        host.state = advance(host.state, answers, self._now(), self._rules)
+        host.asked = True
+        if first or self._facts(host) != before:
+            self._tell(host)
+        await self._save(name, host)
+
+    def _tell(self, host: _Host, *, but: WorkloadRef | None = None) -> None:
+        for ref in host.users - {but}:
+            self.told(ref)
+
+    async def _save(self, name: str, host: _Host) -> None:
+        saved = self._cache.hosts.get(name)
+        now = self._now()
+        if saved is not None and not has_to_be_saved(saved, host.state, now, self._rules):
+            return
+        before = saved.conditions if saved is not None else ()
+        observations = observe(host.state, self._rules)
+        status = msgspec.structs.replace(
+            save(host.state, self._rules),
+            conditions=merge_conditions(before, observations, now=now),
+        )
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": TELEMETRY_HOST.kind,
+            "metadata": {
+                "name": name,
+                "labels": {"app.kubernetes.io/managed-by": "fleet-telemetry"},
+            },
+        }
+        try:
+            if saved is None:
+                await self._client.apply(kinds.HOST, manifest)
+            written = await self._client.apply(
+                kinds.HOST, status_manifest(manifest, status), subresource="status"
+            )
+        except ApiError as error:
+            # It is tried again after the next answer; until then it is in memory.
+            _log.warning("%s: what is known cannot be saved: %s", name, error)
+        else:
+            self._cache.observe(kinds.HOST, written)
+
+    async def _sweep(self) -> None:
+        """Remove what nobody needs any more, once every workload has said what it needs."""
+        if not self.settled:
+            return
+        for name in self._cache.hosts.keys() - self._hosts.keys():
+            if name in self._hosts:
+                continue  # Since a moment ago: deleting takes time.
+            try:
+                await self._client.delete(kinds.HOST, name)
+            except ApiError as error:
+                _log.warning("%s: it cannot be removed: %s", name, error)
+
+    # Published ranges
+
+    def _publish(self, name: str) -> None:
+        """Have a provider's ranges in force, first as they were known last."""
+        provider = PROVIDERS.get(name)
+        if provider is None:
+            return
+        if name not in self._published:
+            self._published[name] = Standing(self._last_known(provider))
+        self._set_ranges(name)
+        if self._ranges is not None and self._group is not None and name not in self._fetching:
+            self._fetching[name] = self._group.create_task(self._fetch(provider, self._ranges))
+
+    def _unpublish(self, name: str | None) -> None:
+        """Stop fetching a provider's ranges where nobody needs them any more."""
+        if name in self._fetching and all(host.provider != name for host in self._hosts.values()):
+            self._fetching.pop(name).cancel()
+
+    def _last_known(self, provider: Provider) -> Ranges:
+        for status in self._cache.hosts.values():
+            if status.ranges is not None and status.ranges.provider == provider.name:
+                try:
+                    return restored(provider, status.ranges.etag, status.ranges.cidrs)
+                except RangesError as error:
+                    _log.warning("%s", error)
+        return provider.seed
+
+    async def _fetch(self, provider: Provider, client: RangesClient) -> None:
+        failures = 0
+        while True:
+            try:
+                self._take(provider, await client.fetch(provider))
+                failures = 0
+            except RangesError as error:
+                failures += 1
+                _log.warning("%s", error)
+            except Exception:  # noqa: BLE001  # a bug with ranges must not stop anything else
+                failures += 1
+                _log.exception("%s: its ranges could not be taken in", provider.name)
+            await asyncio.sleep(wait_seconds(failures, self._random.random()))
+
+    def _take(self, provider: Provider, fresh: Ranges) -> None:
+        before = self._published[provider.name]
+        after = take(before, fresh, self._now())
+        self._published[provider.name] = after
+        if after.hold is not None and before.hold is None:
+            _log.warning("%s: new ranges are held back: %s", provider.name, after.hold.why)
+        if after.ranges != before.ranges:
+            self._set_ranges(provider.name)
+
+    def _set_ranges(self, name: str) -> None:
+        ranges = self._published[name].ranges
+        published = PublishedRanges(
+            provider=name, etag=ranges.etag, cidrs=tuple(map(str, ranges.networks))
+        )
+        for host in self._hosts.values():
+            if host.provider == name and host.state.ranges != published:
+                host.state = replace(host.state, ranges=published)
+                self._tell(host)

@@ -1,0 +1,112 @@
+"""Takes back all that was injected and written, for whoever leaves: asked for by hand or by the
+chart when it is uninstalled, never by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import msgspec
+
+from fleet_telemetry.api.workload_telemetry import InjectedVariable, WorkloadTelemetryStatus
+from fleet_telemetry.controllers.egress.discovery import CILIUM_CIDR_GROUP, OURS, POLICY_KINDS
+from fleet_telemetry.controllers.workload_writer import write_edits
+from fleet_telemetry.egress.dialects.common import is_ours, workload_of
+from fleet_telemetry.kube import kinds
+from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.manifest import Manifest, items_at, place_of
+from fleet_telemetry.switches.edits import Cause, Edit
+from fleet_telemetry.workloads.reading import read_workload
+from fleet_telemetry.workloads.workload import Workload, WorkloadKind
+
+# Policies before the groups that they refer to.
+_NETWORK_POLICIES = (*POLICY_KINDS.values(), CILIUM_CIDR_GROUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A workload with variables that stand there because of the operator."""
+
+    workload: Workload
+    variables: tuple[InjectedVariable, ...]
+
+
+def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tuple[Edit, ...]:
+    """What to remove: what is recorded, still has the recorded value, and nobody claims.
+
+    What somebody has applied themselves since, or changed, is theirs.
+    """
+    recorded = {(one.container, one.name, one.value) for one in injected}
+    return tuple(
+        Edit(
+            container=container.index,
+            container_name=container.name,
+            name=entry.name,
+            value=None,
+            cause=Cause.TAKEN_BACK,
+        )
+        for container in workload.template.containers
+        for entry in container.env
+        if not entry.by_reference
+        and (container.name, entry.name, entry.value) in recorded
+        and not workload.field_owners.covers(container.name, entry.name)
+    )
+
+
+async def policies_left(client: KubernetesClient) -> tuple[str, ...]:
+    """The policies that there are: while one stands, what is taken back comes back. Raises
+    ApiError."""
+    return tuple(
+        [
+            place_of(one)
+            for kind in (kinds.POLICY, kinds.CLUSTER_POLICY)
+            async for one in client.list(kind)
+        ]
+    )
+
+
+async def find_leftovers(client: KubernetesClient, namespace: str = "") -> AsyncIterator[Leftover]:
+    """The workloads to be reverted, of all namespaces or of one. Raises ApiError."""
+    async for record in client.list(kinds.WORKLOAD_TELEMETRY, namespace):
+        status = msgspec.convert(record.get("status") or {}, WorkloadTelemetryStatus)
+        for owner in items_at(record, "metadata", "ownerReferences"):
+            if not status.injected or owner.get("kind") not in WorkloadKind.__members__.values():
+                continue
+            kind = kinds.WORKLOAD_BY_KIND[owner["kind"]]
+            manifest = await client.find(kind, owner["name"], record["metadata"]["namespace"])
+            workload = read_workload({"kind": kind.kind, **manifest}) if manifest else None
+            # Of a Job nothing can be changed, and of a foreign controller's it would come back.
+            if workload is None or workload.template_immutable or workload.controller is not None:
+                continue
+            if edits_for(workload, status.injected):
+                yield Leftover(workload, status.injected)
+
+
+async def revert(client: KubernetesClient, leftover: Leftover) -> None:
+    """Remove the variables of one workload; its pods are replaced. Raises ApiError."""
+
+    def plan(fresh: Workload) -> tuple[Edit, ...]:
+        return edits_for(fresh, leftover.variables)
+
+    await write_edits(client, leftover.workload, plan)
+
+
+async def find_network_policies(
+    client: KubernetesClient, namespace: str = ""
+) -> AsyncIterator[tuple[Kind, Manifest]]:
+    """Those that the operator wrote, and groups of addresses: all, or those for the workloads of
+    one namespace. Raises ApiError."""
+    for kind in _NETWORK_POLICIES:
+        try:
+            async for manifest in client.list(
+                kind, namespace if kind.namespaced else "", selector=OURS
+            ):
+                ref = workload_of(manifest)
+                is_wanted = not namespace or (ref is not None and ref.namespace == namespace)
+                if is_wanted and is_ours(manifest):
+                    yield kind, manifest
+        except ApiError as error:
+            # Most clusters have only some of the kinds.
+            if not error.is_not_found:
+                raise

@@ -1,0 +1,1 @@
+"""Asking the products themselves, and remediating what they report."""

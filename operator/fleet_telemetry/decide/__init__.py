@@ -1,1 +1,0 @@
-"""All decisions, as pure functions: no clients, no clock, no kopf, nothing but values."""

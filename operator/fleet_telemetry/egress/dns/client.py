@@ -1,0 +1,311 @@
+"""Asks a name server one question, and reads what counts of its answer.
+
+The only module that knows dnspython. It asks the given server and nobody else: dnspython's own
+resolver, with its search list, its cache and its choice of servers, is not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+from typing import Generic, TypeVar
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+
+from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
+from fleet_telemetry.egress.dns.name_servers import View
+from fleet_telemetry.egress.model import Address
+
+LONGEST_TTL = 2**31 - 1
+"""Seconds; RFC 2181, 8."""
+
+NXDOMAIN = "NXDOMAIN"
+NO_EDNS = ("FORMERR", "NOTIMP", "BADVERS")
+"""What servers answer that do not know EDNS, or not its version."""
+
+_NOERROR = "NOERROR"
+_ANSWER, _AUTHORITY, _ADDITIONAL = "answer", "authority", "additional"
+_ROOT = "."
+# What passes every network in one packet; a server truncates what is longer (RFC 9715).
+_UDP_PAYLOAD = 1232
+_LARGEST_ANSWER = 32 * 1024
+# So many packets that are no answer to the question are passed over.
+_MOST_STRAYS = 64
+# Of all names of an answer together. More would make their reading last.
+_MOST_LABELS = 16_000
+_KINDS = {AddressFamily.IPV4: dns.rdatatype.A, AddressFamily.IPV6: dns.rdatatype.AAAA}
+_Value = TypeVar("_Value")
+
+
+class NoAnswerError(Exception):
+    """There is no answer that says anything."""
+
+    def __init__(self, outcome: LookupResult, detail: str) -> None:
+        super().__init__(detail)
+        self.outcome = outcome
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class Records(Generic[_Value]):
+    """What an answer has of one name."""
+
+    values: set[_Value] = field(default_factory=set)
+    ttl: int = LONGEST_TTL
+    """Seconds: the shortest of them."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What a server said. Names are in lower case, without the dot at the end, as in zone files."""
+
+    rcode: str = ""
+    """Such as ``NOERROR``."""
+    aliases: dict[str, Records[str]] = field(default_factory=dict)
+    addresses: dict[str, Records[Address]] = field(default_factory=dict)
+    denials: dict[str, int] = field(default_factory=dict)
+    """The zones that it answers for, and for how many seconds it holds that there is nothing."""
+    is_referral: bool = False
+    """It names the servers of a zone. That is the answer only where there is nothing else."""
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it says anything of the host."""
+        return self.rcode in (_NOERROR, NXDOMAIN)
+
+    def denial(self, name: str) -> int | None:
+        """For how many seconds it holds that there is nothing of a name; None: it is not told."""
+        denials = self.denials.items()
+        return min((ttl for zone, ttl in denials if _is_inside(name, zone)), default=None)
+
+
+def _is_inside(name: str, zone: str) -> bool:
+    return zone in (_ROOT, name) or name.endswith(f".{zone}")
+
+
+async def exchange(
+    view: View, host: str, family: AddressFamily, *, seconds: float, edns: bool = True
+) -> Told:
+    """Ask for the addresses of a host: by UDP, and by TCP where the answer is truncated.
+
+    ``seconds`` is for each of the two. Raises NoAnswerError and nothing else, whatever comes.
+    """
+    query = dns.message.make_query(
+        host, _KINDS[family], use_edns=0 if edns else False, payload=_UDP_PAYLOAD
+    )
+    told = await _ask_by_udp(view, query, seconds)
+    return told if told is not None else await _ask_by_tcp(view, query, seconds)
+
+
+async def _ask_by_udp(view: View, query: dns.message.Message, seconds: float) -> Told | None:
+    """The answer; None where it is truncated. Raises NoAnswerError."""
+    wrong = ""
+    try:
+        with _new_socket(view, socket.SOCK_DGRAM) as connection:
+            # Connected, the kernel drops what others send, and says where nobody listens.
+            connection.connect(_socket_address(view))
+            connection.send(query.to_wire())
+            async with asyncio.timeout(seconds):
+                for _ in range(_MOST_STRAYS):
+                    wire = await asyncio.get_running_loop().sock_recv(connection, _LARGEST_ANSWER)
+                    try:
+                        return _read_packet(wire, query)
+                    except NoAnswerError as error:
+                        # It may be somebody's guess, and the real one still to come.
+                        wrong = error.detail
+                    # However fast packets come, others get their turn.
+                    await asyncio.sleep(0)
+    except TimeoutError:
+        pass
+    except OSError as error:
+        raise NoAnswerError(LookupResult.TRANSIENT, _reason(error)) from None
+    if wrong:
+        raise NoAnswerError(LookupResult.FAULT, wrong)
+    raise NoAnswerError(LookupResult.TRANSIENT, f"no answer within {seconds:g} s")
+
+
+async def _ask_by_tcp(view: View, query: dns.message.Message, seconds: float) -> Told:
+    """The answer. Raises NoAnswerError."""
+    loop = asyncio.get_running_loop()
+    try:
+        with _new_socket(view, socket.SOCK_STREAM) as connection:
+            async with asyncio.timeout(seconds):
+                await loop.sock_connect(connection, _socket_address(view))
+                await loop.sock_sendall(connection, query.to_wire(prepend_length=True))
+                size = int.from_bytes(await _receive(connection, 2), "big")
+                if size > _LARGEST_ANSWER:
+                    raise NoAnswerError(
+                        LookupResult.FAULT, f"its answer has {size} bytes: too many"
+                    )
+                wire = await _receive(connection, size)
+    except TimeoutError:
+        reason = f"truncated, and no answer by TCP within {seconds:g} s"
+        raise NoAnswerError(LookupResult.TRANSIENT, reason) from None
+    except EOFError:
+        reason = "truncated, and by TCP the answer ends too early"
+        raise NoAnswerError(LookupResult.TRANSIENT, reason) from None
+    except OSError as error:
+        reason = f"truncated, and by TCP: {_reason(error)}"
+        raise NoAnswerError(LookupResult.TRANSIENT, reason) from None
+    if _is_truncated(wire):
+        raise NoAnswerError(LookupResult.FAULT, "its answer is truncated by TCP, too")
+    return _read(wire, query)
+
+
+async def _receive(connection: socket.socket, size: int) -> bytes:
+    """So many bytes. Raises EOFError, OSError."""
+    loop = asyncio.get_running_loop()
+    received = b""
+    while len(received) < size:
+        part = await loop.sock_recv(connection, size - len(received))
+        if not part:
+            raise EOFError
+        received += part
+    return received
+
+
+def _new_socket(view: View, kind: socket.SocketKind) -> socket.socket:
+    is_ipv6 = isinstance(view.address, IPv6Address)
+    created = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, kind)
+    created.setblocking(False)  # noqa: FBT003  # takes no keyword
+    return created
+
+
+def _socket_address(view: View) -> tuple[str, int] | tuple[str, int, int, int]:
+    """In numbers, so that nothing is looked up. Raises OSError for an unknown interface."""
+    scope = view.address.scope_id if isinstance(view.address, IPv6Address) else None
+    if scope is None:
+        return str(view.address), view.port
+    number = int(scope) if scope.isdecimal() else socket.if_nametoindex(scope)
+    return str(view.address).partition("%")[0], view.port, 0, number
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno).lower() if error.errno else str(error)
+
+
+def _read_packet(wire: bytes, query: dns.message.Message) -> Told | None:
+    """The answer; None where it is truncated. Raises NoAnswerError."""
+    # A truncated one may end anywhere: there is nothing more to read.
+    is_ours = int.from_bytes(wire[:2], "big") == query.id
+    return None if is_ours and _is_truncated(wire) else _read(wire, query)
+
+
+def _is_truncated(wire: bytes) -> bool:
+    return bool(int.from_bytes(wire[2:4], "big") & dns.flags.TC)
+
+
+def _read(wire: bytes, query: dns.message.Message) -> Told:
+    """The answer. Raises NoAnswerError, whatever the bytes are."""
+    try:
+        told = _Reader(wire).read(query)
+    except (dns.exception.DNSException, struct.error, ValueError):
+        raise NoAnswerError(LookupResult.FAULT, "its answer is malformed") from None
+    if told is None:
+        raise NoAnswerError(LookupResult.FAULT, "it sent what is no answer to the question")
+    return told
+
+
+class _Reader:
+    """Reads a message.
+
+    dns.message would, too, but it builds and compares all records that there are: with names of 127
+    labels a server can make that last for half a minute.
+    """
+
+    def __init__(self, wire: bytes) -> None:
+        self._wire = wire
+        self._at = 0
+        self._labels = 0
+        self._told = Told()
+        self._extended_flags = 0
+
+    def read(self, query: dns.message.Message) -> Told | None:
+        """What counts; None where it is no answer to the query.
+
+        Raises DNSException, struct.error, ValueError where the bytes are no message.
+        """
+        number, flags, *counts = self._numbers("!HHHHHH")
+        if number != query.id or not flags & dns.flags.QR or dns.opcode.from_flags(flags):
+            return None
+        questions = [(self._name(), *self._numbers("!HH")) for _ in range(counts[0])]
+        asked = query.question[0]
+        for section, count in zip((_ANSWER, _AUTHORITY, _ADDITIONAL), counts[1:], strict=True):
+            for _ in range(count):
+                self._record(section, asked.rdtype)
+        if self._at != len(self._wire):
+            raise ValueError
+        told = self._told
+        told.rcode = dns.rcode.to_text(dns.rcode.from_flags(flags, self._extended_flags))
+        if questions == [(_text(asked.name), asked.rdtype, asked.rdclass)]:
+            return told
+        # An error may come without the question.
+        return None if questions or told.is_answer else told
+
+    def _record(self, section: str, asked: int) -> None:
+        told = self._told
+        name = self._name()
+        kind, rdclass, ttl, size = self._numbers("!HHIH")
+        start, end = self._at, self._at + size
+        if kind == dns.rdatatype.OPT:
+            self._extended_flags = ttl
+        if ttl > LONGEST_TTL:
+            ttl = 0
+        if rdclass != dns.rdataclass.IN:
+            pass
+        elif (section, kind) == (_ANSWER, dns.rdatatype.CNAME):
+            _add(told.aliases, name, self._name(), ttl)
+        elif (section, kind) == (_ANSWER, asked):
+            _add(told.addresses, name, self._address(kind, size), ttl)
+        elif (section, kind) == (_AUTHORITY, dns.rdatatype.SOA):
+            told.denials[name] = min(ttl, self._minimum())
+        elif (section, kind) == (_AUTHORITY, dns.rdatatype.NS):
+            told.is_referral = True
+        if self._at not in (start, end):
+            raise ValueError
+        self._at = end
+
+    def _address(self, kind: int, size: int) -> Address:
+        packed = self._wire[self._at : self._at + size]
+        self._at += size
+        return IPv4Address(packed) if kind == dns.rdatatype.A else IPv6Address(packed)
+
+    def _minimum(self) -> int:
+        """Of a SOA record: names, numbers, and for how long it holds that there is nothing."""
+        self._name()
+        self._name()
+        return self._numbers("!IIIII")[-1]
+
+    def _numbers(self, layout: str) -> tuple[int, ...]:
+        numbers = struct.unpack_from(layout, self._wire, self._at)
+        self._at += struct.calcsize(layout)
+        return numbers
+
+    def _name(self) -> str:
+        name, size = dns.name.from_wire(self._wire, self._at)
+        self._at += size
+        self._labels += len(name.labels)
+        if self._labels > _MOST_LABELS:
+            raise ValueError
+        return _text(name)
+
+
+def _add(table: dict[str, Records[_Value]], name: str, value: _Value, ttl: int) -> None:
+    records = table.setdefault(name, Records())
+    records.values.add(value)
+    records.ttl = min(records.ttl, ttl)
+
+
+def _text(name: dns.name.Name) -> str:
+    return name.canonicalize().to_text(omit_final_dot=True)

@@ -1,0 +1,239 @@
+"""What is known of a host as the status of a TelemetryHost, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fleet_telemetry.api.conditions import Condition, merge_conditions
+from fleet_telemetry.api.telemetry_host import (
+    HostAddress,
+    HostFamily,
+    HostView,
+    TelemetryHostStatus,
+)
+from fleet_telemetry.egress.addresses import in_order, read_address
+from fleet_telemetry.egress.host_conditions import observe
+from fleet_telemetry.egress.host_state import (
+    FamilyState,
+    HostState,
+    KnownAddress,
+    Retention,
+    Witness,
+    whole_seconds,
+)
+from fleet_telemetry.egress.model import Address, family_of
+from fleet_telemetry.egress.retention import is_usable
+
+__all__ = ["has_to_be_saved", "observe", "restore", "save"]
+
+_LONGEST_NAME = 253
+_MOST_VIEWS = 64
+_OLDEST = timedelta(days=366)
+
+
+def save(
+    state: HostState, rules: Retention, before: Iterable[Condition] = ()
+) -> TelemetryHostStatus:
+    """The status that says what is known. ``before`` are the conditions that stand there."""
+    conditions: tuple[Condition, ...] = ()
+    if state.as_of is not None:
+        conditions = merge_conditions(before, observe(state, rules), now=state.as_of)
+    return TelemetryHostStatus(
+        as_of=state.as_of,
+        addresses=tuple(
+            HostAddress(
+                ip=str(one.address),
+                seen_at=one.seen_at,
+                expires_at=one.expires_at,
+                deny_expires_at=one.deny_expires_at,
+            )
+            for one in state.known
+        ),
+        families=tuple(map(_save_family, state.families)),
+        capped_at=state.capped_at,
+        ranges=state.ranges,
+        conditions=conditions,
+    )
+
+
+def _save_family(state: FamilyState) -> HostFamily:
+    views = {one.view[:_LONGEST_NAME]: one.answered_at for one in state.witnesses if one.view}
+    return HostFamily(
+        family=state.family,
+        settled=state.settled,
+        last_answered_at=state.answered_at,
+        last_outcome=state.outcome,
+        negatives=state.negatives,
+        negative_since=state.negative_since,
+        held_since=state.held_since,
+        held_answers=state.held_answers,
+        views=tuple(
+            HostView(name=name, answered_at=views[name]) for name in sorted(views)[:_MOST_VIEWS]
+        ),
+    )
+
+
+# Whether
+
+
+def has_to_be_saved(
+    saved: TelemetryHostStatus, state: HostState, now: datetime, rules: Retention
+) -> bool:
+    """Whether the status is to be written anew: it says something else than what is known, or half
+    of the time is over for which what it says is kept. Other times alone are no reason.
+
+    ``saved`` has the conditions that were observed when it was written.
+    """
+    if state.as_of is None:
+        return False
+    return _content(state, rules) != _saved_content(saved) or _is_half_over(
+        saved, whole_seconds(now), rules
+    )
+
+
+_Content = tuple[frozenset[tuple[Any, ...]], ...]
+
+
+def _content(state: HostState, rules: Retention) -> _Content:
+    return (
+        frozenset((str(one.address), one.expires_at is not None) for one in state.known),
+        frozenset((one.family, one.settled) for one in state.families),
+        frozenset([(state.ranges,)]),
+        frozenset((one.type, one.status, one.reason) for one in observe(state, rules)),
+    )
+
+
+def _saved_content(saved: TelemetryHostStatus) -> _Content:
+    return (
+        frozenset((one.ip, one.expires_at is not None) for one in saved.addresses),
+        frozenset((one.family, one.settled) for one in saved.families),
+        frozenset([(saved.ranges,)]),
+        frozenset((one.type, one.status, one.reason) for one in saved.conditions),
+    )
+
+
+def _is_half_over(saved: TelemetryHostStatus, now: datetime, rules: Retention) -> bool:
+    """Also where the clock says that it was saved in the future."""
+    if not saved.addresses:
+        return False
+    if saved.as_of is None or saved.as_of > now:
+        return True
+    stays = [
+        end - one.seen_at
+        for one in saved.addresses
+        if one.seen_at is not None and (end := one.expires_at or one.deny_expires_at) is not None
+    ]
+    shortest = max(min(stays, default=rules.allow_grace), rules.allow_grace)
+    return (now - saved.as_of) * 2 >= shortest
+
+
+# Back
+
+
+def restore(
+    host: str, saved: TelemetryHostStatus, seeds: Iterable[Address], rules: Retention
+) -> HostState:
+    """What was known when the status was written; without ranges, which are not the host's own.
+
+    The status may be of an older version, or edited by somebody: what makes no sense is left out,
+    and times are brought within the bounds of the rules. The lists are as they were saved, however
+    long ago; only answers take from them.
+    """
+    as_of = _as_of(saved, rules)
+    if as_of is None:
+        return HostState(host, frozenset(seeds))
+    known = _restore_addresses(saved.addresses, as_of, rules)
+    families = {one.family: one for one in saved.families if one.family in rules.families}
+    return HostState(
+        host=host,
+        seeds=frozenset(seeds),
+        as_of=as_of,
+        known=known,
+        families=tuple(
+            _restore_family(
+                families.get(family) or HostFamily(family=family),
+                as_of,
+                has_addresses=any(family_of(one.address) is family for one in known),
+            )
+            for family in sorted(rules.families)
+        ),
+        capped_at=_bounded(saved.capped_at, as_of, as_of),
+    )
+
+
+def _as_of(saved: TelemetryHostStatus, rules: Retention) -> datetime | None:
+    """When it was written, or the latest time at which it surely was true; None if it is empty."""
+    if saved.as_of is None and not saved.addresses:
+        return None
+    addresses = saved.addresses
+    ends = (one.expires_at for one in addresses if one.expires_at is not None)
+    times = [saved.as_of] if saved.as_of is not None else []
+    times = times or [one.seen_at for one in addresses if one.seen_at is not None]
+    times = times or [whole_seconds(end) - rules.allow_grace for end in ends]
+    # Without any time it is as good as any: what counts is the time after it.
+    return whole_seconds(max(times, default=datetime.min.replace(tzinfo=UTC)))
+
+
+def _restore_addresses(
+    saved: Iterable[HostAddress], as_of: datetime, rules: Retention
+) -> tuple[KnownAddress, ...]:
+    found: dict[Address, KnownAddress] = {}
+    for one in saved:
+        try:
+            address = read_address(one.ip)
+        except ValueError:
+            continue
+        if is_usable(address, rules):
+            known = _restore_address(address, one, as_of, rules)
+            # One may be there as an IPv4 and as an IPv6 address that maps it.
+            found[address] = max(known, found.get(address, known), key=_worth)
+    kept = sorted(found.values(), key=_worth, reverse=True)[: rules.most_addresses]
+    by_address = {one.address: one for one in kept}
+    return tuple(by_address[address] for address in in_order(by_address))
+
+
+def _worth(one: KnownAddress) -> tuple[bool, datetime, datetime]:
+    return one.expires_at is not None, one.seen_at, one.deny_expires_at
+
+
+def _restore_address(
+    address: Address, saved: HostAddress, as_of: datetime, rules: Retention
+) -> KnownAddress:
+    seen = _bounded(saved.seen_at, as_of, as_of)
+    if seen is None:
+        # As an address with a TTL of 0 would have got its end.
+        end = _bounded(saved.expires_at, as_of, as_of + rules.longest_allowed)
+        seen = as_of if end is None else min(end - rules.allow_grace, as_of)
+    return KnownAddress(
+        address,
+        seen,
+        _bounded(saved.expires_at, as_of, seen + rules.longest_allowed),
+        _bounded(saved.deny_expires_at, as_of, as_of + rules.longest_denied)
+        or seen + rules.deny_grace,
+    )
+
+
+def _restore_family(saved: HostFamily, as_of: datetime, *, has_addresses: bool) -> FamilyState:
+    return FamilyState(
+        family=saved.family,
+        settled=saved.settled or has_addresses,
+        answered_at=_bounded(saved.last_answered_at, as_of, as_of),
+        outcome=saved.last_outcome,
+        negatives=saved.negatives if saved.negative_since else 0,
+        negative_since=_bounded(saved.negative_since, as_of, as_of) if saved.negatives else None,
+        witnesses=tuple(
+            Witness(view.name, _bounded(view.answered_at, as_of, as_of) or as_of)
+            for view in sorted(saved.views, key=lambda view: view.name)
+        ),
+        held_since=_bounded(saved.held_since, as_of, as_of),
+        held_answers=saved.held_answers if saved.held_since else 0,
+    )
+
+
+def _bounded(time: datetime | None, as_of: datetime, latest: datetime) -> datetime | None:
+    """A saved time, brought to where times of such a state can be."""
+    if time is None:
+        return None
+    return min(max(time, as_of - _OLDEST), latest).astimezone(UTC).replace(microsecond=0)

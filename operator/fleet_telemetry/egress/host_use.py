@@ -1,0 +1,142 @@
+"""Which hosts a workload's products talk to, and which of them have to be looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from fleet_telemetry.api.policy import ChannelName, Policy, SharedAddresses, Submission
+from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.egress.model import Address
+from fleet_telemetry.switches.injection import EffectivePolicies
+
+Key = tuple[str, ChannelName]
+"""A product and one of its channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """A host that a channel of a product in the workload talks to."""
+
+    product: str
+    channel: ChannelName
+    host: str
+    port: int
+    certain: bool = True
+    """False where another version of the product is meant, and the image may be that one."""
+    seeds: frozenset[Address] = frozenset()
+    """Addresses that the vendor publishes."""
+    provider: str | None = None
+    """Who publishes the ranges that the host may be in."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostNeed:
+    """A host whose addresses a decision needs."""
+
+    host: str
+    seeds: frozenset[Address] = frozenset()
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a workload's policies want of a host, wherever it is enforced."""
+
+    product: str
+    channel: ChannelName
+    host: str
+    port: int
+    opens: bool
+    """It is to be reached; otherwise it is not."""
+    takes_ranges: bool
+    """Also by the ranges that its provider publishes."""
+
+
+def find_wishes(uses: tuple[HostUse, ...], effective: EffectivePolicies) -> tuple[Wish, ...]:
+    """The wishes of egress sections; of hosts to be reached only those that surely are used."""
+    sections = {
+        key: in_effect.egress
+        for key, in_effect in effective.items()
+        if in_effect.enforced and in_effect.egress is not None
+    }
+    opening = {key for key in sections if effective[key].desired is Submission.ENABLED}
+    wishes = []
+    for use in uses:
+        key = use.product, use.channel
+        section = sections.get(key)
+        if section is None:
+            continue
+        opens = key in opening
+        accepts = section.egress.shared_addresses is SharedAddresses.ACCEPT
+        needed = needed_besides(use, uses, section.policy, sections.keys() - opening)
+        if use.certain if opens else use.host not in {other.host for other in needed}:
+            wishes.append(Wish(use.product, use.channel, use.host, use.port, opens, accepts))
+    return tuple(dict.fromkeys(wishes))
+
+
+def needed_besides(
+    use: HostUse, uses: Iterable[HostUse], policy: Policy, closing: Collection[Key]
+) -> Iterator[HostUse]:
+    """What else of the product is not to be denied, where ``policy`` denies a host and
+    ``closing`` are all channels that are denied."""
+    for other in uses:
+        if (
+            other.product == use.product
+            # Of a channel without rules only the policy says that it is meant.
+            and other.channel not in policy.spec.channels
+            and (other.product, other.channel) not in closing
+        ):
+            yield other
+
+
+def find_uses(
+    targets: tuple[MatchedContainer, ...], effective: EffectivePolicies
+) -> tuple[HostUse, ...]:
+    """Every host of every channel of the products, and those that policies add to them."""
+    found = dict.fromkeys((*_of_catalogue(targets), *_of_policies(effective)))
+    return tuple(found)
+
+
+def _of_catalogue(targets: tuple[MatchedContainer, ...]) -> Iterator[HostUse]:
+    for target in targets:
+        for channel in target.product.spec.channels:
+            hosts = target.product.hosts_of(channel.name, target.image, target.version)
+            for host, certain in hosts:
+                yield HostUse(
+                    product=target.product.name,
+                    channel=channel.name,
+                    host=host.host,
+                    port=host.port,
+                    certain=certain,
+                    seeds=frozenset(map(ip_address, host.addresses)),
+                    provider=host.published_ranges,
+                )
+
+
+def _of_policies(effective: EffectivePolicies) -> Iterator[HostUse]:
+    for (product, channel), in_effect in effective.items():
+        for host in in_effect.egress.egress.hosts if in_effect.egress else ():
+            if host.product == product:
+                yield HostUse(product=product, channel=channel, host=host.host, port=host.port)
+
+
+def find_needs(uses: tuple[HostUse, ...], effective: EffectivePolicies) -> frozenset[HostNeed]:
+    """The hosts to look up: those of products that any egress section speaks of.
+
+    The hosts of their other channels too, because a host that another channel needs is not denied
+    for this one's sake.
+    """
+    products = {
+        product
+        for (product, _), in_effect in effective.items()
+        if in_effect.egress is not None and in_effect.exempt is None
+    }
+    seeds: dict[str, frozenset[Address]] = {}
+    providers: dict[str, str | None] = {}
+    for use in uses:
+        if use.product in products:
+            seeds[use.host] = seeds.get(use.host, frozenset()) | use.seeds
+            providers[use.host] = providers.get(use.host) or use.provider
+    return frozenset(HostNeed(host, seeds[host], providers[host]) for host in seeds)

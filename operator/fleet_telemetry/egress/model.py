@@ -1,0 +1,86 @@
+"""What the egress side speaks of: answers of name servers, and what pods may reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from fleet_telemetry.api.policy import EgressAction
+from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
+from fleet_telemetry.objects.manifest import Manifest
+from fleet_telemetry.workloads.workload import WorkloadRef
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+def family_of(address: Address | Network) -> AddressFamily:
+    """Which family an address or a range is of."""
+    return AddressFamily.IPV4 if address.version == 4 else AddressFamily.IPV6  # noqa: PLR2004  # IPv4
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one name server said of one host's addresses of one family."""
+
+    view: str
+    """The name server's name."""
+    family: AddressFamily
+    outcome: LookupResult
+    addresses: tuple[Address, ...] = ()
+    """As told, not yet checked."""
+    ttl: int = 0
+    """Seconds: the least of the whole chain of aliases; of a negative answer, as its SOA says."""
+    detail: str = ""
+    """For people: why it is no OK, or what of it was left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a telemetry host is, as far as a network policy needs it."""
+
+    host: str
+    port: int
+    networks: tuple[Network, ...]
+    """Single addresses as /32 and /128, and ranges; sorted, none inside another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    """What the user lets isolated pods reach besides: a range, or pods by labels."""
+
+    cidr: Network | None = None
+    namespace_selector: Manifest | None = None
+    pod_selector: Manifest | None = None
+    ports: tuple[tuple[str, int], ...] = ()
+    """Protocol and port; empty: every port."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerReference:
+    """An object with which ours goes away."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be written for the pods of one workload, in whichever dialect.
+
+    ``Deny``: the pods do not reach the destinations, and nothing else changes. ``Allow``: they do,
+    where something else isolates them. ``Isolate``: they reach the destinations, cluster DNS and
+    what is ``reachable``, and nothing else.
+    """
+
+    workload: WorkloadRef
+    selector: Manifest
+    """A LabelSelector of the workload's pods, as in manifests; never empty."""
+    action: EgressAction
+    destinations: tuple[Destination, ...]
+    """May be empty only with Isolate."""
+    reachable: tuple[Reachable, ...] = ()
+    families: frozenset[AddressFamily] = frozenset(AddressFamily)
+    owners: tuple[OwnerReference, ...] = ()

@@ -1,0 +1,367 @@
+"""The ranges that a provider publishes: what its document has to be like, and when it is believed.
+
+A host behind a content delivery network answers from any address of that network, so its addresses
+cannot be learnt by asking name servers. Where the provider publishes its ranges, they are used
+instead. Nothing here does I/O; ``ranges.py`` fetches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from ipaddress import IPv6Network, ip_interface, ip_network
+
+from fleet_telemetry.api.telemetry_host import AddressFamily
+from fleet_telemetry.egress.model import Address, Network, family_of
+from fleet_telemetry.objects.manifest import Manifest
+
+MOST_RANGES = 64
+WIDEST = {AddressFamily.IPV4: 12, AddressFamily.IPV6: 28}
+"""The shortest prefix that is believed. Cloudflare's widest are /13 and /29."""
+CONFIRMATIONS = 3
+"""How often a doubtful document has to be read, and no other one in between, to be believed."""
+CONFIRMED_AFTER = timedelta(hours=24)
+"""And how long after the first time, at least."""
+
+DAY_SECONDS = 86400.0
+_FIRST_RETRY_SECONDS = 600.0
+_DOUBLINGS = 10  # more would change nothing, until they overflow
+_JITTER = 0.1
+
+_BUILT_IN = "built-in:"
+_CIDR = re.compile(r"[0-9A-Fa-f:.]{2,45}/[0-9]{1,3}")
+# Without a colon, so that no document can pass for one of ours.
+_ETAG = re.compile(r"""[-"+./0-9=A-Z_a-z]{1,256}""")
+_LONGEST_SHOWN = 60
+
+# https://www.iana.org/assignments/iana-ipv4-special-registry and -ipv6-special-registry. Of IPv6
+# only 2000::/3 is in use as global unicast. ``is_global`` would not do: of a range it looks at both
+# ends, so 192.160.0.0/12 passes, with 192.168.0.0/16 in the middle of it.
+_GLOBAL_IPV6 = IPv6Network("2000::/3")
+_NOT_PUBLIC = {
+    AddressFamily.IPV4: tuple(
+        map(
+            ip_network,
+            (
+                "0.0.0.0/8",
+                "10.0.0.0/8",
+                "100.64.0.0/10",
+                "127.0.0.0/8",
+                "169.254.0.0/16",
+                "172.16.0.0/12",
+                "192.0.0.0/24",
+                "192.0.2.0/24",
+                "192.88.99.0/24",
+                "192.168.0.0/16",
+                "198.18.0.0/15",
+                "198.51.100.0/24",
+                "203.0.113.0/24",
+                "224.0.0.0/4",
+                "240.0.0.0/4",
+            ),
+        )
+    ),
+    AddressFamily.IPV6: tuple(
+        map(ip_network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")),
+    ),
+}
+
+
+class RangesError(Exception):
+    """The provider's ranges could not be had, or are not believed; what is held stays in force.
+
+    The message names the provider and says what is wrong.
+    """
+
+    def __init__(self, provider: str, why: str) -> None:
+        super().__init__(f"{provider}'s published ranges: {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """What one provider publishes."""
+
+    provider: str
+    etag: str
+    """The provider's digest of them, or ours where it gives none. For people: whether something
+    changed shows in the networks."""
+    networks: tuple[Network, ...]
+    """IPv4 before IPv6, sorted, none inside another; never empty for either family."""
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether they came with the operator and were never fetched."""
+        return self.etag.startswith(_BUILT_IN)
+
+    def covers(self, address: Address) -> bool:
+        """Whether the address is the provider's, and so shared by who knows how many hosts."""
+        return any(address in network for network in self.networks)
+
+    def size(self, family: AddressFamily) -> int:
+        """How many addresses of a family they hold."""
+        return sum(n.num_addresses for n in self.networks if family_of(n) is family)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a document lists, not yet checked, and under which names, for messages."""
+
+    cidrs: Mapping[AddressFamily, tuple[str, object]]
+    etag: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who publishes ranges, and where."""
+
+    name: str
+    url: str
+    read: Callable[[Manifest], Listed]
+    """Finds the lists in the JSON document; raises ValueError with what is wrong with it."""
+    seed: Ranges
+    """What is in force where nothing was ever fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A document that differs too much from what is held to be believed at once."""
+
+    ranges: Ranges
+    since: datetime
+    seen: int
+    """How often in a row."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one provider's ranges stand. Begins as ``Standing(provider.seed)``, or with what was
+    ``restored``."""
+
+    ranges: Ranges
+    """In force."""
+    hold: Hold | None = None
+
+
+def parse(provider: Provider, body: bytes) -> Ranges:
+    """Read a provider's document. Raises RangesError where any of it is not as it has to be."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise RangesError(provider.name, f"what came is no JSON ({len(body)} bytes)") from None
+    if not isinstance(document, dict):
+        raise RangesError(provider.name, "the document is no JSON object")
+    try:
+        listed = provider.read(document)
+        networks = _networks(listed.cidrs)
+    except ValueError as error:
+        raise RangesError(provider.name, str(error)) from None
+    return Ranges(provider.name, _etag(listed.etag, networks), networks)
+
+
+def restored(provider: Provider, etag: str, cidrs: Sequence[str]) -> Ranges:
+    """What was held before a restart. Raises RangesError where somebody has spoilt it since."""
+    families: dict[AddressFamily, list[str]] = {family: [] for family in AddressFamily}
+    for cidr in cidrs:
+        families[AddressFamily.IPV6 if ":" in cidr else AddressFamily.IPV4].append(cidr)
+    try:
+        networks = _networks({family: ("cidrs", found) for family, found in families.items()})
+    except ValueError as error:
+        raise RangesError(provider.name, f"what was kept of them is spoilt: {error}") from None
+    return Ranges(provider.name, etag or _digest(networks), networks)
+
+
+def take(standing: Standing, fresh: Ranges, now: datetime) -> Standing:
+    """What is in force once a document was read.
+
+    A document that takes away more than 30 % of the addresses that are held, more than doubles
+    them, or has other ranges under the same etag is held back (``hold``) until it was read
+    ``CONFIRMATIONS`` times in a row over at least ``CONFIRMED_AFTER``; a document that differs from
+    it begins anew, a failure to fetch does not. A hold is not kept across restarts: it begins anew
+    as well.
+    """
+    held = standing.ranges
+    if fresh.networks == held.networks:
+        return Standing(fresh)
+    why = _doubt(held, fresh)
+    if not why:
+        return Standing(fresh)
+    hold = standing.hold
+    if hold is None or hold.ranges.networks != fresh.networks:
+        return Standing(held, Hold(fresh, now, 1, why))
+    # A clock that was put back must not end a hold early.
+    hold = replace(hold, since=min(hold.since, now), seen=hold.seen + 1)
+    if hold.seen >= CONFIRMATIONS and now - hold.since >= CONFIRMED_AFTER:
+        return Standing(fresh)
+    return Standing(held, hold)
+
+
+def wait_seconds(failures: int, chance: float) -> float:
+    """How long until the next fetch: a day, or after failures in a row 10 minutes, 20, 40, up to a
+    day; give or take a tenth by ``chance``, a random number from 0 to 1."""
+    growth = 2.0 ** min(failures - 1, _DOUBLINGS)
+    seconds = DAY_SECONDS if failures <= 0 else min(_FIRST_RETRY_SECONDS * growth, DAY_SECONDS)
+    return seconds * (1 - _JITTER + 2 * _JITTER * chance)
+
+
+# Checks; each raises ValueError with a sentence
+
+
+def _networks(cidrs: Mapping[AddressFamily, tuple[str, object]]) -> tuple[Network, ...]:
+    read = {family: _family(family, *cidrs[family]) for family in AddressFamily}
+    count = sum(map(len, read.values()))
+    if count > MOST_RANGES:
+        raise ValueError(f"{count} ranges; at most {MOST_RANGES} are believed")
+    return tuple(network for family in AddressFamily for network in _outermost(read[family]))
+
+
+def _family(family: AddressFamily, key: str, cidrs: object) -> list[Network]:
+    if not isinstance(cidrs, list):
+        raise ValueError(f"{key} is no list")  # noqa: TRY004  # of what somebody sent, not a bug
+    if not cidrs:
+        raise ValueError(f"{key} has no {family} range")
+    return [_network(family, f"{key}[{index}]", cidr) for index, cidr in enumerate(cidrs)]
+
+
+def _network(family: AddressFamily, where: str, cidr: object) -> Network:
+    where = f"{where}, {_shown(cidr)},"
+    if not isinstance(cidr, str) or not _CIDR.fullmatch(cidr):
+        raise ValueError(f"{where} is no {family} range with its prefix length")
+    try:
+        interface = ip_interface(cidr)
+    except ValueError:
+        interface = None
+    if interface is None or family_of(interface.network) is not family:
+        raise ValueError(f"{where} is no {family} range with its prefix length")
+    network = interface.network
+    if interface.ip != network.network_address:
+        raise ValueError(f"{where} has bits set behind its prefix; {network} has none")
+    if network.prefixlen < WIDEST[family]:
+        raise ValueError(f"{where} is wider than /{WIDEST[family]}")
+    if family is AddressFamily.IPV6 and not _inside(network, _GLOBAL_IPV6):
+        raise ValueError(f"{where} is not public: it is outside of {_GLOBAL_IPV6}")
+    for reserved in _NOT_PUBLIC[family]:
+        if _inside(network, reserved) or _inside(reserved, network):
+            raise ValueError(f"{where} is not public: it overlaps {reserved}")
+    return network
+
+
+def _outermost(networks: Iterable[Network]) -> list[Network]:
+    """Sorted, and without those that lie in another: neither a range that is there twice nor one
+    inside another counts twice, so that neither can hide that something is missing."""
+    found: list[Network] = []
+    for network in sorted(networks, key=lambda n: (int(n.network_address), n.prefixlen)):
+        if not found or not _inside(network, found[-1]):
+            found.append(network)
+    return found
+
+
+def _etag(given: object, networks: tuple[Network, ...]) -> str:
+    """The document's own, where it is a plain token, or else a digest of the data of our own."""
+    if isinstance(given, str) and _ETAG.fullmatch(given):
+        return given
+    return _digest(networks)
+
+
+def _digest(networks: Iterable[Network]) -> str:
+    return f"sha256:{hashlib.sha256(' '.join(map(str, networks)).encode()).hexdigest()}"
+
+
+def _doubt(held: Ranges, fresh: Ranges) -> str:
+    """Why a document is not believed at once; empty where it is."""
+    for family in AddressFamily:
+        before = held.size(family)
+        lost = before - _shared(held, fresh, family)
+        if lost * 10 > before * 3:
+            return f"{lost * 100 // before} % of the {family} addresses would be gone"
+        after = fresh.size(family)
+        if after > before * 2:
+            return f"the {family} addresses would grow to {after * 100 // before} %"
+    if fresh.etag == held.etag:
+        return "there are other ranges under the same etag"
+    return ""
+
+
+def _shared(one: Ranges, other: Ranges, family: AddressFamily) -> int:
+    """How many addresses of a family are in both."""
+    return sum(
+        min(a.num_addresses, b.num_addresses)
+        for a in one.networks
+        for b in other.networks
+        if family_of(a) is family_of(b) is family and (_inside(a, b) or _inside(b, a))
+    )
+
+
+def _inside(inner: Network, outer: Network) -> bool:
+    """Whether two ranges of one family lie so."""
+    return inner.prefixlen >= outer.prefixlen and inner.network_address in outer
+
+
+def _shown(value: object) -> str:
+    """Something from outside as a message may show it."""
+    text = ascii(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+# Providers
+
+
+def _read_cloudflare(document: Manifest) -> Listed:
+    """The shape of https://developers.cloudflare.com/api/resources/ips."""
+    if document.get("success") is not True:
+        raise ValueError("success is not true")
+    if document.get("errors"):
+        raise ValueError("success is true, and yet there are errors")
+    result = document.get("result")
+    if not isinstance(result, dict):
+        raise ValueError("result is no object")  # noqa: TRY004  # of what somebody sent, not a bug
+    keys = {AddressFamily.IPV4: "ipv4_cidrs", AddressFamily.IPV6: "ipv6_cidrs"}
+    return Listed(
+        {family: (key, result.get(key)) for family, key in keys.items()}, result.get("etag")
+    )
+
+
+def _seed(provider: str, date: str, *cidrs: str) -> Ranges:
+    return Ranges(provider, f"{_BUILT_IN}{date}", tuple(map(ip_network, cidrs)))
+
+
+# As https://www.cloudflare.com/ips-v4 and /ips-v6 had them on that day. They change once in years.
+_CLOUDFLARE_SEED = _seed(
+    "Cloudflare",
+    "2026-02-11",
+    "103.21.244.0/22",
+    "103.22.200.0/22",
+    "103.31.4.0/22",
+    "104.16.0.0/13",
+    "104.24.0.0/14",
+    "108.162.192.0/18",
+    "131.0.72.0/22",
+    "141.101.64.0/18",
+    "162.158.0.0/15",
+    "172.64.0.0/13",
+    "173.245.48.0/20",
+    "188.114.96.0/20",
+    "190.93.240.0/20",
+    "197.234.240.0/22",
+    "198.41.128.0/17",
+    "2400:cb00::/32",
+    "2405:8100::/32",
+    "2405:b500::/32",
+    "2606:4700::/32",
+    "2803:f800::/32",
+    "2a06:98c0::/29",
+    "2c0f:f248::/32",
+)
+
+CLOUDFLARE = Provider(
+    "Cloudflare",
+    "https://api.cloudflare.com/client/v4/ips",
+    _read_cloudflare,
+    _CLOUDFLARE_SEED,
+)
+PROVIDERS: Mapping[str, Provider] = {provider.name: provider for provider in (CLOUDFLARE,)}
+"""By the name that a catalogue file gives in ``publishedRanges``."""

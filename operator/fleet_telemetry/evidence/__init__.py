@@ -1,0 +1,1 @@
+"""What counts as evidence, and the verdict that follows from it."""

@@ -1,0 +1,64 @@
+"""The kinds of object that the operator reads or writes, and where the API server has them."""
+
+from __future__ import annotations
+
+from fleet_telemetry.api import resources
+from fleet_telemetry.api.resources import GROUP, RESOURCES, VERSION, CustomResource
+from fleet_telemetry.objects.kind import Kind
+
+
+def _own(resource: CustomResource) -> Kind:
+    return Kind(GROUP, VERSION, resource.plural, resource.kind, resource.namespaced)
+
+
+NAMESPACE = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
+POD = Kind("", "v1", "pods", "Pod")
+VOLUME_CLAIM = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+VOLUME = Kind("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False)
+SERVICE = Kind("", "v1", "services", "Service")
+SECRET = Kind("", "v1", "secrets", "Secret")
+CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap")
+EVENT = Kind("events.k8s.io", "v1", "events", "Event")
+NETWORK_POLICY = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
+MUTATING_WEBHOOKS = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration",
+    namespaced=False,
+)
+VALIDATING_WEBHOOKS = Kind(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    namespaced=False,
+)
+WORKLOADS = (
+    Kind("apps", "v1", "deployments", "Deployment"),
+    Kind("apps", "v1", "statefulsets", "StatefulSet"),
+    Kind("apps", "v1", "daemonsets", "DaemonSet"),
+    Kind("apps", "v1", "replicasets", "ReplicaSet"),
+    Kind("batch", "v1", "cronjobs", "CronJob"),
+    Kind("batch", "v1", "jobs", "Job"),
+)
+WORKLOAD_BY_KIND = {kind.kind: kind for kind in WORKLOADS}
+POLICY = _own(resources.TELEMETRY_POLICY)
+CLUSTER_POLICY = _own(resources.CLUSTER_TELEMETRY_POLICY)
+PRODUCT = _own(resources.TELEMETRY_PRODUCT)
+WORKLOAD_TELEMETRY = _own(resources.WORKLOAD_TELEMETRY)
+HOST = _own(resources.TELEMETRY_HOST)
+OWN_PLURALS = frozenset(resource.plural for resource in RESOURCES)
+WATCHED_BY_WEBHOOK = (
+    NAMESPACE,
+    POLICY,
+    CLUSTER_POLICY,
+    PRODUCT,
+    WORKLOAD_TELEMETRY,
+    *WORKLOADS,
+    POD,
+)
+"""Everything that the role mirrors, in the order of listing: what decides comes before what is
+decided upon."""
+WATCHED_BY_CONTROLLER = (HOST, NETWORK_POLICY, *WATCHED_BY_WEBHOOK)

@@ -1,0 +1,1 @@
+"""Reading Kubernetes objects as they come: manifests, and kinds of object."""

@@ -1,0 +1,1 @@
+"""Which policy is in effect for a channel of a workload."""

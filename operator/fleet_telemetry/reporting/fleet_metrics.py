@@ -1,0 +1,165 @@
+"""How the fleet stands: workloads counted by namespace and product, computed at a scrape.
+
+These metrics and those of single workloads (workload_metrics.py) come from the replica that leads
+and from no other, so that sums over replicas are true.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from fleet_telemetry.api.conditions import ConditionStatus
+from fleet_telemetry.api.policy import Submission
+from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.workload_telemetry import (
+    EgressVerdict,
+    State,
+    WorkloadTelemetryStatus,
+)
+from fleet_telemetry.decision import Plan
+from fleet_telemetry.evidence.verdict import Verdict
+from fleet_telemetry.reporting.families import Family
+from fleet_telemetry.workloads.workload import WorkloadRef
+
+_GROUP = ("resource_namespace", "product", "channel")
+_GROUPS = "namespaces x products x channels that are there"
+
+WORKLOADS = Family(
+    "workloads",
+    "Workloads under a policy, by the state of a channel of a product and by what is wished.",
+    (*_GROUP, "desired", "state"),
+    f"6 x {_GROUPS}",
+)
+WITHOUT_POLICY = Family(
+    "workloads_without_policy",
+    "Workloads of which no policy covers a channel of a product.",
+    _GROUP,
+    _GROUPS,
+)
+SUBMITTING = Family(
+    "workloads_submitting",
+    "Workloads that a policy opts out and that submit nevertheless, by what shows it.",
+    (*_GROUP, "evidence"),
+    f"3 x {_GROUPS}",
+)
+SUBMITTED_LATE = Family(
+    "workloads_submitted_late",
+    "Workloads that sent something more than 5 minutes after they had been shown to be opted out.",
+    _GROUP,
+    _GROUPS,
+)
+EGRESS = Family(
+    "workloads_egress",
+    "Workloads by what the network does with the hosts of a channel of a product.",
+    (*_GROUP, "verdict"),
+    f"4 x {_GROUPS}",
+)
+CHECKED = Family(
+    "vendor_checked_workloads",
+    "Workloads whose product is asked by its API, by what came of it last (ok or a reason).",
+    ("resource_namespace", "product", "result"),
+    "namespaces x products x results that are there",
+)
+FAMILIES = (WORKLOADS, WITHOUT_POLICY, SUBMITTING, SUBMITTED_LATE, EGRESS, CHECKED)
+LATE = timedelta(minutes=5)
+"""A submission that was under way counts as one from before."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastCheck:
+    """What came of asking a workload's product the last time."""
+
+    ref: WorkloadRef
+    product: str
+    result: str
+    """``ok`` or a reason."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSource:
+    """Where the metrics of the fleet come from; each part is asked at the time of the scrape, in
+    a thread of its own."""
+
+    plans: Callable[[], Iterable[tuple[WorkloadRef, Plan]]]
+    status_of: Callable[[WorkloadRef], WorkloadTelemetryStatus | None] = lambda _: None
+    checks: Callable[[], Iterable[LastCheck]] = tuple
+    visible: Callable[[], bool] = lambda: True
+    """Whether there is a fleet to show here: half of one would pass for the whole."""
+
+    def compliant_since(self, ref: WorkloadRef) -> datetime | None:
+        """Since when a workload is shown to be as its policies wish, if it is."""
+        record = self.status_of(ref)
+        for condition in record.conditions if record else ():
+            if condition.type == "Compliant" and condition.status is ConditionStatus.TRUE:
+                return condition.last_transition_time
+        return None
+
+
+def evidence_of(verdict: Verdict) -> Iterator[tuple[str, Setting]]:
+    """What each evidence comes to."""
+    yield "declared", verdict.declared_effect
+    yield "running", verdict.running_effect
+    yield "reported", verdict.reported
+
+
+class FleetCollector(Collector):
+    """Counts the fleet."""
+
+    def __init__(self, source: FleetSource) -> None:
+        self._source = source
+
+    def collect(self) -> Iterator[Metric]:
+        """Compute the series."""
+        counts = _Counts()
+        if self._source.visible():
+            for ref, plan in self._source.plans():
+                since = self._source.compliant_since(ref)
+                for verdict in plan.verdicts:
+                    counts.add(ref, verdict, since)
+                    counts.add_egress(ref, verdict, plan)
+            for check in self._source.checks():
+                counts.tallies[CHECKED][check.ref.namespace, check.product, check.result] += 1
+        for family, tally in counts.tallies.items():
+            gauge = family.gauge()
+            for labels, count in sorted(tally.items()):
+                gauge.add_metric(labels, count)
+            yield gauge
+
+
+class _Counts:
+    def __init__(self) -> None:
+        self.tallies: dict[Family, Tally[tuple[str, ...]]] = {
+            family: Tally() for family in FAMILIES
+        }
+
+    def add(self, ref: WorkloadRef, verdict: Verdict, compliant_since: datetime | None) -> None:
+        # Adding a zero makes a series, so that a change has something to start from.
+        group = (ref.namespace, verdict.product, str(verdict.channel))
+        self.tallies[WITHOUT_POLICY][group] += verdict.state is None
+        opted_out = verdict.desired is Submission.DISABLED and verdict.state is not State.EXEMPT
+        for evidence, meaning in evidence_of(verdict):
+            submits = opted_out and meaning is Setting.ENABLED
+            self.tallies[SUBMITTING][(*group, evidence)] += submits
+        self.tallies[SUBMITTED_LATE][group] += (
+            opted_out
+            and compliant_since is not None
+            and verdict.last_submission is not None
+            and verdict.last_submission > compliant_since + LATE
+        )
+        if verdict.state is not None:
+            for state in State:
+                key = (*group, str(verdict.desired or ""), str(state))
+                self.tallies[WORKLOADS][key] += verdict.state is state
+
+    def add_egress(self, ref: WorkloadRef, verdict: Verdict, plan: Plan) -> None:
+        found = plan.egress.get((verdict.product, verdict.channel))
+        for possible in EgressVerdict if found is not None else ():
+            key = (ref.namespace, verdict.product, str(verdict.channel), str(possible))
+            self.tallies[EGRESS][key] += found is not None and found.verdict is possible

@@ -1,0 +1,213 @@
+"""How every process works: what it answers, asks and writes, and whether it sees the cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from fleet_telemetry import __version__
+from fleet_telemetry.reporting.families import PREFIX
+
+_ADMISSION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+_PATIENCE_SECONDS = 120.0
+_RECONCILE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0)
+
+
+class AdmissionMetrics:
+    """How admission requests are answered."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            f"{PREFIX}_admission_requests",
+            "Admission requests by path, kind and result.",
+            ["path", "kind", "result"],
+            registry=registry,
+        )
+        self._duration = Histogram(
+            f"{PREFIX}_admission_duration_seconds",
+            "Time from an admission request's arrival to its answer.",
+            ["path"],
+            buckets=_ADMISSION_BUCKETS,
+            registry=registry,
+        )
+
+    def observe(self, path: str, kind: str, result: str, seconds: float) -> None:
+        """Count one request."""
+        self._requests.labels(path, kind, result).inc()
+        self._duration.labels(path).observe(seconds)
+
+
+class ControllerMetrics:
+    """How the controller works."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._led_since: float | None = None
+        self._been_through = False
+        self._queue: Callable[[], tuple[int, float]] = lambda: (0, 0.0)
+        self._reconciles = Counter(
+            f"{PREFIX}_reconciles",
+            "Reconciles by subject and result.",
+            ["subject", "result"],
+            registry=registry,
+        )
+        self._duration = Histogram(
+            f"{PREFIX}_reconcile_duration_seconds",
+            "Time that one reconcile takes.",
+            ["subject"],
+            buckets=_RECONCILE_BUCKETS,
+            registry=registry,
+        )
+        self._depth = Gauge(
+            f"{PREFIX}_queue_depth", "Subjects that wait to be reconciled.", registry=registry
+        )
+        # An age and no timestamp, because an empty queue has no oldest subject: 0 says so.
+        self._oldest = Gauge(
+            f"{PREFIX}_queue_oldest_seconds",
+            "How long the subject waits that waits longest; 0 where none does.",
+            registry=registry,
+        )
+        self._leader = Gauge(
+            f"{PREFIX}_leader", "1 in the replica that holds the Lease.", registry=registry
+        )
+
+    def observe(self, subject: str, result: str, seconds: float) -> None:
+        """Count one reconcile."""
+        self._reconciles.labels(subject, result).inc()
+        self._duration.labels(subject).observe(seconds)
+        self._been_through = self._been_through or self._queue()[0] == 0
+
+    def set_queue(self, queue: Callable[[], tuple[int, float]]) -> None:
+        """Say where the queue's depth and its longest wait, in seconds, come from."""
+        self._queue = queue
+        self._depth.set_function(lambda: queue()[0])
+        self._oldest.set_function(lambda: queue()[1])
+
+    def set_leading(self, *, leading: bool) -> None:
+        """Say whether this replica leads."""
+        self._leader.set(leading)
+        self._led_since = time.monotonic() if leading else None
+        self._been_through = False
+
+    def knows_fleet(self) -> bool:
+        """Whether this replica leads and has been through everything once.
+
+        Before, it would show half a fleet as if it were all. A queue that never empties does not
+        keep the fleet's metrics back for long.
+        """
+        if self._led_since is None:
+            return False
+        return self._been_through or time.monotonic() - self._led_since > _PATIENCE_SECONDS
+
+
+class VerificationMetrics:
+    """How products are asked."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._checks = Counter(
+            f"{PREFIX}_vendor_checks",
+            "Checks of products by their API, by product and result (ok or a reason).",
+            ["product", "result"],
+            registry=registry,
+        )
+        self._duration = Histogram(
+            f"{PREFIX}_vendor_check_duration_seconds",
+            "Time that one check takes, over all instances of a workload.",
+            ["product"],
+            buckets=_RECONCILE_BUCKETS,
+            registry=registry,
+        )
+        self._drift = Counter(
+            f"{PREFIX}_drift",
+            "Times that a product was found to have left what its policy wishes.",
+            ["product"],
+            registry=registry,
+        )
+        self._remediations = Counter(
+            f"{PREFIX}_remediations",
+            "Times that a product was put right by its API.",
+            ["product"],
+            registry=registry,
+        )
+
+    def observe(self, product: str, result: str, seconds: float) -> None:
+        """Count one check."""
+        self._checks.labels(product, result).inc()
+        self._duration.labels(product).observe(seconds)
+
+    def count_drift(self, product: str) -> None:
+        """Count one drift."""
+        self._drift.labels(product).inc()
+
+    def count_remediation(self, product: str) -> None:
+        """Count one remediation."""
+        self._remediations.labels(product).inc()
+
+
+class ApiMetrics:
+    """What is asked of the API server, beside the watches."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._calls = Counter(
+            f"{PREFIX}_api_requests",
+            "Requests to the API server by method, resource and status code (0: no answer).",
+            ["method", "resource", "code"],
+            registry=registry,
+        )
+
+    def observe(self, method: str, resource: str, status: int) -> None:
+        """Count one request."""
+        self._calls.labels(method, resource, str(status)).inc()
+
+
+class WatchMetrics:
+    """Whether this process sees the cluster as it is."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._synced = Gauge(
+            f"{PREFIX}_synced",
+            "1 once everything has been listed: nothing is decided before.",
+            registry=registry,
+        )
+        self._alive = Gauge(
+            f"{PREFIX}_watch_alive",
+            "0 where the watches have stopped to show what the API server says.",
+            registry=registry,
+        )
+        self._events = Gauge(
+            f"{PREFIX}_watch_last_event_timestamp_seconds",
+            "When a watch last told of an object of this kind; absent where it never did.",
+            ["watched"],
+            registry=registry,
+        )
+        self._listed = Gauge(
+            f"{PREFIX}_last_full_list_timestamp_seconds",
+            "When everything was last listed in full, which is done at the start, when the "
+            "catalogue changes, and every half hour; 0 before.",
+            registry=registry,
+        )
+
+    def set_sources(self, *, synced: Callable[[], bool], alive: Callable[[], bool]) -> None:
+        """Say what tells whether everything has been listed, and whether the watches live."""
+        self._synced.set_function(lambda: float(synced()))
+        self._alive.set_function(lambda: float(alive()))
+
+    def saw(self, kind: str) -> None:
+        """A watch told of an object."""
+        self._events.labels(kind).set_to_current_time()
+
+    def listed(self) -> None:
+        """Everything has been listed."""
+        self._listed.set_to_current_time()
+
+
+def add_build_info(registry: CollectorRegistry, role: str) -> None:
+    """Say which version runs in which role."""
+    info = Gauge(
+        f"{PREFIX}_build_info",
+        "Always 1; the labels say which version runs in which role.",
+        ["version", "role"],
+        registry=registry,
+    )
+    info.labels(__version__, role).set(1)

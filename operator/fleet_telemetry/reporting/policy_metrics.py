@@ -1,0 +1,122 @@
+"""The metrics of policies and their exceptions, computed at the time of a scrape.
+
+They come from the replica that leads and from no other, so that sums over replicas are true.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from operator import itemgetter
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from fleet_telemetry.api.conditions import ConditionStatus
+from fleet_telemetry.api.policy import ClusterWorkloadReference, Policy, RuntimeAction
+from fleet_telemetry.kube.cache import PolicyEntry, PolicyKey
+from fleet_telemetry.reporting.families import Family
+from fleet_telemetry.reporting.fleet_metrics import FleetSource
+
+_POLICY = ("policy_kind", "policy_namespace", "policy")
+_EXEMPTED = (*_POLICY, "resource_namespace", "kind", "name")
+
+INFO = Family(
+    "policy_info",
+    "Always 1; the labels say what a policy asks for. Absent where its spec cannot be read.",
+    (*_POLICY, "submission", "mode", "injection", "rollout", "runtime", "egress"),
+    "policies",
+)
+CONDITION = Family(
+    "policy_condition",
+    "1 for the status (true, false or unknown) that a policy's condition has, 0 for the others.",
+    (*_POLICY, "condition", "status"),
+    "15 x policies",
+)
+OVERRULED = Family(
+    "policy_overruled_workloads",
+    "Workloads for which another policy wishes the contrary and wins.",
+    _POLICY,
+    "policies",
+)
+EXCEPTION = Family(
+    "exception_info",
+    "Always 1; the labels say which policy is lifted from which workload, now or once.",
+    _EXEMPTED,
+    "exceptions",
+)
+EXPIRY = Family(
+    "exception_expiry_timestamp_seconds",
+    "When an exception ends; absent where it does not.",
+    _EXEMPTED,
+    "exceptions that end",
+)
+FAMILIES = (INFO, CONDITION, OVERRULED, EXCEPTION, EXPIRY)
+
+
+class PolicyCollector(Collector):
+    """Computes the series."""
+
+    def __init__(
+        self, source: FleetSource, policies: Callable[[], Mapping[PolicyKey, PolicyEntry]]
+    ) -> None:
+        self._source = source
+        self._policies = policies
+
+    def collect(self) -> Iterator[Metric]:
+        """Compute the series."""
+        info, condition, overruled, exception, expiry = (family.gauge() for family in FAMILIES)
+        conflicts = self._conflicts()
+        policies = list(self._policies().items()) if self._source.visible() else []
+        for key, entry in sorted(policies, key=itemgetter(0)):
+            names = list(key)
+            for found in entry.status.conditions:
+                for status in ConditionStatus:
+                    labels = [*names, found.type, status.lower()]
+                    condition.add_metric(labels, float(found.status is status))
+            if entry.policy is None:
+                continue
+            info.add_metric([*names, *_wishes(entry.policy)], 1)
+            overruled.add_metric(names, conflicts[key])
+            for workload, ends in _exceptions(entry.policy).items():
+                exception.add_metric([*names, *workload], 1)
+                if ends is not None:
+                    expiry.add_metric([*names, *workload], ends.timestamp())
+        yield from (info, condition, overruled, exception, expiry)
+
+    def _conflicts(self) -> Tally[PolicyKey]:
+        return Tally(
+            (found.policy.kind, found.policy.namespace, found.policy.name)
+            for _, plan in self._source.plans()
+            for found in plan.by_policy
+            if found.overruled_by
+        )
+
+
+def _wishes(policy: Policy) -> list[str]:
+    spec = policy.spec
+    return [
+        spec.submission,
+        spec.mode,
+        policy.injection.when,
+        policy.injection.rollout,
+        spec.runtime.action if spec.runtime else RuntimeAction.VERIFY,
+        spec.egress.action if spec.egress else "",
+    ]
+
+
+def _exceptions(policy: Policy) -> dict[tuple[str, str, str], datetime | None]:
+    """The exempted workloads, each once, with the end of the exception that lasts longest."""
+    found: dict[tuple[str, str, str], datetime | None] = {}
+    for exception in policy.spec.exceptions:
+        workload = exception.workload
+        namespace = (
+            workload.namespace
+            if isinstance(workload, ClusterWorkloadReference)
+            else policy.namespace
+        )
+        key = (namespace, workload.kind, workload.name)
+        ends, before = exception.expires_at, found.get(key, exception.expires_at)
+        found[key] = max(before, ends) if before is not None and ends is not None else None
+    return found

@@ -1,0 +1,249 @@
+"""A workload's results for auditors, in the form of OpenReports and of the older PolicyReport."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from fleet_telemetry.api.policy import Mode, Policy
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.workload_telemetry import EgressVerdict, State
+from fleet_telemetry.decision import Plan
+from fleet_telemetry.evidence.verdict import Verdict
+from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
+from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.manifest import Manifest, dig, items_at
+from fleet_telemetry.reporting.messages import cut
+from fleet_telemetry.workloads.workload import Workload
+
+OPEN_REPORTS = Kind("openreports.io", "v1alpha1", "reports", "Report")
+POLICY_REPORTS = Kind("wgpolicyk8s.io", "v1alpha2", "policyreports", "PolicyReport")
+SOURCE = "fleet-telemetry"
+MANAGED_BY = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
+CATEGORY = "Vendor telemetry"
+
+
+class Outcome(StrEnum):
+    """What a result comes to."""
+
+    PASS = "pass"  # noqa: S105  # no password
+    FAIL = "fail"
+    WARN = "warn"
+    ERROR = "error"
+    SKIP = "skip"
+
+
+_OUTCOMES = {
+    State.COMPLIANT: Outcome.PASS,
+    State.NON_COMPLIANT: Outcome.FAIL,
+    State.NOT_ENFORCEABLE: Outcome.FAIL,
+    State.PENDING: Outcome.WARN,
+    # Not known is never a pass.
+    State.UNKNOWN: Outcome.ERROR,
+    State.EXEMPT: Outcome.SKIP,
+}
+_SEVERITIES = {
+    Outcome.PASS: "info",
+    Outcome.SKIP: "info",
+    Outcome.WARN: "low",
+    Outcome.ERROR: "medium",
+    Outcome.FAIL: "high",
+}
+_REMEDIES = {
+    Reason.REPORTED_CONTRARY: (
+        "Turn it off in the product, or let the operator: spec.runtime.action: Remediate."
+    ),
+    Reason.CONTRARY_VALUE_KEPT: (
+        "Remove the contrary value from the manifest, or say onConflict: Override."
+    ),
+    Reason.SWITCH_OVERRIDDEN: "Remove what beats the switch from the manifest.",
+    Reason.REFUSED_VARIABLE: "Remove the variable from the manifest.",
+    Reason.OVERRULED: "Settle which of the two policies is meant.",
+    Reason.INJECTION_OFF: "Set the switch in the manifest, or let the policy add it.",
+    Reason.AWAITING_UPGRADE: "Restart it, or say rollout: Immediate.",
+    Reason.AWAITING_ROLLOUT: "Restart it, or say rollout: Immediate.",
+    Reason.MISSED_ADMISSION: "Restart it, or say rollout: Immediate.",
+    Reason.PODS_OUTDATED: "Wait for the rollout to end, or delete the pods that are older.",
+    Reason.TEMPLATE_IMMUTABLE: "Create the Job again.",
+    Reason.SEED_NOT_PROVEN: "Name credentials, so that the product can be asked.",
+    Reason.NOT_REPORTED: "Name credentials, so that the product can be asked.",
+    Reason.CREDENTIALS_MISSING: "Name credentials, so that the product can be asked.",
+    Reason.SET_BY_REFERENCE: "Write the value into the manifest instead of a reference.",
+    Reason.MAY_BE_SET_BY_ENV_FROM: "Write the value into the manifest.",
+    Reason.VERSION_UNREADABLE: "Name the version in the image's tag.",
+    Reason.VERSION_NOT_COVERED: "Use a newer catalogue, or add a TelemetryProduct.",
+    Reason.NO_EFFECTIVE_SWITCH: (
+        "Keep it from its hosts, spec.egress.action: Deny, or ask the vendor."
+    ),
+    Reason.CREDENTIALS_REJECTED: "Put new credentials into the Secret.",
+    Reason.PERMISSION_MISSING: "Give the credentials the rights that the product's page names.",
+    Reason.SECRET_NOT_READABLE: "Create the Secret, and name it in the chart's runtime.secrets.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is found of one channel of one product."""
+
+    key: str
+    """The same for as long as the policy decides on this channel of this workload."""
+    policy: str
+    rule: str
+    outcome: Outcome
+    severity: str
+    scored: bool
+    message: str
+    properties: tuple[tuple[str, str], ...]
+
+    def manifest(self, seconds: int) -> dict[str, Any]:
+        """As the report has it; ``seconds`` since the epoch is when it came to be so."""
+        return {
+            "policy": self.policy,
+            "rule": self.rule,
+            "category": CATEGORY,
+            "severity": self.severity,
+            "result": self.outcome.value,
+            "scored": self.scored,
+            "message": self.message,
+            "source": SOURCE,
+            "timestamp": {"seconds": seconds, "nanos": 0},
+            "properties": dict(self.properties),
+        }
+
+
+def build_results(workload: Workload, plan: Plan) -> tuple[Result, ...]:
+    """A result for each channel that a policy covers."""
+    return tuple(
+        _result(workload, verdict, verdict.policy, _egress(plan, verdict))
+        for verdict in plan.verdicts
+        if verdict.policy is not None and verdict.state is not None
+    )
+
+
+def _egress(plan: Plan, verdict: Verdict) -> EgressVerdict:
+    found = plan.egress.get((verdict.product, verdict.channel))
+    return found.verdict if found is not None else EgressVerdict.UNKNOWN
+
+
+def _result(workload: Workload, verdict: Verdict, policy: Policy, egress: EgressVerdict) -> Result:
+    assert verdict.state is not None
+    is_audit = policy.spec.mode is Mode.AUDIT
+    outcome = _OUTCOMES[verdict.state]
+    if is_audit and outcome is Outcome.FAIL:
+        outcome = Outcome.WARN
+    reason = verdict.reason
+    meaning = reason.meaning if reason else ""
+    return Result(
+        key=f"{workload.uid}.{policy.uid}.{verdict.product}.{verdict.channel}",
+        policy=policy.name,
+        rule=f"{verdict.product}.{verdict.channel}",
+        outcome=outcome,
+        severity=_SEVERITIES[outcome],
+        scored=not is_audit,
+        message=cut(verdict.message or meaning),
+        properties=tuple(_properties(workload, verdict, policy, egress)),
+    )
+
+
+def _properties(
+    workload: Workload, verdict: Verdict, policy: Policy, egress: EgressVerdict
+) -> Iterator[tuple[str, str]]:
+    yield "resultID", f"{workload.uid}.{policy.uid}.{verdict.product}.{verdict.channel}"
+    yield (
+        "evidence",
+        (
+            f"declared={verdict.declared}, running={verdict.running}, "
+            f"reported={verdict.reported}, egress={egress}"
+        ),
+    )
+    yield "policyKind", policy.kind.value
+    yield "desired", str(verdict.desired or "")
+    yield "state", str(verdict.state)
+    if verdict.reason is not None:
+        yield "reason", str(verdict.reason)
+    if verdict.state not in (State.COMPLIANT, State.EXEMPT) and verdict.reason in _REMEDIES:
+        yield "remediation", _REMEDIES[verdict.reason]
+    if verdict.last_submission is not None:
+        yield "lastSubmission", verdict.last_submission.isoformat()
+
+
+def report_manifest(
+    kind: Kind, workload: Workload, results: Iterable[Result], seconds: Mapping[str, int]
+) -> dict[str, Any]:
+    """The report of a workload, owned by it; ``seconds`` by result says when each came to be."""
+    results = tuple(results)
+    owner = {
+        "apiVersion": WORKLOAD_BY_KIND[workload.ref.kind].api_version,
+        "kind": str(workload.ref.kind),
+        "name": workload.ref.name,
+        "uid": workload.uid,
+    }
+    counted = Counter(result.outcome for result in results)
+    manifest: dict[str, Any] = {
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": {
+            "name": workload.uid,
+            "namespace": workload.ref.namespace,
+            "labels": MANAGED_BY,
+            "ownerReferences": [owner],
+        },
+        "scope": {**owner, "namespace": workload.ref.namespace},
+        "summary": {outcome.value: counted[outcome] for outcome in Outcome},
+        "results": [result.manifest(seconds[result.key]) for result in results],
+    }
+    if kind is OPEN_REPORTS:
+        manifest["source"] = SOURCE
+    return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What stands in the cluster, as far as it takes to tell a change."""
+
+    digest: int
+    """Of all results, without their times."""
+    results: Mapping[str, tuple[int, int]]
+    """By key: the digest of the result, and its seconds."""
+
+
+def read_written(manifest: Manifest) -> Written:
+    """What a report in the cluster says."""
+    found: dict[str, tuple[int, int]] = {}
+    order = []
+    for result in items_at(manifest, "results"):
+        key = str(dig(result, "properties", "resultID") or "")
+        digest = _digest({name: value for name, value in result.items() if name != "timestamp"})
+        found[key] = digest, int(dig(result, "timestamp", "seconds") or 0)
+        order.append(digest)
+    return Written(hash(tuple(order)), found)
+
+
+def to_write(results: Iterable[Result], before: Written | None, now: int) -> dict[str, int] | None:
+    """The seconds of each result if the report is to be written; None where it says so already.
+
+    A result keeps its time for as long as nothing in it changes.
+    """
+    known = before.results if before else {}
+    seconds = {}
+    order = []
+    for result in results:
+        manifest = result.manifest(0)
+        del manifest["timestamp"]
+        digest = _digest(manifest)
+        order.append(digest)
+        was, since = known.get(result.key, (None, now))
+        seconds[result.key] = since if was == digest else now
+    if before is not None and hash(tuple(order)) == before.digest:
+        return None
+    return seconds
+
+
+def _digest(content: Any) -> int:
+    """Of plain content, whatever the order of its keys; good within this process."""
+    if isinstance(content, Mapping):
+        return hash(frozenset((key, _digest(value)) for key, value in content.items()))
+    return hash(content)

@@ -1,0 +1,161 @@
+"""The series of single workloads, several for each: by far the most of all.
+
+They are written as text straight away and one family after the other, so that ten thousand
+workloads take neither long nor much memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.workload_telemetry import EgressVerdict
+from fleet_telemetry.decision import Plan
+from fleet_telemetry.evidence.verdict import Verdict
+from fleet_telemetry.reporting.families import Family, escape
+from fleet_telemetry.reporting.fleet_metrics import FleetSource, evidence_of
+from fleet_telemetry.workloads.workload import WorkloadRef
+
+INFO = Family(
+    "workload_info",
+    "Always 1; the labels say which version of a product a workload runs.",
+    ("kind", "name", "product", "resource_namespace", "version"),
+    "workloads x products",
+)
+STATE = Family(
+    "workload_state",
+    "Always 1; the labels say where a channel of a workload stands now, and why. Absent where no "
+    "policy covers it.",
+    (
+        "channel",
+        "desired",
+        "kind",
+        "name",
+        "policy",
+        "policy_kind",
+        "product",
+        "reason",
+        "resource_namespace",
+        "state",
+    ),
+    "workloads x channels",
+)
+ENABLED = Family(
+    "submission_enabled",
+    "1 where the evidence says that telemetry is submitted, 0 where it says that it is not; "
+    "absent where it says neither.",
+    ("channel", "evidence", "kind", "name", "product", "resource_namespace"),
+    "workloads x channels x evidences that speak",
+)
+LAST_SUBMISSION = Family(
+    "last_submission_timestamp_seconds",
+    "When the product last sent something, as it says itself.",
+    ("channel", "kind", "name", "product", "resource_namespace"),
+    "workloads whose product tells",
+)
+COMPLIANT_SINCE = Family(
+    "compliant_since_timestamp_seconds",
+    "Since when a workload is shown to be as its policies wish, over all channels; absent where "
+    "it is not.",
+    ("kind", "name", "resource_namespace"),
+    "compliant workloads",
+)
+LAST_CHECK = Family(
+    "vendor_last_check_timestamp_seconds",
+    "When the product was last asked by its API; the result (ok or a reason) is a label.",
+    ("kind", "name", "product", "resource_namespace", "result"),
+    "workloads whose product is asked",
+)
+FAMILIES = (INFO, STATE, ENABLED, LAST_SUBMISSION, COMPLIANT_SINCE, LAST_CHECK)
+
+Planned = tuple[WorkloadRef, Plan]
+Series = Iterator[tuple[tuple[str, ...], float]]
+
+
+def render_workloads(source: FleetSource) -> Iterator[str]:
+    """All of them in Prometheus' text format, in pieces."""
+    visible = source.visible()
+    plans = list(source.plans()) if visible else []
+    writers: dict[Family, Callable[[list[Planned]], Series]] = {
+        INFO: _info,
+        STATE: _state,
+        ENABLED: _enabled,
+        LAST_SUBMISSION: _last_submission,
+    }
+    for family, write in writers.items():
+        yield from family.text(write(plans))
+    yield from COMPLIANT_SINCE.text(_compliant_since(source, plans))
+    yield from LAST_CHECK.text(_last_check(source) if visible else ())
+
+
+def _info(plans: Iterable[Planned]) -> Series:
+    for ref, plan in plans:
+        versions: dict[str, dict[str, None]] = {}
+        for target in plan.targets:
+            known = versions.setdefault(target.product.name, {})
+            if target.version is not None:
+                known[target.version.text] = None
+        for product, texts in versions.items():
+            version = escape(", ".join(texts))
+            yield (ref.kind, ref.name, product, ref.namespace, version), 1.0
+
+
+def _state(plans: Iterable[Planned]) -> Series:
+    for ref, verdict in _verdicts(plans):
+        if verdict.state is not None:
+            policy = verdict.policy
+            yield (
+                (
+                    verdict.channel,
+                    verdict.desired or "",
+                    ref.kind,
+                    ref.name,
+                    policy.name if policy else "",
+                    policy.kind if policy else "",
+                    verdict.product,
+                    verdict.reason or "",
+                    ref.namespace,
+                    verdict.state,
+                ),
+                1.0,
+            )
+
+
+def _enabled(plans: Iterable[Planned]) -> Series:
+    for ref, plan in plans:
+        for verdict in plan.verdicts:
+            names = (ref.kind, ref.name, verdict.product, ref.namespace)
+            for evidence, meaning in evidence_of(verdict):
+                if meaning is Setting.ENABLED or meaning is Setting.DISABLED:
+                    yield (verdict.channel, evidence, *names), float(meaning is Setting.ENABLED)
+            found = plan.egress.get((verdict.product, verdict.channel))
+            # Where the network lets it out, that says nothing of whether anything is sent.
+            if found is not None and found.verdict is EgressVerdict.DENIED:
+                yield (verdict.channel, "egress", *names), 0.0
+
+
+def _last_submission(plans: Iterable[Planned]) -> Series:
+    for ref, verdict in _verdicts(plans):
+        if verdict.last_submission is not None:
+            names = (ref.kind, ref.name, verdict.product, ref.namespace)
+            yield (verdict.channel, *names), verdict.last_submission.timestamp()
+
+
+def _compliant_since(source: FleetSource, plans: Iterable[Planned]) -> Series:
+    for ref, _ in plans:
+        since = source.compliant_since(ref)
+        if since is not None:
+            yield (ref.kind, ref.name, ref.namespace), since.timestamp()
+
+
+def _last_check(source: FleetSource) -> Series:
+    for check in source.checks():
+        ref = check.ref
+        names = (ref.kind, ref.name, check.product, ref.namespace)
+        yield (*names, check.result), check.at.timestamp()
+
+
+def _verdicts(plans: Iterable[Planned]) -> Iterator[tuple[WorkloadRef, Verdict]]:
+    for ref, plan in plans:
+        for verdict in plan.verdicts:
+            yield ref, verdict

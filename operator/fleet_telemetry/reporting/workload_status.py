@@ -1,0 +1,162 @@
+"""``WorkloadTelemetry`` from a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from fleet_telemetry.api.conditions import ConditionStatus, Observation, merge_conditions
+from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.resources import API_VERSION, WORKLOAD_TELEMETRY
+from fleet_telemetry.api.workload_telemetry import (
+    ChannelStatus,
+    EgressVerdict,
+    PolicyReference,
+    SeedRecord,
+    State,
+    WorkloadName,
+    WorkloadTelemetryStatus,
+    workload_telemetry_name,
+)
+from fleet_telemetry.decision import Plan
+from fleet_telemetry.evidence.egress import EgressFinding
+from fleet_telemetry.evidence.reported import Reported
+from fleet_telemetry.evidence.verdict import Verdict, worst_state
+from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
+from fleet_telemetry.reporting.messages import cut
+from fleet_telemetry.workloads.workload import Workload
+
+_LABELS = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
+_MOST_FIELDS = 256
+"""As the schema allows."""
+_STATUS_BY_STATE = {
+    State.COMPLIANT: ConditionStatus.TRUE,
+    State.NON_COMPLIANT: ConditionStatus.FALSE,
+    State.NOT_ENFORCEABLE: ConditionStatus.FALSE,
+}
+
+
+def build_workload_status(
+    workload: Workload, plan: Plan, before: WorkloadTelemetryStatus | None, now: datetime
+) -> WorkloadTelemetryStatus:
+    """The status to show; equal to ``before`` where nothing changed."""
+    targets = plan.targets
+    products = list(dict.fromkeys(target.product.name for target in targets))
+    versions = dict.fromkeys(target.version.text for target in targets if target.version)
+    # The policy that decides on usage stands for the workload; else the first that decides.
+    leading = next(
+        (v for v in plan.verdicts if v.policy and v.channel is ChannelName.USAGE),
+        next((v for v in plan.verdicts if v.policy), None),
+    )
+    policy = leading.policy if leading else None
+    return WorkloadTelemetryStatus(
+        workload=WorkloadName(kind=workload.ref.kind, name=workload.ref.name),
+        product=products[0] if products else None,
+        version=", ".join(versions) or None,
+        policy=PolicyReference(kind=policy.kind, name=policy.name) if policy else None,
+        desired=leading.desired if leading else None,
+        channels=tuple(
+            _channel(
+                verdict,
+                plan.egress.get((verdict.product, verdict.channel)),
+                several=len(products) > 1,
+            )
+            for verdict in plan.verdicts
+        ),
+        injected=plan.injected,
+        seeds=tuple(_seeds(plan.verdicts)),
+        conditions=merge_conditions(
+            before.conditions if before else (), _observe(plan.verdicts), now=now
+        ),
+    )
+
+
+def _channel(verdict: Verdict, egress: EgressFinding | None, *, several: bool) -> ChannelStatus:
+    return ChannelStatus(
+        name=verdict.channel,
+        product=verdict.product if several else None,
+        state=verdict.state,
+        reason=verdict.reason,
+        message=cut(verdict.message) or None,
+        declared=verdict.declared,
+        running=verdict.running,
+        reported=verdict.reported,
+        egress=egress.verdict if egress else EgressVerdict.UNKNOWN,
+        egress_reason=egress.reason if egress else None,
+        egress_message=cut(egress.message) if egress else None,
+        last_submission_time=verdict.last_submission,
+        inventory=verdict.inventory[:_MOST_FIELDS],
+    )
+
+
+def stored_reports(
+    record: WorkloadTelemetryStatus,
+) -> dict[tuple[str, ChannelName], Reported]:
+    """What the products said to whoever led before, until they are asked again."""
+    return {
+        (channel.product or record.product or "", channel.name): Reported(
+            setting=channel.reported,
+            last_submission=channel.last_submission_time,
+            inventory=channel.inventory,
+        )
+        for channel in record.channels
+        if channel.reported is not Setting.UNKNOWN
+    }
+
+
+def _seeds(verdicts: Iterable[Verdict]) -> Iterator[SeedRecord]:
+    for verdict in verdicts:
+        if verdict.seeded and verdict.desired is not None:
+            yield SeedRecord(
+                product=verdict.product,
+                channel=verdict.channel,
+                desired=verdict.desired,
+                volumes=verdict.seeded,
+            )
+
+
+def _observe(verdicts: Iterable[Verdict]) -> Iterator[Observation]:
+    """The condition Compliant, where a policy wishes anything."""
+    in_effect = [verdict for verdict in verdicts if verdict.state is not None]
+    state = worst_state(verdict.state for verdict in in_effect if verdict.state)
+    if state is None or state is State.EXEMPT:
+        return
+    verdict = next(verdict for verdict in in_effect if verdict.state is state)
+    yield Observation(
+        type="Compliant",
+        status=_STATUS_BY_STATE.get(state, ConditionStatus.UNKNOWN),
+        reason=verdict.reason or state,
+        message=cut(f"{verdict.product}, {verdict.channel}: {verdict.message}"),
+    )
+
+
+def workload_telemetry_manifest(workload: Workload) -> dict[str, Any]:
+    """The object itself, owned by the workload."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": WORKLOAD_TELEMETRY.kind,
+        "metadata": {
+            "name": workload_telemetry_name(workload.ref),
+            "namespace": workload.ref.namespace,
+            "labels": _LABELS,
+            "ownerReferences": [
+                {
+                    "apiVersion": WORKLOAD_BY_KIND[workload.ref.kind].api_version,
+                    "kind": workload.ref.kind,
+                    "name": workload.ref.name,
+                    "uid": workload.uid,
+                }
+            ],
+        },
+    }
+
+
+def status_manifest(manifest: dict[str, Any], status: Any) -> dict[str, Any]:
+    """The same object with a status, for the status subresource."""
+    names = ("name", "namespace")
+    metadata = {key: manifest["metadata"][key] for key in names if key in manifest["metadata"]}
+    return {**manifest, "metadata": metadata, "status": msgspec.to_builtins(status)}

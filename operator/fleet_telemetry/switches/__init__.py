@@ -1,0 +1,1 @@
+"""How a product is switched on and off: reading, setting and reverting."""

@@ -1,0 +1,60 @@
+"""What the mirror takes in when kopf does not tell, on a real API server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from dev.cluster import Cluster
+from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.kube import kinds
+from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.reflector import keep_listed
+from fleet_telemetry.kube.relists import Relists
+from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from tests.support.builders import SONARQUBE, container, manifest
+
+pytestmark = pytest.mark.cluster
+
+REF = WorkloadRef("default", WorkloadKind.DEPLOYMENT, "it")
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("watching"), controller_manager=False) as cluster:
+        yield cluster
+
+
+def test_what_was_deleted_while_no_watch_stood_is_noticed_when_one_begins(cluster: Cluster) -> None:
+    given = manifest(
+        container(SONARQUBE), namespace="default", selector={"matchLabels": {"app": "it"}}
+    )
+    cluster.kubectl("apply", "-f", "-", input=json.dumps(given))
+
+    async def main() -> None:
+        client = await KubernetesClient.connect(str(cluster.kubeconfig))
+        cache = ClusterCache(builtin(), (kinds.WORKLOAD_BY_KIND["Deployment"],))
+        relists = Relists(asyncio.get_running_loop().time)
+        task = asyncio.create_task(keep_listed(cache, client, relists))
+        try:
+            await asyncio.wait_for(cache.synced.wait(), 30)
+            assert REF in cache.fleet.workloads
+            cluster.kubectl("delete", "deployment", "it")
+            # No watch says so. One that begins lists what there is, such as another Deployment.
+            relists.told(kinds.WORKLOAD_BY_KIND["Deployment"])
+            async with asyncio.timeout(60):
+                while REF in cache.fleet.workloads:  # noqa: ASYNC110  # nobody tells
+                    await asyncio.sleep(0.1)
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await client.close()
+            await asyncio.sleep(0.1)  # until its sockets are closed, too
+
+    asyncio.run(main())

@@ -1,0 +1,641 @@
+"""Each alert fires when it should, says what it should, and is silent otherwise: by promtool."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hack.generate import ROOT
+from observability.alerts import ALERTS, RECORDINGS, Alert
+from observability.rules import RUNBOOKS
+from tests.support import promtool
+from tests.support.promtool import Series
+
+BY_NAME = {alert.name: alert for alert in ALERTS}
+GROUP = 'resource_namespace="appsec",product="dependency-track",channel="Usage"'
+IT = f'{GROUP},kind="StatefulSet",name="api"'
+LEADER = 'namespace="fleet-telemetry",pod="controller-1",instance="10.0.0.1:8080"'
+"""What a scrape adds; none of it may be in an alert on a workload."""
+WORKLOAD_LABELS = {
+    "resource_namespace": "appsec",
+    "product": "dependency-track",
+    "channel": "Usage",
+    "kind": "StatefulSet",
+    "name": "api",
+}
+GROUP_LABELS = {key: WORKLOAD_LABELS[key] for key in ("resource_namespace", "product", "channel")}
+
+
+def state(state: str, desired: str = "Disabled", reason: str = "Because") -> str:
+    return (
+        f'fleet_telemetry_workload_state{{{IT},{LEADER},desired="{desired}",state="{state}",'
+        f'reason="{reason}"}}'
+    )
+
+
+def enabled(evidence: str) -> str:
+    return f'fleet_telemetry_submission_enabled{{{IT},{LEADER},evidence="{evidence}"}}'
+
+
+def submitting(evidence: str) -> str:
+    return f'fleet_telemetry_workloads_submitting{{{GROUP},{LEADER},evidence="{evidence}"}}'
+
+
+@dataclass(frozen=True)
+class Case:
+    """Series, and the alerts that fire at a time; a series' values are a minute apart."""
+
+    name: str
+    series: Series
+    at: str
+    firing: tuple[dict[str, str], ...] = ()
+    said: tuple[str, str] = ("", "")
+    """The summary and the description, of each that fires."""
+    about: str = field(default="", kw_only=True)
+
+    @property
+    def id(self) -> str:
+        """For people."""
+        return f"{self.name}: {self.about}"
+
+
+REPORTED_SAID = (
+    "dependency-track reports that it submits telemetry although it is opted out.",
+    (
+        "{who}: the product itself reports that its channel Usage is on, and a policy says that it "
+        "shall be off."
+    ),
+)
+RUNNING_SAID = (
+    "dependency-track runs with telemetry on although it is opted out.",
+    (
+        "{who}: pods were started so that the channel Usage is on, a policy says that it shall be "
+        "off, and the product does not report otherwise."
+    ),
+)
+LATE_SAID = (
+    "dependency-track sent telemetry after it had been shown to be opted out.",
+    (
+        "{who}: the product says that it last sent something on the channel Usage after it had "
+        "been found compliant. Somebody turned it on in between, or the switch does not do what "
+        "its vendor says."
+    ),
+)
+UNKNOWN_SAID = (
+    "For a day nothing has shown whether dependency-track submits telemetry.",
+    (
+        "{who}: a policy covers the channel Usage, and what is known does not suffice to say where "
+        "it stands. The reason is in WorkloadTelemetry."
+    ),
+)
+REJECTED_SAID = (
+    "dependency-track cannot be asked: CredentialsRejected.",
+    (
+        "{who}: the credentials that a policy names do not open the product's API, so what it "
+        "reports is no longer known."
+    ),
+)
+IT_SAID = "StatefulSet appsec/api"
+COUNT_SAID = "3 workloads in appsec"
+
+
+def said(texts: tuple[str, str], who: str) -> tuple[str, str]:
+    return texts[0], texts[1].format(who=who)
+
+
+REPORTED = "FleetTelemetrySubmissionReported"
+RUNNING = "FleetTelemetrySubmissionRunning"
+LATE = "FleetTelemetrySubmittedAfterOptOut"
+UNKNOWN = "FleetTelemetryUnknownTooLong"
+REJECTED = "FleetTelemetryCredentialsRejected"
+EXPIRING = "FleetTelemetryExceptionExpiring"
+OPEN = "FleetTelemetryWebhookFailingOpen"
+NO_LEADER = "FleetTelemetryNoLeader"
+CERTIFICATE = "FleetTelemetryCertificateExpiring"
+LAST = f"fleet_telemetry_last_submission_timestamp_seconds{{{IT},{LEADER}}}"
+SINCE = (
+    'fleet_telemetry_compliant_since_timestamp_seconds{resource_namespace="appsec",'
+    f'kind="StatefulSet",name="api",{LEADER}}}'
+)
+ASKED = (
+    f'resource_namespace="appsec",product="dependency-track",kind="StatefulSet",name="api",{LEADER}'
+)
+EXCEPTION_LABELS = {
+    "policy_kind": "TelemetryPolicy",
+    "policy_namespace": "appsec",
+    "policy": "opt-out",
+    "resource_namespace": "appsec",
+    "kind": "StatefulSet",
+    "name": "api",
+}
+EXCEPTION = (
+    "fleet_telemetry_exception_expiry_timestamp_seconds{"
+    + ",".join(f'{key}="{value}"' for key, value in EXCEPTION_LABELS.items())
+    + f",{LEADER}}}"
+)
+WEBHOOK = 'namespace="fleet-telemetry",instance="10.0.0.2:8080"'
+WEBHOOK_IS_UP = {
+    f'fleet_telemetry_build_info{{{WEBHOOK},role="webhook"}}': "1x120",
+    f"fleet_telemetry_synced{{{WEBHOOK}}}": "1x120",
+}
+CALLS = f'fleet_telemetry_admission_requests_total{{{WEBHOOK},path="mutate",kind="Job"'
+EXPIRY = f"fleet_telemetry_webhook_certificate_expiry_timestamp_seconds{{{WEBHOOK}}}"
+STALE = "FleetTelemetryEgressStale"
+ANSWERED = (
+    'fleet_telemetry_host_last_answer_timestamp_seconds{host="telemetry.example.com",'
+    f'family="IPv4",{LEADER}}}'
+)
+FRESH = (
+    'fleet_telemetry_host_condition{{host="telemetry.example.com",condition="Fresh",'
+    f'status="{{}}",{LEADER}}}}}'
+)
+STALE_SAID = (
+    "The addresses of telemetry.example.com are out of date.",
+    (
+        "For half an hour no name server has said where telemetry.example.com is. Network "
+        "policies keep what was known: an allowlist for a day, a denylist for good."
+    ),
+)
+DAY = 86400
+
+CASES = (
+    Case(
+        REPORTED,
+        {enabled("reported"): "1x20", state("NonCompliant"): "1x20",
+         submitting("reported"): "1x20"},
+        "10m",
+        (WORKLOAD_LABELS,),
+        said(REPORTED_SAID, IT_SAID),
+        about="a workload, once",
+    ),
+    Case(
+        REPORTED,
+        {submitting("reported"): "3x20"},
+        "10m",
+        (GROUP_LABELS,),
+        said(REPORTED_SAID, COUNT_SAID),
+        about="a count, where workloads have no series",
+    ),
+    Case(
+        REPORTED,
+        {enabled("reported"): "1x20", state("NonCompliant"): "1x20"},
+        "4m",
+        about="not at once",
+    ),
+    Case(
+        REPORTED,
+        {
+            enabled("reported"): "0x20",
+            enabled("running"): "1x20",
+            state("Compliant"): "1x20",
+            submitting("reported"): "0x20",
+        },
+        "10m",
+        about="not for what the pods run with",
+    ),
+    Case(
+        REPORTED,
+        {enabled("reported"): "1x20", state("Exempt"): "1x20"},
+        "10m",
+        about="not for who is exempt",
+    ),
+    Case(
+        REPORTED,
+        {enabled("reported"): "1x20", state("Compliant", "Enabled"): "1x20"},
+        "10m",
+        about="not for who may",
+    ),
+    Case(REPORTED, {enabled("reported"): "1x20"}, "10m", about="not without a policy"),
+    Case(
+        RUNNING,
+        {enabled("running"): "1x90", state("NonCompliant"): "1x90", submitting("running"): "1x90"},
+        "80m",
+        (WORKLOAD_LABELS,),
+        said(RUNNING_SAID, IT_SAID),
+        about="a workload",
+    ),
+    Case(
+        RUNNING,
+        {submitting("running"): "3x90"},
+        "80m",
+        (GROUP_LABELS,),
+        said(RUNNING_SAID, COUNT_SAID),
+        about="a count, where workloads have no series",
+    ),
+    Case(
+        RUNNING,
+        {
+            enabled("running"): "1x90",
+            enabled("reported"): "0x90",
+            state("Compliant"): "1x90",
+            submitting("running"): "1x90",
+        },
+        "80m",
+        about="not where the product reports otherwise",
+    ),
+    Case(
+        RUNNING,
+        {enabled("running"): "1x30 0x60", state("NonCompliant"): "1x90"},
+        "80m",
+        about="not for a rollout",
+    ),
+    Case(
+        LATE,
+        {LAST: "4000x5", SINCE: "3000x5", state("Compliant"): "1x5"},
+        "1m",
+        (WORKLOAD_LABELS,),
+        said(LATE_SAID, IT_SAID),
+        about="a workload, at once",
+    ),
+    Case(
+        LATE,
+        {f"fleet_telemetry_workloads_submitted_late{{{GROUP},{LEADER}}}": "3x5"},
+        "1m",
+        (GROUP_LABELS,),
+        said(LATE_SAID, COUNT_SAID),
+        about="a count, where workloads have no series",
+    ),
+    Case(
+        LATE,
+        {LAST: "3300x5", SINCE: "3000x5", state("Compliant"): "1x5"},
+        "1m",
+        about="not for what was on its way",
+    ),
+    Case(
+        LATE,
+        {LAST: "4000x5", SINCE: "3000x5", state("Compliant", "Enabled"): "1x5"},
+        "1m",
+        about="not for who may",
+    ),
+    Case(
+        LATE,
+        {LAST: "4000x5", state("NonCompliant"): "1x5"},
+        "1m",
+        about="not before it was shown to be opted out",
+    ),
+    Case(
+        LATE,
+        # For a moment two replicas show the fleet.
+        {
+            LAST: "4000x5",
+            SINCE: "3000x5",
+            SINCE.replace("10.0.0.1", "10.0.0.9"): "3000x5",
+            state("Compliant"): "1x5",
+        },
+        "1m",
+        (WORKLOAD_LABELS,),
+        said(LATE_SAID, IT_SAID),
+        about="also while the lead changes",
+    ),
+    Case(
+        UNKNOWN,
+        {state("Unknown"): "1x1500"},
+        "1450m",
+        (WORKLOAD_LABELS,),
+        said(UNKNOWN_SAID, IT_SAID),
+        about="a workload",
+    ),
+    Case(
+        UNKNOWN,
+        # Another replica leads from then on, and the reason is another one.
+        {
+            state("Unknown"): "1x700 stale",
+            state("Unknown", reason="Other").replace("10.0.0.1", "10.0.0.9"): "_x704 1x800",
+        },
+        "1450m",
+        (WORKLOAD_LABELS,),
+        said(UNKNOWN_SAID, IT_SAID),
+        about="across a change of the lead and of the reason",
+    ),
+    Case(
+        UNKNOWN,
+        {f'fleet_telemetry_workloads{{{GROUP},{LEADER},desired="Disabled",state="Unknown"}}':
+         "3x1500"},
+        "1450m",
+        (GROUP_LABELS,),
+        said(UNKNOWN_SAID, COUNT_SAID),
+        about="a count, where workloads have no series",
+    ),
+    Case(
+        UNKNOWN,
+        {state("Unknown"): "1x700 stale", state("Compliant"): "_x701 1x20 stale",
+         state("Unknown", reason="Other"): "_x723 1x800"},
+        "1450m",
+        about="not if it was known in between",
+    ),
+    Case(UNKNOWN, {state("Pending"): "1x1500"}, "1450m", about="not for what is on its way"),
+    Case(
+        REJECTED,
+        {f'fleet_telemetry_vendor_last_check_timestamp_seconds{{{ASKED},result="{result}"}}':
+         "1000x30" for result in ("CredentialsRejected",)},
+        "20m",
+        ({key: WORKLOAD_LABELS[key] for key in ("resource_namespace", "product", "kind", "name")}
+         | {"result": "CredentialsRejected"},),
+        said(REJECTED_SAID, IT_SAID),
+        about="a workload",
+    ),
+    Case(
+        REJECTED,
+        {'fleet_telemetry_vendor_checked_workloads{resource_namespace="appsec",'
+         f'product="dependency-track",{LEADER},result="CredentialsRejected"}}': "3x30"},
+        "20m",
+        ({"resource_namespace": "appsec", "product": "dependency-track",
+          "result": "CredentialsRejected"},),
+        said(REJECTED_SAID, COUNT_SAID),
+        about="a count, where workloads have no series",
+    ),
+    *(
+        Case(
+            REJECTED,
+            {
+                f"fleet_telemetry_vendor_last_check_timestamp_seconds{{{ASKED},"
+                f'result="{result}"}}': "1000x30"
+            },
+            "20m",
+            (
+                {
+                    key: WORKLOAD_LABELS[key]
+                    for key in ("resource_namespace", "product", "kind", "name")
+                }
+                | {"result": result},
+            ),
+            (f"dependency-track cannot be asked: {result}.", said(REJECTED_SAID, IT_SAID)[1]),
+            about=f"also for {result}",
+        )
+        for result in ("PermissionMissing", "SecretNotReadable", "SecretIncomplete")
+    ),
+    *(
+        Case(
+            REJECTED,
+            {f'fleet_telemetry_vendor_last_check_timestamp_seconds{{{ASKED},result="{result}"}}':
+             "1000x30"},
+            "20m",
+            about=f"not for {result}",
+        )
+        for result in ("ok", "Unreachable", "CredentialsMissing")
+    ),
+    Case(
+        EXPIRING,
+        {EXCEPTION: f"{6 * DAY}x5"},
+        "0m",
+        (EXCEPTION_LABELS,),
+        (
+            "An exception of opt-out ends within a week.",
+            ("TelemetryPolicy opt-out is lifted from StatefulSet appsec/api for 6d 0h 0m 0s more; "
+            "then it applies again."),
+        ),
+        about="six days ahead",
+    ),
+    Case(EXPIRING, {EXCEPTION: f"{8 * DAY}x5"}, "0m", about="not eight days ahead"),
+    Case(EXPIRING, {EXCEPTION: "60x5"}, "2m", about="not afterwards"),
+    Case(
+        OPEN,
+        {**WEBHOOK_IS_UP,
+         'apiserver_admission_webhook_fail_open_count{name="workloads.fleettelemetry.io",'
+         'type="admit"}': "_x20 1x60"},
+        "30m",
+        ({"name": "workloads.fleettelemetry.io"},),
+        about="the first time that the API server lets one through",
+    ),
+    Case(
+        OPEN,
+        {**WEBHOOK_IS_UP,
+         'apiserver_admission_webhook_fail_open_count{name="workloads.fleettelemetry.io",'
+         'type="admit"}': "_x20 1x60",
+         'apiserver_admission_webhook_fail_open_count{name="others.example.com",type="admit"}':
+         "0+1x80"},
+        "60m",
+        about="not an hour later, and not for anybody else's",
+    ),
+    Case(
+        OPEN,
+        {**WEBHOOK_IS_UP, f'{CALLS},result="error"}}': "2x20 3x60"},
+        "30m",
+        ({"namespace": "fleet-telemetry"},),
+        about="an error of its own",
+    ),
+    Case(
+        OPEN,
+        {**WEBHOOK_IS_UP, f'{CALLS},result="unchanged"}}': "0+9x80",
+         f'{CALLS},result="patched"}}': "0+9x80", f'{CALLS},result="error"}}': "2x80"},
+        "30m",
+        about="not where it decides",
+    ),
+    Case(
+        OPEN,
+        {f'fleet_telemetry_build_info{{{WEBHOOK},role="webhook"}}': "1x30",
+         f"fleet_telemetry_synced{{{WEBHOOK}}}": "0x30",
+         'fleet_telemetry_build_info{namespace="fleet-telemetry",instance="c:1",'
+         'role="controller"}': "1x30",
+         'fleet_telemetry_synced{namespace="fleet-telemetry",instance="c:1"}': "1x30"},
+        "10m",
+        ({"namespace": "fleet-telemetry"},),
+        about="no replica has listed the cluster",
+    ),
+    Case(
+        OPEN,
+        {f'fleet_telemetry_build_info{{{WEBHOOK},role="webhook"}}': "1x30",
+         f"fleet_telemetry_synced{{{WEBHOOK}}}": "0x30",
+         f'fleet_telemetry_build_info{{{WEBHOOK},role="webhook"}}'.replace("0.2", "0.3"): "1x30",
+         f"fleet_telemetry_synced{{{WEBHOOK}}}".replace("0.2", "0.3"): "1x30"},
+        "10m",
+        about="one replica suffices",
+    ),
+    Case(
+        OPEN,
+        {'fleet_telemetry_build_info{instance="c:1",role="controller"}': "1x30"},
+        "10m",
+        ({},),
+        about="no replica is seen",
+    ),
+    Case(
+        STALE,
+        {ANSWERED: "0x60"},
+        "40m",
+        ({"host": "telemetry.example.com"},),
+        STALE_SAID,
+        about="no answer for more than half an hour",
+    ),
+    Case(
+        STALE,
+        {ANSWERED: "0x60", ANSWERED.replace("IPv4", "IPv6"): "0+60x60"},
+        "40m",
+        about="not while one family is answered",
+    ),
+    Case(
+        STALE,
+        {FRESH.format("true"): "0x60", FRESH.format("unknown"): "1x60"},
+        "10m",
+        ({"host": "telemetry.example.com"},),
+        STALE_SAID,
+        about="never an answer",
+    ),
+    Case(
+        STALE,
+        {ANSWERED: "0+60x60", FRESH.format("true"): "1x60", FRESH.format("unknown"): "0x60"},
+        "50m",
+        about="not while it is answered",
+    ),
+    Case(
+        NO_LEADER,
+        {f"fleet_telemetry_leader{{{LEADER}}}": "0x20",
+         f"fleet_telemetry_leader{{{LEADER}}}".replace("0.1:", "0.2:"): "0x20"},
+        "10m",
+        ({"namespace": "fleet-telemetry"},),
+        about="none of two",
+    ),
+    Case(NO_LEADER, {'up{job="other"}': "1x20"}, "10m", ({},), about="none is seen"),
+    Case(
+        NO_LEADER,
+        {f"fleet_telemetry_leader{{{LEADER}}}": "1x20",
+         f"fleet_telemetry_leader{{{LEADER}}}".replace("0.1:", "0.2:"): "0x20"},
+        "10m",
+        about="one of two suffices",
+    ),
+    Case(
+        NO_LEADER,
+        {f"fleet_telemetry_leader{{{LEADER}}}": "1x6 0x3 1x20"},
+        "9m",
+        about="not while the lead changes",
+    ),
+    Case(
+        CERTIFICATE,
+        {EXPIRY: f"{6 * DAY}x30"},
+        "15m",
+        ({"namespace": "fleet-telemetry", "instance": "10.0.0.2:8080"},),
+        (
+            "The webhook's certificate ends within a week, or there is none.",
+            ("On 10.0.0.2:8080: 5d 23h 45m 0s are left. After that the API server does not trust "
+            "the webhook: workloads are admitted without it, and policies cannot be changed."),
+        ),
+        about="six days ahead",
+    ),
+    Case(
+        CERTIFICATE,
+        {EXPIRY: "0x30"},
+        "15m",
+        ({"namespace": "fleet-telemetry", "instance": "10.0.0.2:8080"},),
+        (
+            "The webhook's certificate ends within a week, or there is none.",
+            ("On 10.0.0.2:8080: -15m 0s are left. After that the API server does not trust "
+            "the webhook: workloads are admitted without it, and policies cannot be changed."),
+        ),
+        about="there is none",
+    ),
+    Case(CERTIFICATE, {EXPIRY: f"{8 * DAY}x30"}, "15m", about="not eight days ahead"),
+)  # fmt: skip
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_alert(case: Case, tmp_path: Path) -> None:
+    alert = BY_NAME[case.name]
+    summary, description = case.said
+    expected = [
+        {
+            "exp_labels": {"severity": alert.severity.value, **labels},
+            "exp_annotations": {
+                "summary": summary or alert.summary,
+                "description": description or alert.description,
+                "runbook_url": f"{RUNBOOKS}/{alert.name}.md",
+            },
+        }
+        for labels in case.firing
+    ]
+    done = promtool.test_rules(
+        tmp_path,
+        {
+            "interval": "1m",
+            "input_series": [
+                {"series": series, "values": values} for series, values in case.series.items()
+            ],
+            "alert_rule_test": [
+                {"eval_time": case.at, "alertname": case.name, "exp_alerts": expected}
+            ],
+        },
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_every_alert_has_cases_that_fire_and_that_do_not(alert: Alert) -> None:
+    fires = {bool(case.firing) for case in CASES if case.name == alert.name}
+    assert fires == {True, False}
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_every_alert_has_a_runbook_of_the_same_shape(alert: Alert) -> None:
+    folder = ROOT / "docs" / "runbooks"
+    text = (folder / f"{alert.name}.md").read_text()
+    headings = re.findall(r"^#+ .*", text, re.MULTILINE)
+    assert headings == [
+        f"# {alert.name}", "## Meaning", "## Impact", "## How to look", "## How to mend",
+    ]  # fmt: skip
+    row = next(
+        line for line in (folder / "README.md").read_text().splitlines() if alert.name in line
+    )
+    assert f"| {alert.severity} |" in row
+
+
+def test_no_runbook_is_left_of_an_alert_that_is_gone() -> None:
+    pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")} - {"README"}
+    assert pages == set(BY_NAME)
+
+
+@pytest.mark.cluster
+def test_recordings(tmp_path: Path) -> None:
+    def counted(product: str, state: str, desired: str = "Disabled") -> str:
+        labels = f'product="{product}",state="{state}",desired="{desired}",instance="a"'
+        return f"fleet_telemetry_workloads{{{labels}}}"
+
+    ratio, by_product, p99 = (recording.name for recording in RECORDINGS)
+    series = {
+        counted("emqx", "Compliant"): "3x10",
+        counted("emqx", "Unknown"): "1x10",
+        counted("emqx", "Exempt"): "5x10",
+        counted("emqx", "Compliant", "Enabled"): "7x10",
+        counted("sonarqube", "NonCompliant"): "4x10",
+        counted("sonarqube", "Compliant"): "0x10",
+        # Nothing is asked of it but to be left alone.
+        counted("sourcegraph", "Exempt"): "1x10",
+        counted("sourcegraph", "Compliant"): "0x10",
+        'fleet_telemetry_admission_duration_seconds_bucket{path="mutate",le="0.01"}': "0+100x10",
+        'fleet_telemetry_admission_duration_seconds_bucket{path="mutate",le="+Inf"}': "0+100x10",
+    }
+    expected: dict[str, list[dict[str, Any]]] = {
+        ratio: [{"labels": f'{{__name__="{ratio}"}}', "value": 3 / 8}],
+        by_product: [
+            {"labels": f'{{__name__="{by_product}",product="emqx"}}', "value": 0.75},
+            {"labels": f'{{__name__="{by_product}",product="sonarqube"}}', "value": 0},
+        ],
+        p99: [{"labels": f'{{__name__="{p99}",path="mutate"}}', "value": 0.0099}],
+    }
+    done = promtool.test_rules(
+        tmp_path,
+        {
+            "interval": "1m",
+            "input_series": [{"series": name, "values": of} for name, of in series.items()],
+            "promql_expr_test": [
+                {"expr": name, "eval_time": "8m", "exp_samples": samples}
+                for name, samples in expected.items()
+            ],
+        },
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.cluster
+def test_a_case_that_is_wrong_is_noticed(tmp_path: Path) -> None:
+    done = promtool.test_rules(
+        tmp_path,
+        {
+            "interval": "1m",
+            "input_series": [{"series": "up", "values": "1x20"}],
+            "alert_rule_test": [{"eval_time": "10m", "alertname": NO_LEADER, "exp_alerts": []}],
+        },
+    )
+    assert done.returncode == 1

@@ -1,0 +1,467 @@
+"""The table of ``TelemetryProduct``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleet_telemetry.api.resources import TELEMETRY_PRODUCT
+from tests.support.crd_cases import (
+    Array,
+    Check,
+    Choice,
+    Flag,
+    Kind,
+    Manifest,
+    Number,
+    Object,
+    Rule,
+    Text,
+)
+from tests.support.crd_values import (
+    CHANNEL,
+    CHANNELS,
+    CONDITION,
+    ENV_NAME,
+    HOST,
+    MEANING,
+    beginning,
+    conditions,
+    text,
+    texts,
+)
+
+_IMAGE = "spec.images[0]"
+_CHANNEL = "spec.channels[0]"
+_HOST = f"{_CHANNEL}.hosts[0]"
+_RULE = f"{_CHANNEL}.rules[0]"
+# A rule without switches, whose default may be anything.
+_FREE_RULE = f"{_CHANNEL}.rules[1]"
+_SEED = f"{_RULE}.switches[0]"
+# A switch whose semantics may be anything.
+_SWITCH = f"{_RULE}.switches[1]"
+_OVERRIDE = f"{_SWITCH}.overrides[0]"
+
+_ENV: Manifest = {
+    "name": "EMQX_TELEMETRY__ENABLE",
+    "disabled": "false",
+    "enabled": "true",
+    "aliases": ["EMQX_TELEMETRY_ON"],
+    "anyCaseAfter": "EMQX_",
+    "shadows": ["EMQX_TELEMETRY"],
+    "reading": {
+        "enabled": ["yes"],
+        "disabled": ["no"],
+        "ignoreCase": False,
+        "trim": True,
+        "empty": "Unset",
+        "otherwise": "Disabled",
+    },
+}
+_FULL: Manifest = {
+    "spec": {
+        "title": "EMQX",
+        "homepage": "https://www.emqx.com",
+        "api": {
+            "adapter": "EMQX",
+            "port": 18083,
+            "portNames": ["dashboard"],
+            "components": ["broker"],
+        },
+        "images": [
+            {
+                "pattern": "emqx",
+                "edition": "open-source",
+                "component": "broker",
+                "excludeTags": ["*-search"],
+                "excludeContainers": ["*-init"],
+            }
+        ],
+        "channels": [
+            {
+                "name": "Usage",
+                "summary": "What is sent.",
+                "hosts": [
+                    {
+                        "host": "telemetry.emqx.io",
+                        "port": 8443,
+                        "versions": [">=5.0.0"],
+                        "components": ["broker"],
+                        "addresses": ["192.0.2.1"],
+                        "publishedRanges": "Cloudflare",
+                    }
+                ],
+                "rules": [
+                    {
+                        "versions": [">=5.0.0 <5.0.23"],
+                        "editions": ["open-source"],
+                        "components": ["broker"],
+                        "default": "On",
+                        "switches": [
+                            {
+                                "semantics": "Seed",
+                                "env": _ENV,
+                                "seedProof": {
+                                    "path": "/opt/emqx/data",
+                                    "redirectedBy": ["EMQX_*"],
+                                    "redirectedByMounts": ["/opt/emqx/etc"],
+                                    "userId": 1000,
+                                },
+                            },
+                            {
+                                "semantics": "Runtime",
+                                "env": _ENV,
+                                "overrides": [
+                                    {
+                                        "argument": "-Dtelemetry=",
+                                        "env": "JAVA_OPTIONS",
+                                        "values": ["true"],
+                                        "means": "Enabled",
+                                    },
+                                    {
+                                        "argument": "-Dtelemetry=",
+                                        "env": "JAVA_OPTIONS",
+                                        "means": "Enabled",
+                                    },
+                                ],
+                                "ineffective": ["EMQX_TELEMETRY_ENABLED"],
+                            },
+                        ],
+                        "refuses": [{"env": "OLD", "effect": "The product does not start."}],
+                        "harmlessAnywhere": True,
+                        "remedy": "Ask for another licence.",
+                        "sources": ["emqx/emqx@v5.0.22:apps/emqx/src/emqx_config.erl"],
+                    },
+                    {
+                        "versions": [">=6.0.0"],
+                        "default": "NoTelemetry",
+                        "harmlessAnywhere": False,
+                    },
+                ],
+            }
+        ],
+    },
+    "status": {"observedGeneration": 3, "conditions": [CONDITION]},
+}
+
+_LABEL = Text(
+    matches=("standard", "a-b", "-", "9"),
+    mismatches=("A", "a_b", "a.b", "a b", "é"),
+    shortest=1,
+    longest=63,
+)
+_PATH = Text(
+    matches=("/", "/a/b", "/.a-b_c", "/é", "/a\u00a0b"),
+    mismatches=("", "a", " /a", "/a b", "/a\tb", "/a\vb", "./a"),
+    longest=512,
+    shape=beginning("/"),
+)
+_NAME_GLOB = ("*-search", "a?c", "A.b_c-9", "*")
+_NO_NAME_GLOB = ("", "a/b", "a b", "[a]", "a:b", "{a}", "é")
+_RANGE = Text(
+    matches=(">=1", "<2", ">=1 <2", ">=1<2", ">=4.13.0 <5.0.0-rc.2", "<5.0.0-dev", ">=26.7"),
+    mismatches=(
+        "1.0",
+        "<=2",
+        ">1",
+        ">= 1",
+        "<2 >=1",
+        "~1",
+        ">=1,<2",
+        ">=v1",
+        ">=1\t<2",
+        ">=1\u00a0",
+    ),
+    shortest=2,
+    longest=64,
+    shape=lambda length: ("<" + "1" * length)[:length],
+)
+
+
+def _versions(path: str) -> dict[str, Check]:
+    return {
+        path: Array(item=lambda index: f">=1.{index} <2", kind="set", longest=8),
+        f"{path}[0]": _RANGE,
+    }
+
+
+def _names(path: str, names: Array, name: Text) -> dict[str, Check]:
+    return {path: names, f"{path}[0]": name}
+
+
+def _image() -> dict[str, Check]:
+    label = Text(
+        matches=_LABEL.matches, mismatches=("", *_LABEL.mismatches), longest=63, default="standard"
+    )
+    return {
+        "spec.images": Array(
+            item=lambda index: {"pattern": f"image-{index}"},
+            kind="atomic",
+            shortest=1,
+            longest=32,
+        ),
+        _IMAGE: Object(required=("pattern",)),
+        f"{_IMAGE}.pattern": Text(
+            matches=("emqx", "emqx/emqx", "*", "a?b/*-c.d_E9"),
+            mismatches=("a:b", "a@b", "a b", "[ab]", "{a,b}", "é", "a|b"),
+            shortest=1,
+            longest=256,
+        ),
+        f"{_IMAGE}.edition": label,
+        f"{_IMAGE}.component": Text(
+            matches=label.matches, mismatches=label.mismatches, longest=63, default="server"
+        ),
+        **_names(
+            f"{_IMAGE}.excludeTags",
+            texts(16),
+            Text(matches=_NAME_GLOB, mismatches=_NO_NAME_GLOB, longest=128),
+        ),
+        **_names(
+            f"{_IMAGE}.excludeContainers",
+            texts(16),
+            Text(matches=_NAME_GLOB, mismatches=_NO_NAME_GLOB, longest=63),
+        ),
+    }
+
+
+def _host() -> dict[str, Check]:
+    return {
+        f"{_CHANNEL}.hosts": Array(
+            item=lambda index: {"host": f"telemetry-{index}.example.com"},
+            kind="atomic",
+            longest=64,
+        ),
+        _HOST: Object(required=("host",)),
+        f"{_HOST}.host": HOST,
+        f"{_HOST}.port": Number(lowest=1, highest=65535, default=443),
+        **_versions(f"{_HOST}.versions"),
+        **_names(f"{_HOST}.components", texts(8), _LABEL),
+        **_names(f"{_HOST}.addresses", texts(64), text(45)),
+        f"{_HOST}.publishedRanges": Text(
+            matches=("Cloudflare",), mismatches=("", "cloudflare", "Fastly", "Cloudflares")
+        ),
+    }
+
+
+def _env() -> dict[str, Check]:
+    env = f"{_SWITCH}.env"
+    return {
+        env: Object(required=("name", "disabled")),
+        f"{env}.name": ENV_NAME,
+        f"{env}.disabled": text(256),
+        f"{env}.enabled": text(256),
+        **_names(f"{env}.aliases", texts(16), ENV_NAME),
+        f"{env}.anyCaseAfter": Text(
+            matches=("", "EMQX_", "a.b-C_9"),
+            mismatches=("9", "A=", "A B", "$"),
+            longest=256,
+        ),
+        **_names(f"{env}.shadows", texts(16), ENV_NAME),
+        f"{env}.reading": Object(),
+        f"{env}.reading.enabled": Array(
+            item=lambda index: f"value {index}", kind="set", longest=16, default=["true"]
+        ),
+        f"{env}.reading.enabled[0]": text(256),
+        f"{env}.reading.disabled": Array(
+            item=lambda index: f"value {index}", kind="set", longest=16, default=["false"]
+        ),
+        f"{env}.reading.disabled[0]": text(256),
+        f"{env}.reading.ignoreCase": Flag(default=True),
+        f"{env}.reading.trim": Flag(default=False),
+        f"{env}.reading.empty": Choice(of=MEANING.of, default="Unknown"),
+        f"{env}.reading.otherwise": Choice(of=MEANING.of, default="Unknown"),
+    }
+
+
+def _override() -> dict[str, Check]:
+    return {
+        f"{_SWITCH}.overrides": Array(
+            item=lambda index: {"env": f"NAME_{index}"}, kind="atomic", longest=16
+        ),
+        _OVERRIDE: Object(
+            rules=(
+                Rule(
+                    message="an override names an argument or a variable",
+                    accepts=(
+                        {"argument": "-Da="},
+                        {"env": "A"},
+                        {"argument": "-Da=", "env": "A"},
+                    ),
+                    rejects=({}, {"means": "Enabled"}, {"values": ["1"], "means": "Enabled"}),
+                ),
+                Rule(
+                    message="an override by certain values says what they mean",
+                    accepts=(
+                        {"env": "A", "values": ["1"], "means": "Enabled"},
+                        {"env": "A", "means": "Enabled"},
+                    ),
+                    rejects=({"env": "A", "values": ["1"]},),
+                ),
+            ),
+        ),
+        f"{_OVERRIDE}.argument": text(256, shortest=1),
+        f"{_OVERRIDE}.env": ENV_NAME,
+        **_names(f"{_OVERRIDE}.values", texts(16), text(256)),
+        f"{_SWITCH}.overrides[1].means": MEANING,
+    }
+
+
+def _switch() -> dict[str, Check]:
+    proof = {"path": "/data"}
+    env = {"name": "A", "disabled": "false"}
+    return {
+        f"{_RULE}.switches": Array(
+            item=lambda index: {"semantics": "Start", "env": {**env, "name": f"NAME_{index}"}},
+            kind="atomic",
+            longest=8,
+        ),
+        _SWITCH: Object(
+            required=("semantics",),
+            rules=(
+                Rule(
+                    message="a Seed or Start switch names its variable",
+                    accepts=(
+                        {"semantics": "Seed", "env": env},
+                        {"semantics": "Start", "env": env},
+                        {"semantics": "Runtime", "env": env},
+                        {"semantics": "Runtime"},
+                        {"semantics": "None"},
+                    ),
+                    rejects=({"semantics": "Seed"}, {"semantics": "Start"}),
+                ),
+                Rule(
+                    message="only a Seed switch has a proof of its seed",
+                    accepts=(
+                        {"semantics": "Seed", "env": env, "seedProof": proof},
+                        {"semantics": "Seed", "env": env},
+                    ),
+                    rejects=tuple(
+                        {"semantics": semantics, "env": env, "seedProof": proof}
+                        for semantics in ("Start", "Runtime", "None")
+                    ),
+                ),
+            ),
+        ),
+        f"{_SWITCH}.semantics": Choice(of=("Seed", "Start", "Runtime", "None")),
+        **_env(),
+        **_override(),
+        f"{_SEED}.seedProof": Object(required=("path",)),
+        f"{_SEED}.seedProof.path": _PATH,
+        **_names(
+            f"{_SEED}.seedProof.redirectedBy",
+            texts(64),
+            Text(matches=_NAME_GLOB, mismatches=_NO_NAME_GLOB, longest=256),
+        ),
+        **_names(
+            f"{_SEED}.seedProof.redirectedByMounts",
+            Array(item=lambda index: f"/path-{index}", kind="set", longest=16),
+            _PATH,
+        ),
+        f"{_SEED}.seedProof.userId": Number(lowest=0),
+        **_names(f"{_SWITCH}.ineffective", texts(16), ENV_NAME),
+    }
+
+
+def _rule() -> dict[str, Check]:
+    switch = {"semantics": "Runtime"}
+    return {
+        f"{_CHANNEL}.rules": Array(
+            item=lambda index: {"default": "On", "versions": [f">={index}"]},
+            kind="atomic",
+            longest=32,
+        ),
+        _FREE_RULE: Object(
+            required=("default",),
+            rules=(
+                Rule(
+                    message="a version without telemetry has no switch",
+                    accepts=(
+                        {"default": "NoTelemetry"},
+                        {"default": "NoTelemetry", "switches": []},
+                        {"default": "Off", "switches": [switch]},
+                    ),
+                    rejects=({"default": "NoTelemetry", "switches": [switch]},),
+                ),
+            ),
+        ),
+        **_versions(f"{_RULE}.versions"),
+        **_names(f"{_RULE}.editions", texts(8), _LABEL),
+        **_names(f"{_RULE}.components", texts(8), _LABEL),
+        f"{_FREE_RULE}.default": Choice(of=("On", "Off", "ByLicence", "Unknown", "NoTelemetry")),
+        **_switch(),
+        f"{_RULE}.refuses": Array(
+            item=lambda index: {"env": f"NAME_{index}", "effect": "an effect"},
+            kind="map",
+            key="env",
+            twin={"env": "NAME_0", "effect": "another effect"},
+            longest=16,
+        ),
+        f"{_RULE}.refuses[0]": Object(required=("env", "effect")),
+        f"{_RULE}.refuses[0].env": ENV_NAME,
+        f"{_RULE}.refuses[0].effect": text(512, shortest=1),
+        f"{_RULE}.harmlessAnywhere": Flag(default=False),
+        f"{_RULE}.remedy": text(1024),
+        f"{_RULE}.sources": Array(item=lambda index: f"page {index}", kind="atomic", longest=16),
+        f"{_RULE}.sources[0]": text(512, shortest=1),
+    }
+
+
+def _named(name: str) -> Any:
+    return {**_FULL, "metadata": {"name": name}}
+
+
+_TABLE: dict[str, Check] = {
+    "": Object(
+        required=("spec",),
+        rules=(
+            Rule(
+                message="a product's name has lower case letters, digits and dashes, at most 63",
+                accepts=(_named("a"), _named("dependency-track"), _named("0"), _named("a" * 63)),
+                # Names that Kubernetes itself would take.
+                rejects=(_named("a.b"), _named("a" * 64)),
+            ),
+        ),
+    ),
+    "spec": Object(required=("title", "images", "channels")),
+    "spec.title": text(128, shortest=1),
+    "spec.homepage": Text(
+        matches=("", "https://www.emqx.com", "https://a/é?b#c"),
+        mismatches=("http://a", "https://", "ftp://a", "www.emqx.com", " https://a"),
+        longest=512,
+        shape=beginning("https://"),
+    ),
+    "spec.api": Object(required=("adapter", "port")),
+    "spec.api.adapter": Choice(of=("DependencyTrack", "SonarQube", "EMQX", "Sourcegraph")),
+    "spec.api.port": Number(lowest=1, highest=65535),
+    **_names("spec.api.portNames", texts(8), text(63, shortest=1)),
+    **_names("spec.api.components", texts(8), _LABEL),
+    **_image(),
+    "spec.channels": Array(
+        item=lambda index: {"name": (*CHANNELS, "Nonsense")[index]},
+        kind="map",
+        key="name",
+        twin={"name": CHANNELS[0], "summary": "another"},
+        shortest=1,
+        longest=4,
+    ),
+    _CHANNEL: Object(required=("name",)),
+    f"{_CHANNEL}.name": CHANNEL,
+    f"{_CHANNEL}.summary": text(2048),
+    **_host(),
+    **_rule(),
+    "status": Object(),
+    "status.observedGeneration": Number(lowest=0),
+    **conditions(8),
+}
+
+PRODUCT = Kind(
+    resource=TELEMETRY_PRODUCT,
+    full=_FULL,
+    bare={
+        "spec": {
+            "title": "EMQX",
+            "images": [{"pattern": "emqx"}],
+            "channels": [{"name": "Usage"}],
+        }
+    },
+    table=_TABLE,
+)

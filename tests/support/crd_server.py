@@ -1,0 +1,114 @@
+"""The API server, asked over one connection: a kubectl for each case would be too slow."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import ssl
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from dev.cluster.api import Api
+from fleet_telemetry.api.resources import API_VERSION
+from tests.support.crd_cases import Case, Kind, Manifest
+
+_STANDING = "standing"
+_TRY = {"dryRun": "All", "fieldValidation": "Strict"}
+# Said beside every other mistake, of the object as a whole.
+_CONSEQUENCE = "some validation rules were not checked because the object was invalid"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the API server made of an object."""
+
+    code: int
+    body: Any
+
+    @property
+    def accepted(self) -> bool:
+        return self.code < HTTPStatus.BAD_REQUEST
+
+    @property
+    def complaints(self) -> list[tuple[str, str]]:
+        """The fields that are wrong, each with what is said of it."""
+        if self.accepted:
+            return []
+        unknown = re.findall(r'unknown field "([^"]+)"', self.body["message"])
+        causes = self.body.get("details", {}).get("causes", ())
+        return [(name, "unknown field") for name in unknown] + [
+            (cause["field"], cause["message"])
+            for cause in causes
+            if _CONSEQUENCE not in cause["message"]
+        ]
+
+
+class Server:
+    """An API server with our CRDs, as its administrator sees it."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        api = Api.of(kubeconfig)
+        self._token = api.token
+        self._connection = http.client.HTTPSConnection(
+            "127.0.0.1",
+            api.port,
+            timeout=30,
+            context=ssl.create_default_context(cadata=api.authority),
+        )
+        self._standing: dict[str, Manifest] = {}
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def try_case(self, case: Case) -> Answer:
+        """What would become of the case; nothing is stored."""
+        if case.root == "status":
+            return self.try_status(case.kind, case.manifest.get("status"))
+        return self.create(case.kind, "a", case.manifest, **_TRY)
+
+    def try_status(self, kind: Kind, status: Any) -> Answer:
+        """What would become of the status of an object that has none yet."""
+        name = kind.resource.kind
+        if name not in self._standing:
+            self._standing[name] = self.create(kind, _STANDING, kind.bare).body
+        manifest = {**self._standing[name], "status": status}
+        return self.replace_status(kind, _STANDING, manifest, **_TRY)
+
+    def create(self, kind: Kind, name: str, content: Manifest, **options: str) -> Answer:
+        return self._send("POST", _path(kind), kind.manifest(name, content), options)
+
+    def replace_status(self, kind: Kind, name: str, manifest: Manifest, **options: str) -> Answer:
+        return self._send("PUT", f"{_path(kind, name)}/status", manifest, options)
+
+    def apply(self, kind: Kind, name: str, content: Manifest, manager: str, part: str) -> Answer:
+        """Server-side apply, of the status or of the rest."""
+        path = _path(kind, name) + ("/status" if part == "status" else "")
+        options = {"fieldManager": manager, "fieldValidation": "Strict"}
+        patch = "application/apply-patch+yaml"
+        return self._send("PATCH", path, kind.manifest(name, content), options, patch)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Manifest,
+        options: dict[str, str],
+        content_type: str = "application/json",
+    ) -> Answer:
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
+        address = f"{path}?{urlencode(options)}"
+        self._connection.request(method, address, json.dumps(body), headers)
+        response = self._connection.getresponse()
+        text = response.read().decode()
+        # While it knows nothing of the group at all, the API server answers in plain text.
+        is_json = response.headers.get_content_type() == "application/json"
+        return Answer(code=response.status, body=json.loads(text) if is_json else {"message": text})
+
+
+def _path(kind: Kind, name: str = "") -> str:
+    namespace = "namespaces/default/" if kind.resource.namespaced else ""
+    return f"/apis/{API_VERSION}/{namespace}{kind.resource.plural}/{name}".rstrip("/")

@@ -1,0 +1,209 @@
+"""The tables of ``WorkloadTelemetry`` and ``TelemetryHost``, which have a status only."""
+
+from __future__ import annotations
+
+from fleet_telemetry.api.resources import TELEMETRY_HOST, WORKLOAD_TELEMETRY
+from tests.support.crd_cases import Array, Check, Choice, Flag, Kind, Number, Object, Time
+from tests.support.crd_values import (
+    CHANNEL,
+    CONDITION,
+    MEANING,
+    SUBMISSION,
+    TEXT,
+    WORKLOAD_KIND,
+    conditions,
+    text,
+)
+
+_CHANNEL = "status.channels[0]"
+_WORKLOAD_TABLE: dict[str, Check] = {
+    "": Object(),
+    "status": Object(),
+    "status.workload": Object(required=("kind", "name")),
+    "status.workload.kind": WORKLOAD_KIND,
+    "status.workload.name": TEXT,
+    "status.product": TEXT,
+    "status.version": TEXT,
+    "status.policy": Object(required=("kind", "name")),
+    "status.policy.kind": TEXT,
+    "status.policy.name": TEXT,
+    "status.desired": SUBMISSION,
+    "status.channels": Array(
+        item=lambda index: {"name": "Usage", "declared": "Unset", "running": MEANING.of[index]},
+        kind="atomic",
+    ),
+    _CHANNEL: Object(required=("name", "declared", "running")),
+    f"{_CHANNEL}.name": CHANNEL,
+    f"{_CHANNEL}.product": TEXT,
+    f"{_CHANNEL}.state": Choice(
+        of=("Compliant", "NonCompliant", "Pending", "Unknown", "NotEnforceable", "Exempt")
+    ),
+    f"{_CHANNEL}.reason": TEXT,
+    f"{_CHANNEL}.message": text(4096),
+    f"{_CHANNEL}.declared": MEANING,
+    f"{_CHANNEL}.running": MEANING,
+    f"{_CHANNEL}.reported": Choice(of=MEANING.of, default="Unknown"),
+    f"{_CHANNEL}.egress": Choice(of=("Denied", "Allowed", "Open", "Unknown"), default="Unknown"),
+    f"{_CHANNEL}.egressReason": TEXT,
+    f"{_CHANNEL}.egressMessage": text(4096),
+    f"{_CHANNEL}.lastSubmissionTime": Time(),
+    f"{_CHANNEL}.inventory": Array(item=lambda index: f"field_{index}", kind="atomic", longest=256),
+    f"{_CHANNEL}.inventory[0]": TEXT,
+    "status.injected": Array(
+        item=lambda index: {"container": "a", "name": f"NAME_{index}", "value": "b"},
+        kind="atomic",
+    ),
+    "status.injected[0]": Object(required=("container", "name", "value")),
+    "status.injected[0].container": TEXT,
+    "status.injected[0].name": TEXT,
+    "status.injected[0].value": TEXT,
+    "status.seeds": Array(
+        item=lambda index: {
+            "product": f"product-{index}",
+            "channel": "Usage",
+            "desired": "Disabled",
+            "volumes": [],
+        },
+        kind="atomic",
+    ),
+    "status.seeds[0]": Object(required=("product", "channel", "desired", "volumes")),
+    "status.seeds[0].product": TEXT,
+    "status.seeds[0].channel": CHANNEL,
+    "status.seeds[0].desired": SUBMISSION,
+    "status.seeds[0].volumes": Array(item=lambda index: f"uid-{index}", kind="set"),
+    "status.seeds[0].volumes[0]": TEXT,
+    **conditions(8),
+}
+WORKLOAD = Kind(
+    resource=WORKLOAD_TELEMETRY,
+    full={
+        "status": {
+            "workload": {"kind": "StatefulSet", "name": "dependency-track"},
+            "product": "dependency-track",
+            "version": "4.14.3",
+            "policy": {"kind": "TelemetryPolicy", "name": "opt-out"},
+            "desired": "Disabled",
+            "channels": [
+                {
+                    "name": "Usage",
+                    "product": "dependency-track",
+                    "state": "Unknown",
+                    "reason": "SeedNotProven",
+                    "message": "Nothing shows that the setting counted.",
+                    "declared": "Disabled",
+                    "running": "Disabled",
+                    "reported": "Unset",
+                    "egress": "Open",
+                    "egressReason": "NothingIsolates",
+                    "egressMessage": "No network policy isolates the pods for egress.",
+                    "lastSubmissionTime": "2026-11-20T08:00:00Z",
+                    "inventory": ["system_id", "version"],
+                }
+            ],
+            "injected": [
+                {
+                    "container": "api-server",
+                    "name": "TELEMETRY_SUBMISSION_ENABLED_DEFAULT",
+                    "value": "false",
+                }
+            ],
+            "seeds": [
+                {
+                    "product": "dependency-track",
+                    "channel": "Usage",
+                    "desired": "Disabled",
+                    "volumes": ["6f1c3a0e-0000-4000-8000-000000000000"],
+                }
+            ],
+            "conditions": [CONDITION],
+        }
+    },
+    bare={},
+    table=_WORKLOAD_TABLE,
+)
+
+_FAMILY = "status.families[0]"
+_VIEW = f"{_FAMILY}.views[0]"
+_HOST_TABLE: dict[str, Check] = {
+    "": Object(),
+    "status": Object(),
+    "status.asOf": Time(),
+    "status.addresses": Array(
+        item=lambda index: {"ip": f"192.0.2.{index}"},
+        kind="map",
+        key="ip",
+        twin={"ip": "192.0.2.0", "expiresAt": "2026-11-21T08:00:00Z"},
+        longest=64,
+    ),
+    "status.addresses[0]": Object(required=("ip",)),
+    "status.addresses[0].ip": text(45),
+    "status.addresses[0].seenAt": Time(),
+    "status.addresses[0].expiresAt": Time(),
+    "status.addresses[0].denyExpiresAt": Time(),
+    "status.families": Array(
+        item=lambda index: {"family": ("IPv4", "IPv6", "IPv4")[index]},
+        kind="map",
+        key="family",
+        twin={"family": "IPv4", "settled": True},
+    ),
+    _FAMILY: Object(required=("family",)),
+    f"{_FAMILY}.family": Choice(of=("IPv4", "IPv6")),
+    f"{_FAMILY}.settled": Flag(default=False),
+    f"{_FAMILY}.lastAnsweredAt": Time(),
+    f"{_FAMILY}.lastOutcome": Choice(of=("Ok", "NoData", "NxDomain", "Transient", "Fault")),
+    f"{_FAMILY}.negatives": Number(lowest=0, default=0),
+    f"{_FAMILY}.negativeSince": Time(),
+    f"{_FAMILY}.heldSince": Time(),
+    f"{_FAMILY}.heldAnswers": Number(lowest=0, default=0),
+    f"{_FAMILY}.views": Array(
+        item=lambda index: {"name": f"view-{index}", "answeredAt": "2026-11-20T08:00:00Z"},
+        kind="map",
+        key="name",
+        twin={"name": "view-0", "answeredAt": "2026-11-21T08:00:00Z"},
+        longest=64,
+    ),
+    _VIEW: Object(required=("name", "answeredAt")),
+    f"{_VIEW}.name": text(253, shortest=1),
+    f"{_VIEW}.answeredAt": Time(),
+    "status.cappedAt": Time(),
+    "status.ranges": Object(required=("provider", "etag", "cidrs")),
+    "status.ranges.provider": text(63),
+    "status.ranges.etag": text(256),
+    "status.ranges.cidrs": Array(item=lambda index: f"192.0.2.{index}/32", kind="set", longest=64),
+    "status.ranges.cidrs[0]": TEXT,
+    **conditions(16),
+}
+HOST = Kind(
+    resource=TELEMETRY_HOST,
+    full={
+        "status": {
+            "asOf": "2026-11-20T08:00:00Z",
+            "addresses": [
+                {
+                    "ip": "192.0.2.1",
+                    "seenAt": "2026-11-20T08:00:00Z",
+                    "expiresAt": "2026-11-20T09:01:00Z",
+                    "denyExpiresAt": "2026-11-27T08:01:00Z",
+                }
+            ],
+            "families": [
+                {
+                    "family": "IPv4",
+                    "settled": True,
+                    "lastAnsweredAt": "2026-11-20T08:00:00Z",
+                    "lastOutcome": "NxDomain",
+                    "negatives": 2,
+                    "negativeSince": "2026-11-20T07:59:30Z",
+                    "heldSince": "2026-11-20T07:00:00Z",
+                    "heldAnswers": 4,
+                    "views": [{"name": "cluster", "answeredAt": "2026-11-20T08:00:00Z"}],
+                }
+            ],
+            "cappedAt": "2026-11-20T08:00:00Z",
+            "ranges": {"provider": "Cloudflare", "etag": "abc", "cidrs": ["198.51.100.0/24"]},
+            "conditions": [CONDITION],
+        }
+    },
+    bare={},
+    table=_HOST_TABLE,
+)

@@ -1,0 +1,184 @@
+"""Checks that several fields share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.support.crd_cases import Array, Check, Choice, Map, Number, Object, Rule, Text, Time
+
+
+def beginning(prefix: str) -> Callable[[int], str]:
+    """Texts of any length that begin alike."""
+    return lambda length: (prefix + "a" * length)[:length]
+
+
+DNS_LABEL = Text(
+    matches=("a", "0", "dependency-track", "9-a", "a--b"),
+    mismatches=("A", "-a", "a-", "a_b", "a.b", "a b", "é", "a/b", "*"),
+    shortest=1,
+    longest=63,
+)
+DNS_SUBDOMAIN = Text(
+    matches=("a", "a.b", "a-1.b-2", "0.0"),
+    mismatches=(".a", "a.", "a..b", "A", "a_b", "-a", "a-", "a-.b", "a.-b", "a/b", "a b"),
+    shortest=1,
+    longest=253,
+)
+HOST = Text(
+    matches=("a.b", "telemetry.example.com", "a-1.b--2.io", "1.a", "a.xn--p1ai"),
+    mismatches=(
+        "localhost",
+        "A.b",
+        "a..b",
+        ".a.b",
+        "a.b.",
+        "a_b.c",
+        "-a.b",
+        "*.a.b",
+        "a.1",
+        "192.0.2.1",
+        "b\u00fccher.example",
+    ),
+    shortest=3,
+    longest=253,
+    shape=lambda length: (
+        ("a." * length)[: max(length - 2, 0)] + ".a"[: max(length, 0)]
+        if length % 2
+        else ("aa" + ".a" * length)[:length]
+    ),
+    rules=(
+        Rule(
+            message="no part of a host name is longer than 63 characters",
+            accepts=("a" * 63 + ".example.com",),
+            rejects=("a" * 64 + ".example.com", "a." + "b" * 64),
+        ),
+        Rule(
+            message="a telemetry host is outside of the cluster: not a name of a Service or of "
+            "a private network",
+            accepts=("svc.example.com", "local.example", "a.svcs"),
+            rejects=(
+                "web.default.svc",
+                "web.default.svc.cluster.local",
+                "printer.local",
+                "metadata.google.internal",
+                "a.localhost",
+            ),
+        ),
+    ),
+)
+ENV_NAME = Text(
+    matches=("A", "_A", "-A", ".a", "a.b-c_D1"),
+    mismatches=("1A", "A=B", "A B", "A$", "É", "A/B", "$(A)"),
+    shortest=1,
+    longest=256,
+)
+TEXT = Text()
+CHANNEL = Choice(of=("Usage", "UpdateCheck", "ErrorReport", "License"))
+CHANNELS = CHANNEL.of
+SUBMISSION = Choice(of=("Disabled", "Enabled"))
+WORKLOAD_KIND = Choice(
+    of=("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "ReplicaSet")
+)
+MEANING = Choice(of=("Enabled", "Disabled", "Unset", "Unknown"))
+
+
+def text(longest: int, *, shortest: int = 0) -> Text:
+    """Any text of some length."""
+    return Text(shortest=shortest, longest=longest)
+
+
+def texts(longest: int) -> Array:
+    """A set of names."""
+    return Array(item=lambda index: f"name-{index}", kind="set", longest=longest)
+
+
+CONDITION = {
+    "type": "Compliant",
+    "status": "True",
+    "reason": "NothingMatched",
+    "message": "Nothing runs a product.",
+    "lastTransitionTime": "2026-11-20T08:00:00Z",
+    "observedGeneration": 3,
+}
+
+
+def conditions(longest: int) -> dict[str, Check]:
+    """The checks of a status' conditions."""
+    return {
+        "status.conditions": Array(
+            item=lambda index: {**CONDITION, "type": f"Type{index}"},
+            kind="map",
+            key="type",
+            twin={**CONDITION, "type": "Type0", "status": "False"},
+            longest=longest,
+        ),
+        "status.conditions[0]": Object(
+            required=("type", "status", "reason", "message", "lastTransitionTime")
+        ),
+        "status.conditions[0].type": text(64, shortest=1),
+        "status.conditions[0].status": Choice(of=("True", "False", "Unknown")),
+        "status.conditions[0].reason": text(64, shortest=1),
+        "status.conditions[0].message": text(4096),
+        "status.conditions[0].lastTransitionTime": Time(),
+        "status.conditions[0].observedGeneration": Number(lowest=0),
+    }
+
+
+SELECTOR = {
+    "matchLabels": {"app": "dependency-track"},
+    "matchExpressions": [
+        {"key": "team", "operator": "In", "values": ["appsec"]},
+        {"key": "example.com/tier", "operator": "Exists"},
+    ],
+}
+
+
+def selector(path: str) -> dict[str, Check]:
+    """The checks of a label selector."""
+    expressions = f"{path}.matchExpressions"
+    return {
+        path: Object(atomic=({"matchLabels": {"a": "1"}}, {"matchLabels": {"b": "2"}})),
+        f"{path}.matchLabels": Map(longest=64),
+        f"{path}.matchLabels{{app}}": text(63),
+        expressions: Array(
+            item=lambda index: {"key": f"key-{index}", "operator": "Exists"},
+            kind="atomic",
+            longest=64,
+        ),
+        f"{expressions}[1]": Object(
+            required=("key", "operator"),
+            rules=(
+                Rule(
+                    message="In and NotIn need values; Exists and DoesNotExist take none",
+                    accepts=(
+                        {"key": "a", "operator": "In", "values": ["x"]},
+                        {"key": "a", "operator": "NotIn", "values": ["x", "y"]},
+                        {"key": "a", "operator": "Exists"},
+                        {"key": "a", "operator": "Exists", "values": []},
+                        {"key": "a", "operator": "DoesNotExist"},
+                        {"key": "a", "operator": "DoesNotExist", "values": []},
+                    ),
+                    rejects=(
+                        {"key": "a", "operator": "In"},
+                        {"key": "a", "operator": "In", "values": []},
+                        {"key": "a", "operator": "NotIn"},
+                        {"key": "a", "operator": "NotIn", "values": []},
+                        {"key": "a", "operator": "Exists", "values": ["x"]},
+                        {"key": "a", "operator": "DoesNotExist", "values": ["x"]},
+                    ),
+                ),
+            ),
+        ),
+        f"{expressions}[0].key": text(317, shortest=1),
+        f"{expressions}[0].operator": Choice(
+            of=("In", "NotIn", "Exists", "DoesNotExist"),
+            beside={"Exists": {"values": []}, "DoesNotExist": {"values": []}},
+        ),
+        f"{expressions}[0].values": Array(
+            item=lambda index: f"value-{index}",
+            kind="set",
+            longest=64,
+            given={"operator": "Exists"},
+        ),
+        f"{expressions}[0].values[0]": text(63),
+    }

@@ -1,0 +1,98 @@
+"""Questions to the built-in catalogue, in the words of the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.product import ChannelRule, EnvSwitch, Host, Switch
+from fleet_telemetry.catalogue.catalogue import ImageMatch, builtin
+from fleet_telemetry.catalogue.product import Lookup
+from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
+from fleet_telemetry.switches.reading import Reading, read_switch, with_default
+from fleet_telemetry.workloads.workload import Container, EnvVar
+
+DIGEST = "sha256:" + "0a" * 32
+
+Variables = Iterable[tuple[str, str]]
+
+
+def find(image: str, container: str = "main") -> ImageMatch | None:
+    return builtin().match_image(image, container)
+
+
+def match_image(image: str, container: str = "main") -> ImageMatch:
+    found = find(image, container)
+    assert found is not None, f"{image} in {container} is not recognised"
+    return found
+
+
+def span_of(image: str) -> VersionSpan | None:
+    tag = match_image(image).reference.tag
+    return VersionSpan.parse(tag) if tag else None
+
+
+def look_up(image: str, channel: ChannelName = ChannelName.USAGE) -> Lookup:
+    found = match_image(image)
+    return found.product.rule_for(channel, found.image, span_of(image))
+
+
+def rule_of(image: str, channel: ChannelName = ChannelName.USAGE) -> ChannelRule:
+    found = look_up(image, channel)
+    assert found.rule is not None, f"{image}: {found.reason}"
+    return found.rule
+
+
+def switch_of(image: str, channel: ChannelName = ChannelName.USAGE) -> Switch:
+    (switch,) = (switch for switch in rule_of(image, channel).switches if switch.env is not None)
+    return switch
+
+
+def variable_of(image: str, channel: ChannelName = ChannelName.USAGE) -> EnvSwitch:
+    variable = switch_of(image, channel).env
+    assert variable is not None
+    return variable
+
+
+def describe(image: str, channel: ChannelName = ChannelName.USAGE) -> str:
+    """The rule in one line: the default and every switch; or why there is none."""
+    found = look_up(image, channel)
+    if found.rule is None:
+        return str(found.reason)
+    switches = (
+        f"{switch.semantics} {switch.env.name}" if switch.env else switch.semantics.value
+        for switch in found.rule.switches
+    )
+    return ", ".join((found.rule.default.value, *switches))
+
+
+def read(
+    image: str,
+    variables: Variables,
+    arguments: Iterable[str] = (),
+    channel: ChannelName = ChannelName.USAGE,
+) -> Reading:
+    """What a container with these variables and arguments comes to."""
+    env = tuple(EnvVar(name, value) for name, value in variables)
+    container = Container(0, "main", image, arguments=tuple(arguments), env=env)
+    return with_default(
+        read_switch(container, switch_of(image, channel)), rule_of(image, channel).default
+    )
+
+
+def hosts_of(image: str, channel: ChannelName) -> set[tuple[str, int]]:
+    """The hosts and ports that this image may talk to on a channel."""
+    found, span = match_image(image), span_of(image)
+
+    def concerns(host: Host) -> bool:
+        ranges = VersionRanges.parse(host.versions)
+        in_version = span is None or not host.versions or ranges.touches(span)
+        return in_version and (not host.components or found.image.component in host.components)
+
+    return {
+        (host.host, host.port)
+        for entry in found.product.spec.channels
+        if entry.name is channel
+        for host in entry.hosts
+        if concerns(host)
+    }

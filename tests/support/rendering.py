@@ -1,0 +1,166 @@
+"""The chart as Helm renders it, and the values that the tests try."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from dev.cluster import binaries, toolchain
+from dev.cluster.cluster import HelmProgram
+from dev.harness.operator import CHART, NAMESPACE, RELEASE
+
+Manifest = dict[str, Any]
+Values = Mapping[str, Any]
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+_EXTRA: Values = {
+    "extraArgs": ["--log-level=debug"],
+    "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
+    "extraVolumes": [{"name": "more", "emptyDir": {}}],
+    "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
+    "nodeSelector": {"kubernetes.io/os": "linux"},
+    "tolerations": [{"key": "infra", "operator": "Exists"}],
+    "affinity": {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}]
+            }
+        }
+    },
+    "topologySpreadConstraints": [
+        {
+            "maxSkew": 1,
+            "topologyKey": "rack",
+            "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": {"matchLabels": {"a": "b"}},
+        }
+    ],
+    "podLabels": {"team": "platform"},
+    "podAnnotations": {"example.com/a": "b"},
+    "serviceAccountAnnotations": {"example.com/role": "r"},
+    "priorityClassName": "system-cluster-critical",
+}
+MATRIX: Mapping[str, Values] = {
+    "defaults": {},
+    "cert-manager": {"webhook": {"certificate": {"source": "CertManager"}}},
+    "cert-manager-issuer": {
+        "webhook": {
+            "certificate": {
+                "source": "CertManager",
+                "secretName": "given",
+                "certManager": {
+                    "issuerRef": {"name": "corp", "kind": "PCA", "group": "awspca.example"}
+                },
+            }
+        }
+    },
+    "existing-secret": {
+        "webhook": {"certificate": {"source": "ExistingSecret", "secretName": "given"}}
+    },
+    "existing-secret-ca": {
+        "webhook": {
+            "certificate": {"source": "ExistingSecret", "secretName": "given", "ca": CERTIFICATE}
+        }
+    },
+    "mirror": {
+        "image": {
+            "repository": "mirror.example/telemetry",
+            "tag": "1.2.3",
+            "pullPolicy": "Always",
+        },
+        "webhook": {"resources": {"limits": {"memory": "1Gi"}}},
+        "metrics": {
+            "serviceMonitor": {"enabled": True, "interval": "1m", "scrapeTimeout": "20s"},
+            "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+            "dashboards": {"enabled": True, "namespace": "b", "labels": {"dashboard": "1"}},
+        },
+        "reports": {"api": "Off"},
+        "logLevel": "debug",
+    },
+    "single": {"webhook": {"replicas": 1}, "controller": {"replicas": 1}},
+    "bare": {
+        "crds": {"enabled": False},
+        "rbac": {"aggregate": False},
+        "webhook": {"podDisruptionBudget": {"enabled": False}, "excludedNamespaces": []},
+        "controller": {"podDisruptionBudget": {"enabled": False}, "resources": {"limits": None}},
+        "runAsUser": None,
+    },
+    "everything": {
+        "global": {"imageRegistry": "registry.example:5000", "imagePullSecrets": [{"name": "a"}]},
+        "fullnameOverride": "telemetry",
+        "commonLabels": {"cost-center": "4711"},
+        "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": [{"name": "a"}, {"name": "b"}]},
+        "crds": {"keep": False},
+        "webhook": {**_EXTRA, "service": {"port": 8443}, "port": 8443, "drainSeconds": 0.5},
+        "controller": {**_EXTRA},
+        "runtime": {"secrets": [{"namespace": "appsec", "names": ["a", "b"]}, {"namespace": "b"}]},
+        "egress": {
+            "dnsServers": ["10.96.0.10", "corp=192.0.2.53:53"],
+            "families": ["IPv4"],
+            "enforced": ["NetworkPolicy", "Cilium"],
+            "clusterRanges": ["192.0.2.0/24"],
+            "publishedRanges": "built-in",
+            "onUninstall": "Remove",
+        },
+        "networkPolicy": {
+            "enabled": True,
+            "webhookFrom": [{"ipBlock": {"cidr": "10.0.0.0/8"}}],
+            "metricsFrom": [{"namespaceSelector": {"matchLabels": {"a": "b"}}}],
+            "apiServerPorts": [443, 6443],
+        },
+        "metrics": {
+            "perWorkload": False,
+            "serviceMonitor": {
+                "enabled": True,
+                "labels": {"release": "prometheus"},
+                "relabelings": [{"action": "labeldrop", "regex": "pod"}],
+                "nativeHistograms": True,
+            },
+            "prometheusRule": {"enabled": True, "runbooks": "https://wiki.example/r/"},
+            "dashboards": {"enabled": True, "annotations": {"folder": "Compliance"}},
+        },
+        "logFormat": "text",
+        "extraObjects": [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "{{ .Release.Name }}-more", "namespace": NAMESPACE},
+            },
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: text, namespace: fleet-telemetry}",
+        ],
+    },
+}
+
+
+class RenderError(Exception):
+    """Helm refuses the values."""
+
+
+def render(
+    values: Values | None = None, *, release: str = RELEASE, program: HelmProgram = "helm"
+) -> str:
+    """The text that Helm makes of the chart. Raises RenderError."""
+    helm = binaries.ensure([program])[program]
+    # Without a cluster, Helm has to be told which one is meant.
+    version = toolchain.tool("kube-apiserver").version
+    flags = [f"--namespace={NAMESPACE}", f"--kube-version={version}", "--values=-"]
+    done = subprocess.run(
+        [helm, "template", release, str(CHART), *flags],
+        input=yaml.safe_dump(dict(values or {})),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RenderError(done.stderr)
+    return done.stdout
+
+
+def manifests(text: str) -> Iterator[Manifest]:
+    """The objects in a rendered text."""
+    for manifest in yaml.safe_load_all(text):
+        if manifest:
+            yield manifest

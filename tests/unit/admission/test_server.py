@@ -1,0 +1,247 @@
+"""The admission server without its socket: it answers whatever comes, and never denies."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from hypothesis import given
+from prometheus_client import CollectorRegistry
+
+from fleet_telemetry.admission import server as server_module
+from fleet_telemetry.admission.server import AdmissionServer
+from fleet_telemetry.kube import kinds
+from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.reporting.metrics import AdmissionMetrics
+from tests.support.admission_requests import creation, mirror_with, policy_manifest
+from tests.support.admission_strategies import broken
+from tests.support.builders import (
+    EMQX,
+    EMQX_SWITCH,
+    NGINX,
+    NOW,
+    OWNER,
+    SONAR_SWITCH,
+    SONARQUBE,
+    Manifest,
+    claimed,
+    container,
+    manifest,
+)
+from tests.support.decision_strategies import examples
+from tests.support.json_patch import apply_patch
+
+OPT_OUT = policy_manifest()
+CREATION = creation(manifest(container(SONARQUBE)))
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+
+class Http:
+    """As much of an HTTP request as the server looks at."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def read(self) -> bytes:
+        return self._body
+
+
+class Asked:
+    """A server and what it counted."""
+
+    def __init__(self, cache: ClusterCache) -> None:
+        self.registry = CollectorRegistry()
+        metrics = AdmissionMetrics(self.registry)
+        self.server = AdmissionServer(cache, metrics, lambda: NOW, TLS)
+
+    def post(self, path: str, body: Any) -> Manifest:
+        """The review that comes back."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        handle: Callable[[Any], Any] = getattr(self.server, f"_{path}")
+        answer: web.Response = asyncio.run(handle(Http(raw)))
+        assert answer.status == 200
+        assert answer.content_type == "application/json"
+        assert isinstance(answer.body, bytes)
+        found: Manifest = json.loads(answer.body)
+        assert (found["apiVersion"], found["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
+        return found
+
+    def mutate(self, request: Any) -> Manifest:
+        found: Manifest = self.post("mutate", {"kind": "AdmissionReview", "request": request})
+        assert found["response"]["allowed"] is True
+        assert found["response"]["uid"] == request.get("uid", "")
+        return found["response"]
+
+    def counted(self, **labels: str) -> float:
+        name = "fleet_telemetry_admission_requests_total"
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+def patch_of(response: Manifest) -> list[dict[str, Any]]:
+    assert response["patchType"] == "JSONPatch"
+    operations: list[dict[str, Any]] = json.loads(base64.b64decode(response["patch"]))
+    return operations
+
+
+def test_a_review_goes_in_and_out() -> None:
+    asked = Asked(mirror_with(OPT_OUT))
+    response = asked.mutate(CREATION)
+    changed = apply_patch(CREATION["object"], patch_of(response))
+    (found,) = changed["spec"]["template"]["spec"]["containers"]
+    assert found["env"] == [{"name": SONAR_SWITCH, "value": "false"}]
+    assert len(response["warnings"]) == 1
+    assert asked.counted(path="mutate", kind="Deployment", result="patched") == 1
+
+
+def test_a_replica_that_stops_answers_and_asks_to_close_the_connection() -> None:
+    """A request on a connection that the server closes would be lost."""
+    asked = Asked(mirror_with(OPT_OUT))
+
+    def keeps_alive() -> bool | None:
+        body = json.dumps({"request": CREATION}).encode()
+        answer = asyncio.run(asked.server._mutate(Http(body)))  # type: ignore[arg-type]
+        assert b"patch" in (answer.body or b"")  # type: ignore[operator]
+        return answer.keep_alive
+
+    assert keeps_alive() is not False
+    asyncio.run(asked.server.drain(0))
+    assert keeps_alive() is False
+
+
+def test_nothing_to_say_is_said_shortly() -> None:
+    asked = Asked(mirror_with(OPT_OUT))
+    request = creation(manifest(container(NGINX)))
+    assert asked.mutate(request).keys() == {"uid", "allowed"}
+    assert asked.counted(path="mutate", kind="Deployment", result="unchanged") == 1
+
+
+def test_before_everything_was_listed_nothing_is_decided() -> None:
+    cache = mirror_with(OPT_OUT)
+    cache.synced.clear()
+    asked = Asked(cache)
+    assert asked.mutate(CREATION).keys() == {"uid", "allowed"}
+    assert asked.counted(path="mutate", kind="Deployment", result="unsynced") == 1
+
+
+def test_a_bug_of_ours_lets_the_request_through_and_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(server_module, "review_workload", fail)
+    asked = Asked(mirror_with(OPT_OUT))
+    with caplog.at_level(logging.ERROR):
+        assert asked.mutate(CREATION).keys() == {"uid", "allowed"}
+    assert "the request goes through as it came" in caplog.text
+    assert asked.counted(path="mutate", kind="Deployment", result="error") == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"5", b"{}", b'"x"', b"\xff", b"null", b'{"request": []}']
+)
+@pytest.mark.parametrize("path", ["mutate", "validate"])
+def test_what_is_no_review_is_a_bad_request(path: str, body: bytes) -> None:
+    """The API server takes that for a failure of the webhook, and lets the request through."""
+    with pytest.raises(web.HTTPBadRequest):
+        Asked(mirror_with()).post(path, body)
+
+
+def stateful_set(**more: Any) -> Manifest:
+    return manifest(container(EMQX), kind="StatefulSet", name="emqx", **more)
+
+
+def pod_request() -> Manifest:
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "name": "emqx",
+        "uid": "u",
+        "controller": True,
+    }
+    pod = {
+        "kind": "Pod",
+        "metadata": {"name": "emqx-0", "ownerReferences": [owner]},
+        "spec": {"containers": [container(EMQX)]},
+    }
+    return creation(claimed(pod))
+
+
+def test_a_pod_is_injected_where_somebody_elses_controller_owns_its_workload() -> None:
+    cache = mirror_with(OPT_OUT)
+    stateful = next(kind for kind in kinds.WORKLOADS if kind.kind == "StatefulSet")
+    cache.observe(stateful, stateful_set(owner=OWNER))
+    (operation,) = patch_of(Asked(cache).mutate(pod_request()))
+    assert operation["path"] == "/spec/containers/0/env"
+    assert operation["value"] == [{"name": EMQX_SWITCH, "value": "false"}]
+
+    cache.observe(stateful, stateful_set())
+    assert "patch" not in Asked(cache).mutate(pod_request())
+
+
+def test_a_pod_of_nobody_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "_OWNER_SECONDS", 3600.0)
+    request = pod_request()
+    request["object"]["metadata"]["ownerReferences"] = []
+    assert "patch" not in Asked(mirror_with(OPT_OUT)).mutate(request)
+
+
+def test_a_pod_waits_a_moment_for_its_workload_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_module, "_OWNER_SECONDS", 0.001)
+    assert "patch" not in Asked(mirror_with(OPT_OUT)).mutate(pod_request())
+
+
+def test_a_pod_of_a_cron_jobs_job_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "_OWNER_SECONDS", 3600.0)
+    cache = mirror_with(OPT_OUT)
+    job = manifest(container(EMQX), kind="Job", name="emqx")
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "controller": True}
+    job["metadata"]["ownerReferences"] = [owner]
+    cache.observe(kinds.WORKLOAD_BY_KIND["Job"], job)
+    request = pod_request()
+    of_job = {"apiVersion": "batch/v1", "kind": "Job", "name": "emqx", "controller": True}
+    request["object"]["metadata"]["ownerReferences"] = [of_job]
+    assert "patch" not in Asked(cache).mutate(request)
+
+
+@examples(120)
+@given(broken(CREATION))
+def test_a_broken_request_is_allowed(request: Manifest) -> None:
+    asked = Asked(mirror_with(OPT_OUT))
+    assert asked.mutate(request)["allowed"] is True
+    assert asked.counted(path="mutate", kind="Deployment", result="error") == 0
+
+
+def test_a_policy_that_cannot_work_is_refused_with_the_reason() -> None:
+    entry = {"name": SONAR_SWITCH, "value": "true"}
+    settings = [{"product": "sonarqube", "env": [entry]}]
+    asked = Asked(mirror_with())
+    for spec, result in (({"injection": {"settings": settings}}, "refused"), ({}, "accepted")):
+        request = {
+            "uid": "1",
+            "kind": {"kind": "TelemetryPolicy"},
+            "object": policy_manifest(**spec),
+        }
+        response = asked.post("validate", {"request": request})["response"]
+        assert response["allowed"] is (result == "accepted")
+        assert asked.counted(path="validate", kind="TelemetryPolicy", result=result) == 1
+        if result == "refused":
+            assert response["status"]["code"] == 422
+            assert SONAR_SWITCH in response["status"]["message"]
+
+
+def test_a_policy_with_an_unknown_product_is_accepted_with_a_warning() -> None:
+    policy = policy_manifest(products=["sonarcube"])
+    request = {"uid": "1", "kind": {"kind": "TelemetryPolicy"}, "object": policy}
+    response = Asked(mirror_with()).post("validate", {"request": request})["response"]
+    assert response["allowed"] is True
+    assert "sonarcube" in response["warnings"][0]

@@ -1,0 +1,159 @@
+"""What is said of a policy or a product when it is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from fleet_telemetry.admission.validation import Validation, validate
+from fleet_telemetry.catalogue.catalogue import builtin
+from tests.support.admission_requests import policy_manifest
+from tests.support.admission_strategies import broken
+from tests.support.builders import SONAR_SWITCH, SONAR_UPDATES, Manifest
+from tests.support.decision_strategies import examples
+
+POLICY_KINDS = ["TelemetryPolicy", "ClusterTelemetryPolicy"]
+
+
+def validated(kind: Any, spec: Any, name: Any = "it") -> Validation:
+    shown = {"kind": kind, "metadata": {"name": name}, "spec": spec}
+    return validate({"kind": {"kind": kind}, "object": shown}, builtin())
+
+
+@pytest.mark.parametrize("kind", POLICY_KINDS)
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"submission": "Enabled", "products": ["sonarqube"], "channels": ["Usage"]},
+        {"selector": {"matchLabels": {"a": "b"}}, "injection": {"when": "Never"}},
+        # A newer CRD may have fields that this version does not know.
+        {"somethingNew": {"a": 1}},
+    ],
+)
+def test_a_good_policy(kind: str, spec: dict[str, Any]) -> None:
+    assert validated(kind, spec) == Validation()
+
+
+@pytest.mark.parametrize("kind", POLICY_KINDS)
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"submission": "Perhaps"}, "submission"),
+        ({"products": ["Not A Name"]}, "products"),
+        ({"products": []}, "products"),
+        ({"channels": "Usage"}, "channels"),
+        ({"exceptions": [{"reason": "x"}]}, "exceptions"),
+        ("text", "Expected `object`"),
+        (5, "Expected `object`"),
+    ],
+)
+def test_a_policy_that_cannot_be_read_is_refused(kind: str, spec: Any, words: str) -> None:
+    found = validated(kind, spec)
+    assert words in found.refusal
+    assert found.warnings == ()
+
+
+def test_only_a_cluster_policy_names_namespaces() -> None:
+    exception = {"workload": {"kind": "Deployment", "name": "x"}, "reason": "because"}
+    assert validated("TelemetryPolicy", {"exceptions": [exception]}).refusal == ""
+    found = validated("ClusterTelemetryPolicy", {"exceptions": [exception]})
+    assert "namespace" in found.refusal
+
+
+@pytest.mark.parametrize("kind", POLICY_KINDS)
+def test_mistakes_are_refused_and_the_rest_is_a_warning(kind: str) -> None:
+    env = [{"name": name, "value": "true"} for name in (SONAR_SWITCH, "A", SONAR_UPDATES)]
+    spec = {
+        "products": ["sonarcube"],
+        "channels": ["Usage", "UpdateCheck"],
+        "injection": {"settings": [{"product": "sonarqube", "env": env}]},
+    }
+    found = validated(kind, spec)
+    assert found.refusal.count(";") >= 1
+    assert f"{SONAR_SWITCH} is a switch of sonarqube" in found.refusal
+    assert f"{SONAR_UPDATES} is a switch of sonarqube" in found.refusal
+    (warning,) = found.warnings
+    assert "'sonarcube'" in warning
+
+
+PRODUCT = {
+    "title": "Acme",
+    "images": [{"pattern": "acme/acme"}],
+    "channels": [{"name": "Usage", "rules": [{"versions": [">=1.0"], "default": "On"}]}],
+}
+
+
+def test_a_good_product() -> None:
+    assert validated("TelemetryProduct", PRODUCT, "acme") == Validation()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"title": ""}, "title"),
+        ({"images": []}, "images"),
+        (
+            {
+                "channels": [
+                    {
+                        "name": "Usage",
+                        "rules": [
+                            {"versions": [">=1.0"], "default": "On"},
+                            {"versions": ["<2.0"], "default": "Off"},
+                        ],
+                    }
+                ]
+            },
+            "product acme: channel Usage: two rules overlap for acme/acme",
+        ),
+        (
+            {"channels": [{"name": "Usage", "rules": [{"versions": [">=x <y"], "default": "On"}]}]},
+            "versions",
+        ),
+    ],
+)
+def test_a_product_that_contradicts_itself_is_refused(changes: Any, words: str) -> None:
+    assert words in validated("TelemetryProduct", PRODUCT | changes, "acme").refusal
+
+
+@pytest.mark.parametrize("kind", ["WorkloadTelemetry", "Deployment", "", None, 5, ["x"]])
+def test_other_kinds_are_none_of_its_business(kind: Any) -> None:
+    assert validated(kind, {"anything": 1}) == Validation()
+
+
+REQUESTS: list[Manifest] = [
+    {
+        "kind": {"kind": "TelemetryPolicy"},
+        "object": policy_manifest(
+            products=["sonarqube"],
+            selector={"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]},
+            exceptions=[
+                {
+                    "workload": {"kind": "Deployment", "name": "x"},
+                    "reason": "because",
+                    "expiresAt": "2027-03-01T00:00:00Z",
+                }
+            ],
+            injection={"settings": [{"product": "emqx", "env": [{"name": "A", "value": "1"}]}]},
+        ),
+    },
+    {
+        "kind": {"kind": "TelemetryProduct"},
+        "object": {"metadata": {"name": "acme"}, "spec": PRODUCT},
+    },
+]
+
+
+@examples(120)
+@given(broken(REQUESTS[0]))
+def test_a_broken_policy_never_raises(request_: Manifest) -> None:
+    validate(request_, builtin())
+
+
+@examples(100)
+@given(broken(REQUESTS[1]))
+def test_a_broken_product_never_raises(request_: Manifest) -> None:
+    validate(request_, builtin())

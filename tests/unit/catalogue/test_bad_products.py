@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.catalogue.catalogue import read_product
+from fleet_telemetry.catalogue.product import Product, ProductError
+from tests.support.manifest_strategies import WILD_VALUES, steady
+
+Spec = dict[str, Any]
+
+_GOOD: Spec = {
+    "title": "Widget",
+    "images": [
+        {"pattern": "widget/server"},
+        {"pattern": "widget/agent", "component": "agent", "edition": "pro"},
+    ],
+    "channels": [
+        {
+            "name": "Usage",
+            "hosts": [{"host": "telemetry.widget.example", "versions": [">=2.0.0"]}],
+            "rules": [
+                {"versions": ["<2.0.0"], "default": "NoTelemetry"},
+                {
+                    "versions": [">=2.0.0"],
+                    "default": "On",
+                    "switches": [
+                        {
+                            "semantics": "Start",
+                            "env": {"name": "WIDGET_TELEMETRY", "disabled": "0", "enabled": "1"},
+                        }
+                    ],
+                },
+            ],
+        },
+        {"name": "UpdateCheck", "rules": [{"default": "Off"}]},
+    ],
+}
+_IMAGE, _USAGE = ("images", 0), ("channels", 0)
+_HOST, _RULE = (*_USAGE, "hosts", 0), (*_USAGE, "rules", 1)
+_SWITCH = (*_RULE, "switches", 0)
+
+
+def _with(*changes: tuple[tuple[Any, ...], Any]) -> Spec:
+    spec = deepcopy(_GOOD)
+    for (*parents, last), value in changes:
+        at: Any = spec
+        for key in parents:
+            at = at[key]
+        at[last] = value
+    return spec
+
+
+def _compile(spec: Any, name: str = "widget") -> Product:
+    return Product.compile(name, msgspec.convert(spec, TelemetryProductSpec))
+
+
+def _rules(*rules: Spec) -> Spec:
+    return _with(((*_USAGE, "rules"), [{"default": "On", **rule} for rule in rules]))
+
+
+def _problems(spec: Any) -> list[str]:
+    with pytest.raises(ProductError) as caught:
+        _compile(spec)
+    return caught.value.problems
+
+
+def test_the_good_one_compiles() -> None:
+    product = _compile(_GOOD)
+    assert product.name == "widget"
+    assert {channel: len(rules) for channel, rules in product.rules.items()} == {
+        ChannelName.USAGE: 2,
+        ChannelName.UPDATE_CHECK: 1,
+    }
+
+
+# What the types refuse, with the place.
+@pytest.mark.parametrize(
+    ("path", "value", "place"),
+    [
+        (("title",), "", "$.title"),
+        (("title",), None, "$.title"),
+        (("title",), 7, "$.title"),
+        (("homepage",), "http://widget.example", "$.homepage"),
+        (("images",), [], "$.images"),
+        (("images",), None, "$.images"),
+        (("images", 0), {}, "$.images[0]"),
+        ((*_IMAGE, "pattern"), "", "$.images[0].pattern"),
+        ((*_IMAGE, "pattern"), "widget server", "$.images[0].pattern"),
+        ((*_IMAGE, "pattern"), "widget[ab]", "$.images[0].pattern"),
+        ((*_IMAGE, "pattern"), "widget:5", "$.images[0].pattern"),
+        ((*_IMAGE, "edition"), "Pro", "$.images[0].edition"),
+        ((*_IMAGE, "component"), "a b", "$.images[0].component"),
+        ((*_IMAGE, "excludeTags"), "*-search", "$.images[0].excludeTags"),
+        (("channels",), [], "$.channels"),
+        ((*_USAGE, "name"), "Telemetry", "$.channels[0].name"),
+        ((*_USAGE, "name"), "usage", "$.channels[0].name"),
+        ((*_HOST, "host"), "widget", "$.channels[0].hosts[0].host"),
+        ((*_HOST, "host"), "*.widget.example", "$.channels[0].hosts[0].host"),
+        ((*_HOST, "host"), "192.0.2.1", "$.channels[0].hosts[0].host"),
+        ((*_HOST, "port"), 0, "$.channels[0].hosts[0].port"),
+        ((*_HOST, "port"), 65536, "$.channels[0].hosts[0].port"),
+        ((*_HOST, "publishedRanges"), "Akamai", "$.channels[0].hosts[0].publishedRanges"),
+        ((*_RULE, "default"), "on", "$.channels[0].rules[1].default"),
+        ((*_RULE, "default"), True, "$.channels[0].rules[1].default"),
+        ((*_RULE, "versions"), ">=2.0.0", "$.channels[0].rules[1].versions"),
+        ((*_RULE, "versions"), [""], "$.channels[0].rules[1].versions[0]"),
+        ((*_RULE, "versions"), ["2.0.0"], "$.channels[0].rules[1].versions[0]"),
+        ((*_RULE, "versions"), [">=latest"], "$.channels[0].rules[1].versions[0]"),
+        ((*_RULE, "versions"), ["<=2.0.0"], "$.channels[0].rules[1].versions[0]"),
+        ((*_RULE, "versions"), [">=1 <2 <3"], "$.channels[0].rules[1].versions[0]"),
+        ((*_RULE, "versions"), [2.0], "$.channels[0].rules[1].versions[0]"),
+        ((*_SWITCH, "semantics"), "Boot", "$.channels[0].rules[1].switches[0].semantics"),
+        ((*_SWITCH, "env"), {"name": "X"}, "$.channels[0].rules[1].switches[0].env"),
+        (
+            (*_SWITCH, "env", "name"),
+            "1X",
+            "$.channels[0].rules[1].switches[0].env.name",
+        ),
+        (
+            (*_SWITCH, "env", "disabled"),
+            False,
+            "$.channels[0].rules[1].switches[0].env.disabled",
+        ),
+    ],
+)
+def test_what_the_types_refuse_names_the_place(
+    path: tuple[Any, ...], value: object, place: str
+) -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        _compile(_with((path, value)))
+    assert f"`{place}`" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("versions", "sentence"),
+    [
+        ([">=2.x"], "'2.x' is not a version such as 4.13.0 or 5.0.0-rc.2"),
+        ([">=2.0.0 <3.x"], "'3.x' is not a version such as 4.13.0 or 5.0.0-rc.2"),
+        ([">=1.2.3.4.5"], "'1.2.3.4.5' is not a version such as 4.13.0 or 5.0.0-rc.2"),
+        ([">=2026-11-21"], "'2026-11-21' is not a version such as 4.13.0 or 5.0.0-rc.2"),
+        ([">=2.0.0 <2.0.0"], "no version can be in range '>=2.0.0 <2.0.0'"),
+        ([">=3.0.0 <2.0.0"], "no version can be in range '>=3.0.0 <2.0.0'"),
+        ([">=2.0.0 <2.0.0-rc.1"], "no version can be in range '>=2.0.0 <2.0.0-rc.1'"),
+        ([">=2.0.0", ">=9..9"], "'9..9' is not a version such as 4.13.0 or 5.0.0-rc.2"),
+    ],
+)
+def test_nonsense_versions_name_the_rule_or_the_host(versions: list[str], sentence: str) -> None:
+    assert _problems(_with(((*_RULE, "versions"), versions))) == [
+        f"channel Usage, rule 2: {sentence}"
+    ]
+    assert _problems(_with(((*_HOST, "versions"), versions))) == [
+        f"channel Usage, host telemetry.widget.example: {sentence}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "problem"),
+    [
+        (
+            ({"versions": ["<2.1.0"]}, {"versions": [">=2.0.0"]}),
+            "two rules overlap for widget/server (<2.1.0 and >=2.0.0)",
+        ),
+        (
+            ({"versions": [">=1 <3"]}, {"versions": [">=2 <4"]}),
+            "two rules overlap for widget/server (>=1 <3 and >=2 <4)",
+        ),
+        (
+            ({"versions": ["<2.0.0"]}, {"versions": [">=2.0.0-rc.1"]}),
+            "two rules overlap for widget/server (<2.0.0 and >=2.0.0-rc.1)",
+        ),
+        (
+            ({}, {"versions": [">=2"]}),
+            "two rules overlap for widget/server (every version and >=2)",
+        ),
+        (({}, {}), "two rules overlap for widget/server (every version and every version)"),
+        (
+            ({"versions": ["<1", ">=5"]}, {"versions": [">=9 <10"]}),
+            "two rules overlap for widget/server (<1 or >=5 and >=9 <10)",
+        ),
+        (
+            ({"editions": ["pro"]}, {"components": ["agent"]}),
+            "two rules overlap for widget/agent (every version and every version)",
+        ),
+        (
+            ({"editions": ["standard", "pro"]}, {"editions": ["pro"]}),
+            "two rules overlap for widget/agent (every version and every version)",
+        ),
+    ],
+)
+def test_overlapping_rules_name_both_and_an_image(rules: tuple[Spec, ...], problem: str) -> None:
+    assert _problems(_rules(*rules)) == [f"channel Usage: {problem}"]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ({"versions": ["<2.0.0"]}, {"versions": [">=2.0.0"]}),
+        ({"versions": ["<2.0.0-dev"]}, {"versions": [">=2.0.0"]}),
+        ({"editions": ["standard"]}, {"editions": ["pro"]}),
+        ({"components": ["server"]}, {"components": ["agent"]}),
+        # No image is both.
+        ({"editions": ["standard"]}, {"components": ["agent"]}),
+        ({"versions": [">=1 <2", ">=3 <4"]}, {"versions": [">=2 <3", ">=4"]}),
+        (),
+    ],
+)
+def test_rules_that_never_meet_are_fine(rules: tuple[Spec, ...]) -> None:
+    assert len(_compile(_rules(*rules)).rules[ChannelName.USAGE]) == len(rules)
+
+
+def test_editions_and_components_that_no_image_has_are_named() -> None:
+    assert _problems(_rules({"editions": ["pro", "lite", "basic"], "components": ["cron"]})) == [
+        "channel Usage, rule 1: no image has the edition 'basic'",
+        "channel Usage, rule 1: no image has the edition 'lite'",
+        "channel Usage, rule 1: no image has the component 'cron'",
+    ]
+
+
+def test_a_rule_that_refuses_its_own_switch_is_named() -> None:
+    env = {"name": "WIDGET_TELEMETRY", "disabled": "off", "aliases": ["WIDGET_PHONE_HOME"]}
+    for refused in ("WIDGET_TELEMETRY", "WIDGET_PHONE_HOME"):
+        rule = {
+            "switches": [{"semantics": "Start", "env": env}],
+            "refuses": [{"env": refused, "effect": "it does not start"}],
+        }
+        assert _problems(_rules(rule)) == [
+            "channel Usage, rule 1: it refuses its own switch WIDGET_TELEMETRY"
+        ]
+
+
+def test_every_problem_is_told_at_once_with_the_products_name() -> None:
+    spec = _with(
+        ((*_USAGE, "rules", 0, "versions"), ["<2.x"]),
+        ((*_USAGE, "rules", 1, "editions"), ["lite"]),
+        ((*_HOST, "versions"), [">=3 <2"]),
+        (("channels", 1, "rules"), [{"default": "On"}, {"default": "Off", "versions": ["<9"]}]),
+    )
+    with pytest.raises(ProductError) as caught:
+        _compile(spec, "widget-9000")
+    assert caught.value.problems == [
+        "channel Usage, rule 1: '2.x' is not a version such as 4.13.0 or 5.0.0-rc.2",
+        "channel Usage, host telemetry.widget.example: no version can be in range '>=3 <2'",
+        "channel Usage, rule 2: no image has the edition 'lite'",
+        "channel UpdateCheck: two rules overlap for widget/server (every version and <9)",
+    ]
+    assert str(caught.value) == "product widget-9000: " + "; ".join(caught.value.problems)
+
+
+def _file(**changes: Any) -> bytes:
+    manifest = {
+        "apiVersion": "fleettelemetry.io/v1alpha1",
+        "kind": "TelemetryProduct",
+        "metadata": {"name": "widget"},
+        "spec": _GOOD,
+    }
+    return yaml.safe_dump({**manifest, **changes}).encode()
+
+
+def test_a_good_file_is_read() -> None:
+    assert read_product(_file()) == _compile(_GOOD)
+    labelled = {"name": "widget", "labels": {"team": "platform"}}
+    assert read_product(_file(metadata=labelled)).name == "widget"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", ["object"]),
+        (b"[]", ["object", "array"]),
+        (b"a: [", ["while parsing"]),
+        (b"\xff\xfe", []),
+        (_file(apiVersion="fleettelemetry.io/v1"), ["$.apiVersion"]),
+        (_file(kind="TelemetryPolicy"), ["$.kind"]),
+        (_file(status={}), ["status"]),
+        (_file(metadata={}), ["name", "$.metadata"]),
+        (_file(metadata={"name": ""}), ["$.metadata.name"]),
+        (_file(metadata={"name": "Widget Pro"}), ["$.metadata.name"]),
+        (_file(metadata=None), ["$.metadata"]),
+        (_file(spec=None), ["$.spec"]),
+        (_file(spec={}), ["title", "$.spec"]),
+        (
+            _file(spec=_with(((*_RULE, "default"), "Maybe"))),
+            ["$.spec.channels[0].rules[1].default"],
+        ),
+        (_file(spec=_with(((*_RULE, "versions"), [">=2.x"]))), ["product widget", "rule 2", "2.x"]),
+    ],
+)
+def test_a_bad_file_is_refused_with_a_sentence(content: bytes, words: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        read_product(content)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@steady
+@given(
+    st.sampled_from(
+        [("images",), ("channels",), _IMAGE, _USAGE, _HOST, _RULE, _SWITCH, ("title",)]
+    ),
+    WILD_VALUES,
+)
+def test_wild_products_are_read_or_refused_with_a_value_error(
+    path: tuple[Any, ...], value: object
+) -> None:
+    try:
+        _compile(_with((path, value)))
+    except ValueError as error:
+        assert str(error)  # noqa: PT017

@@ -1,0 +1,791 @@
+"""Where a channel stands: a state and a reason for every situation, and every reason has one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet_telemetry.api.policy import ChannelName, Policy, Submission
+from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.workload_telemetry import SeedRecord, State
+from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
+from fleet_telemetry.decision import Plan, decide
+from fleet_telemetry.evidence.reported import Reported
+from fleet_telemetry.evidence.seed import VolumeClaimFacts
+from fleet_telemetry.evidence.verdict import Verdict, worst_state
+from fleet_telemetry.switches.edits import Trigger
+from tests.support.builders import (
+    DIGEST,
+    DTRACK_4,
+    DTRACK_5,
+    DTRACK_OLD,
+    EMQX,
+    EMQX_6,
+    EMQX_ENTERPRISE,
+    EMQX_SWITCH,
+    FROM_SECRET,
+    FRONTEND,
+    FRONTEND_7,
+    LATER,
+    LONG_AGO,
+    NOW,
+    OWNER,
+    SONAR_SWITCH,
+    SONARQUBE,
+    V4_SWITCH,
+    V5_SWITCH,
+    WORKER,
+    WORKER_6,
+    WORKER_SWITCH,
+    Manifest,
+    catalogue,
+    claimed,
+    container,
+    manifest,
+    pod_of,
+    policy,
+    product,
+    under,
+)
+from tests.support.decision_strategies import examples, manifests, policy_sets
+
+USAGE = ChannelName.USAGE
+COMPLIANT, NON_COMPLIANT, PENDING, UNKNOWN, NOT_ENFORCEABLE, EXEMPT = State
+DATA = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+EMPTY = {"volumes": [{"name": "data", "emptyDir": {}}]}
+CLAIM = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "it-data"}}]}
+FROM_MAP = {"envFrom": [{"configMapRef": {"name": "settings"}}]}
+JUST_CREATED = {"generation": 1, "created": NOW - timedelta(days=1)}
+
+
+SAYS_NOTHING = Reported()
+SAYS_ENABLED = Reported(Setting.ENABLED)
+SAYS_DISABLED = Reported(Setting.DISABLED)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A situation. Its author claims every variable but those that are ``ours``."""
+
+    state: State
+    reason: Reason
+    image: str = SONARQUBE
+    env: Mapping[str, Any] = field(default_factory=dict)
+    policy: Mapping[str, Any] | None = field(default_factory=dict)
+    others: tuple[Policy, ...] = ()
+    shape: Mapping[str, Any] = field(default_factory=dict)
+    container: Mapping[str, Any] = field(default_factory=dict)
+    ours: tuple[str, ...] = ()
+    pods: tuple[Mapping[str, Any] | None, ...] = (None,)
+    """The variables of each pod where they differ from those of the template."""
+    pod_image: str = ""
+    reported: Reported = SAYS_NOTHING
+    claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
+    seeds: tuple[SeedRecord, ...] = ()
+    catalogue: Catalogue = field(default_factory=builtin)
+    says: str = ""
+    seeded: tuple[str, ...] = ()
+
+    def plan(self) -> Plan:
+        def shown(env: Mapping[str, Any], image: str) -> Manifest:
+            given = manifest(container(image, env=env, **self.container), **self.shape)
+            return claimed(given, but=self.ours)
+
+        present = shown(self.env, self.image)
+        started = [
+            shown(self.env if env is None else env, self.pod_image or self.image)
+            for env in self.pods
+        ]
+        policies = () if self.policy is None else (policy(**{"asked": True, **self.policy}),)
+        cluster = under(*policies, *self.others, catalogue=self.catalogue)
+        found = decide(cluster.input(present, Trigger.RECONCILE)).targets[0].product.name
+        return decide(
+            cluster.input(
+                present,
+                Trigger.RECONCILE,
+                pods=tuple(pod_of(pod, f"it-{index}") for index, pod in enumerate(started)),
+                reported={(found, USAGE): self.reported},
+                claims=self.claims,
+                seeds=self.seeds,
+            )
+        )
+
+    def verdict(self) -> Verdict:
+        """Of the channel Usage; by the case's own policy, whoever decides."""
+        plan = self.plan()
+        own = next((found for found in plan.by_policy if found.policy.name == "opt-out"), None)
+        verdicts = plan.verdicts if own is None else own.verdicts
+        return next(verdict for verdict in verdicts if verdict.channel is USAGE)
+
+
+def of(state: State, reason: Reason, image: str = SONARQUBE, **more: Any) -> Case:
+    return Case(state, reason, image, **more)
+
+
+OFF, ON = {SONAR_SWITCH: "false"}, {SONAR_SWITCH: "true"}
+KEEP = {"injection": {"onConflict": "Keep"}}
+ALWAYS = {"injection": {"when": "Always"}}
+NEVER = {"injection": {"when": "Never"}}
+IMMEDIATE = {"injection": {"rollout": "Immediate"}}
+AUDIT = {"mode": "Audit"}
+OPT_IN = {"submission": "Enabled"}
+FRESH = {"it-data": VolumeClaimFacts("uid-1", NOW - timedelta(days=1), began_empty=True)}
+OLD = {"it-data": VolumeClaimFacts("uid-1", LONG_AGO, began_empty=True)}
+
+
+def seed(desired: Submission = Submission.DISABLED, **changes: Any) -> tuple[SeedRecord, ...]:
+    given = {
+        "product": "dependency-track",
+        "channel": USAGE,
+        "desired": desired,
+        "volumes": ("uid-1",),
+    }
+    return (SeedRecord(**(given | changes)),)
+
+
+def exception(**more: Any) -> dict[str, Any]:
+    workload = {"kind": "Deployment", "name": "it"}
+    return {"exceptions": [{"workload": workload, "reason": "until spring", **more}]}
+
+
+def acme(**rule: Any) -> Catalogue:
+    """A product of the user's own, image acme/acme."""
+    rules = [{"default": "On", **rule}]
+    return catalogue(product("acme", channels=[{"name": "Usage", "rules": rules}]))
+
+
+ACME = "acme/acme:1.0"
+ON_CLAIM: dict[str, Any] = {"image": DTRACK_4, "container": DATA, "shape": {"pod": CLAIM}}
+BORN_ON_CLAIM: dict[str, Any] = ON_CLAIM | {"shape": {"pod": CLAIM, **JUST_CREATED}}
+V4_OFF, V4_ON = {V4_SWITCH: "false"}, {V4_SWITCH: "true"}
+
+CASES: dict[str, Case] = {
+    # A switch that every start reads.
+    "it runs in every pod": of(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, pods=(None, None)),
+    "an opt-in runs in every pod": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=ON, policy=OPT_IN
+    ),
+    "an argument says so": of(
+        COMPLIANT,
+        Reason.RUNNING_IN_EVERY_POD,
+        container={"args": ["-Dsonar.telemetry.enable=false"]},
+    ),
+    "one pod has it and one does not": of(
+        PENDING, Reason.PODS_OUTDATED, env=OFF, pods=(None, {}), says="1 of 2 pods."
+    ),
+    "pods of a version that cannot be read": of(
+        PENDING, Reason.PODS_OUTDATED, EMQX, env={EMQX_SWITCH: "false"}, pod_image="emqx/emqx:5"
+    ),
+    "no pod runs": of(PENDING, Reason.NO_PODS, env=OFF, pods=()),
+    "nothing is set and the default is as wished": of(
+        COMPLIANT, Reason.DEFAULT_APPLIES, policy=OPT_IN
+    ),
+    "an empty value and the default": of(
+        COMPLIANT, Reason.DEFAULT_APPLIES, env={SONAR_SWITCH: ""}, policy=OPT_IN
+    ),
+    "some are set and some have the default": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=ON, policy=OPT_IN, pods=(None, {})
+    ),
+    "nothing is set and the default depends on the licence": of(
+        UNKNOWN, Reason.DEFAULT_UNKNOWN, EMQX_6, policy=AUDIT
+    ),
+    "an opt-in where the default depends on the licence": of(
+        UNKNOWN, Reason.DEFAULT_UNKNOWN, EMQX_6, policy=OPT_IN
+    ),
+    "a pod of a version without telemetry": of(
+        COMPLIANT,
+        Reason.SEED_PROVEN,
+        DTRACK_4,
+        env=V4_OFF,
+        pod_image=DTRACK_OLD,
+    ),
+    # Not set: will it be, and when?
+    "older than the policy": of(NON_COMPLIANT, Reason.AWAITING_UPGRADE),
+    "older than the policy, and contrary": of(NON_COMPLIANT, Reason.AWAITING_UPGRADE, env=ON),
+    "the policy adds at any change": of(PENDING, Reason.AWAITING_ROLLOUT, policy=ALWAYS),
+    "the policy overrides at any change": of(
+        PENDING, Reason.AWAITING_ROLLOUT, env={SONAR_SWITCH: "$(X)"}, policy=ALWAYS
+    ),
+    "a value of ours whose policy turned": of(
+        PENDING, Reason.AWAITING_ROLLOUT, env=OFF, ours=(SONAR_SWITCH,), policy=OPT_IN
+    ),
+    "a value of ours whose policy turned and adds nothing": of(
+        PENDING,
+        Reason.AWAITING_ROLLOUT,
+        env=OFF,
+        ours=(SONAR_SWITCH,),
+        policy=OPT_IN | {"injection": {"when": "Never", "onConflict": "Keep"}},
+    ),
+    "the policy rolls out": of(PENDING, Reason.ROLLOUT_QUEUED, policy=IMMEDIATE),
+    "nothing would restart": of(PENDING, Reason.ROLLOUT_QUEUED, shape={"replicas": 0}, pods=()),
+    "younger than the policy": of(PENDING, Reason.MISSED_ADMISSION, shape={"created": NOW}),
+    "as old as the policy": of(
+        PENDING, Reason.MISSED_ADMISSION, shape={"created": LONG_AGO}, policy={"created": LONG_AGO}
+    ),
+    "a job": of(NON_COMPLIANT, Reason.TEMPLATE_IMMUTABLE, shape={"kind": "Job"}, policy=ALWAYS),
+    "the policy only audits": of(NON_COMPLIANT, Reason.AUDIT_ONLY, policy=AUDIT | ALWAYS),
+    "an audit of what is as wished": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, policy=AUDIT
+    ),
+    "the policy adds nothing": of(NON_COMPLIANT, Reason.INJECTION_OFF, policy=NEVER),
+    "the policy adds nothing, not even at once": of(
+        NON_COMPLIANT,
+        Reason.INJECTION_OFF,
+        policy={"injection": {"when": "Never", "rollout": "Immediate"}},
+    ),
+    "the policy lets the contrary stand": of(
+        NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT, env=ON, policy=KEEP
+    ),
+    "keep, and nothing to keep": of(NON_COMPLIANT, Reason.AWAITING_UPGRADE, policy=KEEP),
+    "keep, and the value is ours": of(
+        PENDING,
+        Reason.AWAITING_ROLLOUT,
+        env=ON,
+        ours=(SONAR_SWITCH,),
+        policy=KEEP,
+    ),
+    # Something else speaks.
+    "an argument says the contrary": of(
+        NON_COMPLIANT,
+        Reason.SWITCH_OVERRIDDEN,
+        env=OFF,
+        container={"args": ["-Dsonar.telemetry.enable=true"]},
+        says="(-Dsonar.telemetry.enable=true)",
+    ),
+    "an argument beats what a rollout would add": of(
+        NON_COMPLIANT,
+        Reason.SWITCH_OVERRIDDEN,
+        container={"args": ["-Dsonar.telemetry.enable=true"]},
+        policy=IMMEDIATE,
+    ),
+    "an argument that is expanded": of(
+        UNKNOWN,
+        Reason.SWITCH_OVERRIDDEN,
+        env=OFF,
+        container={"args": ["-Dsonar.telemetry.enable=$(X)"]},
+    ),
+    "a variable for one program only": of(
+        NON_COMPLIANT,
+        Reason.SWITCH_OVERRIDDEN,
+        WORKER,
+        env={WORKER_SWITCH: None, "SRC_TELEMETRY_EVENTS_EXPORT_ALL": "true"},
+    ),
+    "a reference": of(
+        UNKNOWN, Reason.SET_BY_REFERENCE, env={SONAR_SWITCH: FROM_SECRET}, policy=IMMEDIATE
+    ),
+    "a whole config map": of(
+        UNKNOWN, Reason.MAY_BE_SET_BY_ENV_FROM, EMQX, container=FROM_MAP, policy=AUDIT
+    ),
+    "a config map that will be shadowed": of(
+        PENDING, Reason.AWAITING_ROLLOUT, EMQX, container=FROM_MAP, policy=ALWAYS
+    ),
+    "a value that may mean anything": of(
+        UNKNOWN, Reason.VALUE_NOT_UNDERSTOOD, EMQX, env={EMQX_SWITCH: "off"}, policy=KEEP
+    ),
+    "the same setting in a form that is not read": of(
+        UNKNOWN, Reason.VALUE_NOT_UNDERSTOOD, EMQX, env={"EMQX_TELEMETRY": "{}"}, policy=AUDIT
+    ),
+    "two spellings": of(
+        UNKNOWN,
+        Reason.AMBIGUOUS_VARIABLE,
+        EMQX,
+        env={EMQX_SWITCH: "false", "EMQX_telemetry__enable": "true"},
+        policy=IMMEDIATE,
+        says=f"({EMQX_SWITCH}, EMQX_telemetry__enable)",
+    ),
+    "a name that people take for the switch": of(
+        NON_COMPLIANT,
+        Reason.AWAITING_UPGRADE,
+        env={"SONAR_TELEMETRY_ENABLED": "false"},
+        says="SONAR_TELEMETRY_ENABLED is set and does nothing.",
+    ),
+    "a variable that the version refuses": of(
+        NON_COMPLIANT,
+        Reason.REFUSED_VARIABLE,
+        DTRACK_5,
+        env={V4_SWITCH: "false", V5_SWITCH: "false"},
+        policy=KEEP,
+        says=f"{V4_SWITCH}: version 5 refuses to start",
+    ),
+    # What the product itself says.
+    "the product says the contrary": of(
+        NON_COMPLIANT, Reason.REPORTED_CONTRARY, env=OFF, reported=SAYS_ENABLED
+    ),
+    "the product says the contrary of an opt-in": of(
+        NON_COMPLIANT,
+        Reason.REPORTED_CONTRARY,
+        env=ON,
+        reported=SAYS_DISABLED,
+        policy=OPT_IN,
+    ),
+    "the product of an unreadable version says the contrary": of(
+        NON_COMPLIANT, Reason.REPORTED_CONTRARY, "sonarqube:latest", reported=SAYS_ENABLED
+    ),
+    "the product without a switch says the contrary": of(
+        NON_COMPLIANT, Reason.REPORTED_CONTRARY, FRONTEND_7, reported=SAYS_ENABLED
+    ),
+    "the product confirms a seed": of(COMPLIANT, Reason.REPORTED, DTRACK_5, reported=SAYS_DISABLED),
+    "the product confirms what is switched in it": of(
+        COMPLIANT, Reason.REPORTED, FRONTEND, reported=SAYS_DISABLED
+    ),
+    "a start switch that only runs says nothing of the next start": of(
+        NON_COMPLIANT, Reason.AWAITING_UPGRADE, reported=SAYS_DISABLED
+    ),
+    "the product of an unreadable version confirms": of(
+        COMPLIANT, Reason.REPORTED, "sonarqube:latest", reported=SAYS_DISABLED
+    ),
+    "the product without a verified switch confirms": of(
+        COMPLIANT, Reason.REPORTED, FRONTEND_7, reported=SAYS_DISABLED
+    ),
+    "the product without a switch that works says the contrary and says so": of(
+        NOT_ENFORCEABLE,
+        Reason.NO_EFFECTIVE_SWITCH,
+        FRONTEND_7,
+        reported=Reported(Setting.ENABLED, message="Ask for a licence.", enforceable=False),
+        says="Ask for a licence.",
+    ),
+    "a start switch that runs, confirmed": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, reported=SAYS_DISABLED
+    ),
+    "set in the product and read at its next start": of(
+        PENDING,
+        Reason.RESTART_NEEDED,
+        env=OFF,
+        reported=Reported(Setting.ENABLED, restart_needed=True),
+    ),
+    "the product has not been restarted yet": of(
+        PENDING, Reason.RESTART_NEEDED, env=OFF, pods=(None, {}), reported=SAYS_ENABLED
+    ),
+    "not to be set by its API": of(
+        NON_COMPLIANT,
+        Reason.NOT_SETTABLE,
+        FRONTEND,
+        reported=Reported(Setting.ENABLED, fault=Reason.NOT_SETTABLE),
+    ),
+    "turned back again and again": of(
+        NON_COMPLIANT,
+        Reason.SETTING_FOUGHT_OVER,
+        FRONTEND,
+        reported=Reported(Setting.ENABLED, fought_over=True),
+    ),
+    "a seed whose product rejects the credentials": of(
+        UNKNOWN,
+        Reason.CREDENTIALS_REJECTED,
+        DTRACK_5,
+        env={V5_SWITCH: "false"},
+        reported=Reported(fault=Reason.CREDENTIALS_REJECTED, message="It answered 401."),
+        says="It answered 401.",
+    ),
+    "a start switch that runs needs no report": of(
+        COMPLIANT,
+        Reason.RUNNING_IN_EVERY_POD,
+        env=OFF,
+        reported=Reported(fault=Reason.UNREACHABLE),
+    ),
+    "nobody gave credentials": of(
+        UNKNOWN,
+        Reason.NOT_REPORTED,
+        FRONTEND,
+        policy={"asked": False},
+        reported=SAYS_DISABLED,
+        says="names no credentials",
+    ),
+    "what is switched in the product, which was not asked": of(
+        UNKNOWN, Reason.NOT_REPORTED, FRONTEND, says="update.channel"
+    ),
+    # The version.
+    "a version without telemetry": of(COMPLIANT, Reason.NO_TELEMETRY_IN_VERSION, DTRACK_OLD),
+    "an edition without telemetry": of(COMPLIANT, Reason.NO_TELEMETRY_IN_VERSION, EMQX_ENTERPRISE),
+    "an opt-in to a version without telemetry": of(
+        NOT_ENFORCEABLE, Reason.NO_TELEMETRY_IN_VERSION, DTRACK_OLD, policy=OPT_IN
+    ),
+    "a version without a switch that works": of(
+        NOT_ENFORCEABLE, Reason.NO_EFFECTIVE_SWITCH, WORKER_6, says="allow-air-gapped"
+    ),
+    "a setting that does nothing": of(
+        NOT_ENFORCEABLE, Reason.NO_EFFECTIVE_SWITCH, WORKER_6, env={WORKER_SWITCH: None}
+    ),
+    "a switch of no effect": of(
+        NOT_ENFORCEABLE,
+        Reason.NO_EFFECTIVE_SWITCH,
+        ACME,
+        catalogue=acme(switches=[{"semantics": "None"}], remedy="Ask Acme."),
+        says="Ask Acme.",
+    ),
+    "latest": of(UNKNOWN, Reason.VERSION_UNREADABLE, "sonarqube:latest", env=OFF),
+    "a digest only": of(
+        UNKNOWN, Reason.VERSION_UNREADABLE, "sonarqube" + DIGEST, says=f"sonarqube{DIGEST}"
+    ),
+    "a floating tag": of(UNKNOWN, Reason.VERSION_UNREADABLE, "dependencytrack/apiserver:4"),
+    "a version that the catalogue is silent of": of(
+        UNKNOWN, Reason.VERSION_NOT_COVERED, "emqx/emqx:4.4.19"
+    ),
+    # A switch that only seeds.
+    "a seed in each pod": of(
+        COMPLIANT,
+        Reason.SEED_PROVEN,
+        DTRACK_4,
+        env=V4_OFF,
+        container=DATA,
+        shape={"pod": EMPTY},
+    ),
+    "a seed in the container's own layer": of(COMPLIANT, Reason.SEED_PROVEN, DTRACK_4, env=V4_OFF),
+    "a seed in each pod, not set": of(NON_COMPLIANT, Reason.AWAITING_UPGRADE, DTRACK_4),
+    "a seed in each pod, set by now": of(
+        PENDING, Reason.PODS_OUTDATED, DTRACK_4, env=V4_OFF, pods=({},)
+    ),
+    "a seed on a claim of unknown age": of(
+        UNKNOWN, Reason.SEED_NOT_PROVEN, env=V4_OFF, **BORN_ON_CLAIM
+    ),
+    "a seed on an older claim": of(
+        UNKNOWN, Reason.SEED_NOT_PROVEN, env=V4_OFF, claims=OLD, **BORN_ON_CLAIM
+    ),
+    "a seed on a claim that began with it": of(
+        COMPLIANT,
+        Reason.SEED_PROVEN,
+        env=V4_OFF,
+        claims=FRESH,
+        seeded=("uid-1",),
+        **BORN_ON_CLAIM,
+    ),
+    "a seed on a claim that began with an opt-in by default": of(
+        COMPLIANT,
+        Reason.DEFAULT_APPLIES,
+        policy=OPT_IN,
+        claims=FRESH,
+        seeded=("uid-1",),
+        **BORN_ON_CLAIM,
+    ),
+    "a seed on a claim that began without it": of(
+        UNKNOWN, Reason.SEED_NOT_PROVEN, claims=FRESH, **BORN_ON_CLAIM
+    ),
+    "a seed that was proven before": of(
+        COMPLIANT,
+        Reason.SEED_PROVEN,
+        env=V4_OFF,
+        claims=OLD,
+        seeds=seed(),
+        seeded=("uid-1",),
+        **ON_CLAIM,
+    ),
+    "a seed that was proven before, of a stopped workload": of(
+        PENDING,
+        Reason.NO_PODS,
+        env=V4_OFF,
+        claims=OLD,
+        seeds=seed(),
+        pods=(),
+        **ON_CLAIM,
+    ),
+    "a seed that was proven for the contrary": of(
+        UNKNOWN,
+        Reason.SEED_NOT_PROVEN,
+        env=V4_OFF,
+        claims=OLD,
+        seeds=seed(Submission.ENABLED),
+        **ON_CLAIM,
+    ),
+    "a seed that was proven of another product": of(
+        UNKNOWN,
+        Reason.SEED_NOT_PROVEN,
+        env=V4_OFF,
+        claims=OLD,
+        seeds=seed(product="emqx"),
+        **ON_CLAIM,
+    ),
+    "a seed that was proven of another channel": of(
+        UNKNOWN,
+        Reason.SEED_NOT_PROVEN,
+        env=V4_OFF,
+        claims=OLD,
+        seeds=seed(channel=ChannelName.LICENSE),
+        **ON_CLAIM,
+    ),
+    "a seed that was proven of another volume": of(
+        UNKNOWN,
+        Reason.SEED_NOT_PROVEN,
+        env=V4_OFF,
+        claims=OLD,
+        seeds=seed(volumes=("uid-2",)),
+        **ON_CLAIM,
+    ),
+    "a contrary seed": of(NON_COMPLIANT, Reason.AWAITING_UPGRADE, env=V4_ON, **ON_CLAIM),
+    "a contrary seed that is kept": of(
+        NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT, env=V4_ON, policy=KEEP, **ON_CLAIM
+    ),
+    # No next start turns data that is there.
+    "a contrary seed that will be overridden": of(
+        UNKNOWN, Reason.SEED_NOT_PROVEN, env=V4_ON, policy=ALWAYS, **ON_CLAIM
+    ),
+    "a contrary seed that is about to be overridden": of(
+        UNKNOWN, Reason.SEED_NOT_PROVEN, env=V4_ON, policy=IMMEDIATE, **ON_CLAIM
+    ),
+    "a seed in a database of its own": of(
+        UNKNOWN, Reason.SEED_NOT_PROVEN, DTRACK_5, env={V5_SWITCH: "false"}
+    ),
+    # Policies.
+    "exempt": of(
+        EXEMPT,
+        Reason.EXEMPT_BY_POLICY,
+        env=ON,
+        policy=exception(expiresAt=LATER),
+        reported=SAYS_ENABLED,
+        says=f"(until spring, until {LATER.isoformat()})",
+    ),
+    "exempt without an end": of(
+        EXEMPT, Reason.EXEMPT_BY_POLICY, policy=exception(), says="(until spring)"
+    ),
+    "exempt no longer": of(
+        NON_COMPLIANT, Reason.AWAITING_UPGRADE, policy=exception(expiresAt=LONG_AGO)
+    ),
+    # Pods are injected where somebody else's controller owns the template.
+    "a foreign template whose pods have it": of(
+        COMPLIANT,
+        Reason.RUNNING_IN_EVERY_POD,
+        shape={"owner": OWNER},
+        pods=(OFF, OFF),
+    ),
+    "a foreign template with a pod without it": of(
+        PENDING, Reason.PODS_OUTDATED, shape={"owner": OWNER}, pods=(OFF, {})
+    ),
+    "a foreign template that says the contrary": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=ON, shape={"owner": OWNER}, pods=(OFF,)
+    ),
+    "a foreign template without pods": of(PENDING, Reason.NO_PODS, shape={"owner": OWNER}, pods=()),
+    "a foreign template without pods, audited, as wished": of(
+        PENDING, Reason.NO_PODS, env=OFF, shape={"owner": OWNER}, pods=(), policy=AUDIT
+    ),
+    "a foreign template without pods, audited, not as wished": of(
+        NON_COMPLIANT, Reason.AUDIT_ONLY, shape={"owner": OWNER}, pods=(), policy=AUDIT
+    ),
+    "a foreign template whose pods say the contrary, kept": of(
+        NON_COMPLIANT,
+        Reason.CONTRARY_VALUE_KEPT,
+        env=ON,
+        shape={"owner": OWNER},
+        policy=KEEP,
+    ),
+    "a foreign template with a pod that cannot be read and one that says the contrary": of(
+        NON_COMPLIANT,
+        Reason.INJECTION_OFF,
+        shape={"owner": OWNER},
+        pods=({SONAR_SWITCH: FROM_SECRET}, ON),
+        policy=NEVER,
+    ),
+    # Another policy wishes the contrary and wins; this is what the loser makes of it.
+    "overruled": of(
+        NON_COMPLIANT, Reason.OVERRULED, env=OFF, policy=OPT_IN, others=(policy("other"),)
+    ),
+    "overruled, and kept": of(
+        NON_COMPLIANT,
+        Reason.OVERRULED,
+        env=OFF,
+        policy=OPT_IN | KEEP,
+        others=(policy("other"),),
+    ),
+    "overruled in an audit": of(
+        NON_COMPLIANT, Reason.OVERRULED, policy=AUDIT, others=(policy("other", **OPT_IN),)
+    ),
+    "overruled, but as wished": of(
+        COMPLIANT,
+        Reason.RUNNING_IN_EVERY_POD,
+        env=ON,
+        policy=OPT_IN,
+        others=(policy("other"),),
+    ),
+    "exempt from this policy, not from the other": of(
+        EXEMPT,
+        Reason.EXEMPT_BY_POLICY,
+        env=OFF,
+        policy=OPT_IN | exception(),
+        others=(policy("other"),),
+        says="(until spring)",
+    ),
+    "another policy wishes the same and lets the contrary stand": of(
+        NON_COMPLIANT,
+        Reason.CONTRARY_VALUE_KEPT,
+        env=ON,
+        others=(policy("other", cluster=True, **KEEP),),
+    ),
+}
+FAULTS = {
+    Reason.SECRET_NOT_READABLE,
+    Reason.SECRET_INCOMPLETE,
+    Reason.ENDPOINT_NOT_FOUND,
+    Reason.CREDENTIALS_REJECTED,
+    Reason.PERMISSION_MISSING,
+    Reason.API_NOT_FOUND,
+    Reason.UNREACHABLE,
+    Reason.TLS_NOT_TRUSTED,
+    Reason.RATE_LIMITED,
+    Reason.VENDOR_ERROR,
+    Reason.UNEXPECTED_ANSWER,
+}
+"""Why a product did not tell."""
+"""Reasons that nothing can have yet, and the feature that will bring them."""
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_a_situation(case: Case) -> None:
+    verdict = case.verdict()
+    assert (verdict.state, verdict.reason) == (case.state, case.reason)
+    assert verdict.message.startswith(case.reason.meaning)
+    assert case.says in verdict.message
+    assert verdict.seeded == case.seeded
+    assert verdict.policy is not None
+    assert verdict.desired is verdict.policy.spec.submission
+    if not case.others:
+        assert case.plan().verdicts[0] == verdict
+
+
+def test_every_reason_has_a_situation() -> None:
+    found = {case.reason for case in CASES.values()}
+    assert found | FAULTS == set(Reason) - {Reason.CREDENTIALS_MISSING}
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_a_product_that_does_not_tell_leaves_what_only_it_can_tell_unknown(fault: Reason) -> None:
+    said = Reported(fault=fault, message="What happened.")
+    case = of(UNKNOWN, fault, FRONTEND, reported=said, says="What happened.")
+    test_a_situation(case)
+    # What every start reads needs no report.
+    test_a_situation(of(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, reported=said))
+
+
+def test_without_a_policy_there_is_evidence_and_no_state() -> None:
+    verdict = of(UNKNOWN, Reason.NO_PODS, env=OFF, policy=None, pods=(ON,)).verdict()
+    assert (verdict.state, verdict.reason, verdict.policy, verdict.desired) == (None,) * 4
+    assert verdict.message == ""
+    assert (verdict.declared, verdict.running) == (Setting.DISABLED, Setting.ENABLED)
+
+
+ENABLED, DISABLED, UNSET, NOT_KNOWN = (
+    Setting.ENABLED,
+    Setting.DISABLED,
+    Setting.UNSET,
+    Setting.UNKNOWN,
+)
+
+
+@pytest.mark.parametrize(
+    ("image", "env", "pods", "plain", "effect"),
+    [
+        (SONARQUBE, OFF, [OFF, OFF], (DISABLED, DISABLED), (DISABLED, DISABLED)),
+        (SONARQUBE, OFF, [OFF, {}], (DISABLED, UNSET), (DISABLED, ENABLED)),
+        (SONARQUBE, {}, [], (UNSET, NOT_KNOWN), (ENABLED, NOT_KNOWN)),
+        (SONARQUBE, OFF, [OFF, ON, {}], (DISABLED, ENABLED), (DISABLED, ENABLED)),
+        (SONARQUBE, {SONAR_SWITCH: FROM_SECRET}, [], (NOT_KNOWN, NOT_KNOWN), (NOT_KNOWN,) * 2),
+        # A seed that is unset says nothing of data that may have been there before.
+        (DTRACK_4, {}, [{}], (UNSET, UNSET), (UNSET, UNSET)),
+        (DTRACK_4, V4_OFF, [V4_OFF], (DISABLED, DISABLED), (DISABLED, DISABLED)),
+        (DTRACK_OLD, V4_ON, [{}], (UNSET, UNSET), (DISABLED, DISABLED)),
+        (EMQX_6, {}, [{}], (UNSET, UNSET), (NOT_KNOWN, NOT_KNOWN)),
+        (WORKER_6, {WORKER_SWITCH: None}, [{}], (UNSET, UNSET), (UNSET, UNSET)),
+        (FRONTEND, {}, [{}], (NOT_KNOWN, NOT_KNOWN), (NOT_KNOWN, NOT_KNOWN)),
+        ("dependencytrack/apiserver:latest", V4_OFF, [{}], (NOT_KNOWN,) * 2, (NOT_KNOWN,) * 2),
+        ("sonarqube:latest", OFF, [ON], (DISABLED, ENABLED), (DISABLED, ENABLED)),
+    ],
+)
+def test_what_is_declared_and_what_runs(
+    image: str,
+    env: Mapping[str, Any],
+    pods: list[Mapping[str, Any]],
+    plain: tuple[Setting, Setting],
+    effect: tuple[Setting, Setting],
+) -> None:
+    verdict = of(UNKNOWN, Reason.NO_PODS, image, env=env, pods=tuple(pods)).verdict()
+    assert (verdict.declared, verdict.running) == plain
+    assert (verdict.declared_effect, verdict.running_effect) == effect
+
+
+def test_two_containers_of_a_product_are_as_bad_as_the_worse() -> None:
+    good = container(SONARQUBE, env=OFF)
+    bad = container(SONARQUBE, name="side")
+    for containers in ([good, bad], [bad, good]):
+        given = claimed(manifest(*containers))
+        plan = decide(under(policy()).input(given, Trigger.RECONCILE, pods=(pod_of(given),)))
+        verdict = plan.verdicts[0]
+        assert (verdict.state, verdict.declared) == (State.NON_COMPLIANT, Setting.UNSET)
+
+
+def test_components_are_judged_by_pods_of_their_own() -> None:
+    """The frontend beside it runs in the same pod and is switched in another way."""
+    worker = container(WORKER, env={WORKER_SWITCH: None})
+    given = claimed(manifest(worker, container(FRONTEND, name="front")))
+    for report, state in (
+        (SAYS_NOTHING, State.UNKNOWN),
+        (SAYS_DISABLED, State.COMPLIANT),
+    ):
+        asked = under(policy(asked=True)).input(
+            given,
+            Trigger.RECONCILE,
+            pods=(pod_of(given),),
+            reported={("sourcegraph", USAGE): report},
+        )
+        assert decide(asked).verdicts[0].state is state
+
+
+def test_all_switches_of_a_rule_have_to_be_set() -> None:
+    both = acme(
+        switches=[
+            {"semantics": "Start", "env": {"name": "ONE", "disabled": "false"}},
+            {"semantics": "Start", "env": {"name": "TWO", "disabled": "false"}},
+        ]
+    )
+    for env, state in (
+        ({"ONE": "false", "TWO": "false"}, State.COMPLIANT),
+        ({"ONE": "false"}, State.NON_COMPLIANT),
+        ({"TWO": "false"}, State.NON_COMPLIANT),
+    ):
+        case = of(UNKNOWN, Reason.NO_PODS, ACME, env=env, catalogue=both)
+        assert case.verdict().state is state
+        assert case.verdict().declared is (
+            Setting.DISABLED if state is State.COMPLIANT else Setting.UNSET
+        )
+
+
+def test_the_worst_state_is_the_one_that_needs_attention_most() -> None:
+    order = [NON_COMPLIANT, NOT_ENFORCEABLE, UNKNOWN, PENDING, COMPLIANT, EXEMPT]
+    for index, state in enumerate(order):
+        assert worst_state(reversed(order[index:])) is state
+    assert worst_state([]) is None
+
+
+REPORTS = st.sampled_from([Setting.ENABLED, Setting.DISABLED, Setting.UNKNOWN])
+
+
+@examples(100)
+@given(policy_sets(asked=True), manifests(), st.lists(manifests(), max_size=2), REPORTS)
+def test_nothing_is_called_compliant_by_guess(
+    policies: tuple[Policy, ...], present: Manifest, pods: list[Manifest], report: Setting
+) -> None:
+    """Compliant only with evidence of what runs, a report, or a version that sends nothing."""
+    reported = {
+        (name, USAGE): Reported(setting=report)
+        for name in ("dependency-track", "sonarqube", "emqx", "sourcegraph")
+    }
+    plan = decide(
+        under(*policies).input(
+            present, Trigger.RECONCILE, pods=tuple(map(pod_of, pods)), reported=reported
+        )
+    )
+    for verdict in plan.verdicts:
+        assert (verdict.state is None) is (verdict.policy is None)
+        if verdict.state is None or verdict.state is State.EXEMPT:
+            continue
+        wanted = Setting(verdict.desired or "")
+        said = report if verdict.channel is USAGE else Setting.UNKNOWN
+        if said not in (wanted, Setting.UNKNOWN):
+            assert verdict.reason in (Reason.REPORTED_CONTRARY, Reason.RESTART_NEEDED)
+            assert verdict.state is not State.COMPLIANT
+        elif verdict.state is State.COMPLIANT:
+            shown = said is wanted or verdict.reason is Reason.NO_TELEMETRY_IN_VERSION
+            ran = verdict.running in (wanted, Setting.UNSET)
+            assert shown or (pods and ran)

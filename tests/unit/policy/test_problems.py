@@ -1,0 +1,100 @@
+"""What is wrong with a policy as far as no schema can say it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fleet_telemetry.api.reasons import PolicyReason
+from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
+from fleet_telemetry.policy.problems import Problem, find_problems
+from tests.support.builders import (
+    EMQX_SWITCH,
+    SONAR_SWITCH,
+    SONAR_UPDATES,
+    V4_SWITCH,
+    V5_SWITCH,
+    catalogue,
+    policy,
+    product,
+)
+
+
+def problems(known: Catalogue | None = None, **spec: Any) -> list[Problem]:
+    return list(find_problems(policy(**spec).spec, known or builtin()))
+
+
+def setting(product_name: str, *names: str) -> dict[str, Any]:
+    env = [{"name": name, "value": "x"} for name in names]
+    return {"settings": [{"product": product_name, "env": env}]}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"products": ["sonarqube", "emqx", "dependency-track", "sourcegraph"]},
+        {"injection": {}},
+        {"injection": setting("sonarqube", "SONAR_LOG_LEVEL", "SONAR_TELEMETRY_ENABLED")},
+        # The switch of a channel that the policy does not cover.
+        {"injection": setting("sonarqube", SONAR_UPDATES)},
+        # The switch of another product.
+        {"injection": setting("sonarqube", V4_SWITCH, EMQX_SWITCH)},
+        {"injection": setting("emqx", "emqx_telemetry__enable")},
+    ],
+)
+def test_nothing_is_wrong(spec: dict[str, Any]) -> None:
+    assert problems(**spec) == []
+
+
+def test_an_unknown_product_is_told_once_and_with_those_that_are_known() -> None:
+    found = problems(products=["sonarcube", "emqx"], injection=setting("sonarcube", "A"))
+    (problem,) = found
+    assert problem.reason is PolicyReason.UNKNOWN_PRODUCT
+    assert "'sonarcube'" in problem.message
+    assert "dependency-track, emqx, sonarqube, sourcegraph" in problem.message
+    # The TelemetryProduct may come after the policy.
+    assert not problem.is_mistake
+    acme = product("sonarcube", channels=[{"name": "Usage"}])
+    assert problems(catalogue(acme), products=["sonarcube"]) == []
+
+
+def test_a_product_that_only_a_setting_names_has_to_be_known_too() -> None:
+    (problem,) = problems(products=["emqx"], injection=setting("nothing", "A"))
+    assert (problem.reason, problem.is_mistake) == (PolicyReason.UNKNOWN_PRODUCT, False)
+
+
+@pytest.mark.parametrize(
+    ("product_name", "name", "channels"),
+    [
+        ("sonarqube", SONAR_SWITCH, ["Usage"]),
+        ("sonarqube", SONAR_UPDATES, ["UpdateCheck"]),
+        ("sonarqube", SONAR_UPDATES, ["Usage", "UpdateCheck"]),
+        # The switch of any version.
+        ("dependency-track", V4_SWITCH, ["Usage"]),
+        ("dependency-track", V5_SWITCH, ["Usage"]),
+        # In any spelling that the product accepts.
+        ("dependency-track", "dt.telemetry.submission.default-enabled", ["Usage"]),
+        ("emqx", "EMQX_telemetry__Enable", ["Usage"]),
+    ],
+)
+def test_a_setting_that_names_a_switch_is_a_mistake(
+    product_name: str, name: str, channels: list[str]
+) -> None:
+    injection = setting(product_name, "A", name, "B")
+    (problem,) = problems(channels=channels, injection=injection)
+    assert problem.reason is PolicyReason.SETTING_NAMES_SWITCH
+    assert f"{name} is a switch of {product_name}" in problem.message
+    assert problem.is_mistake
+
+
+def test_everything_is_told_at_once() -> None:
+    found = problems(
+        cluster=True, products=["x", "y"], injection=setting("sonarqube", SONAR_SWITCH)
+    )
+    assert [problem.reason for problem in found] == [
+        PolicyReason.UNKNOWN_PRODUCT,
+        PolicyReason.UNKNOWN_PRODUCT,
+        PolicyReason.SETTING_NAMES_SWITCH,
+    ]

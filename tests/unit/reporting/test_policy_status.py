@@ -1,0 +1,421 @@
+"""What a policy says of itself, and a product."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from fleet_telemetry.api.conditions import Condition
+from fleet_telemetry.api.policy import ChannelName, Policy, PolicyStatus
+from fleet_telemetry.api.product import TelemetryProductStatus
+from fleet_telemetry.api.reasons import EgressReason, PolicyReason
+from fleet_telemetry.api.workload_telemetry import EgressVerdict
+from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.decision import decide
+from fleet_telemetry.evidence.egress import EgressFinding
+from fleet_telemetry.reporting.policy_status import (
+    Covered,
+    build_invalid_status,
+    build_policy_status,
+    build_product_status,
+    next_expiry,
+)
+from fleet_telemetry.switches.edits import Trigger
+from tests.support.builders import (
+    DTRACK_4,
+    LATER,
+    LONG_AGO,
+    NAMESPACE,
+    NOW,
+    SONAR_SWITCH,
+    SONARQUBE,
+    WORKER_6,
+    Manifest,
+    claimed,
+    container,
+    manifest,
+    pod_of,
+    policy,
+    under,
+    workload,
+)
+
+OFF = {SONAR_SWITCH: "false"}
+ON = {SONAR_SWITCH: "true"}
+
+
+def sonar(name: str = "it", env: dict[str, str] | None = None, **more: Any) -> Manifest:
+    return claimed(manifest(container(SONARQUBE, env=env), name=name, **more))
+
+
+def covered(
+    asking: Policy, *manifests: Manifest, others: tuple[Policy, ...] = (), pods: bool = True
+) -> list[Covered]:
+    found = []
+    for given in manifests:
+        running = (pod_of(given),) if pods else ()
+        plan = decide(under(asking, *others).input(given, Trigger.RECONCILE, pods=running))
+        found += [
+            Covered(workload(given).ref, verdict)
+            for verdict in plan.by_policy
+            if verdict.policy is asking
+        ]
+    return found
+
+
+def status(
+    asking: Policy,
+    *manifests: Manifest,
+    before: PolicyStatus | None = None,
+    now: datetime = NOW,
+    **more: Any,
+) -> PolicyStatus:
+    found = covered(asking, *manifests, **more)
+    return build_policy_status(asking, found, builtin(), before or PolicyStatus(), now)
+
+
+def condition(found: PolicyStatus, name: str) -> Condition:
+    (one,) = (condition for condition in found.conditions if condition.type == name)
+    return one
+
+
+def seen(found: PolicyStatus, name: str) -> tuple[str, str]:
+    one = condition(found, name)
+    return one.status, one.reason
+
+
+def test_a_policy_that_is_all_well() -> None:
+    found = status(policy(), sonar("a", OFF), sonar("b", OFF))
+    assert found.observed_generation == 3
+    assert msgspec.to_builtins(found.summary) == {"matched": 2, "compliant": 2}
+    assert {c.type: (c.status, c.reason) for c in found.conditions} == {
+        "Accepted": ("True", "Valid"),
+        "Programmed": ("True", "EverythingWritten"),
+        "Compliant": ("True", "EveryWorkloadCompliant"),
+        "Conflicted": ("False", "NoConflict"),
+        "ExceptionExpired": ("False", "NotExpired"),
+    }
+    for one in found.conditions:
+        assert one.message == PolicyReason(one.reason).meaning
+        assert (one.observed_generation, one.last_transition_time) == (3, NOW)
+
+
+def test_workloads_are_counted_by_their_worst_state() -> None:
+    exception = {"workload": {"kind": "Deployment", "name": "exempt"}, "reason": "because"}
+    asking = policy(
+        channels=["Usage", "UpdateCheck"], injection={"when": "Never"}, exceptions=[exception]
+    )
+    off = OFF | {"SONAR_UPDATECENTER_ACTIVATE": "false"}
+    latest = claimed(manifest(container("sonarqube:latest"), name="latest"))
+    worker = claimed(manifest(container(WORKER_6), name="worker"))
+    good, half = sonar("good", off), sonar("half", OFF)
+    found = status(asking, good, half, latest, worker, sonar("exempt", ON))
+    assert msgspec.to_builtins(found.summary) == {
+        "matched": 5,
+        "compliant": 1,
+        "nonCompliant": 1,
+        "unknown": 1,
+        "notEnforceable": 1,
+        "exempt": 1,
+    }
+    asleep = status(policy(), sonar("asleep", OFF), pods=False)
+    assert msgspec.to_builtins(asleep.summary) == {"matched": 1, "pending": 1}
+
+
+IN = f"{NAMESPACE}/Deployment"
+LATEST = [claimed(manifest(container("sonarqube:latest"), name=name)) for name in ("z", "y")]
+WORKER = claimed(manifest(container(WORKER_6), name="w"))
+
+
+@pytest.mark.parametrize(
+    ("manifests", "wanted", "message"),
+    [
+        ([], ("Unknown", "NothingMatched"), PolicyReason.NOTHING_MATCHED.meaning),
+        (
+            [sonar("a", OFF)],
+            ("True", "EveryWorkloadCompliant"),
+            PolicyReason.EVERY_WORKLOAD_COMPLIANT.meaning,
+        ),
+        ([sonar("a", OFF), sonar("b")], ("False", "WorkloadsNotCompliant"), f"1 of 2: {IN}/b"),
+        ([sonar("a", OFF), WORKER], ("False", "WorkloadsNotCompliant"), f"1 of 2: {IN}/w"),
+        ([sonar("b"), LATEST[0]], ("False", "WorkloadsNotCompliant"), f"1 of 2: {IN}/b"),
+        ([sonar("a", OFF), sonar("b", created=NOW)], ("Unknown", "NotProven"), f"1 of 2: {IN}/b"),
+        (LATEST, ("Unknown", "NotProven"), f"2 of 2: {IN}/y, {IN}/z"),
+        (
+            [sonar(f"s{number}") for number in range(5)],
+            ("False", "WorkloadsNotCompliant"),
+            f"5 of 5: {', '.join(f'{IN}/s{number}' for number in range(5))}",
+        ),
+        (
+            [sonar(f"s{number}") for number in range(7)],
+            ("False", "WorkloadsNotCompliant"),
+            f"7 of 7: {', '.join(f'{IN}/s{number}' for number in range(5))} and 2 more",
+        ),
+    ],
+)
+def test_whether_it_is_compliant(
+    manifests: list[Manifest], wanted: tuple[str, str], message: str
+) -> None:
+    found = status(policy(), *manifests)
+    assert seen(found, "Compliant") == wanted
+    assert condition(found, "Compliant").message == message
+
+
+def test_exempt_workloads_spoil_nothing() -> None:
+    exception = {"workload": {"kind": "Deployment", "name": "bad"}, "reason": "because"}
+    found = status(policy(exceptions=[exception]), sonar("good", OFF), sonar("bad", ON))
+    assert seen(found, "Compliant") == ("True", "EveryWorkloadCompliant")
+    assert found.summary is not None
+    assert (found.summary.matched, found.summary.exempt) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "given", "status_", "reason"),
+    [
+        ({}, sonar(env=OFF), "True", "EverythingWritten"),
+        ({}, sonar(), "False", "SettingsMissing"),
+        ({}, sonar(created=NOW), "False", "SettingsMissing"),
+        ({"injection": {"when": "Always"}}, sonar(), "False", "SettingsMissing"),
+        ({"injection": {"rollout": "Immediate"}}, sonar(), "False", "SettingsMissing"),
+        ({}, sonar(kind="Job"), "False", "SettingsMissing"),
+        # What it may not write is not missing.
+        ({"injection": {"when": "Never"}}, sonar(), "True", "EverythingWritten"),
+        ({"injection": {"onConflict": "Keep"}}, sonar(env=ON), "True", "EverythingWritten"),
+        ({}, claimed(manifest(container("sonarqube:latest"))), "True", "EverythingWritten"),
+        ({}, claimed(manifest(container(WORKER_6))), "True", "EverythingWritten"),
+        ({"mode": "Audit"}, sonar(env=OFF), "False", "Audit"),
+        ({"mode": "Audit"}, sonar(), "False", "Audit"),
+    ],
+)
+def test_whether_it_is_programmed(
+    spec: dict[str, Any], given: Manifest, status_: str, reason: str
+) -> None:
+    found = status(policy(**spec), given)
+    assert seen(found, "Programmed") == (status_, reason)
+    if reason == "SettingsMissing":
+        assert (
+            condition(found, "Programmed").message == f"without the setting: {workload(given).ref}"
+        )
+
+
+def test_a_seed_that_is_not_written_yet_is_missing_too() -> None:
+    mounts = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+    claim = {"name": "data", "persistentVolumeClaim": {"claimName": "it-data"}}
+
+    def dtrack(env: dict[str, str]) -> Manifest:
+        return claimed(manifest(container(DTRACK_4, env=env, **mounts), pod={"volumes": [claim]}))
+
+    switch = "TELEMETRY_SUBMISSION_ENABLED_DEFAULT"
+    for env, spec, wanted in (
+        ({}, {}, "SettingsMissing"),
+        ({switch: "false"}, {}, "EverythingWritten"),
+        ({}, {"injection": {"when": "Never"}}, "EverythingWritten"),
+    ):
+        found = status(policy(**spec), dtrack(env))
+        assert seen(found, "Compliant")[1] == "NotProven"
+        assert seen(found, "Programmed")[1] == wanted
+
+
+def test_a_policy_that_lost_names_the_winner() -> None:
+    loser = policy("in", submission="Enabled")
+    winner = policy("out", cluster=True)
+    found = status(loser, sonar("a", OFF), sonar("b", OFF), others=(winner,))
+    assert seen(found, "Conflicted") == ("True", "Overruled")
+    assert condition(found, "Conflicted").message == (
+        "overruled by ClusterTelemetryPolicy out for "
+        f"{NAMESPACE}/Deployment/a, {NAMESPACE}/Deployment/b"
+    )
+    assert seen(found, "Compliant") == ("False", "WorkloadsNotCompliant")
+    assert seen(status(winner, sonar("a", OFF), others=(loser,)), "Conflicted")[0] == "False"
+
+
+def test_a_policy_with_mistakes_is_not_accepted_and_says_all_of_them() -> None:
+    env = [{"name": SONAR_SWITCH, "value": "true"}]
+    asking = policy(
+        products=["sonarqube", "sonarcube"],
+        injection={"settings": [{"product": "sonarqube", "env": env}]},
+    )
+    found = status(asking, sonar("a", OFF))
+    assert seen(found, "Accepted") == ("False", "UnknownProduct")
+    message = condition(found, "Accepted").message
+    assert "'sonarcube'" in message
+    assert f"{SONAR_SWITCH} is a switch of sonarqube" in message
+    assert message.endswith("The rest of the policy is in force.")
+    assert seen(found, "Compliant")[0] == "True"
+
+
+def exceptions(*ends: datetime | None, name: str = "w") -> list[dict[str, Any]]:
+    return [
+        {
+            "workload": {"kind": "StatefulSet", "name": f"{name}{index}"},
+            "reason": "because",
+            **({"expiresAt": end} if end else {}),
+        }
+        for index, end in enumerate(ends)
+    ]
+
+
+def test_an_exception_that_ended_is_a_condition() -> None:
+    asking = policy(exceptions=exceptions(None, LATER, NOW, LONG_AGO))
+    found = status(asking)
+    assert seen(found, "ExceptionExpired") == ("True", "Expired")
+    assert condition(found, "ExceptionExpired").message == (
+        "ended, and the policy applies again: StatefulSet/w2, StatefulSet/w3"
+    )
+    assert seen(status(asking, now=LONG_AGO - timedelta(days=1)), "ExceptionExpired")[0] == "False"
+
+
+def test_when_the_next_exception_ends() -> None:
+    sooner = NOW + timedelta(hours=1)
+    assert next_expiry(policy(exceptions=exceptions(None, LATER, sooner, LONG_AGO)), NOW) == sooner
+    assert next_expiry(policy(exceptions=exceptions(None, NOW, LONG_AGO)), NOW) is None
+    assert next_expiry(policy(), NOW) is None
+
+
+def read_back(found: PolicyStatus) -> PolicyStatus:
+    return msgspec.convert(msgspec.to_builtins(found), PolicyStatus)
+
+
+def test_nothing_is_written_when_nothing_changed() -> None:
+    for manifests in ([], [sonar("a", OFF)], [sonar("a"), sonar("b", ON)]):
+        first = status(policy(), *manifests, now=NOW.replace(microsecond=5))
+        assert read_back(first) == first
+        # The order in which workloads are known makes no difference.
+        again = status(policy(), *reversed(manifests), before=read_back(first), now=LATER)
+        assert again == first
+
+
+def test_a_times_moves_only_when_a_status_flips() -> None:
+    first = status(policy(), sonar("a", OFF))
+    second = status(policy(generation=4), sonar("a"), before=first, now=LATER)
+    assert second.observed_generation == 4
+    times = {one.type: one.last_transition_time for one in second.conditions}
+    assert times["Compliant"] == LATER
+    assert times["Accepted"] == NOW
+    assert all(one.observed_generation == 4 for one in second.conditions)
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        policy(products=[f"unheard-of-{'x' * 40}-{number}" for number in range(200)]),
+        policy(exceptions=exceptions(*[LONG_AGO] * 256, name="x" * 60)),
+    ],
+)
+def test_no_message_is_longer_than_the_schema_allows(asking: Policy) -> None:
+    """One that is would be refused, and with it everything else that is to be said."""
+    found = status(asking)
+    assert read_back(found) == found
+    assert all(len(one.message) <= 4096 for one in found.conditions)
+
+
+def test_many_winners_fit_in_a_message() -> None:
+    loser = policy("in", submission="Enabled")
+    manifests = [sonar(f"s{number}", OFF, labels={"n": str(number)}) for number in range(60)]
+    winners = tuple(
+        policy("o" * 200 + str(n), selector={"matchLabels": {"n": str(n)}}) for n in range(60)
+    )
+    found = status(loser, *manifests, others=winners)
+    assert read_back(found) == found
+
+
+# Specs that cannot be read, and products.
+
+
+def test_a_policy_that_cannot_be_read_says_only_that() -> None:
+    before = status(policy(), sonar("a", OFF))
+    found = build_invalid_status("submission: what?", 4, before, LATER)
+    (one,) = found.conditions
+    assert (one.type, one.status, one.reason, one.message) == (
+        "Accepted",
+        "False",
+        "InvalidSpec",
+        "submission: what?",
+    )
+    assert (found.observed_generation, found.summary) == (4, None)
+    assert build_invalid_status("submission: what?", 4, found, LATER + timedelta(1)) == found
+    endless = build_invalid_status("x" * 9000, 4, found, LATER)
+    assert read_back(endless) == endless
+
+
+def test_a_product_is_in_force_or_says_why_not() -> None:
+    good = build_product_status("", 2, TelemetryProductStatus(), NOW)
+    (one,) = good.conditions
+    assert (one.type, one.status, one.reason) == ("Accepted", "True", "Valid")
+    assert one.message == PolicyReason.VALID.meaning
+    bad = build_product_status("rules overlap", 3, good, LATER)
+    (one,) = bad.conditions
+    assert (one.status, one.reason, one.message) == ("False", "InvalidProduct", "rules overlap")
+    assert (bad.observed_generation, one.last_transition_time) == (3, LATER)
+    assert build_product_status("rules overlap", 3, bad, LATER + timedelta(1)) == bad
+    endless = build_product_status("x" * 9000, 3, bad, LATER)
+    found = msgspec.convert(msgspec.to_builtins(endless), TelemetryProductStatus)
+    assert found == endless
+
+
+EGRESS_OUT = policy("egress-out", egress={"action": "Deny"})
+
+
+def with_egress(reason: EgressReason, *, asking: Policy = EGRESS_OUT) -> Condition:
+    (found,) = covered(asking, sonar(env=OFF))
+    finding = EgressFinding(EgressVerdict.OPEN, reason, "Detail.")
+    key = ("sonarqube", ChannelName.USAGE)
+    told = replace(found, egress={key: finding})
+    result = build_policy_status(asking, [told], builtin(), PolicyStatus(), NOW)
+    return condition(result, "Programmed")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        EgressReason.AWAITING_WRITE,
+        EgressReason.NEGATED_BY_POLICY,
+        EgressReason.HOSTS_NOT_RESOLVED,
+        EgressReason.SHARED_ADDRESSES,
+        EgressReason.DIALECT_NOT_SERVED,
+        EgressReason.NAME_TAKEN,
+    ],
+)
+def test_an_egress_wish_that_is_not_carried_out_is_told(reason: EgressReason) -> None:
+    found = with_egress(reason)
+
+    assert (found.status, found.reason) == ("False", PolicyReason.EGRESS_MISSING)
+    assert str(reason) in found.message
+    assert "Detail." in found.message
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        EgressReason.EVERY_ADDRESS_DENIED,
+        EgressReason.ENFORCEMENT_NOT_SHOWN,
+        EgressReason.NOT_ISOLATED,
+        EgressReason.LET_THROUGH,
+        EgressReason.OTHER_POLICY_KINDS,
+    ],
+)
+def test_an_egress_wish_that_is_written_is_programmed_whatever_it_comes_to(
+    reason: EgressReason,
+) -> None:
+    assert with_egress(reason).status == "True"
+
+
+def test_without_an_egress_section_the_network_is_nobodys_business() -> None:
+    asking = policy("plain")
+
+    assert with_egress(EgressReason.SHARED_ADDRESSES, asking=asking).status == "True"
+
+
+def test_an_overruled_policy_does_not_wait_for_its_egress() -> None:
+    asking = policy("in", submission="Enabled", egress={"action": "Allow"})
+    (found,) = covered(asking, sonar(env=OFF), others=(policy("out"),))
+    finding = EgressFinding(EgressVerdict.OPEN, EgressReason.SHARED_ADDRESSES)
+    told = replace(found, egress={("sonarqube", ChannelName.USAGE): finding})
+
+    result = build_policy_status(asking, [told], builtin(), PolicyStatus(), NOW)
+
+    assert condition(result, "Programmed").reason != PolicyReason.EGRESS_MISSING

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fleet_telemetry.workloads.reading import TEMPLATE_PATHS, read_field_owners
+from fleet_telemetry.workloads.workload import FIELD_MANAGER, NO_OP_PATCH_MANAGER, FieldOwners
+from tests.support.vendor_manifests import KINDS, managed_env
+
+
+def _owners(*managed: Any, kind: str = "Deployment") -> FieldOwners:
+    return read_field_owners({"managedFields": list(managed)}, TEMPLATE_PATHS[kind])
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "Pod"])
+def test_a_manager_of_a_variable_claims_it(kind: str) -> None:
+    owners = _owners(managed_env(kind, ("web", "A"), ("web", "B"), ("sidecar", "C")), kind=kind)
+    assert owners.known
+    assert owners.entries == {("web", "A"), ("web", "B"), ("sidecar", "C")}
+    assert owners.covers("web", "A")
+    assert owners.covers("sidecar", "C")
+
+
+@pytest.mark.parametrize(
+    ("container", "variable"),
+    [("web", "Z"), ("sidecar", "A"), ("other", "A"), ("web", ""), ("", "A"), ("web", "a")],
+)
+def test_what_no_manager_names_is_nobodys(container: str, variable: str) -> None:
+    assert not _owners(managed_env("Deployment", ("web", "A"))).covers(container, variable)
+
+
+@pytest.mark.parametrize("managed", [None, [], "text", {}, 7, [None], ["text"]])
+def test_without_managed_fields_everything_counts_as_claimed(managed: object) -> None:
+    owners = read_field_owners({"managedFields": managed}, ("spec", "template"))
+    assert owners == FieldOwners(known=False)
+    assert owners.covers("web", "ANYTHING")
+
+
+def test_without_any_metadata_everything_counts_as_claimed() -> None:
+    assert read_field_owners({}, ("spec", "template")).covers("web", "ANYTHING")
+
+
+def test_all_managers_add_up() -> None:
+    owners = _owners(
+        managed_env("Deployment", ("web", "A"), manager="helm"),
+        managed_env("Deployment", ("web", "B"), manager="kubectl-edit"),
+        managed_env("Deployment", ("web", "A"), manager="argocd-controller"),
+    )
+    assert owners.entries == {("web", "A"), ("web", "B")}
+
+
+def test_what_we_hold_ourselves_is_no_claim() -> None:
+    owners = _owners(
+        managed_env("Deployment", ("web", "OURS"), ("web", "BOTH"), manager=FIELD_MANAGER),
+        managed_env("Deployment", ("web", "BOTH"), manager="helm"),
+    )
+    assert owners.known
+    assert not owners.covers("web", "OURS")
+    assert owners.covers("web", "BOTH")
+
+
+@pytest.mark.parametrize(
+    "manager", ["", "fleet-telemetry2", "fleet", "Fleet-Telemetry", NO_OP_PATCH_MANAGER]
+)
+def test_a_manager_of_a_similar_name_is_somebody_else(manager: str) -> None:
+    assert _owners(managed_env("Deployment", ("web", "A"), manager=manager)).covers("web", "A")
+
+
+def test_managers_of_other_fields_claim_no_variable_but_make_the_rest_known() -> None:
+    owners = _owners(
+        {
+            "manager": "kube-controller-manager",
+            "operation": "Update",
+            "subresource": "status",
+            "fieldsV1": {"f:status": {"f:replicas": {}}},
+        },
+        {
+            "manager": "scaler",
+            "fieldsV1": {
+                "f:spec": {
+                    "f:replicas": {},
+                    "f:template": {
+                        "f:spec": {
+                            "f:containers": {
+                                'k:{"name":"web"}': {
+                                    "f:image": {},
+                                    "f:ports": {'k:{"containerPort":80,"protocol":"TCP"}': {}},
+                                }
+                            }
+                        }
+                    },
+                }
+            },
+        },
+    )
+    assert owners == FieldOwners(known=True)
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "CronJob", "Pod"])
+@pytest.mark.parametrize("other", ["Deployment", "CronJob", "Pod"])
+def test_claims_are_looked_for_where_the_kind_has_its_template(kind: str, other: str) -> None:
+    owners = _owners(managed_env(other, ("web", "A")), kind=kind)
+    assert owners.covers("web", "A") is (kind == other)
+
+
+def test_init_containers_hold_no_claims_of_main_containers() -> None:
+    entry = managed_env("Deployment", ("web", "A"))
+    fields = entry["fieldsV1"]["f:spec"]["f:template"]["f:spec"]
+    fields["f:initContainers"] = fields.pop("f:containers")
+    assert _owners(entry) == FieldOwners(known=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["A.B-C_D", 'with "quotes"', "back\\slash", "\u00e9", "k:", '{"name":"x"}']
+)
+def test_keys_are_read_as_json_and_not_cut_apart(name: str) -> None:
+    key = "k:" + json.dumps({"name": name})
+    containers = {'k:{"name":"web"}': {"f:env": {key: {}}}}
+    fields = {"f:spec": {"f:template": {"f:spec": {"f:containers": containers}}}}
+    assert _owners({"manager": "helm", "fieldsV1": fields}).entries == {("web", name)}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [".", "f:name", "v:1", "i:0", "k:", "k:{", "k:null", "k:[]", 'k:"web"', 'k:{"name":7}', "k:{}"],
+)
+def test_keys_that_name_nothing_are_passed_over(key: str) -> None:
+    env = {"f:env": {key: {}, 'k:{"name":"A"}': {}}}
+    containers = {key: env, 'k:{"name":"web"}': env}
+    fields = {"f:spec": {"f:template": {"f:spec": {"f:containers": containers}}}}
+    assert _owners({"manager": "helm", "fieldsV1": fields}).entries == {("web", "A")}
+
+
+def test_a_container_that_is_claimed_whole_without_variables_claims_none() -> None:
+    fields = {
+        "f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': None}}}},
+    }
+    assert _owners({"manager": "helm", "fieldsV1": fields}) == FieldOwners(known=True)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+
+from fleet_telemetry.workloads.workload import (
+    FIELD_MANAGER,
+    NO_OP_PATCH_MANAGER,
+    Container,
+    EnvVar,
+    FieldOwners,
+    Owner,
+    Pod,
+    PodPhase,
+    PodTemplate,
+    Volume,
+    VolumeKind,
+    WorkloadKind,
+    WorkloadRef,
+    volumes_by_name,
+)
+
+
+def _pod(kind: str = "", name: str = "", template_hash: str = "", **fields: object) -> Pod:
+    controller = Owner("apps", kind, name, "uid") if kind else None
+    return Pod("pod", PodTemplate(()), owner=controller, template_hash=template_hash, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", list(WorkloadKind))
+def test_a_pod_belongs_to_its_controller(kind: WorkloadKind) -> None:
+    assert _pod(kind, "web").holder("appsec") == WorkloadRef("appsec", kind, "web")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "template_hash", "expected"),
+    [
+        ("ReplicaSet", "web-5d4f8c7b9", "5d4f8c7b9", ("Deployment", "web")),
+        ("ReplicaSet", "web-api-5d4f8c7b9", "5d4f8c7b9", ("Deployment", "web-api")),
+        ("ReplicaSet", "a-a-a", "a", ("Deployment", "a-a")),
+        # A bare ReplicaSet, such as the EMQX operator's.
+        ("ReplicaSet", "web-5d4f8c7b9", "", ("ReplicaSet", "web-5d4f8c7b9")),
+        ("ReplicaSet", "web", "5d4f8c7b9", ("ReplicaSet", "web")),
+        ("ReplicaSet", "web5d4f8c7b9", "5d4f8c7b9", ("ReplicaSet", "web5d4f8c7b9")),
+        ("ReplicaSet", "web-", "", ("ReplicaSet", "web-")),
+        # The label means something only with a ReplicaSet.
+        ("StatefulSet", "web-5d4f8c7b9", "5d4f8c7b9", ("StatefulSet", "web-5d4f8c7b9")),
+        ("DaemonSet", "web-1", "1", ("DaemonSet", "web-1")),
+    ],
+)
+def test_a_deployments_pods_are_found_by_the_name_of_the_replica_set(
+    kind: str, name: str, template_hash: str, expected: tuple[str, str]
+) -> None:
+    holder = _pod(kind, name, template_hash).holder("appsec")
+    assert holder == WorkloadRef("appsec", WorkloadKind(expected[0]), expected[1])
+
+
+@pytest.mark.parametrize("kind", ["", "EMQX", "Node", "ReplicationController", "deployment"])
+def test_a_pod_of_nobody_that_we_know_has_no_holder(kind: str) -> None:
+    assert _pod(kind, "web", "1").holder("appsec") is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "terminating", "counts"),
+    [
+        (PodPhase.PENDING, False, True),
+        (PodPhase.RUNNING, False, True),
+        (PodPhase.UNKNOWN, False, True),
+        (PodPhase.SUCCEEDED, False, False),
+        (PodPhase.FAILED, False, False),
+        (PodPhase.RUNNING, True, False),
+        (PodPhase.FAILED, True, False),
+    ],
+)
+def test_a_pod_counts_while_it_runs_or_soon_will(
+    phase: PodPhase, terminating: bool, counts: bool
+) -> None:
+    assert _pod(phase=phase, terminating=terminating).counts is counts
+
+
+def test_the_last_entry_of_a_name_counts() -> None:
+    container = Container(
+        0, "web", "web", env=(EnvVar("A", "1"), EnvVar("B", "2"), EnvVar("A", "3"))
+    )
+    assert container.variable("A") == EnvVar("A", "3")
+    assert container.variable("B") == EnvVar("B", "2")
+    assert container.variable("a") is None
+    assert Container(0, "web", "web").variable("A") is None
+
+
+@pytest.mark.parametrize(
+    ("field_owners", "covers"),
+    [
+        (FieldOwners(), True),
+        (FieldOwners(known=False, entries=frozenset({("x", "Y")})), True),
+        (FieldOwners(known=True), False),
+        (FieldOwners(known=True, entries=frozenset({("web", "A")})), True),
+        (FieldOwners(known=True, entries=frozenset({("A", "web")})), False),
+    ],
+)
+def test_a_claim_covers_one_variable_of_one_container(
+    field_owners: FieldOwners, covers: bool
+) -> None:
+    assert field_owners.covers("web", "A") is covers
+
+
+def test_a_workload_is_named_by_namespace_kind_and_name() -> None:
+    assert str(WorkloadRef("appsec", WorkloadKind.CRON_JOB, "web")) == "appsec/CronJob/web"
+
+
+def test_workloads_stand_in_the_order_of_their_names() -> None:
+    refs = [
+        WorkloadRef("a", WorkloadKind.DEPLOYMENT, "z"),
+        WorkloadRef("a", WorkloadKind.STATEFUL_SET, "a"),
+        WorkloadRef("b", WorkloadKind.DAEMON_SET, "a"),
+    ]
+    assert sorted([refs[2], refs[0], refs[1]]) == refs
+
+
+def test_volumes_are_found_by_their_names() -> None:
+    data, logs = Volume("data", VolumeKind.CLAIM, "c"), Volume("logs", VolumeKind.PER_POD)
+    assert volumes_by_name([data, logs]) == {"data": data, "logs": logs}
+
+
+def test_a_nudge_is_told_apart_from_a_write() -> None:
+    assert FIELD_MANAGER != NO_OP_PATCH_MANAGER
