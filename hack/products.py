@@ -30,8 +30,8 @@ _DEFAULTS = {
 _CHECKS = {
     AdapterName.DEPENDENCY_TRACK: (
         "An API key of a team with the permission SYSTEM_CONFIGURATION (version 5: "
-        "SYSTEM_CONFIGURATION_READ suffices to verify). The check reads the setting, the time of the "
-        "last submission, and the names of its fields. `Remediate` sets the setting."
+        "SYSTEM_CONFIGURATION_READ suffices to verify). The check reads the setting, the time of "
+        "the last submission, and the names of its fields. `Remediate` sets the setting."
     ),
     AdapterName.SONARQUBE: (
         "A user token of a system administrator: no other API route returns the effective value. "
