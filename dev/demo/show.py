@@ -240,8 +240,8 @@ def tell_where_to_look(place: Stand) -> None:
           kubectl get telemetry --all-namespaces
           kubectl describe workloadtelemetry --namespace=code deployment-worker-next
           curl {place.operator.url("controller")}/metrics
-        docs/monitoring.md describes the alerts and dashboards; docs/overview.svg is a picture of the
-        overview.
+        docs/monitoring.md describes the alerts and dashboards; docs/overview.svg is a picture
+        of the overview.
         Logs are in {paths.shown(place.operator.log("controller").parent)}."""),
         flush=True,
     )
