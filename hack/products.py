@@ -23,48 +23,48 @@ from fleet_telemetry.vendors.adapters import ADAPTERS
 _DEFAULTS = {
     DefaultState.ON: "sends",
     DefaultState.OFF: "sends nothing",
-    DefaultState.BY_LICENCE: "the licence decides",
-    DefaultState.UNKNOWN: "not known",
-    DefaultState.NO_TELEMETRY: "has no telemetry",
+    DefaultState.BY_LICENCE: "depends on the licence",
+    DefaultState.UNKNOWN: "unknown",
+    DefaultState.NO_TELEMETRY: "this version has no telemetry",
 }
-_ASKING = {
+_CHECKS = {
     AdapterName.DEPENDENCY_TRACK: (
         "An API key of a team with the permission SYSTEM_CONFIGURATION (version 5: "
-        "SYSTEM_CONFIGURATION_READ is enough to verify). Read: the setting, when something was "
-        "sent last, and the names of its fields. `Remediate` sets it."
+        "SYSTEM_CONFIGURATION_READ suffices to verify). The check reads the setting, the time of "
+        "the last submission, and the names of its fields. `Remediate` sets the setting."
     ),
     AdapterName.SONARQUBE: (
-        "A user token of a system administrator: no other route tells the effective value. "
-        "It cannot be set at run time, so `Remediate` does no more than `Verify`; a contrary "
-        "answer while the pods are older than the template reads RestartNeeded."
+        "A user token of a system administrator: no other API route returns the effective value. "
+        "The setting cannot be changed at run time, so `Remediate` does the same as `Verify`. If "
+        "the opposite is reported while pods are older than the template: RestartNeeded."
     ),
     AdapterName.EMQX: (
-        "An API key; the role viewer is enough to verify, `Remediate` needs administrator. Each "
-        "node has a setting of its own, and one that differs is named. Read: the setting, and the "
-        "names of the fields that would be sent. What is set here lasts until the next start: the "
-        "variable is what lasts."
+        "An API key. The role viewer suffices to verify; `Remediate` requires administrator. Each "
+        "node has its own setting, and nodes that differ are named. The check reads the setting "
+        "and the names of the fields that would be sent. A remediation lasts until the next "
+        "start; only the variable is permanent."
     ),
     AdapterName.SOURCEGRAPH: (
-        "An access token of a site administrator. Read: update.channel of the site configuration, "
-        "the licence's tags, and what was exported last. `Remediate` sets update.channel to none "
-        "and leaves every other byte of the site configuration as it is; where SITE_CONFIG_FILE "
-        "owns it, that cannot be done and is said."
+        "An access token of a site administrator. The check reads update.channel of the site "
+        "configuration, the licence's tags, and the last export. `Remediate` sets update.channel "
+        "to none and leaves every other byte of the site configuration unchanged. If "
+        "SITE_CONFIG_FILE owns the configuration, it cannot be changed: NotSettable."
     ),
 }
 _SEMANTICS = {
     Semantics.SEED: (
-        "counts only when the product first initialises its data",
-        "the product's own report, or a proof that its data began with the setting",
+        "read only when the product first initialises its data",
+        "the product reports it, or its data is proven to be initialised with it",
     ),
     Semantics.START: (
         "read at every start",
-        "every pod was started with the setting",
+        "every pod was started with it",
     ),
     Semantics.RUNTIME: (
         "switched in the product itself",
-        "the product's own report",
+        "the product reports it",
     ),
-    Semantics.NONE: ("has no effect", "nothing can: NotEnforceable"),
+    Semantics.NONE: ("has no effect", "never: NotEnforceable"),
 }
 
 
@@ -90,10 +90,15 @@ def index_page(products: Iterable[Product]) -> str:
 
 def product_page(name: str, spec: TelemetryProductSpec) -> str:
     """docs/products/<name>.md."""
-    lines = [f"# {spec.title}", "", f"Name in policies: `{name}`. Made by: <{spec.homepage}>.", ""]
-    lines += ["## Images", "", "| image | edition | component | not |", "|---|---|---|---|"]
+    lines = [
+        f"# {spec.title}",
+        "",
+        f"Name in policies: `{name}`. Home page: <{spec.homepage}>.",
+        "",
+    ]
+    lines += ["## Images", "", "| image | edition | component | excluded |", "|---|---|---|---|"]
     lines += [_image(image) for image in spec.images]
-    lines += ["", "Any registry and mirror path in front is understood, with or without a digest."]
+    lines += ["", "Registry and mirror prefixes are ignored, and a digest may follow."]
     for channel in spec.channels:
         lines += ["", *_channel(channel)]
     if spec.api is not None:
@@ -104,16 +109,16 @@ def product_page(name: str, spec: TelemetryProductSpec) -> str:
 def _api(name: str, api: Api) -> Iterator[str]:
     adapter = ADAPTERS[api.adapter]
     keys = " ".join(f"--from-literal={key}=..." for key in adapter.keys)
-    yield "## Asking it"
+    yield "## API checks"
     yield ""
-    where = "every pod" if adapter.per_pod else "the Service of the pods"
-    yield f"{_ASKING[api.adapter]} {where.capitalize()} is asked, on port {api.port}."
+    where = "Every pod" if adapter.per_pod else "The Service of the pods"
+    yield f"{_CHECKS[api.adapter]} {where} is queried, on port {api.port}."
     yield ""
-    yield "The Secret that the policy names:"
+    yield "Create the Secret that the policy names:"
     yield ""
     yield f"    kubectl create secret generic {name} {keys}"
     yield ""
-    yield "and `--from-file=ca.crt=...` where the API speaks TLS with a CA of your own."
+    yield "Add `--from-file=ca.crt=...` if the API uses TLS with your own CA."
 
 
 def _image(image: Image) -> str:
@@ -127,7 +132,7 @@ def _channel(channel: Channel) -> Iterator[str]:
     if channel.summary:
         yield from ("", channel.summary)
     if channel.hosts:
-        yield from ("", "| host | port | where | addresses |", "|---|---|---|---|")
+        yield from ("", "| host | port | versions | addresses |", "|---|---|---|---|")
         yield from (_host(host) for host in channel.hosts)
     for rule in channel.rules:
         yield from ("", *_rule(rule))
@@ -142,48 +147,48 @@ def _host(host: Host) -> str:
 
 
 def _where(*kinds: Iterable[str]) -> str:
-    return "; ".join(", ".join(kind) for kind in kinds if kind) or "everywhere"
+    return "; ".join(", ".join(kind) for kind in kinds if kind) or "every version"
 
 
 def _rule(rule: ChannelRule) -> Iterator[str]:
     yield f"### {_where(rule.versions, rule.editions, rule.components)}"
     yield ""
-    yield f"- Told nothing: {_DEFAULTS[rule.default]}."
+    yield f"- Default: {_DEFAULTS[rule.default]}."
     for switch in rule.switches:
         yield from _switch(switch)
     for refused in rule.refuses:
-        yield f"- Never `{refused.env}`: {refused.effect}."
+        yield f"- Refused: `{refused.env}`; {refused.effect}."
     if not rule.switches and rule.default is not DefaultState.NO_TELEMETRY:
         yield "- No switch is known to work: NotEnforceable."
     if rule.harmless_anywhere:
-        yield "- Also set where the version cannot be read, because it does no harm to any."
+        yield "- Also set if the version cannot be read, because it is harmless to every version."
     if rule.remedy:
-        yield f"- What helps: {rule.remedy}"
+        yield f"- Remedy: {rule.remedy}"
     if rule.sources:
-        yield f"- Read in: {', '.join(f'`{source}`' for source in rule.sources)}."
+        yield f"- Sources: {', '.join(f'`{source}`' for source in rule.sources)}."
 
 
 def _switch(switch: Switch) -> Iterator[str]:
     effect, proof = _SEMANTICS[switch.semantics]
     if switch.env is None:
-        yield f"- Switch: none in the workload, {effect}. Compliant means: {proof}."
+        yield f"- Switch: none in the workload, {effect}. Compliant when {proof}."
         return
     env = switch.env
     on = f', `"{env.enabled}"` turns on' if env.enabled is not None else ""
     yield (
         f'- Switch: `{env.name}`, {effect} (`{switch.semantics}`). `"{env.disabled}"` turns off'
-        f"{on}. Compliant means: {proof}."
+        f"{on}. Compliant when {proof}."
     )
     if env.aliases:
-        yield f"- Also read as: {', '.join(f'`{alias}`' for alias in env.aliases)}."
-    beats = [_override(override) for override in switch.overrides]
-    if beats:
-        yield f"- Beaten by, strongest first: {', '.join(beats)}."
+        yield f"- Aliases: {', '.join(f'`{alias}`' for alias in env.aliases)}."
+    overrides = [_override(override) for override in switch.overrides]
+    if overrides:
+        yield f"- Overridden by, strongest first: {', '.join(overrides)}."
     if switch.ineffective:
         names = ", ".join(f"`{name}`" for name in switch.ineffective)
-        yield f"- Often mistaken for it, without any effect: {names}."
+        yield f"- Mistaken for it, without effect: {names}."
     if switch.seed_proof is not None:
-        yield f"- Its data, if embedded, is in `{switch.seed_proof.path}`."
+        yield f"- Path of an embedded database: `{switch.seed_proof.path}`."
 
 
 def _override(override: Override) -> str:

@@ -85,31 +85,31 @@ def _rules(schema: dict[str, Any]) -> Iterator[str]:
 
 
 def reasons_page() -> str:
-    """docs/reasons.md: every reason that a user can meet."""
+    """docs/reasons.md: every reason that a user can see."""
     lines = [
         "# Reasons",
         "",
-        "## Of a channel, in `WorkloadTelemetry`",
+        "## Channels of a `WorkloadTelemetry`",
         "",
-        "| reason | what it means |",
+        "| reason | meaning |",
         "|---|---|",
         *(f"| `{reason}` | {reason.meaning} |" for reason in Reason),
         "",
-        "## Of a channel's `egress`, in `WorkloadTelemetry`",
+        "## `egress` of a channel",
         "",
-        "| reason | what it means |",
+        "| reason | meaning |",
         "|---|---|",
         *(f"| `{reason}` | {reason.meaning} |" for reason in EgressReason),
         "",
-        "## Of a condition of a policy or a product",
+        "## Conditions of policies and products",
         "",
-        "| reason | what it means |",
+        "| reason | meaning |",
         "|---|---|",
         *(f"| `{reason}` | {reason.meaning} |" for reason in PolicyReason),
         "",
-        "## Of a condition of a `TelemetryHost`",
+        "## Conditions of a `TelemetryHost`",
         "",
-        "| reason | what it means |",
+        "| reason | meaning |",
         "|---|---|",
         *(f"| `{reason}` | {reason.meaning} |" for reason in HostReason),
     ]
@@ -119,23 +119,22 @@ def reasons_page() -> str:
 _METRICS = """\
 # Metrics
 
-Every process serves `/metrics` on the port of its probes (8080 in the chart). Metrics of the fleet
-come from the replica that holds the Lease and from no other, so that sums over replicas are true;
-the operational ones come from every process. A replica that has just begun to lead shows no fleet
-until it has been through everything once.
+Every process serves `/metrics` on its probe port (8080 in the chart). Only the leader exports the
+metrics of the fleet, so that sums over replicas are right; every process exports its operational
+metrics. A new leader exports no fleet metrics until it has reconciled every workload once.
 
-The namespace of a workload is the label `resource_namespace`, because `namespace` is where
-Prometheus says that the operator itself runs. Nothing here is free text, and nothing is a value of
-a variable. `kind` and `name` are the workload's.
+The label `resource_namespace` is a workload's namespace, because Prometheus sets `namespace` to
+that of the operator. No label holds free text or the value of a variable. `kind` and `name` are the
+workload's.
 
-The share of opted-out workloads that are proven to be so:
+The share of opted-out workloads that is proven:
 
 ```promql
 sum(fleet_telemetry_workloads{{desired="Disabled", state="Compliant"}})
 / sum(fleet_telemetry_workloads{{desired="Disabled", state!="Exempt"}})
 ```
 
-What sends nevertheless, by the product's own word:
+Opted-out workloads that report that they submit:
 
 ```promql
 fleet_telemetry_submission_enabled{{evidence="reported"}} == 1
@@ -151,10 +150,10 @@ fleet_telemetry_submission_enabled{{evidence="reported"}} == 1
 
 ## Single workloads
 
-Some ten series for each workload, two channels each: 10,000 workloads make about 100,000 series, a
-scrape of 19 MB (1 MB as Prometheus asks for it, compressed) in half a second
-([benchmarks](benchmarks.md)). Where that is too much, `metrics.perWorkload: false` in the chart
-leaves them out; the alerts then name namespaces and products instead of workloads.
+A workload with two channels has about ten series: 10,000 workloads make about 100,000 series, a
+scrape of 19 MB (1 MB compressed, as Prometheus requests it) in half a second
+([benchmarks](benchmarks.md)). `metrics.perWorkload: false` in the chart removes them; alerts then
+name namespaces and products instead of workloads.
 
 | metric | labels | meaning | series |
 |---|---|---|---|
@@ -166,8 +165,8 @@ leaves them out; the alerts then name namespaces and products instead of workloa
 |---|---|---|---|
 {processes}
 
-The histograms have the same buckets everywhere, so Prometheus can turn them into native ones when
-it scrapes: `metrics.serviceMonitor.nativeHistograms: true` in the chart, or
+All histograms have the same buckets, so Prometheus can convert them to native ones at the scrape:
+`metrics.serviceMonitor.nativeHistograms: true` in the chart, or
 `convert_classic_histograms_to_nhcb: true` in a scrape configuration.
 """
 

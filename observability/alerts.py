@@ -27,7 +27,7 @@ _IS_WEBHOOK = f'{m.BUILD_INFO}{{role=~"webhook|all"}}'
 
 
 class Severity(StrEnum):
-    """How soon somebody should look."""
+    """How urgent the alert is."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -35,7 +35,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule that fires."""
+    """An alerting rule."""
 
     name: str
     severity: Severity
@@ -43,12 +43,12 @@ class Alert:
     description: str
     expression: str
     pending: str = ""
-    """For how long it has to hold, such as 5m; at once where empty."""
+    """For how long the expression must hold, such as 5m; empty: no delay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A rule that keeps a result under a name of its own."""
+    """A recording rule."""
 
     name: str
     expression: str
@@ -122,7 +122,7 @@ ALERTS = (
     Alert(
         name="FleetTelemetryUnknownTooLong",
         severity=Severity.WARNING,
-        summary="For a day nothing has shown whether {{ $labels.product }} submits telemetry.",
+        summary="It has been unknown for a day whether {{ $labels.product }} submits telemetry.",
         description=(
             f"{_SUBJECT}: a policy covers the channel {{{{ $labels.channel }}}}, and what is known "
             "does not suffice to say where it stands. The reason is in WorkloadTelemetry."
@@ -137,7 +137,7 @@ ALERTS = (
     Alert(
         name="FleetTelemetryCredentialsRejected",
         severity=Severity.WARNING,
-        summary="{{ $labels.product }} cannot be asked: {{ $labels.result }}.",
+        summary="{{ $labels.product }} cannot be checked: {{ $labels.result }}.",
         description=(
             f"{_SUBJECT}: the credentials that a policy names do not open the product's API, so "
             "what it reports is no longer known."
@@ -157,11 +157,11 @@ ALERTS = (
     Alert(
         name="FleetTelemetryExceptionExpiring",
         severity=Severity.WARNING,
-        summary="An exception of {{ $labels.policy }} ends within a week.",
+        summary="An exception of {{ $labels.policy }} expires within a week.",
         description=(
-            "{{ $labels.policy_kind }} {{ $labels.policy }} is lifted from {{ $labels.kind }} "
-            "{{ $labels.resource_namespace }}/{{ $labels.name }} for "
-            "{{ $value | humanizeDuration }} more; then it applies again."
+            "{{ $labels.policy_kind }} {{ $labels.policy }} exempts {{ $labels.kind }} {{ "
+            "$labels.resource_namespace }}/{{ $labels.name }} for {{ $value | humanizeDuration "
+            "}} more. Then the policy applies again."
         ),
         expression=(f"min by ({_EXCEPTION}) ({m.EXCEPTION_EXPIRY} - time()) > 0 < 7 * 86400"),
     ),
@@ -170,8 +170,8 @@ ALERTS = (
         severity=Severity.WARNING,
         summary="Workloads are admitted without the webhook's decision.",
         description=(
-            "Deploys go through as they come, and no setting is added to them: the API server did "
-            "not get an answer, or the webhook failed to decide, or no replica of it is ready."
+            "Workloads are admitted unchanged, and no setting is injected: the webhook did not "
+            "respond, failed to decide, or has no ready replica."
         ),
         expression=(
             f"{_grown(_FAILED_OPEN, 'cluster, name', '15m')}\n"
@@ -188,8 +188,9 @@ ALERTS = (
         severity=Severity.WARNING,
         summary="The addresses of {{ $labels.host }} are out of date.",
         description=(
-            "For half an hour no name server has said where {{ $labels.host }} is. Network "
-            "policies keep what was known: an allowlist for a day, a denylist for good."
+            "No name server has returned addresses of {{ $labels.host }} for half an hour. "
+            "Network policies keep the known addresses: allowlists for a day, denylists without "
+            "limit."
         ),
         expression=(
             f"time() - max by (cluster, host) ({m.HOST_ANSWERED}) > 1800\n"
@@ -201,10 +202,10 @@ ALERTS = (
     Alert(
         name="FleetTelemetryNoLeader",
         severity=Severity.CRITICAL,
-        summary="No replica of the controller leads.",
+        summary="No controller replica is the leader.",
         description=(
-            "Nothing is decided, written or reported, and the metrics of the fleet are absent: "
-            "dashboards are empty, and the alerts on workloads are silent."
+            "Nothing is decided, written or reported, and the fleet metrics are absent. "
+            "Dashboards are empty, and alerts on workloads do not fire."
         ),
         expression=(f"sum by (cluster, namespace) ({m.LEADER}) == 0\nor absent({m.LEADER})"),
         pending="5m",
@@ -212,10 +213,10 @@ ALERTS = (
     Alert(
         name="FleetTelemetryCertificateExpiring",
         severity=Severity.CRITICAL,
-        summary="The webhook's certificate ends within a week, or there is none.",
+        summary="The webhook's certificate expires within a week, or there is none.",
         description=(
-            "On {{ $labels.instance }}: {{ $value | humanizeDuration }} are left. After that the "
-            "API server does not trust the webhook: workloads are admitted without it, and "
+            "On {{ $labels.instance }}: {{ $value | humanizeDuration }} are left. After that "
+            "the API server does not trust the webhook: workloads are admitted unchanged, and "
             "policies cannot be changed."
         ),
         expression=(

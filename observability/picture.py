@@ -19,17 +19,17 @@ _WIDTH, _MARGIN, _GAP = 1200, 24, 12
 _INK, _FAINT, _PAPER, _CARD = "#1f2328", "#59636e", "#f6f8fa", "#ffffff"
 TILES = {
     "Opted out": _INK,
-    "Report that they submit": kit.VERMILLION,
-    "Run so that they submit": kit.VERMILLION,
-    "Sent after the opt-out": kit.VERMILLION,
+    "Reported as submitting": kit.VERMILLION,
+    "Running with telemetry on": kit.VERMILLION,
+    "Submitted after opt-out": kit.VERMILLION,
     "Unknown": kit.ORANGE,
     "Exempt": _INK,
-    "Usage under no policy": kit.ORANGE,
+    "Usage without policy": kit.ORANGE,
     "Policies with a problem": kit.ORANGE,
 }
 """The panels with one number, and the colour of a number that is not 0."""
-RATIO, BY_PRODUCT, BY_NAMESPACE = "Opted out and proven", "By product", "By namespace"
-AMISS = "Not compliant, and why"
+RATIO, BY_PRODUCT, BY_NAMESPACE = "Proven opted out", "By product", "By namespace"
+AMISS = "Not compliant, with reason"
 _DARK = frozenset({kit.BLUE, kit.WINE, kit.VERMILLION})
 """Colours on which writing is white."""
 _TOLD = (

@@ -18,7 +18,7 @@ def build() -> Dashboard:
     return kit.board(
         UID,
         "Fleet telemetry / Operator",
-        "Whether the operator answers, decides and sees the cluster as it is.",
+        "The operator's own health: admission, reconciling and watches.",
         kit.variables(fleet=False),
         [*_numbers(), *_webhook(), *_controller(), *_egress(), *_process()],
     )
@@ -39,40 +39,39 @@ def _numbers() -> list[Panel]:
     return [
         kit.number(
             "Leaders",
-            "Replicas of the controller that lead: one in each cluster.",
+            "Controller replicas that are the leader: one in each cluster.",
             f"sum({m.LEADER}{{{SCRAPED}}})",
             steps=((None, kit.VERMILLION), (1, kit.BLUE)),
         ),
         kit.number(
-            "Replicas that see the cluster",
-            "Replicas of both roles that have listed everything and whose watches live.",
+            "Synced replicas",
+            "Replicas of both roles whose cache has synced and whose watches deliver events.",
             f"sum({m.SYNCED}{{{SCRAPED}}} * {m.WATCH_ALIVE}{{{SCRAPED}}})",
             steps=((None, kit.VERMILLION), (1, kit.BLUE)),
         ),
         kit.number(
-            "Certificate ends in",
-            "How long the webhook's certificate is good for; the one that ends first counts.",
+            "Certificate expires in",
+            "Time until the webhook's certificate expires; the earliest of all replicas.",
             f"min({m.CERTIFICATE_EXPIRY}{{{SCRAPED}}}) - time()",
             unit="s",
             steps=((None, kit.VERMILLION), (7 * 86400, kit.BLUE)),
         ),
         kit.number(
-            "Waiting longest",
-            "How long the subject has waited for its turn that waits longest.",
+            "Oldest queued key",
+            "Age of the oldest key in the work queue.",
             f"max({m.QUEUE_OLDEST}{{{SCRAPED}}})",
             unit="s",
             steps=((None, kit.BLUE), (60, kit.ORANGE)),
         ),
         kit.number(
-            "Drifts",
-            "Times within the chosen range that a product was found to have left what its policy "
-            "wishes.",
+            "Drift",
+            "Times in the selected range that a product's setting drifted from its policy.",
             f"sum(increase({m.DRIFT}{{{SCRAPED}}}[$__range])) or vector(0)",
             steps=((None, kit.BLUE), (1, kit.ORANGE)),
         ),
         kit.number(
-            "Put right",
-            "Times within the chosen range that a product was put right by its API.",
+            "Remediations",
+            "Times in the selected range that a product's setting was remediated by its API.",
             f"sum(increase({m.REMEDIATIONS}{{{SCRAPED}}}[$__range])) or vector(0)",
         ),
     ]
@@ -82,15 +81,15 @@ def _webhook() -> list[Panel]:
     return [
         kit.lines(
             "Admission: duration",
-            "Time from a request's arrival to its answer; the API server gives up after seconds.",
+            "Time from a request to its response. The API server times out after seconds.",
             Ask(_quantile(0.5, m.ADMISSION_DURATION, "path"), "{{path}} p50"),
             Ask(_quantile(0.99, m.ADMISSION_DURATION, "path"), "{{path}} p99"),
             unit="s",
         ),
         kit.lines(
             "Admission: requests",
-            "Requests by path and result. error and unsynced mean that a workload went through "
-            "undecided.",
+            "Requests by path and result. With error and unsynced a workload was admitted "
+            "without a decision.",
             Ask(_rate(m.ADMISSION_REQUESTS, "path, result"), "{{path}} {{result}}"),
             unit="reqps",
         ),
@@ -101,37 +100,37 @@ def _controller() -> list[Panel]:
     return [
         kit.lines(
             "Reconciles",
-            "How often subjects were reconciled, by kind and result.",
+            "Reconciles per second, by reconciler and result.",
             Ask(_rate(m.RECONCILES, "subject, result"), "{{subject}} {{result}}"),
             unit="ops",
         ),
         kit.lines(
             "Reconciles: duration",
-            "Time that one takes.",
+            "Duration of one reconcile.",
             Ask(_quantile(0.99, m.RECONCILE_DURATION, "subject"), "{{subject}} p99"),
             unit="s",
         ),
         kit.lines(
-            "Queue",
-            "Subjects that wait, by replica; one that does not lead has none.",
+            "Work queue",
+            "Keys in the work queue, by replica. Only the leader has any.",
             Ask(f"sum by (instance) ({m.QUEUE_DEPTH}{{{SCRAPED}}})", "{{instance}}"),
             unit="short",
         ),
         kit.lines(
             "Requests to the API server",
-            "Beside the watches, by method and status (0: no answer).",
+            "Without watches, by method and status (0: no response).",
             Ask(_rate(m.API_REQUESTS, "method, code"), "{{method}} {{code}}"),
             unit="reqps",
         ),
         kit.lines(
-            "Products asked",
+            "Product checks",
             "Checks of products by their API, by result (ok or a reason of docs/reasons.md).",
             Ask(_rate(m.VENDOR_CHECKS, "product, result"), "{{product}} {{result}}"),
             unit="cps",
         ),
         kit.lines(
-            "Products asked: duration",
-            "Time that one check takes, over all instances of a workload.",
+            "Product checks: duration",
+            "Duration of one check, over all instances of a workload.",
             Ask(_quantile(0.99, m.VENDOR_CHECK_DURATION, "product"), "{{product}} p99"),
             unit="s",
         ),
@@ -143,8 +142,8 @@ def _egress() -> list[Panel]:
     return [
         kit.rows(
             "Telemetry hosts",
-            "Hosts that policies speak of: addresses that are denied and allowed where policies "
-            "say so, and when a name server last said something.",
+            "Hosts that policies cover: the number of denied and allowed addresses, and the "
+            "time of the last DNS response.",
             Ask(f'max by (cluster, host) ({m.HOST_ADDRESSES}{{{SCRAPED}, list="deny"}})'),
             Ask(f'max by (cluster, host) ({m.HOST_ADDRESSES}{{{SCRAPED}, list="allow"}})'),
             Ask(f"max by (cluster, host) ({m.HOST_ANSWERED}{{{SCRAPED}}}) * 1000"),
@@ -153,14 +152,14 @@ def _egress() -> list[Panel]:
                 "host": "Host",
                 "Value #A": "Denied",
                 "Value #B": "Allowed",
-                "Value #C": "Last answer",
+                "Value #C": "Last response",
             },
             units={"Value #C": "dateTimeAsLocal"},
             size=(12, 8),
         ),
         kit.lines(
             "Writes of network policies",
-            "How often network policies were written or removed, by kind.",
+            "Network policies written or removed per second, by kind.",
             Ask(
                 f"sum by (resource, method) (rate({m.API_REQUESTS}{{{SCRAPED}, "
                 f'method!="GET", resource=~"{kinds}"}}{_RATE}))',
@@ -170,8 +169,8 @@ def _egress() -> list[Panel]:
         ),
         kit.lines(
             "Telemetry hosts with a problem",
-            "Hosts that are held, sinkholed, or whose addresses are not fresh, and name servers "
-            "whose answers were put aside.",
+            "Hosts that are held, sinkholed or not fresh, and name servers whose responses are "
+            "ignored.",
             Ask(
                 f"sum by (condition) ({m.HOST_CONDITION}{{{SCRAPED}, "
                 'condition=~"Held|Sinkholed|CollateralRisk", status="true"})',
@@ -190,9 +189,10 @@ def _egress() -> list[Panel]:
 def _process() -> list[Panel]:
     return [
         kit.lines(
-            "Silence of the watches",
-            "How long ago a watch told of an object of a kind. Leases are renewed all the time: "
-            "their silence is a dead watch; that of others may be peace.",
+            "Time since last watch event",
+            "Time since the last watch event, by kind. Leases change all the time, so a growing "
+            "time for Lease means a dead watch. For other kinds it may mean that nothing "
+            "changes.",
             Ask(
                 f"time() - max by (watched) ({m.LAST_EVENT}{{{SCRAPED}}})",
                 "{{watched}}",
@@ -201,7 +201,7 @@ def _process() -> list[Panel]:
         ),
         kit.lines(
             "Memory",
-            "Resident memory of each replica.",
+            "Resident memory, by replica.",
             Ask(
                 f"sum by (instance) (process_resident_memory_bytes{{{SCRAPED}}} {_OURS})",
                 "{{instance}}",
@@ -209,8 +209,8 @@ def _process() -> list[Panel]:
             unit="bytes",
         ),
         kit.lines(
-            "Processor",
-            "Seconds of processor time a second, of each replica.",
+            "CPU",
+            "CPU seconds per second, by replica.",
             Ask(
                 f"sum by (instance) (rate(process_cpu_seconds_total{{{SCRAPED}}}{_RATE}) {_OURS})",
                 "{{instance}}",
@@ -219,7 +219,7 @@ def _process() -> list[Panel]:
         ),
         kit.rows(
             "Replicas",
-            "Which version runs in which role.",
+            "Version and role of each replica.",
             Ask(f"max by (cluster, job, instance, role, version) ({m.BUILD_INFO}{{{SCRAPED}}})"),
             columns={
                 "cluster": "Cluster",

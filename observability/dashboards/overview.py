@@ -1,4 +1,4 @@
-"""The fleet at a glance, for people who look rather than read."""
+"""The overview dashboard."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def build() -> Dashboard:
     return kit.board(
         UID,
         "Fleet telemetry / Overview",
-        "Whether the products that were opted out are shown to be, and which are not.",
+        "Whether the opted-out products are proven to be opted out, and which are not.",
         kit.variables(fleet=True),
         _panels(),
     )
@@ -29,9 +29,9 @@ def build() -> Dashboard:
 def _panels() -> list[Panel]:
     return [
         kit.number(
-            "Opted out and proven",
-            "Of the workloads that a policy opts out and that are not exempt, the share that is "
-            "shown to submit nothing. What is merely declared does not count.",
+            "Proven opted out",
+            "The share of opted-out workloads, without exempt ones, that is proven to submit "
+            "nothing. A declared setting alone does not count.",
             f"sum({_PROVEN}) / (sum({_OPTED_OUT}) > 0)",
             unit="percentunit",
             decimals=1,
@@ -40,47 +40,48 @@ def _panels() -> list[Panel]:
         ),
         kit.number(
             "Opted out",
-            "Channels of workloads that a policy opts out and that are not exempt.",
+            "Workload channels that a policy opts out, without exempt ones.",
             f"sum({_OPTED_OUT})",
         ),
         kit.number(
-            "Report that they submit",
-            "Opted-out workloads whose product says by its own API that it submits.",
+            "Reported as submitting",
+            "Opted-out workloads whose product reports by its API that it submits.",
             f'sum({m.SUBMITTING}{{{kit.FLEET}, evidence="reported"}})',
             steps=((None, kit.BLUE), (1, kit.VERMILLION)),
         ),
         kit.number(
-            "Run so that they submit",
-            "Opted-out workloads whose pods were started so that they submit.",
+            "Running with telemetry on",
+            "Opted-out workloads whose pods were started with telemetry on.",
             f'sum({m.SUBMITTING}{{{kit.FLEET}, evidence="running"}})',
             steps=((None, kit.BLUE), (1, kit.VERMILLION)),
         ),
         kit.number(
-            "Sent after the opt-out",
-            "Workloads that sent something after they had been shown to be opted out.",
+            "Submitted after opt-out",
+            "Workloads that submitted something after they were proven opted out.",
             f"sum({m.SUBMITTED_LATE}{{{kit.FLEET}}})",
             steps=((None, kit.BLUE), (1, kit.VERMILLION)),
         ),
         kit.number(
             "Unknown",
-            "Workloads under a policy of which nothing shows whether they submit.",
+            "Workloads that a policy covers and that are not proven either way.",
             f'sum({m.WORKLOADS}{{{kit.FLEET}, state="Unknown"}})',
             steps=((None, kit.BLUE), (1, kit.ORANGE)),
         ),
         kit.number(
             "Exempt",
-            "Workloads that an exception of a policy lifts from it.",
+            "Workloads that an exception exempts from their policy.",
             f'sum({m.WORKLOADS}{{{kit.FLEET}, state="Exempt"}})',
         ),
         kit.number(
-            "Usage under no policy",
-            "Workloads that run a product and of which no policy covers the channel Usage.",
+            "Usage without policy",
+            "Workloads that run a product and whose channel Usage no policy covers.",
             f'sum({m.WITHOUT_POLICY}{{{kit.FLEET}, channel="Usage"}})',
             steps=((None, kit.BLUE), (1, kit.ORANGE)),
         ),
         kit.number(
             "Policies with a problem",
-            "Policies that are not accepted as a whole, or that another one overrules.",
+            "Policies that are not fully accepted, or that a policy of higher precedence "
+            "overrides.",
             f"sum({m.POLICY_CONDITION}{{{kit.SCRAPED}, "
             'condition="Accepted", status="false"}) '
             f'+ sum({m.POLICY_CONDITION}{{{kit.SCRAPED}, condition="Conflicted", status="true"}})',
@@ -88,7 +89,7 @@ def _panels() -> list[Panel]:
         ),
         kit.lines(
             "States over time",
-            "Workloads under a policy by the state of a channel.",
+            "Workloads that a policy covers, by channel state.",
             Ask(f"sum by (state) ({m.WORKLOADS}{{{kit.FLEET}}})", "{{state}}"),
             unit="short",
             colours=kit.COLOURS,
@@ -97,7 +98,7 @@ def _panels() -> list[Panel]:
         ),
         kit.bars(
             "By product",
-            "Workloads under a policy by product and state.",
+            "Workloads that a policy covers, by product and state.",
             f"sum by (product, state) ({m.WORKLOADS}{{{kit.FLEET}}})",
             by="product",
             series="state",
@@ -105,8 +106,8 @@ def _panels() -> list[Panel]:
         ),
         kit.bars(
             "By namespace",
-            "Workloads under a policy by namespace and state, for the twenty namespaces with the "
-            "most that is neither shown to comply nor exempt.",
+            "Workloads that a policy covers, by namespace and state, for the twenty namespaces "
+            "with the most workloads that are neither compliant nor exempt.",
             f"sum by (resource_namespace, state) ({m.WORKLOADS}{{{kit.FLEET}}})\n"
             "and on (resource_namespace)\n"
             "topk(20, sum by (resource_namespace) ("
@@ -116,10 +117,10 @@ def _panels() -> list[Panel]:
             colours=kit.COLOURS,
         ),
         kit.rows(
-            "Not compliant, and why",
-            "Every workload under an opt-out that is not shown to comply, with its reason "
-            "(docs/reasons.md). A name leads to the workload's own dashboard. Empty where all "
-            "comply, or where the operator shows no single workloads (metrics.perWorkload).",
+            "Not compliant, with reason",
+            "Every opted-out workload that is not proven compliant, with its reason "
+            "(docs/reasons.md). The name links to the workload's dashboard. Empty if all "
+            "comply, or if metrics.perWorkload is off.",
             Ask(
                 f'{m.WORKLOAD_STATE}{{{kit.FLEET}, desired="Disabled", '
                 'state!~"Compliant|Exempt"}\n'
@@ -142,7 +143,7 @@ def _panels() -> list[Panel]:
             links={
                 "name": kit.link_to(
                     WORKLOAD_UID,
-                    "The workload",
+                    "Workload dashboard",
                     namespace="Namespace",
                     product="Product",
                     workload="Name",
@@ -150,8 +151,8 @@ def _panels() -> list[Panel]:
             },
         ),
         kit.rows(
-            "Exceptions that end",
-            "When an exception ends, its policy applies to the workload by itself.",
+            "Expiring exceptions",
+            "When an exception expires, its policy applies to the workload again.",
             Ask(
                 "sort(1000 * max by (cluster, policy_kind, policy_namespace, policy, "
                 f"resource_namespace, kind, name) ({m.EXCEPTION_EXPIRY}{{{kit.SCRAPED}, "
@@ -164,16 +165,16 @@ def _panels() -> list[Panel]:
                 "name": "Name",
                 "policy_kind": "Policy kind",
                 "policy": "Policy",
-                "Value": "Ends",
+                "Value": "Expires",
             },
             units={"Value": "dateTimeAsLocal"},
             size=(14, 8),
         ),
         kit.bars(
-            "What the network does",
-            "Workloads by what the network does with the hosts of their product's telemetry: it "
-            "denies them, allows them where all else is denied, or leaves all open. Open says "
-            "nothing of whether anything is sent.",
+            "Egress",
+            "Workloads by egress verdict: network policies deny the telemetry hosts, allow them "
+            "while other hosts are denied, or leave them open. Open does not mean that anything "
+            "is sent.",
             f'sum by (product, verdict) ({m.EGRESS}{{{kit.FLEET}, channel="Usage"}})',
             by="product",
             series="verdict",

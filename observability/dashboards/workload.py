@@ -1,4 +1,4 @@
-"""One workload: what is declared, running and reported, since when, and why."""
+"""The workload dashboard: evidence, state and reason of single workloads."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ def build() -> Dashboard:
     return kit.board(
         WORKLOAD_UID,
         "Fleet telemetry / Workload",
-        "Single workloads: what each evidence says, since when, and why. It needs "
-        "metrics.perWorkload.",
+        "Single workloads: evidence, state and reason over time. Requires metrics.perWorkload.",
         kit.variables(names, fleet=True),
         _panels(),
     )
@@ -36,38 +35,39 @@ def build() -> Dashboard:
 def _panels() -> list[Panel]:
     return [
         kit.number(
-            "Not shown to comply",
-            "Channels of the chosen workloads that a policy covers and that are not shown to be "
-            "as it wishes.",
+            "Not proven compliant",
+            "Channels of the selected workloads that a policy covers and that are not proven "
+            "compliant.",
             f'count({m.WORKLOAD_STATE}{{{_IT}, state!~"Compliant|Exempt"}}) or vector(0)',
             steps=((None, kit.BLUE), (1, kit.VERMILLION)),
             size=(6, 5),
         ),
         kit.number(
             "Last submission",
-            "When one of the chosen workloads last sent something, as the product says itself.",
+            "When one of the selected workloads last sent something, as the product reports.",
             f"max({m.LAST_SUBMISSION}{{{_IT}}}) * 1000",
             unit="dateTimeFromNow",
             size=(6, 5),
         ),
         kit.number(
             "Compliant since",
-            "Since when all of the chosen workloads that comply are shown to; the youngest counts.",
+            "Since when the compliant ones of the selected workloads are compliant; the latest "
+            "time.",
             f"max({m.COMPLIANT_SINCE}{{{_OF_WORKLOAD}}}) * 1000",
             unit="dateTimeFromNow",
             size=(6, 5),
         ),
         kit.number(
-            "Last asked",
-            "When the product of one of the chosen workloads was last asked by its API.",
+            "Last checked",
+            "When the product of one of the selected workloads was last checked by its API.",
             f"max({m.LAST_CHECK}{{{_IT}}}) * 1000",
             unit="dateTimeFromNow",
             size=(6, 5),
         ),
         kit.rows(
-            "Where it stands, and why",
-            "The state of each channel, with the reason (docs/reasons.md) and the policy that "
-            "decides.",
+            "State and reason",
+            "The state of each channel, with its reason (docs/reasons.md) and the effective "
+            "policy.",
             Ask(
                 f"max by ({_NAMES}, desired, state, reason, policy_kind, policy) "
                 f"({m.WORKLOAD_STATE}{{{_IT}}})"
@@ -78,7 +78,7 @@ def _panels() -> list[Panel]:
                 "name": "Name",
                 "product": "Product",
                 "channel": "Channel",
-                "desired": "Wished",
+                "desired": "Desired",
                 "state": "State",
                 "reason": "Reason",
                 "policy_kind": "Policy kind",
@@ -88,8 +88,8 @@ def _panels() -> list[Panel]:
         ),
         kit.phases(
             "Evidence over time",
-            "What each evidence says of the chosen workloads: whether telemetry is on. What the "
-            "product reports beats what its pods were started with, and that what is declared.",
+            "Whether telemetry is on, by evidence. The reported setting overrides the running "
+            "one, and the running one overrides the declared one.",
             Ask(
                 f"max by ({_NAMES}, evidence) ({m.ENABLED}{{{_IT}}})",
                 f"{_LEGEND} {{{{evidence}}}}",
@@ -99,16 +99,16 @@ def _panels() -> list[Panel]:
         ),
         kit.lines(
             "States over time",
-            "How many channels of the chosen workloads are in which state.",
+            "The number of channels of the selected workloads in each state.",
             Ask(f"count by (state) ({m.WORKLOAD_STATE}{{{_IT}}})", "{{state}}"),
             unit="short",
             colours=kit.COLOURS,
             stacked=True,
         ),
         kit.rows(
-            "Version, and what came of asking",
-            "The version that runs, and the result of the last check by the product's API (ok or a "
-            "reason).",
+            "Version and last check",
+            "The running version, and the result of the last check by the product's API (ok or "
+            "a reason).",
             Ask(
                 f"max by (resource_namespace, kind, name, product, version) "
                 f"({m.WORKLOAD_INFO}{{{_IT}}})"
@@ -124,7 +124,7 @@ def _panels() -> list[Panel]:
                 "product": "Product",
                 "version": "Version",
                 "result": "Last check",
-                "Value #B": "Asked",
+                "Value #B": "Checked",
             },
             units={"Value #B": "dateTimeAsLocal"},
             size=(12, 8),

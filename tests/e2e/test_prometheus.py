@@ -230,23 +230,23 @@ A_DAY = 86400.0
 EXPECTED: dict[tuple[str, str], Check] = {
     ("fleet-telemetry-overview", title): check
     for title, check in {
-        "Opted out and proven": one(PROVEN),
+        "Proven opted out": one(PROVEN),
         "Opted out": one(len(OPTED_OUT)),
-        "Report that they submit": one(1),
-        "Run so that they submit": one(1),
-        "Sent after the opt-out": one(0),
+        "Reported as submitting": one(1),
+        "Running with telemetry on": one(1),
+        "Submitted after opt-out": one(0),
         "Unknown": one(1),
         "Exempt": one(1),
-        "Usage under no policy": one(1),
+        "Usage without policy": one(1),
         "Policies with a problem": one(0),
         "States over time": counts(BY_STATE, "state"),
         "By product": counts(Counter((m.product, m.state) for m in GOVERNED), "product", "state"),
         "By namespace": counts(
             Counter((m.namespace, m.state) for m in GOVERNED), "resource_namespace", "state"
         ),
-        "Not compliant, and why": amiss,
-        "Exceptions that end": exceptions,
-        "What the network does": counts(
+        "Not compliant, with reason": amiss,
+        "Expiring exceptions": exceptions,
+        "Egress": counts(
             Counter(
                 (m.product, "Denied" if m.namespace == CONTAINED else "Open") for m in FLEET
             ),
@@ -257,38 +257,38 @@ EXPECTED: dict[tuple[str, str], Check] = {
 } | {
     ("fleet-telemetry-workload", title): check
     for title, check in {
-        "Not shown to comply": one(len(AMISS)),
+        "Not proven compliant": one(len(AMISS)),
         "Last submission": one(1_795_000_000_000),
         "Compliant since": between((time.time() - A_DAY) * 1000, (time.time() + A_DAY) * 1000),
-        "Last asked": between((time.time() - A_DAY) * 1000, (time.time() + A_DAY) * 1000),
-        "Where it stands, and why": states(*GOVERNED),
+        "Last checked": between((time.time() - A_DAY) * 1000, (time.time() + A_DAY) * 1000),
+        "State and reason": states(*GOVERNED),
         "Evidence over time": evidence,
         "States over time": counts(BY_STATE, "state"),
-        "Version, and what came of asking": versions,
+        "Version and last check": versions,
     }.items()
 } | {
     ("fleet-telemetry-operator", title): check
     for title, check in {
         "Leaders": one(1),
-        "Replicas that see the cluster": one(2),
-        "Certificate ends in": between(7 * A_DAY, 36500 * A_DAY),
-        "Waiting longest": between(0, 60),
-        "Drifts": one(0),
-        "Put right": one(0),
+        "Synced replicas": one(2),
+        "Certificate expires in": between(7 * A_DAY, 36500 * A_DAY),
+        "Oldest queued key": between(0, 60),
+        "Drift": one(0),
+        "Remediations": one(0),
         "Admission: duration": series("path", "mutate", "validate"),
         "Admission: requests": series("result", "patched", "accepted"),
         "Reconciles": series("subject", "workload", "policy"),
         "Reconciles: duration": series("subject", "workload", "policy"),
-        "Queue": series("instance"),
+        "Work queue": series("instance"),
         "Requests to the API server": series("code", "200"),
-        "Products asked": series("result", "ok", "CredentialsRejected"),
-        "Products asked: duration": series("product", "dependency-track"),
+        "Product checks": series("result", "ok", "CredentialsRejected"),
+        "Product checks: duration": series("product", "dependency-track"),
         "Telemetry hosts": telemetry_hosts,
         "Telemetry hosts with a problem": host_problems,
         "Writes of network policies": series("resource", "networkpolicies"),
-        "Silence of the watches": series("watched", "Lease", "Pod", "WorkloadTelemetry"),
+        "Time since last watch event": series("watched", "Lease", "Pod", "WorkloadTelemetry"),
         "Memory": series("instance"),
-        "Processor": series("instance"),
+        "CPU": series("instance"),
         "Replicas": replicas,
     }.items()
 }  # fmt: skip

@@ -144,7 +144,7 @@ def _egress() -> dict[str, Check]:
         "spec.egress": Object(
             rules=(
                 Rule(
-                    message="reachable goes with action: Isolate only; nothing else isolates",
+                    message="reachable is only allowed with action: Isolate",
                     accepts=(
                         {"action": "Isolate", "reachable": [{"cidr": "198.51.100.0/24"}]},
                         {"action": "Isolate"},
@@ -206,7 +206,7 @@ def _egress() -> dict[str, Check]:
             shape=lambda length: "2001:0db8:0000:0000:0000:0000:0000:0000/128".ljust(length, "0"),
             rules=(
                 Rule(
-                    message="a range is written as its first address and its length, such as "
+                    message="write a range as its first address and its prefix length, such as "
                     "198.51.100.0/24",
                     accepts=("198.51.100.7/32", "2001:db8::/32", "::1/128"),
                     rejects=(
@@ -368,8 +368,8 @@ def _table(*, cluster: bool) -> dict[str, Check]:
         "spec": Object(
             rules=(
                 Rule(
-                    message="egress.action: Deny goes with submission: Disabled, Allow with "
-                    "submission: Enabled, and Isolate with either",
+                    message="egress.action Deny requires submission: Disabled, and Allow "
+                    "requires submission: Enabled; Isolate goes with either",
                     accepts=(
                         {"egress": {}},
                         {"submission": "Enabled", "egress": {"action": "Allow"}},

@@ -329,7 +329,7 @@ def _switch() -> dict[str, Check]:
                     rejects=({"semantics": "Seed"}, {"semantics": "Start"}),
                 ),
                 Rule(
-                    message="only a Seed switch has a proof of its seed",
+                    message="only a Seed switch has a seedProof",
                     accepts=(
                         {"semantics": "Seed", "env": env, "seedProof": proof},
                         {"semantics": "Seed", "env": env},

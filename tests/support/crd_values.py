@@ -53,8 +53,8 @@ HOST = Text(
             rejects=("a" * 64 + ".example.com", "a." + "b" * 64),
         ),
         Rule(
-            message="a telemetry host is outside of the cluster: not a name of a Service or of "
-            "a private network",
+            message="a telemetry host is outside of the cluster: it is not the name of a "
+            "Service or of a private network",
             accepts=("svc.example.com", "local.example", "a.svcs"),
             rejects=(
                 "web.default.svc",

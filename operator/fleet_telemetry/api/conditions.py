@@ -1,4 +1,4 @@
-"""Conditions: what an object says of itself, one entry per type."""
+"""Conditions: observations about an object, one entry per type."""
 
 from __future__ import annotations
 
@@ -23,18 +23,23 @@ class Condition(ApiType, frozen=True, kw_only=True):
 
     type: Annotated[str, described("What is observed.", min_length=1, max_length=64)]
     status: Annotated[ConditionStatus, described("Whether it holds.")]
-    reason: Annotated[str, described("Why, in one CamelCase word.", min_length=1, max_length=64)]
-    message: Annotated[str, described("Why, for a person.", max_length=4096)]
+    reason: Annotated[
+        str, described("The reason, one CamelCase word.", min_length=1, max_length=64)
+    ]
+    message: Annotated[str, described("The reason in a sentence.", max_length=4096)]
     last_transition_time: Annotated[
-        Time, described("When the status last changed, not the reason.")
+        Time, described("When the status last changed; a change of the reason does not count.")
     ]
     observed_generation: (
-        Annotated[int, described("The generation of the object that this speaks of.", ge=0)] | None
+        Annotated[
+            int, described("The generation of the object that this condition describes.", ge=0)
+        ]
+        | None
     ) = None
 
 
 class Observation(ApiType, frozen=True, kw_only=True):
-    """A condition before it has a time: what a pure decision says."""
+    """A condition without a time: the result of a pure decision."""
 
     type: str
     status: ConditionStatus

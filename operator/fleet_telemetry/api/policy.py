@@ -30,8 +30,8 @@ NamespaceName = Annotated[
 HostName = Annotated[
     str,
     described(
-        "A full host name outside of the cluster, in lower case, such as telemetry.example.com; an "
-        "international one in its xn-- form.",
+        "A fully qualified host name outside of the cluster, in lower case, such as "
+        "telemetry.example.com. Write an internationalized name in its xn-- form.",
         pattern=HOST_NAME,
         min_length=3,
         max_length=253,
@@ -42,8 +42,8 @@ HostName = Annotated[
             ),
             Rule(
                 "!self.matches('\\\\.(svc|local|internal|localhost|test|invalid|arpa)$')",
-                "a telemetry host is outside of the cluster: not a name of a Service or of a "
-                "private network",
+                "a telemetry host is outside of the cluster: it is not the name of a Service or "
+                "of a private network",
             ),
         ),
     ),
@@ -87,21 +87,21 @@ class When(StrEnum):
 
 
 class Rollout(StrEnum):
-    """Whether workloads that run already are brought up to date between admissions."""
+    """Whether running workloads are updated between admissions."""
 
     ON_NEXT_ROLLOUT = "OnNextRollout"
     IMMEDIATE = "Immediate"
 
 
 class OnConflict(StrEnum):
-    """What happens to a literal value that the user wrote to the contrary."""
+    """What happens to a literal value of the user's that is the opposite of the desired one."""
 
     OVERRIDE = "Override"
     KEEP = "Keep"
 
 
 class RuntimeAction(StrEnum):
-    """What the operator does with the product's own API."""
+    """What the operator does with the product's API."""
 
     VERIFY = "Verify"
     REMEDIATE = "Remediate"
@@ -109,7 +109,7 @@ class RuntimeAction(StrEnum):
 
 
 class EgressAction(StrEnum):
-    """What the network does with the product's telemetry hosts."""
+    """What network policies do with the product's telemetry hosts."""
 
     DENY = "Deny"
     ALLOW = "Allow"
@@ -126,27 +126,27 @@ class EgressDialect(StrEnum):
 
 
 class SharedAddresses(StrEnum):
-    """What happens to a host whose address is shared with others, as on a CDN."""
+    """What happens to a host whose addresses others share, as on a CDN."""
 
     REFUSE = "Refuse"
     ACCEPT = "Accept"
 
 
 class Scheme(StrEnum):
-    """How an API is spoken to."""
+    """The URL scheme of an API."""
 
     HTTP = "http"
     HTTPS = "https"
 
 
 class EnvSetting(ApiType, frozen=True, kw_only=True):
-    """One environment variable and the value it gets."""
+    """One environment variable and its value."""
 
     name: Annotated[
         str, described("The variable's name.", pattern=ENV_NAME, min_length=1, max_length=256)
     ]
     value: Annotated[
-        str, described("Its value, a string: quote true, false and numbers.", max_length=4096)
+        str, described("The value, a string: quote true, false and numbers.", max_length=4096)
     ]
 
 
@@ -157,7 +157,7 @@ class ProductSettings(ApiType, frozen=True, kw_only=True):
     env: Annotated[
         tuple[EnvSetting, ...],
         described(
-            "Variables set in every container that runs the product, where and when its telemetry "
+            "Variables to set in every container that runs the product, whenever its telemetry "
             "switch is set. They may not name a switch of a channel that this policy covers.",
             list_type="map",
             list_keys=("name",),
@@ -173,22 +173,24 @@ class Injection(ApiType, frozen=True, kw_only=True):
     when: Annotated[
         When,
         described(
-            "Which admissions may add a setting: the creation of a workload or an update that "
-            "changes the product's version (FirstInstallOrUpgrade), those and any other update of "
-            "the pod template (Always), or none (Never). What was injected is kept through later "
-            "updates while the policy stands, whatever is said here."
+            "Which admissions may add a setting. FirstInstallOrUpgrade: the creation of a "
+            "workload, or an update that changes the product's version. Always: also any other "
+            "update of the pod template. Never: none. An injected setting is kept through later "
+            "updates while the policy exists, whatever this field says."
         ),
     ] = When.FIRST_INSTALL_OR_UPGRADE
     rollout: Annotated[
         Rollout,
         described(
-            "Immediate brings workloads that run already up to date at once; it may restart pods, "
-            "one workload of a product at a time. OnNextRollout never touches them in between."
+            "Immediate updates running workloads at once, one workload of a product at a time; "
+            "this may restart pods. OnNextRollout does not change workloads between admissions."
         ),
     ] = Rollout.ON_NEXT_ROLLOUT
     on_conflict: Annotated[
         OnConflict,
-        described("What happens to a literal value that the user wrote to the contrary."),
+        described(
+            "What happens to a literal value of the user's that is the opposite of the desired one."
+        ),
     ] = OnConflict.OVERRIDE
     settings: Annotated[
         tuple[ProductSettings, ...],
@@ -214,14 +216,14 @@ class ClusterSecretReference(SecretReference, frozen=True, kw_only=True):
 
 
 class Credential(ApiType, frozen=True, kw_only=True):
-    """The Secret with which one product's API is asked."""
+    """The Secret with the credentials for one product's API."""
 
     product: ProductName
     secret_ref: Annotated[SecretReference, described("The Secret.")]
 
 
 class ClusterCredential(Credential, frozen=True, kw_only=True):
-    """The Secret with which one product's API is asked, wherever the product runs."""
+    """The Secret with the credentials for one product's API, wherever the product runs."""
 
     secret_ref: Annotated[ClusterSecretReference, described("The Secret.")]
 
@@ -231,11 +233,11 @@ class ServiceReference(ApiType, frozen=True, kw_only=True):
 
     name: Annotated[str, described("The name.", pattern=DNS_LABEL, min_length=1, max_length=63)]
     port: Annotated[int, described("The Service's port.", ge=1, le=65535)]
-    scheme: Annotated[Scheme, described("How it is spoken to.")] = Scheme.HTTP
+    scheme: Annotated[Scheme, described("The URL scheme.")] = Scheme.HTTP
     base_path: Annotated[
         str,
         described(
-            "What stands in front of the API's own paths, such as /sonar.",
+            "The path prefix of the API, such as /sonar.",
             pattern=r"^(/[A-Za-z0-9._~-]+)*/?$",
             max_length=256,
         ),
@@ -243,23 +245,23 @@ class ServiceReference(ApiType, frozen=True, kw_only=True):
 
 
 class Endpoint(ApiType, frozen=True, kw_only=True):
-    """Where one product's API is found, if it cannot be found by itself."""
+    """Where one product's API is, if it cannot be discovered."""
 
     product: ProductName
-    service: Annotated[ServiceReference, described("The Service to ask.")]
+    service: Annotated[ServiceReference, described("The Service of the API.")]
 
 
 class Runtime(ApiType, frozen=True, kw_only=True):
-    """Whether and how the product itself is asked."""
+    """Whether and how the product's own API is checked."""
 
     action: Annotated[
         RuntimeAction,
-        described("Verify only reads, Remediate also puts right, Off asks nothing."),
+        described("Verify reads the setting. Remediate also sets it. Off makes no request."),
     ] = RuntimeAction.VERIFY
     interval: Annotated[
         str,
         described(
-            "How long between two checks, at least 1m, such as 30m or 1h.",
+            "The time between two checks, at least 1m, such as 30m or 1h.",
             pattern=r"^([0-9]+(\.[0-9]+)?(h|m|s))+$",
             max_length=32,
             rules=(Rule("duration(self) >= duration('1m')", "an interval is at least 1m"),),
@@ -268,7 +270,7 @@ class Runtime(ApiType, frozen=True, kw_only=True):
     credentials: Annotated[
         tuple[Credential, ...],
         described(
-            "Secrets, per product, each with the shape that the product's page documents.",
+            "Secrets, per product, with the keys that the product's page documents.",
             list_type="map",
             list_keys=("product",),
             max_length=64,
@@ -277,7 +279,8 @@ class Runtime(ApiType, frozen=True, kw_only=True):
     endpoints: Annotated[
         tuple[Endpoint, ...],
         described(
-            "Services, per product, where the API's Service is not found by the pods it selects.",
+            "Services, per product, for APIs whose Service cannot be discovered by the pods "
+            "that it selects.",
             list_type="map",
             list_keys=("product",),
             max_length=64,
@@ -286,12 +289,12 @@ class Runtime(ApiType, frozen=True, kw_only=True):
 
 
 class ClusterRuntime(Runtime, frozen=True, kw_only=True):
-    """Whether and how the product itself is asked, across namespaces."""
+    """Whether and how the product's own API is checked, across namespaces."""
 
     credentials: Annotated[
         tuple[ClusterCredential, ...],
         described(
-            "Secrets, per product, each with the shape that the product's page documents.",
+            "Secrets, per product, with the keys that the product's page documents.",
             list_type="map",
             list_keys=("product",),
             max_length=64,
@@ -300,7 +303,7 @@ class ClusterRuntime(Runtime, frozen=True, kw_only=True):
 
 
 class Protocol(StrEnum):
-    """The protocols that a network policy tells apart."""
+    """The protocols that a network policy distinguishes."""
 
     TCP = "TCP"
     UDP = "UDP"
@@ -308,7 +311,7 @@ class Protocol(StrEnum):
 
 
 class PolicyHost(ApiType, frozen=True, kw_only=True):
-    """A telemetry host that the catalogue does not know."""
+    """A telemetry host that is not in the catalogue."""
 
     product: ProductName
     host: HostName
@@ -316,14 +319,14 @@ class PolicyHost(ApiType, frozen=True, kw_only=True):
 
 
 class ReachablePort(ApiType, frozen=True, kw_only=True):
-    """A port of something reachable."""
+    """A reachable port."""
 
     port: Annotated[int, described("The port.", ge=1, le=65535)]
-    protocol: Annotated[Protocol, described("Its protocol.")] = Protocol.TCP
+    protocol: Annotated[Protocol, described("The protocol.")] = Protocol.TCP
 
 
 class ReachablePeer(ApiType, frozen=True, kw_only=True):
-    """What isolated pods may reach besides: a range of addresses, or other pods."""
+    """What isolated pods may also reach: a range of addresses, or other pods."""
 
     cidr: (
         Annotated[
@@ -335,7 +338,7 @@ class ReachablePeer(ApiType, frozen=True, kw_only=True):
                 rules=(
                     Rule(
                         "isCIDR(self) && cidr(self) == cidr(self).masked()",
-                        "a range is written as its first address and its length, such as "
+                        "write a range as its first address and its prefix length, such as "
                         "198.51.100.0/24",
                     ),
                     Rule(
@@ -350,18 +353,19 @@ class ReachablePeer(ApiType, frozen=True, kw_only=True):
     namespace_selector: Annotated[
         LabelSelector | None,
         described(
-            "Namespaces by their labels, an empty one for all; leave out for the workload's own.",
+            "Namespaces by their labels; an empty selector selects all. Default: the workload's "
+            "own namespace.",
             map_type="atomic",
         ),
     ] = None
     pod_selector: Annotated[
         LabelSelector | None,
-        described("Pods by their labels; leave out for all of the namespaces.", map_type="atomic"),
+        described("Pods by their labels. Default: all pods of the namespaces.", map_type="atomic"),
     ] = None
     ports: Annotated[
         tuple[ReachablePort, ...],
         described(
-            "Ports; leave out for every port.",
+            "The ports. Default: every port.",
             list_type="map",
             list_keys=("port", "protocol"),
             max_length=32,
@@ -378,15 +382,15 @@ REACHABLE_RULES = (
 
 
 class Egress(ApiType, frozen=True, kw_only=True):
-    """What the network does with telemetry hosts."""
+    """Which network policies are written for telemetry hosts."""
 
     action: Annotated[
         EgressAction,
         described(
-            "Deny keeps the pods from the channel's hosts and changes nothing else. Allow lets "
-            "them reach those hosts where something else isolates them. Isolate leaves them "
-            "cluster DNS and what is reachable, with submission: Enabled also the channel's hosts, "
-            "and nothing else."
+            "Deny blocks the channel's hosts for the pods and changes nothing else. Allow "
+            "permits those hosts where another policy isolates the pods. Isolate permits "
+            "cluster DNS and what is listed in reachable, with submission: Enabled also the "
+            "channel's hosts, and nothing else."
         ),
     ] = EgressAction.DENY
     dialect: Annotated[EgressDialect, described("The kind of network policy that is written.")] = (
@@ -394,12 +398,12 @@ class Egress(ApiType, frozen=True, kw_only=True):
     )
     shared_addresses: Annotated[
         SharedAddresses,
-        described("Whether a host may be denied whose addresses are shared with others."),
+        described("Whether to deny a host whose addresses others share."),
     ] = SharedAddresses.REFUSE
     hosts: Annotated[
         tuple[PolicyHost, ...],
         described(
-            "Telemetry hosts besides those of the catalogue, such as a vendor's proxy of yours.",
+            "Telemetry hosts in addition to the catalogue's, such as your own proxy for a vendor.",
             list_type="map",
             list_keys=("product", "host", "port"),
             max_length=64,
@@ -408,7 +412,7 @@ class Egress(ApiType, frozen=True, kw_only=True):
     reachable: Annotated[
         tuple[Annotated[ReachablePeer, described("One of them.", rules=REACHABLE_RULES)], ...],
         described(
-            "With Isolate: what else the pods may reach, such as their database.",
+            "With action: Isolate, what else the pods may reach, such as their database.",
             list_type="atomic",
             max_length=64,
         ),
@@ -418,15 +422,15 @@ class Egress(ApiType, frozen=True, kw_only=True):
 EGRESS_RULES = (
     Rule(
         "self.action == 'Isolate' || !has(self.reachable) || size(self.reachable) == 0",
-        "reachable goes with action: Isolate only; nothing else isolates",
+        "reachable is only allowed with action: Isolate",
     ),
 )
 SPEC_RULES = (
     Rule(
         "!has(self.egress) || self.egress.action == 'Isolate' || "
         "(self.submission == 'Disabled') == (self.egress.action == 'Deny')",
-        "egress.action: Deny goes with submission: Disabled, Allow with submission: Enabled, and "
-        "Isolate with either",
+        "egress.action Deny requires submission: Disabled, and Allow requires submission: "
+        "Enabled; Isolate goes with either",
     ),
 )
 
@@ -451,7 +455,7 @@ class PolicyException(ApiType, frozen=True, kw_only=True):
     reason: Annotated[
         str,
         described(
-            "Why, for whoever reviews it.",
+            "Why the workload is exempt, for reviewers.",
             min_length=1,
             max_length=1024,
             rules=(Rule("self.matches('\\\\S')", "an exception needs a reason"),),
@@ -459,7 +463,10 @@ class PolicyException(ApiType, frozen=True, kw_only=True):
     ]
     expires_at: Annotated[
         Time | None,
-        described("When it ends by itself; from then on it only raises a condition."),
+        described(
+            "When the exception expires. An expired exception no longer exempts the "
+            "workload and sets a condition."
+        ),
     ] = None
 
 
@@ -476,13 +483,14 @@ class PolicySpec(ApiType, frozen=True, kw_only=True):
         Submission, described("Whether the selected products may send telemetry.")
     ] = Submission.DISABLED
     mode: Annotated[
-        Mode, described("Enforce acts; Audit decides and reports, and writes nothing.")
+        Mode,
+        described("Enforce writes what is needed. Audit decides and reports, and writes nothing."),
     ] = Mode.ENFORCE
     products: (
         Annotated[
             tuple[ProductName, ...],
             described(
-                "Catalogue names; leave out for every product.",
+                "Catalogue names. Default: every product.",
                 list_type="set",
                 min_length=1,
                 max_length=256,
@@ -492,11 +500,13 @@ class PolicySpec(ApiType, frozen=True, kw_only=True):
     ) = None
     channels: Annotated[
         tuple[ChannelName, ...],
-        described("Which calls home are meant.", list_type="set", min_length=1, max_length=4),
+        described(
+            "The channels that the policy covers.", list_type="set", min_length=1, max_length=4
+        ),
     ] = (ChannelName.USAGE,)
     selector: Annotated[
         LabelSelector | None,
-        described("Selects workloads by their own labels; leave out for all.", map_type="atomic"),
+        described("Selects workloads by their own labels. Default: all.", map_type="atomic"),
     ] = None
     injection: Annotated[
         Injection | None, described("When and how settings are written into workloads.")
@@ -504,7 +514,7 @@ class PolicySpec(ApiType, frozen=True, kw_only=True):
     egress: Annotated[
         Egress | None,
         described(
-            "What the network does; leave out and no network policy is written.",
+            "Network policies for telemetry hosts. Default: none is written.",
             rules=EGRESS_RULES,
         ),
     ] = None
@@ -513,11 +523,13 @@ class PolicySpec(ApiType, frozen=True, kw_only=True):
 class TelemetryPolicySpec(PolicySpec, frozen=True, kw_only=True):
     """Covers workloads of the policy's own namespace."""
 
-    runtime: Annotated[Runtime | None, described("Whether and how the product is asked.")] = None
+    runtime: Annotated[
+        Runtime | None, described("Whether and how the product's API is checked.")
+    ] = None
     exceptions: Annotated[
         tuple[PolicyException, ...],
         described(
-            "Workloads that this policy does not apply to. They stay subject to other policies.",
+            "Workloads that this policy exempts. Other policies still apply to them.",
             list_type="atomic",
             max_length=256,
         ),
@@ -529,15 +541,15 @@ class ClusterTelemetryPolicySpec(PolicySpec, frozen=True, kw_only=True):
 
     namespace_selector: Annotated[
         LabelSelector | None,
-        described("Selects namespaces by their labels; leave out for all.", map_type="atomic"),
+        described("Selects namespaces by their labels. Default: all.", map_type="atomic"),
     ] = None
     runtime: Annotated[
-        ClusterRuntime | None, described("Whether and how the product is asked.")
+        ClusterRuntime | None, described("Whether and how the product's API is checked.")
     ] = None
     exceptions: Annotated[
         tuple[ClusterPolicyException, ...],
         described(
-            "Workloads that this policy does not apply to. They stay subject to other policies.",
+            "Workloads that this policy exempts. Other policies still apply to them.",
             list_type="atomic",
             max_length=256,
         ),
@@ -545,13 +557,13 @@ class ClusterTelemetryPolicySpec(PolicySpec, frozen=True, kw_only=True):
 
 
 class PolicySummary(ApiType, frozen=True, kw_only=True):
-    """How many of the matched workloads are in which state, by this policy's own wish."""
+    """The number of matched workloads in each state, judged by this policy alone."""
 
     matched: Annotated[int, described("Workloads that the policy covers.", ge=0)] = 0
-    compliant: Annotated[int, described("Shown to be as wished.", ge=0)] = 0
-    non_compliant: Annotated[int, described("Shown not to be as wished.", ge=0)] = 0
-    pending: Annotated[int, described("The next rollout suffices.", ge=0)] = 0
-    unknown: Annotated[int, described("Nothing shows it either way.", ge=0)] = 0
+    compliant: Annotated[int, described("Proven to have the desired setting.", ge=0)] = 0
+    non_compliant: Annotated[int, described("Proven not to have the desired setting.", ge=0)] = 0
+    pending: Annotated[int, described("The next rollout brings the desired setting.", ge=0)] = 0
+    unknown: Annotated[int, described("Not proven either way.", ge=0)] = 0
     not_enforceable: Annotated[
         int, described("The product's version has no switch that works.", ge=0)
     ] = 0
@@ -559,10 +571,11 @@ class PolicySummary(ApiType, frozen=True, kw_only=True):
 
 
 class PolicyStatus(ApiType, frozen=True, kw_only=True):
-    """What the operator says of a policy."""
+    """The observed state of a policy."""
 
     observed_generation: (
-        Annotated[int, described("The generation of the spec that this speaks of.", ge=0)] | None
+        Annotated[int, described("The generation of the spec that this status describes.", ge=0)]
+        | None
     ) = None
     conditions: Annotated[
         tuple[Condition, ...],
@@ -587,7 +600,7 @@ class PolicyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy as it stands in the cluster. ``namespace`` is empty for a cluster policy."""
+    """A policy in the cluster. ``namespace`` is empty for a ClusterTelemetryPolicy."""
 
     kind: PolicyKind
     namespace: str
@@ -603,5 +616,5 @@ class Policy:
 
     @property
     def injection(self) -> Injection:
-        """The injection section, or what holds where there is none."""
+        """The injection section, or its defaults."""
         return self.spec.injection or Injection()

@@ -24,7 +24,7 @@ VersionRange = Annotated[
 Versions = Annotated[
     tuple[VersionRange, ...],
     described(
-        "Ranges of versions of which one has to hold; leave out for every version.",
+        "Ranges of versions, one of which must match. Default: every version.",
         list_type="set",
         max_length=8,
     ),
@@ -35,7 +35,12 @@ Label = Annotated[
 EnvName = Annotated[
     str, described("A variable's name.", pattern=ENV_NAME, min_length=1, max_length=256)
 ]
-Source = Annotated[str, described("repository@tag:path, or a page.", min_length=1, max_length=512)]
+Source = Annotated[
+    str,
+    described(
+        "The source of the fact: repository@tag:path, or a page.", min_length=1, max_length=512
+    ),
+]
 
 
 class Semantics(StrEnum):
@@ -48,7 +53,7 @@ class Semantics(StrEnum):
 
 
 class DefaultState(StrEnum):
-    """What a version does that was told nothing."""
+    """What a version does when no switch is set."""
 
     ON = "On"
     OFF = "Off"
@@ -77,8 +82,8 @@ class Reading(ApiType, frozen=True, kw_only=True):
         tuple[Annotated[str, described("A value.", max_length=256)], ...],
         described("Values that disable.", list_type="set", max_length=16),
     ] = ("false",)
-    ignore_case: Annotated[bool, described("Whether case makes no difference.")] = True
-    trim: Annotated[bool, described("Whether blanks around the value are ignored.")] = False
+    ignore_case: Annotated[bool, described("Whether upper and lower case are equal.")] = True
+    trim: Annotated[bool, described("Whether white space around the value is ignored.")] = False
     empty: Annotated[Setting, described("What an empty value means.")] = Setting.UNKNOWN
     otherwise: Annotated[Setting, described("What any other value means.")] = Setting.UNKNOWN
 
@@ -100,7 +105,10 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
     enabled: (
         Annotated[
             str,
-            described("The value that enables; none where only its absence does.", max_length=256),
+            described(
+                "The value that enables. Default: only the variable's absence enables.",
+                max_length=256,
+            ),
         ]
         | None
     ) = None
@@ -124,7 +132,7 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
         tuple[EnvName, ...],
         described(
             "Variables that hold the same setting in a form that is not read here. The switch "
-            "beats them.",
+            "overrides them.",
             list_type="set",
             max_length=16,
         ),
@@ -157,7 +165,7 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
 
 
 class Override(ApiType, frozen=True, kw_only=True):
-    """Something else that beats the switch."""
+    """An argument or variable that overrides the switch."""
 
     argument: (
         Annotated[
@@ -185,14 +193,14 @@ class Override(ApiType, frozen=True, kw_only=True):
     values: Annotated[
         tuple[Annotated[str, described("A value.", max_length=256)], ...],
         described(
-            "Values of the variable that count, whatever their case; leave out for any.",
+            "Values of the variable that override the switch, in any case. Default: any value.",
             list_type="set",
             max_length=16,
         ),
     ] = ()
     means: Annotated[
         Setting | None,
-        described("What it comes to; leave out where its value is read as the switch's would be."),
+        described("The resulting setting. Default: the value is read as the switch's own."),
     ] = None
 
 
@@ -206,12 +214,12 @@ OVERRIDE_RULES = (
 
 
 class SeedProof(ApiType, frozen=True, kw_only=True):
-    """How to show that a Seed switch counted: the data it seeds began with this workload."""
+    """How to prove that a Seed switch took effect: the data was initialised by this workload."""
 
     path: Annotated[
         str,
         described(
-            "Where the embedded database lives in the container.",
+            "The path of the embedded database in the container.",
             pattern=_PATH,
             max_length=512,
         ),
@@ -225,13 +233,13 @@ class SeedProof(ApiType, frozen=True, kw_only=True):
     redirected_by_mounts: Annotated[
         tuple[Annotated[str, described("A path.", pattern=_PATH, max_length=512)], ...],
         described(
-            "Paths at, above or below which a mount could do so.", list_type="set", max_length=16
+            "Paths where a mount, at, above or below, could do so.", list_type="set", max_length=16
         ),
     ] = ()
     user_id: (
         Annotated[
             int,
-            described("The user that the path holds for, where the path depends on it.", ge=0),
+            described("The user ID for which the path is right, if it depends on the user.", ge=0),
         ]
         | None
     ) = None
@@ -241,18 +249,20 @@ class Switch(ApiType, frozen=True, kw_only=True):
     """One way to turn a channel on or off."""
 
     semantics: Annotated[Semantics, described("When it takes effect.")]
-    env: Annotated[EnvSwitch | None, described("The variable, if it is one.")] = None
+    env: Annotated[EnvSwitch | None, described("The variable, if the switch is one.")] = None
     overrides: Annotated[
         tuple[Annotated[Override, described("One of them.", rules=OVERRIDE_RULES)], ...],
-        described("What beats it, strongest first.", list_type="atomic", max_length=16),
+        described("What overrides the switch, strongest first.", list_type="atomic", max_length=16),
     ] = ()
     seed_proof: Annotated[
-        SeedProof | None, described("How a Seed switch can be shown to have counted.")
+        SeedProof | None, described("How to prove that a Seed switch took effect.")
     ] = None
     ineffective: Annotated[
         tuple[EnvName, ...],
         described(
-            "Names that people take for it and that do nothing.", list_type="set", max_length=16
+            "Names that are mistaken for the switch and have no effect.",
+            list_type="set",
+            max_length=16,
         ),
     ] = ()
 
@@ -264,7 +274,7 @@ SWITCH_RULES = (
     ),
     Rule(
         "!has(self.seedProof) || self.semantics == 'Seed'",
-        "only a Seed switch has a proof of its seed",
+        "only a Seed switch has a seedProof",
     ),
 )
 
@@ -273,29 +283,25 @@ class RefusedVariable(ApiType, frozen=True, kw_only=True):
     """A variable that a version refuses."""
 
     env: EnvName
-    effect: Annotated[str, described("What happens where it is set.", min_length=1, max_length=512)]
+    effect: Annotated[str, described("What happens when it is set.", min_length=1, max_length=512)]
 
 
 class ChannelRule(ApiType, frozen=True, kw_only=True):
-    """What holds for a channel in some versions of the product."""
+    """The rule for a channel in some versions of the product."""
 
     versions: Versions = ()
     editions: Annotated[
         tuple[Label, ...],
-        described(
-            "Editions, as images name them; leave out for all.", list_type="set", max_length=8
-        ),
+        described("Editions, as images name them. Default: all.", list_type="set", max_length=8),
     ] = ()
     components: Annotated[
         tuple[Label, ...],
-        described(
-            "Components, as images name them; leave out for all.", list_type="set", max_length=8
-        ),
+        described("Components, as images name them. Default: all.", list_type="set", max_length=8),
     ] = ()
-    default: Annotated[DefaultState, described("What the product does that was told nothing.")]
+    default: Annotated[DefaultState, described("What the product does when no switch is set.")]
     switches: Annotated[
         tuple[Annotated[Switch, described("One of them.", rules=SWITCH_RULES)], ...],
-        described("All of them have to be set.", list_type="atomic", max_length=8),
+        described("The switches; all of them must be set.", list_type="atomic", max_length=8),
     ] = ()
     refuses: Annotated[
         tuple[RefusedVariable, ...],
@@ -306,14 +312,14 @@ class ChannelRule(ApiType, frozen=True, kw_only=True):
     harmless_anywhere: Annotated[
         bool,
         described(
-            "Whether the switches do no harm to any version, so that they are also set where the "
-            "version cannot be read."
+            "Whether the switches are harmless to every version, so that they are also set when "
+            "the version cannot be read."
         ),
     ] = False
-    remedy: Annotated[str, described("What helps where no switch works.", max_length=1024)] = ""
+    remedy: Annotated[str, described("What to do when no switch works.", max_length=1024)] = ""
     sources: Annotated[
         tuple[Source, ...],
-        described("Where this was read.", list_type="atomic", max_length=16),
+        described("Where the facts were read.", list_type="atomic", max_length=16),
     ] = ()
 
 
@@ -333,9 +339,7 @@ class Host(ApiType, frozen=True, kw_only=True):
     versions: Versions = ()
     components: Annotated[
         tuple[Label, ...],
-        described(
-            "Components, as images name them; leave out for all.", list_type="set", max_length=8
-        ),
+        described("Components, as images name them. Default: all.", list_type="set", max_length=8),
     ] = ()
     addresses: Annotated[
         tuple[Annotated[str, described("An IP address.", max_length=45)], ...],
@@ -345,7 +349,8 @@ class Host(ApiType, frozen=True, kw_only=True):
         Annotated[
             str,
             described(
-                "A provider that publishes the ranges it may answer from.", pattern="^(Cloudflare)$"
+                "A provider that publishes the address ranges of the host.",
+                pattern="^(Cloudflare)$",
             ),
         ]
         | None
@@ -360,14 +365,15 @@ class Channel(ApiType, frozen=True, kw_only=True):
     hosts: Annotated[
         tuple[Host, ...],
         described(
-            "Where to; one entry per host, port and versions.", list_type="atomic", max_length=64
+            "The hosts that it is sent to; one entry per host, port and versions.",
+            list_type="atomic",
+            max_length=64,
         ),
     ] = ()
     rules: Annotated[
         tuple[Annotated[ChannelRule, described("One of them.", rules=CHANNEL_RULE_RULES)], ...],
         described(
-            "What holds in which versions. Rules for the same edition and component may not "
-            "overlap.",
+            "The rules by version. Rules for the same edition and component may not overlap.",
             list_type="atomic",
             max_length=32,
         ),
@@ -389,24 +395,24 @@ class Image(ApiType, frozen=True, kw_only=True):
     ]
     edition: Annotated[
         str,
-        described("The edition it is, for rules.", pattern=r"^[a-z0-9-]+$", max_length=63),
+        described("The edition, for rules.", pattern=r"^[a-z0-9-]+$", max_length=63),
     ] = "standard"
     component: Annotated[
         str,
-        described("The component it is, for rules.", pattern=r"^[a-z0-9-]+$", max_length=63),
+        described("The component, for rules.", pattern=r"^[a-z0-9-]+$", max_length=63),
     ] = "server"
     exclude_tags: Annotated[
         tuple[Annotated[str, described("A glob.", pattern=_NAME_GLOB, max_length=128)], ...],
-        described("Tags that are something else.", list_type="set", max_length=16),
+        described("Tags of other software.", list_type="set", max_length=16),
     ] = ()
     exclude_containers: Annotated[
         tuple[Annotated[str, described("A glob.", pattern=_NAME_GLOB, max_length=63)], ...],
-        described("Container names that are something else.", list_type="set", max_length=16),
+        described("Names of containers that run other software.", list_type="set", max_length=16),
     ] = ()
 
 
 class AdapterName(StrEnum):
-    """The APIs that the operator can speak."""
+    """The APIs that the operator supports."""
 
     DEPENDENCY_TRACK = "DependencyTrack"
     SONARQUBE = "SonarQube"
@@ -415,33 +421,31 @@ class AdapterName(StrEnum):
 
 
 class Api(ApiType, frozen=True, kw_only=True):
-    """The product's own API, which tells whether it sends."""
+    """The product's own API, which reports whether it sends."""
 
-    adapter: Annotated[AdapterName, described("Which API it is.")]
-    port: Annotated[int, described("Where it listens in the container.", ge=1, le=65535)]
+    adapter: Annotated[AdapterName, described("The API's adapter.")]
+    port: Annotated[int, described("The container's port.", ge=1, le=65535)]
     port_names: Annotated[
         tuple[Annotated[str, described("A name.", min_length=1, max_length=63)], ...],
-        described("What Services call that port.", list_type="set", max_length=8),
+        described("The names of that port in Services.", list_type="set", max_length=8),
     ] = ()
     components: Annotated[
         tuple[Label, ...],
-        described(
-            "Components that have the API; leave out for all.", list_type="set", max_length=8
-        ),
+        described("Components that have the API. Default: all.", list_type="set", max_length=8),
     ] = ()
 
 
 class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
-    """One vendor's product: how to recognise it, what it sends and how that is switched."""
+    """One vendor's product: how to recognise it, what it sends, and how to switch it."""
 
-    title: Annotated[str, described("Its name for people.", min_length=1, max_length=128)]
+    title: Annotated[str, described("The display name.", min_length=1, max_length=128)]
     homepage: Annotated[
-        str, described("Where it comes from.", pattern=r"^(https://.+)?$", max_length=512)
+        str, described("The product's home page.", pattern=r"^(https://.+)?$", max_length=512)
     ] = ""
     images: Annotated[
         tuple[Image, ...],
         described(
-            "Images that run it; the first that matches counts.",
+            "Images that run the product; the first match is used.",
             list_type="atomic",
             min_length=1,
             max_length=32,
@@ -453,14 +457,15 @@ class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
             "Why it calls home.", list_type="map", list_keys=("name",), min_length=1, max_length=4
         ),
     ]
-    api: Annotated[Api | None, described("How it is asked; leave out where it cannot be.")] = None
+    api: Annotated[Api | None, described("The product's API, if it reports its setting.")] = None
 
 
 class TelemetryProductStatus(ApiType, frozen=True, kw_only=True):
-    """What the operator says of a product."""
+    """The observed state of a product."""
 
     observed_generation: (
-        Annotated[int, described("The generation of the spec that this speaks of.", ge=0)] | None
+        Annotated[int, described("The generation of the spec that this status describes.", ge=0)]
+        | None
     ) = None
     conditions: Annotated[
         tuple[Condition, ...],

@@ -32,8 +32,8 @@ class Reason(_Explained):
     )
     SEED_PROVEN = (
         "SeedProven",
-        "The setting counts only when the product first initialises its data, and the data is "
-        "shown to have been initialised with it.",
+        "The product reads the setting only when it first initialises its data, and the data "
+        "was initialised with the setting.",
     )
     NO_TELEMETRY_IN_VERSION = (
         "NoTelemetryInVersion",
@@ -41,37 +41,49 @@ class Reason(_Explained):
     )
     DEFAULT_APPLIES = (
         "DefaultApplies",
-        "Nothing is set, and what this version does by default is what the policy wishes.",
+        "The switch is not set, and the default of this version is the desired setting.",
     )
-    REPORTED = ("Reported", "The product itself reports what the policy wishes.")
+    REPORTED = (
+        "Reported",
+        "The product itself reports the desired setting.",
+    )
     # NonCompliant
     REPORTED_CONTRARY = (
         "ReportedContrary",
-        "The product itself reports the contrary. This beats every other evidence.",
+        "The product itself reports the opposite setting. This overrides all other evidence.",
     )
     CONTRARY_VALUE_KEPT = (
         "ContraryValueKept",
-        "The workload's author wrote the contrary, and the policy says onConflict: Keep.",
+        "The workload's author set the opposite value, and the policy has onConflict: Keep.",
     )
     SWITCH_OVERRIDDEN = (
         "SwitchOverridden",
-        "An argument or another variable beats the switch and says the contrary.",
+        "An argument or another variable overrides the switch with the opposite setting.",
     )
     REFUSED_VARIABLE = (
         "RefusedVariable",
-        "A variable is set that this version refuses; the product may not start.",
+        "A variable is set that this version refuses. The product may not start.",
     )
-    OVERRULED = ("Overruled", "Another policy wishes the contrary for this workload and wins.")
-    AUDIT_ONLY = ("AuditOnly", "The policy has mode: Audit and changes nothing.")
-    INJECTION_OFF = ("InjectionOff", "The policy says when: Never and adds nothing.")
+    OVERRULED = (
+        "Overruled",
+        "Another policy with higher precedence asks for the opposite setting.",
+    )
+    AUDIT_ONLY = (
+        "AuditOnly",
+        "The policy has mode: Audit and changes nothing.",
+    )
+    INJECTION_OFF = (
+        "InjectionOff",
+        "The policy has when: Never and adds nothing.",
+    )
     AWAITING_UPGRADE = (
         "AwaitingUpgrade",
-        "The workload is older than the policy; the setting is added when the product's version "
-        "next changes. rollout: Immediate adds it at once.",
+        "The workload is older than the policy. The setting is added when the product's "
+        "version next changes; rollout: Immediate adds it at once.",
     )
     TEMPLATE_IMMUTABLE = (
         "TemplateImmutable",
-        "The pod template of a Job cannot be changed; the Job has to be created again.",
+        "The pod template of a Job cannot be changed. Create the Job again.",
     )
     # Pending
     AWAITING_ROLLOUT = (
@@ -84,29 +96,32 @@ class Reason(_Explained):
     )
     MISSED_ADMISSION = (
         "MissedAdmission",
-        "The workload was created under the policy without passing the webhook; the setting is "
-        "added at the next change of the pod template.",
+        "The workload was created under the policy and did not pass the webhook. The setting "
+        "is added at the next change of the pod template.",
     )
     PODS_OUTDATED = (
         "PodsOutdated",
-        "The pod template has the setting; some pods were started before it had.",
+        "The pod template has the setting, but some pods were started without it.",
     )
-    NO_PODS = ("NoPods", "The setting is in place, and no pod runs that could show it.")
+    NO_PODS = (
+        "NoPods",
+        "The pod template has the setting, but no pod runs that could show it.",
+    )
     # Unknown
     SEED_NOT_PROVEN = (
         "SeedNotProven",
-        "The setting counts only when the product first initialises its data, and nothing shows "
-        "that it did.",
+        "The product reads the setting only when it first initialises its data, and nothing "
+        "shows that the data was initialised with it.",
     )
     SET_BY_REFERENCE = (
         "SetByReference",
-        "The variable takes its value from a ConfigMap, a Secret or a field. The operator does "
-        "not replace it and cannot read it.",
+        "The variable takes its value from a ConfigMap, a Secret or a field. The operator "
+        "does not replace it and cannot read it.",
     )
     MAY_BE_SET_BY_ENV_FROM = (
         "MayBeSetByEnvFrom",
-        "The container takes variables from a whole ConfigMap or Secret, which may hold the "
-        "switch; the operator does not read it.",
+        "The container takes all variables of a ConfigMap or Secret, which may set the "
+        "switch. The operator does not read it.",
     )
     VALUE_NOT_UNDERSTOOD = (
         "ValueNotUnderstood",
@@ -114,25 +129,27 @@ class Reason(_Explained):
     )
     AMBIGUOUS_VARIABLE = (
         "AmbiguousVariable",
-        "The variable is there twice in different spellings, and which one wins is not known.",
+        "The variable is set twice in different spellings, and it is not known which one "
+        "takes effect.",
     )
     DEFAULT_UNKNOWN = (
         "DefaultUnknown",
-        "Nothing is set, and what this version does by default depends on something else, such "
-        "as the licence.",
+        "The switch is not set, and the default of this version depends on something else, "
+        "such as the licence.",
     )
     VERSION_UNREADABLE = (
         "VersionUnreadable",
-        "The image names no version (a digest only, latest, or a floating tag whose versions "
-        "differ), so the right switch cannot be told.",
+        "The version cannot be read from the image (digest only, latest, or a floating tag "
+        "whose versions differ), so the right switch is not known.",
     )
     VERSION_NOT_COVERED = (
         "VersionNotCovered",
-        "The catalogue says nothing about this version.",
+        "The catalogue has no rule for this version.",
     )
     NOT_REPORTED = (
         "NotReported",
-        "The channel is switched in the product itself, and the product has not been asked.",
+        "The channel is switched in the product itself, and the product has not reported its "
+        "setting.",
     )
     # NotEnforceable
     NO_EFFECTIVE_SWITCH = (
@@ -140,52 +157,75 @@ class Reason(_Explained):
         "This version has no switch that is known to work.",
     )
     # Exempt
-    EXEMPT_BY_POLICY = ("ExemptByPolicy", "An exception of the policy names the workload.")
+    EXEMPT_BY_POLICY = (
+        "ExemptByPolicy",
+        "An exception of the policy names the workload.",
+    )
 
     # What the product itself says, or why it could not be asked
     RESTART_NEEDED = (
         "RestartNeeded",
-        "The setting is in place and takes effect when the product is restarted.",
+        "The setting is stored and takes effect when the product restarts.",
     )
     CREDENTIALS_MISSING = (
         "CredentialsMissing",
-        "The policy names no credentials for the product, so it is not asked.",
+        "The policy names no credentials for the product, so the product is not checked.",
     )
     SECRET_NOT_READABLE = (
         "SecretNotReadable",
-        "The Secret that the policy names is not there, or the operator may not read it.",
+        "The Secret that the policy names does not exist, or the operator may not read it.",
     )
     SECRET_INCOMPLETE = (
         "SecretIncomplete",
-        "The Secret lacks a key that the product's page asks for, or holds nonsense there.",
+        "The Secret lacks a key that the product's page requires, or the key has no usable value.",
     )
     ENDPOINT_NOT_FOUND = (
         "EndpointNotFound",
-        "No Service of the namespace leads to the workload's pods; name one in "
+        "No Service of the namespace selects the workload's pods. Name one in "
         "spec.runtime.endpoints.",
     )
-    CREDENTIALS_REJECTED = ("CredentialsRejected", "The product does not accept the credentials.")
+    CREDENTIALS_REJECTED = (
+        "CredentialsRejected",
+        "The product rejects the credentials.",
+    )
     PERMISSION_MISSING = (
         "PermissionMissing",
-        "The product accepts the credentials, and they may not read or change the setting.",
+        "The product accepts the credentials, but they do not permit reading or changing the "
+        "setting.",
     )
-    API_NOT_FOUND = ("ApiNotFound", "What answers there has no such API.")
-    UNREACHABLE = ("Unreachable", "The product does not answer.")
-    TLS_NOT_TRUSTED = ("TlsNotTrusted", "The product's certificate is not trusted.")
-    RATE_LIMITED = ("RateLimited", "The product asks for patience.")
-    VENDOR_ERROR = ("VendorError", "The product reports an error of its own.")
+    API_NOT_FOUND = (
+        "ApiNotFound",
+        "The server at the endpoint has no such API.",
+    )
+    UNREACHABLE = (
+        "Unreachable",
+        "The product does not respond.",
+    )
+    TLS_NOT_TRUSTED = (
+        "TlsNotTrusted",
+        "The product's certificate is not trusted.",
+    )
+    RATE_LIMITED = (
+        "RateLimited",
+        "The product limits the rate of requests.",
+    )
+    VENDOR_ERROR = (
+        "VendorError",
+        "The product reports an error of its own.",
+    )
     UNEXPECTED_ANSWER = (
         "UnexpectedAnswer",
-        "What answers does not speak as the product's API does.",
+        "The response is not one of the product's API.",
     )
     NOT_SETTABLE = (
         "NotSettable",
-        "The product takes this setting from a file of its own and refuses to change it; change "
-        "it there.",
+        "The product reads this setting from its own configuration file and rejects changes "
+        "by its API. Change it in the file.",
     )
     SETTING_FOUGHT_OVER = (
         "SettingFoughtOver",
-        "Something keeps turning the setting back; the operator has stopped turning it again.",
+        "Remediation conflict: the setting was changed back after each remediation, and the "
+        "operator has stopped remediating it.",
     )
 
 
@@ -195,55 +235,64 @@ class EgressReason(_Explained):
     # Denied
     EVERY_ADDRESS_DENIED = (
         "EveryAddressDenied",
-        "Network policies keep every pod from every known address of every host of the channel.",
+        "Network policies deny every pod every known address of every host of the channel.",
     )
     # Allowed
     LET_THROUGH = (
         "LetThrough",
-        "Network policies isolate the pods and let them reach a host of the channel.",
+        "Network policies isolate the pods and allow a host of the channel.",
     )
     NEGATED_BY_POLICY = (
         "NegatedByPolicy",
-        "The hosts are to be denied, and another network policy lets the pods reach them. "
-        "NetworkPolicies add up, so nothing that could be written would deny them.",
+        "The hosts are to be denied, but another network policy allows them. NetworkPolicies "
+        "are additive, so no further NetworkPolicy can deny them.",
     )
     # Open
-    NOTHING_ISOLATES = ("NothingIsolates", "No network policy isolates the pods for egress.")
+    NOTHING_ISOLATES = (
+        "NothingIsolates",
+        "No network policy isolates the pods for egress.",
+    )
     NOT_ISOLATED = (
         "NotIsolated",
-        "Nothing isolates the pods, so the hosts need not be allowed; a NetworkPolicy that allows "
-        "them would cut everything else, and is not written.",
+        "No network policy isolates the pods, so the hosts are reachable already. A "
+        "NetworkPolicy that allows them would deny everything else and is not written.",
     )
     # Unknown, or what it would be without us
     NOT_EVALUATED = (
         "NotEvaluated",
-        "Network policies isolate the pods, and the addresses of the hosts are not looked up "
-        "because no policy has an egress section for them.",
+        "Network policies isolate the pods, and the hosts are not resolved because no policy "
+        "has an egress section for them.",
     )
-    NO_HOSTS_KNOWN = ("NoHostsKnown", "No host of the channel is known for this version.")
+    NO_HOSTS_KNOWN = (
+        "NoHostsKnown",
+        "The catalogue names no host of the channel for this version.",
+    )
     HOSTS_NOT_RESOLVED = (
         "HostsNotResolved",
-        "No address is known of a host of the channel; TelemetryHost says why.",
+        "A host of the channel has no known address. Its TelemetryHost has the reason.",
     )
     TOO_MANY_ADDRESSES = (
         "TooManyAddresses",
         "A host has more addresses than are kept, so some of them are not denied.",
     )
-    AWAITING_WRITE = ("AwaitingWrite", "The network policy is written and has not been seen yet.")
+    AWAITING_WRITE = (
+        "AwaitingWrite",
+        "The network policy is being written and has not been observed yet.",
+    )
     ENFORCEMENT_NOT_SHOWN = (
         "EnforcementNotShown",
         "Network policies deny the hosts, and nothing shows that this cluster enforces them. "
-        "Where it does, list NetworkPolicy in egress.enforced of the chart's values.",
+        "If it does, list NetworkPolicy in egress.enforced of the chart's values.",
     )
     OTHER_POLICY_KINDS = (
         "OtherPolicyKinds",
-        "NetworkPolicies deny the hosts; there are policies of other kinds too, which the operator "
-        "does not read and which may let them through.",
+        "NetworkPolicies deny the hosts, but the cluster also has policies of other kinds, "
+        "which the operator does not read and which may allow them.",
     )
     SHARED_ADDRESSES = (
         "SharedAddresses",
-        "The host's addresses serve others too, as on a CDN; denying them would deny those. "
-        "sharedAddresses: Accept does so.",
+        "Others share the host's addresses, as on a CDN, and would be denied too. "
+        "sharedAddresses: Accept denies them all the same.",
     )
     NEEDED_BY_OTHER_CHANNEL = (
         "NeededByOtherChannel",
@@ -252,127 +301,151 @@ class EgressReason(_Explained):
     )
     VERSION_UNREADABLE = (
         "VersionUnreadable",
-        "The image names no version, so it cannot be told which hosts to allow.",
+        "The version cannot be read from the image, so the hosts to allow are not known.",
     )
     WOULD_WIDEN = (
         "WouldWiden",
-        "A NetworkPolicy that denies lets through all the rest, also what something else shuts off "
-        "for some of the pods. So none is written.",
+        "A NetworkPolicy that denies some addresses allows all others, including those that "
+        "another policy denies some of the pods. It is not written.",
     )
     IN_REACHABLE_RANGE = (
         "InReachableRange",
-        "The pods are isolated, and a range that egress.reachable lists has an address of a host.",
+        "The pods are isolated, but a range in egress.reachable contains an address of a host.",
     )
     DIALECT_NOT_SERVED = (
         "DialectNotServed",
-        "The cluster has no network policies of the kind that the policy asks for.",
+        "The cluster does not serve the kind of network policy that the policy asks for.",
     )
     DIALECT_CANNOT = (
         "DialectCannot",
-        "Network policies of this kind cannot express what the policy asks for.",
+        "This kind of network policy cannot express what the policy asks for.",
     )
     PODS_NOT_SELECTABLE = (
         "PodsNotSelectable",
-        "The workload's pods carry no labels by which a network policy could select them.",
+        "The workload's pods have no labels by which a network policy could select them.",
     )
     HOST_NETWORK = (
         "HostNetwork",
-        "The pods have the node's own network, for which network policies do not hold.",
+        "The pods use the host network, to which network policies do not apply.",
     )
     POLICY_NOT_READABLE = (
         "PolicyNotReadable",
-        "A network policy is of a shape that the operator does not know, and may let them through.",
+        "The operator cannot read a network policy of the namespace, and that policy may "
+        "allow the hosts.",
     )
     NAME_TAKEN = (
         "NameTaken",
-        "An object that is not the operator's has the name of the network policy; it is left "
-        "alone.",
+        "An object that does not belong to the operator has the name of the network policy. "
+        "It is not overwritten.",
     )
-    AUDIT_ONLY = ("AuditOnly", "The policy has mode: Audit and writes no network policy.")
+    AUDIT_ONLY = (
+        "AuditOnly",
+        "The policy has mode: Audit and writes no network policy.",
+    )
 
 
 class HostReason(_Explained):
     """Why a condition of a TelemetryHost is what it is."""
 
     # Resolved
-    ADDRESSES_KNOWN = ("AddressesKnown", "DNS has given addresses of the host.")
+    ADDRESSES_KNOWN = (
+        "AddressesKnown",
+        "DNS has returned addresses of the host.",
+    )
     NO_SUCH_NAME = (
         "NoSuchName",
-        "DNS says, and has been saying for a while, that the name does not exist. Addresses that "
-        "it had stay in denylists.",
+        "DNS has reported for some time that the name does not exist. Earlier addresses stay "
+        "in denylists.",
     )
     NO_ADDRESS = (
         "NoAddress",
-        "DNS says, and has been saying for a while, that the name has no address. Addresses that "
-        "it had stay in denylists.",
+        "DNS has reported for some time that the name has no address. Earlier addresses stay "
+        "in denylists.",
     )
     ADDRESSES_EXPIRED = (
         "AddressesExpired",
-        "DNS has failed for so long that no address is allowed any more. Addresses that it gave "
-        "stay in denylists.",
+        "DNS has failed for so long that all addresses have left the allowlists. They stay in "
+        "denylists.",
     )
     NOT_RESOLVED_YET = (
         "NotResolvedYet",
-        "DNS has given no address so far; those of the catalogue are used, if it has any.",
+        "DNS has returned no address yet. The catalogue's addresses are used, if it has any.",
     )
     # Fresh
-    ANSWERED = ("Answered", "Name servers answer.")
+    ANSWERED = (
+        "Answered",
+        "Name servers respond.",
+    )
     SOME_ANSWERS_REFUSED = (
         "SomeAnswersRefused",
-        "Name servers answer, and some of them with addresses that can be no telemetry host's. "
-        "Nothing that those say is used.",
+        "Name servers respond, but some return addresses that no telemetry host can have. The "
+        "responses of those are ignored.",
     )
     NO_ANSWER = (
         "NoAnswer",
-        "Name servers have not answered for a while; what is known is kept. Where a family of "
-        "addresses is never answered, switch it off in the chart's values.",
+        "Name servers have not responded for some time. Known addresses are kept. If an "
+        "address family is never answered, switch it off in the chart's values.",
     )
     ANSWERS_REFUSED = (
         "AnswersRefused",
-        "Name servers answer with addresses that can be no telemetry host's, and nothing that they "
-        "say is used. What is known is kept.",
+        "Name servers return addresses that no telemetry host can have. Their responses are "
+        "ignored, and known addresses are kept.",
     )
     # Held
     SET_SHRANK = (
         "SetShrank",
-        "More than half of the addresses are missing from DNS at once; they are kept until that "
-        "has been so for a while.",
+        "More than half of the addresses are missing from DNS at once. They are kept until "
+        "that has lasted for some time.",
     )
-    NOTHING_HELD = ("NothingHeld", "No sudden loss of addresses is being held back.")
+    NOTHING_HELD = (
+        "NothingHeld",
+        "No sudden loss of addresses is being held back.",
+    )
     # Sinkholed
     BLOCKED_BY_NAME_SERVER = (
         "BlockedByNameServer",
-        "A name server answers with an address that leads nowhere, as DNS blockers do.",
+        "A name server returns an address that leads nowhere, as DNS blockers do.",
     )
-    NOT_SINKHOLED = ("NotSinkholed", "No name server answers as DNS blockers do.")
+    NOT_SINKHOLED = (
+        "NotSinkholed",
+        "No name server responds as DNS blockers do.",
+    )
     # CollateralRisk
     SHARED_ADDRESSES = (
         "SharedAddresses",
-        "Addresses of the host serve others too, as on a CDN; denying them denies those, and "
-        "allowing them allows those.",
+        "Others share addresses of the host, as on a CDN. Denying or allowing the host denies "
+        "or allows those too.",
     )
-    NOT_SHARED = ("NotShared", "None of the addresses is known to serve others too.")
+    NOT_SHARED = (
+        "NotShared",
+        "No address of the host is known to be shared.",
+    )
     # Complete
     TOO_MANY_ADDRESSES = (
         "TooManyAddresses",
-        "The host has more addresses than are kept, so neither an allowlist nor a denylist of it "
-        "is complete.",
+        "The host has more addresses than are kept, so its allowlist and denylist are incomplete.",
     )
-    ALL_ADDRESSES_KEPT = ("AllAddressesKept", "All addresses that DNS gave are kept.")
+    ALL_ADDRESSES_KEPT = (
+        "AllAddressesKept",
+        "All addresses that DNS returned are kept.",
+    )
     # CatalogueAgrees
-    SEEDS_CONFIRMED = ("SeedsConfirmed", "DNS gives the addresses that the catalogue gives.")
+    SEEDS_CONFIRMED = (
+        "SeedsConfirmed",
+        "DNS returns the addresses that the catalogue has.",
+    )
     SEEDS_CONTRADICTED = (
         "SeedsContradicted",
-        "DNS does not give addresses that the catalogue gives. They stay in denylists, and are not "
-        "in allowlists.",
+        "DNS does not return addresses that the catalogue has. They stay in denylists and are "
+        "not in allowlists.",
     )
     SEEDS_REFUSED = (
         "SeedsRefused",
-        "The catalogue gives addresses that can be no telemetry host's; they are not used.",
+        "The catalogue has addresses that no telemetry host can have. They are ignored.",
     )
     SEEDS_NOT_COMPARED = (
         "SeedsNotCompared",
-        "DNS has not answered yet, so what it says cannot be compared with the catalogue.",
+        "DNS has not responded yet, so its addresses cannot be compared with the catalogue's.",
     )
 
 
@@ -380,48 +453,61 @@ class PolicyReason(_Explained):
     """Why a policy's condition is what it is."""
 
     # Accepted
-    VALID = ("Valid", "All of the spec is in force.")
-    INVALID_SPEC = ("InvalidSpec", "The spec cannot be read; nothing of it is in force.")
+    VALID = ("Valid", "The whole spec is in effect.")
+    INVALID_SPEC = ("InvalidSpec", "The spec cannot be read. No part of it is in effect.")
     UNKNOWN_PRODUCT = (
         "UnknownProduct",
-        "The policy names a product that neither the catalogue nor a TelemetryProduct knows. The "
-        "rest of the policy is in force.",
+        "The policy names a product that neither the catalogue nor a TelemetryProduct defines. "
+        "The rest of the policy is in effect.",
     )
     SETTING_NAMES_SWITCH = (
         "SettingNamesSwitch",
-        "A related setting names a switch of a channel that the policy covers; the setting is "
-        "ignored, the rest of the policy is in force.",
+        "A related setting names a switch of a channel that the policy covers. The setting is "
+        "ignored; the rest of the policy is in effect.",
     )
     INVALID_PRODUCT = (
         "InvalidProduct",
-        "The product contradicts itself; the entry of the built-in catalogue, if there is one, "
-        "stays in force.",
+        "The product contradicts itself. The built-in catalogue entry of that name, if there is "
+        "one, stays in effect.",
     )
     # Programmed
     EVERYTHING_WRITTEN = (
         "EverythingWritten",
-        "Whatever the policy may write stands in the workloads.",
+        "The workloads have everything that the policy may write.",
     )
     SETTINGS_MISSING = (
         "SettingsMissing",
-        "Some workloads do not have the setting yet; WorkloadTelemetry says why.",
+        "Some workloads do not have the setting yet. Their WorkloadTelemetry has the reason.",
     )
     EGRESS_MISSING = (
         "EgressMissing",
-        "Some network policies that the policy asks for are not written, or not in full.",
+        "Some network policies that the policy asks for are missing or incomplete.",
     )
     AUDIT = ("Audit", "The policy has mode: Audit and writes nothing.")
     # Compliant
     EVERY_WORKLOAD_COMPLIANT = (
         "EveryWorkloadCompliant",
-        "Every workload that is not exempt is shown to be as wished.",
+        "Every workload that is not exempt is proven to have the desired setting.",
     )
-    WORKLOADS_NOT_COMPLIANT = ("WorkloadsNotCompliant", "Some workloads are not as wished.")
-    NOT_PROVEN = ("NotProven", "No workload is known to differ, and some are not shown either way.")
-    NOTHING_MATCHED = ("NothingMatched", "No workload that runs a product is covered.")
+    WORKLOADS_NOT_COMPLIANT = (
+        "WorkloadsNotCompliant",
+        "Some workloads do not have the desired setting.",
+    )
+    NOT_PROVEN = (
+        "NotProven",
+        "No workload is known to differ, but some are not proven either way.",
+    )
+    NOTHING_MATCHED = ("NothingMatched", "The policy covers no workload that runs a product.")
     # Conflicted
-    OVERRULED = ("Overruled", "Another policy wishes the contrary for the same workloads and wins.")
-    NO_CONFLICT = ("NoConflict", "No other policy wishes the contrary for the same workloads.")
+    OVERRULED = (
+        "Overruled",
+        "Another policy with higher precedence asks for the opposite "
+        "setting for the same workloads.",
+    )
+    NO_CONFLICT = (
+        "NoConflict",
+        "No other policy asks for the opposite setting for the same workloads.",
+    )
     # ExceptionExpired
-    EXPIRED = ("Expired", "An exception has ended and no longer lifts the policy.")
-    NOT_EXPIRED = ("NotExpired", "No exception has ended.")
+    EXPIRED = ("Expired", "An exception has expired and no longer exempts its workload.")
+    NOT_EXPIRED = ("NotExpired", "No exception has expired.")

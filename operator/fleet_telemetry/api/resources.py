@@ -79,7 +79,7 @@ TELEMETRY_POLICY = CustomResource(
     plural="telemetrypolicies",
     short_name="tpol",
     namespaced=True,
-    description="Says whether vendor products in its namespace may send telemetry.",
+    description="Decides whether vendor products in its namespace may send telemetry.",
     spec=TelemetryPolicySpec,
     spec_rules=SPEC_RULES,
     status=PolicyStatus,
@@ -90,7 +90,7 @@ CLUSTER_TELEMETRY_POLICY = CustomResource(
     plural="clustertelemetrypolicies",
     short_name="ctpol",
     namespaced=False,
-    description="Says whether vendor products in the cluster may send telemetry.",
+    description="Decides whether vendor products in the cluster may send telemetry.",
     spec=ClusterTelemetryPolicySpec,
     spec_rules=SPEC_RULES,
     status=PolicyStatus,
@@ -102,8 +102,8 @@ WORKLOAD_TELEMETRY = CustomResource(
     short_name="wtel",
     namespaced=True,
     description=(
-        "What is known of one workload that runs a vendor's product. Written by the operator, "
-        "owned by the workload."
+        "The observed telemetry state of one workload that runs a vendor's product. Written by "
+        "the operator, owned by the workload."
     ),
     status=WorkloadTelemetryStatus,
     columns=(
@@ -126,8 +126,8 @@ TELEMETRY_HOST = CustomResource(
     short_name="thost",
     namespaced=False,
     description=(
-        "The addresses of one telemetry host, named by the host. Its status is the operator's "
-        "memory across restarts."
+        "The addresses of one telemetry host, named by the host. Its status keeps the "
+        "operator's state across restarts."
     ),
     status=TelemetryHostStatus,
     columns=(
@@ -147,7 +147,7 @@ TELEMETRY_PRODUCT = CustomResource(
     plural="telemetryproducts",
     short_name="tprod",
     namespaced=False,
-    description=("Adds a product to the catalogue, or replaces the entry of the same name whole."),
+    description=("Adds a product to the catalogue, or replaces the whole entry of the same name."),
     spec=TelemetryProductSpec,
     status=TelemetryProductStatus,
     columns=(

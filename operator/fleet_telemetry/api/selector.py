@@ -25,7 +25,9 @@ class LabelRequirement(ApiType, frozen=True, kw_only=True):
     operator: Annotated[SelectorOperator, described("How the label is compared with the values.")]
     values: Annotated[
         tuple[Annotated[str, described("A label value.", max_length=63)], ...],
-        described("Wanted by In and NotIn, forbidden otherwise.", list_type="set", max_length=64),
+        described(
+            "Required with In and NotIn, forbidden otherwise.", list_type="set", max_length=64
+        ),
     ] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:

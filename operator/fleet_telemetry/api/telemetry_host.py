@@ -39,58 +39,60 @@ class LookupResult(StrEnum):
 
 
 class HostAddress(ApiType, frozen=True, kw_only=True):
-    """One address that the host was seen to have."""
+    """One address of the host."""
 
     ip: Annotated[str, described("The address.", max_length=45)]
-    seen_at: Annotated[Time | None, described("When DNS gave it for the last time.")] = None
+    seen_at: Annotated[Time | None, described("When DNS last returned it.")] = None
     expires_at: Annotated[
         Time | None,
-        described("When it leaves allowlists unless seen again; absent once it has left them."),
+        described(
+            "When it leaves allowlists unless DNS returns it again; absent once it has left them."
+        ),
     ] = None
     deny_expires_at: Annotated[
         Time | None,
-        described("When it leaves denylists unless seen again, and is forgotten."),
+        described("When it leaves denylists and is deleted unless DNS returns it again."),
     ] = None
 
 
 class HostView(ApiType, frozen=True, kw_only=True):
-    """A name server that gave addresses of one family."""
+    """A name server that returned addresses of one family."""
 
     name: Annotated[str, described("The name server.", min_length=1, max_length=253)]
-    answered_at: Annotated[Time, described("When it gave any for the last time.")]
+    answered_at: Annotated[Time, described("When it last returned any.")]
 
 
 class HostFamily(ApiType, frozen=True, kw_only=True):
-    """What DNS says of one family of the host's addresses."""
+    """What DNS returns for one family of the host's addresses."""
 
     family: Annotated[AddressFamily, described("The family.")]
     settled: Annotated[
         bool,
         described(
-            "DNS has said once what there is; from then on the catalogue's addresses are no longer "
-            "allowed."
+            "Whether DNS has responded once. From then on the catalogue's addresses are no "
+            "longer allowed."
         ),
     ] = False
     last_answered_at: Annotated[
         Time | None,
-        described("When DNS said something for the last time, be it that there is nothing."),
+        described("When DNS last gave a positive or negative response."),
     ] = None
-    last_outcome: Annotated[LookupResult | None, described("What it said then.")] = None
-    negatives: Annotated[
-        int, described("How many times in a row it said that there is nothing.", ge=0)
-    ] = 0
-    negative_since: Annotated[Time | None, described("Since when it says so.")] = None
+    last_outcome: Annotated[LookupResult | None, described("The result of that response.")] = None
+    negatives: Annotated[int, described("The number of consecutive negative responses.", ge=0)] = 0
+    negative_since: Annotated[Time | None, described("When the first of those came.")] = None
     held_since: Annotated[
         Time | None,
-        described("Since when more than half of the allowlist is kept although it was not seen."),
+        described(
+            "Since when more than half of the allowlist is held although DNS no longer returns it."
+        ),
     ] = None
     held_answers: Annotated[
-        int, described("How many times in a row it was not seen since then.", ge=0)
+        int, described("The number of consecutive responses without it since then.", ge=0)
     ] = 0
     views: Annotated[
         tuple[HostView, ...],
         described(
-            "The name servers that gave addresses; while one fails, what it gave is kept.",
+            "The name servers that returned addresses. While one fails, its addresses are kept.",
             list_type="map",
             list_keys=("name",),
             max_length=64,
@@ -101,31 +103,31 @@ class HostFamily(ApiType, frozen=True, kw_only=True):
 class PublishedRanges(ApiType, frozen=True, kw_only=True):
     """Ranges that a provider publishes for the host."""
 
-    provider: Annotated[str, described("Who publishes them.", max_length=63)]
+    provider: Annotated[str, described("The provider.", max_length=63)]
     etag: Annotated[str, described("The provider's digest of them.", max_length=256)]
     cidrs: Annotated[tuple[str, ...], described("The ranges.", list_type="set", max_length=64)]
 
 
 class TelemetryHostStatus(ApiType, frozen=True, kw_only=True):
-    """What is known of the host."""
+    """The observed state of the host."""
 
     as_of: Annotated[
         Time | None,
-        described("When name servers were asked, in the answers of which this is what is known."),
+        described("When the name servers were queried for this state."),
     ] = None
     addresses: Annotated[
         tuple[HostAddress, ...],
-        described("Its addresses.", list_type="map", list_keys=("ip",), max_length=64),
+        described("The host's addresses.", list_type="map", list_keys=("ip",), max_length=64),
     ] = ()
     families: Annotated[
         tuple[HostFamily, ...],
-        described("What DNS says of each family.", list_type="map", list_keys=("family",)),
+        described("What DNS returns for each family.", list_type="map", list_keys=("family",)),
     ] = ()
     capped_at: Annotated[
         Time | None,
-        described("When addresses were left out for the last time because there are too many."),
+        described("When addresses were last left out because there are too many."),
     ] = None
-    ranges: Annotated[PublishedRanges | None, described("Its published ranges.")] = None
+    ranges: Annotated[PublishedRanges | None, described("The host's published ranges.")] = None
     conditions: Annotated[
         tuple[Condition, ...],
         described(

@@ -16,7 +16,7 @@ _LONGEST_NAME = 253
 
 
 class State(StrEnum):
-    """Where a channel stands against the policy's wish."""
+    """The state of a channel, compared with the policy."""
 
     COMPLIANT = "Compliant"
     NON_COMPLIANT = "NonCompliant"
@@ -43,43 +43,48 @@ class PolicyReference(ApiType, frozen=True, kw_only=True):
 
 
 class WorkloadName(ApiType, frozen=True, kw_only=True):
-    """The workload itself, for people: the owner reference says the same for machines."""
+    """The workload's kind and name."""
 
     kind: Annotated[WorkloadKind, described("The workload's kind.")]
     name: Annotated[str, described("The workload's name.")]
 
 
 class ChannelStatus(ApiType, frozen=True, kw_only=True):
-    """One reason to call home: what is wished, and what shows it."""
+    """One channel: its state and the evidence."""
 
     name: Annotated[ChannelName, described("The channel.")]
     product: Annotated[str, described("The product, where several run in the workload.")] | None = (
         None
     )
     state: Annotated[
-        State | None, described("Where it stands; absent where no policy covers it.")
+        State | None, described("The channel's state; absent if no policy covers it.")
     ] = None
-    reason: Annotated[str, described("Why, in one word of docs/reasons.md.")] | None = None
-    message: Annotated[str, described("Why, for a person.", max_length=4096)] | None = None
-    declared: Annotated[Setting, described("What the pod template says.")]
-    running: Annotated[Setting, described("What the pods were started with.")]
-    reported: Annotated[Setting, described("What the product itself says.")] = Setting.UNKNOWN
+    reason: (
+        Annotated[str, described("The reason for the state, a word of docs/reasons.md.")] | None
+    ) = None
+    message: Annotated[str, described("The reason in a sentence.", max_length=4096)] | None = None
+    declared: Annotated[Setting, described("The setting in the pod template.")]
+    running: Annotated[Setting, described("The setting that the pods were started with.")]
+    reported: Annotated[Setting, described("The setting that the product itself reports.")] = (
+        Setting.UNKNOWN
+    )
     egress: Annotated[
         EgressVerdict, described("Whether the network lets the pods reach the hosts.")
     ] = EgressVerdict.UNKNOWN
     egress_reason: (
-        Annotated[str, described("Why the network does, in one word of docs/reasons.md.")] | None
+        Annotated[str, described("The reason for egress, a word of docs/reasons.md.")] | None
     ) = None
     egress_message: (
-        Annotated[str, described("Why the network does, for a person.", max_length=4096)] | None
+        Annotated[str, described("The reason for egress in a sentence.", max_length=4096)] | None
     ) = None
     last_submission_time: Annotated[
-        Time | None, described("When the product last sent something, as it says.")
+        Time | None, described("When the product last sent something, as it reports.")
     ] = None
     inventory: Annotated[
         tuple[str, ...],
         described(
-            "The names of the fields that the product sends, where it tells; never their values.",
+            "The names of the fields that the product sends, if it reports them; never their "
+            "values.",
             list_type="atomic",
             max_length=256,
         ),
@@ -87,7 +92,7 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
 
 
 class InjectedVariable(ApiType, frozen=True, kw_only=True):
-    """A variable that stands in the pod template because of a policy."""
+    """A variable that a policy injected into the pod template."""
 
     container: Annotated[str, described("The container.")]
     name: Annotated[str, described("The variable.")]
@@ -95,7 +100,7 @@ class InjectedVariable(ApiType, frozen=True, kw_only=True):
 
 
 class SeedRecord(ApiType, frozen=True, kw_only=True):
-    """The data of a Seed switch was shown to have been initialised with the setting."""
+    """Proof that data was initialised with a Seed switch."""
 
     product: Annotated[str, described("The product.")]
     channel: Annotated[ChannelName, described("The channel.")]
@@ -107,27 +112,27 @@ class SeedRecord(ApiType, frozen=True, kw_only=True):
 
 
 class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
-    """What is known of the workload."""
+    """The observed state of the workload."""
 
     workload: Annotated[WorkloadName | None, described("The workload.")] = None
     product: Annotated[str, described("The product that it runs.")] | None = None
-    version: Annotated[str, described("The product's version, where it can be read.")] | None = None
+    version: Annotated[str, described("The product's version, if it can be read.")] | None = None
     policy: Annotated[
         PolicyReference | None,
-        described("The policy that decides; absent where none covers the workload."),
+        described("The effective policy; absent if none covers the workload."),
     ] = None
-    desired: Annotated[Submission | None, described("What that policy wishes.")] = None
+    desired: Annotated[Submission | None, described("The setting that the policy asks for.")] = None
     channels: Annotated[
         tuple[ChannelStatus, ...],
         described("The channels, each with its evidence.", list_type="atomic"),
     ] = ()
     injected: Annotated[
         tuple[InjectedVariable, ...],
-        described("What stands in the template because of a policy.", list_type="atomic"),
+        described("What policies injected into the pod template.", list_type="atomic"),
     ] = ()
     seeds: Annotated[
         tuple[SeedRecord, ...],
-        described("What has been proven of seeds, kept for later pods.", list_type="atomic"),
+        described("Proofs of Seed switches, kept for later pods.", list_type="atomic"),
     ] = ()
     conditions: Annotated[
         tuple[Condition, ...],

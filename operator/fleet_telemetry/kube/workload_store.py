@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.kube.store import ObjectKey
 from fleet_telemetry.objects.manifest import Manifest, items_at
 from fleet_telemetry.workloads.reading import (
     TEMPLATE_PATHS,
@@ -16,9 +17,6 @@ from fleet_telemetry.workloads.reading import (
     read_workload,
 )
 from fleet_telemetry.workloads.workload import Pod, Workload, WorkloadKind, WorkloadRef
-
-ObjectKey = tuple[str, str]
-"""Namespace and name."""
 
 
 @dataclass

@@ -1,8 +1,4 @@
-"""How the fleet stands: workloads counted by namespace and product, computed at a scrape.
-
-These metrics and those of single workloads (workload_metrics.py) come from the replica that leads
-and from no other, so that sums over replicas are true.
-"""
+"""Metrics of the fleet: workloads counted by namespace and product, computed at each scrape."""
 
 from __future__ import annotations
 
@@ -28,43 +24,43 @@ from fleet_telemetry.reporting.families import Family
 from fleet_telemetry.workloads.workload import WorkloadRef
 
 _GROUP = ("resource_namespace", "product", "channel")
-_GROUPS = "namespaces x products x channels that are there"
+_GROUPS = "namespaces x products x channels in use"
 
 WORKLOADS = Family(
     "workloads",
-    "Workloads under a policy, by the state of a channel of a product and by what is wished.",
+    "Workloads that a policy covers, by channel state and desired setting.",
     (*_GROUP, "desired", "state"),
     f"6 x {_GROUPS}",
 )
 WITHOUT_POLICY = Family(
     "workloads_without_policy",
-    "Workloads of which no policy covers a channel of a product.",
+    "Workloads with a channel that no policy covers.",
     _GROUP,
     _GROUPS,
 )
 SUBMITTING = Family(
     "workloads_submitting",
-    "Workloads that a policy opts out and that submit nevertheless, by what shows it.",
+    "Workloads that a policy opts out and that submit all the same, by evidence.",
     (*_GROUP, "evidence"),
     f"3 x {_GROUPS}",
 )
 SUBMITTED_LATE = Family(
     "workloads_submitted_late",
-    "Workloads that sent something more than 5 minutes after they had been shown to be opted out.",
+    "Workloads that submitted something more than 5 minutes after they were proven opted out.",
     _GROUP,
     _GROUPS,
 )
 EGRESS = Family(
     "workloads_egress",
-    "Workloads by what the network does with the hosts of a channel of a product.",
+    "Workloads by egress verdict on the hosts of a channel.",
     (*_GROUP, "verdict"),
     f"4 x {_GROUPS}",
 )
 CHECKED = Family(
     "vendor_checked_workloads",
-    "Workloads whose product is asked by its API, by what came of it last (ok or a reason).",
+    "Workloads whose product is checked by its API, by the last result (ok or a reason).",
     ("resource_namespace", "product", "result"),
-    "namespaces x products x results that are there",
+    "namespaces x products x results in use",
 )
 FAMILIES = (WORKLOADS, WITHOUT_POLICY, SUBMITTING, SUBMITTED_LATE, EGRESS, CHECKED)
 LATE = timedelta(minutes=5)

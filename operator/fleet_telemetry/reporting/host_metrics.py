@@ -17,35 +17,35 @@ from fleet_telemetry.reporting.families import Family
 
 ADDRESSES = Family(
     "host_addresses",
-    "Addresses of a telemetry host that are allowed, or denied, where policies say so.",
+    "Addresses of a telemetry host in the allowlist and in the denylist.",
     ("host", "list"),
-    "2 x telemetry hosts that policies speak of",
+    "2 x telemetry hosts that policies cover",
 )
 RANGES = Family(
     "host_published_ranges",
-    "Ranges that a provider publishes for a telemetry host.",
+    "Published address ranges of a telemetry host.",
     ("host", "provider"),
-    "telemetry hosts whose provider publishes its ranges",
+    "telemetry hosts with published ranges",
 )
 ANSWERED = Family(
     "host_last_answer_timestamp_seconds",
-    "When a name server last said something of a telemetry host, be it that there is nothing.",
+    "When a name server last gave a positive or negative response for a telemetry host.",
     ("host", "family"),
-    "telemetry hosts x families that were answered",
+    "telemetry hosts x answered address families",
 )
 REFUSED = Family(
     "host_refused_answers",
-    "Name servers whose last answer was put aside: a sinkhole, or an address that no telemetry "
+    "Name servers whose last response was ignored: a sinkhole, or an address that no telemetry "
     "host can have.",
     ("host", "reason"),
-    "2 x telemetry hosts that policies speak of",
+    "2 x telemetry hosts that policies cover",
 )
 CONDITION = Family(
     "host_condition",
-    "1 for the status (true, false or unknown) that a condition of a telemetry host has, 0 for the "
-    "others.",
+    "1 for the current status (true, false or unknown) of a telemetry host's condition, 0 for "
+    "the others.",
     ("host", "condition", "status"),
-    "21 x telemetry hosts that policies speak of",
+    "21 x telemetry hosts that policies cover",
 )
 FAMILIES = (ADDRESSES, RANGES, ANSWERED, REFUSED, CONDITION)
 

@@ -1,4 +1,4 @@
-"""How every process works: what it answers, asks and writes, and whether it sees the cluster."""
+"""Metrics of the operator's own processes: admission, reconciling, requests and watches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RECONCILE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0)
 
 
 class AdmissionMetrics:
-    """How admission requests are answered."""
+    """Metrics of admission."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -27,7 +27,7 @@ class AdmissionMetrics:
         )
         self._duration = Histogram(
             f"{PREFIX}_admission_duration_seconds",
-            "Time from an admission request's arrival to its answer.",
+            "Time from an admission request to its response.",
             ["path"],
             buckets=_ADMISSION_BUCKETS,
             registry=registry,
@@ -40,7 +40,7 @@ class AdmissionMetrics:
 
 
 class ControllerMetrics:
-    """How the controller works."""
+    """Metrics of the controller."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._led_since: float | None = None
@@ -48,28 +48,26 @@ class ControllerMetrics:
         self._queue: Callable[[], tuple[int, float]] = lambda: (0, 0.0)
         self._reconciles = Counter(
             f"{PREFIX}_reconciles",
-            "Reconciles by subject and result.",
+            "Reconciles by reconciler and result.",
             ["subject", "result"],
             registry=registry,
         )
         self._duration = Histogram(
             f"{PREFIX}_reconcile_duration_seconds",
-            "Time that one reconcile takes.",
+            "Duration of one reconcile.",
             ["subject"],
             buckets=_RECONCILE_BUCKETS,
             registry=registry,
         )
-        self._depth = Gauge(
-            f"{PREFIX}_queue_depth", "Subjects that wait to be reconciled.", registry=registry
-        )
+        self._depth = Gauge(f"{PREFIX}_queue_depth", "Keys in the work queue.", registry=registry)
         # An age and no timestamp, because an empty queue has no oldest subject: 0 says so.
         self._oldest = Gauge(
             f"{PREFIX}_queue_oldest_seconds",
-            "How long the subject waits that waits longest; 0 where none does.",
+            "Age of the oldest key in the work queue; 0 if the queue is empty.",
             registry=registry,
         )
         self._leader = Gauge(
-            f"{PREFIX}_leader", "1 in the replica that holds the Lease.", registry=registry
+            f"{PREFIX}_leader", "1 in the replica that is the leader.", registry=registry
         )
 
     def observe(self, subject: str, result: str, seconds: float) -> None:
@@ -102,7 +100,7 @@ class ControllerMetrics:
 
 
 class VerificationMetrics:
-    """How products are asked."""
+    """Metrics of product checks."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._checks = Counter(
@@ -113,20 +111,20 @@ class VerificationMetrics:
         )
         self._duration = Histogram(
             f"{PREFIX}_vendor_check_duration_seconds",
-            "Time that one check takes, over all instances of a workload.",
+            "Duration of one check, over all instances of a workload.",
             ["product"],
             buckets=_RECONCILE_BUCKETS,
             registry=registry,
         )
         self._drift = Counter(
             f"{PREFIX}_drift",
-            "Times that a product was found to have left what its policy wishes.",
+            "Times that a product's setting drifted from its policy.",
             ["product"],
             registry=registry,
         )
         self._remediations = Counter(
             f"{PREFIX}_remediations",
-            "Times that a product was put right by its API.",
+            "Times that a product's setting was remediated by its API.",
             ["product"],
             registry=registry,
         )
@@ -146,12 +144,12 @@ class VerificationMetrics:
 
 
 class ApiMetrics:
-    """What is asked of the API server, beside the watches."""
+    """Metrics of requests to the API server, without watches."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._calls = Counter(
             f"{PREFIX}_api_requests",
-            "Requests to the API server by method, resource and status code (0: no answer).",
+            "Requests to the API server by method, resource and status code (0: no response).",
             ["method", "resource", "code"],
             registry=registry,
         )
@@ -162,29 +160,29 @@ class ApiMetrics:
 
 
 class WatchMetrics:
-    """Whether this process sees the cluster as it is."""
+    """Metrics of the cache and its watches."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._synced = Gauge(
             f"{PREFIX}_synced",
-            "1 once everything has been listed: nothing is decided before.",
+            "1 once the cache has synced. Nothing is decided before.",
             registry=registry,
         )
         self._alive = Gauge(
             f"{PREFIX}_watch_alive",
-            "0 where the watches have stopped to show what the API server says.",
+            "0 if the watches no longer deliver events.",
             registry=registry,
         )
         self._events = Gauge(
             f"{PREFIX}_watch_last_event_timestamp_seconds",
-            "When a watch last told of an object of this kind; absent where it never did.",
+            "When a watch last delivered an event for this kind; absent if it never did.",
             ["watched"],
             registry=registry,
         )
         self._listed = Gauge(
             f"{PREFIX}_last_full_list_timestamp_seconds",
-            "When everything was last listed in full, which is done at the start, when the "
-            "catalogue changes, and every half hour; 0 before.",
+            "When all kinds were last listed in full: at the start, when the catalogue changes, "
+            "and every half hour; 0 before.",
             registry=registry,
         )
 
@@ -206,7 +204,7 @@ def add_build_info(registry: CollectorRegistry, role: str) -> None:
     """Say which version runs in which role."""
     info = Gauge(
         f"{PREFIX}_build_info",
-        "Always 1; the labels say which version runs in which role.",
+        "Always 1; the labels are the version and the role.",
         ["version", "role"],
         registry=registry,
     )

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from fleet_telemetry.api.conditions import ConditionStatus
 from fleet_telemetry.api.policy import ClusterWorkloadReference, Policy, RuntimeAction
-from fleet_telemetry.kube.cache import PolicyEntry, PolicyKey
+from fleet_telemetry.kube.entries import PolicyEntry, PolicyKey
 from fleet_telemetry.reporting.families import Family
 from fleet_telemetry.reporting.fleet_metrics import FleetSource
 
@@ -24,33 +24,33 @@ _EXEMPTED = (*_POLICY, "resource_namespace", "kind", "name")
 
 INFO = Family(
     "policy_info",
-    "Always 1; the labels say what a policy asks for. Absent where its spec cannot be read.",
+    "Always 1; the labels are what a policy asks for. Absent if its spec cannot be read.",
     (*_POLICY, "submission", "mode", "injection", "rollout", "runtime", "egress"),
     "policies",
 )
 CONDITION = Family(
     "policy_condition",
-    "1 for the status (true, false or unknown) that a policy's condition has, 0 for the others.",
+    "1 for the current status (true, false or unknown) of a policy's condition, 0 for the others.",
     (*_POLICY, "condition", "status"),
     "15 x policies",
 )
 OVERRULED = Family(
     "policy_overruled_workloads",
-    "Workloads for which another policy wishes the contrary and wins.",
+    "Workloads for which a policy of higher precedence asks for the opposite setting.",
     _POLICY,
     "policies",
 )
 EXCEPTION = Family(
     "exception_info",
-    "Always 1; the labels say which policy is lifted from which workload, now or once.",
+    "Always 1; the labels are a policy and a workload that an exception names, expired or not.",
     _EXEMPTED,
     "exceptions",
 )
 EXPIRY = Family(
     "exception_expiry_timestamp_seconds",
-    "When an exception ends; absent where it does not.",
+    "When an exception expires; absent if it does not.",
     _EXEMPTED,
-    "exceptions that end",
+    "exceptions with an expiry",
 )
 FAMILIES = (INFO, CONDITION, OVERRULED, EXCEPTION, EXPIRY)
 

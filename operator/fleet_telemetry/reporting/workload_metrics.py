@@ -18,14 +18,14 @@ from fleet_telemetry.workloads.workload import WorkloadRef
 
 INFO = Family(
     "workload_info",
-    "Always 1; the labels say which version of a product a workload runs.",
+    "Always 1; the labels are the product and version that a workload runs.",
     ("kind", "name", "product", "resource_namespace", "version"),
     "workloads x products",
 )
 STATE = Family(
     "workload_state",
-    "Always 1; the labels say where a channel of a workload stands now, and why. Absent where no "
-    "policy covers it.",
+    "Always 1; the labels are the state of a channel and its reason. Absent if no policy covers "
+    "the channel.",
     (
         "channel",
         "desired",
@@ -42,29 +42,28 @@ STATE = Family(
 )
 ENABLED = Family(
     "submission_enabled",
-    "1 where the evidence says that telemetry is submitted, 0 where it says that it is not; "
-    "absent where it says neither.",
+    "1 if the evidence shows that telemetry is on, 0 if it shows that it is off; absent if it "
+    "shows neither.",
     ("channel", "evidence", "kind", "name", "product", "resource_namespace"),
-    "workloads x channels x evidences that speak",
+    "workloads x channels x evidence with a result",
 )
 LAST_SUBMISSION = Family(
     "last_submission_timestamp_seconds",
-    "When the product last sent something, as it says itself.",
+    "When the product last sent something, as it reports.",
     ("channel", "kind", "name", "product", "resource_namespace"),
-    "workloads whose product tells",
+    "workloads whose product reports it",
 )
 COMPLIANT_SINCE = Family(
     "compliant_since_timestamp_seconds",
-    "Since when a workload is shown to be as its policies wish, over all channels; absent where "
-    "it is not.",
+    "Since when a workload is proven compliant in all channels; absent if it is not.",
     ("kind", "name", "resource_namespace"),
     "compliant workloads",
 )
 LAST_CHECK = Family(
     "vendor_last_check_timestamp_seconds",
-    "When the product was last asked by its API; the result (ok or a reason) is a label.",
+    "When the product was last checked by its API; the result (ok or a reason) is a label.",
     ("kind", "name", "product", "resource_namespace", "result"),
-    "workloads whose product is asked",
+    "workloads whose product is checked",
 )
 FAMILIES = (INFO, STATE, ENABLED, LAST_SUBMISSION, COMPLIANT_SINCE, LAST_CHECK)
 

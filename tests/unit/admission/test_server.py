@@ -20,7 +20,7 @@ from fleet_telemetry.admission.server import AdmissionServer
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.reporting.metrics import AdmissionMetrics
-from tests.support.admission_requests import creation, mirror_with, policy_manifest
+from tests.support.admission_requests import cache_with, creation, policy_manifest
 from tests.support.admission_strategies import broken
 from tests.support.builders import (
     EMQX,
@@ -91,7 +91,7 @@ def patch_of(response: Manifest) -> list[dict[str, Any]]:
 
 
 def test_a_review_goes_in_and_out() -> None:
-    asked = Asked(mirror_with(OPT_OUT))
+    asked = Asked(cache_with(OPT_OUT))
     response = asked.mutate(CREATION)
     changed = apply_patch(CREATION["object"], patch_of(response))
     (found,) = changed["spec"]["template"]["spec"]["containers"]
@@ -102,7 +102,7 @@ def test_a_review_goes_in_and_out() -> None:
 
 def test_a_replica_that_stops_answers_and_asks_to_close_the_connection() -> None:
     """A request on a connection that the server closes would be lost."""
-    asked = Asked(mirror_with(OPT_OUT))
+    asked = Asked(cache_with(OPT_OUT))
 
     def keeps_alive() -> bool | None:
         body = json.dumps({"request": CREATION}).encode()
@@ -116,14 +116,14 @@ def test_a_replica_that_stops_answers_and_asks_to_close_the_connection() -> None
 
 
 def test_nothing_to_say_is_said_shortly() -> None:
-    asked = Asked(mirror_with(OPT_OUT))
+    asked = Asked(cache_with(OPT_OUT))
     request = creation(manifest(container(NGINX)))
     assert asked.mutate(request).keys() == {"uid", "allowed"}
     assert asked.counted(path="mutate", kind="Deployment", result="unchanged") == 1
 
 
 def test_before_everything_was_listed_nothing_is_decided() -> None:
-    cache = mirror_with(OPT_OUT)
+    cache = cache_with(OPT_OUT)
     cache.synced.clear()
     asked = Asked(cache)
     assert asked.mutate(CREATION).keys() == {"uid", "allowed"}
@@ -137,7 +137,7 @@ def test_a_bug_of_ours_lets_the_request_through_and_is_logged(
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(server_module, "review_workload", fail)
-    asked = Asked(mirror_with(OPT_OUT))
+    asked = Asked(cache_with(OPT_OUT))
     with caplog.at_level(logging.ERROR):
         assert asked.mutate(CREATION).keys() == {"uid", "allowed"}
     assert "the request goes through as it came" in caplog.text
@@ -151,7 +151,7 @@ def test_a_bug_of_ours_lets_the_request_through_and_is_logged(
 def test_what_is_no_review_is_a_bad_request(path: str, body: bytes) -> None:
     """The API server takes that for a failure of the webhook, and lets the request through."""
     with pytest.raises(web.HTTPBadRequest):
-        Asked(mirror_with()).post(path, body)
+        Asked(cache_with()).post(path, body)
 
 
 def stateful_set(**more: Any) -> Manifest:
@@ -175,14 +175,14 @@ def pod_request() -> Manifest:
 
 
 def test_a_pod_is_injected_where_somebody_elses_controller_owns_its_workload() -> None:
-    cache = mirror_with(OPT_OUT)
+    cache = cache_with(OPT_OUT)
     stateful = next(kind for kind in kinds.WORKLOADS if kind.kind == "StatefulSet")
-    cache.observe(stateful, stateful_set(owner=OWNER))
+    cache.upsert(stateful, stateful_set(owner=OWNER))
     (operation,) = patch_of(Asked(cache).mutate(pod_request()))
     assert operation["path"] == "/spec/containers/0/env"
     assert operation["value"] == [{"name": EMQX_SWITCH, "value": "false"}]
 
-    cache.observe(stateful, stateful_set())
+    cache.upsert(stateful, stateful_set())
     assert "patch" not in Asked(cache).mutate(pod_request())
 
 
@@ -190,23 +190,23 @@ def test_a_pod_of_nobody_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(server_module, "_OWNER_SECONDS", 3600.0)
     request = pod_request()
     request["object"]["metadata"]["ownerReferences"] = []
-    assert "patch" not in Asked(mirror_with(OPT_OUT)).mutate(request)
+    assert "patch" not in Asked(cache_with(OPT_OUT)).mutate(request)
 
 
 def test_a_pod_waits_a_moment_for_its_workload_and_no_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(server_module, "_OWNER_SECONDS", 0.001)
-    assert "patch" not in Asked(mirror_with(OPT_OUT)).mutate(pod_request())
+    assert "patch" not in Asked(cache_with(OPT_OUT)).mutate(pod_request())
 
 
 def test_a_pod_of_a_cron_jobs_job_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "_OWNER_SECONDS", 3600.0)
-    cache = mirror_with(OPT_OUT)
+    cache = cache_with(OPT_OUT)
     job = manifest(container(EMQX), kind="Job", name="emqx")
     owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "controller": True}
     job["metadata"]["ownerReferences"] = [owner]
-    cache.observe(kinds.WORKLOAD_BY_KIND["Job"], job)
+    cache.upsert(kinds.WORKLOAD_BY_KIND["Job"], job)
     request = pod_request()
     of_job = {"apiVersion": "batch/v1", "kind": "Job", "name": "emqx", "controller": True}
     request["object"]["metadata"]["ownerReferences"] = [of_job]
@@ -216,7 +216,7 @@ def test_a_pod_of_a_cron_jobs_job_is_not_waited_for(monkeypatch: pytest.MonkeyPa
 @examples(120)
 @given(broken(CREATION))
 def test_a_broken_request_is_allowed(request: Manifest) -> None:
-    asked = Asked(mirror_with(OPT_OUT))
+    asked = Asked(cache_with(OPT_OUT))
     assert asked.mutate(request)["allowed"] is True
     assert asked.counted(path="mutate", kind="Deployment", result="error") == 0
 
@@ -224,7 +224,7 @@ def test_a_broken_request_is_allowed(request: Manifest) -> None:
 def test_a_policy_that_cannot_work_is_refused_with_the_reason() -> None:
     entry = {"name": SONAR_SWITCH, "value": "true"}
     settings = [{"product": "sonarqube", "env": [entry]}]
-    asked = Asked(mirror_with())
+    asked = Asked(cache_with())
     for spec, result in (({"injection": {"settings": settings}}, "refused"), ({}, "accepted")):
         request = {
             "uid": "1",
@@ -242,6 +242,6 @@ def test_a_policy_that_cannot_work_is_refused_with_the_reason() -> None:
 def test_a_policy_with_an_unknown_product_is_accepted_with_a_warning() -> None:
     policy = policy_manifest(products=["sonarcube"])
     request = {"uid": "1", "kind": {"kind": "TelemetryPolicy"}, "object": policy}
-    response = Asked(mirror_with()).post("validate", {"request": request})["response"]
+    response = Asked(cache_with()).post("validate", {"request": request})["response"]
     assert response["allowed"] is True
     assert "sonarcube" in response["warnings"][0]

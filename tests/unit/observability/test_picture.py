@@ -17,7 +17,7 @@ from observability.dashboards.files import dashboard_files
 from observability.picture import Overview
 
 BOARD = json.loads(dict(dashboard_files())["fleet-telemetry-overview.json"])
-NOT_DRAWN = ("States over time", "Exceptions that end", "What the network does")
+NOT_DRAWN = ("States over time", "Expiring exceptions", "Egress")
 ROW = ("code", "Deployment", "old", "sonarqube", "26.7", "NonCompliant", "AwaitingUpgrade")
 SEEN = Overview(
     ratio=0.5,
