@@ -34,6 +34,7 @@ from fleet_telemetry.admission.certificates.rotation import (
     write_authorities,
     write_leaf,
 )
+from tests.support.depth import scaled
 
 HOST = "fleet-telemetry-webhook.fleet-telemetry.svc"
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -165,7 +166,7 @@ def test_a_ca_is_trusted_before_it_signs_and_until_all_it_signed_has_expired(
     assert "previous.crt" not in over.authority
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 @given(st.lists(st.integers(min_value=0, max_value=1500 * 24), min_size=2, max_size=25))
 def test_over_decades_with_pauses_of_up_to_four_years_all_is_trusted(pauses: list[int]) -> None:
     """Pauses in hours. The bundle reaches the API server before a leaf reaches anybody, and a
@@ -290,7 +291,7 @@ GARBAGE = st.one_of(
 KEYS = st.sampled_from(["tls.crt", "tls.key", "ca.crt", "previous.crt", "previous.key", "more"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300), deadline=None)
 @given(st.dictionaries(KEYS, GARBAGE), st.dictionaries(KEYS, GARBAGE))
 def test_whatever_is_in_the_secrets_all_ends_well(
     authority: dict[str, str], leaf: dict[str, str]

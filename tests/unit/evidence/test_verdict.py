@@ -54,7 +54,8 @@ from tests.support.builders import (
     product,
     under,
 )
-from tests.support.decision_strategies import examples, manifests, policy_sets
+from tests.support.decision_strategies import manifests, policy_sets
+from tests.support.depth import examples
 
 USAGE = ChannelName.USAGE
 COMPLIANT, NON_COMPLIANT, PENDING, UNKNOWN, NOT_ENFORCEABLE, EXEMPT = State
