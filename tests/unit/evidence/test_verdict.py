@@ -782,7 +782,9 @@ def test_nothing_is_called_compliant_by_guess(
         if verdict.state is None or verdict.state is State.EXEMPT:
             continue
         wanted = Setting(verdict.desired or "")
-        said = report if verdict.channel is USAGE else Setting.UNKNOWN
+        # A product of which no part can be asked has no report: a Sourcegraph worker alone.
+        said = verdict.reported
+        assert said in (report if verdict.channel is USAGE else Setting.UNKNOWN, Setting.UNKNOWN)
         if said not in (wanted, Setting.UNKNOWN):
             assert verdict.reason in (Reason.REPORTED_CONTRARY, Reason.RESTART_NEEDED)
             assert verdict.state is not State.COMPLIANT
