@@ -162,7 +162,7 @@ def product(
         "metadata": {"name": "in-house", "generation": generation},
         "spec": {
             "title": "In-house",
-            "images": [{"pattern": f"registry.example.com/{image}"}],
+            "images": [{"pattern": f"acme/{image}"}],
             "channels": [{"name": "ErrorReport", "rules": [{"default": "Off"}]}],
         },
         "status": status or {},
@@ -196,8 +196,8 @@ def test_a_product_that_was_created_again_changes_the_catalogue(cache: ClusterCa
     cache.upsert(kinds.PRODUCT, product(image="other"))
 
     assert cache.catalogue_changed.is_set()
-    assert cache.catalogue.match_image("registry.example.com/other", "it")
-    assert not cache.catalogue.match_image("registry.example.com/in-house", "it")
+    assert cache.catalogue.match_image("acme/other:1", "it")
+    assert not cache.catalogue.match_image("acme/in-house:1", "it")
 
 
 def test_a_full_list_removes_workloads_and_pods_of_its_kind_only(
