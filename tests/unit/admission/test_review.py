@@ -54,7 +54,7 @@ from tests.support.builders import (
     with_image,
     workload,
 )
-from tests.support.decision_strategies import examples
+from tests.support.depth import examples
 from tests.support.json_patch import apply_patch
 
 OPT_OUT = policy_manifest()
