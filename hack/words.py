@@ -115,7 +115,12 @@ ALLOWED: Sequence[Allowed] = (
     Allowed(r"mirroring controller", "the name of a Kubernetes controller"),
     Allowed(r"registry and mirror prefixes", "a mirror of an image registry"),
     Allowed(
-        r"\bviews\b", "a field of TelemetryHost", r"^crds/|docs/api\.md$|api/telemetry_host\.py$"
+        r"\bviews\b",
+        "a field of TelemetryHost",
+        r"^crds/|^docs/api\.md$|/api/telemetry_host\.py$|/files/crds/",
+    ),
+    Allowed(
+        r"Telemetry (Put Right|Fought Over)", "former names, in the changelog", r"/Chart\.yaml$"
     ),
     Allowed(r"\.views\b", "a field of TelemetryHost"),
     Allowed(r"\bview ?box\b", "an attribute of SVG"),

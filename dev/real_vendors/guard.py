@@ -1,8 +1,8 @@
-"""Runs one command, and kills it with everything that it started, on request or when the process that
-started the guard is gone.
+"""Runs one command, and kills it with everything that it started, on request or when the process
+that started the guard is gone.
 
-It is a separate script, so that it outlives a test run that is killed. The request is a line of JSON
-on standard input, and the end of the input is the signal to stop. The command gets exactly the
+It is a separate script, so that it outlives a test run that is killed. The request is a line of
+JSON on standard input, and the end of the input is the signal to stop. The command gets exactly the
 environment in the request.
 """
 
