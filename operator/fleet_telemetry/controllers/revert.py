@@ -18,7 +18,8 @@ from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, items_at, place_of
 from fleet_telemetry.switches.edits import Cause, Edit
 from fleet_telemetry.workloads.reading import read_workload
-from fleet_telemetry.workloads.workload import Workload, WorkloadKind
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import Workload
 
 # Policies before the groups that they refer to.
 _NETWORK_POLICIES = (*POLICY_KINDS.values(), CILIUM_CIDR_GROUP)

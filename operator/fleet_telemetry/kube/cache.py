@@ -32,7 +32,8 @@ from fleet_telemetry.kube.network_policy_store import Networks
 from fleet_telemetry.kube.workload_store import Fleet, ObjectKey
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at, read_time
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 PolicyKey = tuple[PolicyKind, str, str]
 """Kind, namespace (empty for a cluster policy) and name."""

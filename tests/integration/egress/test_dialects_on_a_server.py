@@ -18,7 +18,8 @@ from fleet_telemetry.egress.dialects.common import Rendered, is_ours, may_replac
 from fleet_telemetry.egress.dialects.drift import corrections, same, same_spec
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.egress.model import Destination, Order, OwnerReference, Reachable
-from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadRef
 from tests.support import dialect_cases as kit
 from tests.support import dialect_strategies as wild
 from tests.support.dialect_server import JSON_PATCH, MERGE_PATCH, RefusedError, Server
