@@ -70,7 +70,7 @@ class _Checks:
     progress: Progress
 
     async def measure(self) -> list[Figure]:
-        """From the start of the controller until every instance has been asked."""
+        """From the start of the controller until every instance has been checked."""
         seconds = []
         async with connect(self.cluster) as server:
             await self._create(server)
@@ -84,10 +84,10 @@ class _Checks:
                 )
                 seconds.append(time.monotonic() - started)
                 await asyncio.to_thread(self.operator.stop, "controller")
-        section = f"Checks: {self.size.instances:,} instances of Dependency-Track (stand-ins)"
+        section = f"Checks: {self.size.instances:,} instances of Dependency-Track (fakes)"
         rates = [self.size.instances / each for each in seconds]
         return [
-            Figure.of(section, "until every instance has been asked", "s", seconds, _MINUTE),
+            Figure.of(section, "until every instance has been checked", "s", seconds, _MINUTE),
             Figure.of(section, "checks", "/s", rates),
         ]
 

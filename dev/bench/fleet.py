@@ -179,7 +179,7 @@ class _Fleet:
         ]
         per_product = [sum(counted.values()) / products for counted in unleased]
         yield Figure.of(
-            section, "calls per workload with a product, its Lease aside", "", per_product
+            section, "calls per workload with a product, without Lease", "", per_product
         )
         for (verb, resource), _ in Counter(unleased[-1]).most_common(3):
             counts = [counted.get((verb, resource), 0) for counted in unleased]

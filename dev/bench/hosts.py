@@ -299,18 +299,18 @@ class _Hosts:
         yield Figure.of(section, "losses of the Lease", "", starts.losses, _NONE)
         section = f"{each}, {size.cycles} cycles in which nothing changes"
         cycle = steady.seconds / steady.rounds
-        yield Figure.of(section, "questions", "/s", [steady.questions / steady.seconds])
+        yield Figure.of(section, "lookups", "/s", [steady.questions / steady.seconds])
         yield Figure.of(section, "a cycle", "s", [cycle])
         work = [seconds / steady.rounds for seconds in steady.processor]
-        yield figure_where_told(section, "processor time of a cycle", "s", work)
+        yield figure_where_told(section, "CPU time of a cycle", "s", work)
         yield figure_where_told(section, "growth of memory", "MB", steady.growth, _GROWTH)
         yield from steady.writes.figures(section)
-        section = f"{each}, the controller started again and {size.cycles} cycles"
+        section = f"{each}, the controller restarted, and {size.cycles} cycles"
         writes = Counter(restart.by_operator)
         for resource, kind in _KINDS.items():
             yield Figure.of(section, f"writes of {kind}", "", [writes.pop(resource, 0)], _NONE)
         del writes[LEASES]
-        name = "other writes of the operator, its Lease aside"
+        name = "other writes of the operator, except its Lease"
         yield Figure.of(section, name, "", [writes.total()], _NONE)
         for resource, count in writes.items():
             yield Figure.of(section, f"  {resource}", "", [count])

@@ -66,8 +66,8 @@ class _Zone:
         return tuple(_FIRST + (turn * self.pool + number) for number in numbers)
 
 
-_ROTATING = _Zone("a host that shows 8 of its 64 addresses at a time", pool=64, shown=8)
-_STEADY = _Zone("for comparison, a host with 2 addresses, others each day", 2, 2, _DAY)
+_ROTATING = _Zone("a host that returns 8 of its 64 addresses at a time", pool=64, shown=8)
+_STEADY = _Zone("for comparison, a host with 2 addresses, which change each day", 2, 2, _DAY)
 
 
 @dataclass
@@ -170,7 +170,7 @@ def _rotating(span: Span, progress: Progress) -> Iterator[Figure]:
     yield from _starts(section, span, progress)
     yield from _writes(section, tallies)
     ratios = [tally.writes.total() / tally.changes * 100 for tally in tallies]
-    yield Figure.of(section, "writes / changes in the answers", "%", ratios, _WRITES)
+    yield Figure.of(section, "writes / changes in the responses", "%", ratios, _WRITES)
 
 
 def _steady(span: Span, progress: Progress) -> Iterator[Figure]:
@@ -197,7 +197,7 @@ def _outside(
     section: str, tallies: Sequence[_Tally], target: MatchedContainer | None = None
 ) -> Iterator[Figure]:
     unit = "in a million"
-    name = "answers with an address outside of the allowlist"
+    name = "responses with an address outside the allowlist"
     yield Figure.of(section, name, unit, [tally.share_outside for tally in tallies], target)
     late = [tally.share_settled for tally in tallies]
     yield Figure.of(section, "  the same after the first 10 min", unit, late)
@@ -219,7 +219,7 @@ def _starts(section: str, span: Span, progress: Progress) -> Iterator[Figure]:
 
 def _writes(section: str, tallies: Sequence[_Tally]) -> Iterator[Figure]:
     changes = [tally.changes for tally in tallies]
-    yield Figure.of(section, "changes in the answers to the operator", "", changes)
+    yield Figure.of(section, "changes in the responses to the operator", "", changes)
     yield Figure.of(section, "writes", "", [tally.writes.total() for tally in tallies])
     for name in (_ALLOW, _DENY, _SAVE):
         yield Figure.of(section, f"  {name}", "", [tally.writes[name] for tally in tallies])

@@ -50,8 +50,8 @@ class Written:
     def figures(self, section: str) -> Iterator[Figure]:
         """None is to be there but for Leases, which are counted apart."""
         for title, counted in (
-            ("writes by anybody, Leases and Nodes aside", self.by_anybody),
-            ("writes by the operator, its Lease aside", self.by_operator),
+            ("writes by any client, except Leases and Nodes", self.by_anybody),
+            ("writes by the operator, except its Lease", self.by_operator),
         ):
             kept = {name: n for name, n in counted.items() if name not in (LEASES, "nodes")}
             yield Figure.of(section, title, "", [sum(kept.values())], _NONE)

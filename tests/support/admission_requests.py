@@ -33,13 +33,13 @@ def policy_manifest(name: str = "opt-out", *, cluster: bool = False, **spec: Any
     }
 
 
-def mirror_with(*manifests: Manifest, labels: Mapping[str, str] | None = None) -> ClusterCache:
+def cache_with(*manifests: Manifest, labels: Mapping[str, str] | None = None) -> ClusterCache:
     """A mirror that has seen these policies and records."""
     cache = ClusterCache(builtin())
-    cache.observe(kinds.NAMESPACE, {"metadata": {"name": NAMESPACE, "labels": dict(labels or {})}})
+    cache.upsert(kinds.NAMESPACE, {"metadata": {"name": NAMESPACE, "labels": dict(labels or {})}})
     own = (kinds.POLICY, kinds.CLUSTER_POLICY, kinds.WORKLOAD_TELEMETRY, kinds.PRODUCT)
     for shown in manifests:
-        cache.observe(next(kind for kind in own if kind.kind == shown["kind"]), shown)
+        cache.upsert(next(kind for kind in own if kind.kind == shown["kind"]), shown)
     cache.synced.set()
     return cache
 
@@ -83,7 +83,7 @@ def _request(operation: str, shown: Manifest, old: Manifest | None, **more: Any)
 
 def answer(request: Manifest, *manifests: Manifest, **more: Any) -> Answer:
     """What the webhook answers under these policies."""
-    return review_workload(request, mirror_with(*manifests, **more), NOW)
+    return review_workload(request, cache_with(*manifests, **more), NOW)
 
 
 def admitted(request: Manifest, *manifests: Manifest, **more: Any) -> Manifest:

@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
-import kopf
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
@@ -25,15 +24,12 @@ from fleet_telemetry.app.options import Options
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.crds import wait_for_crds
 from fleet_telemetry.kube.kinds import WATCHED_BY_CONTROLLER, WATCHED_BY_WEBHOOK
+from fleet_telemetry.kube.kopf_watches import start_watches
 from fleet_telemetry.kube.leader_election import LeaderElector
-from fleet_telemetry.kube.reflector import (
-    build_registry,
-    build_settings,
-    keep_listed,
-    wait_for_crds,
-)
-from fleet_telemetry.kube.relists import Relists
+from fleet_telemetry.kube.list_schedule import ListSchedule
+from fleet_telemetry.kube.reflector import Reflector
 from fleet_telemetry.kube.watch_heartbeat import WatchHeartbeat
 from fleet_telemetry.reporting.metrics import (
     AdmissionMetrics,
@@ -114,8 +110,8 @@ async def run(options: Options) -> None:
             await admission.start(options.webhook_host, options.webhook_port)
             stack.push_async_callback(admission.stop)
 
-        relists = Relists(asyncio.get_running_loop().time)
-        tasks = [keep_listed(cache, client, relists, watches.listed), heartbeat.run()]
+        schedule = ListSchedule(asyncio.get_running_loop().time)
+        tasks = [Reflector(cache, client, schedule, watches.listed).run(), heartbeat.run()]
         if options.role.controls:
             # 10 MB that the webhook does without.
             from fleet_telemetry.app.assembly import build_controller  # noqa: PLC0415
@@ -131,11 +127,8 @@ async def run(options: Options) -> None:
         if not await _unless_stopped(wait_for_crds(client)):
             return
         # kopf takes over the signals: the first of its tasks to end is the one that waits for them.
-        watching = await kopf.spawn_tasks(
-            registry=build_registry(cache, heartbeat, relists, watches.saw),
-            settings=build_settings(options.lease),
-            standalone=True,
-            clusterwide=True,
+        watching = await start_watches(
+            cache, heartbeat, schedule, lease=options.lease, on_event=watches.saw
         )
         stack.push_async_callback(cancel, watching)
         working += [asyncio.ensure_future(task) for task in tasks]

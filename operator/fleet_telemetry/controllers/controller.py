@@ -23,8 +23,9 @@ from fleet_telemetry.controllers.workload_writer import finish_interrupted_write
 from fleet_telemetry.decision import Input, Plan, decide
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.kube import kinds
-from fleet_telemetry.kube.cache import ClusterCache, PolicyKey
+from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.kube.entries import PolicyKey
 from fleet_telemetry.kube.events import EventRecorder, Regarding
 from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
 from fleet_telemetry.kube.work_queue import WorkQueue
@@ -123,7 +124,7 @@ class Controller:
         self._gate = RolloutGate()
         self._leading = False
         metrics.set_queue(lambda: (len(self._queue), self._queue.oldest_age()))
-        cache.listener = self
+        cache.add_listener(self)
 
     def plans(self) -> Iterator[tuple[WorkloadRef, Plan]]:
         """What is known of the fleet; nothing while another replica leads."""
@@ -153,34 +154,34 @@ class Controller:
             self._plans.clear()
 
     def workload_changed(self, ref: WorkloadRef) -> None:
-        """See Listener."""
+        """See CacheListener."""
         self._add(ref)
 
     def policy_changed(self, key: PolicyKey) -> None:
-        """See Listener."""
+        """See CacheListener."""
         self._add(key)
         for ref in self._cache.fleet.workloads:
             if key[1] in ("", ref.namespace):
                 self._add(ref)
 
     def policy_status_changed(self, key: PolicyKey) -> None:
-        """See Listener."""
+        """See CacheListener."""
         self._add(key)
 
     def namespace_changed(self, name: str) -> None:
-        """See Listener."""
+        """See CacheListener."""
         for ref in self._cache.fleet.workloads:
             if ref.namespace == name:
                 self._add(ref)
 
     def network_changed(self, namespace: str) -> None:
-        """See Listener."""
+        """See CacheListener."""
         self.namespace_changed(namespace)
         for ref in self._containment.owned_in(namespace):
             self._add(ref)
 
     def product_changed(self, name: str) -> None:
-        """See Listener."""
+        """See CacheListener."""
         if self._leading:
             self._add_everything()
             self._add(ProductSubject(name))
@@ -192,7 +193,7 @@ class Controller:
     def _add_everything(self) -> None:
         for ref in self._cache.fleet.workloads:
             self._queue.add(ref)
-        for record in self._cache.records.values():
+        for record in self._cache.workload_telemetries.values():
             if record.owner is not None:
                 self._queue.add(record.owner)
         for ref in self._containment.owned():
@@ -286,7 +287,7 @@ class Controller:
                 plan = await self._decide(workload)
             if workload.field_owners.interrupted:
                 kind = kinds.WORKLOAD_BY_KIND[ref.kind]
-                self._cache.observe(kind, await finish_interrupted_write(self._client, workload))
+                self._cache.upsert(kind, await finish_interrupted_write(self._client, workload))
         except ApiError:
             # The network is there for settings that fail, also by not being written at all.
             given = self._gather(workload)
@@ -363,7 +364,7 @@ class Controller:
         try:
             manifest = await write_edits(self._client, workload, edits_for)
             # Its watch event may be late; the next in turn has to see the rollout begin.
-            self._cache.observe(kind, manifest)
+            self._cache.upsert(kind, manifest)
         finally:
             self._gate.end(workload.ref, self._clock())
         return self._cache.fleet.workloads.get(workload.ref, workload)
@@ -378,11 +379,11 @@ class Controller:
 
     async def _record(self, workload: Workload, plan: Plan) -> None:
         key = (workload.ref.namespace, workload_telemetry_name(workload.ref))
-        entry = self._cache.records.get(key)
+        entry = self._cache.workload_telemetries.get(key)
         status = build_workload_status(workload, plan, entry.status if entry else None, self._now())
         manifest = workload_telemetry_manifest(workload)
         if entry is None or entry.owner_uid != workload.uid:
-            self._cache.observe(
+            self._cache.upsert(
                 kinds.WORKLOAD_TELEMETRY,
                 await self._client.apply(kinds.WORKLOAD_TELEMETRY, manifest),
             )
@@ -391,7 +392,7 @@ class Controller:
         written = await self._client.apply(
             kinds.WORKLOAD_TELEMETRY, status_manifest(manifest, status), subresource="status"
         )
-        self._cache.observe(kinds.WORKLOAD_TELEMETRY, written)
+        self._cache.upsert(kinds.WORKLOAD_TELEMETRY, written)
         log_verdicts(workload, entry.status if entry else None, status)
         before = entry.status.conditions if entry else ()
         for notice in workload_notices(before, status.conditions):
@@ -406,7 +407,7 @@ class Controller:
             self._queue.add_later(key, _POLICY_DELAY_SECONDS)
 
     async def _reconcile_policy(self, key: PolicyKey) -> None:
-        entry = self._cache.policies.get(key)
+        entry = self._cache.policy(key)
         if entry is None:
             return
         now = self._now()
@@ -430,7 +431,7 @@ class Controller:
             written = await self._client.apply(
                 kind, status_manifest(manifest, status), subresource="status"
             )
-            self._cache.observe(kind, written)
+            self._cache.upsert(kind, written)
             uid = entry.policy.uid if entry.policy is not None else ""
             regarding = Regarding(API_VERSION, kind_name, namespace, name, uid)
             for notice in policy_notices(entry.status.conditions, status.conditions):
@@ -457,7 +458,7 @@ class Controller:
             written = await self._client.apply(
                 kinds.PRODUCT, status_manifest(manifest, status), subresource="status"
             )
-            self._cache.observe(kinds.PRODUCT, written)
+            self._cache.upsert(kinds.PRODUCT, written)
 
 
 def _is_urgent(plan: Plan) -> bool:

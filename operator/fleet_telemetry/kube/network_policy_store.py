@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fleet_telemetry.egress.network_policies import NetworkPolicy, read_network_policy
-from fleet_telemetry.kube.workload_store import ObjectKey
+from fleet_telemetry.kube.store import ObjectKey
 from fleet_telemetry.objects.manifest import Manifest
 
 

@@ -1,8 +1,8 @@
-"""Whether the watches still live.
+"""Detects dead watches.
 
-A quiet cluster and a dead watch look the same from inside. So every replica also watches the Lease,
-which its holder renews every few seconds, and now and then asks the API server directly: if the
-answer is newer than what the watch has shown for a while, the watch is dead.
+A quiet cluster and a dead watch look the same to the process. So every replica also watches the
+Lease, which its holder renews every few seconds, and periodically reads the Lease from the API
+server. If the watch has not reported that version after a while, the watch is dead.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.kinds import LEASE
 from fleet_telemetry.objects.manifest import Manifest
 
-_ASK_SECONDS = 15.0
+_READ_SECONDS = 15.0
 _DEAD_SECONDS = 60.0
 
 
 class WatchHeartbeat:
-    """Compares what the watch shows of one object with what the API server says of it."""
+    """Compares the Lease as the watch reports it with the Lease as the API server returns it."""
 
     def __init__(
         self,
@@ -29,36 +29,38 @@ class WatchHeartbeat:
         lease: str,
         clock: Callable[[], float] | None = None,
     ) -> None:
+        """``clock`` returns monotonic seconds; default: the clock of the running event loop."""
         self._client = client
         self._namespace = namespace
         self._lease = lease
         self._clock = clock or asyncio.get_running_loop().time
-        self._shown = 0
-        self._behind_since: float | None = None
+        self._watched_version = 0
+        self._stale_since: float | None = None
 
     def observe(self, manifest: Manifest) -> None:
-        """The Lease as a watch event shows it."""
+        """Record the Lease from a watch event."""
         metadata = manifest["metadata"]
         if metadata.get("namespace") == self._namespace:
-            self._shown = max(self._shown, int(metadata["resourceVersion"]))
+            version = int(metadata["resourceVersion"])
+            self._watched_version = max(self._watched_version, version)
 
     async def run(self) -> None:
-        """Ask again and again. Never ends."""
-        asked = 0
+        """Read the Lease periodically. Never ends."""
+        read_version = 0
         while True:
-            # What was answered a while ago has to have been shown by now.
-            if asked <= self._shown:
-                self._behind_since = None
-            elif self._behind_since is None:
-                self._behind_since = self._clock()
+            # The watch had the whole interval to report what was read before it.
+            if read_version <= self._watched_version:
+                self._stale_since = None
+            elif self._stale_since is None:
+                self._stale_since = self._clock()
             try:
                 lease = await self._client.find(LEASE, self._lease, self._namespace)
-                asked = int(lease["metadata"]["resourceVersion"]) if lease else 0
+                read_version = int(lease["metadata"]["resourceVersion"]) if lease else 0
             except ApiError:
-                asked = 0  # an API server that does not answer says nothing about the watch
-            await asyncio.sleep(_ASK_SECONDS)
+                read_version = 0  # without a response, nothing is known about the watch
+            await asyncio.sleep(_READ_SECONDS)
 
     @property
     def is_dead(self) -> bool:
-        """Whether the watch has been behind for too long."""
-        return self._behind_since is not None and self._clock() - self._behind_since > _DEAD_SECONDS
+        """Whether the watch has been stale for too long."""
+        return self._stale_since is not None and self._clock() - self._stale_since > _DEAD_SECONDS

@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.kube.store import ObjectKey
 from fleet_telemetry.objects.manifest import Manifest, items_at
 from fleet_telemetry.workloads.owner import read_controller
 from fleet_telemetry.workloads.reading import read_pod, read_workload
 from fleet_telemetry.workloads.registry import WorkloadKind, whole_of
 from fleet_telemetry.workloads.workload import Pod, Workload, WorkloadRef
 from fleet_telemetry.workloads.workload_type import TemplatePath
-
-ObjectKey = tuple[str, str]
-"""Namespace and name."""
 
 
 @dataclass
@@ -69,19 +67,19 @@ class Fleet:
                     del self._awaited[ref]
         return self.workloads.get(ref)
 
-    def take_workload(self, manifest: Manifest, catalogue: Catalogue) -> None:
+    def upsert_workload(self, manifest: Manifest, catalogue: Catalogue) -> None:
         """Add or replace a workload."""
         kind = WorkloadKind(manifest["kind"])
         metadata = manifest["metadata"]
         ref = WorkloadRef(metadata["namespace"], kind, metadata["name"])
         if not _runs_product(manifest, kind.type.template_path, catalogue):
-            self.drop_workload(ref)
+            self.delete_workload(ref)
             return
         workload = read_workload(manifest)
         if workload is None:
             if self.workloads.pop(ref, None) is not None:
                 self.changed(ref)
-            self._take_part(ref, manifest)
+            self._upsert_part(ref, manifest)
         elif self.workloads.get(ref) != workload:
             self.workloads[ref] = workload
             self._resolve_waiting(ref)
@@ -92,7 +90,7 @@ class Fleet:
             if not arrival.done():
                 arrival.set_result(None)
 
-    def drop_workload(self, ref: WorkloadRef, uid: str | None = None) -> None:
+    def delete_workload(self, ref: WorkloadRef, uid: str | None = None) -> None:
         """Delete a workload; with a ``uid``, only if that object is the one in the store."""
         if uid is not None and ref in self.workloads and self.workloads[ref].uid != uid:
             return
@@ -105,11 +103,11 @@ class Fleet:
         if self.workloads.pop(ref, None) is not None:
             self.changed(ref)
 
-    def take_pod(self, manifest: Manifest, catalogue: Catalogue) -> None:
+    def upsert_pod(self, manifest: Manifest, catalogue: Catalogue) -> None:
         """Add or replace a pod."""
         key = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
         if not _runs_product(manifest, (), catalogue):
-            self.drop_pod(key)
+            self.delete_pod(key)
             return
         pod = read_pod(manifest)
         owner = pod.workload(key[0])
@@ -118,7 +116,7 @@ class Fleet:
             self._workload_of_pod[key] = owner
             self.changed(self._whole_of_part.get(owner, owner))
 
-    def drop_pod(self, key: ObjectKey, uid: str | None = None) -> None:
+    def delete_pod(self, key: ObjectKey, uid: str | None = None) -> None:
         """Delete a pod; with a ``uid``, only if that object is the one in the store."""
         owner = self._workload_of_pod.get(key)
         if owner is not None and uid in (None, self._pods[owner][key[1]].uid):
@@ -137,7 +135,7 @@ class Fleet:
             if ref.kind == kind:
                 yield ref.namespace, ref.name
 
-    def _take_part(self, ref: WorkloadRef, manifest: Manifest) -> None:
+    def _upsert_part(self, ref: WorkloadRef, manifest: Manifest) -> None:
         """A part of another workload. It is kept only where its pods do not show the whole."""
         controller = read_controller(manifest)
         kind = whole_of(ref.kind.type.api, controller)

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from fleet_telemetry.api.conditions import ConditionStatus
 from fleet_telemetry.api.policy import ClusterWorkloadReference, Policy, RuntimeAction
-from fleet_telemetry.kube.cache import PolicyEntry, PolicyKey
+from fleet_telemetry.kube.entries import PolicyEntry, PolicyKey
 from fleet_telemetry.reporting.families import Family
 from fleet_telemetry.reporting.fleet_metrics import FleetSource
 

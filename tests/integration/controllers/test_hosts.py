@@ -166,7 +166,7 @@ def test_what_was_saved_is_known_at_once_and_dns_need_not_answer() -> None:
     async def body(kit: Kit) -> None:
         now = datetime.now(UTC).isoformat()
         saved = {"asOf": now, "addresses": [{"ip": "54.230.1.1", "seenAt": now}]}
-        kit.cache.observe(kinds.HOST, {"metadata": {"name": HOST}, "status": saved})
+        kit.cache.upsert(kinds.HOST, {"metadata": {"name": HOST}, "status": saved})
         async with kit.leading():
             kit.keeper.need(ONE, need())
             assert not kit.keeper.awaits(ONE)

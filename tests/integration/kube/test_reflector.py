@@ -1,4 +1,4 @@
-"""What the mirror takes in when kopf does not tell, on a real API server."""
+"""The reflector on a real API server, while no watch reports anything."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
-from fleet_telemetry.kube.reflector import keep_listed
-from fleet_telemetry.kube.relists import Relists
+from fleet_telemetry.kube.list_schedule import ListSchedule
+from fleet_telemetry.kube.reflector import Reflector
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, container, manifest
@@ -31,7 +31,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield cluster
 
 
-def test_what_was_deleted_while_no_watch_stood_is_noticed_when_one_begins(cluster: Cluster) -> None:
+def test_what_was_deleted_while_no_watch_ran_is_noticed_when_one_starts(cluster: Cluster) -> None:
     given = manifest(
         container(SONARQUBE), namespace="default", selector={"matchLabels": {"app": "it"}}
     )
@@ -40,16 +40,16 @@ def test_what_was_deleted_while_no_watch_stood_is_noticed_when_one_begins(cluste
     async def main() -> None:
         client = await KubernetesClient.connect(str(cluster.kubeconfig))
         cache = ClusterCache(builtin(), (kinds.WORKLOAD_BY_KIND["Deployment"],))
-        relists = Relists(asyncio.get_running_loop().time)
-        task = asyncio.create_task(keep_listed(cache, client, relists))
+        schedule = ListSchedule(asyncio.get_running_loop().time)
+        task = asyncio.create_task(Reflector(cache, client, schedule).run())
         try:
             await asyncio.wait_for(cache.synced.wait(), 30)
             assert REF in cache.fleet.workloads
             cluster.kubectl("delete", "deployment", "it")
-            # No watch says so. One that begins lists what there is, such as another Deployment.
-            relists.told(kinds.WORKLOAD_BY_KIND["Deployment"])
+            # No watch reports it. A new watch lists what exists, such as another Deployment.
+            schedule.watch_listed(kinds.WORKLOAD_BY_KIND["Deployment"])
             async with asyncio.timeout(60):
-                while REF in cache.fleet.workloads:  # noqa: ASYNC110  # nobody tells
+                while REF in cache.fleet.workloads:  # noqa: ASYNC110  # no event
                     await asyncio.sleep(0.1)
         finally:
             task.cancel()

@@ -23,8 +23,8 @@ from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, WorkloadRef
 from tests.support.admission_requests import (
     admitted,
     answer,
+    cache_with,
     creation,
-    mirror_with,
     policy_manifest,
     rolled,
     update,
@@ -55,7 +55,7 @@ from tests.support.builders import (
     with_image,
     workload,
 )
-from tests.support.decision_strategies import examples
+from tests.support.depth import examples
 from tests.support.json_patch import apply_patch
 
 OPT_OUT = policy_manifest()
@@ -151,13 +151,13 @@ def test_a_subresource_is_no_occasion() -> None:
 
 
 def test_a_dry_run_is_answered_alike_and_leaves_no_trace() -> None:
-    cache = mirror_with(OPT_OUT)
+    cache = cache_with(OPT_OUT)
     request = creation(manifest(container(SONARQUBE)))
-    state = (dict(cache.policies), dict(cache.records), dict(cache.fleet.workloads))
+    state = (dict(cache.policies), dict(cache.workload_telemetries), dict(cache.fleet.workloads))
     dry = review_workload(request | {"dryRun": True}, cache, NOW)
     assert dry == review_workload(request, cache, NOW)
     assert dry.patch != ()
-    assert state == (cache.policies, cache.records, cache.fleet.workloads)
+    assert state == (cache.policies, dict(cache.workload_telemetries), cache.fleet.workloads)
 
 
 def test_the_same_request_again_is_answered_alike_and_the_answer_needs_no_answer() -> None:
@@ -236,14 +236,14 @@ def owning(**more: Any) -> Manifest:
 
 def test_a_pod_is_injected_as_its_owner_would_be() -> None:
     request = pod_creation()
-    found = review_pod(request, workload(owning()), mirror_with(OPT_OUT), NOW)
+    found = review_pod(request, workload(owning()), cache_with(OPT_OUT), NOW)
     after = apply_patch(request["object"], list(found.patch))
     assert env_of(after) == {"A": "1", EMQX_SWITCH: "false"}
     assert found.warnings == (f'{WHO}set {EMQX_SWITCH}="false" in container app',)
     selecting = policy_manifest(selector={"matchLabels": {"tier": "gold"}})
     gold = owning(labels={"tier": "gold"})
-    assert review_pod(request, workload(owning()), mirror_with(selecting), NOW) == NOTHING
-    assert review_pod(request, workload(gold), mirror_with(selecting), NOW).patch != ()
+    assert review_pod(request, workload(owning()), cache_with(selecting), NOW) == NOTHING
+    assert review_pod(request, workload(gold), cache_with(selecting), NOW).patch != ()
 
 
 def test_what_the_owner_wrote_into_a_pod_is_not_ours() -> None:
@@ -252,7 +252,7 @@ def test_what_the_owner_wrote_into_a_pod_is_not_ours() -> None:
     (found,) = request["object"]["spec"]["containers"]
     found["env"] = [{"name": EMQX_SWITCH, "value": "true"}]
     request["object"] = claimed(request["object"])
-    keep = mirror_with(policy_manifest(injection={"onConflict": "Keep"}))
+    keep = cache_with(policy_manifest(injection={"onConflict": "Keep"}))
     answered = review_pod(request, workload(claimed(owning())), keep, NOW)
     assert answered.patch == ()
     assert answered.warnings[0].startswith(f"{WHO}kept {EMQX_SWITCH}")
@@ -388,10 +388,10 @@ def test_a_broken_update_never_raises(request_: Manifest) -> None:
 @given(broken(pod_creation()), st.sampled_from([owning(), manifest(container(EMQX))]))
 def test_a_broken_pod_never_raises(request_: Manifest, owner: Manifest) -> None:
     owner_of_pod(request_)
-    review_pod(request_, workload(owner), mirror_with(OPT_OUT), NOW)
+    review_pod(request_, workload(owner), cache_with(OPT_OUT), NOW)
 
 
 def test_a_mirror_that_knows_the_kinds_is_what_requests_are_answered_from() -> None:
-    cache = mirror_with(OPT_OUT)
-    cache.forget(kinds.POLICY, OPT_OUT)
+    cache = cache_with(OPT_OUT)
+    cache.delete(kinds.POLICY, OPT_OUT)
     assert review_workload(creation(manifest(container(SONARQUBE))), cache, NOW) == NOTHING

@@ -76,7 +76,7 @@ def test_the_lease_may_be_lost_while_the_first_look_is_under_way() -> None:
                 await leading
             assert leads() == 0
             # Whoever does not lead has nothing to do, and gathers nothing.
-            cache.observe(kinds.WORKLOAD_BY_KIND["Deployment"], manifest(container(SONARQUBE)))
+            cache.upsert(kinds.WORKLOAD_BY_KIND["Deployment"], manifest(container(SONARQUBE)))
             assert registry.get_sample_value("fleet_telemetry_queue_depth") == 0
         await client.close()
         server.close()

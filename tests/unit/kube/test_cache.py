@@ -1,4 +1,4 @@
-"""What the mirror keeps of events, and whom it tells."""
+"""What the cache keeps of watch events, and which changes it reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from fleet_telemetry.api.policy import PolicyKind
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube import kinds
-from fleet_telemetry.kube.cache import ClusterCache, PolicyKey
+from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.kube.entries import PolicyKey
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, Manifest, container, manifest
@@ -18,45 +19,45 @@ IT = WorkloadRef("appsec", WorkloadKind.DEPLOYMENT, "it")
 HOST = "telemetry.sonarsource.com"
 
 
-class Ear:
-    """Writes down what it is told."""
+class Recorder:
+    """Records the calls."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, Any]] = []
+        self.calls: list[tuple[str, Any]] = []
 
     def workload_changed(self, ref: WorkloadRef) -> None:
-        self.heard.append(("workload", ref))
+        self.calls.append(("workload", ref))
 
     def policy_changed(self, key: PolicyKey) -> None:
-        self.heard.append(("policy", key))
+        self.calls.append(("policy", key))
 
     def policy_status_changed(self, key: PolicyKey) -> None:
-        self.heard.append(("status", key))
+        self.calls.append(("status", key))
 
     def namespace_changed(self, name: str) -> None:
-        self.heard.append(("namespace", name))
+        self.calls.append(("namespace", name))
 
     def network_changed(self, namespace: str) -> None:
-        self.heard.append(("network", namespace))
+        self.calls.append(("network", namespace))
 
     def product_changed(self, name: str) -> None:
-        self.heard.append(("product", name))
+        self.calls.append(("product", name))
 
-    def news(self) -> list[tuple[str, Any]]:
-        """What was told since it was asked last."""
-        heard, self.heard = self.heard, []
-        return heard
-
-
-@pytest.fixture
-def ear() -> Ear:
-    return Ear()
+    def take(self) -> list[tuple[str, Any]]:
+        """The calls since the last time."""
+        calls, self.calls = self.calls, []
+        return calls
 
 
 @pytest.fixture
-def cache(ear: Ear) -> ClusterCache:
+def listener() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def cache(listener: Recorder) -> ClusterCache:
     cache = ClusterCache(builtin())
-    cache.listener = ear
+    cache.add_listener(listener)
     return cache
 
 
@@ -77,25 +78,25 @@ def pod(**labels: str) -> Manifest:
     }
 
 
-def test_somebody_gives_a_running_pod_another_label(cache: ClusterCache, ear: Ear) -> None:
-    # By which another network policy may select it from now on.
-    cache.observe(kinds.POD, pod())
-    ear.news()
+def test_a_label_of_a_running_pod_changes(cache: ClusterCache, listener: Recorder) -> None:
+    # Another NetworkPolicy may select it from now on.
+    cache.upsert(kinds.POD, pod())
+    listener.take()
 
-    cache.observe(kinds.POD, pod(tier="web"))
+    cache.upsert(kinds.POD, pod(tier="web"))
 
-    assert ear.news() == [("workload", IT)]
+    assert listener.take() == [("workload", IT)]
     (found,) = cache.fleet.pods_of(IT)
     assert found.template.labels["tier"] == "web"
 
 
-def test_a_pod_of_which_nothing_changed_is_no_news(cache: ClusterCache, ear: Ear) -> None:
-    cache.observe(kinds.POD, pod())
-    ear.news()
+def test_an_unchanged_pod_is_not_reported(cache: ClusterCache, listener: Recorder) -> None:
+    cache.upsert(kinds.POD, pod())
+    listener.take()
 
-    cache.observe(kinds.POD, pod())
+    cache.upsert(kinds.POD, pod())
 
-    assert ear.news() == []
+    assert listener.take() == []
 
 
 def policy(generation: int = 1, *, status: Manifest | None = None, **spec: Any) -> Manifest:
@@ -109,43 +110,115 @@ def policy(generation: int = 1, *, status: Manifest | None = None, **spec: Any) 
 KEY = (PolicyKind.CLUSTER, "", "all")
 
 
-def test_a_policys_status_concerns_nobody_else(cache: ClusterCache, ear: Ear) -> None:
-    # Ours is written often while a fleet is looked at, and each workload would be looked at again.
-    cache.observe(kinds.CLUSTER_POLICY, policy())
-    assert ear.news() == [("policy", KEY)]
+def test_a_change_of_a_policys_status_alone_is_reported_as_such(
+    cache: ClusterCache, listener: Recorder
+) -> None:
+    # The operator writes it often; otherwise each write would reconcile every workload again.
+    cache.upsert(kinds.CLUSTER_POLICY, policy())
+    assert listener.take() == [("policy", KEY)]
 
-    cache.observe(kinds.CLUSTER_POLICY, policy(status={"observedGeneration": 1}))
-    assert ear.news() == [("status", KEY)]
+    cache.upsert(kinds.CLUSTER_POLICY, policy(status={"observedGeneration": 1}))
+    assert listener.take() == [("status", KEY)]
     assert cache.policies[KEY].status.observed_generation == 1
 
-    cache.observe(kinds.CLUSTER_POLICY, policy(2, status={"observedGeneration": 1}, egress={}))
-    assert ear.news() == [("policy", KEY)]
+    cache.upsert(kinds.CLUSTER_POLICY, policy(2, status={"observedGeneration": 1}, egress={}))
+    assert listener.take() == [("policy", KEY)]
 
 
-def test_a_policy_of_the_same_name_is_another_one(cache: ClusterCache, ear: Ear) -> None:
-    # What is owned by the first one goes with it.
-    cache.observe(kinds.CLUSTER_POLICY, policy())
-    ear.news()
+def test_a_policy_with_another_uid_is_another_policy(
+    cache: ClusterCache, listener: Recorder
+) -> None:
+    # Objects owned by the first one are deleted with it.
+    cache.upsert(kinds.CLUSTER_POLICY, policy())
+    listener.take()
     again = policy()
     again["metadata"]["uid"] = "3"
 
-    cache.observe(kinds.CLUSTER_POLICY, again)
+    cache.upsert(kinds.CLUSTER_POLICY, again)
 
-    assert ear.news() == [("policy", KEY)]
+    assert listener.take() == [("policy", KEY)]
 
 
-def test_of_a_spoilt_host_the_rest_is_kept(cache: ClusterCache) -> None:
-    # Somebody edited it, or it is another version's. A denylist that is lost leaks.
+def test_the_valid_parts_of_a_malformed_host_are_kept(cache: ClusterCache) -> None:
+    # It was edited, or written by another version. Without its addresses the denylist has gaps.
     good = {"ip": "54.230.1.1", "seenAt": "2026-11-20T08:00:00Z"}
     status = {"asOf": "2026-11-20T08:00:00Z", "addresses": [good, {"ip": 5}], "families": "none"}
 
-    cache.observe(kinds.HOST, {"metadata": {"name": HOST}, "status": status})
+    cache.upsert(kinds.HOST, {"metadata": {"name": HOST}, "status": status})
 
     assert [one.ip for one in cache.hosts[HOST].addresses] == ["54.230.1.1"]
 
 
-def test_a_workload_is_seen_as_it_is(cache: ClusterCache, ear: Ear) -> None:
-    cache.observe(kinds.WORKLOAD_BY_KIND["Deployment"], manifest(container(SONARQUBE)))
+def test_a_workload_is_cached(cache: ClusterCache, listener: Recorder) -> None:
+    cache.upsert(kinds.WORKLOAD_BY_KIND["Deployment"], manifest(container(SONARQUBE)))
 
-    assert ear.news() == [("workload", IT)]
+    assert listener.take() == [("workload", IT)]
     assert cache.fleet.workloads[IT].template.labels == {"app": "it"}
+
+
+def product(
+    generation: int = 1, *, status: Manifest | None = None, image: str = "in-house"
+) -> Manifest:
+    return {
+        "metadata": {"name": "in-house", "generation": generation},
+        "spec": {
+            "title": "In-house",
+            "images": [{"pattern": f"acme/{image}"}],
+            "channels": [{"name": "ErrorReport", "rules": [{"default": "Off"}]}],
+        },
+        "status": status or {},
+    }
+
+
+def test_the_status_of_a_product_does_not_change_the_catalogue(
+    cache: ClusterCache, listener: Recorder
+) -> None:
+    cache.upsert(kinds.PRODUCT, product())
+    assert listener.take() == [("product", "in-house")]
+    assert cache.catalogue_changed.is_set()
+    cache.catalogue_changed.clear()
+
+    cache.upsert(kinds.PRODUCT, product(status={"observedGeneration": 1}))
+    assert listener.take() == []
+    assert not cache.catalogue_changed.is_set()
+    assert cache.products["in-house"].status.observed_generation == 1
+
+    cache.upsert(kinds.PRODUCT, product(2))
+    cache.delete(kinds.PRODUCT, product(2))
+    assert listener.take() == [("product", "in-house")] * 2
+    assert cache.catalogue_changed.is_set()
+
+
+def test_a_product_that_was_created_again_changes_the_catalogue(cache: ClusterCache) -> None:
+    # Its generation is 1 again, and the watch may have missed the deletion.
+    cache.upsert(kinds.PRODUCT, product())
+    cache.catalogue_changed.clear()
+
+    cache.upsert(kinds.PRODUCT, product(image="other"))
+
+    assert cache.catalogue_changed.is_set()
+    assert cache.catalogue.match_image("acme/other:1", "it")
+    assert not cache.catalogue.match_image("acme/in-house:1", "it")
+
+
+def test_a_full_list_removes_workloads_and_pods_of_its_kind_only(
+    cache: ClusterCache, listener: Recorder
+) -> None:
+    deployment = kinds.WORKLOAD_BY_KIND["Deployment"]
+    cache.upsert(deployment, manifest(container(SONARQUBE)))
+    cache.upsert(kinds.POD, pod())
+    listener.take()
+
+    with cache.store(kinds.WORKLOAD_BY_KIND["StatefulSet"]).replace():
+        pass
+    assert listener.take() == []
+
+    with cache.store(kinds.POD).replace():
+        pass
+    assert listener.take() == [("workload", IT)]
+    assert cache.fleet.pods_of(IT) == ()
+
+    with cache.store(deployment).replace():
+        pass
+    assert listener.take() == [("workload", IT)]
+    assert IT not in cache.fleet.workloads

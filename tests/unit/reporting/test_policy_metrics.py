@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from fleet_telemetry.api.conditions import Condition, ConditionStatus
 from fleet_telemetry.api.policy import Policy, PolicyKind, PolicyStatus
 from fleet_telemetry.decision import decide
-from fleet_telemetry.kube.cache import PolicyEntry, PolicyKey
+from fleet_telemetry.kube.entries import PolicyEntry, PolicyKey
 from fleet_telemetry.reporting.fleet_metrics import FleetSource
 from fleet_telemetry.reporting.policy_metrics import PolicyCollector
 from fleet_telemetry.switches.edits import Trigger

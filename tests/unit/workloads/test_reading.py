@@ -33,7 +33,8 @@ from fleet_telemetry.workloads.workload import (
     Workload,
     WorkloadRef,
 )
-from tests.support.manifest_strategies import WILD_VALUES, steady
+from tests.support.depth import steady
+from tests.support.manifest_strategies import WILD_VALUES
 from tests.support.vendor_manifests import (
     AT_REST,
     CREATED,

@@ -269,7 +269,7 @@ class HostResolver:
             # It is tried again after the next answer; until then it is in memory.
             _log.warning("%s: what is known cannot be saved: %s", name, error)
         else:
-            self._cache.observe(kinds.HOST, written)
+            self._cache.upsert(kinds.HOST, written)
 
     async def _sweep(self) -> None:
         """Remove what nobody needs any more, once every workload has said what it needs."""

@@ -170,7 +170,7 @@ class PolicyObjects:
     async def _delete(self, kind: Kind, manifest: Manifest) -> None:
         await self._client.delete_this(kind, manifest)
         if kind is kinds.NETWORK_POLICY:
-            self._cache.forget(kind, manifest)
+            self._cache.delete(kind, manifest)
         else:
             self._dialects.forget(kind, manifest)
 
@@ -202,7 +202,7 @@ class PolicyObjects:
     def _observe(self, kind: Kind, manifest: Manifest) -> None:
         # A watch event may be late; what is found next has to see it.
         if kind is kinds.NETWORK_POLICY:
-            self._cache.observe(kind, manifest)
+            self._cache.upsert(kind, manifest)
         else:
             self._dialects.observe(kind, manifest)
 

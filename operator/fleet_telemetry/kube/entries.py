@@ -1,0 +1,132 @@
+"""Decoders of the objects that the cache keeps in a form of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from fleet_telemetry.api.policy import (
+    ClusterTelemetryPolicySpec,
+    Policy,
+    PolicyKind,
+    PolicyStatus,
+    TelemetryPolicySpec,
+)
+from fleet_telemetry.api.product import TelemetryProductSpec, TelemetryProductStatus
+from fleet_telemetry.api.schema import ApiType
+from fleet_telemetry.api.telemetry_host import TelemetryHostStatus, read_host_status
+from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus
+from fleet_telemetry.catalogue.product import Product, ProductError
+from fleet_telemetry.kube.store import ObjectKey
+from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at, read_time
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
+
+PolicyKey = tuple[PolicyKind, str, str]
+"""Kind, namespace (empty for a cluster policy) and name."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Status = TypeVar("_Status", bound=ApiType)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEntry:
+    """A policy object: the policy, or the problem why it cannot be decoded; and its status."""
+
+    generation: int
+    policy: Policy | None
+    problem: str
+    status: PolicyStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ProductEntry:
+    """A TelemetryProduct: the product, or the problem why it cannot be used; and its status."""
+
+    generation: int
+    product: Product | None
+    problem: str
+    status: TelemetryProductStatus
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadTelemetryEntry:
+    """A WorkloadTelemetry: the workload that owns it, and its status."""
+
+    owner: WorkloadRef | None
+    owner_uid: str
+    status: WorkloadTelemetryStatus
+
+
+def decode_policy(kind: PolicyKind, key: ObjectKey, manifest: Manifest) -> PolicyEntry:
+    """A TelemetryPolicy or ClusterTelemetryPolicy. An invalid spec becomes the problem."""
+    namespace, name = key
+    metadata = mapping_at(manifest, "metadata")
+    spec_type: type[TelemetryPolicySpec | ClusterTelemetryPolicySpec] = (
+        TelemetryPolicySpec if kind is PolicyKind.NAMESPACED else ClusterTelemetryPolicySpec
+    )
+    generation = int(metadata.get("generation") or 0)
+    policy: Policy | None = None
+    problem = ""
+    try:
+        policy = Policy(
+            kind=kind,
+            namespace=namespace,
+            name=name,
+            created=read_time(metadata.get("creationTimestamp")) or _EPOCH,
+            spec=msgspec.convert(manifest.get("spec") or {}, spec_type),
+            generation=generation,
+            uid=str(metadata.get("uid", "")),
+        )
+    except msgspec.ValidationError as error:
+        problem = str(error)
+    return PolicyEntry(generation, policy, problem, _decode_status(manifest, PolicyStatus))
+
+
+def decode_product(key: ObjectKey, manifest: Manifest) -> ProductEntry:
+    """A TelemetryProduct. A spec that is invalid or does not compile becomes the problem."""
+    _, name = key
+    generation = int(mapping_at(manifest, "metadata").get("generation") or 0)
+    product: Product | None = None
+    problem = ""
+    try:
+        spec = msgspec.convert(manifest.get("spec") or {}, TelemetryProductSpec)
+        product = Product.compile(name, spec)
+    except (msgspec.ValidationError, ProductError) as error:
+        problem = str(error)
+    status = _decode_status(manifest, TelemetryProductStatus)
+    return ProductEntry(generation, product, problem, status)
+
+
+def decode_labels(_: ObjectKey, manifest: Manifest) -> Mapping[str, str]:
+    """The labels of a Namespace."""
+    return dict(mapping_at(manifest, "metadata", "labels"))
+
+
+def decode_host(_: ObjectKey, manifest: Manifest) -> TelemetryHostStatus:
+    """The status of a TelemetryHost. Parts that cannot be decoded are left out."""
+    return read_host_status(mapping_at(manifest, "status"))
+
+
+def decode_workload_telemetry(key: ObjectKey, manifest: Manifest) -> WorkloadTelemetryEntry:
+    """A WorkloadTelemetry."""
+    owner: WorkloadRef | None = None
+    owner_uid = ""
+    for reference in items_at(manifest, "metadata", "ownerReferences"):
+        if reference.get("kind") in WorkloadKind.__members__.values():
+            owner = WorkloadRef(key[0], WorkloadKind(reference["kind"]), reference["name"])
+            owner_uid = str(reference.get("uid", ""))
+    status = _decode_status(manifest, WorkloadTelemetryStatus)
+    return WorkloadTelemetryEntry(owner, owner_uid, status)
+
+
+def _decode_status(manifest: Manifest, kind: type[_Status]) -> _Status:
+    """A status that the operator wrote. One that cannot be decoded counts as not written yet."""
+    try:
+        return msgspec.convert(manifest.get("status") or {}, kind)
+    except msgspec.ValidationError:
+        return kind()

@@ -1,0 +1,102 @@
+"""A store against watch events and full lists in any order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fleet_telemetry.kube.store import ObjectKey, Store
+from tests.support.builders import Manifest
+
+Change = tuple[str, int | None, int | None]
+
+
+class Numbers:
+    """A store of the numbers in specs, and the changes that it reported."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.store: Store[str, int] = Store(
+            lambda key: key[1], self._decode, lambda *change: self.changes.append(change)
+        )
+
+    @staticmethod
+    def _decode(_: ObjectKey, manifest: Manifest) -> int:
+        number: int = manifest["spec"]
+        return number
+
+
+def number(name: str, spec: int = 0, uid: str = "1") -> dict[str, Any]:
+    return {"metadata": {"name": name, "uid": uid}, "spec": spec}
+
+
+@pytest.fixture
+def numbers() -> Numbers:
+    found = Numbers()
+    found.store.upsert(number("a", 1))
+    found.store.upsert(number("b", 2))
+    found.changes.clear()
+    return found
+
+
+def test_only_changes_are_reported(numbers: Numbers) -> None:
+    numbers.store.upsert(number("a", 1))
+    numbers.store.upsert(number("a", 3))
+    numbers.store.upsert(number("c", 0))
+    numbers.store.delete(number("b"))
+    numbers.store.delete(number("b"))
+    assert numbers.changes == [("a", 1, 3), ("c", None, 0), ("b", 2, None)]
+    assert dict(numbers.store) == {"a": 3, "c": 0}
+
+
+def test_a_deletion_of_the_predecessor_keeps_the_successor(numbers: Numbers) -> None:
+    numbers.store.upsert(number("a", 1, uid="2"))
+    numbers.store.delete(number("a", uid="1"))
+    assert numbers.store["a"] == 1
+    numbers.store.delete(number("a", uid="2"))
+    assert "a" not in numbers.store
+
+
+def test_a_full_list_removes_what_it_lacks(numbers: Numbers) -> None:
+    with numbers.store.replace() as upsert_listed:
+        upsert_listed(number("b", 5, uid="2"))
+        upsert_listed(number("c", 6))
+        assert numbers.store["a"] == 1
+    assert dict(numbers.store) == {"b": 5, "c": 6}
+    assert numbers.changes == [("b", 2, 5), ("c", None, 6), ("a", 1, None)]
+
+
+def test_a_list_that_fails_removes_nothing(numbers: Numbers) -> None:
+    def list_in_part() -> None:
+        with numbers.store.replace() as upsert_listed:
+            upsert_listed(number("b", 5))
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        list_in_part()
+    assert dict(numbers.store) == {"a": 1, "b": 5}
+    # The next list starts from nothing.
+    with numbers.store.replace() as upsert_listed:
+        upsert_listed(number("a", 1))
+    assert dict(numbers.store) == {"a": 1}
+
+
+def test_watch_events_during_a_list_are_newer_than_the_list(numbers: Numbers) -> None:
+    with numbers.store.replace() as upsert_listed:
+        numbers.store.upsert(number("new", 7))
+        numbers.store.upsert(number("a", 8))
+        upsert_listed(number("a", 1))
+        numbers.store.delete(number("b"))
+        upsert_listed(number("b", 2))
+        # The list reports it; it is changed and deleted afterwards.
+        upsert_listed(number("d", 3))
+        numbers.store.delete(number("d"))
+    assert dict(numbers.store) == {"new": 7, "a": 8}
+
+
+def test_an_event_before_a_list_does_not_protect_from_it(numbers: Numbers) -> None:
+    numbers.store.upsert(number("c", 3))
+    with numbers.store.replace():
+        pass
+    assert dict(numbers.store) == {}
