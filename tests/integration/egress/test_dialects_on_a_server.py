@@ -18,7 +18,8 @@ from fleet_telemetry.egress.dialects.common import Rendered, is_ours, may_replac
 from fleet_telemetry.egress.dialects.drift import corrections, same, same_spec
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.egress.model import Destination, Order, OwnerReference, Reachable
-from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadRef
 from tests.support.depth import examples
 from tests.support.dialect_cases import (
     CILIUM,

@@ -29,7 +29,8 @@ from fleet_telemetry.egress.dialects.common import (
 )
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.egress.model import Order, OwnerReference
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support import dialect_cases
 from tests.support.depth import steady
 from tests.support.dialect_cases import CILIUM, POLICY, WEB, deny, rendered, to
