@@ -132,7 +132,7 @@ def test_a_policy_that_matches_nothing_says_so(space: Space) -> None:
 
 def test_an_unknown_product_is_a_warning_and_a_condition(space: Space) -> None:
     said = space.policy(products=["sonarqube", "sonarcube"])
-    assert "no product is called 'sonarcube'" in said
+    assert "unknown product 'sonarcube'" in said
     found = space.condition(
         "telemetrypolicy", "opt-out", "Accepted", status="False", reason="UnknownProduct"
     )

@@ -11,7 +11,6 @@ from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import (
     Channel,
     ChannelRule,
-    EnvSwitch,
     Host,
     Image,
     Switch,
@@ -132,9 +131,9 @@ class Product:
                     yield from rule.switches
 
     @cached_property
-    def variables(self) -> tuple[EnvSwitch, ...]:
-        """Every variable that is a switch in some version."""
-        return tuple(switch.env for switch in self.switches() if switch.env is not None)
+    def all_switches(self) -> tuple[Switch, ...]:
+        """Every switch of every channel in some version."""
+        return tuple(self.switches())
 
 
 def _compile_rules(channel: Channel, problems: list[str]) -> Iterator[CompiledRule]:

@@ -1,4 +1,4 @@
-"""What several instances of a product say, taken together."""
+"""The reports of several instances of a product, combined."""
 
 from __future__ import annotations
 
@@ -8,64 +8,63 @@ from dataclasses import dataclass
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.evidence.reported import Reading, Reported
+from fleet_telemetry.evidence.report import InstanceReport, Reported
 from fleet_telemetry.switches.reading import setting_of
 
 _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One instance's answer, or why there is none."""
+class InstanceAnswer:
+    """One instance's report, or why there is none."""
 
     instance: str
-    """A pod's name; empty where the Service was asked."""
-    reading: Reading | None
+    """A pod's name; empty if the Service was queried."""
+    report: InstanceReport | None
     fault: Reason | None = None
     message: str = ""
     retry_after: float = 0.0
-    """Seconds that the product asks to be left alone."""
+    """Seconds for which the product asks for no further request."""
+
+    @property
+    def setting(self) -> Setting:
+        """The reported setting."""
+        return self.report.setting if self.report is not None else Setting.UNKNOWN
 
 
-def combine(told: Sequence[Told], desired: Submission) -> Reported:
-    """One instance that differs is enough to differ, and one that is silent to know nothing."""
+def combine(answers: Sequence[InstanceAnswer], desired: Submission) -> Reported:
+    """One instance that differs makes the whole differ; one without a report makes it unknown."""
     wanted = setting_of(desired)
-    readings = [one.reading for one in told if one.reading is not None]
-    contrary = [
-        one
-        for one in told
-        if one.reading is not None and one.reading.setting not in (Setting.UNKNOWN, wanted)
-    ]
-    silent = [one for one in told if one.reading is None or one.reading.setting is Setting.UNKNOWN]
-    notes = dict.fromkeys(reading.note for reading in readings if reading.note)
-    times = [reading.last_submission for reading in readings if reading.last_submission]
+    reports = [one.report for one in answers if one.report is not None]
+    different = [one for one in answers if one.setting not in (Setting.UNKNOWN, wanted)]
+    unknown = [one for one in answers if one.setting is Setting.UNKNOWN]
+    notes = dict.fromkeys(report.note for report in reports if report.note)
+    times = [report.last_submission for report in reports if report.last_submission]
     setting, fault, message = wanted, None, ""
-    if contrary:
-        first = contrary[0].reading
-        assert first is not None
-        setting = first.setting
-        message = f"It reports {setting}{_names(contrary, told)}."
-    elif silent or not told:
+    if different:
+        setting = different[0].setting
+        message = f"It reports {setting}{_names(different, answers)}."
+    elif unknown or not answers:
         setting = Setting.UNKNOWN
-        fault = next((one.fault for one in silent if one.fault), None)
-        said = [one.message for one in silent if one.message]
-        message = f"{said[0]}{_names(silent, told)}" if said else ""
+        fault = next((one.fault for one in unknown if one.fault), None)
+        messages = [one.message for one in unknown if one.message]
+        message = f"{messages[0]}{_names(unknown, answers)}" if messages else ""
     return Reported(
         setting=setting,
         fault=fault,
         message=" ".join([message, *notes]).strip(),
         last_submission=max(times, default=None),
-        inventory=tuple(sorted({name for reading in readings for name in reading.inventory})),
-        enforceable=all(reading.enforceable for reading in readings),
-        restart_needed=bool(contrary)
-        and all(one.reading is not None and one.reading.restart_needed for one in contrary),
+        inventory=tuple(sorted({name for report in reports for name in report.inventory})),
+        enforceable=all(report.enforceable for report in reports),
+        restart_needed=bool(different)
+        and all(one.report is not None and one.report.restart_needed for one in different),
     )
 
 
-def _names(some: Iterable[Told], told: Sequence[Told]) -> str:
-    """Which instances are meant, where there are several."""
+def _names(some: Iterable[InstanceAnswer], answers: Sequence[InstanceAnswer]) -> str:
+    """The names of instances, if there are several."""
     names = [one.instance for one in some if one.instance]
-    if not names or len(told) == 1:
+    if not names or len(answers) == 1:
         return ""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f" ({', '.join(names[:_NAMED])}{more} of {len(told)})"
+    return f" ({', '.join(names[:_NAMED])}{more} of {len(answers)})"

@@ -1,4 +1,4 @@
-"""Edits of a pod template, and what leads to them."""
+"""Edits of a pod template, and what triggers them."""
 
 from __future__ import annotations
 
@@ -9,46 +9,49 @@ from fleet_telemetry.api.policy import Policy
 
 
 class Trigger(StrEnum):
-    """What gives the occasion to write."""
+    """What triggers a decision on edits."""
 
     CREATE = "Create"
-    """A workload, or a pod of a workload that somebody else's controller owns, is created."""
+    """A workload, or a pod of a workload that another controller owns, is created."""
     UPDATE = "Update"
-    """Somebody changes the pod template."""
+    """A user changes the pod template."""
     RECONCILE = "Reconcile"
-    """The controller finds the workload as it is."""
+    """The controller reconciles the workload as it is."""
 
 
 class Cause(StrEnum):
-    """Why a variable is edited, or left."""
+    """Why an entry is edited or skipped."""
 
     INJECTED = "Injected"
     OVERRIDDEN = "Overridden"
     SETTING = "Setting"
     REFUSED = "Refused"
-    TAKEN_BACK = "TakenBack"
+    REVERTED = "Reverted"
     KEPT = "Kept"
-    """Not edited: the user says the contrary, and the policy lets them."""
+    """Skipped: the user set another value, and the policy has onConflict: Keep."""
     BY_REFERENCE = "ByReference"
-    """Not edited: the value comes from elsewhere."""
+    """Skipped: the value comes from a reference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Set one variable of one container to ``value``, or remove it where ``value`` is None."""
+    """Set one entry of one container to ``value``, or remove it if ``value`` is None."""
 
     container: int
+    """The container's index in the manifest's list."""
     container_name: str
     name: str
     value: str | None
     cause: Cause
     policy: Policy | None = None
     note: str = ""
+    mechanism: str = "env"
+    """The name of the switch mechanism that renders it; related settings are variables."""
 
 
 @dataclass(frozen=True, slots=True)
 class SkippedEdit:
-    """A variable that is not as a policy wishes and is left as it is."""
+    """An entry that does not have the desired value and is not changed."""
 
     container_name: str
     name: str

@@ -1,5 +1,4 @@
-"""What is wrong with a policy or a product, wherever that is asked: when it is written, and later,
-when something else has changed around it."""
+"""Problems of a policy: found at admission, and later, when other objects have changed."""
 
 from __future__ import annotations
 
@@ -9,11 +8,12 @@ from dataclasses import dataclass
 from fleet_telemetry.api.policy import PolicySpec
 from fleet_telemetry.api.reasons import PolicyReason
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.switches.desired import names_switch
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A part of a policy that is not in force. ``is_mistake``: it can never be, as written."""
+    """A part of a policy that is not in effect. ``is_mistake``: no other object can change that."""
 
     reason: PolicyReason
     message: str
@@ -21,27 +21,27 @@ class Problem:
 
 
 def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
-    """Everything that is wrong with a policy's spec as far as the schema cannot say it."""
+    """All problems of a policy's spec that its schema cannot express."""
     for name in _named_products(spec):
         if name not in catalogue.products:
             known = ", ".join(sorted(catalogue.products))
-            # Not a mistake: the TelemetryProduct may come after the policy.
+            # Not a mistake: the TelemetryProduct may be created after the policy.
             yield Problem(
                 PolicyReason.UNKNOWN_PRODUCT,
-                f"no product is called {name!r}; known are {known}",
+                f"unknown product {name!r}; known products are {known}",
                 is_mistake=False,
             )
     for settings in spec.injection.settings if spec.injection else ():
         product = catalogue.products.get(settings.product)
         if product is None:
             continue
-        switches = [switch.env for switch in product.switches(*spec.channels) if switch.env]
+        switches = list(product.switches(*spec.channels))
         for setting in settings.env:
-            if any(switch.is_named(setting.name) for switch in switches):
+            if any(names_switch(switch, setting.name) for switch in switches):
                 yield Problem(
                     PolicyReason.SETTING_NAMES_SWITCH,
                     f"spec.injection.settings: {setting.name} is a switch of {settings.product}; "
-                    f"spec.submission sets it, so leave it out",
+                    f"remove it, because spec.submission sets it",
                     is_mistake=True,
                 )
 

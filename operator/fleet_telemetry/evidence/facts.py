@@ -1,0 +1,52 @@
+"""The facts that evidence is taken from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.workload_telemetry import SeedRecord
+from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.evidence.report import Reported
+from fleet_telemetry.evidence.seed import VolumeClaimFacts
+from fleet_telemetry.workloads.workload import PodTemplate, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class PodFacts:
+    """A pod that counts, and its containers that run products."""
+
+    template: PodTemplate
+    targets: tuple[MatchedContainer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All facts about one workload."""
+
+    workload: Workload
+    targets: tuple[MatchedContainer, ...]
+    pods: tuple[PodFacts, ...] = ()
+    reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
+    claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
+    seeds: tuple[SeedRecord, ...] = ()
+
+    def targets_of(self, product: str, channel: ChannelName) -> tuple[MatchedContainer, ...]:
+        """The containers of the pod template that use a channel of a product."""
+        return tuple(
+            target
+            for target in self.targets
+            if target.product.name == product and target.product.has_channel(channel, target.image)
+        )
+
+
+def counterparts(
+    pods: Iterable[PodFacts], targets: Iterable[MatchedContainer]
+) -> Iterator[tuple[PodFacts, MatchedContainer]]:
+    """The containers of pods that run the same components of the same products."""
+    wanted = {(target.product.name, target.image.component) for target in targets}
+    for pod in pods:
+        for target in pod.targets:
+            if (target.product.name, target.image.component) in wanted:
+                yield pod, target

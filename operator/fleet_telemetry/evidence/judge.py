@@ -1,0 +1,398 @@
+"""The verdict on a channel, by all evidence. What is not proven is never called compliant.
+
+A verdict is the answer of the first check in ``CHECKS`` that has one. ``WORKLOAD_CHECKS`` judge the
+workload alone: its template and its pods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from fleet_telemetry.api.policy import ChannelName, Mode, OnConflict, Rollout, When
+from fleet_telemetry.api.product import ChannelRule, DefaultState, Semantics, Setting, Switch
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.workload_telemetry import State
+from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.catalogue.product import Lookup
+from fleet_telemetry.evidence.facts import Facts, PodFacts, counterparts
+from fleet_telemetry.evidence.registry import SOURCES
+from fleet_telemetry.evidence.report import Reported
+from fleet_telemetry.evidence.seed import Data, DataAge, locate_data, prove_volume_claims
+from fleet_telemetry.evidence.verdict import Observation, StateFinding, Verdict, worst_finding
+from fleet_telemetry.policy.precedence import EffectivePolicy
+from fleet_telemetry.switches.desired import injectable_rule
+from fleet_telemetry.switches.injection import missed_admission
+from fleet_telemetry.switches.overrides import read_switch
+from fleet_telemetry.switches.ownership import is_ours
+from fleet_telemetry.switches.reading import (
+    ReadingSource,
+    SwitchReading,
+    farthest_from,
+    setting_of,
+    with_default,
+)
+from fleet_telemetry.switches.registry import mechanism_of
+
+_NOT_REPORTED = Reported()
+_WAITS_FOR_REPORT = (Reason.SEED_NOT_PROVEN, Reason.NOT_REPORTED)
+
+
+def judge(
+    facts: Facts, product: str, channel: ChannelName, effective: EffectivePolicy | None
+) -> Verdict | None:
+    """The verdict on one channel of one product; None if the workload does not use the channel."""
+    targets = facts.targets_of(product, channel)
+    if not targets:
+        return None
+    observations = _observe(facts, product, channel)
+    if effective is None:
+        return Verdict(product, channel, observations)
+    cases = (Case(facts, target, channel, effective) for target in targets)
+    finding = worst_finding(_first(CHECKS, case) for case in cases)
+    return Verdict(
+        product=product,
+        channel=channel,
+        observations=observations,
+        policy=effective.policy,
+        desired=effective.desired,
+        state=finding.state,
+        reason=finding.reason,
+        message=f"{finding.reason.meaning} {finding.detail}".strip(),
+        seeded=finding.seeded,
+    )
+
+
+def _observe(facts: Facts, product: str, channel: ChannelName) -> dict[str, Observation]:
+    found = ((source.name, source.observe(facts, product, channel)) for source in SOURCES)
+    return {name: seen for name, seen in found if seen is not None}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One container of the pod template, with its effective policy."""
+
+    facts: Facts
+    target: MatchedContainer
+    channel: ChannelName
+    effective: EffectivePolicy
+
+    @property
+    def desired(self) -> Setting:
+        """The setting that the policy asks for."""
+        return setting_of(self.effective.desired)
+
+    @property
+    def report(self) -> Reported:
+        """What the product reports."""
+        return self.facts.reported.get((self.target.product.name, self.channel), _NOT_REPORTED)
+
+    @cached_property
+    def lookup(self) -> Lookup:
+        """The rule for the container's version."""
+        return self.target.product.rule_for(self.channel, self.target.image, self.target.version)
+
+    @property
+    def rule(self) -> ChannelRule:
+        """The same, after the first workload check: there is one."""
+        assert self.lookup.rule is not None, "the check _without_rule came first"
+        return self.lookup.rule
+
+    @cached_property
+    def counterparts(self) -> list[tuple[PodFacts, MatchedContainer]]:
+        """The pods' containers that run the same component."""
+        return list(counterparts(self.facts.pods, [self.target]))
+
+    @cached_property
+    def in_workload(self) -> StateFinding:
+        """The finding by the workload alone."""
+        return _first(WORKLOAD_CHECKS, self)
+
+
+VerdictCheck = Callable[[Case], StateFinding | None]
+"""A named check: its finding, or None if it has nothing to say."""
+
+
+def _first(checks: tuple[VerdictCheck, ...], case: Case) -> StateFinding:
+    for check in checks:
+        finding = check(case)
+        if finding is not None:
+            return finding
+    raise AssertionError("the last check always has a finding")
+
+
+# By all evidence
+
+
+def _exempt(case: Case) -> StateFinding | None:
+    exempt = case.effective.exempt
+    if exempt is None:
+        return None
+    until = f", until {exempt.expires_at.isoformat()}" if exempt.expires_at else ""
+    return StateFinding(State.EXEMPT, Reason.EXEMPT_BY_POLICY, f"({exempt.reason}{until})")
+
+
+def _reported_opposite(case: Case) -> StateFinding | None:
+    """A report of the opposite setting overrides all other evidence."""
+    report = case.report
+    if report.setting in (Setting.UNKNOWN, case.desired):
+        return None
+    if report.restart_needed or case.in_workload.reason is Reason.PODS_OUTDATED:
+        return StateFinding(State.PENDING, Reason.RESTART_NEEDED, report.message)
+    if not report.enforceable:
+        return StateFinding(State.NOT_ENFORCEABLE, Reason.NO_EFFECTIVE_SWITCH, report.message)
+    reason = Reason.REPORTED_CONTRARY
+    if report.remediation_conflict:
+        reason = Reason.SETTING_FOUGHT_OVER
+    return StateFinding(State.NON_COMPLIANT, report.fault or reason, report.message)
+
+
+def _reported_desired(case: Case) -> StateFinding | None:
+    """A report of the desired setting. A switch that is read at every start must also be set in the
+    workload, or the next start would change the setting back."""
+    if case.report.setting is not case.desired:
+        return None
+    found = case.in_workload
+    switches = case.lookup.rule.switches if case.lookup.rule is not None else ()
+    read_at_start = any(switch.semantics is Semantics.START for switch in switches)
+    is_undone = read_at_start and found.state in (State.NON_COMPLIANT, State.PENDING)
+    is_proven = found.state is State.COMPLIANT and found.reason is not Reason.DEFAULT_APPLIES
+    if found.reason is Reason.REFUSED_VARIABLE or is_undone or is_proven:
+        return found
+    return StateFinding(State.COMPLIANT, Reason.REPORTED, seeded=found.seeded)
+
+
+def _not_reported(case: Case) -> StateFinding | None:
+    """If only a report could prove the setting: why there is none."""
+    report, found = case.report, case.in_workload
+    if report.fault is None or found.reason not in _WAITS_FOR_REPORT:
+        return None
+    if report.fault is Reason.CREDENTIALS_MISSING:
+        detail = f"{found.detail} {report.fault.meaning}".strip()
+        return StateFinding(State.UNKNOWN, found.reason, detail)
+    return StateFinding(State.UNKNOWN, report.fault, report.message)
+
+
+def _by_workload(case: Case) -> StateFinding | None:
+    return case.in_workload
+
+
+CHECKS: tuple[VerdictCheck, ...] = (
+    _exempt,
+    _reported_opposite,
+    _reported_desired,
+    _not_reported,
+    _by_workload,
+)
+
+
+# By the workload alone
+
+
+def _without_rule(case: Case) -> StateFinding | None:
+    if case.lookup.rule is not None:
+        return None
+    reason = case.lookup.reason or Reason.VERSION_NOT_COVERED
+    return StateFinding(State.UNKNOWN, reason, f"Image: {case.target.reference}.")
+
+
+def _without_telemetry(case: Case) -> StateFinding | None:
+    if case.rule.default is not DefaultState.NO_TELEMETRY:
+        return None
+    is_met = case.desired is Setting.DISABLED
+    state = State.COMPLIANT if is_met else State.NOT_ENFORCEABLE
+    return StateFinding(state, Reason.NO_TELEMETRY_IN_VERSION)
+
+
+def _refused_variable(case: Case) -> StateFinding | None:
+    for refusal in case.rule.refuses:
+        if case.target.container.variable(refusal.env) is not None:
+            detail = f"{refusal.env}: {refusal.effect}"
+            return StateFinding(State.NON_COMPLIANT, Reason.REFUSED_VARIABLE, detail)
+    return None
+
+
+def _without_switch(case: Case) -> StateFinding | None:
+    if _effective_switches(case):
+        return None
+    return StateFinding(State.NOT_ENFORCEABLE, Reason.NO_EFFECTIVE_SWITCH, case.rule.remedy)
+
+
+def _by_switches(case: Case) -> StateFinding | None:
+    """All switches must be set: the one that needs attention most decides."""
+    return worst_finding(_BY_SEMANTICS[s.semantics](case, s) for s in _effective_switches(case))
+
+
+WORKLOAD_CHECKS: tuple[VerdictCheck, ...] = (
+    _without_rule,
+    _without_telemetry,
+    _refused_variable,
+    _without_switch,
+    _by_switches,
+)
+
+
+def _effective_switches(case: Case) -> list[Switch]:
+    return [switch for switch in case.rule.switches if switch.semantics in _BY_SEMANTICS]
+
+
+# By one switch
+
+
+def _by_start_switch(case: Case, switch: Switch) -> StateFinding:
+    return _by_pods(case, switch, Reason.RUNNING_IN_EVERY_POD)
+
+
+def _by_seed_switch(case: Case, switch: Switch) -> StateFinding:
+    """Without a report, a seed is proven only if the data was initialised with it."""
+    places = _data(case, switch)
+    if all(place.age is DataAge.PER_POD for place in places):
+        return _by_pods(case, switch, Reason.SEED_PROVEN)
+    declared = _read(case, case.target, switch, case.rule)
+    is_opposite = declared.setting not in (Setting.UNKNOWN, case.desired)
+    if is_opposite and declared.source is not ReadingSource.DEFAULT:
+        finding = _not_set(case, switch, declared)
+        if finding.state is State.PENDING:  # existing data ignores the next start
+            return StateFinding(State.UNKNOWN, Reason.SEED_NOT_PROVEN, finding.detail)
+        return finding
+    volumes = _proven_claims(case, places)
+    if volumes and declared.setting is case.desired:
+        return _by_pods(case, switch, Reason.SEED_PROVEN, volumes)
+    return StateFinding(State.UNKNOWN, Reason.SEED_NOT_PROVEN, _ineffective(case, switch))
+
+
+def _by_runtime_switch(case: Case, switch: Switch) -> StateFinding:
+    del switch
+    return StateFinding(State.UNKNOWN, Reason.NOT_REPORTED, case.rule.remedy)
+
+
+_BY_SEMANTICS: dict[Semantics, Callable[[Case, Switch], StateFinding]] = {
+    Semantics.START: _by_start_switch,
+    Semantics.SEED: _by_seed_switch,
+    Semantics.RUNTIME: _by_runtime_switch,
+}
+
+
+def _by_pods(
+    case: Case, switch: Switch, proven: Reason, seeded: tuple[str, ...] = ()
+) -> StateFinding:
+    """A switch that is read at every start takes effect if every pod was started with it."""
+    declared = _read(case, case.target, switch, case.rule)
+    running = [
+        _read(case, found, switch, injectable_rule(found, case.channel))
+        for _, found in case.counterparts
+    ]
+    # If another controller owns the template, the pods are injected instead, and the template is
+    # no evidence either way.
+    by_template = case.facts.workload.controller is None
+    if by_template and declared.setting is not case.desired:
+        return _not_set(case, switch, declared)
+    if not running:
+        if declared.setting is case.desired:
+            return StateFinding(State.PENDING, Reason.NO_PODS)
+        return _not_set(case, switch, declared, next_pods=Reason.NO_PODS)
+    different = [reading for reading in running if reading.setting is not case.desired]
+    if not different:
+        by_default = all(reading.source is ReadingSource.DEFAULT for reading in running)
+        reason = Reason.DEFAULT_APPLIES if by_default else proven
+        return StateFinding(State.COMPLIANT, reason, _ineffective(case, switch), seeded)
+    if by_template:
+        count = f"{len(different)} of {len(running)} pods."
+        return StateFinding(State.PENDING, Reason.PODS_OUTDATED, count)
+    farthest = farthest_from(case.desired, different)
+    return _not_set(case, switch, farthest, next_pods=Reason.PODS_OUTDATED)
+
+
+def _not_set(
+    case: Case, switch: Switch, reading: SwitchReading, next_pods: Reason | None = None
+) -> StateFinding:
+    """The setting is not the desired one: whether and when it will be.
+
+    ``next_pods`` is the reason if pods are injected, so that the next pod has the setting.
+    """
+    source = f"({reading.detail})" if reading.detail else ""
+    detail = " ".join(filter(None, (source, _ineffective(case, switch))))
+    effective, workload = case.effective, case.facts.workload
+    injection = effective.injection
+    overridden = reading.source in (
+        ReadingSource.REFERENCE,
+        ReadingSource.AMBIGUOUS,
+        ReadingSource.OVERRIDE,
+    )
+    audit = effective.policy.spec.mode is Mode.AUDIT
+    mechanism, container = mechanism_of(switch), case.target.container
+    entry = mechanism.find(container, switch) if mechanism is not None else None
+    ours = entry is not None and is_ours(
+        workload, container, entry, case.target.product.all_switches
+    )
+    kept = injection.on_conflict is OnConflict.KEEP and entry is not None and not ours
+    queued = injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod
+    missed = missed_admission(workload, effective.policy)
+    # The first that holds.
+    answers = (
+        (overridden, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
+        (effective.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
+        (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
+        (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
+        (not ours and injection.when is When.NEVER, State.NON_COMPLIANT, Reason.INJECTION_OFF),
+        (next_pods is not None, State.PENDING, next_pods),
+        (workload.template_immutable, State.NON_COMPLIANT, Reason.TEMPLATE_IMMUTABLE),
+        (queued, State.PENDING, Reason.ROLLOUT_QUEUED),
+        # An injected value follows its policy at any change of the template.
+        (ours or injection.when is When.ALWAYS, State.PENDING, Reason.AWAITING_ROLLOUT),
+        (missed, State.PENDING, Reason.MISSED_ADMISSION),
+    )
+    late = State.NON_COMPLIANT, Reason.AWAITING_UPGRADE
+    state, reason = next(((s, r) for holds, s, r in answers if holds and r), late)
+    if state is State.NON_COMPLIANT and reading.setting is Setting.UNKNOWN:
+        return StateFinding(State.UNKNOWN, reading.why_unknown, detail)
+    return StateFinding(state, reason, detail)
+
+
+def _read(
+    case: Case, target: MatchedContainer, switch: Switch, rule: ChannelRule | None
+) -> SwitchReading:
+    """The effect of a container's switch, by the switch that its own version has in its place."""
+    if rule is None:
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.UNREADABLE, target.reference)
+    label = _label(switch)
+    same = [one for one in rule.switches if mechanism_of(one) and _label(one) == label]
+    switches = same or list(rule.switches) or [switch]
+    readings = [with_default(read_switch(target.container, s), rule.default) for s in switches]
+    return farthest_from(case.desired, readings)
+
+
+def _label(switch: Switch) -> str:
+    mechanism = mechanism_of(switch)
+    return mechanism.label(switch) if mechanism is not None else ""
+
+
+def _data(case: Case, switch: Switch) -> list[Data]:
+    """Where the data of each pod is; without pods, where that of the next one will be."""
+    return [
+        locate_data(found.container, pod.template, switch.seed_proof)
+        for pod, found in case.counterparts
+    ] or [
+        locate_data(case.target.container, case.facts.workload.template, switch.seed_proof)
+    ]
+
+
+def _proven_claims(case: Case, places: list[Data]) -> tuple[str, ...] | None:
+    if any(place.age is not DataAge.CLAIM for place in places):
+        return None
+    recorded = [
+        volume
+        for seed in case.facts.seeds
+        if (seed.product, seed.channel, seed.desired)
+        == (case.target.product.name, case.channel, case.effective.desired)
+        for volume in seed.volumes
+    ]
+    claims = sorted({place.claim for place in places})
+    return prove_volume_claims(case.facts.workload, claims, case.facts.claims, recorded)
+
+
+def _ineffective(case: Case, switch: Switch) -> str:
+    """Variables that are set and mistaken for the switch."""
+    names = [n for n in switch.ineffective if case.target.container.variable(n) is not None]
+    return f"{', '.join(names)} is set and has no effect." if names else ""

@@ -1,0 +1,149 @@
+"""Which variables the containers of a workload should have, whatever may be written when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from fleet_telemetry.api.policy import ChannelName, Mode, OnConflict, Policy
+from fleet_telemetry.api.product import ChannelRule, RefusedVariable, Semantics, Switch
+from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.policy.precedence import EffectivePolicy
+from fleet_telemetry.switches.reading import is_expanded, setting_of
+from fleet_telemetry.switches.registry import mechanism_of
+from fleet_telemetry.workloads.workload import Container, EnvVar
+
+EffectivePolicies = Mapping[tuple[str, ChannelName], EffectivePolicy]
+"""The effective policies by product and channel; channels without a policy are absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredVariable:
+    """A variable with its desired value; None if the variable has to be absent."""
+
+    name: str
+    value: str | None
+    policy: Policy
+    effective: EffectivePolicy
+    switch: Switch | None = None
+    """None for a related setting."""
+    mechanism: str = "env"
+    """The name of the mechanism that writes it."""
+
+    @property
+    def keeps_user_values(self) -> bool:
+        """Whether another literal value of the user's is kept."""
+        return self.effective.injection.on_conflict is OnConflict.KEEP
+
+    def entry_in(self, container: Container) -> EnvVar | None:
+        """The container's entry for it."""
+        mechanism = mechanism_of(self.switch) if self.switch is not None else None
+        if self.switch is None or mechanism is None:
+            return container.variable(self.name)
+        return mechanism.find(container, self.switch)
+
+    def met_by(self, entry: EnvVar | None) -> bool:
+        """Whether an entry has the desired setting, in any spelling that the product accepts."""
+        if entry is None:
+            return self.value is None
+        if entry.by_reference:
+            return False
+        if entry.value == self.value:
+            return True
+        mechanism = mechanism_of(self.switch) if self.switch is not None else None
+        if self.switch is None or mechanism is None or is_expanded(entry.value):
+            return False
+        setting = mechanism.setting_of(self.switch, entry.value)
+        return setting is setting_of(self.effective.desired)
+
+
+def desired_variables(
+    target: MatchedContainer, effective: EffectivePolicies
+) -> tuple[DesiredVariable, ...]:
+    """What the enforcing policies require in a container. A switch overrides a related setting."""
+    desired: dict[str, DesiredVariable] = {}
+    settings: list[DesiredVariable] = []
+    for channel in target.product.spec.channels:
+        in_effect = effective.get((target.product.name, channel.name))
+        if in_effect is None or not in_effect.enforced:
+            continue
+        rule = injectable_rule(target, channel.name)
+        if rule is None:
+            continue  # a setting that is harmless to some versions may harm this one
+        for switch in rule.switches:
+            mechanism = mechanism_of(switch)
+            if mechanism is not None and switch.semantics in (Semantics.SEED, Semantics.START):
+                variable = DesiredVariable(
+                    name=mechanism.label(switch),
+                    value=mechanism.value_for(switch, in_effect.desired),
+                    policy=in_effect.policy,
+                    effective=in_effect,
+                    switch=switch,
+                    mechanism=mechanism.name,
+                )
+                desired.setdefault(variable.name, variable)
+        settings.extend(related_settings(target, in_effect))
+    refused = {refusal.env for refusal in refused_variables(target)}
+    for variable in settings:
+        if variable.name not in refused:
+            desired.setdefault(variable.name, variable)
+    return tuple(desired.values())
+
+
+def injectable_rule(target: MatchedContainer, channel: ChannelName) -> ChannelRule | None:
+    """The rule for the version; if the version cannot be read, a rule that is harmless to all."""
+    if not target.product.has_channel(channel, target.image):
+        return None
+    found = target.product.rule_for(channel, target.image, target.version)
+    return found.rule or target.product.harmless_rule(channel, target.image)
+
+
+def related_settings(
+    target: MatchedContainer, in_effect: EffectivePolicy
+) -> Iterator[DesiredVariable]:
+    """The policy's own settings for the product, without those that name a switch."""
+    switches = list(target.product.switches(*in_effect.policy.spec.channels))
+    for settings in in_effect.injection.settings:
+        if settings.product == target.product.name:
+            for setting in settings.env:
+                if not any(names_switch(switch, setting.name) for switch in switches):
+                    yield DesiredVariable(
+                        setting.name, setting.value, in_effect.policy, in_effect
+                    )
+
+
+def names_switch(switch: Switch, name: str) -> bool:
+    """Whether an entry of this name is the switch."""
+    mechanism = mechanism_of(switch)
+    return mechanism is not None and mechanism.is_named(switch, name)
+
+
+def refused_variables(target: MatchedContainer) -> Iterator[RefusedVariable]:
+    """The variables that the version refuses."""
+    for channel in target.product.spec.channels:
+        rule = target.product.rule_for(channel.name, target.image, target.version).rule
+        if rule is not None:
+            yield from rule.refuses
+
+
+def desired_names(
+    target: MatchedContainer, desired: tuple[DesiredVariable, ...]
+) -> Iterator[str]:
+    """The names of desired variables, in the spelling that the container has."""
+    for variable in desired:
+        entry = variable.entry_in(target.container)
+        yield variable.name if entry is None else entry.name
+
+
+def audited_names(target: MatchedContainer, effective: EffectivePolicies) -> Iterator[str]:
+    """The variables that a policy with mode: Audit covers. It writes nothing, so they stay."""
+    for (product, channel), in_effect in effective.items():
+        if (
+            product == target.product.name
+            and in_effect.exempt is None
+            and in_effect.policy.spec.mode is Mode.AUDIT
+        ):
+            yield from (variable.name for variable in related_settings(target, in_effect))
+            for switch in target.product.switches(channel):
+                env = target.container.env
+                yield from (entry.name for entry in env if names_switch(switch, entry.name))

@@ -1,0 +1,113 @@
+"""The mechanism ``env``: the product reads an environment variable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fleet_telemetry.api.policy import Submission
+from fleet_telemetry.api.product import EnvSwitch, Setting, Switch
+from fleet_telemetry.objects.manifest import Manifest, dig
+from fleet_telemetry.switches.edits import Edit
+from fleet_telemetry.switches.mechanism import Operation
+from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, is_expanded
+from fleet_telemetry.workloads.workload import Container, EnvVar
+
+
+class EnvMechanism:
+    """Entries are entries of a container's ``env``."""
+
+    name = "env"
+
+    def handles(self, switch: Switch) -> bool:
+        """See SwitchMechanism."""
+        return switch.env is not None
+
+    def label(self, switch: Switch) -> str:
+        """See SwitchMechanism."""
+        return _env(switch).name
+
+    def is_named(self, switch: Switch, name: str) -> bool:
+        """See SwitchMechanism."""
+        return _env(switch).is_named(name)
+
+    def find(self, container: Container, switch: Switch) -> EnvVar | None:
+        """The exact name first: of several spellings it is the likelier one to take effect."""
+        env = _env(switch)
+        exact = container.variable(env.name)
+        if exact is not None:
+            return exact
+        return next((entry for entry in reversed(container.env) if env.is_named(entry.name)), None)
+
+    def read(self, container: Container, switch: Switch) -> SwitchReading:
+        """See SwitchMechanism."""
+        env = _env(switch)
+        spellings = {entry.name for entry in container.env if env.is_named(entry.name)}
+        if len(spellings) > 1:
+            names = ", ".join(sorted(spellings))
+            return SwitchReading(Setting.UNKNOWN, ReadingSource.AMBIGUOUS, names)
+        entry = self.find(container, switch)
+        if entry is None:
+            shadowed = [name for name in env.shadows if container.variable(name) is not None]
+            if shadowed:
+                return SwitchReading(Setting.UNKNOWN, ReadingSource.VARIABLE, shadowed[0])
+            if container.has_env_from:
+                return SwitchReading(Setting.UNKNOWN, ReadingSource.ENV_FROM)
+            return SwitchReading(Setting.UNSET, ReadingSource.NOTHING)
+        if entry.by_reference:
+            return SwitchReading(Setting.UNKNOWN, ReadingSource.REFERENCE, entry.name)
+        if is_expanded(entry.value):
+            return SwitchReading(Setting.UNKNOWN, ReadingSource.VARIABLE, entry.name)
+        return SwitchReading(env.setting_of(entry.value), ReadingSource.VARIABLE, entry.name)
+
+    def setting_of(self, switch: Switch, value: str) -> Setting:
+        """See SwitchMechanism."""
+        return _env(switch).setting_of(value)
+
+    def value_for(self, switch: Switch, desired: Submission) -> str | None:
+        """See SwitchMechanism."""
+        return _env(switch).value_for(desired)
+
+    def may_have_written(self, switch: Switch, entry: EnvVar) -> bool:
+        """See SwitchMechanism."""
+        env = _env(switch)
+        return env.is_named(entry.name) and entry.value in (env.disabled, env.enabled)
+
+    def patch(self, pointer: str, container: Manifest, edits: Sequence[Edit]) -> Iterator[Operation]:
+        """Keeps the order of all other entries."""
+        env = container.get("env")
+        yield from _patch_list(f"{pointer}/env", env if isinstance(env, list) else [], edits)
+
+
+def _env(switch: Switch) -> EnvSwitch:
+    assert switch.env is not None, "handles() was not asked"
+    return switch.env
+
+
+def _patch_list(
+    pointer: str, entries: Sequence[object], edits: Sequence[Edit]
+) -> Iterator[Operation]:
+    names = [dig(entry, "name") for entry in entries]
+    removed = {edit.name for edit in edits if edit.value is None}
+    added = []
+    for edit in edits:
+        if edit.value is None:
+            continue
+        places = [place for place, name in enumerate(names) if name == edit.name]
+        if places:
+            # The last entry of a name takes effect.
+            last = entries[places[-1]]
+            op = "replace" if isinstance(last, dict) and "value" in last else "add"
+            yield {"op": op, "path": f"{pointer}/{places[-1]}/value", "value": edit.value}
+        else:
+            added.append({"name": edit.name, "value": edit.value})
+    gone = [place for place, name in enumerate(names) if isinstance(name, str) and name in removed]
+    if gone and len(gone) == len(entries) and not added:
+        yield {"op": "remove", "path": pointer}
+        return
+    for place in reversed(gone):
+        yield {"op": "remove", "path": f"{pointer}/{place}"}
+    if added and not entries:
+        yield {"op": "add", "path": pointer, "value": added}
+        return
+    for entry in added:
+        yield {"op": "add", "path": f"{pointer}/-", "value": entry}

@@ -1,0 +1,57 @@
+"""Reading a switch with everything that overrides it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fleet_telemetry.api.product import Override, Setting, Switch
+from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, is_expanded
+from fleet_telemetry.switches.registry import mechanism_of
+from fleet_telemetry.workloads.workload import Container
+
+
+def read_switch(container: Container, switch: Switch) -> SwitchReading:
+    """What the container declares. The first override that is present takes precedence."""
+    for override in switch.overrides:
+        found = _read_override(container, override, switch)
+        if found is not None:
+            return found
+    mechanism = mechanism_of(switch)
+    if mechanism is None:
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.NOTHING)
+    return mechanism.read(container, switch)
+
+
+def _read_override(container: Container, override: Override, switch: Switch) -> SwitchReading | None:
+    if override.env is None:
+        return _read_words(container.arguments, override, switch)
+    entry = container.variable(override.env)
+    if entry is None:
+        return None
+    if entry.by_reference:
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.REFERENCE, entry.name)
+    if override.argument is not None:
+        return _read_words(entry.value.split(), override, switch)
+    if override.values and entry.value.lower() not in (v.lower() for v in override.values):
+        return None
+    setting = _override_setting(entry.value, override, switch)
+    return SwitchReading(setting, ReadingSource.OVERRIDE, entry.name)
+
+
+def _read_words(words: Iterable[str], override: Override, switch: Switch) -> SwitchReading | None:
+    """The last argument of a name takes effect."""
+    prefix = override.argument or ""
+    found = [word for word in words if word.startswith(prefix)]
+    if not found:
+        return None
+    setting = _override_setting(found[-1].removeprefix(prefix), override, switch)
+    return SwitchReading(setting, ReadingSource.OVERRIDE, found[-1])
+
+
+def _override_setting(value: str, override: Override, switch: Switch) -> Setting:
+    if override.means is not None:
+        return override.means
+    mechanism = mechanism_of(switch)
+    if mechanism is None or is_expanded(value):
+        return Setting.UNKNOWN
+    return mechanism.setting_of(switch, value)

@@ -1,0 +1,19 @@
+"""The switch mechanisms. To add one: a file with its class, and a line here."""
+
+from __future__ import annotations
+
+from fleet_telemetry.api.product import Switch
+from fleet_telemetry.switches.env import EnvMechanism
+from fleet_telemetry.switches.mechanism import SwitchMechanism
+
+MECHANISMS: tuple[SwitchMechanism, ...] = (EnvMechanism(),)
+
+
+def mechanism_of(switch: Switch) -> SwitchMechanism | None:
+    """The switch's mechanism; None if nothing in a pod template is the switch."""
+    return next((one for one in MECHANISMS if one.handles(switch)), None)
+
+
+def mechanism_named(name: str) -> SwitchMechanism:
+    """The mechanism of an edit. Raises KeyError."""
+    return {one.name: one for one in MECHANISMS}[name]
