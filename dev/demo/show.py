@@ -124,7 +124,7 @@ def run(place: Stand) -> None:
 
     _scene("8. Somebody turns it on again in the product itself. It is found within the interval.")
     _turn_on(place)
-    _await_events(place, "TelemetryPutRight", 2)
+    _await_events(place, "TelemetryRemediated", 2)
     _await(place, _IN_THE_END)
     terminal.kubectl(
         "get events.events.k8s.io --namespace=appsec"

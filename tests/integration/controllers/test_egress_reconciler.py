@@ -64,6 +64,7 @@ class Kit:
     namespace: str
 
     def __post_init__(self) -> None:
+        self.enqueued: list[WorkloadRef] = []
         self.cache = ClusterCache(builtin())
         limits = Limits(try_seconds=0.2, pause_seconds=0.01, total_seconds=0.5)
         self.hosts = HostResolver(
@@ -73,18 +74,22 @@ class Kit:
             rules=Retention(),
             now=lambda: datetime.now(UTC),
             ranges=None,
+            on_change=self._enqueue,
         )
         every = frozenset(EgressDialect)
         options = EgressOptions(enforced=every, look_seconds=0.2)
-        self.containment = EgressReconciler(self.cache, self.client, self.hosts, options)
-        self.told: list[WorkloadRef] = []
-        self.containment.told = self.told.append
+        self.containment = EgressReconciler(
+            self.cache, self.client, self.hosts, options, enqueue=self._enqueue
+        )
         given = manifest(
             container(SONARQUBE),
             namespace=self.namespace,
             selector={"matchLabels": {"app": "it"}},
         )
         self.workload = workload(given)
+
+    def _enqueue(self, ref: WorkloadRef) -> None:
+        self.enqueued.append(ref)
 
     def kubectl(self, *arguments: str, manifest: Manifest | None = None) -> str:
         text = json.dumps(manifest) if manifest is not None else None
@@ -469,9 +474,9 @@ def test_what_a_clusters_default_shuts_off_is_not_opened(run: Run) -> None:
         async with kit.leading():
             await denied(kit)
             kit.kubectl("apply", "-f", "-", manifest=baseline)
-            kit.told.clear()
+            kit.enqueued.clear()
             await kit.containment.look()
-            assert kit.workload.ref in kit.told
+            assert kit.workload.ref in kit.enqueued
             found, _ = await kit.contain()
             assert (found.verdict, found.reason) == (EgressVerdict.OPEN, EgressReason.WOULD_WIDEN)
             assert "default-deny" in found.detail

@@ -52,6 +52,8 @@ class EgressReconciler:
         client: KubernetesClient,
         hosts: HostResolver,
         options: EgressOptions,
+        *,
+        enqueue: Callable[[WorkloadRef], None],
     ) -> None:
         self._cache = cache
         self._client = client
@@ -61,12 +63,7 @@ class EgressReconciler:
         self._objects = PolicyObjects(cache, client, self._dialects, options.enforced)
         self._wishes: dict[WorkloadRef, tuple[Wish, ...]] = {}
         self._inherited: dict[WorkloadRef, Mapping[str, tuple[Network, ...]]] = {}
-        self.told: Callable[[WorkloadRef], None] = lambda _: None
-        """Called with each workload that something has changed for."""
-        hosts.told = self._tell
-
-    def _tell(self, ref: WorkloadRef) -> None:
-        self.told(ref)
+        self._enqueue = enqueue
 
     async def begin(self) -> None:
         """What was known when this replica led before may not be true any more."""
@@ -97,7 +94,7 @@ class EgressReconciler:
         try:
             if await self._dialects.refresh():
                 for ref in {*self._cache.fleet.workloads, *self.owned()}:
-                    self.told(ref)
+                    self._enqueue(ref)
         except ApiError as error:
             _log.warning("the cluster's kinds of network policy cannot be read: %s", error)
             return
