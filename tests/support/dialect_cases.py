@@ -18,7 +18,8 @@ from fleet_telemetry.egress.model import (
     OwnerReference,
     Reachable,
 )
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 NETWORK_POLICY = DIALECTS[EgressDialect.NETWORK_POLICY]
 CILIUM = DIALECTS[EgressDialect.CILIUM]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.policy import EgressAction, PolicyKind, Protocol
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.model import Destination, Network, Order, OwnerReference, Reachable
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 WORKLOAD_NAMES = (

@@ -39,7 +39,7 @@ from fleet_telemetry.reporting.fleet_metrics import FleetCollector, FleetSource
 from fleet_telemetry.reporting.host_metrics import HostCollector
 from fleet_telemetry.reporting.metrics import ControllerMetrics, VerificationMetrics
 from fleet_telemetry.reporting.policy_metrics import PolicyCollector
-from fleet_telemetry.reporting.status_server import Text
+from fleet_telemetry.reporting.status_server import MetricsText
 from fleet_telemetry.reporting.workload_metrics import render_workloads
 from fleet_telemetry.workloads.workload import WorkloadRef
 
@@ -87,7 +87,7 @@ class ControllerPart(Part):
             visible=work.knows_fleet,
         )
         _register(common.metrics, source, cache, egress)
-        per_workload: Text = lambda: render_workloads(source)  # noqa: E731  # its type is declared
+        per_workload: MetricsText = lambda: render_workloads(source)  # noqa: E731  # its type is declared
         self.metrics = (per_workload,) if options.per_workload_metrics else ()
 
     def tasks(self) -> Sequence[Awaitable[None]]:

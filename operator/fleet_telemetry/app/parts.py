@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from fleet_telemetry.app.options import Options
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
-from fleet_telemetry.reporting.status_server import Text
+from fleet_telemetry.reporting.status_server import MetricsText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Common:
 class Part:
     """What a role adds to a process. The methods here do nothing."""
 
-    metrics: Sequence[Text] = ()
+    metrics: Sequence[MetricsText] = ()
     """Metrics that are too many for the registry."""
 
     def not_ready(self) -> str:

@@ -18,7 +18,7 @@ Command = Callable[..., None]
 KUBECONFIG_OPTION = click.option(
     "--kubeconfig",
     envvar="KUBECONFIG",
-    help="The kubeconfig. [env: KUBECONFIG; default: ~/.kube/config, or in a pod its service account]",
+    help="The kubeconfig. [env: KUBECONFIG; default: ~/.kube/config, in a pod its service account]",
 )
 """For commands that a person runs."""
 SERVE_OPTIONS = (

@@ -11,7 +11,8 @@ from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.controllers.egress.previously_denied import denied_networks
 from fleet_telemetry.egress.dialects import cilium, cluster_network_policy, network_policy
 from fleet_telemetry.egress.model import Destination, Order
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 NETWORKS = tuple(map(ip_network, ("54.230.1.1/32", "104.16.0.0/13", "2600:9000::1/128")))
 ORDER = Order(

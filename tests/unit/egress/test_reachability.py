@@ -23,7 +23,7 @@ from fleet_telemetry.egress.reachability import (
     judge,
     reach,
 )
-from tests.support.decision_strategies import examples
+from tests.support.depth import examples
 from tests.support.network_policies import (
     ADDRESSES,
     POD_LABELS,

@@ -16,7 +16,8 @@ from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.resources import GROUP
 from fleet_telemetry.egress.model import Order, OwnerReference
 from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at, text_at
-from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadRef
 
 Rendered = dict[str, Any]
 """A manifest of ours: what server-side apply is sent, and no more."""

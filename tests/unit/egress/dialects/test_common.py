@@ -29,14 +29,16 @@ from fleet_telemetry.egress.dialects.common import (
 )
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.egress.model import Order, OwnerReference
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
-from tests.support import dialect_cases as kit
-from tests.support import dialect_strategies as wild
-from tests.support.manifest_strategies import steady
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
+from tests.support import dialect_cases
+from tests.support.depth import steady
+from tests.support.dialect_cases import CILIUM, POLICY, WEB, deny, rendered, to
+from tests.support.dialect_strategies import WORKLOADS, orders
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 DENY = EgressAction.DENY
-ORDER = kit.deny(kit.to("t.example.com", "192.0.2.1/32"), owners=[kit.POLICY])
+ORDER = deny(to("t.example.com", "192.0.2.1/32"), owners=[POLICY])
 BY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda one: one.name)
 
 
@@ -63,13 +65,13 @@ def test_a_namespaced_object_is_named_after_action_kind_and_workload() -> None:
 
 
 def test_a_cluster_scoped_one_also_has_the_namespace_and_a_hash() -> None:
-    name = policy_name(CLUSTER_NETWORK_POLICY, kit.WEB, DENY)
+    name = policy_name(CLUSTER_NETWORK_POLICY, WEB, DENY)
     assert re.fullmatch(r"fleet-telemetry-deny-shop-deployment-web-[0-9a-f]{10}", name)
 
 
 def test_each_action_has_an_object_of_its_own() -> None:
     names = {
-        policy_name(kind, kit.WEB, action)
+        policy_name(kind, WEB, action)
         for kind in (NETWORK_POLICY, CLUSTER_NETWORK_POLICY)
         for action in EgressAction
     }
@@ -98,7 +100,7 @@ def test_a_name_of_just_the_longest_length_is_not_cut() -> None:
 
 
 @steady
-@given(wild.WORKLOADS, st.sampled_from(EgressAction), st.sampled_from(KINDS))
+@given(WORKLOADS, st.sampled_from(EgressAction), st.sampled_from(KINDS))
 def test_every_name_is_a_subdomain(ref: WorkloadRef, action: EgressAction, kind: Any) -> None:
     name = policy_name(kind, ref, action)
     assert SUBDOMAIN.fullmatch(name)
@@ -138,7 +140,7 @@ def test_a_hosts_object_is_named_after_it() -> None:
 
 @BY_DIALECT
 def test_labels_annotation_and_owners(dialect: Any) -> None:
-    manifest = kit.rendered(dialect, ORDER)
+    manifest = rendered(dialect, ORDER)
     kind = dialect.kinds[0]
     assert (manifest["apiVersion"], manifest["kind"]) == (kind.api_version, kind.kind)
     metadata = manifest["metadata"]
@@ -166,14 +168,14 @@ def test_labels_annotation_and_owners(dialect: Any) -> None:
 
 def test_owners_are_sorted_and_each_is_there_once() -> None:
     second = OwnerReference("fleettelemetry.io/v1alpha1", "ClusterTelemetryPolicy", "z", "uid-2")
-    given = kit.deny(kit.to("t.example.com", "192.0.2.1/32"), owners=[kit.POLICY, second, second])
-    manifest = kit.rendered(kit.NETWORK_POLICY, given)
+    given = deny(to("t.example.com", "192.0.2.1/32"), owners=[POLICY, second, second])
+    manifest = rendered(dialect_cases.NETWORK_POLICY, given)
     uids = [owner["uid"] for owner in manifest["metadata"]["ownerReferences"]]
     assert uids == ["uid-2", "uid-1"]
 
 
 def test_without_owners_there_is_no_such_field() -> None:
-    manifest = kit.rendered(kit.NETWORK_POLICY, kit.deny(kit.to("t.example.com", "192.0.2.1/32")))
+    manifest = rendered(dialect_cases.NETWORK_POLICY, deny(to("t.example.com", "192.0.2.1/32")))
     assert "ownerReferences" not in manifest["metadata"]
 
 
@@ -197,7 +199,7 @@ def test_our_labels_are_not_those_of_our_own_kinds() -> None:
 
 
 @steady
-@given(wild.orders(), st.sampled_from(EgressDialect).filter(lambda name: name in DIALECTS))
+@given(orders(), st.sampled_from(EgressDialect).filter(lambda name: name in DIALECTS))
 def test_the_workload_and_the_action_can_be_read_back(order: Order, name: EgressDialect) -> None:
     dialect = DIALECTS[name]
     manifest = None if dialect.cannot(order) else dialect.render(order)
@@ -221,7 +223,7 @@ def test_no_workload_is_read_out_of_something_else(text: str) -> None:
 
 @BY_DIALECT
 def test_ours_is_only_what_agrees_in_everything(dialect: Any) -> None:
-    manifest = kit.rendered(dialect, ORDER)
+    manifest = rendered(dialect, ORDER)
     assert is_ours(manifest)
     version = f"{dialect.kinds[0].group}/v9"
     assert is_ours(set_at(manifest, "apiVersion", version))
@@ -260,7 +262,7 @@ def test_a_group_of_another_host_is_not_ours() -> None:
 
 
 def test_an_object_is_written_over_only_if_it_is_ours_or_we_applied_it() -> None:
-    manifest = kit.rendered(kit.NETWORK_POLICY, ORDER)
+    manifest = rendered(dialect_cases.NETWORK_POLICY, ORDER)
     bare = set_at(manifest, "metadata|labels", None)
     assert not may_replace(manifest, bare)
     entry = {"manager": "fleet-telemetry", "operation": "Apply"}
@@ -273,12 +275,12 @@ def test_an_object_is_written_over_only_if_it_is_ours_or_we_applied_it() -> None
 
 
 def test_an_object_of_another_place_is_never_written_over() -> None:
-    manifest = kit.rendered(kit.NETWORK_POLICY, ORDER)
-    other = kit.rendered(
-        kit.NETWORK_POLICY,
-        kit.deny(*ORDER.destinations, workload=WorkloadRef("shop", WorkloadKind.JOB, "web")),
+    manifest = rendered(dialect_cases.NETWORK_POLICY, ORDER)
+    other = rendered(
+        dialect_cases.NETWORK_POLICY,
+        deny(*ORDER.destinations, workload=WorkloadRef("shop", WorkloadKind.JOB, "web")),
     )
     assert is_ours(other)
     assert not may_replace(manifest, other)
-    assert not may_replace(manifest, kit.rendered(kit.CILIUM, ORDER))
-    assert policy_name(CILIUM_NETWORK_POLICY, kit.WEB, DENY) == manifest["metadata"]["name"]
+    assert not may_replace(manifest, rendered(CILIUM, ORDER))
+    assert policy_name(CILIUM_NETWORK_POLICY, WEB, DENY) == manifest["metadata"]["name"]
