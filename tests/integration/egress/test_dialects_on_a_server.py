@@ -13,11 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import EgressDialect
-from fleet_telemetry.egress.dialects.cilium import cidr_groups
-from fleet_telemetry.egress.dialects.common import Rendered, is_ours, may_replace, workload_of
+from fleet_telemetry.egress.dialects.common import Rendered, workload_of
 from fleet_telemetry.egress.dialects.drift import corrections, same, same_spec
 from fleet_telemetry.egress.dialects.registry import DIALECTS
-from fleet_telemetry.egress.model import Destination, Order, OwnerReference, Reachable
+from fleet_telemetry.egress.model import (
+    DesiredNetworkPolicy,
+    Destination,
+    OwnerReference,
+    Reachable,
+)
 from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadKind, WorkloadRef
 from tests.support import dialect_cases as kit
 from tests.support import dialect_strategies as wild
@@ -74,14 +78,14 @@ ORDERS = {
 }
 
 
-def everything(order: Order) -> Iterator[Rendered]:
+def everything(order: DesiredNetworkPolicy) -> Iterator[Rendered]:
     """What an order gives in all dialects that can express it."""
-    for dialect in DIALECTS.values():
+    for dialect in DIALECTS:
         if dialect.cannot(order) is None:
             manifest = dialect.render(order)
             if manifest is not None:
                 yield manifest
-    yield from cidr_groups([order])
+    yield from kit.groups([order])
 
 
 @pytest.mark.parametrize("name", ORDERS)
@@ -93,8 +97,8 @@ def test_what_is_rendered_is_accepted_and_stays_as_it_is(server: Server, name: s
         live = server.get(manifest)
         assert live["spec"] == manifest["spec"]
         assert same(manifest, live)
-        assert is_ours(live)
-        assert may_replace(manifest, live)
+        assert kit.is_ours(live)
+        assert kit.may_replace(manifest, live)
         assert workload_of(live) == workload_of(manifest)
         version = live["metadata"]["resourceVersion"]
         # The same again is no write.
@@ -102,14 +106,16 @@ def test_what_is_rendered_is_accepted_and_stays_as_it_is(server: Server, name: s
         server.delete(manifest)
 
 
-@given(wild.orders(workload=wild.workloads_in("default"), owners=st.just(())))
+@given(wild.desired_policies(workload=wild.workloads_in("default"), owners=st.just(())))
 @settings(steady, max_examples=150)
-def test_whatever_is_rendered_is_accepted_and_stays_as_it_is(server: Server, order: Order) -> None:
+def test_whatever_is_rendered_is_accepted_and_stays_as_it_is(
+    server: Server, order: DesiredNetworkPolicy
+) -> None:
     for manifest in everything(order):
         live = server.apply(manifest, dry=True)
         assert live["spec"] == manifest["spec"]
         assert same(manifest, live)
-        assert is_ours(live)
+        assert kit.is_ours(live)
 
 
 def test_the_server_does_refuse_what_is_wrong(server: Server) -> None:
@@ -208,7 +214,7 @@ def test_an_edit_is_seen_and_put_right(server: Server, standing: list[Rendered],
     standing.append(manifest)
     edited = server.patch(manifest, edit, manager="kubectl-edit", content=MERGE_PATCH)
     assert not same_spec(manifest, edited)
-    assert may_replace(manifest, edited)
+    assert kit.may_replace(manifest, edited)
     applied = server.apply(manifest)
     assert same_spec(manifest, applied) is (name not in BEYOND_APPLY)
     put_right(server, manifest, applied)
@@ -224,7 +230,7 @@ def test_an_edit_of_the_metadata_is_put_right(
     edited = server.patch(manifest, META_EDITS[name], manager="kubectl-edit", content=MERGE_PATCH)
     assert same_spec(manifest, edited)
     assert not same(manifest, edited)
-    assert may_replace(manifest, edited)
+    assert kit.may_replace(manifest, edited)
     put_right(server, manifest, server.apply(manifest))
 
 
@@ -235,7 +241,7 @@ def put_right(server: Server, manifest: Rendered, live: Rendered) -> None:
     if changes:
         live = server.patch(manifest, changes, manager=FIELD_MANAGER, content=JSON_PATCH)
     assert same(manifest, live)
-    assert is_ours(live)
+    assert kit.is_ours(live)
     version = live["metadata"]["resourceVersion"]
     assert server.apply(manifest)["metadata"]["resourceVersion"] == version
 
@@ -261,7 +267,7 @@ def test_a_correction_does_not_hit_an_object_that_has_changed_since(
         )
 
 
-@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda one: one.name)
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 def test_a_changed_order_replaces_all_of_the_former_one(
     server: Server, standing: list[Rendered], dialect: Any
 ) -> None:
@@ -298,4 +304,4 @@ def test_a_copy_under_another_name_is_not_ours(server: Server, standing: list[Re
     }
     stored = server.apply(copied)
     standing.append(copied)
-    assert not is_ours(stored)
+    assert not kit.is_ours(stored)

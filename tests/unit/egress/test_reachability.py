@@ -15,14 +15,7 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.egress.model import Address, Destination, Network
 from fleet_telemetry.egress.network_policies import NetworkPolicy, read_network_policy
-from fleet_telemetry.egress.reachability import (
-    Coverage,
-    Judgement,
-    Reach,
-    isolators,
-    judge,
-    reach,
-)
+from fleet_telemetry.egress.reachability import Coverage, Judgement, Reach, judge
 from tests.support.decision_strategies import examples
 from tests.support.network_policies import (
     ADDRESSES,
@@ -40,6 +33,7 @@ from tests.support.network_policies import (
     sonarqube_chart,
     wild_policies,
 )
+from tests.support.reach import isolators, reach
 
 NONE, SOME, ALL = Coverage
 OPEN, ALLOWED, DENIED, UNKNOWN = (

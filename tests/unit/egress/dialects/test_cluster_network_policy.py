@@ -13,7 +13,7 @@ from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.dialects.cluster_network_policy import PRIORITIES
 from fleet_telemetry.egress.dialects.common import Rendered
-from fleet_telemetry.egress.model import Destination, Order, Reachable, family_of
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, Destination, Reachable, family_of
 from tests.support import dialect_cases as kit
 from tests.support import dialect_strategies as wild
 from tests.support.dialect_cases import CLUSTER_NETWORK_POLICY, rendered, verdict
@@ -232,15 +232,15 @@ def test_more_ports_than_fit_are_spread() -> None:
 # Whatever comes
 
 
-def policies(action: EgressAction) -> st.SearchStrategy[Order]:
-    return wild.orders(action=st.just(action)).filter(
+def policies(action: EgressAction) -> st.SearchStrategy[DesiredNetworkPolicy]:
+    return wild.desired_policies(action=st.just(action)).filter(
         lambda order: CLUSTER_NETWORK_POLICY.render(order) is not None
     )
 
 
 @steady
-@given(wild.orders())
-def test_limits_are_kept(order: Order) -> None:
+@given(wild.desired_policies())
+def test_limits_are_kept(order: DesiredNetworkPolicy) -> None:
     policy = CLUSTER_NETWORK_POLICY.render(order)
     if policy is not None:
         assert all(within_limits(policy))
@@ -248,7 +248,7 @@ def test_limits_are_kept(order: Order) -> None:
 
 @steady
 @given(policies(EgressAction.DENY))
-def test_exactly_the_denied_addresses_are_denied(order: Order) -> None:
+def test_exactly_the_denied_addresses_are_denied(order: DesiredNetworkPolicy) -> None:
     policy = rendered(CLUSTER_NETWORK_POLICY, order)
     networks = kit.networks_of(order)
     for address in kit.around(networks):
@@ -259,7 +259,7 @@ def test_exactly_the_denied_addresses_are_denied(order: Order) -> None:
 
 @steady
 @given(policies(EgressAction.ALLOW))
-def test_an_allowance_denies_nothing(order: Order) -> None:
+def test_an_allowance_denies_nothing(order: DesiredNetworkPolicy) -> None:
     policy = rendered(CLUSTER_NETWORK_POLICY, order)
     for destination in order.destinations:
         wanted = [
@@ -275,7 +275,7 @@ def test_an_allowance_denies_nothing(order: Order) -> None:
 
 @steady
 @given(policies(EgressAction.ISOLATE))
-def test_an_isolation_denies_all_that_it_does_not_pass(order: Order) -> None:
+def test_an_isolation_denies_all_that_it_does_not_pass(order: DesiredNetworkPolicy) -> None:
     policy = rendered(CLUSTER_NETWORK_POLICY, order)
     assert [rule["action"] for rule in policy["spec"]["egress"]].index("Deny") == (
         len(policy["spec"]["egress"]) - 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.telemetry_host import AddressFamily
-from fleet_telemetry.egress.model import Order, Reachable, family_of
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, Reachable, family_of
 from tests.support import dialect_cases as kit
 from tests.support import dialect_strategies as wild
 from tests.support.dialect_cases import NETWORK_POLICY, let_through, rendered
@@ -163,15 +163,15 @@ def test_an_isolation_leaves_hosts_dns_and_what_is_reachable() -> None:
 # Whatever comes
 
 
-def policies(action: EgressAction) -> st.SearchStrategy[Order]:
-    return wild.orders(action=st.just(action)).filter(
+def policies(action: EgressAction) -> st.SearchStrategy[DesiredNetworkPolicy]:
+    return wild.desired_policies(action=st.just(action)).filter(
         lambda order: NETWORK_POLICY.render(order) is not None
     )
 
 
 @steady
 @given(policies(EgressAction.DENY))
-def test_exactly_the_denied_addresses_are_not_let_through(order: Order) -> None:
+def test_exactly_the_denied_addresses_are_not_let_through(order: DesiredNetworkPolicy) -> None:
     policy = rendered(NETWORK_POLICY, order)
     networks = kit.networks_of(order)
     for address in (*kit.around(networks), ip_address("203.0.113.9"), ip_address("2001:db8::9")):
@@ -180,7 +180,7 @@ def test_exactly_the_denied_addresses_are_not_let_through(order: Order) -> None:
 
 @steady
 @given(policies(EgressAction.DENY))
-def test_exceptions_are_strictly_inside_their_block(order: Order) -> None:
+def test_exceptions_are_strictly_inside_their_block(order: DesiredNetworkPolicy) -> None:
     for peer in rendered(NETWORK_POLICY, order)["spec"]["egress"][0]["to"]:
         block = peer.get("ipBlock", {"cidr": "::/0"})
         outer = ip_network(block["cidr"])
@@ -192,7 +192,9 @@ def test_exceptions_are_strictly_inside_their_block(order: Order) -> None:
 
 @steady
 @given(policies(EgressAction.ALLOW))
-def test_exactly_the_allowed_addresses_are_let_through_on_their_ports(order: Order) -> None:
+def test_exactly_the_allowed_addresses_are_let_through_on_their_ports(
+    order: DesiredNetworkPolicy,
+) -> None:
     policy = rendered(NETWORK_POLICY, order)
     for destination in order.destinations:
         wanted = [
@@ -210,7 +212,7 @@ def test_exactly_the_allowed_addresses_are_let_through_on_their_ports(order: Ord
 
 @steady
 @given(policies(EgressAction.ISOLATE))
-def test_an_isolation_lets_through_nothing_that_was_not_listed(order: Order) -> None:
+def test_an_isolation_lets_through_nothing_that_was_not_listed(order: DesiredNetworkPolicy) -> None:
     policy = rendered(NETWORK_POLICY, order)
     listed = [*kit.networks_of(order), *(one.cidr for one in order.reachable if one.cidr)]
     for rule in policy["spec"]["egress"]:
