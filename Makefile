@@ -7,13 +7,13 @@ PYTHON ?= python3
 ROUNDS ?= 10
 WORKERS ?= 4
 IMAGE ?= fleet-telemetry/operator:dev
-PYTEST_ARGS ?= --numprocesses=2 --dist=worksteal
+PYTEST_ARGS ?= --numprocesses=2 --dist=loadgroup
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH :=
 
-.PHONY: help demo test test-fast test-vendors lint check bench cluster down build generate picture lock clean
+.PHONY: help demo unit test test-vendors lint check bench cluster down build generate picture lock clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -21,12 +21,12 @@ help: ## Show this list.
 demo: $(VENV)/installed ## Show the main job on a local cluster; DETACH=1 leaves it running.
 	@$(BIN)/python -m dev.demo $(if $(DETACH),--detach)
 
+unit: $(VENV)/installed ## The tests that need no cluster and start no program (a minute).
+	@$(BIN)/python -m pytest --hypothesis-profile=fast $(PYTEST_ARGS) tests/unit
+
 test: lint $(VENV)/installed ## Lint, check types, and run every test.
 	@$(BIN)/python -m dev.cluster build
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
-
-test-fast: $(VENV)/installed ## Only the tests that need no cluster.
-	@$(BIN)/python -m pytest -m 'not cluster and not vendors' $(PYTEST_ARGS)
 
 test-vendors: $(VENV)/installed ## Run the tests against a real SonarQube (Java, Maven, 857 MB once).
 	@$(BIN)/python -m dev.real_vendors

@@ -1,4 +1,4 @@
-"""What admission costs: the time to create a Deployment, with and without our webhook.
+"""The cost of admission: the time to create a Deployment, with and without our webhook.
 
 Two clusters of the same make run side by side, one without the operator and one with its webhook,
 so that nothing of the operator can slow down what it is compared with. They have no controllers, so
@@ -21,7 +21,7 @@ import uvloop
 
 from dev.bench.counting import sum_of
 from dev.bench.errors import BenchError
-from dev.bench.figures import Figure, MatchedContainer
+from dev.bench.figures import Figure, Target
 from dev.bench.manifests import (
     DEPENDENCY_TRACK,
     NAMESPACES,
@@ -45,12 +45,12 @@ from dev.cluster import Cluster
 from dev.harness.operator import LocalOperator
 
 _VARIANTS = "Admission: create a Deployment"
-_COMPARED = "Admission: compared, turn by turn"
-_INSIDE = "Admission: in a request that our webhook changes, one by one"
-_SLOWEST = MatchedContainer(2.5)
-_LEAST_THROUGHPUT = MatchedContainer(45, at_least=True)
-_UNNOTICED = MatchedContainer(1.1)
-_NONE = MatchedContainer(0)
+_COMPARED = "Admission: comparison, turn by turn"
+_INSIDE = "Admission: requests that the webhook changes, one by one"
+_SLOWEST = Target(2.5)
+_LEAST_THROUGHPUT = Target(45, at_least=True)
+_UNNOTICED = Target(1.1)
+_NONE = Target(0)
 _LEFT_OUT = "kube-system"
 """By the chart's default values."""
 _EFFECTIVE_SECONDS = 30.0
@@ -203,7 +203,7 @@ async def _measure(
         ours = await stack.enter_async_context(connect(having))
         variants = _Variants(
             bare=Variant("no operator", bare, "bench", DEPENDENCY_TRACK, injected=False),
-            aside=Variant("namespace left out", ours, _LEFT_OUT, NO_PRODUCT, injected=False),
+            aside=Variant("namespace excluded", ours, _LEFT_OUT, NO_PRODUCT, injected=False),
             unmatched=Variant("no product", ours, "other", NO_PRODUCT, injected=False),
             idle=Variant("condition `false`", bare, "idle", NO_PRODUCT, injected=False),
             ours=Variant("our webhook", ours, "bench", DEPENDENCY_TRACK, injected=True),
@@ -282,7 +282,7 @@ def _compare(variants: _Variants, strays: float) -> Iterator[Figure]:
         yield Figure.of(_COMPARED, f"{name}: one by one, p50", "x", times, slowest)
         shares = [100 * ratio for ratio in paired_ratios(variant.rates, base.rates)]
         yield Figure.of(_COMPARED, f"{name}: {AT_ONCE} at once", "%", shares, least)
-    yield Figure.of(_COMPARED, "no product: requests that reached us", "", [strays], _NONE)
+    yield Figure.of(_COMPARED, "no product: requests that reached the webhook", "", [strays], _NONE)
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,7 @@ class _Inside:
     def figures_since(self, before: _Inside) -> Iterator[Figure]:
         asked = self.asked - before.asked
         for name, seconds in (
-            ("the API server waits for our answer, mean", self.waited - before.waited),
-            ("our process works on it, mean", self.handled - before.handled),
+            ("the API server waits for the webhook, mean", self.waited - before.waited),
+            ("time in the webhook's process, mean", self.handled - before.handled),
         ):
             yield Figure.of(_INSIDE, name, "ms", [1000 * seconds / asked])

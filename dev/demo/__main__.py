@@ -29,7 +29,7 @@ def main() -> int:
         else:
             _attended()
     except KeyboardInterrupt:
-        say("\nThe demo is over; nothing of it is left running.")
+        say("\nThe demo has stopped, with everything that it started.")
     except subprocess.CalledProcessError as error:
         said = (error.stderr or error.stdout or "").strip()
         say(f"demo: `{' '.join(map(str, error.cmd[:6]))} ...` failed: {said}")
@@ -43,14 +43,14 @@ def main() -> int:
 def _attended() -> None:
     with stand.Stand(detached=False) as place:
         show.run(place)
-        show.tell_where_to_look(place)
-        say("\nPress Ctrl-C to end the demo and everything that it started.")
+        show.print_hints(place)
+        say("\nPress Ctrl-C to stop the demo and everything that it started.")
         signal.pause()
 
 
 def _detached() -> None:
     if stand.is_running():
-        say("A demo is running already; `make down` ends it.")
+        say("A demo is already running; `make down` stops it.")
         return
     place = stand.Stand(detached=True)
     try:
@@ -60,17 +60,17 @@ def _detached() -> None:
         place.stop()
         stand.end()
         raise
-    show.tell_where_to_look(place)
-    say("\nThe demo stays up, in the background; `make down` ends it.")
+    show.print_hints(place)
+    say("\nThe demo keeps running in the background; `make down` stops it.")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="demo", description="The main job of the operator, on a local cluster."
+        prog="demo", description="The main features of the operator, on a local cluster."
     )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--detach", action="store_true", help="leave it all running")
-    which.add_argument("--stop", action="store_true", help="end what --detach left running")
+    which.add_argument("--detach", action="store_true", help="leave the demo running")
+    which.add_argument("--stop", action="store_true", help="stop a demo that --detach left running")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""What the demo shows, scene by scene. Every command is run as it is printed."""
+"""What the demo shows, scene by scene. Every command runs as it is printed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WORKLOADS = "examples/workloads"
 _HOST = "telemetry.emqx.io"
 
 Fleet = Mapping[str, tuple[str, str]]
-"""State and reason of the channel Usage, by namespace/record."""
+"""State and reason of the channel Usage, by namespace and name of the WorkloadTelemetry."""
 
 _SEEN: Fleet = {
     "appsec/statefulset-sonarqube": ("", ""),
@@ -34,7 +34,7 @@ _SEEN: Fleet = {
 }
 _JUDGED: Fleet = {
     "appsec/statefulset-sonarqube": ("NonCompliant", "AwaitingUpgrade"),
-    # What it sends depends on a row in a database that nobody has asked.
+    # Its setting is a row in a database that nothing has queried.
     "appsec/statefulset-dependency-track-api-server": ("Unknown", "SeedNotProven"),
     "code/deployment-dependency-track-trial": ("NonCompliant", "AwaitingUpgrade"),
 }
@@ -49,7 +49,7 @@ _INJECTED: Fleet = {
 }
 _ASKED: Fleet = {
     **_INJECTED,
-    # The row in its database was there before the injected default.
+    # The row in its database is older than the injected default.
     "appsec/statefulset-dependency-track-api-server": ("NonCompliant", "ReportedContrary"),
     "code/deployment-sourcegraph-frontend": ("NonCompliant", "ReportedContrary"),
 }
@@ -61,12 +61,12 @@ _IN_THE_END: Fleet = {
 
 
 class ShowError(RuntimeError):
-    """The fleet is not as it should be; the message is a sentence for a person."""
+    """The fleet is not in the expected state; the message is for the user."""
 
 
 @dataclass(frozen=True)
 class _Terminal:
-    """Prints commands and what they say."""
+    """Prints commands and their output."""
 
     cluster: Cluster
 
@@ -74,14 +74,14 @@ class _Terminal:
         """Run a kubectl command, given without its first word. Raises CalledProcessError."""
         print(f"\n$ kubectl {command}")
         done = self.cluster.kubectl(*shlex.split(command))
-        # kubectl tells its warnings first, too.
+        # kubectl prints its warnings first, too.
         print((done.stderr + done.stdout).rstrip(), flush=True)
 
 
 def run(place: Stand) -> None:
-    """Show the main job. Raises ShowError where the fleet is not as it should be."""
+    """Show the main features. Raises ShowError if the fleet is not in the expected state."""
     terminal = _Terminal(place.cluster)
-    _scene("1. Some products run already. Without any policy they are listed.")
+    _scene("1. Some products already run. The operator lists them without any policy.")
     terminal.kubectl(
         f"apply -f {_WORKLOADS}/namespaces.yaml -f {_WORKLOADS}/sonarqube.yaml"
         f" -f {_WORKLOADS}/dependency-track.yaml -f {_WORKLOADS}/dependency-track-trial.yaml"
@@ -89,40 +89,46 @@ def run(place: Stand) -> None:
     _await(place, _SEEN)
     terminal.kubectl("get workloadtelemetries --all-namespaces")
 
-    time.sleep(1.5)  # times are told in whole seconds, and these workloads shall be the older ones
-    _scene("2. A policy for the whole cluster. Nothing is restarted for it, and nothing pretended.")
+    time.sleep(
+        1.5
+    )  # creation times have a resolution of a second, and these workloads must be older
+    _scene(
+        "2. A policy for the whole cluster. It restarts nothing, and reports only what is proven."
+    )
     terminal.kubectl(f"apply -f {_POLICIES}/cluster-opt-out.yaml")
     _await(place, _JUDGED)
     terminal.kubectl("get workloadtelemetries --all-namespaces")
 
-    _scene("3. What is installed from now on is given the switch of its own version.")
+    _scene("3. New workloads get the switch of their own version.")
     terminal.kubectl(f"apply -f {_WORKLOADS}/emqx.yaml -f {_WORKLOADS}/sourcegraph.yaml")
 
-    _scene("4. So is what is upgraded: version 5 refuses to start with the variable of version 4.")
+    _scene("4. So do upgraded ones: version 5 refuses to start with the variable of version 4.")
     image = "dependency-track-api-server=docker.io/dependencytrack/apiserver"
     statefulset = "statefulset/dependency-track-api-server"
     terminal.kubectl(f"set image --namespace=appsec {statefulset} {image}:4.14.4")
     terminal.kubectl(f"set image --namespace=appsec {statefulset} {image}:5.0.4")
     terminal.kubectl(f"set env --namespace=appsec {statefulset} --list")
 
-    _scene("5. One team wants more, and at once. The other workloads stay as they are.")
+    _scene("5. One team opts out of more, at once. The other workloads do not change.")
     terminal.kubectl(f"apply -f {_POLICIES}/appsec.yaml")
     terminal.kubectl("delete deployment --namespace=code dependency-track-trial")
     terminal.kubectl(f"apply -f {_WORKLOADS}/dependency-track-trial.yaml")
     _await(place, _INJECTED)
 
-    _scene("6. A variable proves nothing where a database decides. The products are asked.")
+    _scene("6. A variable proves nothing if a database decides. The operator queries the products.")
     _start_products(place, terminal)
     terminal.kubectl(f"apply -f {_POLICIES}/cluster-opt-out-verified.yaml")
     _await(place, _ASKED)
     terminal.kubectl("get workloadtelemetries --all-namespaces --output=wide")
 
-    _scene("7. What they say is put right, where they can be set.")
+    _scene("7. The operator remediates the settings that contradict the policy.")
     action = shlex.quote('{"spec":{"runtime":{"action":"Remediate"}}}')
     terminal.kubectl(f"patch clustertelemetrypolicy opt-out --type=merge --patch={action}")
     _await(place, _IN_THE_END)
 
-    _scene("8. Somebody turns it on again in the product itself. It is found within the interval.")
+    _scene(
+        "8. Somebody turns telemetry on in the product. The operator finds it within the interval."
+    )
     _turn_on(place)
     _await_events(place, "TelemetryPutRight", 2)
     _await(place, _IN_THE_END)
@@ -132,7 +138,7 @@ def run(place: Stand) -> None:
         " --output=custom-columns=REASON:.reason,WORKLOAD:.regarding.name,NOTE:.note"
     )
 
-    _scene("9. The network holds what a setting may not, while a host's addresses change.")
+    _scene("9. A network policy blocks a telemetry host, while the host's addresses change.")
     _show_egress(place, terminal)
 
     _scene("10. The fleet: what is proven, what is not, and why.")
@@ -142,14 +148,14 @@ def run(place: Stand) -> None:
 
 
 def _show_egress(place: Stand, terminal: _Terminal) -> None:
-    say("(A name server of the demo's own answers here; on your cluster it is cluster DNS.)")
+    say("(The demo's own name server answers here; on your cluster this is cluster DNS.)")
     place.names.set(_HOST, Records(a=["44.0.2.11"], ttl=4))
     terminal.kubectl(f"apply -f {_POLICIES}/egress.yaml")
     policy = "fleet-telemetry-deny-statefulset-emqx"
     path = "{.spec.egress[*].to[*].ipBlock}"
     for addresses in (["44.0.2.11"], ["44.0.2.12", "44.0.3.77"]):
         place.names.set(_HOST, Records(a=addresses, ttl=4))
-        say(f"(DNS now says that {_HOST} is {' and '.join(addresses)}.)")
+        say(f"(DNS now returns {' and '.join(addresses)} for {_HOST}.)")
         _await_denied(place, policy, addresses)
         terminal.kubectl(f"get networkpolicy --namespace=iot {policy} --output=jsonpath='{path}'")
     terminal.kubectl(f"get telemetryhost {_HOST}")
@@ -171,7 +177,7 @@ def _await_denied(place: Stand, policy: str, addresses: list[str]) -> None:
 
 
 def _start_products(place: Stand, terminal: _Terminal) -> None:
-    """Put the credentials into Secrets, and have the stand-ins listen where the products would."""
+    """Put the credentials into Secrets, and start the fakes at the products' addresses."""
     for name, keys in CREDENTIALS.items():
         literals = " ".join(f"--from-literal={key}={value}" for key, value in keys.items())
         terminal.kubectl(f"create secret generic --namespace={NAMESPACE} {name} {literals}")
@@ -186,7 +192,7 @@ def _start_products(place: Stand, terminal: _Terminal) -> None:
         places.append(Place(product, spec["clusterIP"], spec["ports"][0]["port"]))
     nodes = json.loads(_get(place, "pods", "iot"))["items"]
     places += [Place("emqx", node["status"]["podIP"], 18083) for node in nodes]
-    say("(No container runs here: stand-ins for the products' APIs listen at their addresses.)")
+    say("(No container runs here: fakes of the products' APIs listen at their addresses.)")
     place.start_products(places)
 
 
@@ -207,13 +213,13 @@ def _turn_on(place: Stand) -> None:
     headers = {"X-Api-Key": key, "Content-Type": "application/json"}
     body = json.dumps(content)
     print(f"\n$ curl {url} --header 'X-Api-Key: {key}' --json '{body}'")
-    request = urllib.request.Request(url, body.encode(), headers)  # our own stand-in
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # our own stand-in
+    request = urllib.request.Request(url, body.encode(), headers)  # our own fake
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # our own fake
         print(answer.read().decode(), flush=True)
 
 
 def _await_events(place: Stand, reason: str, count: int) -> None:
-    """Wait until so many events in appsec say so."""
+    """Wait until the namespace appsec has this many events with the reason."""
     deadline = time.monotonic() + _SECONDS
     selector = f"--field-selector=reason={reason}"
     command = ("get", "events.events.k8s.io", "--namespace=appsec", selector, "--output=name")
@@ -223,19 +229,19 @@ def _await_events(place: Stand, reason: str, count: int) -> None:
         time.sleep(0.5)
 
 
-def tell_where_to_look(place: Stand) -> None:
-    """Print how to reach it all."""
+def print_hints(place: Stand) -> None:
+    """Print how to reach the demo's components."""
     assert place.operator is not None
     programs = paths.shown(paths.root() / "bin")
     print(
         textwrap.dedent(f"""
-        To look around:
+        To explore it:
           export KUBECONFIG={paths.shown(place.cluster.kubeconfig)} PATH={programs}:$PATH
           kubectl get telemetry --all-namespaces
           kubectl describe workloadtelemetry --namespace=code deployment-worker-next
           curl {place.operator.url("controller")}/metrics
-        Alerts, dashboards and what they ask are in docs/monitoring.md; a picture of the overview is
-        docs/overview.svg.
+        docs/monitoring.md describes the alerts and dashboards; docs/overview.svg is a picture
+        of the overview.
         Logs are in {paths.shown(place.operator.log("controller").parent)}."""),
         flush=True,
     )
@@ -246,7 +252,7 @@ def _scene(title: str) -> None:
 
 
 def _await(place: Stand, expected: Fleet) -> None:
-    """Wait until the fleet is as expected."""
+    """Wait until the fleet has the expected states."""
     deadline = time.monotonic() + _SECONDS
     while (found := _fleet(place.cluster)) != expected:
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Where the demo takes place: a local cluster with the operator on it."""
+"""The demo's environment: a local cluster with the operator."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _PROCESSES = "processes.json"
 
 
 def directory() -> Path:
-    """Where it keeps its files, from start to end."""
+    """The folder of the demo's files while it runs."""
     return paths.root() / "demo"
 
 
 def is_running() -> bool:
-    """Whether a detached demo, or a part of one, is there."""
+    """Whether a detached demo, or a part of one, is running."""
     return any(process.is_alive() for process in _recorded()) or detached.is_alive(_cluster_files())
 
 
 def end() -> None:
-    """End a detached demo, those processes and no others, and remove its files."""
+    """Stop a detached demo, only those processes, and remove its files."""
     for process in _recorded():
         process.kill()
     if detached.remove(_cluster_files()):
         shutil.rmtree(directory(), ignore_errors=True)
-        say("the demo has ended")
+        say("the demo has stopped")
 
 
 class Stand:
@@ -45,7 +45,7 @@ class Stand:
 
     def __init__(self, *, detached: bool) -> None:
         self._detached = detached
-        # Two attended demos do not disturb each other; of detached ones there is only one.
+        # Attended demos have separate folders; there is at most one detached demo.
         self.directory = directory() if detached else directory().with_name(f"demo-{os.getpid()}")
         shutil.rmtree(self.directory, ignore_errors=True)
         self.cluster = Cluster(
@@ -68,11 +68,11 @@ class Stand:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # What the logs say is of use where the demo failed.
+        # If the demo failed, the logs are useful.
         self.stop(keep_files=isinstance(error, OperatorError))
 
     def start(self) -> None:
-        """Build what is missing, start the cluster, install the chart, run both roles."""
+        """Build missing programs, start the cluster, install the chart, run both roles."""
         binaries.ensure([*self.cluster.components, "kubectl", "helm", "coredns"])
         say("Starting a Kubernetes control plane on loopback ...")
         self.cluster.start()
@@ -89,7 +89,7 @@ class Stand:
         )
         say("Starting the webhook and the controller, each with its own service account ...")
         for role in ("webhook", "controller"):
-            # The viewer shall not have to wait for half a minute.
+            # So that the viewer does not wait for half a minute.
             quick = ["--dns-interval=2"] if role == "controller" else []
             self.operator.start(role, extra=quick)
             if self._detached:
@@ -97,14 +97,14 @@ class Stand:
         self.operator.wait_until_ready()
 
     def start_products(self, places: list[Place]) -> None:
-        """Let stand-ins listen where the products would, if containers ran here."""
+        """Start fakes at the addresses at which the products would listen."""
         assert self.operator is not None
         start_products(self.operator, places)
         if self._detached:
             self._record()
 
     def stop(self, *, keep_files: bool = False) -> None:
-        """End all that runs."""
+        """Stop everything."""
         if self.operator is not None:
             self.operator.children.kill_all()
         self.names.close()
@@ -113,7 +113,7 @@ class Stand:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def _record(self) -> None:
-        """At once, because nobody else knows of a process if we do not get any further."""
+        """Record the processes at once, because after a crash nothing else knows them."""
         assert self.operator is not None
         found = [
             identity

@@ -17,7 +17,7 @@ from dev.cluster import Cluster
 from dev.harness.names import NameServer
 from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
 from dev.harness.replicas import Replicas
-from fleet_telemetry.admission.certificates.material import Pair, new_authority, new_leaf
+from fleet_telemetry.admission.certificates.material import KeyPair, new_authority, new_leaf
 from fleet_telemetry.admission.certificates.rotation import (
     Authorities,
     write_authorities,
@@ -100,7 +100,7 @@ def test_the_rotation_of_all_certificates_loses_nothing(pair: tuple[Space, Repli
     space, _ = pair
     now = datetime.now(UTC)
     data = _secret(space, AUTHORITY)
-    first = Pair(data["tls.crt"], data["tls.key"])
+    first = KeyPair(data["tls.crt"], data["tls.key"])
     second = new_authority(now - timedelta(days=2))
 
     def wait_for_trust(bundle: str) -> None:
@@ -115,7 +115,7 @@ def test_the_rotation_of_all_certificates_loses_nothing(pair: tuple[Space, Repli
     with Load(space.world.cluster) as load:
         time.sleep(1)
         # The day between creation and first signature is cut short by dating the second one back.
-        both = Authorities(second, Pair(first.certificate))
+        both = Authorities(second, KeyPair(first.certificate))
         _write(space, AUTHORITY, write_authorities(both))
         wait_for_trust(both.bundle)
         due = new_leaf(first, HOST, now - timedelta(days=61))

@@ -18,7 +18,7 @@ from dev.cluster import Cluster
 from dev.cluster.cluster import HelmProgram
 from dev.harness.names import NameServer
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
-from fleet_telemetry.admission.certificates.material import Pair, new_authority, new_leaf, parse
+from fleet_telemetry.admission.certificates.material import KeyPair, new_authority, new_leaf, parse
 from fleet_telemetry.admission.certificates.rotation import (
     AUTHORITY_RENEWED_AFTER,
     TRUST_DELAY,
@@ -217,7 +217,7 @@ def test_nothing_is_written_that_is_as_it_should_be(installed: Space) -> None:
 def test_a_leaf_that_is_due_is_renewed_and_no_request_is_lost(installed: Space) -> None:
     space = installed
     authority = _secret(space, AUTHORITY)
-    signing = Pair(authority["tls.crt"], authority["tls.key"])
+    signing = KeyPair(authority["tls.crt"], authority["tls.key"])
     old = new_leaf(signing, HOST, datetime.now(UTC) - timedelta(days=60))
     _write(space, LEAF, write_leaf(old, Authorities(signing)))
 
@@ -238,7 +238,7 @@ def test_a_ca_that_is_due_is_replaced_step_by_step_and_no_request_is_lost(
     first = new_authority(now - AUTHORITY_RENEWED_AFTER)
     leaf = new_leaf(first, HOST, now - timedelta(days=59))
     # As if it had been in force all the time: trusted first, then served.
-    both = Authorities(Pair(**_pair_in(_secret(space, AUTHORITY))), first)
+    both = Authorities(KeyPair(**_pair_in(_secret(space, AUTHORITY))), first)
     _write(space, AUTHORITY, write_authorities(both))
     _wait(lambda: any(first.certificate in bundle for bundle in _bundles(space)), "both trusted")
     assert _is_injected(space)
@@ -335,7 +335,7 @@ def test_an_existing_secret_with_its_ca_is_used_and_followed(bare: Space) -> Non
     assert _is_injected(bare)
 
 
-def _make_secret(space: Space, name: str, authority: Pair) -> None:
+def _make_secret(space: Space, name: str, authority: KeyPair) -> None:
     leaf = write_leaf(new_leaf(authority, HOST, datetime.now(UTC)), Authorities(authority))
     namespace: Manifest = {"apiVersion": "v1", "kind": "Namespace"}
     secret: Manifest = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls"}

@@ -113,7 +113,7 @@ class Case:
 
     @property
     def id(self) -> str:
-        """For the list of tests."""
+        """For the list of failures."""
         value = repr(self.attempt.value)
         short = value if len(value) <= 40 else f"{value[:37]}..."
         return f"{self.kind.resource.short_name}-{self.path}-{self.attempt.keyword}-{short}"

@@ -1,4 +1,4 @@
-"""The API server, asked over one connection: a kubectl for each case would be too slow."""
+"""A client of the API server with a few lasting connections: a kubectl per case is too slow."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import http.client
 import json
 import re
 import ssl
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +20,7 @@ from fleet_telemetry.api.resources import API_VERSION
 from tests.support.crd_cases import Case, Kind, Manifest
 
 _STANDING = "standing"
+_CONNECTIONS = 4
 _TRY = {"dryRun": "All", "fieldValidation": "Strict"}
 # Said beside every other mistake, of the object as a whole.
 _CONSEQUENCE = "some validation rules were not checked because the object was invalid"
@@ -53,16 +57,24 @@ class Server:
     def __init__(self, kubeconfig: Path) -> None:
         api = Api.of(kubeconfig)
         self._token = api.token
-        self._connection = http.client.HTTPSConnection(
-            "127.0.0.1",
-            api.port,
-            timeout=30,
-            context=ssl.create_default_context(cadata=api.authority),
-        )
+        self._port = api.port
+        self._tls = ssl.create_default_context(cadata=api.authority)
+        self._of_thread = threading.local()
+        self._connections: list[http.client.HTTPSConnection] = []
+        self._threads = ThreadPoolExecutor(_CONNECTIONS)
         self._standing: dict[str, Manifest] = {}
 
     def close(self) -> None:
-        self._connection.close()
+        """End the threads and close their connections."""
+        self._threads.shutdown()
+        for connection in self._connections:
+            connection.close()
+
+    def try_cases(self, cases: Sequence[Case]) -> list[Answer]:
+        """The answers to the cases, in their order. They are sent at the same time."""
+        for kind in {case.kind.resource.kind: case.kind for case in cases}.values():
+            self._stand(kind)
+        return list(self._threads.map(self.try_case, cases))
 
     def try_case(self, case: Case) -> Answer:
         """What would become of the case; nothing is stored."""
@@ -72,11 +84,15 @@ class Server:
 
     def try_status(self, kind: Kind, status: Any) -> Answer:
         """What would become of the status of an object that has none yet."""
+        manifest = {**self._stand(kind), "status": status}
+        return self.replace_status(kind, _STANDING, manifest, **_TRY)
+
+    def _stand(self, kind: Kind) -> Manifest:
+        """The stored object of the kind that has no status. It is created the first time."""
         name = kind.resource.kind
         if name not in self._standing:
             self._standing[name] = self.create(kind, _STANDING, kind.bare).body
-        manifest = {**self._standing[name], "status": status}
-        return self.replace_status(kind, _STANDING, manifest, **_TRY)
+        return self._standing[name]
 
     def create(self, kind: Kind, name: str, content: Manifest, **options: str) -> Answer:
         return self._send("POST", _path(kind), kind.manifest(name, content), options)
@@ -101,12 +117,24 @@ class Server:
     ) -> Answer:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
         address = f"{path}?{urlencode(options)}"
-        self._connection.request(method, address, json.dumps(body), headers)
-        response = self._connection.getresponse()
+        connection = self._connection()
+        connection.request(method, address, json.dumps(body), headers)
+        response = connection.getresponse()
         text = response.read().decode()
         # While it knows nothing of the group at all, the API server answers in plain text.
         is_json = response.headers.get_content_type() == "application/json"
         return Answer(code=response.status, body=json.loads(text) if is_json else {"message": text})
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        """The connection of this thread."""
+        if not hasattr(self._of_thread, "connection"):
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", self._port, timeout=30, context=self._tls
+            )
+            self._of_thread.connection = connection
+            self._connections.append(connection)
+        found: http.client.HTTPSConnection = self._of_thread.connection
+        return found
 
 
 def _path(kind: Kind, name: str = "") -> str:

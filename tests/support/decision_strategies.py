@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import cache
 from itertools import product
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import Policy
@@ -79,21 +77,6 @@ CATALOGUE_NAMES = (*SWITCHES, *OTHER_NAMES_OF_SWITCHES)
 RELATED_NAMES = ("LOG_LEVEL", "EXTRA_JAVA_OPTIONS")
 FREE_NAMES = ("A", "_JAVA_OPTIONS", "EMQX_TELEMETRY", "SONAR_TELEMETRY_ENABLED")
 VALUES = ("false", "true", "", "$(A)", " FALSE ", "INFO", "é\u0000")
-
-
-HUNT = int(os.environ.get("HUNT", "0"))
-"""So many times more examples than usual, and others each time: ``HUNT=20 pytest tests/decide``."""
-
-
-def examples(number: int) -> settings:
-    """So many examples, the same in every run, on a machine that others use too."""
-    return settings(
-        max_examples=number * max(HUNT, 1),
-        derandomize=not HUNT,
-        deadline=None,
-        database=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
 
 
 def entries(names: Iterable[str]) -> list[Manifest]:

@@ -19,7 +19,8 @@ from fleet_telemetry.egress.model import (
     OwnerReference,
     Reachable,
 )
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 
 def dialect_named(name: EgressDialect) -> Dialect:
@@ -87,7 +88,7 @@ def may_replace(rendered: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     return any(dialect.may_replace(rendered, live) for dialect in DIALECTS)
 
 
-def groups(given: Iterable[DesiredNetworkPolicy]) -> Iterator[Rendered]:
+def groups_of(given: Iterable[DesiredNetworkPolicy]) -> Iterator[Rendered]:
     """The address groups that policies refer to, one for each host, by host."""
     networks: dict[str, set[Network]] = {}
     for one in given:

@@ -16,7 +16,8 @@ from fleet_telemetry.egress.model import (
     OwnerReference,
     Reachable,
 )
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 WORKLOAD_NAMES = (

@@ -1,20 +1,10 @@
-"""Wild input for hypothesis, and how hard to try."""
+"""Unusual input for hypothesis."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-
-#: The same examples on every run and on every machine, however busy it is.
-steady = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=100,
-    suppress_health_check=[HealthCheck.too_slow],
-)
 
 #: Text with every character that means something to one of the parsers.
 TROUBLE = st.text(

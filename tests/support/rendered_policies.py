@@ -8,7 +8,8 @@ from typing import Any
 from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.egress.dialects.network_policy import NetworkPolicyDialect
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Destination
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.network_policies import NAMESPACE, Manifest
 
 

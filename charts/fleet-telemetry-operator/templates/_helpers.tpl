@@ -41,7 +41,7 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{- /* What the profile "restricted" of Pod Security asks for. */}}
+{{- /* Required by the profile "restricted" of Pod Security. */}}
 {{- define "fto.podSecurityContext" -}}
 runAsNonRoot: true
 {{- with .Values.runAsUser }}
@@ -56,14 +56,14 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
 
-{{- /* Where the webhook is; takes (dict "root" $ "path" "/mutate"). */}}
+{{- /* The clientConfig of a webhook. Argument: (dict "root" $ "path" "/mutate"). */}}
 {{- define "fto.clientConfig" -}}
 service:
   name: {{ include "fto.name" .root }}-webhook
   namespace: {{ .root.Release.Namespace }}
   port: {{ .root.Values.webhook.service.port }}
   path: {{ .path }}
-{{- /* Elsewhere caBundle is left to whoever writes it, so that no upgrade takes it away. */}}
+{{- /* In all other cases another component writes caBundle; the chart omits it, so that no upgrade removes it. */}}
 {{- with .root.Values.webhook.certificate }}
 {{- if and (eq .source "ExistingSecret") .ca }}
 caBundle: {{ .ca | b64enc }}
@@ -84,7 +84,7 @@ caBundle: {{ .ca | b64enc }}
 {{- end -}}
 {{- end -}}
 
-{{- /* "true" where the webhook itself has the webhook configurations trust its CA. */}}
+{{- /* "true" if the webhook itself writes its CA into the webhook configurations. */}}
 {{- define "fto.writesTrust" -}}
 {{- with .Values.webhook.certificate -}}
 {{- if or (eq .source "OperatorCA") (and (eq .source "ExistingSecret") (not .ca)) -}}
@@ -93,7 +93,7 @@ true
 {{- end -}}
 {{- end -}}
 
-{{- /* Has cert-manager write caBundle. */}}
+{{- /* Makes cert-manager write caBundle. */}}
 {{- define "fto.injectAnnotation" -}}
 {{- if eq .Values.webhook.certificate.source "CertManager" -}}
 annotations:
@@ -101,7 +101,7 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{- /* What the controller is told of the network. */}}
+{{- /* The controller's arguments for egress. */}}
 {{- define "fto.egressArgs" -}}
 - --allowlist={{ include "fto.name" . }}-allowlist
 - --published-ranges={{ .Values.egress.publishedRanges }}

@@ -1,5 +1,7 @@
-"""The admission server: answers within milliseconds, from what it knows, and never denies a
-workload. An error of our own lets the request through as it came."""
+"""The admission server. It decides from the cache within milliseconds and never denies a workload.
+
+After an internal error it allows the request unchanged.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,9 @@ from fleet_telemetry.reporting.metrics import AdmissionMetrics
 _log = logging.getLogger(__name__)
 
 _LARGEST_REQUEST_BYTES = 16 * 2**20
-"""Two objects of the largest size that etcd takes, and their managed fields, with room."""
+"""Room for two objects of the largest size that etcd stores, with their managed fields."""
 _OWNER_SECONDS = 0.4
-"""How long a pod waits for its workload, which may have been created a moment before."""
+"""How long the review of a pod waits for its workload, which may have been created just before."""
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 
@@ -56,7 +58,7 @@ class AdmissionServer:
         self._draining = False
 
     async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OSError if the address is taken."""
+        """Start to listen. Raises OSError if the address is in use."""
         app = web.Application(client_max_size=_LARGEST_REQUEST_BYTES)
         app.router.add_post("/mutate", self._mutate)
         app.router.add_post("/validate", self._validate)
@@ -65,16 +67,16 @@ class AdmissionServer:
         await web.TCPSite(self._runner, host, port, ssl_context=self._tls).start()
 
     async def drain(self, seconds: float) -> None:
-        """Answer on, for as long as it takes until nobody is sent here any more.
+        """Keep serving until no more requests are routed here.
 
-        Each answer asks the API server to close its connection and so to go elsewhere: a request
-        on a connection that we closed would be lost.
+        Each response asks the API server to close its connection, so that it connects to another
+        replica. A request on a connection that the server closes would be lost.
         """
         self._draining = True
         await asyncio.sleep(seconds)
 
     async def stop(self) -> None:
-        """Stop listening, finish what is under way."""
+        """Stop listening, and finish the requests in progress."""
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -89,9 +91,9 @@ class AdmissionServer:
                 result = "patched" if answer.patch else "unchanged"
             else:
                 result = "unsynced"
-        except Exception:  # noqa: BLE001  # as said below, and it is logged
-            # Whatever is wrong with us must not stop a deploy.
-            _log.exception("admission review failed; the request goes through as it came")
+        except Exception:  # noqa: BLE001  # see the comment; it is logged
+            # An internal error must not block a deployment.
+            _log.exception("admission review failed; the request is allowed unchanged")
         seconds = time.perf_counter() - started
         self._metrics.observe("mutate", _kind(request), result, seconds)
         log_admission(request, answer.changes, seconds)
@@ -116,16 +118,16 @@ class AdmissionServer:
         self._metrics.observe("validate", _kind(request), result, time.perf_counter() - started)
         return self._respond(request, _validation(verdict))
 
-    def _respond(self, request: Manifest, response: Mapping[str, Any]) -> web.Response:
+    def _respond(self, request: Manifest, outcome: Mapping[str, Any]) -> web.Response:
         review = {
             "apiVersion": "admission.k8s.io/v1",
             "kind": "AdmissionReview",
-            "response": {"uid": request.get("uid", ""), **response},
+            "response": {"uid": request.get("uid", ""), **outcome},
         }
-        answer = web.Response(body=_encoder.encode(review), content_type="application/json")
+        response = web.Response(body=_encoder.encode(review), content_type="application/json")
         if self._draining:
-            answer.force_close()
-        return answer
+            response.force_close()
+        return response
 
 
 async def _read(http: web.Request) -> Manifest:

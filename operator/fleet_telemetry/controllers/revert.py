@@ -19,7 +19,8 @@ from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, items_at, place_of
 from fleet_telemetry.switches.edits import Cause, Edit
 from fleet_telemetry.workloads.reading import read_workload
-from fleet_telemetry.workloads.workload import Workload, WorkloadKind
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import Workload
 
 # All policies before the groups that they refer to.
 _NETWORK_POLICIES = sorted(
@@ -80,7 +81,7 @@ async def find_leftovers(client: KubernetesClient, namespace: str = "") -> Async
             kind = kinds.WORKLOAD_BY_KIND[owner["kind"]]
             manifest = await client.find(kind, owner["name"], record["metadata"]["namespace"])
             workload = read_workload({"kind": kind.kind, **manifest}) if manifest else None
-            # Of a Job nothing can be changed, and of a foreign controller's it would come back.
+            # A Job's template is immutable, and another controller would restore its own.
             if workload is None or workload.template_immutable or workload.controller is not None:
                 continue
             if edits_for(workload, status.injected):

@@ -1,1 +1,1 @@
-"""Everything that talks to the API server, and the mirror of what it says."""
+"""Access to the API server, and the cache of the objects in it."""

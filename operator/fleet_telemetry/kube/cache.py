@@ -180,7 +180,7 @@ class ClusterCache:
     def _product_changed(
         self, name: str, before: ProductEntry | None, after: ProductEntry | None
     ) -> None:
-        if before and after and before.generation == after.generation:
+        if before and after and replace(before, status=after.status) == after:
             return  # only the status changed
         usable = {
             name: entry.product

@@ -1,4 +1,4 @@
-"""Whose name stands on a field."""
+"""Releasing field ownership."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fleet_telemetry.workloads.workload import FIELD_MANAGER
 async def release_field_ownership(
     client: KubernetesClient, kind: Kind, manifest: Manifest
 ) -> dict[str, Any]:
-    """Remove our entry from the managed fields of somebody else's object that we patched, so that
-    no later apply conflicts with us. Raises ApiError."""
+    """Remove the operator from the managed fields of a foreign object that it patched, so that no
+    later apply conflicts with it. Returns the object. Raises ApiError."""
     metadata = manifest["metadata"]
     for index, entry in enumerate(items_at(metadata, "managedFields")):
         if entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Update":

@@ -1,4 +1,4 @@
-"""Credentials from a Secret, read when they are needed and kept nowhere."""
+"""Credentials from a Secret. They are read when they are needed and are not cached."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CA = "ca.crt"
 
 
 class SecretError(Exception):
-    """The Secret does not give what is needed; the message holds nothing of its content."""
+    """The Secret cannot be used. The message contains nothing of its data."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         self.reason = reason
@@ -24,9 +24,9 @@ class SecretError(Exception):
 async def read_secret(
     client: KubernetesClient, secret: tuple[str, str], keys: tuple[str, ...]
 ) -> dict[str, str]:
-    """The keys of a Secret, given by namespace and name, and its ca.crt if any, decoded.
+    """The decoded values of these keys of a Secret (namespace, name), and of ca.crt if it exists.
 
-    Raises SecretError; ApiError where the API server is at fault.
+    Raises SecretError if the Secret cannot be used, ApiError if the API server fails.
     """
     namespace, name = secret
     where = f"Secret {namespace}/{name}"
@@ -36,14 +36,17 @@ async def read_secret(
         if error.is_not_found:
             raise SecretError(Reason.SECRET_NOT_READABLE, f"{where} does not exist") from None
         if error.is_forbidden:
-            text = f"{where} may not be read; grant it by the chart's value runtime.secrets"
+            text = f"{where} may not be read; add it to the chart's value runtime.secrets"
             raise SecretError(Reason.SECRET_NOT_READABLE, text) from None
         raise
     return credentials_in(manifest, where, keys)
 
 
 def credentials_in(manifest: Manifest, where: str, keys: tuple[str, ...]) -> dict[str, str]:
-    """The keys of a Secret as it was read. Raises SecretError, which names ``where``."""
+    """The decoded values of a Secret's manifest. ``where`` names the Secret in errors.
+
+    Raises SecretError.
+    """
     data = mapping_at(manifest, "data")
     found = {}
     for key in (*keys, _CA):
@@ -54,10 +57,10 @@ def credentials_in(manifest: Manifest, where: str, keys: tuple[str, ...]) -> dic
         except (binascii.Error, UnicodeDecodeError):
             text = ""
         if not text.strip():
-            raise SecretError(Reason.SECRET_INCOMPLETE, f"{where} has nothing under {key!r}")
-        # A line break at the end is what editors and `echo` leave.
+            raise SecretError(Reason.SECRET_INCOMPLETE, f"{where} has no value for the key {key!r}")
+        # Editors and `echo` leave a line break at the end.
         found[key] = text if key == _CA else text.strip()
         if key != _CA and not found[key].isprintable():
-            text = f"{where} has something under {key!r} that no header can hold"
+            text = f"{where} has a value for the key {key!r} that no HTTP header can hold"
             raise SecretError(Reason.SECRET_INCOMPLETE, text)
     return found

@@ -1,4 +1,4 @@
-"""What the cluster says of volume claims, for the proof of a seed."""
+"""Facts of volume claims, which the evidence of a seed needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 async def read_volume_claim_facts(
     client: KubernetesClient, namespace: str, names: Iterable[str]
 ) -> dict[str, VolumeClaimFacts]:
-    """The facts of those claims that exist and are bound. Raises ApiError."""
+    """The facts of the claims with these names that are bound, by name. Raises ApiError."""
     facts = {}
     for name in sorted(set(names)):
         claim = await client.find(VOLUME_CLAIM, name, namespace)
@@ -37,7 +37,7 @@ def _facts(claim: Manifest, volume: Manifest) -> VolumeClaimFacts | None:
     copies = any(dig(claim, "spec", key) for key in ("dataSource", "dataSourceRef"))
     return VolumeClaimFacts(
         uid=str(dig(claim, "metadata", "uid")),
-        # A volume may be older than the claim that took it, and with it the data.
+        # A volume, and so its data, may be older than the claim that it is bound to.
         created=min(created, volume_created),
         began_empty=not copies and _PROVISIONED_BY in annotations,
     )

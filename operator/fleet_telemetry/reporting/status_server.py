@@ -1,4 +1,4 @@
-"""The plain HTTP server of every process: probes and metrics."""
+"""The plain HTTP server of each process: probes and metrics."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 Probe = Callable[[], str]
-"""Why it fails, or the empty string."""
-Text = Callable[[], Iterator[str]]
-"""Metrics in Prometheus' text format, in pieces."""
+"""Returns the problem; the empty string if the probe succeeds."""
+MetricsText = Callable[[], Iterator[str]]
+"""Returns metrics in the Prometheus text format, in pieces."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -22,17 +22,17 @@ class StatusServer:
 
     def __init__(self, registry: CollectorRegistry, *, alive: Probe, ready: Probe) -> None:
         self._registry = registry
-        self._more: list[Text] = []
+        self._more: list[MetricsText] = []
         self._alive = alive
         self._ready = ready
         self._runner: web.AppRunner | None = None
 
-    def add_metrics(self, text: Text) -> None:
-        """Serve these, too: metrics that are too many for the registry."""
+    def add_metrics(self, text: MetricsText) -> None:
+        """Serve more metrics after those of the registry, which is too slow for many series."""
         self._more.append(text)
 
     async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OSError if the address is taken."""
+        """Start to listen. Raises OSError if the address is in use."""
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -43,7 +43,7 @@ class StatusServer:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that it listens on, after start."""
         assert self._runner is not None
         port: int = self._runner.addresses[0][1]
         return port
@@ -54,14 +54,14 @@ class StatusServer:
             await self._runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        return _answer(self._alive())
+        return _probe_response(self._alive())
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        return _answer(self._ready())
+        return _probe_response(self._ready())
 
     async def _metrics(self, request: web.Request) -> web.Response:
         headers = {hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST}
-        # In a thread: with a large fleet it takes long enough to be felt by whoever waits.
+        # In a thread: with a large fleet, rendering would block the event loop for too long.
         if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
             headers[hdrs.CONTENT_ENCODING] = "gzip"
             body = await asyncio.to_thread(lambda: b"".join(_compress(self._render())))
@@ -77,12 +77,12 @@ class StatusServer:
 
 
 def _compress(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Piece by piece, so that the whole of it never stands in memory."""
+    """Gzip piece by piece, so that the whole text is never in memory."""
     gzip = zlib.compressobj(level=1, wbits=_GZIP)
     for piece in pieces:
         yield gzip.compress(piece)
     yield gzip.flush()
 
 
-def _answer(problem: str) -> web.Response:
+def _probe_response(problem: str) -> web.Response:
     return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)

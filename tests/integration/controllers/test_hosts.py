@@ -28,7 +28,8 @@ from fleet_telemetry.egress.ranges_client import RangesClient
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 ONE, TWO = (WorkloadRef("apps", WorkloadKind.DEPLOYMENT, name) for name in ("one", "two"))
 HOST, OTHER = "telemetry.example.com", "other.example.com"

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import EgressDialect
@@ -22,17 +22,31 @@ from fleet_telemetry.egress.model import (
     OwnerReference,
     Reachable,
 )
-from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadKind, WorkloadRef
-from tests.support import dialect_cases as kit
-from tests.support import dialect_strategies as wild
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadRef
+from tests.support.depth import examples
+from tests.support.dialect_cases import (
+    CILIUM,
+    CLUSTER_NETWORK_POLICY,
+    NETWORK_POLICY,
+    POLICY,
+    allow,
+    deny,
+    groups_of,
+    is_ours,
+    isolate,
+    may_replace,
+    rendered,
+    to,
+)
 from tests.support.dialect_server import JSON_PATCH, MERGE_PATCH, RefusedError, Server
-from tests.support.manifest_strategies import steady
+from tests.support.dialect_strategies import desired_policies, workloads_in
 
 pytestmark = pytest.mark.cluster
 
 WEB = WorkloadRef("default", WorkloadKind.DEPLOYMENT, "web")
-HOST = kit.to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
-OTHER = kit.to("u.example.com", "198.51.100.0/24", port=8443)
+HOST = to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
+OTHER = to("u.example.com", "198.51.100.0/24", port=8443)
 DATABASE = Reachable(
     namespace_selector={
         "matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["b"]}]
@@ -54,17 +68,17 @@ MANY = Destination(
 )
 LONG = f"{'long-label-that-goes-on-and-on.' * 8}web"
 ORDERS = {
-    "deny": kit.deny(HOST, OTHER, workload=WEB, owners=[kit.POLICY]),
-    "deny-one-family": kit.deny(OTHER, workload=WEB),
-    "deny-many": kit.deny(MANY, workload=WEB),
-    "allow": kit.allow(HOST, OTHER, kit.to("t.example.com", "192.0.2.1/32"), workload=WEB),
-    "isolate": kit.isolate(HOST, OTHER, workload=WEB, reachable=REACHABLE, owners=[kit.POLICY]),
-    "isolate-all": kit.isolate(workload=WEB),
-    "long-names": kit.deny(
-        kit.to(f"{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}.io", "192.0.2.1/32"),
+    "deny": deny(HOST, OTHER, workload=WEB, owners=[POLICY]),
+    "deny-one-family": deny(OTHER, workload=WEB),
+    "deny-many": deny(MANY, workload=WEB),
+    "allow": allow(HOST, OTHER, to("t.example.com", "192.0.2.1/32"), workload=WEB),
+    "isolate": isolate(HOST, OTHER, workload=WEB, reachable=REACHABLE, owners=[POLICY]),
+    "isolate-all": isolate(workload=WEB),
+    "long-names": deny(
+        to(f"{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}.io", "192.0.2.1/32"),
         workload=WorkloadRef("default", WorkloadKind.STATEFUL_SET, LONG[:253]),
     ),
-    "expressions": kit.allow(
+    "expressions": allow(
         HOST,
         workload=WEB,
         selector={
@@ -85,7 +99,7 @@ def everything(order: DesiredNetworkPolicy) -> Iterator[Rendered]:
             manifest = dialect.render(order)
             if manifest is not None:
                 yield manifest
-    yield from kit.groups([order])
+    yield from groups_of([order])
 
 
 @pytest.mark.parametrize("name", ORDERS)
@@ -97,8 +111,8 @@ def test_what_is_rendered_is_accepted_and_stays_as_it_is(server: Server, name: s
         live = server.get(manifest)
         assert live["spec"] == manifest["spec"]
         assert same(manifest, live)
-        assert kit.is_ours(live)
-        assert kit.may_replace(manifest, live)
+        assert is_ours(live)
+        assert may_replace(manifest, live)
         assert workload_of(live) == workload_of(manifest)
         version = live["metadata"]["resourceVersion"]
         # The same again is no write.
@@ -106,8 +120,8 @@ def test_what_is_rendered_is_accepted_and_stays_as_it_is(server: Server, name: s
         server.delete(manifest)
 
 
-@given(wild.desired_policies(workload=wild.workloads_in("default"), owners=st.just(())))
-@settings(steady, max_examples=150)
+@given(desired_policies(workload=workloads_in("default"), owners=st.just(())))
+@examples(150)
 def test_whatever_is_rendered_is_accepted_and_stays_as_it_is(
     server: Server, order: DesiredNetworkPolicy
 ) -> None:
@@ -115,21 +129,21 @@ def test_whatever_is_rendered_is_accepted_and_stays_as_it_is(
         live = server.apply(manifest, dry=True)
         assert live["spec"] == manifest["spec"]
         assert same(manifest, live)
-        assert kit.is_ours(live)
+        assert is_ours(live)
 
 
 def test_the_server_does_refuse_what_is_wrong(server: Server) -> None:
     """Else its acceptance would say nothing."""
     for dialect, path, value in (
-        (kit.NETWORK_POLICY, "spec|egress|0|to|0|ipBlock|except", ["0.0.0.0/0"]),
-        (kit.NETWORK_POLICY, "spec|egress|0|to|0|ipBlock|excepts", ["192.0.2.1/32"]),
-        (kit.CILIUM, "spec|egressDeny|0|toCIDRSet|0", {}),
-        (kit.CILIUM, "spec|egressDeny|0|toFQDNs", [{"matchName": "t.example.com"}]),
-        (kit.CLUSTER_NETWORK_POLICY, "spec|egress|0|to", []),
-        (kit.CLUSTER_NETWORK_POLICY, "spec|egress|0|to|0|domainNames", ["t.example.com"]),
-        (kit.CLUSTER_NETWORK_POLICY, "spec|priority", 1001),
+        (NETWORK_POLICY, "spec|egress|0|to|0|ipBlock|except", ["0.0.0.0/0"]),
+        (NETWORK_POLICY, "spec|egress|0|to|0|ipBlock|excepts", ["192.0.2.1/32"]),
+        (CILIUM, "spec|egressDeny|0|toCIDRSet|0", {}),
+        (CILIUM, "spec|egressDeny|0|toFQDNs", [{"matchName": "t.example.com"}]),
+        (CLUSTER_NETWORK_POLICY, "spec|egress|0|to", []),
+        (CLUSTER_NETWORK_POLICY, "spec|egress|0|to|0|domainNames", ["t.example.com"]),
+        (CLUSTER_NETWORK_POLICY, "spec|priority", 1001),
     ):
-        manifest = copy.deepcopy(kit.rendered(dialect, ORDERS["deny"]))
+        manifest = copy.deepcopy(rendered(dialect, ORDERS["deny"]))
         target: Any = manifest
         *parents, last = path.split("|")
         for key in parents:
@@ -143,28 +157,28 @@ def test_the_server_does_refuse_what_is_wrong(server: Server) -> None:
 
 SPEC_EDITS: dict[str, tuple[Any, Any]] = {
     "a denied address taken out": (
-        kit.NETWORK_POLICY,
+        NETWORK_POLICY,
         {"spec": {"egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]}},
     ),
     "another selector": (
-        kit.NETWORK_POLICY,
+        NETWORK_POLICY,
         {"spec": {"podSelector": {"matchLabels": {"app": "db"}}}},
     ),
     "ingress beside egress": (
-        kit.NETWORK_POLICY,
+        NETWORK_POLICY,
         {"spec": {"policyTypes": ["Egress", "Ingress"], "ingress": [{}]}},
     ),
-    "rules that a policy type does not ask for": (kit.NETWORK_POLICY, {"spec": {"ingress": [{}]}}),
-    "a denial that isolates": (kit.CILIUM, {"spec": {"enableDefaultDeny": {"egress": True}}}),
-    "a denial that allows, too": (kit.CILIUM, {"spec": {"egress": [{"toEntities": ["all"]}]}}),
+    "rules that a policy type does not ask for": (NETWORK_POLICY, {"spec": {"ingress": [{}]}}),
+    "a denial that isolates": (CILIUM, {"spec": {"enableDefaultDeny": {"egress": True}}}),
+    "a denial that allows, too": (CILIUM, {"spec": {"egress": [{"toEntities": ["all"]}]}}),
     "a second specification": (
-        kit.CILIUM,
+        CILIUM,
         {"specs": [{"endpointSelector": {}, "ingressDeny": [{"fromEntities": ["all"]}]}]},
     ),
-    "a description": (kit.CILIUM, {"spec": {"description": "do not touch"}}),
-    "another priority": (kit.CLUSTER_NETWORK_POLICY, {"spec": {"priority": 1000}}),
+    "a description": (CILIUM, {"spec": {"description": "do not touch"}}),
+    "another priority": (CLUSTER_NETWORK_POLICY, {"spec": {"priority": 1000}}),
     "ingress rules": (
-        kit.CLUSTER_NETWORK_POLICY,
+        CLUSTER_NETWORK_POLICY,
         {"spec": {"ingress": [{"action": "Deny", "from": [{"namespaces": {}}]}]}},
     ),
 }
@@ -209,12 +223,12 @@ def standing(server: Server) -> Iterator[list[Rendered]]:
 @pytest.mark.parametrize("name", SPEC_EDITS)
 def test_an_edit_is_seen_and_put_right(server: Server, standing: list[Rendered], name: str) -> None:
     dialect, edit = SPEC_EDITS[name]
-    manifest = kit.rendered(dialect, ORDERS["deny"])
+    manifest = rendered(dialect, ORDERS["deny"])
     server.apply(manifest)
     standing.append(manifest)
     edited = server.patch(manifest, edit, manager="kubectl-edit", content=MERGE_PATCH)
     assert not same_spec(manifest, edited)
-    assert kit.may_replace(manifest, edited)
+    assert may_replace(manifest, edited)
     applied = server.apply(manifest)
     assert same_spec(manifest, applied) is (name not in BEYOND_APPLY)
     put_right(server, manifest, applied)
@@ -224,13 +238,13 @@ def test_an_edit_is_seen_and_put_right(server: Server, standing: list[Rendered],
 def test_an_edit_of_the_metadata_is_put_right(
     server: Server, standing: list[Rendered], name: str
 ) -> None:
-    manifest = kit.rendered(kit.NETWORK_POLICY, ORDERS["deny"])
+    manifest = rendered(NETWORK_POLICY, ORDERS["deny"])
     server.apply(manifest)
     standing.append(manifest)
     edited = server.patch(manifest, META_EDITS[name], manager="kubectl-edit", content=MERGE_PATCH)
     assert same_spec(manifest, edited)
     assert not same(manifest, edited)
-    assert kit.may_replace(manifest, edited)
+    assert may_replace(manifest, edited)
     put_right(server, manifest, server.apply(manifest))
 
 
@@ -241,7 +255,7 @@ def put_right(server: Server, manifest: Rendered, live: Rendered) -> None:
     if changes:
         live = server.patch(manifest, changes, manager=FIELD_MANAGER, content=JSON_PATCH)
     assert same(manifest, live)
-    assert kit.is_ours(live)
+    assert is_ours(live)
     version = live["metadata"]["resourceVersion"]
     assert server.apply(manifest)["metadata"]["resourceVersion"] == version
 
@@ -249,7 +263,7 @@ def put_right(server: Server, manifest: Rendered, live: Rendered) -> None:
 def test_a_correction_does_not_hit_an_object_that_has_changed_since(
     server: Server, standing: list[Rendered]
 ) -> None:
-    manifest = kit.rendered(kit.CILIUM, ORDERS["deny"])
+    manifest = rendered(CILIUM, ORDERS["deny"])
     server.apply(manifest)
     standing.append(manifest)
     edited = server.patch(
@@ -272,14 +286,14 @@ def test_a_changed_order_replaces_all_of_the_former_one(
     server: Server, standing: list[Rendered], dialect: Any
 ) -> None:
     before, after = (
-        kit.isolate(HOST, OTHER, workload=WEB, reachable=REACHABLE, owners=[kit.POLICY]),
-        kit.isolate(
+        isolate(HOST, OTHER, workload=WEB, reachable=REACHABLE, owners=[POLICY]),
+        isolate(
             workload=WEB,
             selector={"matchExpressions": [{"key": "app", "operator": "Exists"}]},
-            owners=[OwnerReference(kit.POLICY.api_version, "TelemetryPolicy", "second", "uid-2")],
+            owners=[OwnerReference(POLICY.api_version, "TelemetryPolicy", "second", "uid-2")],
         ),
     )
-    first, second = kit.rendered(dialect, before), kit.rendered(dialect, after)
+    first, second = rendered(dialect, before), rendered(dialect, after)
     server.apply(first)
     standing.append(first)
     live = server.apply(second)
@@ -292,7 +306,7 @@ def test_a_changed_order_replaces_all_of_the_former_one(
 
 
 def test_a_copy_under_another_name_is_not_ours(server: Server, standing: list[Rendered]) -> None:
-    manifest = kit.rendered(kit.NETWORK_POLICY, ORDERS["deny"])
+    manifest = rendered(NETWORK_POLICY, ORDERS["deny"])
     live = server.apply(manifest)
     standing.append(manifest)
     copied = copy.deepcopy(live)
@@ -304,4 +318,4 @@ def test_a_copy_under_another_name_is_not_ours(server: Server, standing: list[Re
     }
     stored = server.apply(copied)
     standing.append(copied)
-    assert not kit.is_ours(stored)
+    assert not is_ours(stored)

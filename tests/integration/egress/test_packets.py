@@ -22,7 +22,7 @@ from fleet_telemetry.egress.model import Destination, Reachable
 from fleet_telemetry.egress.network_policies import read_network_policy
 from fleet_telemetry.egress.reachability import Coverage, judge
 from tests.support import cni, netns
-from tests.support.decision_strategies import HUNT
+from tests.support.depth import HUNT
 from tests.support.network_policies import (
     ADDRESSES,
     NAMESPACE,

@@ -19,7 +19,7 @@ from fleet_telemetry.egress.model import Reachable
 from fleet_telemetry.egress.network_policies import read_network_policy
 from fleet_telemetry.egress.reachability import Coverage
 from tests.support.cyclonus import Answer, Case, Question, ask
-from tests.support.decision_strategies import HUNT
+from tests.support.depth import HUNT
 from tests.support.network_policies import (
     ADDRESSES,
     POD_LABELS,

@@ -16,7 +16,8 @@ from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.list_schedule import ListSchedule
 from fleet_telemetry.kube.reflector import Reflector
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, container, manifest
 
 pytestmark = pytest.mark.cluster

@@ -573,7 +573,7 @@ def test_every_alert_has_a_runbook_of_the_same_shape(alert: Alert) -> None:
     text = (folder / f"{alert.name}.md").read_text()
     headings = re.findall(r"^#+ .*", text, re.MULTILINE)
     assert headings == [
-        f"# {alert.name}", "## Meaning", "## Impact", "## How to look", "## How to mend",
+        f"# {alert.name}", "## Meaning", "## Impact", "## Diagnosis", "## Resolution",
     ]  # fmt: skip
     row = next(
         line for line in (folder / "README.md").read_text().splitlines() if alert.name in line

@@ -1,4 +1,4 @@
-"""What is served is trusted at any time, whatever the replicas' pace, and whatever is lost."""
+"""The served certificate is always trusted, in any order of replicas' steps and after any loss."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.admission.certificates.material import (
     LEAF_LIFETIME,
-    MaterialError,
-    Pair,
+    CertificateError,
+    KeyPair,
     is_signed_by,
     new_authority,
     new_leaf,
@@ -34,6 +34,7 @@ from fleet_telemetry.admission.certificates.rotation import (
     write_authorities,
     write_leaf,
 )
+from tests.support.depth import scaled
 
 HOST = "fleet-telemetry-webhook.fleet-telemetry.svc"
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -41,8 +42,8 @@ DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 
 
-def is_trusted(leaf: Pair, bundle: str, now: datetime, host: str = HOST) -> bool:
-    """As a strict client sees it."""
+def is_trusted(leaf: KeyPair, bundle: str, now: datetime, host: str = HOST) -> bool:
+    """Whether a strict client accepts the leaf."""
     store = Store(x509.load_pem_x509_certificates(bundle.encode()))
     verifier = PolicyBuilder().store(store).time(now).build_server_verifier(x509.DNSName(host))
     try:
@@ -61,7 +62,7 @@ class Secrets:
     leaf: dict[str, str] = field(default_factory=dict)
 
     def refresh(self, host: str = HOST) -> None:
-        """What a replica does each time."""
+        """The steps of a replica's refresh."""
         leaf = read_leaf(self.leaf)
         found = read_authorities(self.authority)
         authorities = next_authorities(found, leaf, self.leaf.get(BUNDLE, ""), self.now)
@@ -69,13 +70,13 @@ class Secrets:
         self.leaf = write_leaf(next_leaf(leaf, authorities, host, self.now), authorities)
 
     def after(self, time: timedelta) -> Secrets:
-        """The same, later, refreshed."""
+        """A refreshed copy at a later time."""
         later = Secrets(self.now + time, dict(self.authority), dict(self.leaf))
         later.refresh()
         return later
 
     @property
-    def served(self) -> Pair:
+    def served(self) -> KeyPair:
         found = read_leaf(self.leaf)
         assert found is not None
         return found
@@ -96,21 +97,21 @@ def fresh() -> Secrets:
     return secrets
 
 
-def test_the_first_replica_makes_a_ca_and_a_leaf_that_is_trusted_at_once(fresh: Secrets) -> None:
+def test_the_first_replica_creates_a_ca_and_a_leaf_that_is_trusted_at_once(fresh: Secrets) -> None:
     assert is_trusted(fresh.served, fresh.bundle, START)
     assert not is_trusted(fresh.served, fresh.bundle, START, "another.host.svc")
     assert fresh.authorities == 1
 
 
-def test_a_client_whose_clock_is_behind_trusts_it_too(fresh: Secrets) -> None:
+def test_a_client_with_a_slow_clock_trusts_it_too(fresh: Secrets) -> None:
     assert is_trusted(fresh.served, fresh.bundle, START - 59 * MINUTE)
 
 
-def test_what_a_clock_hours_ahead_made_is_replaced_by_a_right_one_for_good(fresh: Secrets) -> None:
+def test_a_certificate_from_a_clock_hours_ahead_is_replaced_once(fresh: Secrets) -> None:
     right = fresh.after(-180 * MINUTE)
     assert not is_trusted(fresh.served, fresh.bundle, right.now)
     assert is_trusted(right.served, right.bundle, right.now)
-    # The one that is ahead is content with that.
+    # The replica whose clock is ahead keeps it.
     ahead = right.after(180 * MINUTE)
     assert (ahead.authority, ahead.leaf) == (right.authority, right.leaf)
 
@@ -121,7 +122,7 @@ def test_nothing_changes_until_it_is_due(fresh: Secrets) -> None:
         assert (later.authority, later.leaf) == (fresh.authority, fresh.leaf)
 
 
-def test_a_leaf_is_renewed_while_the_old_one_is_good_for_a_month_yet(fresh: Secrets) -> None:
+def test_a_leaf_is_renewed_a_month_before_the_old_one_expires(fresh: Secrets) -> None:
     later = fresh.after(LEAF_RENEWED_AFTER)
     assert later.served != fresh.served
     assert later.served.key != fresh.served.key
@@ -141,7 +142,7 @@ def test_a_ca_is_trusted_before_it_signs_and_until_all_it_signed_has_expired(
 
     created = fresh.after(AUTHORITY_RENEWED_AFTER)
     assert created.authorities == 2
-    # The leaf was due, too: the old one signs it, because nobody may know the new one yet.
+    # The leaf was due, too. The old CA signs it, because API servers may not know the new CA yet.
     assert is_from_old(created)
     assert "previous.key" in created.authority
 
@@ -151,7 +152,7 @@ def test_a_ca_is_trusted_before_it_signs_and_until_all_it_signed_has_expired(
     signing = created.after(TRUST_DELAY)
     assert "previous.key" not in signing.authority
     assert signing.authorities == 2
-    assert is_from_old(signing), "a leaf that is good is left alone"
+    assert is_from_old(signing), "a valid leaf is kept"
 
     renewed = signing.after(LEAF_RENEWED_AFTER)
     assert not is_from_old(renewed)
@@ -165,27 +166,29 @@ def test_a_ca_is_trusted_before_it_signs_and_until_all_it_signed_has_expired(
     assert "previous.crt" not in over.authority
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 @given(st.lists(st.integers(min_value=0, max_value=1500 * 24), min_size=2, max_size=25))
-def test_over_decades_with_pauses_of_up_to_four_years_all_is_trusted(pauses: list[int]) -> None:
-    """Pauses in hours. The bundle reaches the API server before a leaf reaches anybody, and a
-    replica may be one refresh behind."""
+def test_everything_is_trusted_over_decades_with_pauses_of_up_to_four_years(
+    pauses: list[int],
+) -> None:
+    """Pauses in hours. The API server gets the bundle before any replica gets the leaf, and a
+    replica may lag by one refresh."""
     before = Secrets()
     before.refresh()
     for hours in pauses:
         after = before.after(timedelta(hours=hours))
         assert is_trusted(after.served, after.bundle, after.now)
-        # An API server that has not heard of the newest bundle yet.
+        # An API server that does not have the newest bundle yet.
         assert is_trusted(after.served, before.bundle, after.now)
         # A replica that has not read the newest leaf yet.
         if after.now <= parse(before.served.certificate).not_valid_after_utc:
             assert is_trusted(before.served, after.bundle, after.now)
         assert after.authorities <= 2
-        assert after.after(timedelta(0)) == after, "nothing more to do"
+        assert after.after(timedelta(0)) == after, "a second refresh changes nothing"
         before = after
 
 
-def test_after_a_pause_longer_than_everything_lives_it_begins_anew(fresh: Secrets) -> None:
+def test_after_everything_has_expired_a_new_ca_is_created(fresh: Secrets) -> None:
     later = fresh.after(timedelta(days=5000))
     assert is_trusted(later.served, later.bundle, later.now)
     assert later.authorities == 1
@@ -210,7 +213,7 @@ def test_an_emptied_leaf_secret_gives_a_new_leaf(fresh: Secrets) -> None:
     assert is_trusted(later.served, later.bundle, later.now)
 
 
-def test_two_emptied_secrets_trust_nothing_of_before(fresh: Secrets) -> None:
+def test_after_both_secrets_were_emptied_the_old_leaf_is_not_trusted(fresh: Secrets) -> None:
     fresh.authority, leaf, fresh.leaf = {}, fresh.served, {}
     later = fresh.after(DAY)
     assert not is_trusted(leaf, later.bundle, later.now)
@@ -247,16 +250,16 @@ def test_a_leaf_that_cannot_be_read_is_replaced(fresh: Secrets, key: str, value:
 
 @pytest.mark.parametrize("key", ["tls.crt", "tls.key"])
 @pytest.mark.parametrize("value", ["", "no PEM"])
-def test_a_ca_that_cannot_be_read_is_told_apart_from_none(
+def test_a_ca_that_cannot_be_read_is_an_error_and_not_a_missing_ca(
     fresh: Secrets, key: str, value: str
 ) -> None:
-    with pytest.raises(MaterialError):
+    with pytest.raises(CertificateError):
         read_authorities({**fresh.authority, key: value})
     assert read_authorities({}) is None
 
 
 def test_a_ca_secret_with_a_leaf_in_it_is_refused(fresh: Secrets) -> None:
-    with pytest.raises(MaterialError, match="not a CA's"):
+    with pytest.raises(CertificateError, match="not a CA certificate"):
         read_authorities(fresh.leaf)
 
 
@@ -269,7 +272,7 @@ def test_a_leaf_of_a_ca_that_is_not_ours_is_replaced(fresh: Secrets) -> None:
     assert is_trusted(later.served, later.bundle, later.now)
 
 
-def test_a_key_is_not_shown() -> None:
+def test_a_key_is_not_in_the_representation() -> None:
     authority = new_authority(START)
     assert "PRIVATE" in authority.key
     assert "PRIVATE" not in repr(authority)
@@ -290,15 +293,15 @@ GARBAGE = st.one_of(
 KEYS = st.sampled_from(["tls.crt", "tls.key", "ca.crt", "previous.crt", "previous.key", "more"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300), deadline=None)
 @given(st.dictionaries(KEYS, GARBAGE), st.dictionaries(KEYS, GARBAGE))
-def test_whatever_is_in_the_secrets_all_ends_well(
+def test_any_content_of_the_secrets_is_replaced_by_a_trusted_certificate(
     authority: dict[str, str], leaf: dict[str, str]
 ) -> None:
-    """As the webhook does: a CA that cannot be read counts as none."""
+    """As in the webhook, a CA that cannot be read counts as missing."""
     try:
         read_authorities(authority)
-    except MaterialError:
+    except CertificateError:
         authority = {}
     secrets = Secrets(START, authority, leaf)
     secrets.refresh()

@@ -1,4 +1,4 @@
-"""The admission server without its socket: it answers whatever comes, and never denies."""
+"""The admission server without its socket: it responds to any request, and never denies one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.support.builders import (
     container,
     manifest,
 )
-from tests.support.decision_strategies import examples
+from tests.support.depth import examples
 from tests.support.json_patch import apply_patch
 
 OPT_OUT = policy_manifest()
@@ -44,7 +44,7 @@ TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
 
 class Http:
-    """As much of an HTTP request as the server looks at."""
+    """The part of an HTTP request that the server reads."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -53,8 +53,8 @@ class Http:
         return self._body
 
 
-class Asked:
-    """A server and what it counted."""
+class Webhook:
+    """A server and its metrics."""
 
     def __init__(self, cache: ClusterCache) -> None:
         self.registry = CollectorRegistry()
@@ -62,7 +62,7 @@ class Asked:
         self.server = AdmissionServer(cache, metrics, lambda: NOW, TLS)
 
     def post(self, path: str, body: Any) -> Manifest:
-        """The review that comes back."""
+        """The AdmissionReview in the response."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         handle: Callable[[Any], Any] = getattr(self.server, f"_{path}")
         answer: web.Response = asyncio.run(handle(Http(raw)))
@@ -90,68 +90,68 @@ def patch_of(response: Manifest) -> list[dict[str, Any]]:
     return operations
 
 
-def test_a_review_goes_in_and_out() -> None:
-    asked = Asked(cache_with(OPT_OUT))
-    response = asked.mutate(CREATION)
+def test_a_review_gets_a_patch() -> None:
+    webhook = Webhook(cache_with(OPT_OUT))
+    response = webhook.mutate(CREATION)
     changed = apply_patch(CREATION["object"], patch_of(response))
     (found,) = changed["spec"]["template"]["spec"]["containers"]
     assert found["env"] == [{"name": SONAR_SWITCH, "value": "false"}]
     assert len(response["warnings"]) == 1
-    assert asked.counted(path="mutate", kind="Deployment", result="patched") == 1
+    assert webhook.counted(path="mutate", kind="Deployment", result="patched") == 1
 
 
-def test_a_replica_that_stops_answers_and_asks_to_close_the_connection() -> None:
+def test_a_draining_replica_responds_and_closes_the_connection() -> None:
     """A request on a connection that the server closes would be lost."""
-    asked = Asked(cache_with(OPT_OUT))
+    webhook = Webhook(cache_with(OPT_OUT))
 
     def keeps_alive() -> bool | None:
         body = json.dumps({"request": CREATION}).encode()
-        answer = asyncio.run(asked.server._mutate(Http(body)))  # type: ignore[arg-type]
+        answer = asyncio.run(webhook.server._mutate(Http(body)))  # type: ignore[arg-type]
         assert b"patch" in (answer.body or b"")  # type: ignore[operator]
         return answer.keep_alive
 
     assert keeps_alive() is not False
-    asyncio.run(asked.server.drain(0))
+    asyncio.run(webhook.server.drain(0))
     assert keeps_alive() is False
 
 
-def test_nothing_to_say_is_said_shortly() -> None:
-    asked = Asked(cache_with(OPT_OUT))
+def test_a_response_without_a_change_has_no_patch() -> None:
+    webhook = Webhook(cache_with(OPT_OUT))
     request = creation(manifest(container(NGINX)))
-    assert asked.mutate(request).keys() == {"uid", "allowed"}
-    assert asked.counted(path="mutate", kind="Deployment", result="unchanged") == 1
+    assert webhook.mutate(request).keys() == {"uid", "allowed"}
+    assert webhook.counted(path="mutate", kind="Deployment", result="unchanged") == 1
 
 
-def test_before_everything_was_listed_nothing_is_decided() -> None:
+def test_nothing_is_decided_before_the_cache_is_synced() -> None:
     cache = cache_with(OPT_OUT)
     cache.synced.clear()
-    asked = Asked(cache)
-    assert asked.mutate(CREATION).keys() == {"uid", "allowed"}
-    assert asked.counted(path="mutate", kind="Deployment", result="unsynced") == 1
+    webhook = Webhook(cache)
+    assert webhook.mutate(CREATION).keys() == {"uid", "allowed"}
+    assert webhook.counted(path="mutate", kind="Deployment", result="unsynced") == 1
 
 
-def test_a_bug_of_ours_lets_the_request_through_and_is_logged(
+def test_an_internal_error_allows_the_request_and_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(server_module, "review_workload", fail)
-    asked = Asked(cache_with(OPT_OUT))
+    webhook = Webhook(cache_with(OPT_OUT))
     with caplog.at_level(logging.ERROR):
-        assert asked.mutate(CREATION).keys() == {"uid", "allowed"}
-    assert "the request goes through as it came" in caplog.text
-    assert asked.counted(path="mutate", kind="Deployment", result="error") == 1
+        assert webhook.mutate(CREATION).keys() == {"uid", "allowed"}
+    assert "the request is allowed unchanged" in caplog.text
+    assert webhook.counted(path="mutate", kind="Deployment", result="error") == 1
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"5", b"{}", b'"x"', b"\xff", b"null", b'{"request": []}']
 )
 @pytest.mark.parametrize("path", ["mutate", "validate"])
-def test_what_is_no_review_is_a_bad_request(path: str, body: bytes) -> None:
-    """The API server takes that for a failure of the webhook, and lets the request through."""
+def test_a_body_that_is_no_review_is_a_bad_request(path: str, body: bytes) -> None:
+    """The API server treats it as a failure of the webhook, and allows the request."""
     with pytest.raises(web.HTTPBadRequest):
-        Asked(cache_with()).post(path, body)
+        Webhook(cache_with()).post(path, body)
 
 
 def stateful_set(**more: Any) -> Manifest:
@@ -174,33 +174,33 @@ def pod_request() -> Manifest:
     return creation(claimed(pod))
 
 
-def test_a_pod_is_injected_where_somebody_elses_controller_owns_its_workload() -> None:
+def test_a_pod_is_injected_if_another_controller_owns_its_workload() -> None:
     cache = cache_with(OPT_OUT)
     stateful = next(kind for kind in kinds.WORKLOADS if kind.kind == "StatefulSet")
     cache.upsert(stateful, stateful_set(owner=OWNER))
-    (operation,) = patch_of(Asked(cache).mutate(pod_request()))
+    (operation,) = patch_of(Webhook(cache).mutate(pod_request()))
     assert operation["path"] == "/spec/containers/0/env"
     assert operation["value"] == [{"name": EMQX_SWITCH, "value": "false"}]
 
     cache.upsert(stateful, stateful_set())
-    assert "patch" not in Asked(cache).mutate(pod_request())
+    assert "patch" not in Webhook(cache).mutate(pod_request())
 
 
-def test_a_pod_of_nobody_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pod_without_an_owner_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "_OWNER_SECONDS", 3600.0)
     request = pod_request()
     request["object"]["metadata"]["ownerReferences"] = []
-    assert "patch" not in Asked(cache_with(OPT_OUT)).mutate(request)
+    assert "patch" not in Webhook(cache_with(OPT_OUT)).mutate(request)
 
 
-def test_a_pod_waits_a_moment_for_its_workload_and_no_longer(
+def test_a_pod_waits_a_limited_time_for_its_workload(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(server_module, "_OWNER_SECONDS", 0.001)
-    assert "patch" not in Asked(cache_with(OPT_OUT)).mutate(pod_request())
+    assert "patch" not in Webhook(cache_with(OPT_OUT)).mutate(pod_request())
 
 
-def test_a_pod_of_a_cron_jobs_job_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pod_of_a_job_of_a_cron_job_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "_OWNER_SECONDS", 3600.0)
     cache = cache_with(OPT_OUT)
     job = manifest(container(EMQX), kind="Job", name="emqx")
@@ -210,30 +210,30 @@ def test_a_pod_of_a_cron_jobs_job_is_not_waited_for(monkeypatch: pytest.MonkeyPa
     request = pod_request()
     of_job = {"apiVersion": "batch/v1", "kind": "Job", "name": "emqx", "controller": True}
     request["object"]["metadata"]["ownerReferences"] = [of_job]
-    assert "patch" not in Asked(cache).mutate(request)
+    assert "patch" not in Webhook(cache).mutate(request)
 
 
 @examples(120)
 @given(broken(CREATION))
 def test_a_broken_request_is_allowed(request: Manifest) -> None:
-    asked = Asked(cache_with(OPT_OUT))
-    assert asked.mutate(request)["allowed"] is True
-    assert asked.counted(path="mutate", kind="Deployment", result="error") == 0
+    webhook = Webhook(cache_with(OPT_OUT))
+    assert webhook.mutate(request)["allowed"] is True
+    assert webhook.counted(path="mutate", kind="Deployment", result="error") == 0
 
 
-def test_a_policy_that_cannot_work_is_refused_with_the_reason() -> None:
+def test_an_invalid_policy_is_refused_with_the_reason() -> None:
     entry = {"name": SONAR_SWITCH, "value": "true"}
     settings = [{"product": "sonarqube", "env": [entry]}]
-    asked = Asked(cache_with())
+    webhook = Webhook(cache_with())
     for spec, result in (({"injection": {"settings": settings}}, "refused"), ({}, "accepted")):
         request = {
             "uid": "1",
             "kind": {"kind": "TelemetryPolicy"},
             "object": policy_manifest(**spec),
         }
-        response = asked.post("validate", {"request": request})["response"]
+        response = webhook.post("validate", {"request": request})["response"]
         assert response["allowed"] is (result == "accepted")
-        assert asked.counted(path="validate", kind="TelemetryPolicy", result=result) == 1
+        assert webhook.counted(path="validate", kind="TelemetryPolicy", result=result) == 1
         if result == "refused":
             assert response["status"]["code"] == 422
             assert SONAR_SWITCH in response["status"]["message"]
@@ -242,6 +242,6 @@ def test_a_policy_that_cannot_work_is_refused_with_the_reason() -> None:
 def test_a_policy_with_an_unknown_product_is_accepted_with_a_warning() -> None:
     policy = policy_manifest(products=["sonarcube"])
     request = {"uid": "1", "kind": {"kind": "TelemetryPolicy"}, "object": policy}
-    response = Asked(cache_with()).post("validate", {"request": request})["response"]
+    response = Webhook(cache_with()).post("validate", {"request": request})["response"]
     assert response["allowed"] is True
     assert "sonarcube" in response["warnings"][0]

@@ -1,4 +1,4 @@
-"""A certificate is exchanged under a listener that stays open."""
+"""A certificate is replaced while the listener stays open."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.admission.certificates.material import (
-    MaterialError,
-    Pair,
+    CertificateError,
+    KeyPair,
     new_authority,
     new_leaf,
     parse,
@@ -31,7 +31,7 @@ AUTHORITY = new_authority(NOW)
 NO_CHAIN = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
 
 
-def leaf() -> Pair:
+def leaf() -> KeyPair:
     return new_leaf(AUTHORITY, HOST, NOW)
 
 
@@ -42,7 +42,7 @@ def serving(registry: CollectorRegistry | None = None) -> ServingCertificate:
 
 @asynccontextmanager
 async def echo(certificate: ServingCertificate) -> AsyncIterator[int]:
-    """A server that says back what it hears; its port."""
+    """An echo server; yields its port."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
@@ -56,9 +56,9 @@ async def echo(certificate: ServingCertificate) -> AsyncIterator[int]:
 
 
 async def connect(
-    port: int, trusted: Pair = AUTHORITY
+    port: int, trusted: KeyPair = AUTHORITY
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
-    """A client that trusts the CA; the certificate that it was shown, too."""
+    """A connection of a client that trusts the CA, and the certificate of the server."""
     context = ssl.create_default_context(cadata=trusted.certificate)
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", port, ssl=context, server_hostname=HOST
@@ -66,11 +66,11 @@ async def connect(
     return reader, writer, writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
 
 
-def der(pair: Pair) -> bytes:
+def der(pair: KeyPair) -> bytes:
     return ssl.PEM_cert_to_DER_cert(pair.certificate)
 
 
-def test_new_connections_get_the_new_certificate_and_old_ones_go_on() -> None:
+def test_new_connections_get_the_new_certificate_and_old_ones_stay_open() -> None:
     async def check() -> None:
         certificate, first, second = serving(), leaf(), leaf()
         certificate.load(first)
@@ -88,8 +88,8 @@ def test_new_connections_get_the_new_certificate_and_old_ones_go_on() -> None:
     asyncio.run(check())
 
 
-def test_a_strict_client_verifies_what_we_make() -> None:
-    """OpenSSL's strict mode insists on key identifiers and usages."""
+def test_a_strict_client_accepts_our_certificates() -> None:
+    """The strict mode of OpenSSL requires key identifiers and usages."""
 
     async def check() -> None:
         certificate = serving()
@@ -108,17 +108,17 @@ def test_a_strict_client_verifies_what_we_make() -> None:
 
 
 @pytest.mark.parametrize("broken", ["", "no PEM", AUTHORITY.key])
-def test_what_cannot_be_loaded_leaves_the_old_certificate_in_place(broken: str) -> None:
+def test_a_certificate_that_cannot_be_loaded_does_not_replace_the_old_one(broken: str) -> None:
     async def check() -> None:
         certificate, first = serving(), leaf()
         certificate.load(first)
-        with pytest.raises(MaterialError):
-            certificate.load(Pair(leaf().certificate, broken))
-        with pytest.raises(MaterialError):
-            certificate.load(Pair(broken, leaf().key))
+        with pytest.raises(CertificateError):
+            certificate.load(KeyPair(leaf().certificate, broken))
+        with pytest.raises(CertificateError):
+            certificate.load(KeyPair(broken, leaf().key))
         other = leaf()
-        with pytest.raises(MaterialError):
-            certificate.load(Pair(other.certificate + NO_CHAIN, other.key))
+        with pytest.raises(CertificateError):
+            certificate.load(KeyPair(other.certificate + NO_CHAIN, other.key))
         async with echo(certificate) as port:
             _, writer, shown = await connect(port)
             assert shown == der(first)
@@ -127,17 +127,17 @@ def test_what_cannot_be_loaded_leaves_the_old_certificate_in_place(broken: str) 
     asyncio.run(check())
 
 
-def test_without_a_certificate_there_is_none() -> None:
+def test_nothing_is_loaded_before_the_first_certificate() -> None:
     certificate = serving()
     assert not certificate.is_loaded
-    with pytest.raises(MaterialError):
-        certificate.load(Pair("", ""))
+    with pytest.raises(CertificateError):
+        certificate.load(KeyPair("", ""))
     assert not certificate.is_loaded
     certificate.load(leaf())
     assert certificate.is_loaded
 
 
-def test_the_metric_says_when_it_expires() -> None:
+def test_the_metric_is_the_expiry() -> None:
     registry = CollectorRegistry()
     certificate, pair = serving(registry), leaf()
     certificate.load(pair)
@@ -150,14 +150,14 @@ def test_the_metric_says_when_it_expires() -> None:
 @pytest.mark.parametrize(
     ("pair", "problem"),
     [
-        (new_leaf(AUTHORITY, "other.ns.svc", NOW), f"it is not for {HOST}"),
+        (new_leaf(AUTHORITY, "other.ns.svc", NOW), f"it is not valid for {HOST}"),
         (new_leaf(AUTHORITY, HOST, NOW - timedelta(days=100)), "it expired on"),
-        (new_leaf(AUTHORITY, HOST, NOW + timedelta(days=1)), "it is valid from"),
-        (AUTHORITY, f"it is not for {HOST}"),
+        (new_leaf(AUTHORITY, HOST, NOW + timedelta(days=1)), "it is not valid before"),
+        (AUTHORITY, f"it is not valid for {HOST}"),
     ],
 )
-def test_what_nobody_will_trust_is_served_and_told(
-    pair: Pair, problem: str, caplog: pytest.LogCaptureFixture
+def test_an_untrusted_certificate_is_served_with_a_warning(
+    pair: KeyPair, problem: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         serving().load(pair)
@@ -165,7 +165,7 @@ def test_what_nobody_will_trust_is_served_and_told(
     assert pair.key not in caplog.text
 
 
-def test_files_are_taken_up_when_they_change(tmp_path: Path) -> None:
+def test_files_are_loaded_when_they_change(tmp_path: Path) -> None:
     certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
     options = CertificateOptions(namespace="n", host=HOST, certificate=certificate, key=key)
     serves = serving()
@@ -173,7 +173,7 @@ def test_files_are_taken_up_when_they_change(tmp_path: Path) -> None:
     assert options.key is not None
     source = FileSource(serves, options.certificate, options.key)
 
-    def write(pair: Pair) -> None:
+    def write(pair: KeyPair) -> None:
         certificate.write_text(pair.certificate)
         key.write_text(pair.key)
 
@@ -184,8 +184,8 @@ def test_files_are_taken_up_when_they_change(tmp_path: Path) -> None:
         write(first)
         await source.refresh()
         async with echo(serves) as port:
-            write(Pair(second.certificate, first.key))
-            with pytest.raises(MaterialError, match=r"tls\.crt.*belongs to another"):
+            write(KeyPair(second.certificate, first.key))
+            with pytest.raises(CertificateError, match=r"tls\.crt.*belongs to another"):
                 await source.refresh()
             _, writer, shown = await connect(port)
             assert shown == der(first)

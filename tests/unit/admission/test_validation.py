@@ -12,7 +12,7 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from tests.support.admission_requests import policy_manifest
 from tests.support.admission_strategies import broken
 from tests.support.builders import SONAR_SWITCH, SONAR_UPDATES, Manifest
-from tests.support.decision_strategies import examples
+from tests.support.depth import examples
 
 POLICY_KINDS = ["TelemetryPolicy", "ClusterTelemetryPolicy"]
 

@@ -13,7 +13,7 @@ from fleet_telemetry.api.selector import (
     LabelSelector,
     SelectorOperator,
 )
-from tests.support.manifest_strategies import steady
+from tests.support.depth import steady
 
 
 def _selector(**spec: Any) -> LabelSelector:

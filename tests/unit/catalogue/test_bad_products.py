@@ -13,7 +13,8 @@ from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.catalogue.catalogue import read_product
 from fleet_telemetry.catalogue.product import Product, ProductError
-from tests.support.manifest_strategies import WILD_VALUES, steady
+from tests.support.depth import steady
+from tests.support.manifest_strategies import WILD_VALUES
 
 Spec = dict[str, Any]
 

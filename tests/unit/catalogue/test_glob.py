@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleet_telemetry.catalogue.glob import glob_matches, glob_to_regex
-from tests.support.manifest_strategies import steady
+from tests.support.depth import steady
 
 
 def _reference(pattern: str, text: str) -> bool:

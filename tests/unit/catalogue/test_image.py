@@ -5,7 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleet_telemetry.catalogue.image import ImageReference
-from tests.support.manifest_strategies import WILD_TEXT, steady
+from tests.support.depth import steady
+from tests.support.manifest_strategies import WILD_TEXT
 
 _DIGEST = "sha256:" + "0a" * 32
 

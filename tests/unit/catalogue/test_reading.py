@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import EnvSwitch, Reading, Setting
-from tests.support.manifest_strategies import WILD_TEXT, steady
+from tests.support.depth import steady
+from tests.support.manifest_strategies import WILD_TEXT
 
 
 @pytest.mark.parametrize(

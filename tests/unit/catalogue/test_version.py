@@ -7,7 +7,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from fleet_telemetry.catalogue.version import Version, VersionRanges, VersionSpan
-from tests.support.manifest_strategies import WILD_TEXT, steady
+from tests.support.depth import steady
+from tests.support.manifest_strategies import WILD_TEXT
 
 
 def _span(tag: str) -> VersionSpan:

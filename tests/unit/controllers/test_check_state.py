@@ -13,7 +13,7 @@ from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.controllers.runtime.check_state import ROUNDS, Standing
 from fleet_telemetry.evidence.reported import Reported
-from tests.support.decision_strategies import examples
+from tests.support.depth import examples
 
 RIGHT = Reported(setting=Setting.DISABLED)
 WRONG = Reported(setting=Setting.ENABLED)

@@ -11,7 +11,8 @@ from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.egress.dialects.dialect import Dialect
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Destination
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.dialect_cases import CILIUM, CLUSTER_NETWORK_POLICY, NETWORK_POLICY
 
 NETWORKS = tuple(map(ip_network, ("54.230.1.1/32", "104.16.0.0/13", "2600:9000::1/128")))

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.kube.work_queue import WorkQueue
-from tests.support.decision_strategies import examples
+from tests.support.depth import examples
 from tests.support.impatient import ImpatientLoop
 
 Queue = WorkQueue[str]

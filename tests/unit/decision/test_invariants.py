@@ -42,10 +42,10 @@ from tests.support.decision_strategies import (
     RESTARTING,
     RESTING,
     SWITCH_OF_IMAGE,
-    examples,
     manifests,
     policy_sets,
 )
+from tests.support.depth import examples
 
 TRIGGERS = st.sampled_from(list(Trigger))
 UNREADABLE = tuple(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.egress.address_set import EVERYWHERE, AddressSet
 from fleet_telemetry.egress.model import Address, Network
-from tests.support.manifest_strategies import steady
+from tests.support.depth import examples
 
 
 def addresses(*texts: str) -> AddressSet:
@@ -113,7 +113,7 @@ def _listed(found: AddressSet) -> set[Address]:
     return {address for address in universe if address in found}
 
 
-@settings(steady, max_examples=400)
+@examples(400)
 @given(_networks, _networks)
 def test_it_counts_as_sets_do(ones: list[Network], others: list[Network]) -> None:
     one, other = AddressSet.of(ones), AddressSet.of(others)
@@ -131,7 +131,7 @@ def test_it_counts_as_sets_do(ones: list[Network], others: list[Network]) -> Non
         assert len(found.edges) % 2 == 0
 
 
-@settings(steady, max_examples=200)
+@examples(200)
 @given(
     st.lists(
         st.builds(

@@ -23,6 +23,7 @@ from fleet_telemetry.egress.host_state import HostState, Retention
 from fleet_telemetry.egress.host_status import has_to_be_saved, restore, save
 from fleet_telemetry.egress.model import Address, Answer, family_of
 from fleet_telemetry.egress.retention import advance, allowlist, denylist, is_complete
+from tests.support.depth import scaled
 from tests.support.host_histories import DAY, HOST, HOUR, MINUTE, START, ok, says, v4
 
 RULES = Retention(own_ranges=(ip_network("34.9.0.0/16"),))
@@ -34,9 +35,9 @@ BAD = [ip_address(text) for text in ("10.0.0.1", "0.0.0.0", "::", "34.9.0.1", "6
 MAPPED = IPv6Address(f"::ffff:{LIVING[0]}")
 SEEDS = frozenset({LIVING[0], LIVING[-1], v4(77)})
 VIEWS = ("a", "b", "c")
-WILD = settings(max_examples=60, deadline=None)
+WILD = settings(max_examples=scaled(60), deadline=None)
 # Fewer where each example takes a host through many rounds.
-LONG = settings(max_examples=40, deadline=None)
+LONG = settings(max_examples=scaled(40), deadline=None)
 
 TTLS = st.sampled_from((0, 60, 3600, 10**6))
 
@@ -209,7 +210,7 @@ class Run:
 
 
 @pytest.mark.parametrize("rules", [RULES, ONLY_IPV4], ids=["both", "ipv4"])
-@settings(WILD, max_examples=100)
+@settings(WILD, max_examples=scaled(100))
 @given(steps=HISTORIES)
 def test_nothing_leaves_early_and_nothing_stays_for_ever(
     rules: Retention, steps: list[Step]

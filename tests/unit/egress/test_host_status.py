@@ -25,6 +25,7 @@ from fleet_telemetry.egress.host_state import HostState
 from fleet_telemetry.egress.host_status import has_to_be_saved, restore, save
 from fleet_telemetry.egress.model import Address, Answer
 from fleet_telemetry.egress.retention import advance, allowlist, denylist
+from tests.support.depth import scaled
 from tests.support.host_histories import (
     DAY,
     HOST,
@@ -406,7 +407,7 @@ STATUSES = st.builds(
 
 
 class TestAnyStatus:
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=scaled(100), deadline=None)
     @given(status=STATUSES, now=st.datetimes(timezones=st.just(UTC)))
     def test_can_be_gone_on_from(self, status: TelemetryHostStatus, now: datetime) -> None:
         state = restore(HOST, status, {C}, RULES)

@@ -32,6 +32,7 @@ from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.dns.client import NoAnswerError, exchange
 from fleet_telemetry.egress.dns.resolver import Limits, Resolver, View
 from fleet_telemetry.egress.model import Answer
+from tests.support.depth import scaled
 from tests.support.hostile_name_server import (
     Respond,
     WildServer,
@@ -913,7 +914,7 @@ def packets() -> st.SearchStrategy[Respond]:
     )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scaled(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(packets(), packets())
 def test_whatever_comes_there_is_one_answer_of_each_family(
     by_udp: Respond, by_tcp: Respond

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.selector import LabelRequirement, SelectorOperator
@@ -20,7 +20,8 @@ from fleet_telemetry.egress.network_policies import (
     Protocol,
     read_network_policy,
 )
-from tests.support.manifest_strategies import WILD_VALUES, steady
+from tests.support.depth import examples
+from tests.support.manifest_strategies import WILD_VALUES
 
 TCP, UDP, SCTP = Protocol.TCP, Protocol.UDP, Protocol.SCTP
 MAYBE_ANYTHING = EgressRule(certain=False)
@@ -570,7 +571,7 @@ _LIKELY = st.recursive(
 )
 
 
-@settings(steady, max_examples=500)
+@examples(500)
 @given(st.one_of(WILD_VALUES, _LIKELY))
 def test_nothing_raises(spec: Any) -> None:
     found = read_network_policy({"metadata": {"name": "a"}, "spec": spec})

@@ -38,8 +38,8 @@ def test_no_later_host_hides_a_graver_reason(shared: str) -> None:
     hosts = {
         host: facts("54.230.9.9", shared_by="CloudFront")
         if host == shared
-        else facts("54.230.8.8", complete=False)
-        for host in HOSTS
+        else facts(f"54.230.8.{number}", complete=False)
+        for number, host in enumerate(HOSTS)
     }
     given = situation(policy(channels=["UpdateCheck"], egress={}), hosts=hosts)
 

@@ -15,8 +15,13 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.egress.model import Address, Destination, Network
 from fleet_telemetry.egress.network_policies import NetworkPolicy, read_network_policy
-from fleet_telemetry.egress.reachability import Coverage, Judgement, Reach, judge
-from tests.support.decision_strategies import examples
+from fleet_telemetry.egress.reachability import (
+    Coverage,
+    Judgement,
+    Reach,
+    judge,
+)
+from tests.support.depth import examples
 from tests.support.network_policies import (
     ADDRESSES,
     POD_LABELS,

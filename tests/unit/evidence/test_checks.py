@@ -32,7 +32,7 @@ from tests.support.builders import (
     product,
     under,
 )
-from tests.support.decision_strategies import examples
+from tests.support.depth import examples
 
 
 def checks(*policies: Policy, images: tuple[str, ...] = (DTRACK_5,), **more: Any) -> list[Check]:

@@ -14,7 +14,7 @@ from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.evidence.combining import Told, combine
 from fleet_telemetry.evidence.reported import Reading, Reported
-from tests.support.decision_strategies import examples
+from tests.support.depth import examples
 
 OFF, ON = Submission.DISABLED, Submission.ENABLED
 

@@ -11,7 +11,8 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.entries import PolicyKey
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, Manifest, container, manifest
 
 IT = WorkloadRef("appsec", WorkloadKind.DEPLOYMENT, "it")
@@ -155,15 +156,21 @@ def test_a_workload_is_cached(cache: ClusterCache, listener: Recorder) -> None:
     assert cache.fleet.workloads[IT].template.labels == {"app": "it"}
 
 
-def product(generation: int = 1, *, status: Manifest | None = None) -> Manifest:
+def product(
+    generation: int = 1, *, status: Manifest | None = None, image: str = "in-house"
+) -> Manifest:
     return {
         "metadata": {"name": "in-house", "generation": generation},
-        "spec": {"images": [{"pattern": "registry.example.com/in-house"}], "channels": []},
+        "spec": {
+            "title": "In-house",
+            "images": [{"pattern": f"acme/{image}"}],
+            "channels": [{"name": "ErrorReport", "rules": [{"default": "Off"}]}],
+        },
         "status": status or {},
     }
 
 
-def test_only_another_generation_of_a_product_changes_the_catalogue(
+def test_the_status_of_a_product_does_not_change_the_catalogue(
     cache: ClusterCache, listener: Recorder
 ) -> None:
     cache.upsert(kinds.PRODUCT, product())
@@ -180,6 +187,18 @@ def test_only_another_generation_of_a_product_changes_the_catalogue(
     cache.delete(kinds.PRODUCT, product(2))
     assert listener.take() == [("product", "in-house")] * 2
     assert cache.catalogue_changed.is_set()
+
+
+def test_a_product_that_was_created_again_changes_the_catalogue(cache: ClusterCache) -> None:
+    # Its generation is 1 again, and the watch may have missed the deletion.
+    cache.upsert(kinds.PRODUCT, product())
+    cache.catalogue_changed.clear()
+
+    cache.upsert(kinds.PRODUCT, product(image="other"))
+
+    assert cache.catalogue_changed.is_set()
+    assert cache.catalogue.match_image("acme/other:1", "it")
+    assert not cache.catalogue.match_image("acme/in-house:1", "it")
 
 
 def test_a_full_list_removes_workloads_and_pods_of_its_kind_only(

@@ -1,4 +1,4 @@
-"""What a Secret gives, and what is said where it does not."""
+"""Credentials from a Secret, and the errors of one that cannot be used."""
 
 from __future__ import annotations
 
@@ -28,48 +28,48 @@ def refused(keys: tuple[str, ...] = ("apiKey",), **data: str | bytes) -> str:
     with pytest.raises(SecretError) as raised:
         read(keys, **data)
     assert raised.value.reason is Reason.SECRET_INCOMPLETE
-    # Nothing of the content, also not by the exception that led here.
+    # The cause would contain the data.
     assert raised.value.__cause__ is None
     return str(raised.value)
 
 
-def test_the_keys_that_are_asked_for_are_decoded_and_no_others() -> None:
+def test_only_the_requested_keys_are_decoded() -> None:
     found = read(("user", "password"), user="admin", password="p w", other="x")
     assert found == {"user": "admin", "password": "p w"}
 
 
 @pytest.mark.parametrize("text", ["odt_1\n", "odt_1\r\n", " odt_1 ", "\nodt_1"])
-def test_what_editors_leave_around_a_credential_is_no_part_of_it(text: str) -> None:
+def test_white_space_around_a_credential_is_removed(text: str) -> None:
     assert read(apiKey=text) == {"apiKey": "odt_1"}
 
 
-def test_a_ca_is_taken_along_as_it_is() -> None:
+def test_a_ca_is_returned_unchanged() -> None:
     assert read(apiKey="odt_1", ca__crt=PEM) == {"apiKey": "odt_1", "ca.crt": PEM}
 
 
-def test_a_ca_that_is_there_and_empty_is_an_error() -> None:
-    # Otherwise the system's CAs would be trusted where its author wanted others.
-    assert refused(apiKey="odt_1", ca__crt="") == f"{WHERE} has nothing under 'ca.crt'"
+def test_an_empty_ca_is_an_error() -> None:
+    # Otherwise the system's CAs would be trusted although the author wanted another CA.
+    assert refused(apiKey="odt_1", ca__crt="") == f"{WHERE} has no value for the key 'ca.crt'"
 
 
 @pytest.mark.parametrize("value", ["", " \n", b"\xff\xfe"])
-def test_a_key_that_says_nothing_is_named(value: str | bytes) -> None:
-    assert refused(apiKey=value) == f"{WHERE} has nothing under 'apiKey'"
+def test_a_key_without_a_value_is_named(value: str | bytes) -> None:
+    assert refused(apiKey=value) == f"{WHERE} has no value for the key 'apiKey'"
 
 
-def test_the_first_key_that_is_missing_is_named() -> None:
+def test_the_first_missing_key_is_named() -> None:
     keys = ("user", "password")
-    assert refused(keys, user="admin") == f"{WHERE} has nothing under 'password'"
-    assert refused(keys) == f"{WHERE} has nothing under 'user'"
+    assert refused(keys, user="admin") == f"{WHERE} has no value for the key 'password'"
+    assert refused(keys) == f"{WHERE} has no value for the key 'user'"
 
 
 @pytest.mark.parametrize("value", ["odt_1\nX-Other: y", "odt\x00", "odt\x7f_1", "a\tb"])
-def test_what_no_header_can_hold_is_refused_and_not_shown(value: str) -> None:
+def test_a_value_that_no_header_can_hold_is_refused_and_not_quoted(value: str) -> None:
     message = refused(apiKey=value)
-    assert message == f"{WHERE} has something under 'apiKey' that no header can hold"
+    assert message == f"{WHERE} has a value for the key 'apiKey' that no HTTP header can hold"
 
 
 @pytest.mark.parametrize("data", [{"apiKey": "not base64!"}, {"apiKey": None}, None, []])
-def test_what_is_no_secret_at_all_is_incomplete(data: Any) -> None:
-    with pytest.raises(SecretError, match="has nothing under 'apiKey'"):
+def test_malformed_data_is_incomplete(data: Any) -> None:
+    with pytest.raises(SecretError, match="has no value for the key 'apiKey'"):
         credentials_in({"data": data}, WHERE, ("apiKey",))

@@ -29,7 +29,8 @@ from tests.support.builders import (
     under,
     workload,
 )
-from tests.support.decision_strategies import examples, policy_sets
+from tests.support.decision_strategies import policy_sets
+from tests.support.depth import examples
 
 USAGE = ChannelName.USAGE
 UPDATES = ChannelName.UPDATE_CHECK

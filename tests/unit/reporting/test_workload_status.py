@@ -43,7 +43,8 @@ from tests.support.builders import (
     with_image,
     workload,
 )
-from tests.support.decision_strategies import examples, manifests, policy_sets
+from tests.support.decision_strategies import manifests, policy_sets
+from tests.support.depth import examples
 
 OFF = {SONAR_SWITCH: "false"}
 SONAR = claimed(manifest(container(SONARQUBE, env=OFF)), but=OFF)

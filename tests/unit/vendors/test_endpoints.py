@@ -15,7 +15,7 @@ from fleet_telemetry.api.product import AdapterName, Api
 from fleet_telemetry.vendors.endpoints import EndpointError, find_endpoints
 from fleet_telemetry.vendors.service import Endpoint, Service, ServicePort
 from fleet_telemetry.workloads.workload import Container, Pod, PodPhase, PodTemplate
-from tests.support.decision_strategies import examples
+from tests.support.depth import examples
 
 HERE = "appsec"
 API = Api(adapter=AdapterName.DEPENDENCY_TRACK, port=8080, port_names=("web", "http"))

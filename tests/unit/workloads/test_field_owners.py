@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from fleet_telemetry.workloads.reading import TEMPLATE_PATHS, read_field_owners
+from fleet_telemetry.workloads.reading import read_field_owners
+from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from fleet_telemetry.workloads.workload import FIELD_MANAGER, NO_OP_PATCH_MANAGER, FieldOwners
 from tests.support.vendor_manifests import KINDS, managed_env
 
@@ -138,3 +139,12 @@ def test_a_container_that_is_claimed_whole_without_variables_claims_none() -> No
         "f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': None}}}},
     }
     assert _owners({"manager": "helm", "fieldsV1": fields}) == FieldOwners(known=True)
+
+
+def test_a_manager_of_the_whole_list_of_containers_leaves_the_owners_unknown() -> None:
+    # So it is with custom resources whose CRD does not declare the list a map by name.
+    whole = {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {}}}}}
+    whole["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:containers"] = {}  # type: ignore[index]
+    owners = _owners(whole, managed_env("Deployment", ("web", "A")))
+    assert not owners.known
+    assert owners.covers("web", "Z")

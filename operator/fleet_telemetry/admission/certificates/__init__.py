@@ -1,1 +1,1 @@
-"""The webhook's certificate: where it comes from, and that it never runs out."""
+"""The serving certificate of the webhook: its sources and its rotation."""

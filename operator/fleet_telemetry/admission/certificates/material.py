@@ -1,4 +1,4 @@
-"""Certificates and keys: made, read and judged. Pure but for random numbers; the time is given."""
+"""Certificates and keys: creation, parsing and verification. Pure except for random numbers."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 BACKDATED = timedelta(hours=1)
-"""Certificates count from a while ago, so that a reader whose clock is behind takes them."""
+"""Certificates are valid from before their creation, so that a client with a slow clock accepts
+them."""
 LEAF_LIFETIME = timedelta(days=90)
 AUTHORITY_LIFETIME = timedelta(days=3650)
 
 
-class MaterialError(ValueError):
-    """A certificate or key that cannot be used; the message holds nothing of a key."""
+class CertificateError(ValueError):
+    """A certificate or key that cannot be used. The message contains nothing of a key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A certificate, with the chain behind it if any, and its private key; both PEM.
+class KeyPair:
+    """A certificate, followed by its chain if any, and its private key; both PEM.
 
-    An authority that signs no more has no key: the empty string.
+    The key is empty for a CA that no longer signs.
     """
 
     certificate: str
@@ -40,15 +41,15 @@ class Pair:
 
 
 def parse(pem: str) -> x509.Certificate:
-    """The first certificate. Raises MaterialError."""
+    """The first certificate in a PEM text. Raises CertificateError."""
     try:
         return x509.load_pem_x509_certificate(pem.encode())
     except ValueError as error:
-        raise MaterialError("there is no certificate in PEM") from error
+        raise CertificateError("there is no PEM certificate") from error
 
 
 def split(bundle: str) -> tuple[str, ...]:
-    """The certificates of a bundle, each in PEM; none where one of them cannot be read."""
+    """The certificates of a bundle, each as PEM. Empty if one of them cannot be parsed."""
     try:
         found = x509.load_pem_x509_certificates(bundle.encode())
     except ValueError:
@@ -57,25 +58,25 @@ def split(bundle: str) -> tuple[str, ...]:
 
 
 def created(certificate: x509.Certificate) -> datetime:
-    """When we made it."""
+    """The creation time of a certificate that the operator created."""
     return certificate.not_valid_before_utc + BACKDATED
 
 
-def check_key(pair: Pair) -> x509.Certificate:
-    """The certificate, if the key belongs to it. Raises MaterialError."""
+def check_key(pair: KeyPair) -> x509.Certificate:
+    """The certificate, if it belongs to the key. Raises CertificateError."""
     certificate = parse(pair.certificate)
     try:
         key = load_pem_private_key(pair.key.encode(), password=None)
         belongs = key.public_key() == certificate.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise MaterialError("there is no unencrypted private key in PEM") from error
+        raise CertificateError("there is no unencrypted PEM private key") from error
     if not belongs:
-        raise MaterialError("the private key belongs to another certificate")
+        raise CertificateError("the private key belongs to another certificate")
     return certificate
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
-    """Whether it may sign others."""
+    """Whether the certificate may sign others."""
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     except (x509.ExtensionNotFound, ValueError):
@@ -84,7 +85,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
 
 
 def is_signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Whether this very authority signed it."""
+    """Whether this CA signed the certificate."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
@@ -93,11 +94,11 @@ def is_signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> 
 
 
 def problems(certificate: x509.Certificate, host: str, now: datetime) -> Iterator[str]:
-    """Why a client that asks for the host would not take it now."""
+    """Why a client that connects to the host would not accept the certificate now."""
     if host not in _hosts(certificate):
-        yield f"it is not for {host}"
+        yield f"it is not valid for {host}"
     if now < certificate.not_valid_before_utc:
-        yield f"it is valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on"
+        yield f"it is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
     if now >= certificate.not_valid_after_utc:
         yield f"it expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
 
@@ -110,8 +111,8 @@ def _hosts(certificate: x509.Certificate) -> list[str]:
     return names.value.get_values_for_type(x509.DNSName)
 
 
-def new_authority(now: datetime) -> Pair:
-    """A CA that signs itself, and nothing but servers' certificates."""
+def new_authority(now: datetime) -> KeyPair:
+    """A self-signed CA that may sign leaf certificates only."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"fleet-telemetry webhook CA {now:%Y-%m-%d}")
     own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -122,20 +123,20 @@ def new_authority(now: datetime) -> Pair:
         .add_extension(own, critical=False)
         .sign(key, hashes.SHA256())
     )
-    return Pair(_pem(certificate), _key_pem(key))
+    return KeyPair(_pem(certificate), _key_pem(key))
 
 
-def new_leaf(authority: Pair, host: str, now: datetime) -> Pair:
-    """A server's certificate for a host. Raises MaterialError for an authority without a key."""
+def new_leaf(authority: KeyPair, host: str, now: datetime) -> KeyPair:
+    """A serving certificate for a host. Raises CertificateError for a CA without a usable key."""
     issuer = check_key(authority)
     signing = load_pem_private_key(authority.key.encode(), password=None)
     if not isinstance(signing, ec.EllipticCurvePrivateKey):
-        raise MaterialError("the CA's key is not of the kind that we make")
+        raise CertificateError("the key of the CA is not an elliptic-curve key")
     key = ec.generate_private_key(ec.SECP256R1())
     of_issuer = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     identifier = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(of_issuer)
     certificate = (
-        # A common name has 64 characters at most; clients look at the alternative names only.
+        # A common name has at most 64 characters. Clients use the alternative names only.
         _builder(_name("fleet-telemetry webhook"), issuer.subject, key, now, LEAF_LIFETIME)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -144,7 +145,7 @@ def new_leaf(authority: Pair, host: str, now: datetime) -> Pair:
         .add_extension(identifier, critical=False)
         .sign(signing, hashes.SHA256())
     )
-    return Pair(_pem(certificate), _key_pem(key))
+    return KeyPair(_pem(certificate), _key_pem(key))
 
 
 def _builder(

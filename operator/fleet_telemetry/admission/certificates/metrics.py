@@ -1,4 +1,4 @@
-"""How long the certificate is good for."""
+"""Metrics of the serving certificate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 
 class CertificateMetrics:
-    """The certificate that is served with."""
+    """The expiry of the serving certificate."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._expiry = Gauge(
@@ -18,5 +18,5 @@ class CertificateMetrics:
         )
 
     def observe(self, expiry: datetime) -> None:
-        """A certificate was taken up."""
+        """A certificate that expires then was loaded."""
         self._expiry.set(expiry.timestamp())

@@ -1,4 +1,4 @@
-"""What is told from outside about the webhook's certificate."""
+"""Options of the webhook's certificate."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateOptions:
-    """Two files, or a Secret, or a Secret and that of the operator's own CA."""
+    """The source of the certificate: two files, or a Secret that others fill, or a Secret that the
+    operator fills from its own CA in another Secret."""
 
     namespace: str
-    """The operator's own, of both Secrets."""
+    """The operator's namespace, which contains both Secrets."""
     host: str
-    """The name that the API server asks for."""
+    """The DNS name that the API server connects to."""
     certificate: Path | None = None
     key: Path | None = None
     leaf_secret: str = ""
     authority_secret: str = ""
-    """Empty where somebody else issues the certificate."""
+    """Empty if the operator does not issue the certificate."""
     configuration: str = ""
-    """The chart's webhook configurations, which are to trust the CA; empty: somebody else sees to
-    that."""
+    """The name of the chart's webhook configurations that get the CA bundle. Empty if others set
+    the bundle."""

@@ -1,13 +1,13 @@
-"""When what is renewed, so that the API server trusts every certificate that is ever served.
+"""The rotation of the CA and the leaf. The API server trusts every certificate that is served.
 
-A CA is in the bundle that the API server trusts before it signs anything, and until all that it
-signed has expired. The steps follow from the certificates' own dates and from nothing else, so any
-replica takes them at any time, and two replicas take the same.
+A CA is in the trusted bundle before it signs anything, and until everything that it signed has
+expired. The steps depend on the dates of the certificates only. So any replica can take a step at
+any time, and two replicas take the same step.
 
-    created ............ trusted, signs nothing yet; the CA before it still signs
-    + TRUST_DELAY ...... signs; the key of the CA before it is forgotten
-    + LEAF_LIFETIME .... the CA before it is no longer trusted, what it signed has expired
-    + 5 years .......... the next one is created
+    created ............ trusted, does not sign yet; the previous CA still signs
+    + TRUST_DELAY ...... signs; the key of the previous CA is deleted
+    + LEAF_LIFETIME .... the previous CA is no longer trusted; what it signed has expired
+    + 5 years .......... the next CA is created
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from datetime import datetime, timedelta
 
 from fleet_telemetry.admission.certificates.material import (
     LEAF_LIFETIME,
-    MaterialError,
-    Pair,
+    CertificateError,
+    KeyPair,
     check_key,
     created,
     is_authority,
@@ -34,7 +34,7 @@ from fleet_telemetry.admission.certificates.material import (
 LEAF_RENEWED_AFTER = LEAF_LIFETIME * 2 / 3
 AUTHORITY_RENEWED_AFTER = timedelta(days=1825)
 TRUST_DELAY = timedelta(days=1)
-"""From a CA's creation to its first signature: long enough for every API server to hear of it."""
+"""From the creation of a CA to its first signature. Every API server knows the CA by then."""
 
 CERTIFICATE = "tls.crt"
 KEY = "tls.key"
@@ -45,18 +45,18 @@ _PREVIOUS_KEY = "previous.key"
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
-    """The CA, and the one before it while something of it may be in use."""
+    """The CA, and the previous CA while its certificates may be in use."""
 
-    current: Pair
-    previous: Pair | None = None
+    current: KeyPair
+    previous: KeyPair | None = None
 
     @property
     def bundle(self) -> str:
-        """Everything that the API server has to trust, PEM."""
+        """The certificates that the API server must trust, as PEM."""
         return self.current.certificate + (self.previous.certificate if self.previous else "")
 
-    def signer(self, now: datetime) -> Pair:
-        """The one that signs now."""
+    def signer(self, now: datetime) -> KeyPair:
+        """The CA that signs now."""
         previous = self.previous
         if previous is None or not previous.key or _signs(self.current, now):
             return self.current
@@ -64,21 +64,22 @@ class Authorities:
 
 
 def read_authorities(data: Mapping[str, str]) -> Authorities | None:
-    """What the CA's Secret holds, decoded; None where it is empty. Raises MaterialError."""
+    """The CAs from the decoded data of the CA Secret; None if it is empty. Raises
+    CertificateError."""
     if not data.get(CERTIFICATE) and not data.get(KEY):
         return None
-    current = Pair(data.get(CERTIFICATE, ""), data.get(KEY, ""))
+    current = KeyPair(data.get(CERTIFICATE, ""), data.get(KEY, ""))
     if not is_authority(check_key(current)):
-        raise MaterialError("its certificate is not a CA's")
+        raise CertificateError("its certificate is not a CA certificate")
     if not data.get(_PREVIOUS_CERTIFICATE):
         return Authorities(current)
-    previous = Pair(data[_PREVIOUS_CERTIFICATE], data.get(_PREVIOUS_KEY, ""))
+    previous = KeyPair(data[_PREVIOUS_CERTIFICATE], data.get(_PREVIOUS_KEY, ""))
     check_key(previous) if previous.key else parse(previous.certificate)
     return Authorities(current, previous)
 
 
 def write_authorities(authorities: Authorities) -> dict[str, str]:
-    """What belongs into the CA's Secret."""
+    """The data of the CA Secret, not encoded."""
     data = {
         CERTIFICATE: authorities.current.certificate,
         KEY: authorities.current.key,
@@ -90,24 +91,24 @@ def write_authorities(authorities: Authorities) -> dict[str, str]:
     return data
 
 
-def read_leaf(data: Mapping[str, str]) -> Pair | None:
-    """What the webhook's Secret holds, decoded; None where it is empty."""
-    leaf = Pair(data.get(CERTIFICATE, ""), data.get(KEY, ""))
+def read_leaf(data: Mapping[str, str]) -> KeyPair | None:
+    """The leaf from the decoded data of the webhook's Secret; None if it is empty."""
+    leaf = KeyPair(data.get(CERTIFICATE, ""), data.get(KEY, ""))
     return leaf if leaf.certificate or leaf.key else None
 
 
-def write_leaf(leaf: Pair, authorities: Authorities) -> dict[str, str]:
-    """What belongs into the webhook's Secret."""
+def write_leaf(leaf: KeyPair, authorities: Authorities) -> dict[str, str]:
+    """The data of the webhook's Secret, not encoded."""
     return {CERTIFICATE: leaf.certificate, KEY: leaf.key, BUNDLE: authorities.bundle}
 
 
 def next_authorities(
-    found: Authorities | None, leaf: Pair | None, bundle: str, now: datetime
+    found: Authorities | None, leaf: KeyPair | None, bundle: str, now: datetime
 ) -> Authorities:
-    """The CAs as they should be now.
+    """The CAs that should exist now.
 
-    Where the CA is lost, the one that signed the leaf stays trusted if the bundle beside the leaf
-    still has it, so that replicas may go on with the leaf.
+    If the CA is lost, the CA that signed the leaf stays trusted as long as the bundle next to the
+    leaf contains it. So replicas can keep serving with the leaf.
     """
     if found is None or not _is_valid(found.current, now):
         lost = _issuer(leaf, bundle)
@@ -120,21 +121,21 @@ def next_authorities(
     if previous is None or age >= TRUST_DELAY + LEAF_LIFETIME or not _is_valid(previous, now):
         return Authorities(current)
     if age >= TRUST_DELAY:
-        return Authorities(current, Pair(previous.certificate))
+        return Authorities(current, KeyPair(previous.certificate))
     return found
 
 
-def next_leaf(leaf: Pair | None, authorities: Authorities, host: str, now: datetime) -> Pair:
-    """The leaf as it should be now: the same, or a new one."""
-    if leaf is not None and _will_do(leaf, authorities, host, now):
+def next_leaf(leaf: KeyPair | None, authorities: Authorities, host: str, now: datetime) -> KeyPair:
+    """The leaf that should be served now: the same or a new one."""
+    if leaf is not None and _is_usable(leaf, authorities, host, now):
         return leaf
     return new_leaf(authorities.signer(now), host, now)
 
 
-def _will_do(leaf: Pair, authorities: Authorities, host: str, now: datetime) -> bool:
+def _is_usable(leaf: KeyPair, authorities: Authorities, host: str, now: datetime) -> bool:
     try:
         certificate = check_key(leaf)
-    except MaterialError:
+    except CertificateError:
         return False
     if any(problems(certificate, host, now)):
         return False
@@ -144,22 +145,22 @@ def _will_do(leaf: Pair, authorities: Authorities, host: str, now: datetime) -> 
     return any(is_signed_by(certificate, authority) for authority in trusted)
 
 
-def _issuer(leaf: Pair | None, bundle: str) -> Pair | None:
+def _issuer(leaf: KeyPair | None, bundle: str) -> KeyPair | None:
     try:
         certificate = parse(leaf.certificate) if leaf else None
-    except MaterialError:
+    except CertificateError:
         return None
     for authority in split(bundle) if certificate else ():
         assert certificate is not None
         if is_signed_by(certificate, parse(authority)):
-            return Pair(authority)
+            return KeyPair(authority)
     return None
 
 
-def _signs(authority: Pair, now: datetime) -> bool:
+def _signs(authority: KeyPair, now: datetime) -> bool:
     return now >= created(parse(authority.certificate)) + TRUST_DELAY
 
 
-def _is_valid(authority: Pair, now: datetime) -> bool:
+def _is_valid(authority: KeyPair, now: datetime) -> bool:
     certificate = parse(authority.certificate)
     return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc

@@ -1,4 +1,4 @@
-"""Where the certificate comes from: files, a Secret of somebody else's, or a CA of our own."""
+"""The sources of the certificate: files, a Secret that others fill, or the operator's own CA."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from fleet_telemetry.admission.certificates.material import MaterialError, Pair, split
+from fleet_telemetry.admission.certificates.material import CertificateError, KeyPair, split
 from fleet_telemetry.admission.certificates.metrics import CertificateMetrics
 from fleet_telemetry.admission.certificates.options import CertificateOptions
 from fleet_telemetry.admission.certificates.rotation import (
@@ -39,7 +39,7 @@ def certificate_from(
     now: Callable[[], datetime],
     metrics: CollectorRegistry,
 ) -> tuple[ServingCertificate, Callable[[], Awaitable[None]]]:
-    """What to serve with, empty so far, and what has to be called to fill it and keep it fresh."""
+    """The serving certificate, not loaded yet, and the function that loads and renews it."""
     serving = ServingCertificate(options.host, now, CertificateMetrics(metrics).observe)
     if options.certificate and options.key:
         return serving, FileSource(serving, options.certificate, options.key).refresh
@@ -49,7 +49,7 @@ def certificate_from(
 
 
 class FileSource:
-    """Two files that somebody renews."""
+    """Two files that others renew."""
 
     def __init__(self, serving: ServingCertificate, certificate: Path, key: Path) -> None:
         self._serving = serving
@@ -57,16 +57,16 @@ class FileSource:
         self._key = key
 
     async def refresh(self) -> None:
-        """Take up what is new. Raises OSError, MaterialError."""
+        """Load the files if they changed. Raises OSError, CertificateError."""
         try:
-            pair = Pair(self._certificate.read_text(), self._key.read_text())
+            pair = KeyPair(self._certificate.read_text(), self._key.read_text())
             self._serving.load(pair)
-        except (MaterialError, UnicodeDecodeError) as error:
-            raise MaterialError(f"{self._certificate}, {self._key}: {error}") from error
+        except (CertificateError, UnicodeDecodeError) as error:
+            raise CertificateError(f"{self._certificate}, {self._key}: {error}") from error
 
 
 class SecretSource:
-    """A Secret that somebody else fills, such as cert-manager."""
+    """A Secret that others fill, such as cert-manager."""
 
     def __init__(
         self,
@@ -79,27 +79,28 @@ class SecretSource:
         self._options = options
 
     async def refresh(self) -> None:
-        """Take up what is new, and have its CA trusted where there is a configuration to say so in.
+        """Load the Secret if it changed, and write its CA bundle into the webhook configurations if
+        they are named.
 
-        Raises MaterialError, ApiError.
+        Raises CertificateError, ApiError.
         """
         options = self._options
         where = f"Secret {options.namespace}/{options.leaf_secret}"
         data = _decoded(await _find(self._client, options.namespace, options.leaf_secret))
         leaf = read_leaf(data)
         if leaf is None:
-            raise MaterialError(f"{where} is empty so far")
+            raise CertificateError(f"{where} is empty")
         try:
             self._serving.load(leaf)
-        except MaterialError as error:
-            raise MaterialError(f"{where}: {error}") from error
+        except CertificateError as error:
+            raise CertificateError(f"{where}: {error}") from error
         if options.configuration and split(data.get(BUNDLE, "")):
             await trust(self._client, options.configuration, data[BUNDLE])
 
 
 class AuthoritySource:
-    """A CA of the operator's own, in two Secrets that the chart makes empty and every replica may
-    fill: whoever comes second meets a conflict, and finds what the first one wrote."""
+    """The operator's own CA, in two Secrets. The chart creates them empty, and any replica fills
+    them: the second replica gets a conflict, and reads what the first one wrote."""
 
     def __init__(
         self,
@@ -114,7 +115,10 @@ class AuthoritySource:
         self._now = now
 
     async def refresh(self) -> None:
-        """Renew what is due, have it trusted, serve with it. Raises MaterialError, ApiError."""
+        """Renew the CA and the leaf if they are due, write the CA bundle, then serve with the leaf.
+
+        Raises CertificateError, ApiError.
+        """
         client, options, now = self._client, self._options, self._now()
         of_authority = await _find(client, options.namespace, options.authority_secret)
         of_leaf = await _find(client, options.namespace, options.leaf_secret)
@@ -123,25 +127,25 @@ class AuthoritySource:
         found = None
         try:
             found = read_authorities(_decoded(of_authority))
-        except MaterialError as error:
+        except CertificateError as error:
             where = f"Secret {options.namespace}/{options.authority_secret}"
-            _log.warning("%s cannot be used, it gets a new CA: %s", where, error)
+            _log.warning("%s cannot be used, creating a new CA: %s", where, error)
         authorities = next_authorities(found, leaf, given.get(BUNDLE, ""), now)
         if authorities != found:
             await self._write(of_authority, write_authorities(authorities))
-        wanted = next_leaf(leaf, authorities, options.host, now)
-        if wanted == leaf:
-            # Whatever becomes of the rest, what is good is served.
+        renewed = next_leaf(leaf, authorities, options.host, now)
+        if renewed == leaf:
+            # Serve a valid leaf even if a later step fails.
             self._serving.load(leaf)
-        # Nothing is served that is not trusted, so this comes before a new leaf is shown to others.
+        # Only a trusted leaf is served, so write the bundle before others can read a new leaf.
         await trust(client, options.configuration, authorities.bundle)
-        data = write_leaf(wanted, authorities)
+        data = write_leaf(renewed, authorities)
         if data != given:
             await self._write(of_leaf, data)
-        self._serving.load(wanted)
+        self._serving.load(renewed)
 
     async def _write(self, secret: Manifest, data: Mapping[str, str]) -> None:
-        """Replace the content, if it is still as it was read."""
+        """Replace the data if the Secret has not changed since it was read."""
         metadata = secret["metadata"]
         encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
         version = metadata["resourceVersion"]
@@ -156,12 +160,12 @@ class AuthoritySource:
 async def _find(client: KubernetesClient, namespace: str, name: str) -> Manifest:
     secret = await client.find(SECRET, name, namespace)
     if secret is None:
-        raise MaterialError(f"Secret {namespace}/{name} does not exist")
+        raise CertificateError(f"Secret {namespace}/{name} does not exist")
     return secret
 
 
 def _decoded(secret: Manifest) -> dict[str, str]:
-    """Its content; what is no text is left out."""
+    """The decoded data of a Secret. Values that are not text are left out."""
     found = {}
     for key, value in mapping_at(secret, "data").items():
         try:

@@ -1,4 +1,4 @@
-"""Having the API server trust the webhook's CA: one field of each webhook, and nothing else."""
+"""Writes the CA bundle into the webhook configurations: one field of each webhook, nothing else."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _log = logging.getLogger(__name__)
 
 
 async def trust(client: KubernetesClient, configuration: str, bundle: str) -> None:
-    """Put the bundle (PEM) into the chart's configurations and the controller's, if they are there.
+    """Write the PEM bundle into the configurations of the chart and of the controller that exist.
 
-    Raises ApiError, a conflict where one of them changed meanwhile.
+    Raises ApiError; a conflict if one of them changed meanwhile.
     """
     encoded = base64.b64encode(bundle.encode()).decode()
     for kind, name in (
@@ -30,13 +30,13 @@ async def trust(client: KubernetesClient, configuration: str, bundle: str) -> No
         operations = trust_operations(manifest, encoded) if manifest else []
         if operations:
             patched = await client.patch(kind, name, operations)
-            # A later version of the chart, or another way of certificates, may say it itself.
+            # A later version of the chart, or cert-manager, may set the field itself.
             await release_field_ownership(client, kind, patched)
             _log.info("%s %s: wrote caBundle", kind.kind, name)
 
 
 def trust_operations(manifest: Manifest, encoded: str) -> list[dict[str, Any]]:
-    """A JSON patch for those of its webhooks that do not trust the bundle (Base64) yet."""
+    """A JSON patch for the webhooks that do not have the bundle (Base64) yet."""
     operations: list[dict[str, Any]] = []
     for index, webhook in enumerate(items_at(manifest, "webhooks")):
         if dig(webhook, "clientConfig", "caBundle") == encoded:

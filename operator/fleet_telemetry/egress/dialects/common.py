@@ -17,7 +17,8 @@ from fleet_telemetry.api.resources import GROUP
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network, OwnerReference
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at, text_at
-from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadRef
 
 Rendered = dict[str, Any]
 """A manifest of ours: the body of a server-side apply, and no more."""

@@ -12,12 +12,23 @@ from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.dialects.common import group_name
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Reachable
-from tests.support import dialect_cases as kit
-from tests.support import dialect_strategies as wild
-from tests.support.dialect_cases import CILIUM, rendered
-from tests.support.manifest_strategies import steady
+from tests.support import dialect_strategies
+from tests.support.depth import steady
+from tests.support.dialect_cases import (
+    CILIUM,
+    allow,
+    around,
+    covered,
+    deny,
+    groups_of,
+    isolate,
+    networks_of,
+    rendered,
+    to,
+)
+from tests.support.dialect_strategies import selectors
 
-HOST = kit.to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
+HOST = to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
 OPEN = {"egress": False, "ingress": False}
 SEES_NAMES = {"dns": [{"matchPattern": "*"}]}
 
@@ -41,10 +52,10 @@ def dns(rules: object = None) -> list[object]:
 
 
 def test_a_denial_refers_to_a_group_for_each_host_and_isolates_nothing() -> None:
-    order = kit.deny(
-        kit.to("u.example.com", "198.51.100.0/24"),
+    order = deny(
+        to("u.example.com", "198.51.100.0/24"),
         HOST,
-        kit.to("t.example.com", "192.0.2.1/32", port=80),
+        to("t.example.com", "192.0.2.1/32", port=80),
     )
     assert rendered(CILIUM, order)["spec"] == {
         "endpointSelector": {"matchLabels": {"app": "web"}},
@@ -61,7 +72,7 @@ def test_a_denial_refers_to_a_group_for_each_host_and_isolates_nothing() -> None
 
 
 def test_a_host_without_addresses_is_not_referred_to() -> None:
-    policy = rendered(CILIUM, kit.deny(HOST, kit.to("u.example.com")))
+    policy = rendered(CILIUM, deny(HOST, to("u.example.com")))
     assert policy["spec"]["egressDeny"] == [
         {"toCIDRSet": [{"cidrGroupRef": group_name("t.example.com")}]}
     ]
@@ -85,10 +96,10 @@ def test_there_is_no_empty_group_and_none_of_everything() -> None:
 
 
 @steady
-@given(st.lists(wild.desired_policies(), max_size=4))
+@given(st.lists(dialect_strategies.desired_policies(), max_size=4))
 def test_there_is_a_group_for_every_reference(given_orders: list[DesiredNetworkPolicy]) -> None:
     orders = [order for order in given_orders if CILIUM.cannot(order) is None]
-    groups = {group["metadata"]["name"]: group["spec"] for group in kit.groups(orders)}
+    groups = {group["metadata"]["name"]: group["spec"] for group in groups_of(orders)}
     referred = set()
     for order in orders:
         policy = CILIUM.render(order)
@@ -97,18 +108,18 @@ def test_there_is_a_group_for_every_reference(given_orders: list[DesiredNetworkP
             assert names == sorted(set(names), key=names.index)
             referred.update(names)
             held = [ip_network(text) for name in names for text in groups[name]["externalCIDRs"]]
-            for address in kit.around(kit.networks_of(order)):
-                if kit.covered(kit.networks_of(order), address):
-                    assert kit.covered(held, address)
+            for address in around(networks_of(order)):
+                if covered(networks_of(order), address):
+                    assert covered(held, address)
     assert referred == set(groups)
 
 
 def test_hosts_are_allowed_by_name_and_cilium_sees_names() -> None:
-    order = kit.allow(
+    order = allow(
         HOST,
-        kit.to("t.example.com", port=80),
-        kit.to("u.example.com", "198.51.100.0/24"),
-        kit.to("a.example.com"),
+        to("t.example.com", port=80),
+        to("u.example.com", "198.51.100.0/24"),
+        to("a.example.com"),
     )
     assert rendered(CILIUM, order)["spec"] == {
         "endpointSelector": {"matchLabels": {"app": "web"}},
@@ -135,24 +146,24 @@ def test_hosts_are_allowed_by_name_and_cilium_sees_names() -> None:
 
 
 def test_families_make_no_difference_to_names() -> None:
-    only_v6 = kit.to("v.example.com", "2001:db8::2/128")
-    policy = rendered(CILIUM, kit.allow(only_v6, families=[AddressFamily.IPV4]))
+    only_v6 = to("v.example.com", "2001:db8::2/128")
+    policy = rendered(CILIUM, allow(only_v6, families=[AddressFamily.IPV4]))
     assert policy["spec"]["egress"][0]["toFQDNs"] == [{"matchName": "v.example.com"}]
 
 
 def test_an_isolation_shuts_off_egress_and_leaves_ingress_alone() -> None:
-    spec = rendered(CILIUM, kit.isolate(HOST))["spec"]
+    spec = rendered(CILIUM, isolate(HOST))["spec"]
     assert spec["enableDefaultDeny"] == {"egress": True, "ingress": False}
     assert "egressDeny" not in spec
     assert spec["egress"][1:] == dns(SEES_NAMES)
 
 
 def test_an_isolation_without_hosts_needs_no_dns_proxy() -> None:
-    assert rendered(CILIUM, kit.isolate())["spec"]["egress"] == dns()
+    assert rendered(CILIUM, isolate())["spec"]["egress"] == dns()
 
 
 def reachable(peer: Reachable) -> object:
-    *_, rule = rendered(CILIUM, kit.isolate(reachable=[peer]))["spec"]["egress"]
+    *_, rule = rendered(CILIUM, isolate(reachable=[peer]))["spec"]["egress"]
     return rule
 
 
@@ -230,10 +241,10 @@ def test_reachable_pods(namespaces: object, pods: object, endpoints: object) -> 
 
 
 @steady
-@given(wild.selectors, wild.selectors)
+@given(selectors, selectors)
 def test_reachable_pods_are_always_in_some_namespace(namespaces: object, pods: object) -> None:
     peer = Reachable(namespace_selector=namespaces, pod_selector=pods)  # type: ignore[arg-type]
-    order = kit.isolate(reachable=[peer])
+    order = isolate(reachable=[peer])
     if CILIUM.cannot(order) is None:
         *_, rule = rendered(CILIUM, order)["spec"]["egress"]
         (endpoints,) = rule["toEndpoints"]
@@ -275,8 +286,8 @@ def test_a_label_that_cilium_does_not_see_is_refused(label: str) -> None:
     by_absence = {"matchExpressions": [{"key": label, "operator": "DoesNotExist"}]}
     for selector in (by_value, by_absence):
         for order in (
-            kit.deny(HOST, selector=selector),
-            kit.isolate(reachable=[Reachable(pod_selector=selector)]),
+            deny(HOST, selector=selector),
+            isolate(reachable=[Reachable(pod_selector=selector)]),
         ):
             said = CILIUM.cannot(order)
             assert said is not None
@@ -290,17 +301,17 @@ def test_a_label_that_cilium_does_not_see_is_refused(label: str) -> None:
     ["app", "app.kubernetes.io/name", "batch.kubernetes.io/job-name", "job-name", "example.com/io"],
 )
 def test_other_labels_are_seen(label: str) -> None:
-    assert CILIUM.cannot(kit.deny(HOST, selector={"matchLabels": {label: "x"}})) is None
+    assert CILIUM.cannot(deny(HOST, selector={"matchLabels": {label: "x"}})) is None
 
 
 def test_a_namespaces_label_is_another_matter() -> None:
     for label, seen in (("kubernetes.io/arch", True), ("beta.kubernetes.io/arch", False)):
         peer = Reachable(namespace_selector={"matchLabels": {label: "x"}})
-        assert (CILIUM.cannot(kit.isolate(reachable=[peer])) is None) is seen
+        assert (CILIUM.cannot(isolate(reachable=[peer])) is None) is seen
 
 
 @steady
-@given(wild.desired_policies())
+@given(dialect_strategies.desired_policies())
 def test_only_an_isolation_isolates(order: DesiredNetworkPolicy) -> None:
     policy = None if CILIUM.cannot(order) else CILIUM.render(order)
     if policy is not None:

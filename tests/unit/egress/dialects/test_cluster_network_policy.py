@@ -14,12 +14,20 @@ from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.dialects.cluster_network_policy import PRIORITIES
 from fleet_telemetry.egress.dialects.common import Rendered
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Destination, Reachable, family_of
-from tests.support import dialect_cases as kit
-from tests.support import dialect_strategies as wild
-from tests.support.dialect_cases import CLUSTER_NETWORK_POLICY, rendered, verdict
-from tests.support.manifest_strategies import steady
+from tests.support import dialect_cases
+from tests.support.depth import steady
+from tests.support.dialect_cases import (
+    CLUSTER_NETWORK_POLICY,
+    around,
+    covered,
+    networks_of,
+    rendered,
+    to,
+    verdict,
+)
+from tests.support.dialect_strategies import desired_policies
 
-HOST = kit.to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
+HOST = to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
 HTTPS = {"tcp": {"destinationPort": {"number": 443}}}
 DNS = {
     "name": "cluster-dns",
@@ -58,9 +66,9 @@ def addresses(count: int, port: int = 443) -> Destination:
 
 
 def test_a_denial() -> None:
-    assert rendered(CLUSTER_NETWORK_POLICY, kit.deny(HOST, families=[AddressFamily.IPV4]))[
-        "spec"
-    ] == {
+    assert rendered(
+        CLUSTER_NETWORK_POLICY, dialect_cases.deny(HOST, families=[AddressFamily.IPV4])
+    )["spec"] == {
         "tier": "Admin",
         "priority": 990,
         "subject": {
@@ -80,10 +88,10 @@ def test_a_denial() -> None:
 
 
 def test_hosts_are_allowed_by_address_on_their_ports() -> None:
-    order = kit.allow(
+    order = dialect_cases.allow(
         HOST,
-        kit.to("u.example.com", "198.51.100.0/24", port=80),
-        kit.to("v.example.com", "198.51.100.0/24", port=8080),
+        to("u.example.com", "198.51.100.0/24", port=80),
+        to("v.example.com", "198.51.100.0/24", port=8080),
         families=[AddressFamily.IPV4],
     )
     assert rendered(CLUSTER_NETWORK_POLICY, order)["spec"]["egress"] == [
@@ -106,13 +114,13 @@ def test_hosts_are_allowed_by_address_on_their_ports() -> None:
 
 
 def test_an_isolation_from_everything_leaves_cluster_dns() -> None:
-    spec = rendered(CLUSTER_NETWORK_POLICY, kit.isolate())["spec"]
+    spec = rendered(CLUSTER_NETWORK_POLICY, dialect_cases.isolate())["spec"]
     assert spec["egress"] == [DNS, NOTHING_ELSE]
     assert (spec["tier"], spec["priority"]) == ("Admin", 992)
 
 
 def test_an_isolation_leaves_hosts_dns_and_what_is_reachable() -> None:
-    order = kit.isolate(
+    order = dialect_cases.isolate(
         HOST,
         reachable=[
             Reachable(ip_network("10.1.0.0/16"), ports=(("UDP", 514), ("SCTP", 9))),
@@ -187,7 +195,7 @@ def within_limits(policy: Rendered) -> Iterator[bool]:
     [(25, 1, 1, 25), (26, 1, 2, 1), (625, 1, 25, 25), (626, 2, 1, 1), (15625, 25, 25, 25)],
 )
 def test_denied_addresses_are_spread(count: int, rules: int, peers: int, last: int) -> None:
-    policy = rendered(CLUSTER_NETWORK_POLICY, kit.deny(addresses(count)))
+    policy = rendered(CLUSTER_NETWORK_POLICY, dialect_cases.deny(addresses(count)))
     assert all(within_limits(policy))
     egress = policy["spec"]["egress"]
     assert (len(egress), len(egress[-1]["to"])) == (rules, peers)
@@ -197,7 +205,7 @@ def test_denied_addresses_are_spread(count: int, rules: int, peers: int, last: i
 
 
 def test_more_than_fit_are_refused() -> None:
-    order = kit.deny(addresses(15626))
+    order = dialect_cases.deny(addresses(15626))
     said = CLUSTER_NETWORK_POLICY.cannot(order)
     assert said == "A ClusterNetworkPolicy has at most 25 rules, and this one needs 26."
     with pytest.raises(ValueError, match="at most 25 rules"):
@@ -207,22 +215,27 @@ def test_more_than_fit_are_refused() -> None:
 def test_all_rules_count_towards_the_limit() -> None:
     def hosts(count: int) -> list[Destination]:
         return [
-            kit.to(f"h{number}.example.com", f"192.0.2.{number}/32", port=1000 + number)
+            to(f"h{number}.example.com", f"192.0.2.{number}/32", port=1000 + number)
             for number in range(count)
         ]
 
     peer = Reachable(ip_network("10.1.0.0/16"))
-    assert CLUSTER_NETWORK_POLICY.cannot(kit.allow(*hosts(25))) is None
-    assert CLUSTER_NETWORK_POLICY.cannot(kit.allow(*hosts(26))) is not None
+    assert CLUSTER_NETWORK_POLICY.cannot(dialect_cases.allow(*hosts(25))) is None
+    assert CLUSTER_NETWORK_POLICY.cannot(dialect_cases.allow(*hosts(26))) is not None
     # DNS, what is reachable, and the last rule.
-    assert CLUSTER_NETWORK_POLICY.cannot(kit.isolate(*hosts(22), reachable=[peer])) is None
-    assert CLUSTER_NETWORK_POLICY.cannot(kit.isolate(*hosts(23), reachable=[peer])) is not None
+    assert (
+        CLUSTER_NETWORK_POLICY.cannot(dialect_cases.isolate(*hosts(22), reachable=[peer])) is None
+    )
+    assert (
+        CLUSTER_NETWORK_POLICY.cannot(dialect_cases.isolate(*hosts(23), reachable=[peer]))
+        is not None
+    )
 
 
 def test_more_ports_than_fit_are_spread() -> None:
     ports = tuple(("TCP", port) for port in range(1, 27))
     peer = Reachable(ip_network("10.1.0.0/16"), ports=ports)
-    policy = rendered(CLUSTER_NETWORK_POLICY, kit.isolate(reachable=[peer]))
+    policy = rendered(CLUSTER_NETWORK_POLICY, dialect_cases.isolate(reachable=[peer]))
     assert all(within_limits(policy))
     for _, port in ports:
         assert verdict(policy, "10.1.2.3", port) == "Pass"
@@ -233,13 +246,13 @@ def test_more_ports_than_fit_are_spread() -> None:
 
 
 def policies(action: EgressAction) -> st.SearchStrategy[DesiredNetworkPolicy]:
-    return wild.desired_policies(action=st.just(action)).filter(
+    return desired_policies(action=st.just(action)).filter(
         lambda order: CLUSTER_NETWORK_POLICY.render(order) is not None
     )
 
 
 @steady
-@given(wild.desired_policies())
+@given(desired_policies())
 def test_limits_are_kept(order: DesiredNetworkPolicy) -> None:
     policy = CLUSTER_NETWORK_POLICY.render(order)
     if policy is not None:
@@ -250,9 +263,9 @@ def test_limits_are_kept(order: DesiredNetworkPolicy) -> None:
 @given(policies(EgressAction.DENY))
 def test_exactly_the_denied_addresses_are_denied(order: DesiredNetworkPolicy) -> None:
     policy = rendered(CLUSTER_NETWORK_POLICY, order)
-    networks = kit.networks_of(order)
-    for address in kit.around(networks):
-        denied = kit.covered(networks, address)
+    networks = networks_of(order)
+    for address in around(networks):
+        denied = covered(networks, address)
         assert verdict(policy, address, 443) == ("Deny" if denied else "")
         assert verdict(policy, address, 9, "UDP") == ("Deny" if denied else "")
 
@@ -268,7 +281,7 @@ def test_an_allowance_denies_nothing(order: DesiredNetworkPolicy) -> None:
             for network in other.networks
             if family_of(network) in order.families
         ]
-        for address in kit.around(destination.networks):
+        for address in around(destination.networks):
             accepted = any(at == destination.port and address in network for at, network in wanted)
             assert verdict(policy, address, destination.port) == ("Accept" if accepted else "")
 
@@ -280,11 +293,11 @@ def test_an_isolation_denies_all_that_it_does_not_pass(order: DesiredNetworkPoli
     assert [rule["action"] for rule in policy["spec"]["egress"]].index("Deny") == (
         len(policy["spec"]["egress"]) - 1
     )
-    listed = [*kit.networks_of(order), *(one.cidr for one in order.reachable if one.cidr)]
-    for address in (*kit.around(listed), ip_address("203.0.113.9"), ip_address("2001:db8::9")):
+    listed = [*networks_of(order), *(one.cidr for one in order.reachable if one.cidr)]
+    for address in (*around(listed), ip_address("203.0.113.9"), ip_address("2001:db8::9")):
         for port in (443, *(one.port for one in order.destinations)):
             found = verdict(policy, address, port)
             # What is left to others, they may still deny: nothing that they shut is opened.
             assert found in ("Pass", "Deny")
             if found == "Pass":
-                assert kit.covered(listed, address)
+                assert covered(listed, address)

@@ -26,14 +26,26 @@ from fleet_telemetry.egress.dialects.dialect import Dialect
 from fleet_telemetry.egress.dialects.network_policy import NETWORK_POLICY
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, OwnerReference
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
-from tests.support import dialect_cases as kit
-from tests.support import dialect_strategies as wild
-from tests.support.manifest_strategies import steady
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
+from tests.support import dialect_cases
+from tests.support.depth import steady
+from tests.support.dialect_cases import (
+    CILIUM,
+    KINDS,
+    POLICY,
+    WEB,
+    deny,
+    is_ours,
+    may_replace,
+    rendered,
+    to,
+)
+from tests.support.dialect_strategies import WORKLOADS, desired_policies
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 DENY = EgressAction.DENY
-ORDER = kit.deny(kit.to("t.example.com", "192.0.2.1/32"), owners=[kit.POLICY])
+ORDER = deny(to("t.example.com", "192.0.2.1/32"), owners=[POLICY])
 BY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 
 
@@ -60,13 +72,13 @@ def test_a_namespaced_object_is_named_after_action_kind_and_workload() -> None:
 
 
 def test_a_cluster_scoped_one_also_has_the_namespace_and_a_hash() -> None:
-    name = policy_name(CLUSTER_NETWORK_POLICY, kit.WEB, DENY)
+    name = policy_name(CLUSTER_NETWORK_POLICY, WEB, DENY)
     assert re.fullmatch(r"fleet-telemetry-deny-shop-deployment-web-[0-9a-f]{10}", name)
 
 
 def test_each_action_has_an_object_of_its_own() -> None:
     names = {
-        policy_name(kind, kit.WEB, action)
+        policy_name(kind, WEB, action)
         for kind in (NETWORK_POLICY, CLUSTER_NETWORK_POLICY)
         for action in EgressAction
     }
@@ -95,7 +107,7 @@ def test_a_name_of_just_the_longest_length_is_not_cut() -> None:
 
 
 @steady
-@given(wild.WORKLOADS, st.sampled_from(EgressAction), st.sampled_from(kit.KINDS))
+@given(WORKLOADS, st.sampled_from(EgressAction), st.sampled_from(KINDS))
 def test_every_name_is_a_subdomain(ref: WorkloadRef, action: EgressAction, kind: Any) -> None:
     name = policy_name(kind, ref, action)
     assert SUBDOMAIN.fullmatch(name)
@@ -135,7 +147,7 @@ def test_a_hosts_object_is_named_after_it() -> None:
 
 @BY_DIALECT
 def test_labels_annotation_and_owners(dialect: Any) -> None:
-    manifest = kit.rendered(dialect, ORDER)
+    manifest = rendered(dialect, ORDER)
     kind = dialect.policy_kind
     assert (manifest["apiVersion"], manifest["kind"]) == (kind.api_version, kind.kind)
     metadata = manifest["metadata"]
@@ -163,19 +175,19 @@ def test_labels_annotation_and_owners(dialect: Any) -> None:
 
 def test_owners_are_sorted_and_each_is_there_once() -> None:
     second = OwnerReference("fleettelemetry.io/v1alpha1", "ClusterTelemetryPolicy", "z", "uid-2")
-    given = kit.deny(kit.to("t.example.com", "192.0.2.1/32"), owners=[kit.POLICY, second, second])
-    manifest = kit.rendered(kit.NETWORK_POLICY, given)
+    given = deny(to("t.example.com", "192.0.2.1/32"), owners=[POLICY, second, second])
+    manifest = rendered(dialect_cases.NETWORK_POLICY, given)
     uids = [owner["uid"] for owner in manifest["metadata"]["ownerReferences"]]
     assert uids == ["uid-2", "uid-1"]
 
 
 def test_without_owners_there_is_no_such_field() -> None:
-    manifest = kit.rendered(kit.NETWORK_POLICY, kit.deny(kit.to("t.example.com", "192.0.2.1/32")))
+    manifest = rendered(dialect_cases.NETWORK_POLICY, deny(to("t.example.com", "192.0.2.1/32")))
     assert "ownerReferences" not in manifest["metadata"]
 
 
 def test_a_group_has_no_workload_and_no_owner() -> None:
-    manifest = kit.CILIUM.render_group("t.example.com", ORDER.destinations[0].networks)
+    manifest = CILIUM.render_group("t.example.com", ORDER.destinations[0].networks)
     assert manifest is not None
     assert host_of(manifest) == "t.example.com"
     assert workload_of(manifest) is None
@@ -187,16 +199,14 @@ def test_a_group_has_no_workload_and_no_owner() -> None:
 
 def test_our_labels_are_not_those_of_our_own_kinds() -> None:
     assert common.WORKLOAD_ANNOTATION.startswith("fleettelemetry.io/")
-    assert {kind.group for kind in kit.KINDS}.isdisjoint(
-        {resource.plural for resource in RESOURCES}
-    )
+    assert {kind.group for kind in KINDS}.isdisjoint({resource.plural for resource in RESOURCES})
 
 
 # Reading it back
 
 
 @steady
-@given(wild.desired_policies(), st.sampled_from(DIALECTS))
+@given(desired_policies(), st.sampled_from(DIALECTS))
 def test_the_workload_and_the_action_can_be_read_back(
     order: DesiredNetworkPolicy, dialect: Dialect
 ) -> None:
@@ -204,8 +214,8 @@ def test_the_workload_and_the_action_can_be_read_back(
     if manifest is not None:
         assert workload_of(manifest) == order.workload
         assert action_of(manifest) is order.action
-        assert kit.is_ours(manifest)
-        assert kit.may_replace(manifest, manifest)
+        assert is_ours(manifest)
+        assert may_replace(manifest, manifest)
 
 
 @pytest.mark.parametrize(
@@ -221,10 +231,10 @@ def test_no_workload_is_read_out_of_something_else(text: str) -> None:
 
 @BY_DIALECT
 def test_ours_is_only_what_agrees_in_everything(dialect: Any) -> None:
-    manifest = kit.rendered(dialect, ORDER)
-    assert kit.is_ours(manifest)
+    manifest = rendered(dialect, ORDER)
+    assert is_ours(manifest)
     version = f"{dialect.policy_kind.group}/v9"
-    assert kit.is_ours(set_at(manifest, "apiVersion", version))
+    assert is_ours(set_at(manifest, "apiVersion", version))
     for path, value in (
         ("apiVersion", "crd.antrea.io/v1beta1"),
         ("kind", "GlobalNetworkPolicy"),
@@ -242,13 +252,13 @@ def test_ours_is_only_what_agrees_in_everything(dialect: Any) -> None:
         ("metadata|annotations", None),
         ("metadata", None),
     ):
-        assert not kit.is_ours(set_at(manifest, path, value)), (path, value)
+        assert not is_ours(set_at(manifest, path, value)), (path, value)
 
 
 def test_a_group_of_another_host_is_not_ours() -> None:
-    manifest = kit.CILIUM.render_group("t.example.com", ORDER.destinations[0].networks)
+    manifest = CILIUM.render_group("t.example.com", ORDER.destinations[0].networks)
     assert manifest is not None
-    assert kit.is_ours(manifest)
+    assert is_ours(manifest)
     annotation = "metadata|annotations|fleettelemetry.io/host"
     for path, value in (
         (annotation, "other.example.com"),
@@ -256,29 +266,29 @@ def test_a_group_of_another_host_is_not_ours() -> None:
         ("metadata|name", "vendor-ranges"),
         ("metadata|labels", None),
     ):
-        assert not kit.is_ours(set_at(manifest, path, value)), (path, value)
+        assert not is_ours(set_at(manifest, path, value)), (path, value)
 
 
 def test_an_object_is_written_over_only_if_it_is_ours_or_we_applied_it() -> None:
-    manifest = kit.rendered(kit.NETWORK_POLICY, ORDER)
+    manifest = rendered(dialect_cases.NETWORK_POLICY, ORDER)
     bare = set_at(manifest, "metadata|labels", None)
-    assert not kit.may_replace(manifest, bare)
+    assert not may_replace(manifest, bare)
     entry = {"manager": "fleet-telemetry", "operation": "Apply"}
-    assert kit.may_replace(manifest, set_at(bare, "metadata|managedFields", [entry]))
+    assert may_replace(manifest, set_at(bare, "metadata|managedFields", [entry]))
     for other in (
         {"manager": "kubectl", "operation": "Apply"},
         {"manager": "fleet-telemetry", "operation": "Update"},
     ):
-        assert not kit.may_replace(manifest, set_at(bare, "metadata|managedFields", [other]))
+        assert not may_replace(manifest, set_at(bare, "metadata|managedFields", [other]))
 
 
 def test_an_object_of_another_place_is_never_written_over() -> None:
-    manifest = kit.rendered(kit.NETWORK_POLICY, ORDER)
-    other = kit.rendered(
-        kit.NETWORK_POLICY,
-        kit.deny(*ORDER.destinations, workload=WorkloadRef("shop", WorkloadKind.JOB, "web")),
+    manifest = rendered(dialect_cases.NETWORK_POLICY, ORDER)
+    other = rendered(
+        dialect_cases.NETWORK_POLICY,
+        deny(*ORDER.destinations, workload=WorkloadRef("shop", WorkloadKind.JOB, "web")),
     )
-    assert kit.is_ours(other)
-    assert not kit.may_replace(manifest, other)
-    assert not kit.may_replace(manifest, kit.rendered(kit.CILIUM, ORDER))
-    assert policy_name(CILIUM_NETWORK_POLICY, kit.WEB, DENY) == manifest["metadata"]["name"]
+    assert is_ours(other)
+    assert not may_replace(manifest, other)
+    assert not may_replace(manifest, rendered(CILIUM, ORDER))
+    assert policy_name(CILIUM_NETWORK_POLICY, WEB, DENY) == manifest["metadata"]["name"]

@@ -9,10 +9,10 @@ import pytest
 
 from fleet_telemetry.egress.dialects.drift import corrections, same, same_metadata, same_spec
 from fleet_telemetry.egress.dialects.registry import DIALECTS
-from tests.support import dialect_cases as kit
+from tests.support.dialect_cases import NETWORK_POLICY, POLICY, deny, rendered, to
 
 BY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
-ORDER = kit.deny(kit.to("t.example.com", "192.0.2.1/32"), owners=[kit.POLICY])
+ORDER = deny(to("t.example.com", "192.0.2.1/32"), owners=[POLICY])
 
 
 def stored(manifest: Any) -> Any:
@@ -27,14 +27,14 @@ def stored(manifest: Any) -> Any:
 
 @BY_DIALECT
 def test_what_the_server_and_others_add_beside_it_is_no_drift(dialect: Any) -> None:
-    manifest = kit.rendered(dialect, ORDER)
+    manifest = rendered(dialect, ORDER)
     assert same(manifest, stored(manifest))
     assert corrections(manifest, stored(manifest)) == []
 
 
 @BY_DIALECT
 def test_any_change_of_the_specification_is_drift(dialect: Any) -> None:
-    manifest = kit.rendered(dialect, ORDER)
+    manifest = rendered(dialect, ORDER)
     for change in (
         lambda live: live["spec"].update(ingress=[{}]),
         lambda live: live["spec"].pop(next(iter(live["spec"]))),
@@ -50,7 +50,7 @@ def test_any_change_of_the_specification_is_drift(dialect: Any) -> None:
 
 
 def test_the_wrong_label_annotation_or_owner_is_drift() -> None:
-    manifest = kit.rendered(kit.NETWORK_POLICY, ORDER)
+    manifest = rendered(NETWORK_POLICY, ORDER)
     other = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "y"}
     for change in (
         lambda metadata: metadata["labels"].update({"app.kubernetes.io/managed-by": "Helm"}),
@@ -68,14 +68,14 @@ def test_the_wrong_label_annotation_or_owner_is_drift() -> None:
 
 
 def test_who_waits_for_whom_is_not_compared() -> None:
-    manifest = kit.rendered(kit.NETWORK_POLICY, ORDER)
+    manifest = rendered(NETWORK_POLICY, ORDER)
     live = stored(manifest)
     live["metadata"]["ownerReferences"][0]["blockOwnerDeletion"] = True
     assert same(manifest, live)
 
 
 def test_a_correction_takes_away_and_puts_back_after_a_test() -> None:
-    manifest = kit.rendered(kit.NETWORK_POLICY, ORDER)
+    manifest = rendered(NETWORK_POLICY, ORDER)
     live = stored(manifest)
     live["a/b~c"] = {}
     live["spec"]["egress"] = []

@@ -11,16 +11,26 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Reachable, family_of
-from tests.support import dialect_cases as kit
-from tests.support import dialect_strategies as wild
-from tests.support.dialect_cases import NETWORK_POLICY, let_through, rendered
-from tests.support.manifest_strategies import steady
+from tests.support.depth import steady
+from tests.support.dialect_cases import (
+    NETWORK_POLICY,
+    allow,
+    around,
+    covered,
+    deny,
+    isolate,
+    let_through,
+    networks_of,
+    rendered,
+    to,
+)
+from tests.support.dialect_strategies import desired_policies
 
-HOST = kit.to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
+HOST = to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
 
 
 def test_a_denial_lets_through_all_but_the_addresses_and_every_pod() -> None:
-    order = kit.deny(HOST, kit.to("u.example.com", "198.51.100.0/24", "192.0.2.1/32", port=8443))
+    order = deny(HOST, to("u.example.com", "198.51.100.0/24", "192.0.2.1/32", port=8443))
     assert rendered(NETWORK_POLICY, order)["spec"] == {
         "podSelector": {"matchLabels": {"app": "web"}},
         "policyTypes": ["Egress"],
@@ -43,7 +53,7 @@ def test_a_denial_lets_through_all_but_the_addresses_and_every_pod() -> None:
 
 @pytest.mark.parametrize("network", ["192.0.2.1/32", "2001:db8::1/128"])
 def test_a_family_without_denied_addresses_is_let_through_whole(network: str) -> None:
-    policy = rendered(NETWORK_POLICY, kit.deny(kit.to("t.example.com", network)))
+    policy = rendered(NETWORK_POLICY, deny(to("t.example.com", network)))
     blocks = [peer["ipBlock"] for peer in policy["spec"]["egress"][0]["to"][:2]]
     other = ip_network("::/0" if "." in network else "0.0.0.0/0")
     assert {"cidr": str(other)} in blocks
@@ -51,7 +61,7 @@ def test_a_family_without_denied_addresses_is_let_through_whole(network: str) ->
 
 
 def test_a_denied_address_is_denied_on_every_port() -> None:
-    policy = rendered(NETWORK_POLICY, kit.deny(HOST))
+    policy = rendered(NETWORK_POLICY, deny(HOST))
     for port in (443, 80, 53):
         for protocol in ("TCP", "UDP"):
             assert not let_through(policy, "192.0.2.1", port, protocol)
@@ -59,16 +69,16 @@ def test_a_denied_address_is_denied_on_every_port() -> None:
 
 
 def test_a_denial_is_about_both_families_even_if_one_is_not_wanted() -> None:
-    policy = rendered(NETWORK_POLICY, kit.deny(HOST, families=[AddressFamily.IPV4]))
-    assert policy == rendered(NETWORK_POLICY, kit.deny(HOST))
+    policy = rendered(NETWORK_POLICY, deny(HOST, families=[AddressFamily.IPV4]))
+    assert policy == rendered(NETWORK_POLICY, deny(HOST))
 
 
 def test_hosts_are_allowed_on_their_ports() -> None:
-    order = kit.allow(
+    order = allow(
         HOST,
-        kit.to("u.example.com", "192.0.2.1/32", "2001:db8::1/128", port=80),
-        kit.to("v.example.com", "198.51.100.0/24", port=8443),
-        kit.to("w.example.com", port=9443),
+        to("u.example.com", "192.0.2.1/32", "2001:db8::1/128", port=80),
+        to("v.example.com", "198.51.100.0/24", port=8443),
+        to("w.example.com", port=9443),
     )
     assert rendered(NETWORK_POLICY, order)["spec"]["egress"] == [
         {
@@ -86,8 +96,8 @@ def test_hosts_are_allowed_on_their_ports() -> None:
 
 
 def test_a_family_that_is_not_wanted_is_left_out_of_what_is_allowed() -> None:
-    only_v6 = kit.to("v.example.com", "2001:db8::2/128", port=8443)
-    for order in (kit.allow, kit.isolate):
+    only_v6 = to("v.example.com", "2001:db8::2/128", port=8443)
+    for order in (allow, isolate):
         policy = rendered(NETWORK_POLICY, order(HOST, only_v6, families=[AddressFamily.IPV4]))
         first, *rest = policy["spec"]["egress"]
         assert first["to"] == [{"ipBlock": {"cidr": "192.0.2.1/32"}}]
@@ -97,7 +107,7 @@ def test_a_family_that_is_not_wanted_is_left_out_of_what_is_allowed() -> None:
 
 
 def test_hosts_of_an_unwanted_family_alone_are_no_policy() -> None:
-    order = kit.allow(kit.to("v.example.com", "2001:db8::2/128"), families=[AddressFamily.IPV4])
+    order = allow(to("v.example.com", "2001:db8::2/128"), families=[AddressFamily.IPV4])
     assert NETWORK_POLICY.render(order) is None
 
 
@@ -114,7 +124,7 @@ DNS = {
 
 
 def test_an_isolation_from_everything_leaves_cluster_dns() -> None:
-    assert rendered(NETWORK_POLICY, kit.isolate())["spec"] == {
+    assert rendered(NETWORK_POLICY, isolate())["spec"] == {
         "podSelector": {"matchLabels": {"app": "web"}},
         "policyTypes": ["Egress"],
         "egress": [DNS],
@@ -122,8 +132,8 @@ def test_an_isolation_from_everything_leaves_cluster_dns() -> None:
 
 
 def test_an_isolation_leaves_hosts_dns_and_what_is_reachable() -> None:
-    order = kit.isolate(
-        kit.to("t.example.com", "192.0.2.1/32"),
+    order = isolate(
+        to("t.example.com", "192.0.2.1/32"),
         reachable=[
             Reachable(
                 namespace_selector={"matchLabels": {"team": "data"}},
@@ -164,7 +174,7 @@ def test_an_isolation_leaves_hosts_dns_and_what_is_reachable() -> None:
 
 
 def policies(action: EgressAction) -> st.SearchStrategy[DesiredNetworkPolicy]:
-    return wild.desired_policies(action=st.just(action)).filter(
+    return desired_policies(action=st.just(action)).filter(
         lambda order: NETWORK_POLICY.render(order) is not None
     )
 
@@ -173,9 +183,9 @@ def policies(action: EgressAction) -> st.SearchStrategy[DesiredNetworkPolicy]:
 @given(policies(EgressAction.DENY))
 def test_exactly_the_denied_addresses_are_not_let_through(order: DesiredNetworkPolicy) -> None:
     policy = rendered(NETWORK_POLICY, order)
-    networks = kit.networks_of(order)
-    for address in (*kit.around(networks), ip_address("203.0.113.9"), ip_address("2001:db8::9")):
-        assert let_through(policy, address, 443) is not kit.covered(networks, address)
+    networks = networks_of(order)
+    for address in (*around(networks), ip_address("203.0.113.9"), ip_address("2001:db8::9")):
+        assert let_through(policy, address, 443) is not covered(networks, address)
 
 
 @steady
@@ -203,7 +213,7 @@ def test_exactly_the_allowed_addresses_are_let_through_on_their_ports(
             for network in other.networks
             if family_of(network) in order.families
         ]
-        for address in kit.around(destination.networks):
+        for address in around(destination.networks):
             for port in (destination.port, destination.port % 65535 + 1):
                 expected = any(at == port and address in network for at, network in wanted)
                 assert let_through(policy, address, port) is expected
@@ -214,7 +224,7 @@ def test_exactly_the_allowed_addresses_are_let_through_on_their_ports(
 @given(policies(EgressAction.ISOLATE))
 def test_an_isolation_lets_through_nothing_that_was_not_listed(order: DesiredNetworkPolicy) -> None:
     policy = rendered(NETWORK_POLICY, order)
-    listed = [*kit.networks_of(order), *(one.cidr for one in order.reachable if one.cidr)]
+    listed = [*networks_of(order), *(one.cidr for one in order.reachable if one.cidr)]
     for rule in policy["spec"]["egress"]:
         for peer in rule["to"]:
             if "ipBlock" in peer:

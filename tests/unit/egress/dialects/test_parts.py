@@ -20,12 +20,13 @@ from fleet_telemetry.egress.dialects.parts import batches, selector
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network, Reachable
 from fleet_telemetry.egress.networks import outermost
-from tests.support import dialect_cases as kit
-from tests.support import dialect_strategies as wild
-from tests.support.manifest_strategies import steady
+from tests.support import dialect_strategies
+from tests.support.depth import steady
+from tests.support.dialect_cases import allow, around, covered, deny, isolate, to
+from tests.support.dialect_strategies import desired_policies
 
 BY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
-HOST = kit.to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
+HOST = to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
 BLANKS = {"podSelector", "namespaceSelector", "namespaces"}
 """Selectors may be empty: they select everything, and that is meant."""
 
@@ -41,25 +42,25 @@ def test_every_dialect_but_auto_is_there() -> None:
 @pytest.mark.parametrize(
     ("order", "reason"),
     [
-        (kit.deny(HOST, selector={}), "selector of the pods of shop/Deployment/web is empty"),
-        (kit.deny(HOST, selector={"matchLabels": {}, "matchExpressions": []}), "is empty"),
-        (kit.deny(HOST, selector={"matchLabels": {"a": "b"}, "match": {}}), "has no match:"),
+        (deny(HOST, selector={}), "selector of the pods of shop/Deployment/web is empty"),
+        (deny(HOST, selector={"matchLabels": {}, "matchExpressions": []}), "is empty"),
+        (deny(HOST, selector={"matchLabels": {"a": "b"}, "match": {}}), "has no match:"),
         (
-            kit.isolate(reachable=[Reachable(namespace_selector={"match_labels": {"a": "b"}})]),
+            isolate(reachable=[Reachable(namespace_selector={"match_labels": {"a": "b"}})]),
             "A selector has no match_labels",
         ),
         (
-            kit.isolate(reachable=[Reachable(pod_selector={"match_labels": {"a": "b"}})]),
+            isolate(reachable=[Reachable(pod_selector={"match_labels": {"a": "b"}})]),
             "A selector has no match_labels",
         ),
-        (kit.deny(kit.to("t.example.com", "::/0")), "t.example.com are a range of every address"),
-        (kit.allow(kit.to("t.example.com", "0.0.0.0/0")), "a range of every address"),
-        (kit.isolate(reachable=[Reachable()]), "either a range or pods"),
+        (deny(to("t.example.com", "::/0")), "t.example.com are a range of every address"),
+        (allow(to("t.example.com", "0.0.0.0/0")), "a range of every address"),
+        (isolate(reachable=[Reachable()]), "either a range or pods"),
         (
-            kit.isolate(reachable=[Reachable(ip_network("10.0.0.0/8"), pod_selector={})]),
+            isolate(reachable=[Reachable(ip_network("10.0.0.0/8"), pod_selector={})]),
             "either a range or pods",
         ),
-        (kit.isolate(reachable=[Reachable(ip_network("::/0"))]), "::/0 is every address"),
+        (isolate(reachable=[Reachable(ip_network("::/0"))]), "::/0 is every address"),
     ],
 )
 def test_an_order_that_would_do_something_else_is_refused(
@@ -74,13 +75,13 @@ def test_an_order_that_would_do_something_else_is_refused(
 
 @BY_DIALECT
 def test_what_is_reachable_means_nothing_without_isolation(dialect: Any) -> None:
-    plain, more = kit.deny(HOST), kit.deny(HOST, reachable=[Reachable()])
+    plain, more = deny(HOST), deny(HOST, reachable=[Reachable()])
     assert dialect.cannot(more) is None
     assert dialect.render(more) == dialect.render(plain)
 
 
 @BY_DIALECT
-@pytest.mark.parametrize("order", [kit.deny(), kit.allow()], ids=["Deny", "Allow"])
+@pytest.mark.parametrize("order", [deny(), allow()], ids=["Deny", "Allow"])
 def test_nothing_to_deny_or_to_allow_is_no_policy(
     dialect: Any, order: DesiredNetworkPolicy
 ) -> None:
@@ -90,7 +91,7 @@ def test_nothing_to_deny_or_to_allow_is_no_policy(
 
 @BY_DIALECT
 def test_a_denial_without_any_address_is_no_policy(dialect: Any) -> None:
-    assert dialect.render(kit.deny(kit.to("t.example.com"))) is None
+    assert dialect.render(deny(to("t.example.com"))) is None
 
 
 # What holds for whatever is rendered
@@ -115,7 +116,7 @@ def parts(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 @steady
-@given(wild.desired_policies())
+@given(desired_policies())
 def test_no_list_is_empty_and_nothing_is_left_blank(order: DesiredNetworkPolicy) -> None:
     for _, manifest in everywhere(order):
         for name, part in parts(manifest) if manifest else ():
@@ -125,7 +126,7 @@ def test_no_list_is_empty_and_nothing_is_left_blank(order: DesiredNetworkPolicy)
 
 
 @steady
-@given(wild.desired_policies())
+@given(desired_policies())
 def test_no_part_stands_in_two_places(order: DesiredNetworkPolicy) -> None:
     # Whoever changes one part would change the other, and YAML would write an anchor.
     for _, manifest in everywhere(order):
@@ -134,14 +135,14 @@ def test_no_part_stands_in_two_places(order: DesiredNetworkPolicy) -> None:
 
 
 @steady
-@given(wild.desired_policies())
+@given(desired_policies())
 def test_an_isolation_always_has_a_policy(order: DesiredNetworkPolicy) -> None:
     for _, manifest in everywhere(order):
         assert manifest is not None or order.action is not EgressAction.ISOLATE
 
 
 @steady
-@given(wild.desired_policies(), st.randoms(use_true_random=False))
+@given(desired_policies(), st.randoms(use_true_random=False))
 def test_equal_orders_give_the_same_bytes(order: DesiredNetworkPolicy, luck: random.Random) -> None:
     def shuffled(items: Any) -> Any:
         listed = list(items)
@@ -185,7 +186,7 @@ def test_equal_orders_give_the_same_bytes(order: DesiredNetworkPolicy, luck: ran
 
 
 @steady
-@given(st.lists(wild.networks(), max_size=12))
+@given(st.lists(dialect_strategies.networks(), max_size=12))
 def test_minimal_networks_are_the_same_addresses_without_repetition(
     networks: list[Network],
 ) -> None:
@@ -195,8 +196,8 @@ def test_minimal_networks_are_the_same_addresses_without_repetition(
     for index, one in enumerate(found):
         for other in found[index + 1 :]:
             assert one.version != other.version or not one.overlaps(other)
-    for address in kit.around(networks):
-        assert kit.covered(found, address) == kit.covered(networks, address)
+    for address in around(networks):
+        assert covered(found, address) == covered(networks, address)
 
 
 def test_neighbours_are_not_joined() -> None:
