@@ -1,4 +1,4 @@
-"""Write the generated files, or with --check say which of them are not what they should be."""
+"""Write the generated files, or with --check name those that are not up to date."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def generated_files() -> Iterator[tuple[Path, str]]:
         builtin().patterns(), {}, suffix="fleettelemetry.io", excluded_namespaces=()
     )
     for webhook in webhooks:
-        # These two the chart knows better.
+        # The chart defines these two itself.
         del webhook["clientConfig"], webhook["namespaceSelector"]
     text = _FROM.format(source="catalogue") + _yaml(webhooks)
     yield CHART / "files" / "mutating-webhooks.yaml", text

@@ -114,6 +114,12 @@ ALLOWED: Sequence[Allowed] = (
     Allowed(r"digital signature", "a usage of a certificate"),
     Allowed(r"mirroring controller", "the name of a Kubernetes controller"),
     Allowed(r"registry and mirror prefixes", "a mirror of an image registry"),
+    Allowed(r"\bmirrors?\b", "a mirror of an image registry", r"/catalogue/"),
+    Allowed(r"signatures?\b", "of a certificate", r"/certificates/"),
+    Allowed(r"signature of the lookup", "the types of a call"),
+    Allowed(r"\b(told|tells?) (\w+ ){0,3}apart", "ordinary English: to distinguish"),
+    Allowed(r"HTTP exchange", "a request and its response"),
+    Allowed(r"Host View", "an entry of the field `views` of TelemetryHost"),
     Allowed(
         r"\bviews\b",
         "a field of TelemetryHost",

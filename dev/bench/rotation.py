@@ -23,7 +23,7 @@ from fleet_telemetry.egress.model import Address, Answer
 from fleet_telemetry.egress.retention import advance, allowlist, denylist, next_question
 
 _HOST = "telemetry.example.com"
-_VIEW = "dns"
+_NAME_SERVER = "dns"
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _FIRST = IPv4Address("54.230.0.1")
 _TTL = 60
@@ -35,7 +35,7 @@ _MILLION = 1_000_000
 _OUTSIDE = Target(100)
 _WRITES = Target(10)
 _RULES = Retention()
-_NO_IPV6 = Answer(_VIEW, AddressFamily.IPV6, LookupResult.NO_DATA, (), _TTL)
+_NO_IPV6 = Answer(_NAME_SERVER, AddressFamily.IPV6, LookupResult.NO_DATA, (), _TTL)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,10 @@ class _Life:
         tally.changes += self._previous is not None and addresses != self._previous
         self._previous = addresses
         now = _START + timedelta(seconds=seconds)
-        answers = (Answer(_VIEW, AddressFamily.IPV4, LookupResult.OK, addresses, _TTL), _NO_IPV6)
+        answers = (
+            Answer(_NAME_SERVER, AddressFamily.IPV4, LookupResult.OK, addresses, _TTL),
+            _NO_IPV6,
+        )
         self._state = advance(self._state, answers, now, _RULES)
         lists = {_ALLOW: allowlist(self._state, _RULES), _DENY: denylist(self._state, _RULES)}
         for name, listed in lists.items():
