@@ -111,10 +111,10 @@ class WorkloadReconciler:
                 self._cache.upsert(kind, await finish_interrupted_write(self._client, workload))
         except ApiError:
             # Network policies protect against settings that fail, also if they are not written.
-            await self._egress.contain(workload, plan, self._cache.fleet.pods_of(key))
+            await self._egress.reconcile(workload, plan, self._cache.fleet.pods_of(key))
             raise
         pods = self._cache.fleet.pods_of(key)
-        findings, problem = await self._egress.contain(workload, plan, pods)
+        findings, problem = await self._egress.reconcile(workload, plan, pods)
         plan = replace(plan, egress=findings)
         before = self._plans.get(key)
         self._plans.upsert(key, plan)
