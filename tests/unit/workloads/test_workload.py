@@ -21,7 +21,7 @@ from fleet_telemetry.workloads.workload import (
 
 
 def _pod(kind: str = "", name: str = "", template_hash: str = "", **fields: object) -> Pod:
-    group = "batch" if kind in {"Job", "CronJob"} else "apps"
+    group = WorkloadKind(kind).type.api.group if kind in set(WorkloadKind) else "apps"
     controller = Owner(group, kind, name, "uid") if kind else None
     labels = {"pod-template-hash": template_hash} if template_hash else {}
     return Pod("pod", PodTemplate((), labels=labels), owner=controller, **fields)  # type: ignore[arg-type]
