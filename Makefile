@@ -20,10 +20,10 @@ export PYTHONPATH :=
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
-demo: $(VENV)/installed ## Show the main job on a local cluster; DETACH=1 leaves it running.
+demo: $(VENV)/installed ## Show the main features on a local cluster; DETACH=1 leaves it running.
 	@$(BIN)/python -m dev.demo $(if $(DETACH),--detach)
 
-unit: $(VENV)/installed ## The tests that need no cluster and start no program (a minute).
+unit: $(VENV)/installed ## Run the tests that need no cluster and start no program (a minute).
 	@$(BIN)/python -m pytest --numprocesses=2 --hypothesis-profile=fast $(PYTEST_ARGS) tests/unit
 
 test: lint $(VENV)/installed ## Lint, check types, and run every test.
@@ -50,7 +50,7 @@ bench: $(VENV)/installed ## Measure admission and the controller on a local clus
 	@$(BIN)/python -m dev.cluster build
 	@$(BIN)/python -m dev.bench
 
-soak: $(VENV)/installed ## Break something under the operator, over and over: ROUNDS=10 WORKERS=4 (75 minutes).
+soak: $(VENV)/installed ## Run the fault tests repeatedly: ROUNDS=10 WORKERS=4 (75 minutes).
 	@$(BIN)/python -m dev.cluster build
 	@for round in $$(seq $(ROUNDS)); do \
 	  log=.cluster/soak-$$round.log; \
@@ -69,14 +69,14 @@ down: $(VENV)/installed ## Stop what `make cluster` or `make demo DETACH=1` left
 	@$(BIN)/python -m dev.demo --stop
 	@$(BIN)/python -m dev.cluster down
 
-generate: $(VENV)/installed ## Write the generated files anew: crds/, the chart's copies, docs.
+generate: $(VENV)/installed ## Write the generated files: crds/, the chart's copies, docs.
 	@$(BIN)/python -m hack.generate
 
-picture: $(VENV)/installed ## Draw docs/overview.svg anew, from a real Prometheus (a minute).
+picture: $(VENV)/installed ## Draw docs/overview.svg from a real Prometheus (a minute).
 	@$(BIN)/python -m dev.cluster build
 	@$(BIN)/python -m observability
 
-lock: $(VENV)/installed ## Resolve the dependencies anew.
+lock: $(VENV)/installed ## Resolve the dependencies again.
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	  --no-header --quiet --upgrade --output-file requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -1,1 +1,1 @@
-"""What maintainers run: it writes the files that are generated."""
+"""Programs for maintainers: they write generated files, and check words."""

@@ -1,4 +1,4 @@
-"""What Chart.yaml tells Artifact Hub of the changes, from the changelog."""
+"""The changes in Chart.yaml for Artifact Hub, from the changelog."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _BLOCK = re.compile(r"(?P<key>  artifacthub\.io/changes: \|\n)(    .*\n)+")
 
 
 class ChangelogError(ValueError):
-    """The changelog has another shape."""
+    """The changelog does not have the expected form."""
 
 
 def changes(changelog: str) -> Iterator[dict[str, str]]:
-    """Those of the newest version, or of the one that is in the making. Raises ChangelogError."""
+    """The changes of the newest or the unreleased version. Raises ChangelogError."""
     versions = re.split(r"(?m)^## ", changelog)[1:]
     if not versions:
         raise ChangelogError("CHANGELOG.md has no version")
@@ -30,7 +30,7 @@ def changes(changelog: str) -> Iterator[dict[str, str]]:
 
 
 def with_changes(chart: str, changelog: str) -> str:
-    """Chart.yaml with them. Raises ChangelogError."""
+    """Chart.yaml with the changes. Raises ChangelogError."""
     text = yaml.safe_dump(list(changes(changelog)), sort_keys=False, width=10**6)
     block = "".join(f"    {line}\n" for line in text.splitlines())
     return _BLOCK.sub(lambda found: found["key"] + block, chart)

@@ -61,7 +61,7 @@ DEFINITIONS: Mapping[str, Schema] = {
     },
     "strings": {"type": "object", "additionalProperties": _TEXT},
 }
-"""What more than one value is made of, or what is too long for a comment."""
+"""Definitions that several values use, or that are too long for a comment."""
 _RULES = [
     {
         "if": {
@@ -85,7 +85,7 @@ _RULES = [
 
 
 class ValuesError(ValueError):
-    """A value says too little of itself."""
+    """A value lacks a comment or a type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Value:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether its content is the user's, not the chart's."""
+        """Whether the user defines its content, not the chart."""
         if not isinstance(self.default, dict) or not self.default:
             return True
         return "$ref" in self.constraint
@@ -138,12 +138,12 @@ def _value(path: tuple[str, ...], comment: list[str], default: Any) -> Value:
     if value.is_leaf and not value.description:
         raise ValuesError(f"values.yaml: {name} has no comment that describes it")
     if default in ([], {}) and not constraint:
-        raise ValuesError(f"values.yaml: {name} needs an @schema, its default shows no type")
+        raise ValuesError(f"values.yaml: {name} needs an @schema, because its default has no type")
     return value
 
 
 def _quoted(text: str) -> str:
-    """A key with a dollar sign, as it may stand in a comment."""
+    """A key with a dollar sign, as comments contain it."""
     return re.sub(r"(?<![\"\w])\$ref:", '"$ref":', text)
 
 
@@ -175,7 +175,7 @@ def values_schema(text: str) -> str:
 def _schema(value: Value) -> Schema:
     schema: Schema = {"description": value.description} if value.description else {}
     constraint = dict(value.constraint)
-    # In draft 7 nothing beside $ref counts.
+    # In draft 7 everything next to $ref is ignored.
     if reference := constraint.pop("$ref", None):
         constraint = {"allOf": [{"$ref": reference}], **constraint}
     elif "enum" not in constraint:
@@ -225,13 +225,13 @@ Version {version} of the chart, {appVersion} of the operator; Kubernetes {kubeVe
 
     helm install fleet-telemetry charts/{name} --namespace fleet-telemetry --create-namespace
 
-[Installing](../../docs/install.md) tells of certificates, upgrades, GitOps and what stays after an
-uninstall; [policies](../../docs/policies.md) of what to write then. `helm test fleet-telemetry
---namespace fleet-telemetry` asks both roles whether they are ready.
+[Install](../../docs/install.md) describes certificates, upgrades, GitOps and what stays after an
+uninstall. [Policies](../../docs/policies.md) describes the policies to write next. `helm test
+fleet-telemetry --namespace fleet-telemetry` checks whether both roles are ready.
 
 ## Values
 
-A value that is not in this table is refused, so a misspelt one is noticed.
+The chart refuses values that are not in this table, so that spelling errors are noticed.
 
 | value | default | meaning |
 |---|---|---|

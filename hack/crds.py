@@ -12,7 +12,7 @@ from fleet_telemetry.api.schema import Rule
 
 Schema = dict[str, Any]
 
-# Kubernetes' own words for fields that every object has.
+# Kubernetes' own descriptions of fields that every object has.
 _OBJECT_FIELDS = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
 
 
@@ -86,12 +86,12 @@ def _inline(schema: Schema, components: dict[str, Schema]) -> Schema:
     schema.pop("title", None)
     if "$ref" in schema:
         target = _inline(components[schema.pop("$ref").rpartition("/")[2]], components)
-        # What is said where a type is used beats what the type says of itself.
+        # The description of a field takes precedence over the description of its type.
         schema = {**target, **schema}
     if "anyOf" in schema:
         (value,) = (part for part in schema.pop("anyOf") if part.get("type") != "null")
         schema = {**_inline(value, components), **schema}
-    # An empty default says nothing that absence does not.
+    # An empty default means the same as no default.
     if schema.get("default") in (None, (), [], {}, ""):
         schema.pop("default", None)
     if "enum" in schema:
@@ -109,7 +109,7 @@ def _inline(schema: Schema, components: dict[str, Schema]) -> Schema:
     return schema
 
 
-# msgspec sorts the values of an enumeration; ours stand in the order that reads best.
+# msgspec sorts the values of an enumeration; ours are in the order that reads best.
 _ENUM_ORDER = {
     frozenset(member.value for member in kind): [member.value for member in kind]
     for kind in StrEnum.__subclasses__()

@@ -1,4 +1,4 @@
-"""Write the generated files, or with --check say which of them are not what they should be."""
+"""Write the generated files, or with --check name those that are not up to date."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
 from hack.changes import with_changes
 from hack.chart_values import chart_readme, values_schema
 from hack.crds import definition
+from hack.permissions import workload_permissions
 from hack.products import index_page, product_page
 from hack.reference import api_page, metrics_page, reasons_page
 from observability.dashboards.files import dashboard_files
@@ -38,10 +39,12 @@ def generated_files() -> Iterator[tuple[Path, str]]:
         builtin().patterns(), {}, suffix="fleettelemetry.io", excluded_namespaces=()
     )
     for webhook in webhooks:
-        # These two the chart knows better.
+        # The chart defines these two itself.
         del webhook["clientConfig"], webhook["namespaceSelector"]
     text = _FROM.format(source="catalogue") + _yaml(webhooks)
     yield CHART / "files" / "mutating-webhooks.yaml", text
+    text = _FROM.format(source="workloads") + _yaml(workload_permissions())
+    yield CHART / "files" / "workload-permissions.yaml", text
     yield (
         CHART / "files" / "prometheus-rules.yaml",
         _FROM_ROOT.format(source="observability") + rules_file(),

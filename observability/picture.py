@@ -32,7 +32,7 @@ RATIO, BY_PRODUCT, BY_NAMESPACE = "Proven opted out", "By product", "By namespac
 AMISS = "Not compliant, with reason"
 _DARK = frozenset({kit.BLUE, kit.WINE, kit.VERMILLION})
 """Colours on which writing is white."""
-_TOLD = (
+_DESCRIPTION = (
     "Drawn by `make picture` from the results of the overview dashboard's queries, on a real "
     "Prometheus that scrapes the operator on a local cluster. Not a screenshot of Grafana."
 )
@@ -91,7 +91,7 @@ def draw(overview: Overview) -> str:
         f'viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(_summary(overview))}" '
         'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif">'
     )
-    return "\n".join([head, f"<desc>{escape(_TOLD)}</desc>", *parts, "</svg>"]) + "\n"
+    return "\n".join([head, f"<desc>{escape(_DESCRIPTION)}</desc>", *parts, "</svg>"]) + "\n"
 
 
 def _summary(overview: Overview) -> str:
@@ -176,7 +176,7 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
             else:
                 yield _text(_MARGIN + x, y, value, size=13)
     foot = top + 64 + step * len(rows) + 26
-    yield _text(_MARGIN, foot, _TOLD, size=11, colour=_FAINT)
+    yield _text(_MARGIN, foot, _DESCRIPTION, size=11, colour=_FAINT)
 
 
 def _legend(right: float, y: float) -> Iterator[str]:
@@ -197,10 +197,10 @@ def _card(x: float, y: float, width: float, height: float) -> str:
 def _rectangle(
     x: float, y: float, width: float, height: float, colour: str, *, title: str = ""
 ) -> str:
-    told = f"<title>{escape(title)}</title>" if title else ""
+    tooltip = f"<title>{escape(title)}</title>" if title else ""
     return (
         f'<rect x="{x:.4g}" y="{y:g}" width="{width:.4g}" height="{height:g}" rx="2" '
-        f'fill="{colour}">{told}</rect>'
+        f'fill="{colour}">{tooltip}</rect>'
     )
 
 

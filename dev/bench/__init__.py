@@ -1,1 +1,1 @@
-"""Measures what the operator costs: admission through the API server, and a large fleet."""
+"""Measures the cost of the operator, such as that of admission and of a large fleet."""

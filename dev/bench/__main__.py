@@ -1,4 +1,4 @@
-"""python -m dev.bench: measure on clusters of its own, and print a table with targets."""
+"""python -m dev.bench: measure on new clusters, and print a table with targets."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from dev.harness.operator import OperatorError
 
 
 class Part(Protocol):
-    """Something that can be measured on its own."""
+    """A part of the benchmark that can be measured separately."""
 
     def __call__(self, directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
-        """Measure it."""
+        """Measure, and return the figures."""
 
 
 def _admission(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
@@ -68,18 +68,18 @@ _PARTS: Mapping[str, Part] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, and return the exit code: 0 if everything was measured, whether targets are reached."""
+    """Run, and return the exit code: 0 if everything was measured, also if targets are missed."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clears up as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up like Ctrl-C
     progress = Progress()
     try:
         watch = Watch()
         figures = _measure(options, progress)
         progress.end()
         machine = watch.end()
-        print(f"{machine.tell()}\n\n{render(figures)}\n{_summary(figures, machine.seconds)}")
+        print(f"{machine.describe()}\n\n{render(figures)}\n{_summary(figures, machine.seconds)}")
         if options.quick:
-            print("A quick run shows that it works; its figures are too few to judge by.")
+            print("A quick run only checks that the benchmark works; do not compare its figures.")
         if options.json:
             options.json.write_text(json.dumps(_record(machine, figures), indent=2) + "\n")
     except subprocess.CalledProcessError as error:
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except KeyboardInterrupt:
         progress.end()
-        print("bench: interrupted; everything that it started is stopped", file=sys.stderr)
+        print("bench: interrupted; every process that it started has stopped", file=sys.stderr)
         return 130
     return 0
 
@@ -110,21 +110,25 @@ def _measure(options: argparse.Namespace, progress: Progress) -> list[Figure]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="bench", description="Measure what the operator costs, on clusters of its own."
+        prog="bench", description="Measure the cost of the operator, on new clusters."
     )
-    parser.add_argument("--only", choices=tuple(_PARTS), help="measure only this (default: all)")
     parser.add_argument(
-        "--json", type=_new_file, metavar="FILE", help="write the figures there as well"
+        "--only", choices=tuple(_PARTS), help="measure only this part (default: all)"
     )
-    parser.add_argument("--quick", action="store_true", help="small numbers: does it work at all?")
+    parser.add_argument(
+        "--json", type=_new_file, metavar="FILE", help="also write the figures to this file"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="small numbers, to check that the benchmark works"
+    )
     return parser
 
 
 def _new_file(text: str) -> Path:
-    """Said before the long work, not after it."""
+    """Checked before the measurement, not after it."""
     path = Path(text)
     if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text} cannot be written: there is no such folder")
+        raise argparse.ArgumentTypeError(f"{text} cannot be written: the folder does not exist")
     return path
 
 

@@ -1,4 +1,4 @@
-"""What admission costs: the time to create a Deployment, with and without our webhook.
+"""The cost of admission: the time to create a Deployment, with and without our webhook.
 
 Two clusters of the same make run side by side, one without the operator and one with its webhook,
 so that nothing of the operator can slow down what it is compared with. They have no controllers, so
@@ -21,7 +21,7 @@ import uvloop
 
 from dev.bench.counting import sum_of
 from dev.bench.errors import BenchError
-from dev.bench.figures import Figure, MatchedContainer
+from dev.bench.figures import Figure, Target
 from dev.bench.manifests import (
     DEPENDENCY_TRACK,
     NAMESPACES,
@@ -47,10 +47,10 @@ from dev.harness.operator import LocalOperator
 _VARIANTS = "Admission: create a Deployment"
 _COMPARED = "Admission: comparison, turn by turn"
 _INSIDE = "Admission: requests that the webhook changes, one by one"
-_SLOWEST = MatchedContainer(2.5)
-_LEAST_THROUGHPUT = MatchedContainer(45, at_least=True)
-_UNNOTICED = MatchedContainer(1.1)
-_NONE = MatchedContainer(0)
+_SLOWEST = Target(2.5)
+_LEAST_THROUGHPUT = Target(45, at_least=True)
+_UNNOTICED = Target(1.1)
+_NONE = Target(0)
 _LEFT_OUT = "kube-system"
 """By the chart's default values."""
 _EFFECTIVE_SECONDS = 30.0

@@ -1,4 +1,4 @@
-"""How fast a thousand products are asked what they do."""
+"""How fast a thousand products are checked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import uvloop
 
-from dev.bench.figures import Figure, MatchedContainer
+from dev.bench.figures import Figure, Target
 from dev.bench.manifests import (
     DEPENDENCY_TRACK,
     NAMESPACES,
@@ -35,7 +35,7 @@ from dev.harness.products import CREDENTIALS, Place, start_products
 _PORT = 8080
 _PODS_SECONDS = 600.0
 _CHECKED_SECONDS = 600.0
-_MINUTE = MatchedContainer(60)
+_MINUTE = Target(60)
 _ASKED = re.compile(
     r'^fleet_telemetry_vendor_checks_total\{product="dependency-track",result="(\w+)"\} (\S+)$',
     re.MULTILINE,
@@ -80,7 +80,7 @@ class _Checks:
                 await asyncio.to_thread(self.operator.wait_until_ready)
                 started = time.monotonic()
                 await until(
-                    "every instance to be asked", _CHECKED_SECONDS, self._are_asked, every=0.25
+                    "every instance to be checked", _CHECKED_SECONDS, self._are_asked, every=0.25
                 )
                 seconds.append(time.monotonic() - started)
                 await asyncio.to_thread(self.operator.stop, "controller")
@@ -107,7 +107,7 @@ class _Checks:
             return len(names) >= self.size.instances
 
         await until("every workload's pod to run", _PODS_SECONDS, run, every=2.0)
-        self.progress.begin("checks: start the stand-ins")
+        self.progress.begin("checks: start the fakes")
         services = (await server.get("/api/v1/services"))["items"]
         places = [
             Place("dependency-track", service["spec"]["clusterIP"], _PORT)

@@ -1,4 +1,4 @@
-"""Who asked the API server for what: read from its metrics and its audit log."""
+"""Which client made which requests, from the API server's metrics and its audit log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sum_of(metrics: str, metric: str, /, **labels: str) -> float:
 
 
 def writes_by_resource(metrics: str) -> Counter[Resource]:
-    """All requests so far that were to change something, by whomever."""
+    """All writing requests so far, of all clients."""
     found: Counter[Resource] = Counter()
     for family in text_string_to_metric_families(metrics):
         if family.name != "apiserver_request":
@@ -40,7 +40,7 @@ def writes_by_resource(metrics: str) -> Counter[Resource]:
 
 
 def calls(events: Iterable[Mapping[str, Any]], account: str) -> Counter[tuple[str, Resource]]:
-    """What an account asked for, by verb and resource, as the audit log has it."""
+    """The requests of an account, by verb and resource, from the audit log."""
     found: Counter[tuple[str, Resource]] = Counter()
     for event in events:
         if event["user"]["username"] == account and event["stage"] == "ResponseComplete":

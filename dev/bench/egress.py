@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from dev.bench import hosts, rotation
-from dev.bench.figures import Figure, MatchedContainer
+from dev.bench.figures import Figure, Target
 from dev.bench.progress import Progress
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, TelemetryHostStatus
 from fleet_telemetry.egress.host_state import HostState, Retention
@@ -23,7 +23,7 @@ from fleet_telemetry.egress.retention import advance
 
 _ADDRESSES = 100
 _FIRST = IPv6Address("2600:9000::1")
-_MEMORY = MatchedContainer(50)
+_MEMORY = Target(50)
 _MEGABYTE = 1e6
 
 
@@ -45,7 +45,7 @@ def measure(directory: Path, size: Size, progress: Progress) -> list[Figure]:
 
 
 def _most(count: int, progress: Progress) -> Figure:
-    """What is kept in memory of hosts that have more addresses than are kept."""
+    """The memory for hosts that have more addresses than are kept."""
     progress.begin("egress: hosts with too many addresses")
     rules = Retention()
     now = datetime.now(UTC)
@@ -59,7 +59,7 @@ def _most(count: int, progress: Progress) -> Figure:
         for _ in range(2):
             state = advance(state, [answer], now, rules)
         saved = msgspec.json.encode(save(state, rules))
-        # The mirror of the cluster has it as well.
+        # The cache of the cluster contains it as well.
         kept.append((state, msgspec.json.decode(saved, type=TelemetryHostStatus)))
     size = tracemalloc.get_traced_memory()[0] / _MEGABYTE
     tracemalloc.stop()

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class BenchError(Exception):
-    """Says in one clear sentence why nothing could be measured."""
+    """The message says in one sentence why nothing could be measured."""

@@ -14,30 +14,30 @@ _DECIMALS = {"ms": 2, "x": 2, "%": 0, "/s": 0, "s": 1, "MB": 0}
 
 
 @dataclass(frozen=True)
-class MatchedContainer:
-    """A limit, to stay below of or to get above of."""
+class Target:
+    """A limit: the largest good value, or with ``at_least`` the smallest."""
 
     limit: float
     at_least: bool = False
 
     def is_reached(self, value: float) -> bool:
-        """Whether the value is on the right side; the limit itself is."""
+        """Whether the value is within the limit, inclusive."""
         return value >= self.limit if self.at_least else value <= self.limit
 
-    def tell(self, unit: str) -> str:
-        """In words."""
-        return f"{'at least' if self.at_least else 'at most'} {_tell(self.limit, unit)}"
+    def describe(self, unit: str) -> str:
+        """The limit as text."""
+        return f"{'at least' if self.at_least else 'at most'} {_format(self.limit, unit)}"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number. Without a spread it could not be measured, and the note says why."""
+    """One measured number. If it could not be measured, spread is None and the note says why."""
 
     section: str
     name: str
     unit: str
     spread: Spread | None
-    target: MatchedContainer | None = None
+    target: Target | None = None
     note: str = ""
 
     @classmethod
@@ -47,9 +47,9 @@ class Figure:
         name: str,
         unit: str,
         values: Sequence[float],
-        target: MatchedContainer | None = None,
+        target: Target | None = None,
     ) -> Self:
-        """Of the values of all repetitions."""
+        """The figure of the values of all repetitions."""
         return cls(section, name, unit, Spread.of(values), target)
 
     @property
@@ -62,21 +62,21 @@ class Figure:
         return "reached" if self.target.is_reached(self.spread.median) else "MISSED"
 
     def row(self) -> tuple[str, ...]:
-        """As the table shows it."""
+        """The cells of the table."""
         spread, target = self.spread, self.target
         spreads = spread is not None and spread.low != spread.high
         return (
             self.name,
-            _tell(spread.median, self.unit) if spread else f"- {self.note}",
+            _format(spread.median, self.unit) if spread else f"- {self.note}",
             f"{_number(spread.low, self.unit)} - {_number(spread.high, self.unit)}"
             if spread and spreads
             else "",
-            target.tell(self.unit) if target else "",
+            target.describe(self.unit) if target else "",
             self.verdict,
         )
 
     def record(self) -> dict[str, Any]:
-        """For programs."""
+        """The figure as JSON."""
         spread = self.spread
         return {
             "section": self.section,
@@ -85,14 +85,14 @@ class Figure:
             "median": spread.median if spread else None,
             "low": spread.low if spread else None,
             "high": spread.high if spread else None,
-            "target": self.target.tell(self.unit) if self.target else None,
+            "target": self.target.describe(self.unit) if self.target else None,
             "verdict": self.verdict or None,
             "note": self.note or None,
         }
 
 
 def render(figures: Iterable[Figure]) -> str:
-    """One table, a section after the other."""
+    """All figures as one table, section by section."""
     sections = [
         (section, [figure.row() for figure in members])
         for section, members in groupby(figures, key=lambda figure: figure.section)
@@ -113,7 +113,7 @@ def _lines(
         yield ""
 
 
-def _tell(value: float, unit: str) -> str:
+def _format(value: float, unit: str) -> str:
     space = "" if unit in ("x", "%", "/s") else " "
     return f"{_number(value, unit)}{space}{unit}".rstrip()
 

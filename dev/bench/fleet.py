@@ -1,4 +1,4 @@
-"""What a large fleet costs: time until it is listed, memory, calls, and writes when all is done."""
+"""The cost of a large fleet: time until it is listed, memory, calls, and writes in steady state."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import uvloop
 
 from dev.bench.counting import LEASES, Resource
 from dev.bench.errors import BenchError
-from dev.bench.figures import Figure, MatchedContainer
+from dev.bench.figures import Figure, Target
 from dev.bench.manifests import NAMESPACES, POLICIES, fleet, fleet_namespace, namespace, policy
-from dev.bench.processes import PEAK, figure_where_told, memory
+from dev.bench.processes import PEAK, figure_on_linux, memory
 from dev.bench.progress import Progress
 from dev.bench.server import Server, connect, until
 from dev.bench.writes import ROLES, Written, calls_by_operator, until_quiet
@@ -27,9 +27,9 @@ _RECORDS = "/apis/fleettelemetry.io/v1alpha1"
 _PODS_SECONDS = 600.0
 _LISTED_SECONDS = 120.0
 _POLL_SECONDS = 0.25
-"""Often enough to tell when, and seldom enough not to be in the way."""
+"""Seconds between polls: precise enough, with little load."""
 _PODS_POLL_SECONDS = 2.0
-_MEMORY = MatchedContainer(110)
+_MEMORY = Target(110)
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Size:
 
 @dataclass
 class _Repetitions:
-    """What came of each start of the operator."""
+    """The results of each start of the operator."""
 
     listed: list[float] = field(default_factory=list)
     calls: list[Counter[tuple[str, Resource]]] = field(default_factory=list)
-    """From the controller's start until it has nothing more to do."""
+    """Seconds from the controller's start until it has nothing more to do."""
     memory: defaultdict[Role, list[float]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -141,7 +141,7 @@ class _Fleet:
             done.memory[role].append(peak)
 
     async def _are_listed(self, server: Server) -> bool:
-        """Whether there is a record with a verdict for each workload that runs a product."""
+        """Whether each workload that runs a product has a WorkloadTelemetry with a verdict."""
         found = (await server.get(f"{_RECORDS}/workloadtelemetries"))["items"]
         count = sum("channels" in record.get("status", {}) for record in found)
         self.progress.at(f"{count} of {self.size.products} are listed")
@@ -172,7 +172,7 @@ class _Fleet:
         )
         for role in ROLES:
             name = f"{role}: peak memory"
-            yield figure_where_told(section, name, "MB", done.memory[role], _MEMORY)
+            yield figure_on_linux(section, name, "MB", done.memory[role], _MEMORY)
         unleased = [
             {key: count for key, count in counted.items() if key[1] != LEASES}
             for counted in done.calls

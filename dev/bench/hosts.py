@@ -1,5 +1,5 @@
-"""What 500 telemetry hosts cost on a cluster with a real name server: time until they are known,
-memory, questions, and writes while nothing changes."""
+"""The cost of 500 telemetry hosts on a cluster with a real name server: time until they are known,
+memory, lookups, and writes while nothing changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import uvloop
 
 from dev.bench.counting import LEASES
-from dev.bench.figures import Figure, MatchedContainer
+from dev.bench.figures import Figure, Target
 from dev.bench.manifests import (
     DEPENDENCY_TRACK,
     NAMESPACES,
@@ -26,7 +26,7 @@ from dev.bench.manifests import (
     fleet_namespace,
     namespace,
 )
-from dev.bench.processes import NOW, PEAK, figure_where_told, memory, processor_seconds
+from dev.bench.processes import NOW, PEAK, figure_on_linux, memory, processor_seconds
 from dev.bench.progress import Progress
 from dev.bench.server import Server, connect, until
 from dev.bench.writes import Written, calls_by_operator, until_quiet
@@ -44,10 +44,10 @@ _PODS_SECONDS = 300.0
 _KNOWN_SECONDS = 300.0
 _POLL_SECONDS = 1.0
 """A list of all hosts is large, and to make it is work for the API server."""
-_MEMORY, _GROWTH = MatchedContainer(150), MatchedContainer(5)
+_MEMORY, _GROWTH = Target(150), Target(5)
 _LOST = "the lease is lost"
 """In the controller's log."""
-_NONE = MatchedContainer(0)
+_NONE = Target(0)
 _KINDS = {
     "telemetryhosts.fleettelemetry.io": "TelemetryHosts",
     "networkpolicies.networking.k8s.io": "NetworkPolicies",
@@ -63,9 +63,9 @@ class Size:
     """Of each host, half of them IPv6."""
     repetitions: int
     interval: int
-    """Seconds between two questions for a host."""
+    """Seconds between two lookups of a host."""
     cycles: int
-    """In which nothing changes; in each, every host is asked for."""
+    """Cycles in which nothing changes; in each, every host is looked up."""
 
     @property
     def policies(self) -> int:
@@ -93,7 +93,7 @@ def measure(directory: Path, size: Size, progress: Progress) -> list[Figure]:
 
 @dataclass
 class _Starts:
-    """What came of each start of the controller."""
+    """The results of each start of the controller."""
 
     known: list[float] = field(default_factory=list)
     written: list[float] = field(default_factory=list)
@@ -106,15 +106,15 @@ class _Starts:
 
 @dataclass(frozen=True)
 class _Steady:
-    """What came of some cycles in which nothing changes."""
+    """The results of some cycles in which nothing changes."""
 
     seconds: float
     questions: int
     rounds: float
-    """How often a host was asked for, on average."""
+    """How often a host was looked up, on average."""
     writes: Written
     processor: list[float]
-    """Seconds; empty where the system does not tell, as with the next one."""
+    """Seconds; empty except on Linux, as the next one."""
     growth: list[float]
     """Megabytes."""
 
@@ -257,7 +257,7 @@ class _Hosts:
         )
 
     async def _cycles(self, asked: Counter[tuple[str, str]]) -> None:
-        """Until every host has been asked for so often again, for both families."""
+        """Wait until every host has been looked up this often again, for both families."""
         cycles, questions = self.size.cycles, 2 * self.size.hosts
 
         async def over() -> bool:
@@ -267,7 +267,7 @@ class _Hosts:
             return least >= cycles
 
         seconds = 3 * cycles * self.size.interval + 30
-        await until("every host to be asked for", seconds, over, every=_POLL_SECONDS)
+        await until("every host to be looked up", seconds, over, every=_POLL_SECONDS)
 
     async def _questions(self) -> Counter[tuple[str, str]]:
         """So far, by host and type."""
@@ -275,7 +275,7 @@ class _Hosts:
         return Counter((one.host, one.type) for one in asked)
 
     async def _restart(self, server: Server) -> Written:
-        """What a controller writes that finds the hosts as it would have left them."""
+        """The writes of a controller that finds the hosts in their final state."""
         self.progress.begin("egress: start the controller again")
         await asyncio.to_thread(self.operator.stop, "controller")
         before = await Written.so_far(server, self.cluster)
@@ -292,7 +292,7 @@ class _Hosts:
         yield Figure.of(section, f"until {what} have their addresses", "s", starts.known)
         name = f"until all addresses are denied, by {size.policies} NetworkPolicies"
         yield Figure.of(section, name, "s", starts.written)
-        yield figure_where_told(section, "peak memory", "MB", starts.memory, _MEMORY)
+        yield figure_on_linux(section, "peak memory", "MB", starts.memory, _MEMORY)
         for resource, kind in _KINDS.items():
             counts = [calls[resource] for calls in starts.calls]
             yield Figure.of(section, f"writes of {kind}", "", counts)
@@ -302,8 +302,8 @@ class _Hosts:
         yield Figure.of(section, "lookups", "/s", [steady.questions / steady.seconds])
         yield Figure.of(section, "a cycle", "s", [cycle])
         work = [seconds / steady.rounds for seconds in steady.processor]
-        yield figure_where_told(section, "CPU time of a cycle", "s", work)
-        yield figure_where_told(section, "growth of memory", "MB", steady.growth, _GROWTH)
+        yield figure_on_linux(section, "CPU time of a cycle", "s", work)
+        yield figure_on_linux(section, "growth of memory", "MB", steady.growth, _GROWTH)
         yield from steady.writes.figures(section)
         section = f"{each}, the controller restarted, and {size.cycles} cycles"
         writes = Counter(restart.by_operator)

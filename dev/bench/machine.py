@@ -1,4 +1,4 @@
-"""What the figures were measured on, and how much of it others used meanwhile."""
+"""The machine on which the figures were measured, and its other load."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _BUSY = 0.1
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine after the work, none of whose processes runs any more."""
+    """The machine after the measurement, when none of its processes runs any more."""
 
     system: str
     cores: int
     kubernetes: str
     seconds: float
     by_others: float | None
-    """The share of all cores that went to others; only Linux tells."""
+    """The share of all cores that other processes used; None except on Linux."""
 
-    def tell(self) -> str:
-        """For people."""
+    def describe(self) -> str:
+        """The first line of the output."""
         line = f"Kubernetes {self.kubernetes}, {self.system}, {self.cores} cores"
         if self.by_others is not None:
             line += f", of which others used {self.by_others:.0%}"
             if self.by_others > _BUSY:
-                line += ":\ntrust what is compared with something else, not the seconds"
+                line += ":\nratios are more reliable than times"
         return line
 
 
 class Watch:
-    """Looks at the machine from its making until `end`."""
+    """Observes the machine from its creation until `end`."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -45,7 +45,7 @@ class Watch:
         self._own = _own_seconds()
 
     def end(self) -> Machine:
-        """All that we started has to be gone by now: only then its work is known to be ours."""
+        """Every process that we started must have ended: only then its CPU time counts as ours."""
         seconds = time.monotonic() - self._started
         cores = os.cpu_count() or 1
         busy = _busy_seconds()
@@ -63,13 +63,13 @@ class Watch:
 
 
 def _own_seconds() -> float:
-    """Of processor time, ours and that of the processes that we started and that ended."""
+    """Seconds of CPU time of this process and of its children that have ended."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
 def _busy_seconds() -> float | None:
-    """Of processor time, everybody's since the machine started."""
+    """Seconds of CPU time of all processes since the machine started."""
     if not _STAT.exists():
         return None
     _, *fields = _STAT.read_text().splitlines()[0].split()

@@ -1,4 +1,4 @@
-"""The objects that are created to be measured."""
+"""The objects that the benchmark creates."""
 
 from __future__ import annotations
 

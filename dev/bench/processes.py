@@ -1,4 +1,4 @@
-"""What a running process takes, as Linux tells; other systems do not."""
+"""The resources of a running process, from /proc of Linux."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 from dev.bench.errors import BenchError
-from dev.bench.figures import Figure, MatchedContainer
+from dev.bench.figures import Figure, Target
 
 _MEGABYTE = 1e6
 PEAK, NOW = "VmHWM", "VmRSS"
 
 
 def memory(pid: int, what: str) -> float | None:
-    """``PEAK`` or ``NOW`` in megabytes; None where the system does not tell. Raises BenchError."""
+    """``PEAK`` or ``NOW`` in megabytes; None except on Linux. Raises BenchError."""
     if sys.platform != "linux":
         return None
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -24,7 +24,7 @@ def memory(pid: int, what: str) -> float | None:
 
 
 def processor_seconds(pid: int) -> float | None:
-    """That it used so far; None where the system does not tell."""
+    """Seconds of CPU time so far; None except on Linux."""
     if sys.platform != "linux":
         return None
     # The name, in brackets, may have spaces in it.
@@ -32,10 +32,10 @@ def processor_seconds(pid: int) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def figure_where_told(
-    section: str, name: str, unit: str, values: list[float], target: MatchedContainer | None = None
+def figure_on_linux(
+    section: str, name: str, unit: str, values: list[float], target: Target | None = None
 ) -> Figure:
-    """Of what was told; without any of it, the figure says that only Linux tells."""
+    """The figure of the values; without values it says that they need Linux."""
     if values:
         return Figure.of(section, name, unit, values, target)
     return Figure(section, name, unit, None, target, "needs /proc, which only Linux has")

@@ -1,4 +1,4 @@
-"""Tells on stderr how far a long step is, so that stdout has the table only."""
+"""Reports progress on stderr, so that stdout contains only the table."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ _SPARSE_SECONDS = 15.0
 
 
 class Progress:
-    """On a terminal one line that changes; elsewhere a line per step, and one now and then."""
+    """On a terminal one line that changes; otherwise a line for each step, and periodic ones."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
         self._step = ""
-        self._told = 0.0
+        self._printed_at = 0.0
 
     def begin(self, step: str) -> None:
-        """A step begins, and the one before is done."""
+        """Begin a step, and end the one before."""
         self.end()
         self._step = step
-        self._tell(f"{step} ...")
+        self._print(f"{step} ...")
 
     def at(self, state: str) -> None:
-        """How far the step is."""
-        if self._live or time.monotonic() - self._told > _SPARSE_SECONDS:
-            self._tell(f"{self._step}: {state}")
+        """Report the progress of the step."""
+        if self._live or time.monotonic() - self._printed_at > _SPARSE_SECONDS:
+            self._print(f"{self._step}: {state}")
 
     def end(self) -> None:
-        """The last step is done."""
+        """End the last step."""
         if self._step and self._live:
             print(file=sys.stderr)
         self._step = ""
 
-    def _tell(self, line: str) -> None:
-        self._told = time.monotonic()
+    def _print(self, line: str) -> None:
+        self._printed_at = time.monotonic()
         if self._live:
             width = shutil.get_terminal_size().columns - 1
             print(f"\r\033[K{line[:width]}", end="", file=sys.stderr, flush=True)

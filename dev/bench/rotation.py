@@ -1,4 +1,4 @@
-"""How well an allowlist follows a host for a week, played with the functions that keep it.
+"""How well an allowlist follows a host for a week, run with the operator's retention functions.
 
 Time is simulated; the answers come from a fixed seed. The operator asks when ``next_question`` says
 so. Somebody else, with answers of their own, asks every 10 s from the same moment on: what they get
@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from random import Random
 
-from dev.bench.figures import Figure, MatchedContainer
+from dev.bench.figures import Figure, Target
 from dev.bench.progress import Progress
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, TelemetryHostStatus
 from fleet_telemetry.egress.host_state import HostState, Retention
@@ -23,7 +23,7 @@ from fleet_telemetry.egress.model import Address, Answer
 from fleet_telemetry.egress.retention import advance, allowlist, denylist, next_question
 
 _HOST = "telemetry.example.com"
-_VIEW = "dns"
+_NAME_SERVER = "dns"
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _FIRST = IPv4Address("54.230.0.1")
 _TTL = 60
@@ -32,15 +32,15 @@ _DAY = 86_400.0
 _HOUR = 3_600.0
 _SETTLED_SECONDS = 600.0
 _MILLION = 1_000_000
-_OUTSIDE = MatchedContainer(100)
-_WRITES = MatchedContainer(10)
+_OUTSIDE = Target(100)
+_WRITES = Target(10)
 _RULES = Retention()
-_NO_IPV6 = Answer(_VIEW, AddressFamily.IPV6, LookupResult.NO_DATA, (), _TTL)
+_NO_IPV6 = Answer(_NAME_SERVER, AddressFamily.IPV6, LookupResult.NO_DATA, (), _TTL)
 
 
 @dataclass(frozen=True)
 class Span:
-    """How much is played."""
+    """How much is simulated."""
 
     days: float
     times: int
@@ -51,13 +51,13 @@ class Span:
 
 @dataclass(frozen=True)
 class _Zone:
-    """A host as its name server tells of it."""
+    """A host, as its name server returns it."""
 
     what: str
     pool: int
     shown: int
     replaced: float | None = None
-    """After so many seconds it has a new pool."""
+    """Seconds until it has a new pool."""
 
     def answer(self, seconds: float, chance: Random) -> tuple[Address, ...]:
         """Some of the addresses that it has at a time, in order."""
@@ -72,21 +72,21 @@ _STEADY = _Zone("for comparison, a host with 2 addresses, which change each day"
 
 @dataclass
 class _Tally:
-    """What came of one run."""
+    """The results of one run."""
 
     answers: int = 0
-    """That the other one got."""
+    """Responses to the other client."""
     outside: list[float] = field(default_factory=list)
-    """When one had an address that was not in the allowlist, in seconds from the start."""
+    """When a response had an address that was not in the allowlist, in seconds from the start."""
     questions: int = 0
-    """Of the operator."""
+    """Lookups of the operator."""
     changes: int = 0
-    """Answers to the operator that were not as the one before."""
+    """Responses to the operator that differ from the one before."""
     writes: Counter[str] = field(default_factory=Counter)
 
     @property
     def share_outside(self) -> float:
-        """Of a million answers."""
+        """In a million responses."""
         return len(self.outside) / self.answers * _MILLION
 
     @property
@@ -97,7 +97,7 @@ class _Tally:
 
 
 class _Life:
-    """What is known of the host, and what is written of it."""
+    """The operator's state of the host, and its writes."""
 
     def __init__(self) -> None:
         self.tally = _Tally()
@@ -105,20 +105,23 @@ class _Life:
         self._state = HostState(_HOST)
         self._saved: TelemetryHostStatus | None = None
         self._lists: dict[str, tuple[Address, ...]] = {_ALLOW: (), _DENY: ()}
-        self._told: tuple[Address, ...] | None = None
+        self._previous: tuple[Address, ...] | None = None
 
-    def hear(self, told: tuple[Address, ...], seconds: float, jitter: float) -> float:
-        """Take in an answer as the controller does; the seconds until the next question."""
+    def observe(self, addresses: tuple[Address, ...], seconds: float, jitter: float) -> float:
+        """Process a response as the controller does; return the seconds until the next lookup."""
         tally = self.tally
         tally.questions += 1
-        tally.changes += self._told is not None and told != self._told
-        self._told = told
+        tally.changes += self._previous is not None and addresses != self._previous
+        self._previous = addresses
         now = _START + timedelta(seconds=seconds)
-        answers = (Answer(_VIEW, AddressFamily.IPV4, LookupResult.OK, told, _TTL), _NO_IPV6)
+        answers = (
+            Answer(_NAME_SERVER, AddressFamily.IPV4, LookupResult.OK, addresses, _TTL),
+            _NO_IPV6,
+        )
         self._state = advance(self._state, answers, now, _RULES)
         lists = {_ALLOW: allowlist(self._state, _RULES), _DENY: denylist(self._state, _RULES)}
-        for name, addresses in lists.items():
-            tally.writes[name] += addresses != self._lists[name]
+        for name, listed in lists.items():
+            tally.writes[name] += listed != self._lists[name]
         if lists[_ALLOW] != self._lists[_ALLOW]:
             self.allowed = frozenset(lists[_ALLOW])
         self._lists = lists
@@ -128,7 +131,7 @@ class _Life:
     def _save(self, now: datetime) -> None:
         saved = self._saved
         if saved is None:
-            # The object, and its status apart from it.
+            # The object and its status are separate writes.
             self.tally.writes[_SAVE] += 2
             self._saved = save(self._state, _RULES)
         elif has_to_be_saved(saved, self._state, now, _RULES):
@@ -142,24 +145,24 @@ _SAVE = "of the TelemetryHost"
 
 
 def _live(zone: _Zone, seed: int, end: float) -> _Tally:
-    """From the first question for so many seconds."""
+    """Simulate this many seconds from the first lookup."""
     life = _Life()
     tally = life.tally
     operator, somebody = Random(f"operator {seed}"), Random(f"somebody {seed}")  # noqa: S311  # not secret
     seconds = 0.0
     while seconds < end:
-        # What was answered to the other one since the last question.
+        # The responses to the other client since the last lookup.
         while (when := tally.answers * _CLIENT_SECONDS) < seconds:
             tally.answers += 1
             if not life.allowed.issuperset(zone.answer(when, somebody)):
                 tally.outside.append(when)
-        told = zone.answer(seconds, operator)
-        seconds += life.hear(told, seconds, operator.random())
+        addresses = zone.answer(seconds, operator)
+        seconds += life.observe(addresses, seconds, operator.random())
     return tally
 
 
 def measure(span: Span, progress: Progress) -> list[Figure]:
-    """Play it."""
+    """Simulate, and return the figures."""
     return [*_rotating(span, progress), *_steady(span, progress)]
 
 
@@ -194,7 +197,7 @@ def _times(zone: _Zone, span: Span, progress: Progress) -> list[_Tally]:
 
 
 def _outside(
-    section: str, tallies: Sequence[_Tally], target: MatchedContainer | None = None
+    section: str, tallies: Sequence[_Tally], target: Target | None = None
 ) -> Iterator[Figure]:
     unit = "in a million"
     name = "responses with an address outside the allowlist"
@@ -204,14 +207,14 @@ def _outside(
 
 
 def _starts(section: str, span: Span, progress: Progress) -> Iterator[Figure]:
-    """What is missed is missed in the first minutes, and many of those can be played."""
+    """Misses occur in the first minutes, so many starts are simulated."""
     progress.begin("egress: first hours")
     counts = []
     for seed in range(span.starts):
         progress.at(f"{seed + 1} of {span.starts}")
         counts.append(len(_live(_ROTATING, seed, _HOUR).outside))
     most = span.days * _DAY / _CLIENT_SECONDS * _OUTSIDE.limit / _MILLION
-    name = f"such answers in the first hour, of {span.starts} starts"
+    name = f"such responses in the first hour, of {span.starts} starts"
     yield Figure.of(section, name, "", counts)
     share = sum(count > most for count in counts) / span.starts * 100
     yield Figure.of(section, f"  starts with more than {most:.0f}, the whole span's", "%", [share])

@@ -1,4 +1,4 @@
-"""What a scrape of a large fleet costs: time, size and memory of the process that is scraped.
+"""The cost of a scrape of a large fleet: time, size, and memory of the scraped process.
 
 ``python -m dev.bench.scrape COUNT`` is that process: a server of metrics with so many workloads,
 as the controller has them after it decided on each.
@@ -23,9 +23,9 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from dev.bench.errors import BenchError
-from dev.bench.figures import Figure, MatchedContainer
+from dev.bench.figures import Figure, Target
 from dev.bench.manifests import PRODUCTS, deployment
-from dev.bench.processes import NOW, PEAK, figure_where_told, memory
+from dev.bench.processes import NOW, PEAK, figure_on_linux, memory
 from dev.bench.progress import Progress
 from fleet_telemetry.api.policy import ClusterTelemetryPolicySpec, Policy, PolicyKind
 from fleet_telemetry.api.product import Setting
@@ -37,7 +37,7 @@ from fleet_telemetry.reporting.workload_metrics import render_workloads
 from fleet_telemetry.workloads.reading import read_workload
 from fleet_telemetry.workloads.workload import Pod, Workload, WorkloadRef
 
-_TIME, _MEMORY = MatchedContainer(1), MatchedContainer(60)
+_TIME, _MEMORY = Target(1), Target(60)
 _MEGABYTE = 1e6
 _READY = re.compile(r"listening on (\d+)")
 _PER_NAMESPACE = 50
@@ -72,7 +72,7 @@ def _figures(server: subprocess.Popen[str], size: Size, progress: Progress) -> I
     assert server.stdout is not None
     ready = _READY.search(server.stdout.readline())
     if ready is None:
-        raise BenchError("the process that is to be scraped did not start")
+        raise BenchError("the process to scrape did not start")
     before = memory(server.pid, NOW)
     progress.begin("scrape: scrape")
     seconds, sizes, text = [], [], b""
@@ -92,7 +92,7 @@ def _figures(server: subprocess.Popen[str], size: Size, progress: Progress) -> I
     name = "peak memory above that before the first scrape"
     peak = memory(server.pid, PEAK)
     grown = [peak - before] if peak is not None and before is not None else []
-    yield figure_where_told(section, name, "MB", grown, _MEMORY)
+    yield figure_on_linux(section, name, "MB", grown, _MEMORY)
 
 
 def _get(port: int) -> bytes:
@@ -112,7 +112,7 @@ def _get(port: int) -> bytes:
 
 
 def _fleet(count: int) -> Iterator[tuple[WorkloadRef, Plan]]:
-    """Decided upon one by one, as in life, so that they share no more than they do there."""
+    """Decided one by one, as in the controller, so that they share no more objects than there."""
     now = datetime.now(UTC)
     catalogue = builtin()
     policy = Policy(
@@ -136,11 +136,11 @@ def _fleet(count: int) -> Iterator[tuple[WorkloadRef, Plan]]:
         plan = decide(
             Input(workload=workload, policies=(policy,), catalogue=catalogue, now=now, pods=(pod,))
         )
-        told = tuple(
+        verdicts = tuple(
             replace(verdict, reported=Setting.DISABLED, last_submission=now)
             for verdict in plan.verdicts[:2]
         )
-        yield workload.ref, replace(plan, verdicts=told)
+        yield workload.ref, replace(plan, verdicts=verdicts)
 
 
 def _channels(image: str) -> int:

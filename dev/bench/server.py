@@ -95,9 +95,9 @@ async def connect(cluster: Cluster) -> AsyncIterator[Server]:
 async def until(
     what: str, seconds: float, done: Callable[[], Awaitable[bool]], *, every: float = 0.1
 ) -> None:
-    """Ask again and again until the answer is yes. Raises BenchError."""
+    """Poll until the probe returns true. Raises BenchError."""
     deadline = time.monotonic() + seconds
     while not await done():
         if time.monotonic() > deadline:
-            raise BenchError(f"waited {seconds:.0f} s in vain for {what}")
+            raise BenchError(f"waited {seconds:.0f} s without success for {what}")
         await asyncio.sleep(every)

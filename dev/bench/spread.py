@@ -1,4 +1,4 @@
-"""What is made of measured numbers."""
+"""Statistics of measured numbers."""
 
 from __future__ import annotations
 

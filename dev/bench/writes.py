@@ -1,4 +1,4 @@
-"""What is written while nothing changes, by whomever; and when the writing has ended."""
+"""The writes of all clients while nothing changes, and when the writes have ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from dev.bench.counting import LEASES, Resource, calls, writes_by_resource
-from dev.bench.figures import Figure, MatchedContainer
+from dev.bench.figures import Figure, Target
 from dev.bench.progress import Progress
 from dev.bench.server import Server, until
 from dev.cluster import Cluster
@@ -19,21 +19,21 @@ from dev.harness.operator import NAMESPACE, RELEASE, Role
 ROLES: tuple[Role, ...] = ("webhook", "controller")
 _QUIET_SECONDS = 5.0
 _POLL_SECONDS = 0.25
-"""Often enough to tell when, and seldom enough not to be in the way."""
+"""Seconds between polls: precise enough, with little load."""
 _READING = ("get", "list")
-_NONE = MatchedContainer(0)
+_NONE = Target(0)
 
 
 @dataclass(frozen=True)
 class Written:
-    """Requests that were to change something: all so far, or those of some time."""
+    """Writing requests: all so far, or those of a period."""
 
     by_anybody: Counter[Resource]
     by_operator: Counter[Resource]
 
     @classmethod
     async def so_far(cls, server: Server, cluster: Cluster) -> Self:
-        """As the API server's metrics and its audit log tell."""
+        """Read from the API server's metrics and its audit log."""
         by_operator: Counter[Resource] = Counter()
         for (verb, resource), count in (await calls_by_operator(cluster)).items():
             if verb not in _READING:
@@ -41,14 +41,14 @@ class Written:
         return cls(writes_by_resource(await server.metrics()), by_operator)
 
     def since(self, before: Written) -> Written:
-        """Those after an earlier time."""
+        """The writes since an earlier time."""
         return Written(
             self.by_anybody - before.by_anybody,
             self.by_operator - before.by_operator,
         )
 
     def figures(self, section: str) -> Iterator[Figure]:
-        """None is to be there but for Leases, which are counted apart."""
+        """The figures; only Leases may be written, and they are counted separately."""
         for title, counted in (
             ("writes by any client, except Leases and Nodes", self.by_anybody),
             ("writes by the operator, except its Lease", self.by_operator),
@@ -75,7 +75,7 @@ async def calls_by_operator(cluster: Cluster) -> Counter[tuple[str, Resource]]:
 
 
 async def until_quiet(server: Server, seconds: float, progress: Progress) -> None:
-    """Wait until nobody has written anything but Leases for a while. Raises BenchError."""
+    """Wait until only Leases have been written for a while. Raises BenchError."""
     progress.at("wait until nothing more is written")
     last: Counter[Resource] = Counter()
     since = time.monotonic()

@@ -38,12 +38,12 @@ def ensure(names: Iterable[str]) -> dict[str, Path]:
 
 
 def _check(built: Iterable[Tool], folder: Path) -> None:
-    """Refuse a program that does not tell its version: it would be built over and over."""
+    """Refuse a program that does not print its version: it would be built again each time."""
     for tool in built:
         if not _exact(folder / tool.name, tool):
             raise DevclusterError(
                 f"{tool.name} was built, but does not say that it is {tool.version}:"
-                " see `stamps` and `version_args` in devcluster/toolchain.py"
+                " see `stamps` and `version_args` in dev/cluster/toolchain.py"
             )
 
 

@@ -1,6 +1,6 @@
 """Custom resource definitions of other projects, from inside their Go modules.
 
-Versions stand in `tools/crds/go.mod`, checksums in its go.sum. A project more is a line in `SETS`
+Versions are in `tools/crds/go.mod`, checksums in its go.sum. A project more is a line in `SETS`
 and `go get <module>@<version> && go mod download <module>` in that folder.
 """
 
@@ -77,6 +77,6 @@ def foreign_crds(name: str, folder: Path = FOLDER) -> tuple[Path, ...]:
         if not file.is_file():
             raise DevclusterError(
                 f"{wanted.module} as go.mod pins it has no {file.relative_to(root)}:"
-                " see SETS in devcluster/foreign_crds.py"
+                " see SETS in dev/cluster/foreign_crds.py"
             )
     return files

@@ -1,4 +1,4 @@
-"""Tells people on stderr what is going on, and how far it is."""
+"""Reports progress on stderr."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SPARSE_SECONDS = 30.0
 
 
 def say(text: str) -> None:
-    """Print a line for people, apart from what a command prints for programs."""
+    """Print a line for the user on stderr; a command's own output is on stdout."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -20,9 +20,9 @@ class Tool:
     package: str
     """The Go package that `go build` builds."""
     seconds: int
-    """How long a first build takes on two cores; told to whoever waits for it."""
+    """Seconds of a first build on two cores; printed while it runs."""
     stamps: tuple[str, ...] = ()
-    """Linker settings that make the binary tell its version, with `{version}` to be filled in."""
+    """Linker settings that make the binary print its version, with `{version}` to be filled in."""
     tags: tuple[str, ...] = ()
     """Go build tags."""
     version_args: tuple[str, ...] = ("--version",)

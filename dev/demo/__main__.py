@@ -43,7 +43,7 @@ def main() -> int:
 def _attended() -> None:
     with stand.Stand(detached=False) as place:
         show.run(place)
-        show.tell_where_to_look(place)
+        show.print_hints(place)
         say("\nPress Ctrl-C to stop the demo and everything that it started.")
         signal.pause()
 
@@ -60,7 +60,7 @@ def _detached() -> None:
         place.stop()
         stand.end()
         raise
-    show.tell_where_to_look(place)
+    show.print_hints(place)
     say("\nThe demo keeps running in the background; `make down` stops it.")
 
 

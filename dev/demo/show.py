@@ -229,7 +229,7 @@ def _await_events(place: Stand, reason: str, count: int) -> None:
         time.sleep(0.5)
 
 
-def tell_where_to_look(place: Stand) -> None:
+def print_hints(place: Stand) -> None:
     """Print how to reach the demo's components."""
     assert place.operator is not None
     programs = paths.shown(paths.root() / "bin")

@@ -1,4 +1,4 @@
-"""Stand-ins for the products: small HTTPS servers on loopback that answer as the products do.
+"""Fakes of the products: small HTTPS servers on loopback that answer as the products do.
 
 They are for tests and demos where the real product is too big to run. They know nothing of the
 operator.
@@ -6,6 +6,6 @@ operator.
 
 from __future__ import annotations
 
-from dev.fakes.server import Fault, Seen, StandIn
+from dev.fakes.server import FakeProduct, Fault, Seen
 
-__all__ = ["Fault", "Seen", "StandIn"]
+__all__ = ["FakeProduct", "Fault", "Seen"]

@@ -1,8 +1,8 @@
-"""A stand-in for the API server of Dependency-Track.
+"""A fake of the API server of Dependency-Track.
 
-As recorded from a real 4.13.6 (``tests/vendors/recorded``), errors included. Version 5 is as read
-in DependencyTrack/dependency-track 5.0.4, not recorded: it has no ``systemUuid`` and refuses to
-have the last submission changed.
+As recorded from a real 4.13.6 (``tests/unit/vendors/recorded``), errors included. Version 5 is as
+read in DependencyTrack/dependency-track 5.0.4, not recorded: it has no ``systemUuid`` and refuses
+changes of the last submission.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from dev.fakes.server import StandIn
+from dev.fakes.server import FakeProduct
 
 _FIRST_WITH_TELEMETRY = (4, 13)
 _FIRST_OF_NEXT = (5, 0)
@@ -62,7 +62,7 @@ _JETTY = """\
 """
 
 
-class DependencyTrack(StandIn):
+class DependencyTrack(FakeProduct):
     """Keeps the telemetry properties. ``values`` maps their names to values; a name that is not
     there has no row, and None is a row without a value."""
 
@@ -139,15 +139,15 @@ class DependencyTrack(StandIn):
         if refused := self._refusal(request):
             return refused
         try:
-            wish = await request.json()
+            body = await request.json()
         except ValueError:
-            wish = None
-        if not isinstance(wish, dict):
+            body = None
+        if not isinstance(body, dict):
             return _problem("HV000116: The object to be validated must not be null.")
-        name, value = wish.get("propertyName"), wish.get("propertyValue")
+        name, value = body.get("propertyName"), body.get("propertyValue")
         if value == "":
             return _json([_violation("propertyValue", value)], HTTPStatus.BAD_REQUEST)
-        if wish.get("groupName") != "telemetry" or name not in self.values:
+        if body.get("groupName") != "telemetry" or name not in self.values:
             return _answer(
                 HTTPStatus.NOT_FOUND, "application/json", "The config property could not be found."
             )

@@ -1,4 +1,4 @@
-"""A stand-in for one node of EMQX 5 or 6.
+"""A fake of one node of EMQX 5 or 6.
 
 Read in emqx/emqx, not run: v5.8.9 and 6.2.2, ``apps/emqx_telemetry/src/emqx_telemetry_api.erl`` and
 ``emqx_telemetry.erl``; ``apps/emqx_management/src/emqx_mgmt_api_nodes.erl``;
@@ -17,7 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
-from dev.fakes.server import StandIn
+from dev.fakes.server import FakeProduct
 
 _FIRST_WITH_ONE_EDITION = (5, 9)
 _FIRST_LEAVING_IT_OUT = (5, 1)
@@ -37,7 +37,7 @@ class Cluster:
     nodes: list[Emqx] = field(default_factory=list)
 
 
-class Emqx(StandIn):
+class Emqx(FakeProduct):
     """One node. ``enabled`` is the value that counts on it; a test may make it differ from the rest
     of its cluster, as a pod does that was started with another variable."""
 
@@ -97,11 +97,11 @@ class Emqx(StandIn):
         if refused := self._refusal(request, "monitoring"):
             return refused
         try:
-            wish = await request.json()
+            body = await request.json()
         except ValueError:
             return _error(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "Invalid json message received")
         # What is left out is true.
-        enable = wish.get("enable", True) if isinstance(wish, dict) else None
+        enable = body.get("enable", True) if isinstance(body, dict) else None
         if not isinstance(enable, bool):
             return _error(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "enable: not a boolean")
         if enable is self.enabled:

@@ -1,4 +1,4 @@
-"""Runs stand-ins for code that is not asynchronous: a test through kubectl, or the demo."""
+"""Runs fakes for code that is not asynchronous: a test through kubectl, or the demo."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import threading
 from types import TracebackType
 from typing import Self, TypeVar
 
-from dev.fakes.server import StandIn
+from dev.fakes.server import FakeProduct
 
-_Kind = TypeVar("_Kind", bound=StandIn)
+_Kind = TypeVar("_Kind", bound=FakeProduct)
 
 
 class Host:
-    """An event loop in a thread of its own; its stand-ins end with it."""
+    """An event loop in a thread of its own; its fakes end with it."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._running: list[StandIn] = []
+        self._running: list[FakeProduct] = []
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -30,14 +30,14 @@ class Host:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for standin in self._running:
-            asyncio.run_coroutine_threadsafe(standin.stop(), self._loop).result()
+        for fake in self._running:
+            asyncio.run_coroutine_threadsafe(fake.stop(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def start(self, standin: _Kind) -> _Kind:
-        """Have a stand-in listen. Raises OSError where its address is taken."""
-        asyncio.run_coroutine_threadsafe(standin.start(), self._loop).result()
-        self._running.append(standin)
-        return standin
+    def start(self, fake: _Kind) -> _Kind:
+        """Have a fake listen. Raises OSError where its address is taken."""
+        asyncio.run_coroutine_threadsafe(fake.start(), self._loop).result()
+        self._running.append(fake)
+        return fake

@@ -1,4 +1,4 @@
-"""What all stand-ins share: a real HTTPS server on loopback, and faults on demand."""
+"""The base of all fakes: a real HTTPS server on loopback, and faults on demand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHUNK = 64 * 1024
 
 
 class Fault(StrEnum):
-    """What can go wrong in place of an answer. ``StandIn.fail`` switches one on."""
+    """A fault instead of the normal answer. ``FakeProduct.fail`` switches one on."""
 
     # Answers that look fine by their status
     HTML_200 = "html_200"
@@ -72,7 +72,7 @@ class Seen:
     body: bytes
 
 
-class StandIn:
+class FakeProduct:
     """A server on loopback, as an async context manager. A subclass gives its routes and keeps its
     state in attributes that a test may read and change while it runs.
 
@@ -196,14 +196,14 @@ def _context(ca: trustme.CA, *names: str) -> ssl.SSLContext:
 
 # Faults
 
-_Failing = Callable[[StandIn, web.Request], Awaitable[web.StreamResponse]]
+_Failing = Callable[[FakeProduct, web.Request], Awaitable[web.StreamResponse]]
 _HTML = "<html>\n<head><title>Log in</title></head>\n<body>Please log in.</body>\n</html>\n"
 
 
 def _fixed(
     status: HTTPStatus, text: str = "", content_type: str = "application/json", **headers: str
 ) -> _Failing:
-    async def fail(_standin: StandIn, _request: web.Request) -> web.StreamResponse:
+    async def fail(_standin: FakeProduct, _request: web.Request) -> web.StreamResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return web.Response(status=status, text=text, content_type=content_type, headers=named)
 
@@ -214,10 +214,8 @@ def _error(status: HTTPStatus, **headers: str) -> _Failing:
     return _fixed(status, _HTML, "text/html", **headers)
 
 
-async def _redirect(standin: StandIn, _request: web.Request) -> web.StreamResponse:
-    return web.Response(
-        status=HTTPStatus.MOVED_PERMANENTLY, headers={"Location": standin.elsewhere}
-    )
+async def _redirect(fake: FakeProduct, _request: web.Request) -> web.StreamResponse:
+    return web.Response(status=HTTPStatus.MOVED_PERMANENTLY, headers={"Location": fake.elsewhere})
 
 
 async def _started(request: web.Request, **headers: str) -> web.StreamResponse:
@@ -226,7 +224,7 @@ async def _started(request: web.Request, **headers: str) -> web.StreamResponse:
     return answer
 
 
-async def _huge(_standin: StandIn, request: web.Request) -> web.StreamResponse:
+async def _huge(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
     answer = await _started(request)
     await answer.write(b'["')
     for _ in range(HUGE_BYTES // _CHUNK):
@@ -235,7 +233,7 @@ async def _huge(_standin: StandIn, request: web.Request) -> web.StreamResponse:
     return answer
 
 
-async def _gzip_bomb(_standin: StandIn, request: web.Request) -> web.StreamResponse:
+async def _gzip_bomb(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
     answer = await _started(request, **{"Content-Encoding": "gzip"})
     await answer.write(_bomb())
     return answer
@@ -249,7 +247,7 @@ def _bomb() -> bytes:
     return b"".join([*packed, packer.compress(b"{}"), packer.flush()])
 
 
-async def _slow_drip(_standin: StandIn, request: web.Request) -> web.StreamResponse:
+async def _slow_drip(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
     answer = await _started(request)
     await answer.write(b'["')
     while True:
@@ -257,22 +255,22 @@ async def _slow_drip(_standin: StandIn, request: web.Request) -> web.StreamRespo
         await asyncio.sleep(DRIP_SECONDS)
 
 
-async def _hang(_standin: StandIn, _request: web.Request) -> web.StreamResponse:
+async def _hang(_standin: FakeProduct, _request: web.Request) -> web.StreamResponse:
     await asyncio.Event().wait()
     raise AssertionError
 
 
-async def _cut_in_the_middle(_standin: StandIn, request: web.Request) -> web.StreamResponse:
+async def _cut_in_the_middle(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
     answer = await _started(request, **{"Content-Length": "1000"})
     await answer.write(b'{"half": "a')
     return _cut(request, answer)
 
 
-async def _cut_before_answer(_standin: StandIn, request: web.Request) -> web.StreamResponse:
+async def _cut_before_answer(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
     return _cut(request, web.Response())
 
 
-async def _not_http(_standin: StandIn, request: web.Request) -> web.StreamResponse:
+async def _not_http(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
     assert request.transport
     request.transport.write(b"SSH-2.0-OpenSSH_9.9\r\n\r\n")
     request.transport.close()

@@ -1,7 +1,7 @@
-"""A stand-in for the web server of SonarQube.
+"""A fake of the web server of SonarQube.
 
-As recorded from a real Community Build 25.6 (``tests/vendors/recorded``), errors included. Versions
-before 10.0 take a token as the user name of basic authentication only.
+As recorded from a real Community Build 25.6 (``tests/unit/vendors/recorded``), errors included.
+Versions before 10.0 take a token as the user name of basic authentication only.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 from aiohttp import web
 
-from dev.fakes.server import StandIn
+from dev.fakes.server import FakeProduct
 
 _ENABLE = "sonar.telemetry.enable"
 _SERVER_ID = "00000000-AaAAAAAAAAAAAAAAAAAA"
 _FIRST_WITH_BEARER = 10
 
 
-class SonarQube(StandIn):
+class SonarQube(FakeProduct):
     """Keeps what the server was started with in ``settings``; nothing here can change them, as
     nothing in the real one can."""
 

@@ -1,4 +1,4 @@
-"""A stand-in for the frontend of Sourcegraph.
+"""A fake of the frontend of Sourcegraph.
 
 Read in sourcegraph/sourcegraph-public-snapshot (about 5.6), not run:
 ``cmd/frontend/graphqlbackend/site.go``, ``telemetry.go`` and ``product_subscription_status.go``,
@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from dev.fakes.server import StandIn
+from dev.fakes.server import FakeProduct
 
 CONTENTS = """{
   // The URL that people use.
@@ -32,7 +32,7 @@ _SINCE_EVENTS = (5, 2, 1)
 _SINCE_QUEUE = (7, 0, 2178)
 
 
-class Sourcegraph(StandIn):
+class Sourcegraph(FakeProduct):
     """Keeps the site configuration as text, the licence's tags and lists of events."""
 
     def __init__(

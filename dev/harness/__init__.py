@@ -1,1 +1,1 @@
-"""Runs the operator on a local cluster the way its chart says, for the demo, tests and bench."""
+"""Runs the operator on a local cluster as its chart installs it, for the demo, tests and bench."""

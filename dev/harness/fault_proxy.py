@@ -35,7 +35,7 @@ _REASONS = {429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailab
 _READS = ("GET", "HEAD")
 _STALLED_POLL_SECONDS = 0.02
 _LEAVE_SECONDS = 0.5
-"""TLS takes its leave of the API server."""
+"""TLS closes its connection to the API server."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,13 +41,13 @@ _READY_SECONDS = 20.0
 _ATTEMPTS = 5
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _QUESTION = re.compile(r"question (?P<host>\S+)\. (?P<type>\S+) (?P<protocol>\S+)")
-# It tells which data are served, and by which server.
+# A marker for which data are served, and by which server.
 _MARKER = "serves.name-server.invalid"
 _SOA = "ns.name-server.invalid. hostmaster.name-server.invalid."
 
 
 class NameServerError(RuntimeError):
-    """The name server could not be started or changed; the message is a sentence for a person."""
+    """The name server could not be started or changed; the message is for the user."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class Records:
 
 
 class Fault(StrEnum):
-    """What a server does instead of telling addresses."""
+    """What a server does instead of returning addresses."""
 
     SERVFAIL = "SERVFAIL"
     REFUSED = "REFUSED"

@@ -36,7 +36,7 @@ _READY_SECONDS = 60.0
 
 
 class OperatorError(RuntimeError):
-    """The operator could not be installed or started; the message is a sentence for a person."""
+    """The operator could not be installed or started; the message is for the user."""
 
 
 @dataclass
@@ -194,7 +194,7 @@ class LocalOperator:
 
     @property
     def drain_seconds(self) -> str:
-        """What the chart tells the webhook; without a Service in between nobody waits for it."""
+        """The webhook's configuration by the chart; without a Service the delay has no purpose."""
         (found,) = (a for a in self._container("webhook")["args"] if a.startswith("--drain-"))
         return str(found).partition("=")[2]
 

@@ -1,4 +1,4 @@
-"""Stand-ins for the products' APIs, at the addresses where the products would be if containers ran.
+"""Fakes of the products' APIs, at the addresses at which the products would listen.
 
 ``python -m dev.harness.products FILE`` runs those that the file names; see ``Place``.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 from dev.fakes.dependency_track import DependencyTrack
 from dev.fakes.emqx import Emqx
-from dev.fakes.server import StandIn
+from dev.fakes.server import FakeProduct
 from dev.fakes.sonarqube import SonarQube
 from dev.fakes.sourcegraph import Sourcegraph
 from dev.harness.operator import LocalOperator, OperatorError
@@ -30,7 +30,7 @@ CREDENTIALS: Mapping[str, Mapping[str, str]] = {
     "emqx": {"apiKey": "demo", "apiSecret": "demo-secret"},
     "sourcegraph": {"token": "sgp_demo"},
 }
-"""By product; whoever starts the stand-ins puts them into Secrets."""
+"""By product; the code that starts the fakes puts them into Secrets."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Place:
     port: int
 
 
-def _make(place: Place) -> StandIn:
-    makers: Mapping[str, Callable[..., StandIn]] = {
+def _make(place: Place) -> FakeProduct:
+    makers: Mapping[str, Callable[..., FakeProduct]] = {
         "dependency-track": _dependency_track,
         "sonarqube": _sonarqube,
         "emqx": _emqx,
@@ -52,20 +52,20 @@ def _make(place: Place) -> StandIn:
     return makers[place.product](address=place.address, port=place.port, tls=False)
 
 
-def _dependency_track(**where: Any) -> StandIn:
+def _dependency_track(**where: Any) -> FakeProduct:
     key = CREDENTIALS["dependency-track"]["apiKey"]
-    # Its database is older than the policy, so the injected default came too late.
-    standin = DependencyTrack(version="5.0.4", enabled="true", api_key=key, **where)
-    standin.submit(1_795_000_000)
-    return standin
+    # Its database is older than the policy, so the injected default had no effect.
+    fake = DependencyTrack(version="5.0.4", enabled="true", api_key=key, **where)
+    fake.submit(1_795_000_000)
+    return fake
 
 
-def _sonarqube(**where: Any) -> StandIn:
+def _sonarqube(**where: Any) -> FakeProduct:
     token = CREDENTIALS["sonarqube"]["token"]
     return SonarQube(version="26.7.0.124771", enabled="false", token=token, **where)
 
 
-def _emqx(**where: Any) -> StandIn:
+def _emqx(**where: Any) -> FakeProduct:
     keys = CREDENTIALS["emqx"]
     return Emqx(
         version="5.8.9",
@@ -76,12 +76,12 @@ def _emqx(**where: Any) -> StandIn:
     )
 
 
-def _sourcegraph(**where: Any) -> StandIn:
+def _sourcegraph(**where: Any) -> FakeProduct:
     return Sourcegraph(version="5.11.0", token=CREDENTIALS["sourcegraph"]["token"], **where)
 
 
 def start_products(operator: LocalOperator, places: Sequence[Place]) -> None:
-    """Run stand-ins beside the operator, until its children end. Raises OperatorError."""
+    """Run fakes beside the operator, until its children end. Raises OperatorError."""
     log = operator.log("products")
     file = log.with_suffix(".json")
     file.write_text(json.dumps([dataclasses.asdict(place) for place in places]))
@@ -91,20 +91,20 @@ def start_products(operator: LocalOperator, places: Sequence[Place]) -> None:
     while "ready" not in log.read_text():
         operator.children.check("products")
         if time.monotonic() > deadline:
-            raise OperatorError(f"the stand-ins are not ready; their log is {log}")
+            raise OperatorError(f"the fakes are not ready; their log is {log}")
         time.sleep(0.05)
 
 
 async def _serve(places: list[Place]) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    standins = [_make(place) for place in places]
-    for standin in standins:
-        await standin.start()
+    fakes = [_make(place) for place in places]
+    for fake in fakes:
+        await fake.start()
     print("ready", flush=True)
     await stopped.wait()
-    for standin in standins:
-        await standin.stop()
+    for fake in fakes:
+        await fake.stop()
 
 
 if __name__ == "__main__":

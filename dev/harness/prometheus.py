@@ -28,7 +28,7 @@ _INTERVAL = "1s"
 
 
 class PrometheusError(RuntimeError):
-    """Prometheus did not start, or refused a query; the message is a sentence for a person."""
+    """Prometheus did not start, or refused a query; the message is for the user."""
 
 
 @dataclass(frozen=True)

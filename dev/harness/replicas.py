@@ -1,6 +1,6 @@
-"""Several webhooks behind their Service, as in a cluster: who is ready is called, who stops is not.
+"""Several webhooks behind their Service, as in a cluster: only ready replicas get connections.
 
-A balancer stands in for kube-proxy: it listens on the Service's address and spreads connections
+A balancer replaces kube-proxy: it listens on the Service's address and spreads connections
 over the replicas that are ready. A change reaches it late, as it would reach kube-proxy.
 """
 
@@ -20,7 +20,7 @@ from dev.harness.operator import LocalOperator
 Address = tuple[str, int]
 
 NEWS_SECONDS = 1.0
-"""How long kube-proxy takes to hear of a replica that came or goes."""
+"""Seconds until kube-proxy sees that a replica became ready or stops."""
 _CHUNK = 65536
 
 
@@ -66,7 +66,7 @@ class Balancer:
                 writers.append(back)
                 await asyncio.gather(_copy(reader, back), _copy(there, writer))
         for one in writers:
-            # Nobody is to wait for somebody who is not there.
+            # Close the connection, so that no client waits for a backend that is gone.
             one.transport.abort()
 
 
@@ -106,7 +106,7 @@ class Replicas:
             self.stop(old)
 
     def stop(self, name: str) -> None:
-        """End one in its own time; news of that takes theirs."""
+        """Stop one gracefully; the balancer sees that with its delay."""
         ending = threading.Thread(target=self._operator.stop, args=(name,))
         ending.start()
         time.sleep(NEWS_SECONDS)

@@ -1,7 +1,7 @@
-"""A small fleet in which every state can be seen, and what is to be found of it.
+"""A small fleet that has every state, and the expected states.
 
-The workloads are real objects on a local cluster, their pods are played by kwok, and two products
-are asked: stand-ins listen where they would.
+The workloads are real objects on a local cluster, kwok simulates their pods, and fakes answer
+for two products.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _DTRACK = "docker.io/dependencytrack/apiserver:5.0.4"
 
 
 class ShowcaseError(RuntimeError):
-    """The fleet did not become what it should; the message is a sentence for a person."""
+    """The fleet did not reach the expected states; the message is for the user."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A workload of the fleet, and what is to be found of its channel Usage."""
+    """A workload of the fleet, and the expected state of its channel Usage."""
 
     namespace: str
     kind: str
@@ -49,7 +49,7 @@ class Member:
     reason: str
     replicas: int = 1
     is_old: bool = False
-    """It was there before the policy."""
+    """Created before the policy."""
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -118,7 +118,7 @@ REFUSING = FLEET[3]
 
 
 CONTAINED, CONTAINED_HOST = "iot", "telemetry.emqx.io"
-"""A namespace whose products the network keeps from their host."""
+"""A namespace in which a network policy blocks the products' host."""
 
 
 class Showcase:
@@ -145,9 +145,9 @@ class Showcase:
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
 
     def create(self) -> None:
-        """Create the policies and the workloads, and let the products be asked."""
+        """Create the policies and the workloads, and start the fakes of the products."""
         self.apply(*(_workload(member) for member in FLEET if member.is_old))
-        time.sleep(1.1)  # the age of an object is told in seconds
+        time.sleep(1.1)  # creation times have a resolution of a second
         self.apply(_service(ASKED, 8080), _service(REFUSING, 9000))
         self.dependency_track = self._host.start(
             DependencyTrack(
@@ -192,12 +192,12 @@ class Showcase:
         }
 
     def wait(self) -> None:
-        """Return once the fleet is as it should be. Raises ShowcaseError."""
+        """Wait until the fleet has the expected states. Raises ShowcaseError."""
         wanted = {(m.namespace, m.record): (m.state, m.reason) for m in FLEET}
         self._await("the fleet", lambda: self.usage() == wanted)
 
     def usage(self) -> dict[tuple[str, str], tuple[str, str]]:
-        """State and reason of the channel Usage by namespace and name of the record."""
+        """State and reason of the channel Usage by namespace and name of the WorkloadTelemetry."""
         found = {}
         for record in self.records():
             metadata = record["metadata"]
@@ -237,7 +237,7 @@ class Showcase:
         deadline = time.monotonic() + _SECONDS
         while not probe():
             if time.monotonic() > deadline:
-                raise ShowcaseError(f"{what} did not come about; at last: {self.usage()}")
+                raise ShowcaseError(f"{what} was not reached; the last state: {self.usage()}")
             time.sleep(0.2)
 
 
@@ -280,7 +280,7 @@ def _secret(member: Member, **data: str) -> Manifest:
 
 
 def _asking(member: Member) -> Manifest:
-    """A policy of the namespace's own: it agrees, and says with what the product is asked."""
+    """A policy of the namespace's own: it agrees, and has the credentials for the product."""
     reference = {"product": member.product, "secretRef": {"name": member.name}}
     return {
         "apiVersion": "fleettelemetry.io/v1alpha1",
@@ -295,7 +295,7 @@ def _asking(member: Member) -> Manifest:
 
 
 def _containing() -> Manifest:
-    """A policy of the namespace's own: it agrees, and has the network deny the host."""
+    """A policy of the namespace's own: it agrees, and denies the host by a network policy."""
     return {
         "apiVersion": "fleettelemetry.io/v1alpha1",
         "kind": "TelemetryPolicy",

@@ -19,7 +19,7 @@ ROLES: tuple[Role, ...] = ("webhook", "controller")
 
 @dataclass(frozen=True)
 class Stage:
-    """All that runs."""
+    """Everything that runs."""
 
     cluster: Cluster
     operator: LocalOperator
@@ -29,7 +29,7 @@ class Stage:
 
 @contextmanager
 def staged(directory: Path, *, rules: str) -> Iterator[Stage]:
-    """Build it up until the fleet is as it should be and has been scraped a few times.
+    """Start everything, until the fleet has the expected states and was scraped a few times.
 
     ``rules`` is a rules file. Raises DevclusterError, OperatorError, ShowcaseError and
     PrometheusError.

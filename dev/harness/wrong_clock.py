@@ -3,8 +3,8 @@
     python -m dev.harness.wrong_clock SECONDS PROGRAM ARGUMENTS...
 
 The wall clock is ahead by so many seconds, or behind; the monotonic clock is as it is, as on a real
-machine. Only Python is deceived: OpenSSL goes on judging the API server's certificate by the real
-time. The types stay the same ones, so that nothing behaves in another way than with a real clock.
+machine. Only Python code is affected: OpenSSL still verifies the API server's certificate by the
+real time. The types stay the same, so that nothing else changes its behaviour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from datetime import date, datetime, timedelta, tzinfo
 
 
 def deceive(seconds: float) -> None:
-    """Let this process believe so from now on."""
+    """Change this process's wall clock from now on."""
     by = timedelta(seconds=seconds)
     time_, time_ns, now = time.time, time.time_ns, datetime.now
 

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class RealVendorError(Exception):
-    """Says in one clear sentence what is wrong and what to do about it."""
+    """The message says in one sentence what is wrong and what to do about it."""

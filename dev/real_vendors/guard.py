@@ -1,9 +1,9 @@
-"""Runs one command, and takes it down with everything that it started when told to, or when whoever
-started the guard is gone.
+"""Runs one command, and kills it with everything that it started, on request or when the process
+that started the guard is gone.
 
-A script of its own, so that it outlives a test run that is killed: the order comes as a line of
-JSON on standard input, and the end of that input is the sign to stop. The command gets exactly the
-environment of the order.
+It is a separate script, so that it outlives a test run that is killed. The request is a line of
+JSON on standard input, and the end of the input is the signal to stop. The command gets exactly the
+environment in the request.
 """
 
 from __future__ import annotations

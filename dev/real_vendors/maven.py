@@ -92,7 +92,7 @@ def _fetch(artifact: Artifact, file: Path) -> None:
 
 
 def _run(command: list[str], artifact: Artifact, place: Path, log: Path) -> None:
-    """Run Maven, and tell how much has come."""
+    """Run Maven, and report the progress."""
     title = f"{artifact.title} from Maven Central"
     total = artifact.size // _MEGABYTE
     started = time.monotonic()
@@ -118,7 +118,7 @@ def _run(command: list[str], artifact: Artifact, place: Path, log: Path) -> None
             raise
     if process.returncode != 0 or not (place / artifact.file_name).exists():
         raise RealVendorError(
-            f"{artifact.title} could not be fetched from Maven Central; {shown(log)} tells why"
+            f"{artifact.title} could not be fetched from Maven Central; {shown(log)} says why"
             f" (no network, or a mirror in Maven's settings that does not have it)."
         )
     say(f"{title}: done in {time.monotonic() - started:.0f} s")

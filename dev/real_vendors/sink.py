@@ -1,4 +1,4 @@
-"""A server on loopback in a vendor's place: takes everything, keeps what came."""
+"""A server on loopback instead of a vendor's: accepts and stores every request."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
             pass  # trailers
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """What came is kept, not told."""
+        """Requests are stored, not logged."""
 
 
 def read_fields(body: bytes) -> tuple[tuple[str, ...], bool]:

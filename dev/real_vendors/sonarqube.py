@@ -175,7 +175,7 @@ class SonarQube:
         return process
 
     def _wait_until_up(self, process: subprocess.Popen[str]) -> None:
-        started = told = time.monotonic()
+        started = reported_at = time.monotonic()
         status = "not answering yet"
         with self._client() as client:
             while status != "UP":
@@ -184,8 +184,8 @@ class SonarQube:
                     self._give_up("ended before it was up")
                 if now - started > _UP_SECONDS:
                     self._give_up(f"is not up after {_UP_SECONDS:.0f} s")
-                if now - told >= _PROGRESS_SECONDS:
-                    told = now
+                if now - reported_at >= _PROGRESS_SECONDS:
+                    reported_at = now
                     say(f"{RELEASE.title}: {status}, {now - started:.0f} s")
                 time.sleep(_POLL_SECONDS)
                 # While it comes up it answers 404, HTML, or nothing.

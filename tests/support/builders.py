@@ -25,7 +25,8 @@ from fleet_telemetry.decision import Input, Plan, decide
 from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.switches.patch import Operation, build_patch
-from fleet_telemetry.workloads.reading import TEMPLATE_PATHS, read_pod, read_workload
+from fleet_telemetry.workloads.reading import read_pod, read_workload
+from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from fleet_telemetry.workloads.workload import Pod, Workload
 from tests.support.json_patch import apply_patch
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from dev.fakes import Fault, StandIn
+from dev.fakes import FakeProduct, Fault
 from dev.fakes import dependency_track as dependency_track_standin
 from dev.fakes import emqx as emqx_standin
 from dev.fakes import sonarqube as sonarqube_standin
@@ -33,7 +33,7 @@ class Case:
     """One product: how it is asked, what it runs as here, and what it answers when all is well."""
 
     adapter: Adapter
-    start: Callable[..., StandIn]
+    start: Callable[..., FakeProduct]
     """The stand-in's class; it is given ``names`` and, by some tests, ``tls``."""
     credentials: Mapping[str, str]
     reading: Setting = Setting.ENABLED
@@ -84,7 +84,7 @@ CASES: dict[str, Case] = {
 }
 
 
-def endpoint_of(standin: StandIn, **changes: Any) -> Endpoint:
+def endpoint_of(standin: FakeProduct, **changes: Any) -> Endpoint:
     """Where a stand-in answers."""
     parts = {
         "scheme": standin.scheme,
@@ -96,7 +96,7 @@ def endpoint_of(standin: StandIn, **changes: Any) -> Endpoint:
 
 
 @asynccontextmanager
-async def asking(standin: StandIn, **options: Any) -> AsyncIterator[VendorApi]:
+async def asking(standin: FakeProduct, **options: Any) -> AsyncIterator[VendorApi]:
     """A stand-in that runs, and its API. Time-outs are short unless ``options`` say otherwise."""
     quick = {"connect_seconds": 2.0, "total_seconds": 5.0}
     client = VendorClient(**{**quick, **options})

@@ -12,12 +12,12 @@ from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.patch import Operation, build_patch
 from fleet_telemetry.workloads.reading import (
-    TEMPLATE_PATHS,
     read_field_owners,
     read_pod,
     read_template,
     read_workload,
 )
+from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload, WorkloadRef
 
 _LONGEST_WARNING = 250
@@ -55,7 +55,7 @@ def review_workload(request: Manifest, cache: ClusterCache, now: datetime) -> An
         before=read_workload(_with_namespace(request, "oldObject")) if old else None,
         recorded=cache.injected_into(workload.ref),
     )
-    return _answer(given, manifest, TEMPLATE_PATHS[workload.ref.kind])
+    return _answer(given, manifest, workload.ref.kind.type.template_path)
 
 
 def review_pod(request: Manifest, owner: Workload, cache: ClusterCache, now: datetime) -> Answer:
@@ -82,7 +82,7 @@ def owner_of_pod(request: Manifest) -> WorkloadRef | None:
     """The workload that a pod in a request belongs to."""
     pod = read_pod(mapping_at(request, "object"))
     namespace = str(request.get("namespace", ""))
-    return pod.holder(namespace)
+    return pod.workload(namespace)
 
 
 def _trigger(request: Manifest) -> Trigger | None:

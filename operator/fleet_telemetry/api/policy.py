@@ -10,7 +10,7 @@ from typing import Annotated
 from fleet_telemetry.api.conditions import Condition
 from fleet_telemetry.api.schema import ApiType, Rule, Time, described
 from fleet_telemetry.api.selector import LabelSelector
-from fleet_telemetry.workloads.workload import WorkloadKind
+from fleet_telemetry.workloads.registry import WorkloadKind
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"

@@ -10,7 +10,8 @@ from fleet_telemetry.api.conditions import Condition
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.schema import ApiType, Time, described
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 _LONGEST_NAME = 253
 

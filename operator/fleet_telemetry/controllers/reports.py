@@ -22,7 +22,8 @@ from fleet_telemetry.reporting.policy_reports import (
     to_write,
 )
 from fleet_telemetry.reporting.reports_api import ReportsApi
-from fleet_telemetry.workloads.workload import Workload, WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import Workload, WorkloadRef
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from fleet_telemetry.kube.field_ownership import release_field_ownership
 from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
 from fleet_telemetry.switches.edits import Edit
 from fleet_telemetry.switches.patch import build_patch
-from fleet_telemetry.workloads.reading import TEMPLATE_PATHS, read_workload
+from fleet_telemetry.workloads.reading import read_workload
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ async def write_edits(
     if not edits:
         _log.info("%s: written by admission", workload.ref)
         return manifest
-    path = TEMPLATE_PATHS[workload.ref.kind]
+    path = workload.ref.kind.type.template_path
     # Nothing of what was decided upon may have changed, the number of replicas included.
     version = manifest["metadata"]["resourceVersion"]
     unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": version}

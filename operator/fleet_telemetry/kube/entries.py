@@ -23,7 +23,8 @@ from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus
 from fleet_telemetry.catalogue.product import Product, ProductError
 from fleet_telemetry.kube.store import ObjectKey
 from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at, read_time
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 PolicyKey = tuple[PolicyKind, str, str]
 """Kind, namespace (empty for a cluster policy) and name."""

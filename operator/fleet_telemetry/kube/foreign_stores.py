@@ -14,7 +14,8 @@ from fleet_telemetry.kube.store import ObjectKey, ReflectorStore
 from fleet_telemetry.kube.workload_store import Fleet
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, text_at
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 
 class WorkloadKindStore(ReflectorStore):
@@ -27,11 +28,11 @@ class WorkloadKindStore(ReflectorStore):
         self._catalogue = catalogue
 
     def _put(self, _: ObjectKey, manifest: Manifest, /) -> None:
-        self._fleet.take_workload(manifest, self._catalogue())
+        self._fleet.upsert_workload(manifest, self._catalogue())
 
     def _remove(self, key: ObjectKey, uid: str | None) -> None:
         namespace, name = key
-        self._fleet.drop_workload(WorkloadRef(namespace, self._kind, name), uid)
+        self._fleet.delete_workload(WorkloadRef(namespace, self._kind, name), uid)
 
     def _object_keys(self) -> Iterable[ObjectKey]:
         return self._fleet.keys(self._kind)
@@ -46,10 +47,10 @@ class PodKindStore(ReflectorStore):
         self._catalogue = catalogue
 
     def _put(self, _: ObjectKey, manifest: Manifest, /) -> None:
-        self._fleet.take_pod(manifest, self._catalogue())
+        self._fleet.upsert_pod(manifest, self._catalogue())
 
     def _remove(self, key: ObjectKey, uid: str | None) -> None:
-        self._fleet.drop_pod(key, uid)
+        self._fleet.delete_pod(key, uid)
 
     def _object_keys(self) -> Iterable[ObjectKey]:
         return self._fleet.keys(POD.kind)

@@ -1,10 +1,11 @@
-"""The kinds of object that the operator reads or writes, and where the API server has them."""
+"""The kinds of object that the operator reads or writes, by their place in the API."""
 
 from __future__ import annotations
 
 from fleet_telemetry.api import resources
 from fleet_telemetry.api.resources import GROUP, RESOURCES, VERSION, CustomResource
 from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.workloads.registry import WorkloadKind
 
 
 def _own(resource: CustomResource) -> Kind:
@@ -35,15 +36,10 @@ VALIDATING_WEBHOOKS = Kind(
     "ValidatingWebhookConfiguration",
     namespaced=False,
 )
-WORKLOADS = (
-    Kind("apps", "v1", "deployments", "Deployment"),
-    Kind("apps", "v1", "statefulsets", "StatefulSet"),
-    Kind("apps", "v1", "daemonsets", "DaemonSet"),
-    Kind("apps", "v1", "replicasets", "ReplicaSet"),
-    Kind("batch", "v1", "cronjobs", "CronJob"),
-    Kind("batch", "v1", "jobs", "Job"),
-)
+WORKLOADS = tuple(kind.type.api for kind in WorkloadKind)
 WORKLOAD_BY_KIND = {kind.kind: kind for kind in WORKLOADS}
+OPTIONAL = frozenset(kind.type.api for kind in WorkloadKind if kind.type.optional)
+"""Kinds that a cluster may not serve. A list that the API server answers with 404 is empty."""
 POLICY = _own(resources.TELEMETRY_POLICY)
 CLUSTER_POLICY = _own(resources.CLUSTER_TELEMETRY_POLICY)
 PRODUCT = _own(resources.TELEMETRY_PRODUCT)
@@ -59,6 +55,5 @@ WATCHED_BY_WEBHOOK = (
     *WORKLOADS,
     POD,
 )
-"""Everything that the role mirrors, in the order of listing: what decides comes before what is
-decided upon."""
+"""The kinds in the webhook's cache, in the order of listing: policies come before workloads."""
 WATCHED_BY_CONTROLLER = (HOST, NETWORK_POLICY, *WATCHED_BY_WEBHOOK)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.kube.kinds import OPTIONAL
 from fleet_telemetry.kube.list_schedule import ListSchedule
 from fleet_telemetry.objects.kind import Kind
 
@@ -78,7 +79,14 @@ class Reflector:
 
 
 async def list_kind(cache: ClusterCache, client: KubernetesClient, kind: Kind) -> None:
-    """Replace the cached objects of one kind by a full list. Raises ApiError."""
+    """Replace the cached objects of one kind by a full list. Raises ApiError.
+
+    An optional kind that the cluster does not serve has no objects.
+    """
     with cache.store(kind).replace() as upsert_listed:
-        async for manifest in client.list(kind):
-            upsert_listed(manifest)
+        try:
+            async for manifest in client.list(kind):
+                upsert_listed(manifest)
+        except ApiError as error:
+            if kind not in OPTIONAL or not error.is_not_found:
+                raise

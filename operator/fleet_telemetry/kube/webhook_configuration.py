@@ -1,17 +1,21 @@
 """The webhook configuration: which requests the API server sends to the webhook.
 
-Its match conditions let through a superset of what the decision acts on and hardly more, so that
-workloads without a product pay nothing. ``hack.generate`` writes the chart's configuration from
-the built-in catalogue; the controller writes a second one for the cluster's TelemetryProducts.
+The rules come from the registered workload types. The match conditions pass a slight superset of
+the requests that the decision acts on, so workloads without a product cost nothing.
+``hack.generate`` writes the chart's configuration from the built-in catalogue. The controller
+writes a second one for the cluster's TelemetryProducts.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fleet_telemetry.catalogue.glob import glob_to_regex
+from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER
+from fleet_telemetry.workloads.workload_type import TemplatePath, WorkloadType
 
 Webhook = dict[str, Any]
 TIMEOUT_SECONDS = 2
@@ -28,12 +32,12 @@ _CONTROLLED = (
 
 
 def products_configuration(chart_configuration: str) -> str:
-    """The name of the controller's configuration beside the chart's."""
+    """The name of the configuration that the controller writes, next to the chart's."""
     return f"{chart_configuration}-products"
 
 
 def image_regex(patterns: Iterable[str]) -> str:
-    """An RE2 expression that finds every image that one of the patterns covers."""
+    """An RE2 expression that matches every image that one of the patterns covers."""
     alternatives = "|".join(glob_to_regex(pattern) for pattern in sorted(set(patterns)))
     return f"(^|/)({alternatives})([:@]|$)"
 
@@ -45,7 +49,10 @@ def mutating_webhooks(
     suffix: str,
     excluded_namespaces: Iterable[str],
 ) -> list[Webhook]:
-    """The webhooks for workloads, cron jobs and pods whose images match."""
+    """The webhooks for workloads and pods whose images match one of the patterns.
+
+    ``suffix`` ends each webhook's name, ``client_config`` is its ``clientConfig``.
+    """
     regex = image_regex(patterns)
     shared = {
         "admissionReviewVersions": ["v1"],
@@ -66,29 +73,19 @@ def mutating_webhooks(
         },
     }
     return [
-        {
-            "name": f"workloads.{suffix}",
-            **shared,
-            "rules": [
-                _rule(
-                    "apps",
-                    ["deployments", "statefulsets", "daemonsets", "replicasets"],
-                    ["CREATE", "UPDATE"],
-                ),
-                _rule("batch", ["jobs"], ["CREATE"]),
-            ],
-            "matchConditions": _template_conditions("spec.template", regex),
-        },
-        {
-            "name": f"cronjobs.{suffix}",
-            **shared,
-            "rules": [_rule("batch", ["cronjobs"], ["CREATE", "UPDATE"])],
-            "matchConditions": _template_conditions("spec.jobTemplate.spec.template", regex),
-        },
+        *(
+            {
+                "name": f"{_webhook_name(path, types)}.{suffix}",
+                **shared,
+                "rules": _workload_rules(types),
+                "matchConditions": _template_conditions(".".join(path), regex),
+            }
+            for path, types in _types_by_template_path().items()
+        ),
         {
             "name": f"pods.{suffix}",
             **shared,
-            "rules": [_rule("", ["pods"], ["CREATE"])],
+            "rules": [_rule("", "v1", ["pods"], ["CREATE"])],
             "matchConditions": [
                 {"name": "runs-a-product", "expression": _runs("object.spec", regex)},
                 {"name": "has-a-controller", "expression": _CONTROLLED},
@@ -97,10 +94,34 @@ def mutating_webhooks(
     ]
 
 
-def _rule(group: str, resources: list[str], operations: list[str]) -> dict[str, Any]:
+def _types_by_template_path() -> dict[TemplatePath, list[WorkloadType]]:
+    """The workload types; those of one template path share a webhook."""
+    types = defaultdict(list)
+    for kind in WorkloadKind:
+        types[kind.type.template_path].append(kind.type)
+    return types
+
+
+def _webhook_name(path: TemplatePath, types: list[WorkloadType]) -> str:
+    return "workloads" if path == WorkloadType.template_path else types[0].api.plural
+
+
+def _workload_rules(types: Iterable[WorkloadType]) -> list[dict[str, Any]]:
+    """The admission rules for some workload types; resources of one API version and with the same
+    operations share a rule."""
+    resources = defaultdict(list)
+    for one in types:
+        resources[one.api.group, one.api.version, one.operations].append(one.api.plural)
+    return [
+        _rule(group, version, plurals, list(operations))
+        for (group, version, operations), plurals in resources.items()
+    ]
+
+
+def _rule(group: str, version: str, resources: list[str], operations: list[str]) -> dict[str, Any]:
     return {
         "apiGroups": [group],
-        "apiVersions": ["v1"],
+        "apiVersions": [version],
         "resources": resources,
         "operations": operations,
         "scope": "Namespaced",
@@ -109,7 +130,7 @@ def _rule(group: str, resources: list[str], operations: list[str]) -> dict[str, 
 
 def _template_conditions(template: str, regex: str) -> list[dict[str, str]]:
     return [
-        # Of a workload that ran a product before the update, what we put there is taken back.
+        # Where a workload ran a product before the update, our variables are reverted.
         {
             "name": "runs-a-product",
             "expression": f"{_runs(f'object.{template}.spec', regex)} || "
@@ -119,7 +140,7 @@ def _template_conditions(template: str, regex: str) -> list[dict[str, str]]:
             "name": "changes-the-template",
             "expression": _CHANGES_TEMPLATE.format(template=template),
         },
-        # Somebody else's controller would put its own template back: its pods are injected.
+        # Another controller would restore its own template, so its pods are injected instead.
         {"name": "has-no-controller", "expression": f"!({_CONTROLLED})"},
     ]
 
@@ -129,5 +150,5 @@ def _runs(pod_spec: str, regex: str) -> str:
 
 
 def _quote(text: str) -> str:
-    """A CEL string literal; raw, because regular expressions are full of backslashes."""
+    """A raw CEL string literal, because regular expressions contain backslashes."""
     return "r'" + text.replace("'", "[']") + "'"

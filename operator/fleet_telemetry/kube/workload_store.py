@@ -10,21 +10,20 @@ from dataclasses import dataclass, field
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.kube.store import ObjectKey
 from fleet_telemetry.objects.manifest import Manifest, items_at
-from fleet_telemetry.workloads.reading import (
-    TEMPLATE_PATHS,
-    read_controller,
-    read_pod,
-    read_workload,
-)
-from fleet_telemetry.workloads.workload import Pod, Workload, WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.owner import read_controller
+from fleet_telemetry.workloads.reading import read_pod, read_workload
+from fleet_telemetry.workloads.registry import WorkloadKind, whole_of
+from fleet_telemetry.workloads.workload import Pod, Workload, WorkloadRef
+from fleet_telemetry.workloads.workload_type import TemplatePath
 
 
 @dataclass
 class Fleet:
-    """Workloads that run a product, cut down to what decisions need; all others are forgotten at
-    once, so that memory follows the fleet and not the cluster.
+    """Workloads that run a product, reduced to what decisions need. Other workloads are not kept,
+    so memory grows with the fleet and not with the cluster.
 
-    ``changed`` is called with every workload that came, changed or went, or whose pods did.
+    ``changed`` is called with every workload that was added, changed or deleted, or whose pods
+    were.
     """
 
     changed: Callable[[WorkloadRef], None]
@@ -32,9 +31,9 @@ class Fleet:
     _pods: defaultdict[WorkloadRef, dict[str, Pod]] = field(
         default_factory=lambda: defaultdict(dict)
     )
-    _holder_of_pod: dict[ObjectKey, WorkloadRef] = field(default_factory=dict)
-    _parent_of_job: dict[WorkloadRef, WorkloadRef] = field(default_factory=dict)
-    _jobs_of: defaultdict[WorkloadRef, set[WorkloadRef]] = field(
+    _workload_of_pod: dict[ObjectKey, WorkloadRef] = field(default_factory=dict)
+    _whole_of_part: dict[WorkloadRef, WorkloadRef] = field(default_factory=dict)
+    _parts_of: defaultdict[WorkloadRef, set[WorkloadRef]] = field(
         default_factory=lambda: defaultdict(set)
     )
     _awaited: defaultdict[WorkloadRef, set[asyncio.Future[None]]] = field(
@@ -42,20 +41,20 @@ class Fleet:
     )
 
     def pods_of(self, ref: WorkloadRef) -> tuple[Pod, ...]:
-        """The pods of a workload that run, or soon will, by name. Those of a Job stay counted
-        after they are done: they show what the Job ran with."""
-        holders = self._jobs_of.get(ref, {ref})
-        pods = [pod for holder in holders for pod in self._pods.get(holder, {}).values()]
-        done_count = ref.kind is WorkloadKind.JOB
-        counted = (pod for pod in pods if pod.counts or (done_count and not pod.terminating))
+        """The pods of a workload that run or are about to, sorted by name. Finished pods of a Job
+        count too: they show what the Job ran with."""
+        refs = self._parts_of.get(ref, {ref})
+        pods = [pod for one in refs for pod in self._pods.get(one, {}).values()]
+        finished_count = ref.kind.type.keeps_finished_pods
+        counted = (pod for pod in pods if pod.counts or (finished_count and not pod.terminating))
         return tuple(sorted(counted, key=lambda pod: pod.name))
 
     async def wait_for(self, ref: WorkloadRef, seconds: float) -> Workload | None:
-        """A workload that is about to be seen, or None if it is not within that time.
+        """A workload, once a watch event has brought it; None if none does within that time.
 
-        A Job of a CronJob is no workload of its own; once it is seen, nobody waits for it.
+        A part, such as a Job of a CronJob, is no workload of its own: None as soon as it is seen.
         """
-        if ref not in self.workloads and ref not in self._parent_of_job and seconds > 0:
+        if ref not in self.workloads and ref not in self._whole_of_part and seconds > 0:
             arrival = asyncio.get_running_loop().create_future()
             self._awaited[ref].add(arrival)
             try:
@@ -68,86 +67,90 @@ class Fleet:
                     del self._awaited[ref]
         return self.workloads.get(ref)
 
-    def take_workload(self, manifest: Manifest, catalogue: Catalogue) -> None:
-        """A workload as it is now."""
+    def upsert_workload(self, manifest: Manifest, catalogue: Catalogue) -> None:
+        """Add or replace a workload."""
         kind = WorkloadKind(manifest["kind"])
         metadata = manifest["metadata"]
         ref = WorkloadRef(metadata["namespace"], kind, metadata["name"])
-        if not _runs_product(manifest, TEMPLATE_PATHS[kind], catalogue):
-            self.drop_workload(ref)
+        if not _runs_product(manifest, kind.type.template_path, catalogue):
+            self.delete_workload(ref)
             return
         workload = read_workload(manifest)
         if workload is None:
-            self._take_job(ref, manifest)
+            if self.workloads.pop(ref, None) is not None:
+                self.changed(ref)
+            self._upsert_part(ref, manifest)
         elif self.workloads.get(ref) != workload:
             self.workloads[ref] = workload
-            self._tell_arrival(ref)
+            self._resolve_waiting(ref)
             self.changed(ref)
 
-    def _tell_arrival(self, ref: WorkloadRef) -> None:
+    def _resolve_waiting(self, ref: WorkloadRef) -> None:
         for arrival in self._awaited.get(ref, ()):
             if not arrival.done():
                 arrival.set_result(None)
 
-    def drop_workload(self, ref: WorkloadRef, uid: str | None = None) -> None:
-        """A workload that is gone, or runs no product; with a ``uid``, only that very one."""
+    def delete_workload(self, ref: WorkloadRef, uid: str | None = None) -> None:
+        """Delete a workload; with a ``uid``, only if that object is the one in the store."""
         if uid is not None and ref in self.workloads and self.workloads[ref].uid != uid:
             return
-        parent = self._parent_of_job.pop(ref, None)
-        if parent is not None:
-            self._jobs_of[parent].discard(ref)
-            if not self._jobs_of[parent]:
-                del self._jobs_of[parent]
-            self.changed(parent)
+        whole = self._whole_of_part.pop(ref, None)
+        if whole is not None:
+            self._parts_of[whole].discard(ref)
+            if not self._parts_of[whole]:
+                del self._parts_of[whole]
+            self.changed(whole)
         if self.workloads.pop(ref, None) is not None:
             self.changed(ref)
 
-    def take_pod(self, manifest: Manifest, catalogue: Catalogue) -> None:
-        """A pod as it is now."""
+    def upsert_pod(self, manifest: Manifest, catalogue: Catalogue) -> None:
+        """Add or replace a pod."""
         key = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
         if not _runs_product(manifest, (), catalogue):
-            self.drop_pod(key)
+            self.delete_pod(key)
             return
         pod = read_pod(manifest)
-        holder = pod.holder(key[0])
-        if holder is not None and self._pods[holder].get(pod.name) != pod:
-            self._pods[holder][pod.name] = pod
-            self._holder_of_pod[key] = holder
-            self.changed(self._parent_of_job.get(holder, holder))
+        owner = pod.workload(key[0])
+        if owner is not None and self._pods[owner].get(pod.name) != pod:
+            self._pods[owner][pod.name] = pod
+            self._workload_of_pod[key] = owner
+            self.changed(self._whole_of_part.get(owner, owner))
 
-    def drop_pod(self, key: ObjectKey, uid: str | None = None) -> None:
-        """A pod that is gone, or runs no product; with a ``uid``, only that very one."""
-        holder = self._holder_of_pod.get(key)
-        if holder is not None and uid in (None, self._pods[holder][key[1]].uid):
-            del self._holder_of_pod[key]
-            del self._pods[holder][key[1]]
-            if not self._pods[holder]:
-                del self._pods[holder]
-            self.changed(self._parent_of_job.get(holder, holder))
+    def delete_pod(self, key: ObjectKey, uid: str | None = None) -> None:
+        """Delete a pod; with a ``uid``, only if that object is the one in the store."""
+        owner = self._workload_of_pod.get(key)
+        if owner is not None and uid in (None, self._pods[owner][key[1]].uid):
+            del self._workload_of_pod[key]
+            del self._pods[owner][key[1]]
+            if not self._pods[owner]:
+                del self._pods[owner]
+            self.changed(self._whole_of_part.get(owner, owner))
 
     def keys(self, kind: str) -> Iterator[ObjectKey]:
-        """Every object of a kind that is kept."""
+        """The keys of all objects of a kind in the store."""
         if kind == "Pod":
-            yield from self._holder_of_pod
+            yield from self._workload_of_pod
             return
-        for ref in (*self.workloads, *self._parent_of_job):
+        for ref in (*self.workloads, *self._whole_of_part):
             if ref.kind == kind:
                 yield ref.namespace, ref.name
 
-    def _take_job(self, ref: WorkloadRef, manifest: Manifest) -> None:
-        """A Job of a CronJob: only whose it is matters."""
+    def _upsert_part(self, ref: WorkloadRef, manifest: Manifest) -> None:
+        """A part of another workload. It is kept only where its pods do not show the whole."""
         controller = read_controller(manifest)
-        if controller is not None and controller.kind == WorkloadKind.CRON_JOB:
-            parent = WorkloadRef(ref.namespace, WorkloadKind.CRON_JOB, controller.name)
-            if self._parent_of_job.get(ref) != parent:
-                self._parent_of_job[ref] = parent
-                self._jobs_of[parent].add(ref)
-                self._tell_arrival(ref)
-                self.changed(parent)
+        kind = whole_of(ref.kind.type.api, controller)
+        if kind is None or controller is None or not kind.type.needs_parts:
+            return
+        whole = WorkloadRef(ref.namespace, kind, controller.name)
+        if self._whole_of_part.get(ref) != whole:
+            self._whole_of_part[ref] = whole
+            self._parts_of[whole].add(ref)
+            self._resolve_waiting(ref)
+            self.changed(whole)
 
 
-def _runs_product(manifest: Manifest, template_path: tuple[str, ...], catalogue: Catalogue) -> bool:
-    """Whether any main container runs a product; cheap, because most manifests do not."""
+def _runs_product(manifest: Manifest, template_path: TemplatePath, catalogue: Catalogue) -> bool:
+    """Whether a main container runs a product. Cheap, because most manifests run none."""
     return any(
         catalogue.match_image(str(container.get("image") or ""), str(container.get("name", "")))
         for container in items_at(manifest, *template_path, "spec", "containers")

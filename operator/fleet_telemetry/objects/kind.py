@@ -1,4 +1,4 @@
-"""Kinds of object, by their place in the API."""
+"""Kinds of Kubernetes object."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of object by its place in the API. The core group is the empty string."""
+    """A kind of object, by its place in the API. The core group is the empty string."""
 
     group: str
     version: str
@@ -17,11 +17,11 @@ class Kind:
 
     @property
     def api_version(self) -> str:
-        """As manifests write it."""
+        """Group and version, as in a manifest's ``apiVersion``."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The path of an object, or of a list where there is no name."""
+        """The URL path of an object; without a name, of the list."""
         parts = ["apis", self.group, self.version] if self.group else ["api", self.version]
         if namespace:
             parts += ["namespaces", namespace]

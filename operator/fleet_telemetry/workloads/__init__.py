@@ -1,1 +1,1 @@
-"""Workload types: where the pod template is, and what a change of it does."""
+"""Workloads: their types, one file each, and what is read of a workload and of a pod."""

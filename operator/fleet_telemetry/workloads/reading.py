@@ -1,7 +1,7 @@
-"""Reading workloads and pods from manifests.
+"""Reads workloads and pods from manifests.
 
-A manifest that came through the API server is well-formed; one from a file may not be. Either way
-nothing here raises for a missing or misshapen optional part: it reads as absent.
+A manifest from the API server is well-formed; one from a file may not be. In both cases nothing
+here raises for a missing or misshapen field: it reads as absent.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from fleet_telemetry.objects.manifest import (
     read_time,
     text_at,
 )
+from fleet_telemetry.workloads.owner import read_controller
+from fleet_telemetry.workloads.registry import WorkloadKind, whole_of
 from fleet_telemetry.workloads.workload import (
     FIELD_MANAGER,
     Container,
@@ -25,94 +27,61 @@ from fleet_telemetry.workloads.workload import (
     FieldOwners,
     Mount,
     OwnedField,
-    Owner,
     Pod,
     PodPhase,
     PodTemplate,
     Volume,
     VolumeKind,
     Workload,
-    WorkloadKind,
     WorkloadRef,
 )
-
-TEMPLATE_PATHS: dict[str, tuple[str, ...]] = {
-    **{kind: ("spec", "template") for kind in WorkloadKind if kind is not WorkloadKind.CRON_JOB},
-    WorkloadKind.CRON_JOB: ("spec", "jobTemplate", "spec", "template"),
-    "Pod": (),
-}
-"""Where the pod template is, by kind; a Pod is its own template."""
-
-
-def read_controller(manifest: Manifest) -> Owner | None:
-    """The owner that is marked as the controller."""
-    for owner in items_at(manifest, "metadata", "ownerReferences"):
-        if owner.get("controller"):
-            return Owner(
-                api_group=text_at(owner, "apiVersion").rpartition("/")[0],
-                kind=text_at(owner, "kind"),
-                name=text_at(owner, "name"),
-                uid=text_at(owner, "uid"),
-            )
-    return None
+from fleet_telemetry.workloads.workload_type import TemplatePath, read_labels
 
 
 def read_workload(manifest: Manifest) -> Workload | None:
-    """A workload; None for any other kind, and for the parts of one.
+    """A workload; None for any other kind, for a part of another workload, and for an object
+    without a pod template of its own.
 
-    A ReplicaSet of a Deployment and a Job of a CronJob are parts: what is said of the whole
-    holds for them.
+    A ReplicaSet of a Deployment and a Job of a CronJob are parts. What holds for the whole holds
+    for its parts.
     """
     try:
         kind = WorkloadKind(dig(manifest, "kind"))
     except ValueError:
         return None
+    workload_type = kind.type
     controller = read_controller(manifest)
-    if controller and (kind, controller.kind) in (
-        (WorkloadKind.REPLICA_SET, WorkloadKind.DEPLOYMENT),
-        (WorkloadKind.JOB, WorkloadKind.CRON_JOB),
-    ):
+    if whole_of(workload_type.api, controller) or not workload_type.has_own_template(manifest):
         return None
     metadata = mapping_at(manifest, "metadata")
     spec = mapping_at(manifest, "spec")
-    path = TEMPLATE_PATHS[kind]
-    restarts_no_pod = _restarts_no_pod(kind, spec)
+    restarts_no_pod = workload_type.restarts_no_pod(manifest)
     return Workload(
         ref=WorkloadRef(
             namespace=text_at(metadata, "namespace") or "default",
             kind=kind,
             name=text_at(metadata, "name"),
         ),
-        template=read_template(mapping_at(manifest, *path)),
+        template=read_template(mapping_at(manifest, *workload_type.template_path)),
         uid=text_at(metadata, "uid"),
-        labels=_read_labels(metadata),
+        labels=read_labels(metadata),
         created=read_time(metadata.get("creationTimestamp")),
         generation=number_at(metadata, "generation"),
         controller=controller,
-        field_owners=read_field_owners(metadata, path),
+        field_owners=read_field_owners(metadata, workload_type.template_path),
         replicas=number_at(spec, "replicas", default=1),
-        template_immutable=kind is WorkloadKind.JOB,
+        template_immutable=workload_type.template_immutable,
         restarts_no_pod=restarts_no_pod,
-        first_template=_has_first_template(kind, metadata),
-        rolling_out=not restarts_no_pod and _is_rolling_out(kind, manifest),
+        first_template=workload_type.has_first_template(manifest),
+        # The status of a workload that replaces no pods says nothing about a rollout.
+        rolling_out=not restarts_no_pod and workload_type.is_rolling_out(manifest),
         claim_templates=frozenset(
             text_at(template, "metadata", "name")
             for template in items_at(spec, "volumeClaimTemplates")
             if not _copies_data(mapping_at(template, "spec"))
         ),
-        pod_selector=_read_pod_selector(kind, manifest, mapping_at(manifest, *path)),
+        pod_selector=workload_type.pod_selector(manifest),
     )
-
-
-def _read_pod_selector(kind: WorkloadKind, manifest: Manifest, template: Manifest) -> Manifest:
-    """A CronJob has none; the labels that it gives to its pods serve as one. A Job's own is for its
-    uid, which some network plug-ins do not tell pods apart by; its name serves as well."""
-    if kind is WorkloadKind.JOB and not dig(manifest, "spec", "manualSelector"):
-        name = text_at(manifest, "metadata", "name")
-        return {"matchLabels": {"batch.kubernetes.io/job-name": name}}
-    labels = _read_labels(mapping_at(template, "metadata"))
-    selector = mapping_at(manifest, "spec", "selector")
-    return selector or ({"matchLabels": labels} if labels else {})
 
 
 def read_pod(manifest: Manifest) -> Pod:
@@ -124,7 +93,6 @@ def read_pod(manifest: Manifest) -> Pod:
         template=read_template(manifest),
         uid=text_at(metadata, "uid"),
         owner=read_controller(manifest),
-        template_hash=_read_labels(metadata).get("pod-template-hash", ""),
         address=text_at(manifest, "status", "podIP"),
         phase=PodPhase(phase) if phase in PodPhase.__members__.values() else PodPhase.UNKNOWN,
         terminating=metadata.get("deletionTimestamp") is not None,
@@ -142,7 +110,7 @@ def read_template(manifest: Manifest) -> PodTemplate:
             if isinstance(container, Mapping)
         ),
         volumes=tuple(_read_volume(volume) for volume in items_at(spec, "volumes")),
-        labels=_read_labels(mapping_at(manifest, "metadata")),
+        labels=read_labels(mapping_at(manifest, "metadata")),
         init_volumes=frozenset(
             text_at(mount, "name")
             for container in items_at(spec, "initContainers")
@@ -150,11 +118,6 @@ def read_template(manifest: Manifest) -> PodTemplate:
         ),
         host_network=bool(spec.get("hostNetwork")),
     )
-
-
-def _read_labels(metadata: Manifest) -> dict[str, str]:
-    labels = mapping_at(metadata, "labels")
-    return {str(key): "" if value is None else str(value) for key, value in labels.items()}
 
 
 def _read_words(container: Manifest, key: str) -> Iterator[str]:
@@ -209,30 +172,38 @@ def _read_volume(volume: Manifest) -> Volume:
 
 
 def _copies_data(claim_spec: Manifest) -> bool:
-    """Whether a new claim begins with something else's data: a snapshot, a clone, a given disk."""
+    """Whether a new volume claim starts with existing data: a snapshot, a clone, a given volume."""
     return any(claim_spec.get(key) for key in ("dataSource", "dataSourceRef", "volumeName"))
 
 
-def read_field_owners(metadata: Manifest, template_path: tuple[str, ...]) -> FieldOwners:
-    """Who answers for which variable, from the object's managed fields."""
+def read_field_owners(metadata: Manifest, template_path: TemplatePath) -> FieldOwners:
+    """Who owns which variable, from the object's managed fields.
+
+    A manager may own a list as a whole, as in CRDs that declare their lists atomic. Then nobody can
+    say who wrote an entry, and the field owners count as unknown.
+    """
     managed = items_at(metadata, "managedFields")
     if not managed:
         return FieldOwners()
     entries: set[OwnedField] = set()
+    known = True
     interrupted = False
+    path = tuple(f"f:{key}" for key in (*template_path, "spec"))
     for entry in managed:
         if entry.get("manager") == FIELD_MANAGER:
             interrupted |= entry.get("operation") == "Update"
             continue
-        fields = mapping_at(entry, "fieldsV1", *(f"f:{key}" for key in (*template_path, "spec")))
+        fields = mapping_at(entry, "fieldsV1", *path)
+        # A list cannot be empty here, so the manager owns the list and not its entries.
+        known &= fields.get("f:containers") != {}
         for container, container_fields in _keyed(mapping_at(fields, "f:containers")):
             for variable, _ in _keyed(mapping_at(container_fields, "f:env")):
                 entries.add((container, variable))
-    return FieldOwners(known=True, entries=frozenset(entries), interrupted=interrupted)
+    return FieldOwners(known=known, entries=frozenset(entries), interrupted=interrupted)
 
 
 def _keyed(fields: Manifest) -> Iterator[tuple[str, Manifest]]:
-    """Entries such as ``k:{"name":"web"}`` by that name."""
+    """Entries such as ``k:{"name":"web"}``, by that name."""
     for key, value in fields.items():
         if str(key).startswith("k:"):
             try:
@@ -241,53 +212,3 @@ def _keyed(fields: Manifest) -> Iterator[tuple[str, Manifest]]:
                 continue
             if isinstance(name, str):
                 yield name, value if isinstance(value, Mapping) else {}
-
-
-def _restarts_no_pod(kind: WorkloadKind, spec: Manifest) -> bool:
-    match kind:
-        case WorkloadKind.CRON_JOB:
-            return True
-        case WorkloadKind.DEPLOYMENT:
-            return bool(spec.get("paused")) or spec.get("replicas") == 0
-        case WorkloadKind.STATEFUL_SET:
-            return spec.get("replicas") == 0 or _updates_on_delete(spec)
-        case WorkloadKind.DAEMON_SET:
-            return _updates_on_delete(spec)
-        case WorkloadKind.REPLICA_SET:
-            return True  # a ReplicaSet never replaces pods because of its template
-        case WorkloadKind.JOB:
-            return False
-
-
-def _updates_on_delete(spec: Manifest) -> bool:
-    return bool(dig(spec, "updateStrategy", "type") == "OnDelete")
-
-
-def _has_first_template(kind: WorkloadKind, metadata: Manifest) -> bool:
-    if metadata.get("generation") == 1 or kind is WorkloadKind.JOB:
-        return True
-    revision = dig(metadata, "annotations", "deployment.kubernetes.io/revision")
-    return kind is WorkloadKind.DEPLOYMENT and revision == "1"
-
-
-def _is_rolling_out(kind: WorkloadKind, manifest: Manifest) -> bool:
-    """Only of kinds whose controller replaces pods: the others' status says nothing of it."""
-    status = mapping_at(manifest, "status")
-    wanted = number_at(manifest, "spec", "replicas", default=1)
-    unseen = number_at(status, "observedGeneration") < number_at(manifest, "metadata", "generation")
-    match kind:
-        case WorkloadKind.DEPLOYMENT:
-            updated = number_at(status, "updatedReplicas")
-            return unseen or min(updated, number_at(status, "availableReplicas")) < wanted
-        case WorkloadKind.STATEFUL_SET:
-            return (
-                unseen
-                or status.get("currentRevision") != status.get("updateRevision")
-                or number_at(status, "readyReplicas") < wanted
-            )
-        case WorkloadKind.DAEMON_SET:
-            wanted = number_at(status, "desiredNumberScheduled")
-            updated = number_at(status, "updatedNumberScheduled")
-            return unseen or min(updated, number_at(status, "numberReady")) < wanted
-        case _:
-            return False

@@ -1,4 +1,4 @@
-"""Workloads and pods, cut down to what a decision needs."""
+"""Workloads and pods, reduced to what decisions need."""
 
 from __future__ import annotations
 
@@ -8,27 +8,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from fleet_telemetry.workloads.owner import Owner
+from fleet_telemetry.workloads.registry import WorkloadKind, workload_of_pod
+
 FIELD_MANAGER = "fleet-telemetry"
 """The field manager of everything this operator writes."""
 
 NO_OP_PATCH_MANAGER = "fleet-telemetry-no-op"
-"""The field manager of patches that change nothing, sent so that admission sees a workload."""
-
-
-class WorkloadKind(StrEnum):
-    """The kinds of workload that can run a product."""
-
-    DEPLOYMENT = "Deployment"
-    STATEFUL_SET = "StatefulSet"
-    DAEMON_SET = "DaemonSet"
-    CRON_JOB = "CronJob"
-    JOB = "Job"
-    REPLICA_SET = "ReplicaSet"
+"""The field manager of no-op patches, which make the API server run admission for a workload."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class WorkloadRef:
-    """Which workload."""
+    """A workload by namespace, kind and name."""
 
     namespace: str
     kind: WorkloadKind
@@ -49,7 +41,7 @@ class EnvVar:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Where a volume stands in a container."""
+    """Where a container mounts a volume."""
 
     path: str
     volume: str
@@ -57,39 +49,39 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One of the main containers; ``index`` is its place in the manifest's list."""
+    """One of the main containers; ``index`` is its position in the manifest's list."""
 
     index: int
     name: str
     image: str
     arguments: tuple[str, ...] = ()
-    """``command`` and ``args``, one after the other."""
+    """``command`` followed by ``args``."""
     working_dir: str = ""
     user_id: int | None = None
     env: tuple[EnvVar, ...] = ()
     has_env_from: bool = False
     mounts: tuple[Mount, ...] = ()
     ports: tuple[tuple[str, int], ...] = ()
-    """The TCP ports that have a name: the name and the number."""
+    """Name and number of each named TCP port."""
 
     def variable(self, name: str) -> EnvVar | None:
-        """The entry that counts: the last one of this name, as in Kubernetes. Or None."""
+        """The last entry of this name, as in Kubernetes; None if there is no entry."""
         return next((entry for entry in reversed(self.env) if entry.name == name), None)
 
 
 class VolumeKind(StrEnum):
-    """What a volume's age says about its content."""
+    """How long a volume lives, compared with its pod."""
 
     PER_POD = "PerPod"
-    """Born with the pod: ``emptyDir``, or an ephemeral claim that copies nothing."""
+    """Created empty with the pod: ``emptyDir``, or an ephemeral claim without a data source."""
     CLAIM = "Claim"
-    """A claim that outlives the pod."""
+    """A volume claim, which outlives the pod."""
     OTHER = "Other"
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A pod's volume; ``claim`` is the claim's name where there is one."""
+    """A pod's volume; ``claim`` is the name of its volume claim, or empty."""
 
     name: str
     kind: VolumeKind
@@ -98,27 +90,17 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class PodTemplate:
-    """What pods are made from. Init containers are left out on purpose: vendors' charts run
-    product images there for chores, and no product sends anything from one."""
+    """A pod template, or the same parts of a pod. Init containers are left out: vendors' charts run
+    product images there for setup tasks, and no product sends anything from one."""
 
     containers: tuple[Container, ...]
     volumes: tuple[Volume, ...] = ()
     labels: dict[str, str] = field(default_factory=dict, hash=False)
-    """By which Services and network policies find the pods."""
+    """Services and network policies select the pods by these."""
     init_volumes: frozenset[str] = frozenset()
-    """Volumes that an init container may have filled."""
+    """Volumes that an init container mounts and may have written to."""
     host_network: bool = False
-    """The pods have the node's own network."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The controller that an object says it belongs to."""
-
-    api_group: str
-    kind: str
-    name: str
-    uid: str
+    """The pods use the network of the node."""
 
 
 OwnedField = tuple[str, str]
@@ -127,26 +109,26 @@ OwnedField = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class FieldOwners:
-    """Which variables somebody has a claim on, by the object's managed fields.
+    """Which variables have an owner, by the object's managed fields.
 
-    What admission puts into an object has no field manager. So a variable without a claim came
-    by admission, and if it also carries a catalogue name and a value of ours, it is ours.
-    ``known`` is False where the managed fields are missing; then everything counts as claimed.
+    A mutation by admission leaves no field manager. So a variable without an owner came from
+    admission; if it also has a name from the catalogue and one of our values, it is ours.
+    ``known`` is False where the managed fields do not say it; then every variable counts as owned.
     """
 
     known: bool = False
     entries: frozenset[OwnedField] = frozenset()
     interrupted: bool = False
-    """Our own name stands there: a write of ours was cut short before its last step."""
+    """The operator's field manager is still an owner: a write stopped before its last step."""
 
     def covers(self, container: str, variable: str) -> bool:
-        """Whether somebody else answers for this variable."""
+        """Whether somebody else owns this variable."""
         return not self.known or (container, variable) in self.entries
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A workload as far as a decision needs it."""
+    """A workload, reduced to what decisions need."""
 
     ref: WorkloadRef
     template: PodTemplate
@@ -159,19 +141,15 @@ class Workload:
     replicas: int = 1
     template_immutable: bool = False
     restarts_no_pod: bool = False
-    """A write to the template restarts nothing: CronJob, OnDelete, no replicas, paused."""
+    """A change of the template restarts nothing: CronJob, OnDelete, no replicas, paused."""
     first_template: bool = False
     """The pod template is the one that the workload was created with."""
     rolling_out: bool = False
-    """The workload's own controller is still replacing pods."""
+    """The workload's controller is still replacing pods."""
     claim_templates: frozenset[str] = frozenset()
-    """Volume claim templates that begin empty."""
+    """Names of the volume claim templates whose volumes start empty."""
     pod_selector: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """A LabelSelector, as in manifests, of the workload's pods; empty where there is none."""
-
-
-_GROUPS = ("apps", "batch")
-"""Others have kinds of the same names, such as the StatefulSets of OpenKruise."""
+    """A LabelSelector of the workload's pods, as in manifests; empty where there is none."""
 
 
 class PodPhase(StrEnum):
@@ -186,42 +164,31 @@ class PodPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod: what its containers were really started with."""
+    """A pod, with the settings that its containers were started with."""
 
     name: str
     template: PodTemplate
     uid: str = ""
     owner: Owner | None = None
-    template_hash: str = ""
     address: str = ""
-    """Its IP; empty until it has one."""
+    """The pod's IP address; empty until it has one."""
     phase: PodPhase = PodPhase.UNKNOWN
     terminating: bool = False
 
     @property
     def counts(self) -> bool:
-        """Whether it runs, or soon will."""
+        """Whether the pod runs or is about to."""
         return not self.terminating and self.phase not in (PodPhase.SUCCEEDED, PodPhase.FAILED)
 
-    def holder(self, namespace: str) -> WorkloadRef | None:
-        """The workload behind the pod's controller; None for a controller of another kind.
+    def workload(self, namespace: str) -> WorkloadRef | None:
+        """The workload that the pod belongs to; None if no registered type controls the pod.
 
-        A Deployment's ReplicaSets are not looked up: Kubernetes names them after the Deployment
-        and the pod-template-hash, which the pod carries too.
+        The Job of a CronJob is returned as itself: only the cache knows which Jobs a CronJob has.
         """
-        if (
-            self.owner is None
-            or self.owner.api_group not in _GROUPS
-            or self.owner.kind not in WorkloadKind.__members__.values()
-        ):
-            return None
-        kind, name = WorkloadKind(self.owner.kind), self.owner.name
-        suffix = f"-{self.template_hash}"
-        if kind is WorkloadKind.REPLICA_SET and self.template_hash and name.endswith(suffix):
-            kind, name = WorkloadKind.DEPLOYMENT, name.removesuffix(suffix)
-        return WorkloadRef(namespace, kind, name)
+        found = workload_of_pod(self.owner, self.template.labels)
+        return None if found is None else WorkloadRef(namespace, *found)
 
 
 def volumes_by_name(volumes: Iterable[Volume]) -> dict[str, Volume]:
-    """Volumes as containers refer to them."""
+    """Volumes by the name that containers mount them by."""
     return {volume.name: volume for volume in volumes}

@@ -90,7 +90,7 @@ def test_no_maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_maven_fails_and_its_log_stays(program: Program, tmp_path: Path) -> None:
     program("mvn", "echo no route to host; exit 1")
-    with pytest.raises(RealVendorError, match=r"could not be fetched .*product-1\.log tells why"):
+    with pytest.raises(RealVendorError, match=r"could not be fetched .*product-1\.log says why"):
         fetch(artifact(), tmp_path / "vendors")
     assert (tmp_path / "vendors" / "product-1.log").read_text() == "no route to host\n"
     assert not (tmp_path / "vendors" / "maven").exists()

@@ -18,7 +18,8 @@ from fleet_telemetry.admission.review import (
 )
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
-from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, WorkloadRef
 from tests.support.admission_requests import (
     admitted,
     answer,

@@ -16,7 +16,8 @@ import yaml
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.objects.manifest import dig, items_at
 from fleet_telemetry.workloads.reading import read_template, read_workload
-from fleet_telemetry.workloads.workload import Workload, WorkloadKind
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import Workload
 from tests.support.product_tables import builtin, describe
 
 _REPOSITORY = Path(__file__).resolve().parents[3]

@@ -29,7 +29,8 @@ from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.reporting.fleet_metrics import LastCheck
 from fleet_telemetry.reporting.metrics import VerificationMetrics
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import NOW
 from tests.support.impatient import ImpatientLoop
 

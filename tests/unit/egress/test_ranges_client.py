@@ -17,7 +17,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from dev.fakes import Fault, StandIn
+from dev.fakes import FakeProduct, Fault
 from fleet_telemetry.egress.published_ranges import CLOUDFLARE, Provider, Ranges, RangesError
 from fleet_telemetry.egress.ranges_client import LARGEST_DOCUMENT, RangesClient
 
@@ -37,7 +37,7 @@ def document(etag: str = "d1", *, ipv4: Iterable[str] = ("104.16.0.0/13",)) -> s
     return json.dumps({"result": result, "success": True, "errors": [], "messages": []})
 
 
-class Publisher(StandIn):
+class Publisher(FakeProduct):
     """Serves a document as Cloudflare does."""
 
     def __init__(self, **options: object) -> None:

@@ -11,7 +11,8 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.entries import PolicyKey
-from fleet_telemetry.workloads.workload import WorkloadKind, WorkloadRef
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, Manifest, container, manifest
 
 IT = WorkloadRef("appsec", WorkloadKind.DEPLOYMENT, "it")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.switches.edits import Cause, Edit
 from fleet_telemetry.switches.patch import build_patch
-from fleet_telemetry.workloads.reading import TEMPLATE_PATHS
+from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from tests.support.builders import FROM_SECRET, Manifest, container, containers_of, manifest
 from tests.support.depth import examples
 from tests.support.json_patch import PatchError, apply_patch

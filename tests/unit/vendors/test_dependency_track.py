@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from dev.fakes import Fault
-from dev.fakes.dependency_track import DependencyTrack as StandIn
+from dev.fakes.dependency_track import DependencyTrack as FakeProduct
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
@@ -24,11 +24,11 @@ WEAK = {"apiKey": "odt_Zk2_may_not_configure"}
 ADAPTER = DependencyTrack()
 
 
-def _standin(**options: Any) -> StandIn:
-    return StandIn(names=[HOST], **options)
+def _standin(**options: Any) -> FakeProduct:
+    return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: StandIn, credentials: dict[str, str] = KEY) -> Reading:
+def _read(standin: FakeProduct, credentials: dict[str, str] = KEY) -> Reading:
     async def run() -> Reading:
         async with asking(standin) as api:
             return await ADAPTER.read(api, credentials)
@@ -36,7 +36,7 @@ def _read(standin: StandIn, credentials: dict[str, str] = KEY) -> Reading:
     return asyncio.run(run())
 
 
-def _write(standin: StandIn, wish: Submission, credentials: dict[str, str] = KEY) -> None:
+def _write(standin: FakeProduct, wish: Submission, credentials: dict[str, str] = KEY) -> None:
     async def run() -> None:
         async with asking(standin) as api:
             await ADAPTER.write(api, credentials, wish)
@@ -98,7 +98,7 @@ def test_no_row_means_nothing_where_the_version_is_not_told(fault: Fault) -> Non
     ],
 )
 def test_no_row_means_nothing_where_this_is_not_dependency_track(about: dict[str, Any]) -> None:
-    class Odd(StandIn):
+    class Odd(FakeProduct):
         async def _about(self, request: web.Request) -> web.Response:
             del request
             return web.json_response(about)
@@ -184,7 +184,7 @@ def test_setting_where_there_is_no_such_property_says_so() -> None:
 
 
 def test_an_answer_that_does_not_show_what_was_set_is_no_success() -> None:
-    class Stubborn(StandIn):
+    class Stubborn(FakeProduct):
         async def _set(self, request: web.Request) -> web.Response:
             del request
             return web.json_response(self._row("submission.enabled"))
@@ -246,7 +246,7 @@ def test_the_version_is_asked_without_the_key() -> None:
     ],
 )
 def test_an_array_of_something_else_is_no_answer(rows: list[Any]) -> None:
-    class Odd(StandIn):
+    class Odd(FakeProduct):
         async def _list(self, request: web.Request) -> web.Response:
             del request
             return web.json_response(rows)
@@ -258,7 +258,7 @@ def test_an_array_of_something_else_is_no_answer(rows: list[Any]) -> None:
 
 @pytest.mark.parametrize("name", [["a"], {"a": 1}, None, 7])
 def test_rows_with_odd_names_and_values_are_passed_over(name: Any) -> None:
-    class Odd(StandIn):
+    class Odd(FakeProduct):
         async def _list(self, request: web.Request) -> web.Response:
             del request
             odd = {"groupName": "telemetry", "propertyName": name, "propertyValue": "true"}
@@ -271,7 +271,7 @@ def test_rows_with_odd_names_and_values_are_passed_over(name: Any) -> None:
 
 @pytest.mark.parametrize("value", [True, 1, ["true"], {}])
 def test_a_value_of_another_json_type_is_not_guessed_at(value: Any) -> None:
-    class Odd(StandIn):
+    class Odd(FakeProduct):
         async def _list(self, request: web.Request) -> web.Response:
             del request
             return web.json_response([{**self._row("submission.enabled"), "propertyValue": value}])

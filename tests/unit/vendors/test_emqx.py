@@ -12,7 +12,7 @@ from aiohttp import web
 
 from dev.fakes import Fault, Seen
 from dev.fakes.emqx import Cluster, Edition
-from dev.fakes.emqx import Emqx as StandIn
+from dev.fakes.emqx import Emqx as FakeProduct
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
@@ -48,11 +48,11 @@ INVENTORY = (
 )
 
 
-def _standin(**options: Any) -> StandIn:
-    return StandIn(names=[HOST], **options)
+def _standin(**options: Any) -> FakeProduct:
+    return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: StandIn, credentials: dict[str, str] = KEY) -> Reading:
+def _read(standin: FakeProduct, credentials: dict[str, str] = KEY) -> Reading:
     async def run() -> Reading:
         async with asking(standin) as api:
             return await ADAPTER.read(api, credentials)
@@ -60,7 +60,7 @@ def _read(standin: StandIn, credentials: dict[str, str] = KEY) -> Reading:
     return asyncio.run(run())
 
 
-def _write(standin: StandIn, wish: Submission, credentials: dict[str, str] = KEY) -> None:
+def _write(standin: FakeProduct, wish: Submission, credentials: dict[str, str] = KEY) -> None:
     async def run() -> None:
         async with asking(standin) as api:
             await ADAPTER.write(api, credentials, wish)
@@ -68,7 +68,7 @@ def _write(standin: StandIn, wish: Submission, credentials: dict[str, str] = KEY
     asyncio.run(run())
 
 
-def _asked(standin: StandIn) -> list[str]:
+def _asked(standin: FakeProduct) -> list[str]:
     return [f"{seen.method} {seen.path.removeprefix('/api/v5')}" for seen in standin.seen]
 
 
@@ -109,7 +109,7 @@ def test_where_it_is_off_nothing_is_asked_for_that_is_not_there() -> None:
 
 
 def test_turned_off_between_two_questions() -> None:
-    class TurnedOff(StandIn):
+    class TurnedOff(FakeProduct):
         async def _get_data(self, request: web.Request) -> web.Response:
             self.enabled = False
             return await super()._get_data(request)
@@ -135,7 +135,7 @@ def test_enterprise_builds_without_the_application_send_nothing(version: str) ->
     ],
 )
 def test_a_path_that_should_be_there_and_is_not(version: str, edition: Edition) -> None:
-    class Without(StandIn):
+    class Without(FakeProduct):
         has_telemetry = False  # type: ignore[assignment]
 
     with pytest.raises(VendorError, match="no telemetry application, or another API") as caught:
@@ -195,7 +195,7 @@ def test_the_version_is_that_of_the_pod_which_was_asked() -> None:
 
 @pytest.mark.parametrize("version", ["9bQxT_of_the_administrator", "5.8.9\n", "", "5" * 300])
 def test_a_version_is_a_version(version: str) -> None:
-    class Strange(StandIn):
+    class Strange(FakeProduct):
         def info(self) -> dict[str, Any]:
             return {**super().info(), "version": version}
 
@@ -203,7 +203,7 @@ def test_a_version_is_a_version(version: str) -> None:
 
 
 def test_names_are_names() -> None:
-    class Strange(StandIn):
+    class Strange(FakeProduct):
         def data(self) -> dict[str, Any]:
             names = {f"field_{number:02}": 1 for number in range(70)}
             return {**names, "a b": 1, "x": {"<script>": 1, "y": {"z": 1}}, "": 2}
@@ -216,7 +216,7 @@ def test_names_are_names() -> None:
 
 @pytest.mark.parametrize("enable", [None, 0, "false", [], {}])
 def test_only_true_and_false_are_answers(enable: Any) -> None:
-    class Strange(StandIn):
+    class Strange(FakeProduct):
         async def _get_status(self, request: web.Request) -> web.Response:
             del request
             return web.json_response({"enable": enable})
@@ -246,7 +246,7 @@ def test_it_is_asked_before_it_is_set(wish: str, enable: bool) -> None:
 
 @pytest.mark.parametrize("wish", [Submission.DISABLED, Submission.ENABLED])
 def test_somebody_else_is_faster(wish: Submission) -> None:
-    class Raced(StandIn):
+    class Raced(FakeProduct):
         async def _put_status(self, request: web.Request) -> web.Response:
             self.enabled = wish is Submission.ENABLED
             return await super()._put_status(request)
@@ -277,7 +277,7 @@ def test_another_refusal_is_no_success() -> None:
     ],
 )
 def test_what_does_not_say_that_it_is_set_is_no_success(status: int, body: str) -> None:
-    class Strange(StandIn):
+    class Strange(FakeProduct):
         async def _put_status(self, request: web.Request) -> web.Response:
             del request
             return web.Response(status=status, text=body, content_type="application/json")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from dev.fakes import Fault, StandIn
+from dev.fakes import FakeProduct, Fault
 from dev.fakes.server import RETRY_AFTER_SECONDS
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.reasons import Reason
@@ -109,7 +109,7 @@ def test_a_fault_while_setting_has_its_reason(
 
 
 async def _fails(case: Case, fault: Fault, wish: Submission | None = None) -> VendorError | None:
-    elsewhere = StandIn(tls=False)
+    elsewhere = FakeProduct(tls=False)
     standin = case.start(names=[HOST])
     async with elsewhere, asking(standin, **(SHORT if fault in SHORT_FAULTS else PATIENT)) as api:
         standin.elsewhere = f"{elsewhere.url}/api"

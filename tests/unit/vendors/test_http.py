@@ -18,7 +18,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from dev.fakes import Fault, StandIn
+from dev.fakes import FakeProduct, Fault
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.vendors.http import (
     LONGEST_PATIENCE_SECONDS,
@@ -34,7 +34,7 @@ SECRET = "s3cr3t-Kq9"
 AUTH = {"X-Api-Key": SECRET}
 
 
-class Echo(StandIn):
+class Echo(FakeProduct):
     """Answers with what it was asked, at every path."""
 
     def routes(self) -> Iterable[web.RouteDef]:
@@ -49,7 +49,7 @@ def _echo(**options: object) -> Echo:
 
 
 def _run(
-    action: Callable[[VendorApi], Awaitable[object]], standin: StandIn, **options: float
+    action: Callable[[VendorApi], Awaitable[object]], standin: FakeProduct, **options: float
 ) -> Any:
     async def run() -> object:
         async with asking(standin, **options) as api:
@@ -59,7 +59,7 @@ def _run(
 
 
 def _error(
-    action: Callable[[VendorApi], Awaitable[object]], standin: StandIn, **options: float
+    action: Callable[[VendorApi], Awaitable[object]], standin: FakeProduct, **options: float
 ) -> VendorError:
     with pytest.raises(VendorError) as caught:
         _run(action, standin, **options)
@@ -342,7 +342,7 @@ def test_https_where_plain_http_is_expected_is_no_product() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_redirect_is_followed(status: int) -> None:
-    class Leading(StandIn):
+    class Leading(FakeProduct):
         def routes(self) -> Iterable[web.RouteDef]:
             return (web.route("*", "/{path:.*}", self._lead),)
 
@@ -444,7 +444,7 @@ def test_a_reset_connection_was_cut() -> None:
 
 @pytest.mark.parametrize(("size", "fits"), [(999, True), (1000, True), (1001, False)])
 def test_the_largest_answer(size: int, *, fits: bool) -> None:
-    class Sized(StandIn):
+    class Sized(FakeProduct):
         def routes(self) -> Iterable[web.RouteDef]:
             return (web.get("/x", self._x),)
 
@@ -492,7 +492,7 @@ def test_a_header_that_cannot_be_sent_is_not_quoted(
 def test_an_answer_that_writes_our_credential_into_its_headers_is_not_quoted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    class ClusterCache(StandIn):
+    class ClusterCache(FakeProduct):
         def routes(self) -> Iterable[web.RouteDef]:
             return (web.get("/x", self._x),)
 

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dev.fakes import StandIn
+from dev.fakes import FakeProduct
 from dev.fakes.dependency_track import DependencyTrack
 from dev.fakes.sonarqube import SonarQube
 
@@ -60,22 +60,22 @@ class Exchange:
 class Product:
     """A stand-in as it was when the recording began, and how it is told who asks."""
 
-    start: Callable[[], StandIn]
+    start: Callable[[], FakeProduct]
     own: str
     shared: str
     read_shared: Callable[[Mapping[str, Any]], Exchange]
-    headers: Callable[[str, StandIn], dict[str, str]]
+    headers: Callable[[str, FakeProduct], dict[str, str]]
     narrow: Callable[[Any, Any], Any] = field(default=lambda given, _recorded: given)
     """The part of an answer that the recording kept."""
 
 
-def _dependency_track_headers(who: str, standin: StandIn) -> dict[str, str]:
+def _dependency_track_headers(who: str, standin: FakeProduct) -> dict[str, str]:
     assert isinstance(standin, DependencyTrack)
     key = {"admin": standin.api_key, "weak": standin.weak_api_key, "bad": "nonsense"}.get(who)
     return {"X-Api-Key": key} if key else {}
 
 
-def _sonarqube_headers(who: str, standin: StandIn) -> dict[str, str]:
+def _sonarqube_headers(who: str, standin: FakeProduct) -> dict[str, str]:
     assert isinstance(standin, SonarQube)
     if who == "none":
         return {}

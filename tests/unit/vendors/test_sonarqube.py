@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from dev.fakes.sonarqube import SonarQube as StandIn
+from dev.fakes.sonarqube import SonarQube as FakeProduct
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
@@ -21,11 +21,11 @@ TOKEN = {"token": "squ_9f_of_an_administrator"}
 ADAPTER = SonarQube()
 
 
-def _standin(**options: Any) -> StandIn:
-    return StandIn(names=[HOST], **options)
+def _standin(**options: Any) -> FakeProduct:
+    return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: StandIn, credentials: dict[str, str] = TOKEN) -> Reading:
+def _read(standin: FakeProduct, credentials: dict[str, str] = TOKEN) -> Reading:
     async def run() -> Reading:
         async with asking(standin) as api:
             return await ADAPTER.read(api, credentials)
@@ -100,7 +100,7 @@ def test_a_server_that_is_not_up_says_so_and_gets_no_token(status: str) -> None:
     ],
 )
 def test_what_is_no_sonarqube_gets_no_token(about: dict[str, Any]) -> None:
-    class Odd(StandIn):
+    class Odd(FakeProduct):
         async def _status(self, request: web.Request) -> web.Response:
             del request
             return web.json_response(about)
@@ -124,7 +124,7 @@ def test_what_is_no_sonarqube_gets_no_token(about: dict[str, Any]) -> None:
     ],
 )
 def test_system_information_of_another_shape_is_not_guessed_at(info: dict[str, Any]) -> None:
-    class Odd(StandIn):
+    class Odd(FakeProduct):
         async def _info(self, request: web.Request) -> web.Response:
             del request
             return web.json_response(info)

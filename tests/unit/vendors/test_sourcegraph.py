@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from dev.fakes.sourcegraph import CONTENTS
-from dev.fakes.sourcegraph import Sourcegraph as StandIn
+from dev.fakes.sourcegraph import Sourcegraph as FakeProduct
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
@@ -37,11 +37,11 @@ INVENTORY = (
 )
 
 
-def _standin(**options: Any) -> StandIn:
-    return StandIn(names=[HOST], **options)
+def _standin(**options: Any) -> FakeProduct:
+    return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: StandIn, credentials: dict[str, str] = TOKEN) -> Reading:
+def _read(standin: FakeProduct, credentials: dict[str, str] = TOKEN) -> Reading:
     async def run() -> Reading:
         async with asking(standin) as api:
             return await ADAPTER.read(api, credentials)
@@ -49,7 +49,7 @@ def _read(standin: StandIn, credentials: dict[str, str] = TOKEN) -> Reading:
     return asyncio.run(run())
 
 
-def _write(standin: StandIn, wish: Submission, credentials: dict[str, str] = TOKEN) -> None:
+def _write(standin: FakeProduct, wish: Submission, credentials: dict[str, str] = TOKEN) -> None:
     async def run() -> None:
         async with asking(standin) as api:
             await ADAPTER.write(api, credentials, wish)
@@ -57,11 +57,11 @@ def _write(standin: StandIn, wish: Submission, credentials: dict[str, str] = TOK
     asyncio.run(run())
 
 
-def _queries(standin: StandIn) -> list[str]:
+def _queries(standin: FakeProduct) -> list[str]:
     return [json.loads(seen.body)["query"] for seen in standin.seen]
 
 
-def _changes(standin: StandIn) -> list[dict[str, Any]]:
+def _changes(standin: FakeProduct) -> list[dict[str, Any]]:
     asked = [json.loads(seen.body) for seen in standin.seen]
     return [one["variables"] for one in asked if one["query"].startswith("mutation")]
 
@@ -116,7 +116,7 @@ def test_from_7_1_on_no_setting_counts(version: str, contents: str) -> None:
 def test_a_version_that_cannot_be_read_proves_no_silence(
     version: str, contents: str, setting: Setting
 ) -> None:
-    class Strange(StandIn):
+    class Strange(FakeProduct):
         def _unknown_field(self, query: str) -> str:
             del query
             return ""
@@ -204,7 +204,7 @@ def test_before_events_none_are_asked_for() -> None:
 
 
 def test_a_version_without_the_queue_all_the_same() -> None:
-    class Without(StandIn):
+    class Without(FakeProduct):
         def _unknown_field(self, query: str) -> str:
             is_asked = "eventsQueuedForExport" in query
             return "eventsQueuedForExport" if is_asked else super()._unknown_field(query)
@@ -229,7 +229,7 @@ def test_a_version_without_the_queue_all_the_same() -> None:
     ],
 )
 def test_what_is_told_beside_it_may_fail(what: str, answer: Any) -> None:
-    class Partly(StandIn):
+    class Partly(FakeProduct):
         async def _graphql(self, request: web.Request) -> web.Response:
             if what in (await request.json())["query"]:
                 made: web.Response = answer()
@@ -297,7 +297,7 @@ def test_errors_in_a_good_answer(
     ],
 )
 def test_another_shape_is_no_answer(answer: dict[str, Any]) -> None:
-    class Strange(StandIn):
+    class Strange(FakeProduct):
         async def _graphql(self, request: web.Request) -> web.Response:
             del request
             return web.json_response(answer)
@@ -381,7 +381,7 @@ def test_it_gives_up_where_others_never_stop() -> None:
 
 
 def test_another_refusal_is_not_tried_again() -> None:
-    class Refusing(StandIn):
+    class Refusing(FakeProduct):
         def _update(self, **_variables: Any) -> web.Response:
             return web.json_response({"errors": [{"message": "error unredacting secrets: x"}]})
 
@@ -395,7 +395,7 @@ def test_another_refusal_is_not_tried_again() -> None:
 
 @pytest.mark.parametrize("outcome", [None, "true", 1])
 def test_an_outcome_that_is_none_is_no_success(outcome: Any) -> None:
-    class Strange(StandIn):
+    class Strange(FakeProduct):
         def _update(self, **_variables: Any) -> web.Response:
             return web.json_response({"data": {"updateSiteConfiguration": outcome}})
 
@@ -415,7 +415,7 @@ def test_a_configuration_that_comes_from_a_file_is_left_alone() -> None:
 
 
 def test_a_file_that_shows_only_when_it_is_written() -> None:
-    class Pretending(StandIn):
+    class Pretending(FakeProduct):
         def _answer(self, query: str) -> dict[str, Any]:
             data = super()._answer(query)
             if "allowSiteSettingsEdits" in data.get("site", {}):

@@ -18,25 +18,19 @@ from fleet_telemetry.objects.manifest import (
     read_time,
     text_at,
 )
-from fleet_telemetry.workloads.reading import (
-    TEMPLATE_PATHS,
-    read_controller,
-    read_pod,
-    read_template,
-    read_workload,
-)
+from fleet_telemetry.workloads.owner import Owner, read_controller
+from fleet_telemetry.workloads.reading import read_pod, read_template, read_workload
+from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind
 from fleet_telemetry.workloads.workload import (
     EnvVar,
     FieldOwners,
     Mount,
-    Owner,
     Pod,
     PodPhase,
     PodTemplate,
     Volume,
     VolumeKind,
     Workload,
-    WorkloadKind,
     WorkloadRef,
 )
 from tests.support.depth import steady
@@ -191,7 +185,7 @@ class TestEveryKind:
 
 @pytest.mark.parametrize(
     "kind",
-    ["Pod", "Service", "ConfigMap", "List", "Rollout", "deployment", "", None, 7, [], {}, True],
+    ["Pod", "Service", "ConfigMap", "List", "CloneSet", "deployment", "", None, 7, [], {}, True],
 )
 def test_any_other_kind_is_no_workload(kind: object) -> None:
     assert read_workload({**workload(), "kind": kind}) is None
@@ -516,7 +510,7 @@ def test_a_pod_is_read_whole() -> None:
     assert found.name == "web-5d4f8c7b9-abcde"
     assert found.uid == "66666666-7777-8888-9999-000000000000"
     assert found.owner == Owner("apps", "ReplicaSet", "web-5d4f8c7b9", "uid-of-web-5d4f8c7b9")
-    assert found.template_hash == "5d4f8c7b9"
+    assert found.template.labels["pod-template-hash"] == "5d4f8c7b9"
     assert found.phase is PodPhase.RUNNING
     assert not found.terminating
     template = _read(workload()).template
@@ -615,8 +609,7 @@ def _check(found: Workload | Pod) -> None:
         assert all(isinstance(text, str) for pair in found.field_owners.entries for text in pair)
         assert all(isinstance(name, str) for name in found.claim_templates)
     else:
-        assert isinstance(found.template_hash, str)
-        found.holder("appsec")
+        found.workload("appsec")
     for container in found.template.containers:
         texts = [container.name, container.image, container.working_dir, *container.arguments]
         texts += [text for entry in container.env for text in (entry.name, entry.value)]

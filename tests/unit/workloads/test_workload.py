@@ -2,32 +2,34 @@ from __future__ import annotations
 
 import pytest
 
+from fleet_telemetry.workloads.owner import Owner
+from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import (
     FIELD_MANAGER,
     NO_OP_PATCH_MANAGER,
     Container,
     EnvVar,
     FieldOwners,
-    Owner,
     Pod,
     PodPhase,
     PodTemplate,
     Volume,
     VolumeKind,
-    WorkloadKind,
     WorkloadRef,
     volumes_by_name,
 )
 
 
 def _pod(kind: str = "", name: str = "", template_hash: str = "", **fields: object) -> Pod:
-    controller = Owner("apps", kind, name, "uid") if kind else None
-    return Pod("pod", PodTemplate(()), owner=controller, template_hash=template_hash, **fields)  # type: ignore[arg-type]
+    group = WorkloadKind(kind).type.api.group if kind in set(WorkloadKind) else "apps"
+    controller = Owner(group, kind, name, "uid") if kind else None
+    labels = {"pod-template-hash": template_hash} if template_hash else {}
+    return Pod("pod", PodTemplate((), labels=labels), owner=controller, **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", list(WorkloadKind))
 def test_a_pod_belongs_to_its_controller(kind: WorkloadKind) -> None:
-    assert _pod(kind, "web").holder("appsec") == WorkloadRef("appsec", kind, "web")
+    assert _pod(kind, "web").workload("appsec") == WorkloadRef("appsec", kind, "web")
 
 
 @pytest.mark.parametrize(
@@ -49,13 +51,13 @@ def test_a_pod_belongs_to_its_controller(kind: WorkloadKind) -> None:
 def test_a_deployments_pods_are_found_by_the_name_of_the_replica_set(
     kind: str, name: str, template_hash: str, expected: tuple[str, str]
 ) -> None:
-    holder = _pod(kind, name, template_hash).holder("appsec")
+    holder = _pod(kind, name, template_hash).workload("appsec")
     assert holder == WorkloadRef("appsec", WorkloadKind(expected[0]), expected[1])
 
 
 @pytest.mark.parametrize("kind", ["", "EMQX", "Node", "ReplicationController", "deployment"])
 def test_a_pod_of_nobody_that_we_know_has_no_holder(kind: str) -> None:
-    assert _pod(kind, "web", "1").holder("appsec") is None
+    assert _pod(kind, "web", "1").workload("appsec") is None
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_the_last_entry_of_a_name_counts() -> None:
         (FieldOwners(known=True, entries=frozenset({("A", "web")})), False),
     ],
 )
-def test_a_claim_covers_one_variable_of_one_container(
+def test_a_field_owner_covers_one_variable_of_one_container(
     field_owners: FieldOwners, covers: bool
 ) -> None:
     assert field_owners.covers("web", "A") is covers

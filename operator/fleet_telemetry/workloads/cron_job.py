@@ -1,0 +1,20 @@
+"""CronJobs: ``batch/v1``. A CronJob runs its pods in Jobs."""
+
+from __future__ import annotations
+
+from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.manifest import Manifest
+from fleet_telemetry.workloads.workload_type import WorkloadType
+
+
+class CronJob(WorkloadType):
+    """A CronJob. It has no pod selector; the labels that it gives to its pods serve as one."""
+
+    api = Kind("batch", "v1", "cronjobs", "CronJob")
+    template_path = ("spec", "jobTemplate", "spec", "template")
+    parts = frozenset({("batch", "Job")})
+    needs_parts = True
+
+    def restarts_no_pod(self, manifest: Manifest) -> bool:  # noqa: ARG002  # the same for all
+        """A new template only counts for the next Job."""
+        return True

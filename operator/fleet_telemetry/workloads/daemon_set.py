@@ -1,0 +1,28 @@
+"""DaemonSets: ``apps/v1``."""
+
+from __future__ import annotations
+
+from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.manifest import Manifest, mapping_at, number_at
+from fleet_telemetry.workloads.workload_type import (
+    WorkloadType,
+    is_generation_unobserved,
+    updates_on_delete,
+)
+
+
+class DaemonSet(WorkloadType):
+    """A DaemonSet."""
+
+    api = Kind("apps", "v1", "daemonsets", "DaemonSet")
+
+    def restarts_no_pod(self, manifest: Manifest) -> bool:
+        """With the strategy OnDelete the pods stay."""
+        return updates_on_delete(manifest)
+
+    def is_rolling_out(self, manifest: Manifest) -> bool:
+        """Until the pod on every node is up to date and ready."""
+        status = mapping_at(manifest, "status")
+        ready = min(number_at(status, "updatedNumberScheduled"), number_at(status, "numberReady"))
+        desired = number_at(status, "desiredNumberScheduled")
+        return is_generation_unobserved(manifest) or ready < desired

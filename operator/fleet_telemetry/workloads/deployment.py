@@ -1,0 +1,42 @@
+"""Deployments: ``apps/v1``. A Deployment runs its pods in ReplicaSets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.manifest import Manifest, dig
+from fleet_telemetry.workloads.owner import Owner
+from fleet_telemetry.workloads.workload_type import (
+    WorkloadType,
+    are_replicas_outdated,
+    has_no_replicas,
+    is_generation_unobserved,
+    name_without_hash,
+)
+
+_REVISION = "deployment.kubernetes.io/revision"
+
+
+class Deployment(WorkloadType):
+    """A Deployment."""
+
+    api = Kind("apps", "v1", "deployments", "Deployment")
+    parts = frozenset({("apps", "ReplicaSet")})
+
+    def restarts_no_pod(self, manifest: Manifest) -> bool:
+        """A paused Deployment keeps its pods, and one without replicas has none."""
+        return bool(dig(manifest, "spec", "paused")) or has_no_replicas(manifest)
+
+    def has_first_template(self, manifest: Manifest) -> bool:
+        """Scaling raises the generation; the controller's revision counts templates only."""
+        revision = dig(manifest, "metadata", "annotations", _REVISION)
+        return revision == "1" or super().has_first_template(manifest)
+
+    def is_rolling_out(self, manifest: Manifest) -> bool:
+        """Until every replica is up to date and available."""
+        return is_generation_unobserved(manifest) or are_replicas_outdated(manifest)
+
+    def name_from_part(self, part: Owner, pod_labels: Mapping[str, str]) -> str | None:
+        """A ReplicaSet is named after the Deployment and the hash in the pod's label."""
+        return name_without_hash(part, pod_labels, "pod-template-hash")

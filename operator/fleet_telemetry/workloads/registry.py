@@ -1,0 +1,78 @@
+"""The registered workload types. One line adds a type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Self
+
+from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.workloads.cron_job import CronJob
+from fleet_telemetry.workloads.daemon_set import DaemonSet
+from fleet_telemetry.workloads.deployment import Deployment
+from fleet_telemetry.workloads.job import Job
+from fleet_telemetry.workloads.owner import Owner
+from fleet_telemetry.workloads.replica_set import ReplicaSet
+from fleet_telemetry.workloads.rollout import Rollout
+from fleet_telemetry.workloads.stateful_set import StatefulSet
+from fleet_telemetry.workloads.workload_type import TemplatePath, WorkloadType
+
+
+class WorkloadKind(StrEnum):
+    """The kinds of workload that can run a product. The value is the kind in manifests."""
+
+    type: WorkloadType
+
+    def __new__(cls, workload_type: WorkloadType | str) -> Self:
+        """Build a member from its type. Type checkers take this as the signature of the lookup,
+        such as ``WorkloadKind("Job")``, too; at run time the lookup never comes here."""
+        if isinstance(workload_type, str):
+            raise TypeError(f"{workload_type!r} is a name, not a WorkloadType")
+        member = str.__new__(cls, workload_type.api.kind)
+        member._value_ = workload_type.api.kind
+        member.type = workload_type
+        return member
+
+    DEPLOYMENT = Deployment()
+    STATEFUL_SET = StatefulSet()
+    DAEMON_SET = DaemonSet()
+    CRON_JOB = CronJob()
+    JOB = Job()
+    REPLICA_SET = ReplicaSet()
+    ROLLOUT = Rollout()
+
+
+TEMPLATE_PATHS: dict[str, TemplatePath] = {
+    **{kind: kind.type.template_path for kind in WorkloadKind},
+    "Pod": (),
+}
+"""Where the pod template is, by kind. A Pod is its own template."""
+
+
+def whole_of(part: Kind, controller: Owner | None) -> WorkloadKind | None:
+    """The kind of workload that an object of kind ``part`` with this controller is a part of.
+
+    None if it is a workload of its own.
+    """
+    return next((kind for kind in WorkloadKind if kind.type.owns(part, controller)), None)
+
+
+def workload_of_pod(
+    controller: Owner | None, pod_labels: Mapping[str, str]
+) -> tuple[WorkloadKind, str] | None:
+    """Kind and name of the workload that a pod belongs to; None if no registered type controls it.
+
+    A part is returned as itself where the pod does not show the whole, as with a Job of a CronJob.
+    """
+    if controller is None:
+        return None
+    place = controller.api_group, controller.kind
+    for kind in WorkloadKind:
+        if place in kind.type.parts:
+            name = kind.type.name_from_part(controller, pod_labels)
+            if name is not None:
+                return kind, name
+    for kind in WorkloadKind:
+        if place == (kind.type.api.group, kind.type.api.kind):
+            return kind, controller.name
+    return None

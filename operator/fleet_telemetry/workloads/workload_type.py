@@ -1,0 +1,129 @@
+"""What the operator has to know about a type of workload.
+
+Each type has a file of its own and one line in ``registry.py``. Lists of workload types elsewhere
+(watched kinds, webhook rules, RBAC, the enum in the CRDs) derive from the registry.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, number_at
+from fleet_telemetry.workloads.owner import Owner
+
+TemplatePath = tuple[str, ...]
+"""Where an object has its pod template: the keys from the top of the manifest."""
+
+
+class WorkloadType(ABC):
+    """A type of workload.
+
+    The methods take a whole manifest. They never raise: a missing or misshapen field reads as
+    absent. The defaults fit a type that never replaces pods by itself.
+    """
+
+    api: Kind
+    """The type's place in the API. Its ``kind`` has to be unique among the registered types."""
+    template_path: TemplatePath = ("spec", "template")
+    template_immutable: bool = False
+    """The API server rejects every change of the pod template."""
+    optional: bool = False
+    """A cluster may not serve this API. It then has no workloads of this type."""
+    parts: frozenset[tuple[str, str]] = frozenset()
+    """API group and kind of the objects that this type creates to run its pods. Such an object is
+    no workload of its own while a workload of this type controls it."""
+    needs_parts: bool = False
+    """A pod does not show which workload its part belongs to, so the cache keeps the parts."""
+    keeps_finished_pods: bool = False
+    """Pods that have finished still count as the workload's pods."""
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The admission operations that can change the pod template."""
+        return ("CREATE",) if self.template_immutable else ("CREATE", "UPDATE")
+
+    def has_own_template(self, manifest: Manifest) -> bool:  # noqa: ARG002  # for overriding
+        """Whether the pod template is in the object itself and not in another one."""
+        return True
+
+    @abstractmethod
+    def restarts_no_pod(self, manifest: Manifest) -> bool:
+        """Whether a change of the pod template restarts no pod."""
+
+    def has_first_template(self, manifest: Manifest) -> bool:
+        """Whether the pod template is certainly the one that the workload was created with."""
+        return bool(dig(manifest, "metadata", "generation") == 1)
+
+    def is_rolling_out(self, manifest: Manifest) -> bool:  # noqa: ARG002  # for overriding
+        """Whether the workload's controller is still replacing pods. Only called where a change of
+        the pod template restarts pods."""
+        return False
+
+    def pod_selector(self, manifest: Manifest) -> Manifest:
+        """A LabelSelector of the workload's pods. Without a selector in the manifest, the labels
+        of the pod template; empty where there are no labels either."""
+        labels = read_labels(mapping_at(manifest, *self.template_path, "metadata"))
+        selector = mapping_at(manifest, "spec", "selector")
+        return selector or ({"matchLabels": labels} if labels else {})
+
+    def name_from_part(
+        self,
+        part: Owner,  # noqa: ARG002  # for overriding
+        pod_labels: Mapping[str, str],  # noqa: ARG002
+    ) -> str | None:
+        """The name of the workload whose part controls a pod with these labels.
+
+        None if the pod does not show it: then the part is not this type's, or ``needs_parts``.
+        """
+        return None
+
+    def owns(self, part: Kind, controller: Owner | None) -> bool:
+        """Whether an object of kind ``part`` with this controller is a part of a workload of this
+        type."""
+        return (
+            controller is not None
+            and (controller.api_group, controller.kind) == (self.api.group, self.api.kind)
+            and (part.group, part.kind) in self.parts
+        )
+
+
+def read_labels(metadata: Manifest) -> dict[str, str]:
+    """The labels in an object's metadata."""
+    labels = mapping_at(metadata, "labels")
+    return {str(key): "" if value is None else str(value) for key, value in labels.items()}
+
+
+def has_no_replicas(manifest: Manifest) -> bool:
+    """Whether the workload is scaled to zero."""
+    return bool(dig(manifest, "spec", "replicas") == 0)
+
+
+def updates_on_delete(manifest: Manifest) -> bool:
+    """Whether pods are only replaced when somebody deletes them."""
+    return bool(dig(manifest, "spec", "updateStrategy", "type") == "OnDelete")
+
+
+def is_generation_unobserved(manifest: Manifest) -> bool:
+    """Whether the workload's controller has not yet handled the newest generation."""
+    observed = number_at(manifest, "status", "observedGeneration")
+    return observed < number_at(manifest, "metadata", "generation")
+
+
+def are_replicas_outdated(manifest: Manifest) -> bool:
+    """Whether fewer pods than desired are up to date and available."""
+    status = mapping_at(manifest, "status")
+    updated, available = (
+        number_at(status, key) for key in ("updatedReplicas", "availableReplicas")
+    )
+    return min(updated, available) < number_at(manifest, "spec", "replicas", default=1)
+
+
+def name_without_hash(part: Owner, pod_labels: Mapping[str, str], hash_label: str) -> str | None:
+    """The name of a workload whose parts are named ``<name>-<hash>``, with the hash from the pod's
+    label; None if that does not fit."""
+    template_hash = pod_labels.get(hash_label, "")
+    if template_hash and part.name.endswith(suffix := f"-{template_hash}"):
+        return part.name.removesuffix(suffix)
+    return None
