@@ -64,7 +64,7 @@ def template_path(kind: str) -> tuple[str, ...]:
 
 
 def managed_env(kind: str, *entries: tuple[str, str], manager: str = "helm") -> Manifest:
-    """An entry of managedFields that claims variables, each a container and a name."""
+    """An entry of managedFields that owns variables, each a container and a name."""
     containers: Manifest = {}
     for container, variable in entries:
         fields = containers.setdefault(

@@ -52,7 +52,7 @@ TEMPLATE_PATHS: dict[str, TemplatePath] = {
 def whole_of(part: Kind, controller: Owner | None) -> WorkloadKind | None:
     """The kind of workload that an object of kind ``part`` with this controller is a part of.
 
-    None if the object stands for itself.
+    None if it is a workload of its own.
     """
     return next((kind for kind in WorkloadKind if kind.type.owns(part, controller)), None)
 
@@ -62,7 +62,7 @@ def workload_of_pod(
 ) -> tuple[WorkloadKind, str] | None:
     """Kind and name of the workload that a pod belongs to; None if no registered type controls it.
 
-    A part is its own answer where the pod does not show the whole, such as the Job of a CronJob.
+    A part is returned as itself where the pod does not show the whole, as with a Job of a CronJob.
     """
     if controller is None:
         return None

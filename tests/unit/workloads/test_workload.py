@@ -98,7 +98,7 @@ def test_the_last_entry_of_a_name_counts() -> None:
         (FieldOwners(known=True, entries=frozenset({("A", "web")})), False),
     ],
 )
-def test_a_claim_covers_one_variable_of_one_container(
+def test_a_field_owner_covers_one_variable_of_one_container(
     field_owners: FieldOwners, covers: bool
 ) -> None:
     assert field_owners.covers("web", "A") is covers
