@@ -1,4 +1,4 @@
-"""The NetworkPolicies of the cluster, reduced to their effect on egress, and the manifests of ours."""
+"""The NetworkPolicies of the cluster, reduced to their effect on egress, and our manifests."""
 
 from __future__ import annotations
 
