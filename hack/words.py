@@ -118,6 +118,7 @@ ALLOWED: Sequence[Allowed] = (
     Allowed(r"signatures?\b", "of a certificate", r"/certificates/"),
     Allowed(r"signature of the lookup", "the types of a call"),
     Allowed(r"\b(told|tells?) (\w+ ){0,3}apart", "ordinary English: to distinguish"),
+    Allowed(r"fleet telemetry nudge", "a former name, in the changelog", r"/Chart\.yaml$"),
     Allowed(r"HTTP exchange", "a request and its response"),
     Allowed(r"Host View", "an entry of the field `views` of TelemetryHost"),
     Allowed(
