@@ -31,6 +31,7 @@ from fleet_telemetry.api.policy import ClusterTelemetryPolicySpec, Policy, Polic
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.decision import Input, Plan, decide
+from fleet_telemetry.evidence.verdict import Observation
 from fleet_telemetry.reporting.fleet_metrics import FleetCollector, FleetSource, LastCheck
 from fleet_telemetry.reporting.status_server import StatusServer
 from fleet_telemetry.reporting.workload_metrics import render_workloads
@@ -137,7 +138,13 @@ def _fleet(count: int) -> Iterator[tuple[WorkloadRef, Plan]]:
             Input(workload=workload, policies=(policy,), catalogue=catalogue, now=now, pods=(pod,))
         )
         verdicts = tuple(
-            replace(verdict, reported=Setting.DISABLED, last_submission=now)
+            replace(
+                verdict,
+                observations={
+                    **verdict.observations,
+                    "reported": Observation(Setting.DISABLED, Setting.DISABLED, now),
+                },
+            )
             for verdict in plan.verdicts[:2]
         )
         yield workload.ref, replace(plan, verdicts=verdicts)

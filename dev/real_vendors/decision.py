@@ -14,8 +14,8 @@ from dev.real_vendors.sonarqube import RELEASE
 from fleet_telemetry.api.policy import ChannelName, Policy, PolicyKind, TelemetryPolicySpec
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.decision import Input, decide, plan_injection
-from fleet_telemetry.evidence.combining import Told, combine
-from fleet_telemetry.evidence.reported import Reading
+from fleet_telemetry.evidence.combining import InstanceAnswer, combine
+from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.objects.manifest import Manifest
 from fleet_telemetry.switches.edits import Trigger
@@ -96,13 +96,13 @@ def admit(policy: Manifest, *, env: dict[str, str], args: tuple[str, ...] = ()) 
     return Admitted(replace(workload, template=template), made)
 
 
-def verdict_on_usage(admitted: Admitted, reading: Reading | None) -> Verdict:
+def verdict_on_usage(admitted: Admitted, reading: InstanceReport | None) -> Verdict:
     """Where the Usage channel stands, with one pod of the admitted template, by what the server
     itself reports; None if it is not asked."""
     pod = Pod("sonarqube-0", admitted.workload.template, phase=PodPhase.RUNNING)
     reported = {}
     if reading is not None:
-        said = combine([Told("", reading)], admitted.policy.spec.submission)
+        said = combine([InstanceAnswer("", reading)], admitted.policy.spec.submission)
         reported[_PRODUCT, ChannelName.USAGE] = said
     given = replace(
         _input(admitted.workload, admitted.policy, trigger=Trigger.RECONCILE),

@@ -12,9 +12,11 @@ from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
 from fleet_telemetry.evidence.checks import Check, answer_without_asking, plan_checks
 from fleet_telemetry.evidence.egress import EgressFinding
-from fleet_telemetry.evidence.reported import Reported
+from fleet_telemetry.evidence.facts import Facts, PodFacts
+from fleet_telemetry.evidence.judge import judge
+from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
-from fleet_telemetry.evidence.verdict import Evidence, PodEvidence, Verdict, judge
+from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.policy.precedence import (
     EffectivePolicy,
     covers_channel,
@@ -22,14 +24,10 @@ from fleet_telemetry.policy.precedence import (
     resolve_effective,
     select_policies,
 )
+from fleet_telemetry.switches.desired import EffectivePolicies, desired_variables
 from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
-from fleet_telemetry.switches.injection import (
-    EffectivePolicies,
-    InjectionContext,
-    is_ours,
-    plan_edits,
-    wishes_for,
-)
+from fleet_telemetry.switches.injection import InjectionContext, plan_edits
+from fleet_telemetry.switches.ownership import is_ours
 from fleet_telemetry.workloads.workload import Pod, Workload
 
 
@@ -44,22 +42,22 @@ class Input:
     trigger: Trigger = Trigger.RECONCILE
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     before: Workload | None = None
-    """The workload before the update, where there is one."""
+    """The workload before the update, if there is one."""
     is_pod: bool = False
-    """The template is one pod's own, on its way in; the rest is its workload's."""
+    """The template is that of one pod that is being created; the rest is its workload's."""
     recorded: tuple[InjectedVariable, ...] = ()
     pods: tuple[Pod, ...] = ()
     reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
-    """What products told last; counts only of those that are to be asked now."""
+    """The last reports of products. Only those of products with a check are used."""
     reported_before: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
-    """The same, as whoever led before was told it; counts until a product is asked again."""
+    """The same, from the previous leader; used until the product is checked again."""
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyVerdict:
-    """What one policy makes of one workload, by its own wish."""
+    """The verdicts on one workload by one policy alone."""
 
     policy: Policy
     verdicts: tuple[Verdict, ...]
@@ -68,7 +66,7 @@ class PolicyVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to write and what to say about one workload."""
+    """What to write for one workload, and its state."""
 
     targets: tuple[MatchedContainer, ...]
     edits: tuple[Edit, ...]
@@ -78,18 +76,18 @@ class Plan:
     by_policy: tuple[PolicyVerdict, ...] = ()
     injected: tuple[InjectedVariable, ...] = ()
     checks: tuple[Check, ...] = ()
-    """What the products are to be asked."""
+    """The checks of the products' APIs."""
     egress: Mapping[tuple[str, ChannelName], EgressFinding] = field(default_factory=dict)
-    """What the network does with each channel; known once network policies were written."""
+    """The egress finding of each channel; known after network policies are written."""
 
     @property
     def changes(self) -> tuple[Edit | SkippedEdit, ...]:
-        """What is written, and what is left although a policy wishes otherwise."""
+        """The edits and the skipped edits."""
         return (*self.edits, *self.skipped_edits)
 
 
 def plan_injection(given: Input) -> Plan:
-    """What to write into the template; all that an admission needs."""
+    """The edits of the template, which is all that admission needs."""
     targets = match_containers(given.workload.template, given.catalogue)
     targets_before = (
         match_containers(given.before.template, given.catalogue) if given.before else ()
@@ -118,16 +116,16 @@ def plan_injection(given: Input) -> Plan:
 
 
 def decide(given: Input) -> Plan:
-    """What to write and where every channel stands."""
+    """The edits of the template, and the verdict on every channel."""
     plan = plan_injection(given)
     checks = tuple(plan_checks(plan.targets, plan.effective, given.workload.ref.namespace))
     known = {_channel_of(check): answer_without_asking(check) for check in checks}
     reported = {**given.reported_before, **given.reported}
-    evidence = Evidence(
+    facts = Facts(
         workload=given.workload,
         targets=plan.targets,
         pods=tuple(
-            PodEvidence(pod.template, match_containers(pod.template, given.catalogue))
+            PodFacts(pod.template, match_containers(pod.template, given.catalogue))
             for pod in given.pods
         ),
         reported={key: known[key] or reported.get(key, Reported()) for key in known},
@@ -136,13 +134,13 @@ def decide(given: Input) -> Plan:
     )
     channels = list(_channels(plan.targets))
     verdicts = (
-        judge(evidence, product, channel, plan.effective.get((product, channel)))
+        judge(facts, product, channel, plan.effective.get((product, channel)))
         for product, channel in channels
     )
     return replace(
         plan,
         verdicts=tuple(verdict for verdict in verdicts if verdict is not None),
-        by_policy=tuple(_judge_by_policy(given, evidence, plan.effective, channels)),
+        by_policy=tuple(_judge_by_policy(given, facts, plan.effective, channels)),
         injected=tuple(_injected(given, plan)),
         checks=checks,
     )
@@ -175,7 +173,7 @@ def _channels(targets: tuple[MatchedContainer, ...]) -> Iterator[tuple[str, Chan
 
 
 def _may_be_written(given: Input) -> bool:
-    """Somebody else's controller would put its own template back, and a Job's is immutable."""
+    """Another controller would restore its own template, and that of a Job is immutable."""
     if given.is_pod:
         return given.workload.controller is not None
     if given.workload.controller is not None:
@@ -185,11 +183,11 @@ def _may_be_written(given: Input) -> bool:
 
 def _judge_by_policy(
     given: Input,
-    evidence: Evidence,
+    facts: Facts,
     effective: EffectivePolicies,
     channels: list[tuple[str, ChannelName]],
 ) -> Iterator[PolicyVerdict]:
-    """What each policy that covers the workload makes of it by its own wish."""
+    """The verdicts of each policy that covers the workload, by that policy alone."""
     for policy in select_policies(given.policies, given.workload, given.namespace_labels):
         verdicts = []
         winners = []
@@ -204,7 +202,7 @@ def _judge_by_policy(
                 if own.policy not in winners:
                     winners.append(own.policy)
                 own = EffectivePolicy(policy, policy.injection, overruled=True)
-            verdict = judge(evidence, product, channel, own)
+            verdict = judge(facts, product, channel, own)
             if verdict is not None:
                 verdicts.append(verdict)
         if verdicts:
@@ -212,22 +210,16 @@ def _judge_by_policy(
 
 
 def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:
-    """What stands in the template because of a policy: unclaimed, and ours by name and value,
-    or a related setting that a policy asks for or that was recorded before."""
-    recorded = {(entry.container, entry.name, entry.value) for entry in given.recorded}
+    """What policies injected into the template: switches and related settings without a field
+    owner, or what was recorded before."""
     for target in plan.targets:
         container = target.container
         settings = {
-            (wish.name, wish.value)
-            for wish in wishes_for(target, plan.effective)
-            if wish.switch is None
+            InjectedVariable(container=container.name, name=one.name, value=one.value)
+            for one in desired_variables(target, plan.effective)
+            if one.switch is None and one.value is not None
         }
+        known = {*settings, *given.recorded}
         for entry in container.env:
-            if entry.by_reference or given.workload.field_owners.covers(container.name, entry.name):
-                continue
-            if (
-                is_ours(given.workload, container, entry, target.product.variables)
-                or (entry.name, entry.value) in settings
-                or (container.name, entry.name, entry.value) in recorded
-            ):
+            if is_ours(given.workload, container, entry, target.product.all_switches, known):
                 yield InjectedVariable(container=container.name, name=entry.name, value=entry.value)

@@ -27,7 +27,7 @@ from dev.real_vendors.sonarqube import (
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
-from fleet_telemetry.evidence.reported import Reading
+from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.http import VendorClient, VendorError
 from fleet_telemetry.vendors.sonarqube import SonarQube as Adapter
 
@@ -49,7 +49,7 @@ class Tokens:
 @dataclass(frozen=True)
 class Observed:
     admitted: Admitted
-    reading: Reading
+    reading: InstanceReport
     sent: tuple[Sent, ...]
     tokens: Tokens
     refusals: dict[str, Reason] = field(default_factory=dict)
@@ -67,8 +67,8 @@ def sonarqube(sink: Sink) -> Iterator[SonarQube]:
         yield found
 
 
-def read(sonarqube: SonarQube, token: str) -> Reading:
-    async def ask() -> Reading:
+def read(sonarqube: SonarQube, token: str) -> InstanceReport:
+    async def ask() -> InstanceReport:
         client = VendorClient()
         try:
             return await Adapter().read(client.api(sonarqube.endpoint), {"token": token})
@@ -202,7 +202,7 @@ def test_an_argument_beats_the_injected_variable(overridden: Observed) -> None:
     assert unreported.reason is Reason.SWITCH_OVERRIDDEN
 
 
-def assert_not_compliant(admitted: Admitted, reading: Reading) -> None:
+def assert_not_compliant(admitted: Admitted, reading: InstanceReport) -> None:
     """The operator's verdict on a server that reports the contrary."""
     verdict = verdict_on_usage(admitted, reading)
     assert (verdict.state, verdict.reason) == (State.NON_COMPLIANT, Reason.REPORTED_CONTRARY)

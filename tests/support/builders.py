@@ -24,7 +24,8 @@ from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.decision import Input, Plan, decide
 from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.switches.edits import Trigger
-from fleet_telemetry.switches.patch import Operation, build_patch
+from fleet_telemetry.switches.mechanism import Operation
+from fleet_telemetry.switches.patch import build_patch
 from fleet_telemetry.workloads.reading import read_pod, read_workload
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from fleet_telemetry.workloads.workload import Pod, Workload

@@ -9,7 +9,8 @@ from fleet_telemetry.api.product import ChannelRule, EnvSwitch, Host, Switch
 from fleet_telemetry.catalogue.catalogue import ImageMatch, builtin
 from fleet_telemetry.catalogue.product import Lookup
 from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
-from fleet_telemetry.switches.reading import Reading, read_switch, with_default
+from fleet_telemetry.switches.overrides import read_switch
+from fleet_telemetry.switches.reading import SwitchReading, with_default
 from fleet_telemetry.workloads.workload import Container, EnvVar
 
 DIGEST = "sha256:" + "0a" * 32
@@ -71,7 +72,7 @@ def read(
     variables: Variables,
     arguments: Iterable[str] = (),
     channel: ChannelName = ChannelName.USAGE,
-) -> Reading:
+) -> SwitchReading:
     """What a container with these variables and arguments comes to."""
     env = tuple(EnvVar(name, value) for name, value in variables)
     container = Container(0, "main", image, arguments=tuple(arguments), env=env)

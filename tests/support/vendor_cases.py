@@ -15,7 +15,7 @@ from dev.fakes import sourcegraph as sourcegraph_standin
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.evidence.reported import Reading
+from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.dependency_track import DependencyTrack
 from fleet_telemetry.vendors.emqx import Emqx
 from fleet_telemetry.vendors.http import VendorApi, VendorClient
@@ -107,7 +107,7 @@ async def asking(standin: FakeProduct, **options: Any) -> AsyncIterator[VendorAp
             await client.close()
 
 
-async def read(case: Case, api: VendorApi) -> Reading:
+async def read(case: Case, api: VendorApi) -> InstanceReport:
     """What the product says."""
     return await case.adapter.read(api, case.credentials)
 

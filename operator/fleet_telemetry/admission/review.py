@@ -10,7 +10,8 @@ from fleet_telemetry.decision import Input, plan_injection
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
-from fleet_telemetry.switches.patch import Operation, build_patch
+from fleet_telemetry.switches.mechanism import Operation
+from fleet_telemetry.switches.patch import build_patch
 from fleet_telemetry.workloads.reading import (
     read_field_owners,
     read_pod,
@@ -137,7 +138,7 @@ def tell(change: Edit | SkippedEdit) -> str:
             return f"{who}kept {change.name} {where}, which says the contrary{note}"
         case Cause.BY_REFERENCE:
             return f"{who}left {change.name} {where}: its value comes from elsewhere"
-        case Cause.TAKEN_BACK:
+        case Cause.REVERTED:
             return f"{who}removed {change.name} {where}: no policy asks for it on this version"
         case _:
             note = f": {change.note}" if change.note else ""

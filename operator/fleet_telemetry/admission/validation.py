@@ -15,7 +15,7 @@ from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.product import Product, ProductError
 from fleet_telemetry.objects.manifest import Manifest, dig
-from fleet_telemetry.policy.problems import find_problems
+from fleet_telemetry.switches.policy_problems import find_problems
 
 
 @dataclass(frozen=True, slots=True)

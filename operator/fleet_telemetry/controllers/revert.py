@@ -53,7 +53,7 @@ def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tup
             container_name=container.name,
             name=entry.name,
             value=None,
-            cause=Cause.TAKEN_BACK,
+            cause=Cause.REVERTED,
         )
         for container in workload.template.containers
         for entry in container.env

@@ -14,7 +14,7 @@ from fleet_telemetry.egress.host_use import Key
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network
 from fleet_telemetry.egress.network_policies import NetworkPolicy
 from fleet_telemetry.egress.selectors import labels_in, read_selector
-from fleet_telemetry.switches.injection import EffectivePolicies
+from fleet_telemetry.switches.desired import EffectivePolicies
 from fleet_telemetry.workloads.workload import Workload
 
 _NAMED = 3

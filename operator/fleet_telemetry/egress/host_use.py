@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from fleet_telemetry.api.policy import ChannelName, Policy, SharedAddresses, Submission
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.egress.model import Address
-from fleet_telemetry.switches.injection import EffectivePolicies
+from fleet_telemetry.switches.desired import EffectivePolicies
 
 Key = tuple[str, ChannelName]
 """A product and one of its channels."""

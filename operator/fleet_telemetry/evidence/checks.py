@@ -17,8 +17,8 @@ from fleet_telemetry.api.policy import (
 from fleet_telemetry.api.product import Api
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
-from fleet_telemetry.evidence.reported import Reported
-from fleet_telemetry.switches.injection import EffectivePolicies
+from fleet_telemetry.evidence.report import Reported
+from fleet_telemetry.switches.desired import EffectivePolicies
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _SHORTEST_SECONDS = 60.0

@@ -373,9 +373,7 @@ def _data(case: Case, switch: Switch) -> list[Data]:
     return [
         locate_data(found.container, pod.template, switch.seed_proof)
         for pod, found in case.counterparts
-    ] or [
-        locate_data(case.target.container, case.facts.workload.template, switch.seed_proof)
-    ]
+    ] or [locate_data(case.target.container, case.facts.workload.template, switch.seed_proof)]
 
 
 def _proven_claims(case: Case, places: list[Data]) -> tuple[str, ...] | None:

@@ -19,6 +19,7 @@ from fleet_telemetry.api.workload_telemetry import (
     WorkloadTelemetryStatus,
 )
 from fleet_telemetry.decision import Plan
+from fleet_telemetry.evidence.registry import SETTING_SOURCES
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.reporting.families import Family
 from fleet_telemetry.workloads.workload import WorkloadRef
@@ -100,9 +101,8 @@ class FleetSource:
 
 def evidence_of(verdict: Verdict) -> Iterator[tuple[str, Setting]]:
     """What each evidence comes to."""
-    yield "declared", verdict.declared_effect
-    yield "running", verdict.running_effect
-    yield "reported", verdict.reported
+    for name in SETTING_SOURCES:
+        yield name, verdict.observed(name).effect
 
 
 class FleetCollector(Collector):

@@ -12,6 +12,7 @@ from fleet_telemetry.api.policy import Mode, Policy
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, State
 from fleet_telemetry.decision import Plan
+from fleet_telemetry.evidence.registry import SETTING_SOURCES
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
 from fleet_telemetry.objects.kind import Kind
@@ -155,8 +156,8 @@ def _properties(
     yield (
         "evidence",
         (
-            f"declared={verdict.declared}, running={verdict.running}, "
-            f"reported={verdict.reported}, egress={egress}"
+            ", ".join(f"{name}={verdict.observed(name).setting}" for name in SETTING_SOURCES)
+            + f", egress={egress}"
         ),
     )
     yield "policyKind", policy.kind.value

@@ -18,8 +18,8 @@ from fleet_telemetry.egress.host_use import Key
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.verdict import Verdict, worst_state
 from fleet_telemetry.policy.precedence import has_expired
-from fleet_telemetry.policy.problems import find_problems
 from fleet_telemetry.reporting.messages import cut
+from fleet_telemetry.switches.policy_problems import find_problems
 from fleet_telemetry.workloads.workload import WorkloadRef
 
 _NAMED = 5
@@ -200,7 +200,7 @@ def _is_missing(verdict: Verdict) -> bool:
     """Whether the policy still has to write. Of a seed, the reason speaks of the data first."""
     if verdict.reason is Reason.SEED_NOT_PROVEN and verdict.policy is not None:
         may_add = verdict.policy.injection.when is not When.NEVER
-        return may_add and verdict.declared is Setting.UNSET
+        return may_add and verdict.observed("declared").setting is Setting.UNSET
     return verdict.reason in _NOT_WRITTEN
 
 

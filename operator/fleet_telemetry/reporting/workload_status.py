@@ -14,7 +14,6 @@ from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.resources import API_VERSION, WORKLOAD_TELEMETRY
 from fleet_telemetry.api.workload_telemetry import (
     ChannelStatus,
-    EgressVerdict,
     PolicyReference,
     SeedRecord,
     State,
@@ -24,7 +23,8 @@ from fleet_telemetry.api.workload_telemetry import (
 )
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.evidence.egress import EgressFinding
-from fleet_telemetry.evidence.reported import Reported
+from fleet_telemetry.evidence.registry import SOURCES
+from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.verdict import Verdict, worst_state
 from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
 from fleet_telemetry.reporting.messages import cut
@@ -76,27 +76,23 @@ def build_workload_status(
 
 
 def _channel(verdict: Verdict, egress: EgressFinding | None, *, several: bool) -> ChannelStatus:
+    fields: dict[str, Any] = {}
+    for source in SOURCES:
+        fields |= source.status(verdict, egress)
     return ChannelStatus(
         name=verdict.channel,
         product=verdict.product if several else None,
         state=verdict.state,
         reason=verdict.reason,
         message=cut(verdict.message) or None,
-        declared=verdict.declared,
-        running=verdict.running,
-        reported=verdict.reported,
-        egress=egress.verdict if egress else EgressVerdict.UNKNOWN,
-        egress_reason=egress.reason if egress else None,
-        egress_message=cut(egress.message) if egress else None,
-        last_submission_time=verdict.last_submission,
-        inventory=verdict.inventory[:_MOST_FIELDS],
+        **fields,
     )
 
 
 def stored_reports(
     record: WorkloadTelemetryStatus,
 ) -> dict[tuple[str, ChannelName], Reported]:
-    """What the products said to whoever led before, until they are asked again."""
+    """The last reports that the previous leader stored, until the products are checked again."""
     return {
         (channel.product or record.product or "", channel.name): Reported(
             setting=channel.reported,

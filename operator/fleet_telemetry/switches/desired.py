@@ -107,9 +107,7 @@ def related_settings(
         if settings.product == target.product.name:
             for setting in settings.env:
                 if not any(names_switch(switch, setting.name) for switch in switches):
-                    yield DesiredVariable(
-                        setting.name, setting.value, in_effect.policy, in_effect
-                    )
+                    yield DesiredVariable(setting.name, setting.value, in_effect.policy, in_effect)
 
 
 def names_switch(switch: Switch, name: str) -> bool:
@@ -126,9 +124,7 @@ def refused_variables(target: MatchedContainer) -> Iterator[RefusedVariable]:
             yield from rule.refuses
 
 
-def desired_names(
-    target: MatchedContainer, desired: tuple[DesiredVariable, ...]
-) -> Iterator[str]:
+def desired_names(target: MatchedContainer, desired: tuple[DesiredVariable, ...]) -> Iterator[str]:
     """The names of desired variables, in the spelling that the container has."""
     for variable in desired:
         entry = variable.entry_in(target.container)

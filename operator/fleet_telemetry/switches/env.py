@@ -72,7 +72,9 @@ class EnvMechanism:
         env = _env(switch)
         return env.is_named(entry.name) and entry.value in (env.disabled, env.enabled)
 
-    def patch(self, pointer: str, container: Manifest, edits: Sequence[Edit]) -> Iterator[Operation]:
+    def patch(
+        self, pointer: str, container: Manifest, edits: Sequence[Edit]
+    ) -> Iterator[Operation]:
         """Keeps the order of all other entries."""
         env = container.get("env")
         yield from _patch_list(f"{pointer}/env", env if isinstance(env, list) else [], edits)

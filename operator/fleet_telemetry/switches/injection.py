@@ -39,9 +39,7 @@ class InjectionContext:
     recorded: tuple[InjectedVariable, ...] = ()
     """What WorkloadTelemetry lists as injected."""
 
-    def injected(
-        self, container: Container, entry: EnvVar, switches: Iterable[Switch]
-    ) -> bool:
+    def injected(self, container: Container, entry: EnvVar, switches: Iterable[Switch]) -> bool:
         """Whether the operator injected the entry."""
         return is_ours(self.workload, container, entry, switches, self.recorded)
 
@@ -241,9 +239,7 @@ def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Itera
                 yield Edit(container.index, container.name, entry.name, None, Cause.REVERTED)
 
 
-def _target_before(
-    context: InjectionContext, target: MatchedContainer
-) -> MatchedContainer | None:
+def _target_before(context: InjectionContext, target: MatchedContainer) -> MatchedContainer | None:
     """The container before the update."""
     same_name = [
         before

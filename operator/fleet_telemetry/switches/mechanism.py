@@ -53,5 +53,7 @@ class SwitchMechanism(Protocol):
     def may_have_written(self, switch: Switch, entry: EnvVar) -> bool:
         """Whether the entry is one that the operator would write, in either direction."""
 
-    def patch(self, pointer: str, container: Manifest, edits: Sequence[Edit]) -> Iterator[Operation]:
+    def patch(
+        self, pointer: str, container: Manifest, edits: Sequence[Edit]
+    ) -> Iterator[Operation]:
         """The operations that make the edits; ``pointer`` is the container's JSON pointer."""

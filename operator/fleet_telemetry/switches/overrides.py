@@ -22,7 +22,9 @@ def read_switch(container: Container, switch: Switch) -> SwitchReading:
     return mechanism.read(container, switch)
 
 
-def _read_override(container: Container, override: Override, switch: Switch) -> SwitchReading | None:
+def _read_override(
+    container: Container, override: Override, switch: Switch
+) -> SwitchReading | None:
     if override.env is None:
         return _read_words(container.arguments, override, switch)
     entry = container.variable(override.env)

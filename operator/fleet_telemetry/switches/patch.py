@@ -23,7 +23,5 @@ def build_patch(
         ordered, key=lambda edit: (edit.container, edit.mechanism)
     ):
         pointer = "/" + "/".join((*path, str(index)))
-        operations.extend(
-            mechanism_named(mechanism).patch(pointer, containers[index], list(group))
-        )
+        operations.extend(mechanism_named(mechanism).patch(pointer, containers[index], list(group)))
     return operations

@@ -25,7 +25,7 @@ from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.vendors.http import Answer, VendorApi, VendorError
-from fleet_telemetry.vendors.protocol import Credentials, Reading, header_secret
+from fleet_telemetry.vendors.protocol import Credentials, InstanceReport, header_secret
 
 _PROPERTIES = "/api/v1/configProperty"
 _GROUP = "telemetry"
@@ -46,7 +46,7 @@ class DependencyTrack:
     settable = True
     per_pod = False
 
-    async def read(self, api: VendorApi, credentials: Credentials) -> Reading:
+    async def read(self, api: VendorApi, credentials: Credentials) -> InstanceReport:
         """What the database says; it is read by the server at every submission."""
         answer = await api.request("GET", _PROPERTIES, headers=_headers(credentials))
         rows = _telemetry_rows(answer.check())
@@ -63,7 +63,7 @@ class DependencyTrack:
         data = _value(rows.get(_DATA))
         if data is not None:
             inventory, note = _names(data)
-        return Reading(
+        return InstanceReport(
             setting=_setting(_value(row)),
             version=version or None,
             last_submission=_time(_value(rows.get(_WHEN))),
@@ -123,15 +123,15 @@ def _setting(value: str | None) -> Setting:
             return Setting.UNKNOWN
 
 
-def _without_row(version: str) -> Reading:
+def _without_row(version: str) -> InstanceReport:
     """No row: off up to version 4 (which before 4.13 knows no telemetry), on from version 5."""
     if int(version.partition(".")[0]) >= 5:  # noqa: PLR2004
-        return Reading(
+        return InstanceReport(
             setting=Setting.ENABLED,
             version=version,
             note=f"It has no property {_GROUP}/{_ENABLED}, which counts as on from version 5.",
         )
-    return Reading(
+    return InstanceReport(
         setting=Setting.DISABLED,
         version=version,
         note=f"It has no property {_GROUP}/{_ENABLED}, which counts as off in version 4.",

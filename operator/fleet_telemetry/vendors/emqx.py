@@ -27,7 +27,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.version import Version
 from fleet_telemetry.vendors.http import Answer, VendorApi, VendorError
 from fleet_telemetry.vendors.inventory import names_of
-from fleet_telemetry.vendors.protocol import Credentials, Reading, header_secret
+from fleet_telemetry.vendors.protocol import Credentials, InstanceReport, header_secret
 from fleet_telemetry.vendors.service import Endpoint
 
 _STATUS = "/api/v5/telemetry/status"
@@ -47,7 +47,7 @@ class Emqx:
     settable = True
     per_pod = True
 
-    async def read(self, api: VendorApi, credentials: Credentials) -> Reading:
+    async def read(self, api: VendorApi, credentials: Credentials) -> InstanceReport:
         """What counts on this node now, and the names of what it would send."""
         headers = _headers(credentials)
         answer = await api.request("GET", _STATUS, headers=headers)
@@ -65,7 +65,7 @@ class Emqx:
             version = (await _node(api, headers)).get("version")
         except VendorError:
             version = None  # the setting is told all the same
-        return Reading(
+        return InstanceReport(
             setting=Setting.ENABLED if is_on else Setting.DISABLED,
             version=version,
             inventory=inventory,
@@ -138,7 +138,7 @@ def _known(value: Any) -> str:
     return value if isinstance(value, str) and re.fullmatch(shape, value) else ""
 
 
-def _without_telemetry(answer: Answer, node: Mapping[str, str]) -> Reading:
+def _without_telemetry(answer: Answer, node: Mapping[str, str]) -> InstanceReport:
     """There is no such path: right for an edition that leaves the application out, and strange for
     every other."""
     version = node.get("version", "")
@@ -149,7 +149,7 @@ def _without_telemetry(answer: Answer, node: Mapping[str, str]) -> Reading:
     if not is_left_out or node.get("edition") != "Enterprise":
         text = f"{answer.what} answered 404: there is no telemetry application, or another API"
         raise VendorError(Reason.API_NOT_FOUND, text)
-    return Reading(
+    return InstanceReport(
         setting=Setting.DISABLED,
         version=version,
         note="This edition leaves the telemetry application out.",

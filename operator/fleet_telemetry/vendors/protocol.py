@@ -7,10 +7,10 @@ from typing import Protocol
 
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.evidence.reported import Reading
+from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.http import VendorApi, VendorError
 
-__all__ = ["Adapter", "Credentials", "Reading", "header_secret"]
+__all__ = ["Adapter", "Credentials", "InstanceReport", "header_secret"]
 
 Credentials = Mapping[str, str]
 """The keys of the policy's Secret, decoded. Never logged, never part of a message."""
@@ -29,7 +29,7 @@ class Adapter(Protocol):
     per_pod: bool
     """Whether every pod has a setting of its own, so that each has to be asked."""
 
-    async def read(self, api: VendorApi, credentials: Credentials) -> Reading:
+    async def read(self, api: VendorApi, credentials: Credentials) -> InstanceReport:
         """What the product says now."""
         ...
 

@@ -18,7 +18,7 @@ from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.vendors.http import VendorApi, VendorError
-from fleet_telemetry.vendors.protocol import Credentials, Reading, header_secret
+from fleet_telemetry.vendors.protocol import Credentials, InstanceReport, header_secret
 
 _ENABLE = "sonar.telemetry.enable"
 _STATES = ("STARTING", "DOWN", "RESTARTING", "DB_MIGRATION_NEEDED", "DB_MIGRATION_RUNNING")
@@ -38,7 +38,7 @@ class SonarQube:
     settable = False
     per_pod = False
 
-    async def read(self, api: VendorApi, credentials: Credentials) -> Reading:
+    async def read(self, api: VendorApi, credentials: Credentials) -> InstanceReport:
         """What the running server goes by."""
         token = header_secret(credentials, "token")
         version = await _version(api)
@@ -51,7 +51,7 @@ class SonarQube:
         if value is not None and not isinstance(value, str):
             raise answer.unexpected(f"where {_ENABLE} was expected to be a text")
         setting, note = _setting(value)
-        return Reading(setting=setting, version=version, note=note)
+        return InstanceReport(setting=setting, version=version, note=note)
 
     async def write(self, api: VendorApi, credentials: Credentials, wish: Submission) -> None:
         """Never called, as the setting cannot be set at run time."""

@@ -31,7 +31,7 @@ from fleet_telemetry.catalogue.version import Version
 from fleet_telemetry.vendors import jsonc
 from fleet_telemetry.vendors.http import Answer, VendorApi, VendorError
 from fleet_telemetry.vendors.inventory import names_of
-from fleet_telemetry.vendors.protocol import Credentials, Reading, header_secret
+from fleet_telemetry.vendors.protocol import Credentials, InstanceReport, header_secret
 
 _CHANNEL = "update.channel"
 _ROUNDS = 4
@@ -74,7 +74,7 @@ class Sourcegraph:
     settable = True
     per_pod = False
 
-    async def read(self, api: VendorApi, credentials: Credentials) -> Reading:
+    async def read(self, api: VendorApi, credentials: Credentials) -> InstanceReport:
         """The setting that pings go by, and what is known of events."""
         ask = _Asking(api, header_secret(credentials, "token"))
         site = await ask.site()
@@ -94,7 +94,7 @@ class Sourcegraph:
         if not site.is_editable:
             notes.append(f"Its configuration comes from a file: {_CHANNEL} is to be set there.")
         inventory, more = names_of(events.payloads)
-        return Reading(
+        return InstanceReport(
             setting=setting,
             version=site.version_text or None,
             last_submission=max(events.exported, default=None),

@@ -312,7 +312,7 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
             "fleet-telemetry: removed NAME in container app: it crashes",
         ),
         (
-            edit(Cause.TAKEN_BACK, None),
+            edit(Cause.REVERTED, None),
             "fleet-telemetry: removed NAME in container app: no policy asks for it on this version",
         ),
         (

@@ -159,7 +159,7 @@ class TestEveryProduct:
             switch for channel in product.spec.channels for switch in product.switches(channel.name)
         ]
         assert list(product.switches()) == by_channel
-        assert {variable.name for variable in product.variables} == {
+        assert {switch.env.name for switch in product.all_switches if switch.env is not None} == {
             switch.env.name for switch in by_channel if switch.env is not None
         }
 

@@ -235,13 +235,13 @@ def test_how_version_5_reads_its_variable(value: str, meaning: Setting) -> None:
 @pytest.mark.parametrize("name", [_V5, _V5.lower(), "dt.telemetry.submission.default-enabled"])
 def test_version_5_takes_other_spellings(name: str) -> None:
     assert variable_of("dependencytrack/apiserver:5.0.4").is_named(name)
-    assert read("dependencytrack/apiserver:5.0.4", [(name, "no")]).meaning is Setting.DISABLED
+    assert read("dependencytrack/apiserver:5.0.4", [(name, "no")]).setting is Setting.DISABLED
 
 
 @pytest.mark.parametrize("name", [_V4.lower(), "telemetry.submission.enabled.default", _RC1, _V5])
 def test_version_4_takes_only_the_exact_name(name: str) -> None:
     assert not variable_of("dependencytrack/apiserver:4.14.3").is_named(name)
-    assert read("dependencytrack/apiserver:4.14.3", [(name, "false")]).meaning is Setting.ENABLED
+    assert read("dependencytrack/apiserver:4.14.3", [(name, "false")]).setting is Setting.ENABLED
 
 
 @pytest.mark.parametrize(
@@ -257,22 +257,22 @@ def test_version_4_takes_only_the_exact_name(name: str) -> None:
 def test_a_system_property_beats_the_variable_of_version_5(carrier: str) -> None:
     on, off = (f"-Ddt.telemetry.submission.default-enabled={word}" for word in ("true", "false"))
     image = "dependencytrack/apiserver:5.0.4"
-    assert read(image, [(_V5, "false"), (carrier, f"-Xmx1g {on}")]).meaning is Setting.ENABLED
-    assert read(image, [(_V5, "true"), (carrier, off)]).meaning is Setting.DISABLED
-    assert read(image, [(_V5, "false"), (carrier, "-Xmx1g")]).meaning is Setting.DISABLED
-    assert read(image, [(_V5, "false")], ["java", on, "-jar"]).meaning is Setting.ENABLED
+    assert read(image, [(_V5, "false"), (carrier, f"-Xmx1g {on}")]).setting is Setting.ENABLED
+    assert read(image, [(_V5, "true"), (carrier, off)]).setting is Setting.DISABLED
+    assert read(image, [(_V5, "false"), (carrier, "-Xmx1g")]).setting is Setting.DISABLED
+    assert read(image, [(_V5, "false")], ["java", on, "-jar"]).setting is Setting.ENABLED
 
 
 @pytest.mark.parametrize("argument", ["-Dtelemetry.submission.enabled.default=true"])
 def test_no_system_property_beats_the_variable_of_version_4(argument: str) -> None:
     image = "dependencytrack/apiserver:4.14.3"
-    assert read(image, [(_V4, "false")], [argument]).meaning is Setting.DISABLED
-    assert read(image, [(_V4, "false"), ("JAVA_OPTIONS", argument)]).meaning is Setting.DISABLED
+    assert read(image, [(_V4, "false")], [argument]).setting is Setting.DISABLED
+    assert read(image, [(_V4, "false"), ("JAVA_OPTIONS", argument)]).setting is Setting.DISABLED
 
 
 def test_nothing_set_means_on() -> None:
     for tag in ("4.13.0", "5.0.0-rc.1", "5.0.4"):
-        assert read(f"dependencytrack/apiserver:{tag}", []).meaning is Setting.ENABLED
+        assert read(f"dependencytrack/apiserver:{tag}", []).setting is Setting.ENABLED
 
 
 def test_the_seed_of_version_4_can_be_proven_where_its_database_is() -> None:

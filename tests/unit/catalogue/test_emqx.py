@@ -4,7 +4,7 @@ import pytest
 
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import Setting
-from fleet_telemetry.switches.reading import Source
+from fleet_telemetry.switches.reading import ReadingSource
 from tests.support.product_tables import (
     DIGEST,
     describe,
@@ -172,21 +172,21 @@ def test_any_case_after_the_prefix_is_the_switch(image: str, name: str, is_switc
 @pytest.mark.parametrize("image", _EVERY)
 def test_two_spellings_at_once_are_ambiguous(image: str) -> None:
     reading = read(image, [(_NAME, "false"), ("EMQX_telemetry__enable", "true")])
-    assert (reading.meaning, reading.source) == (Setting.UNKNOWN, Source.AMBIGUOUS)
+    assert (reading.setting, reading.source) == (Setting.UNKNOWN, ReadingSource.AMBIGUOUS)
 
 
 @pytest.mark.parametrize("image", _EVERY)
 def test_the_variable_beats_the_one_that_holds_all_settings_in_upper_case(image: str) -> None:
     both = read(image, [("EMQX_TELEMETRY", "{enable = true}"), (_NAME, "false")])
     alone = read(image, [("EMQX_TELEMETRY", "{enable = false}")])
-    assert both.meaning is Setting.DISABLED
-    assert alone.meaning is Setting.UNKNOWN
+    assert both.setting is Setting.DISABLED
+    assert alone.setting is Setting.UNKNOWN
 
 
 @pytest.mark.parametrize("name", ["EMQX_telemetry", "EMQX_Telemetry"])
 @pytest.mark.parametrize("image", _EVERY)
 def test_the_one_in_lower_case_comes_later_and_beats_it(image: str, name: str) -> None:
-    assert read(image, [(_NAME, "false"), (name, "{enable=true}")]).meaning is Setting.UNKNOWN
+    assert read(image, [(_NAME, "false"), (name, "{enable=true}")]).setting is Setting.UNKNOWN
 
 
 @pytest.mark.parametrize("name", ["EMQX_TELEMETRY__ENABLED", "EMQX_TELEMETRY_ENABLE"])
@@ -207,7 +207,7 @@ def test_names_like_it_do_nothing(image: str, name: str) -> None:
     ],
 )
 def test_what_nothing_set_means(image: str, meaning: Setting) -> None:
-    assert read(image, []).meaning is meaning
+    assert read(image, []).setting is meaning
 
 
 def test_only_the_first_versions_need_a_proof_of_their_seed() -> None:

@@ -48,7 +48,7 @@ def test_a_product_of_the_same_name_replaces_the_entry_whole() -> None:
     assert _name(catalogue, "sonarqube:lts") is None
     assert _name(catalogue, "acme/sonar:1") == "sonarqube"
     assert [channel.name for channel in own.spec.channels] == [ChannelName.ERROR_REPORT]
-    assert own.variables == ()
+    assert own.all_switches == ()
     assert list(own.switches()) == []
     image = own.spec.images[0]
     assert not own.has_channel(ChannelName.USAGE, image)

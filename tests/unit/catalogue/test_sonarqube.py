@@ -4,7 +4,7 @@ import pytest
 
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import Setting
-from fleet_telemetry.switches.reading import Source
+from fleet_telemetry.switches.reading import ReadingSource
 from tests.support.product_tables import (
     DIGEST,
     describe,
@@ -164,7 +164,7 @@ def test_what_is_written_for_a_wish(
 def test_how_it_reads_its_variables(
     image: str, channel: ChannelName, name: str, _property: str, value: str, meaning: Setting
 ) -> None:
-    assert read(image, [(name, value)], channel=channel).meaning is meaning
+    assert read(image, [(name, value)], channel=channel).setting is meaning
 
 
 @pytest.mark.parametrize(("channel", "name", "key"), _CHANNELS)
@@ -174,13 +174,13 @@ class TestWhatBeatsTheVariable:
         for value, meaning in (("true", Setting.ENABLED), ("false", Setting.DISABLED)):
             contrary = "false" if value == "true" else "true"
             reading = read(image, [(name, contrary)], [f"-D{key}={value}"], channel)
-            assert (reading.meaning, reading.source) == (meaning, Source.OVERRIDE)
+            assert (reading.setting, reading.source) == (meaning, ReadingSource.OVERRIDE)
 
     def test_the_last_of_two_arguments(
         self, image: str, channel: ChannelName, name: str, key: str
     ) -> None:
         arguments = [f"-D{key}=true", "-Dother=x", f"-D{key}=false"]
-        assert read(image, [(name, "true")], arguments, channel).meaning is Setting.DISABLED
+        assert read(image, [(name, "true")], arguments, channel).setting is Setting.DISABLED
 
     @pytest.mark.parametrize("carrier", ["_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS"])
     def test_a_system_property_which_beats_the_argument_too(
@@ -192,20 +192,20 @@ class TestWhatBeatsTheVariable:
             [f"-D{key}=false"],
             channel,
         )
-        assert reading.meaning is Setting.ENABLED
+        assert reading.setting is Setting.ENABLED
 
     def test_but_nothing_that_only_looks_like_it(
         self, image: str, channel: ChannelName, name: str, key: str
     ) -> None:
         variables = [(name, "false"), ("JAVA_TOOL_OPTIONS", f"-Xmx1g -D{key}d=true")]
         arguments = [f"-D{key.upper()}=true", f"{key}=true", f"--{key}=true"]
-        assert read(image, variables, arguments, channel).meaning is Setting.DISABLED
+        assert read(image, variables, arguments, channel).setting is Setting.DISABLED
 
     def test_a_dotted_name_in_images_before_9_9(
         self, image: str, channel: ChannelName, name: str, key: str
     ) -> None:
         reading = read(image, [(name, "false"), (key, "true")], channel=channel)
-        assert reading.meaning is (Setting.ENABLED if image == _OLD else Setting.DISABLED)
+        assert reading.setting is (Setting.ENABLED if image == _OLD else Setting.DISABLED)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ class TestWhatBeatsTheVariable:
 def test_dotted_names_stop_counting_with_9_9(tag: str, dotted_names_count: bool) -> None:
     for channel, name, key in _CHANNELS:
         reading = read(f"sonarqube:{tag}", [(name, "false"), (key, "true")], channel=channel)
-        assert (reading.meaning is Setting.ENABLED) is dotted_names_count
+        assert (reading.setting is Setting.ENABLED) is dotted_names_count
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_dotted_names_stop_counting_with_9_9(tag: str, dotted_names_count: bool)
 @pytest.mark.parametrize("image", [_OLD, _NEW])
 def test_a_name_like_it_does_nothing(image: str, name: str) -> None:
     assert not variable_of(image).is_named(name)
-    assert read(image, [(name, "false")]).meaning is Setting.ENABLED
+    assert read(image, [(name, "false")]).setting is Setting.ENABLED
 
 
 @pytest.mark.parametrize("image", [_OLD, _NEW])
@@ -235,7 +235,7 @@ def test_the_wrong_name_that_was_once_printed_is_known(image: str) -> None:
 def test_one_channels_switch_does_not_govern_the_other(image: str) -> None:
     update = read(image, [(_USAGE, "false")], channel=ChannelName.UPDATE_CHECK)
     usage = read(image, [(_UPDATE, "false")], channel=ChannelName.USAGE)
-    assert {update.meaning, usage.meaning} == {Setting.ENABLED}
+    assert {update.setting, usage.setting} == {Setting.ENABLED}
 
 
 @pytest.mark.parametrize("image", [_OLD, _NEW])

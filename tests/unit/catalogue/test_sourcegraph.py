@@ -139,8 +139,8 @@ def test_where_no_variable_works_the_remedy_is_told(image: str, word: str) -> No
 def test_off_is_a_variable_that_is_there_and_empty_and_on_is_its_absence(image: str) -> None:
     assert variable_of(image).value_for(Submission.DISABLED) == ""
     assert variable_of(image).value_for(Submission.ENABLED) is None
-    assert read(image, [(_NAME, "")]).meaning is Setting.DISABLED
-    assert read(image, []).meaning is Setting.ENABLED
+    assert read(image, [(_NAME, "")]).setting is Setting.DISABLED
+    assert read(image, []).setting is Setting.ENABLED
 
 
 @pytest.mark.parametrize(
@@ -148,15 +148,15 @@ def test_off_is_a_variable_that_is_there_and_empty_and_on_is_its_absence(image: 
 )
 @pytest.mark.parametrize("image", _WITH_VARIABLE)
 def test_any_address_is_on(image: str, value: str) -> None:
-    assert read(image, [(_NAME, value)]).meaning is Setting.ENABLED
+    assert read(image, [(_NAME, value)]).setting is Setting.ENABLED
 
 
 @pytest.mark.parametrize("image", _WITH_VARIABLE)
 def test_the_variable_of_the_one_program_beats_it(image: str) -> None:
     own = f"{_NAME}_worker"
-    assert read(image, [(_NAME, ""), (own, "https://gateway")]).meaning is Setting.ENABLED
-    assert read(image, [(_NAME, "https://gateway"), (own, "")]).meaning is Setting.DISABLED
-    assert read(image, [(_NAME, ""), (f"{_NAME}_frontend", "x")]).meaning is Setting.DISABLED
+    assert read(image, [(_NAME, ""), (own, "https://gateway")]).setting is Setting.ENABLED
+    assert read(image, [(_NAME, "https://gateway"), (own, "")]).setting is Setting.DISABLED
+    assert read(image, [(_NAME, ""), (f"{_NAME}_frontend", "x")]).setting is Setting.DISABLED
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_the_variable_of_the_one_program_beats_it(image: str) -> None:
 @pytest.mark.parametrize("image", _WITH_VARIABLE)
 def test_what_forces_the_export_is_seen(image: str, name: str, value: str, forces: bool) -> None:
     reading = read(image, [(_NAME, ""), (name, value)])
-    assert reading.meaning is (Setting.ENABLED if forces else Setting.DISABLED)
+    assert reading.setting is (Setting.ENABLED if forces else Setting.DISABLED)
 
 
 @pytest.mark.parametrize("image", _WITH_VARIABLE)

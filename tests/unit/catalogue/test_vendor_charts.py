@@ -126,5 +126,5 @@ class TestEveryChart:
     def test_sets_no_switch_of_a_product_itself(self, manifests: list[dict[str, Any]]) -> None:
         for workload in _workloads(manifests):
             for target in match_containers(workload.template, builtin()):
-                for switch in target.product.variables:
+                for switch in (s.env for s in target.product.all_switches if s.env is not None):
                     assert not any(switch.is_named(entry.name) for entry in target.container.env)

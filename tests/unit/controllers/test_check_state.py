@@ -12,7 +12,7 @@ from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.controllers.runtime.check_state import REMEDIATIONS_PER_DAY, CheckState
-from fleet_telemetry.evidence.reported import Reported
+from fleet_telemetry.evidence.report import Reported
 from tests.support.depth import examples
 
 RIGHT = Reported(setting=Setting.DISABLED)

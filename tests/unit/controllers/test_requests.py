@@ -45,7 +45,7 @@ def test_each_instance_says_what_it_does() -> None:
     async def main() -> None:
         async with node() as one, node(enabled=False) as two, round_of() as asking:
             told = await asking.read((endpoint(one, "a"), endpoint(two, "b")))
-        readings = [(each.instance, each.reading and each.reading.setting) for each in told]
+        readings = [(each.instance, each.report and each.report.setting) for each in told]
         assert readings == [("a", Setting.ENABLED), ("b", Setting.DISABLED)]
         assert [each.fault for each in told] == [None, None]
 
@@ -58,7 +58,7 @@ def test_one_that_fails_does_not_silence_the_others() -> None:
             one.fail(Fault.TOO_MANY_429)
             told = await asking.read((endpoint(one, "a"), endpoint(two, "b")))
         assert [each.fault for each in told] == [Reason.RATE_LIMITED, None]
-        assert told[0].reading is None
+        assert told[0].report is None
         assert told[0].retry_after == 7
         assert "429" in told[0].message
 

@@ -24,7 +24,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.evidence.checks import Check
-from fleet_telemetry.evidence.reported import Reported
+from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.reporting.fleet_metrics import LastCheck

@@ -13,7 +13,7 @@ from fleet_telemetry.api.policy import ChannelName, Policy, RuntimeAction, Submi
 from fleet_telemetry.api.product import AdapterName, Setting
 from fleet_telemetry.decision import decide
 from fleet_telemetry.evidence.checks import Check, read_interval
-from fleet_telemetry.evidence.reported import Reported
+from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.switches.edits import Trigger
 from tests.support.builders import (
     DTRACK_5,
@@ -177,7 +177,7 @@ def test_what_was_said_counts_only_where_it_is_still_asked(
     said: dict[str, Any] = {told: {USAGE: Reported(setting=Setting.DISABLED)}}
     given = under(given_policy).input(manifest(container(DTRACK_5)), Trigger.RECONCILE, **said)
     (verdict,) = (found for found in decide(given).verdicts if found.channel is ChannelName.USAGE)
-    assert verdict.reported is reported
+    assert verdict.observed("reported").setting is reported
 
 
 def test_what_is_said_now_counts_more_than_what_was_said_before() -> None:
@@ -188,7 +188,7 @@ def test_what_is_said_now_counts_more_than_what_was_said_before() -> None:
         reported={USAGE: Reported(setting=Setting.ENABLED)},
     )
     (verdict,) = (found for found in decide(given).verdicts if found.channel is ChannelName.USAGE)
-    assert verdict.reported is Setting.ENABLED
+    assert verdict.observed("reported").setting is Setting.ENABLED
 
 
 @pytest.mark.parametrize(

@@ -12,26 +12,28 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.evidence.combining import Told, combine
-from fleet_telemetry.evidence.reported import Reading, Reported
+from fleet_telemetry.evidence.combining import InstanceAnswer, combine
+from fleet_telemetry.evidence.report import InstanceReport, Reported
 from tests.support.depth import examples
 
 OFF, ON = Submission.DISABLED, Submission.ENABLED
 
 
-def said(setting: Setting, instance: str = "", **more: Any) -> Told:
-    return Told(instance, Reading(setting, **more))
+def said(setting: Setting, instance: str = "", **more: Any) -> InstanceAnswer:
+    return InstanceAnswer(instance, InstanceReport(setting, **more))
 
 
-def silent(instance: str = "", reason: Reason = Reason.UNREACHABLE, text: str = "No.") -> Told:
-    return Told(instance, None, reason, text)
+def silent(
+    instance: str = "", reason: Reason = Reason.UNREACHABLE, text: str = "No."
+) -> InstanceAnswer:
+    return InstanceAnswer(instance, None, reason, text)
 
 
-def right(instance: str = "", **more: Any) -> Told:
+def right(instance: str = "", **more: Any) -> InstanceAnswer:
     return said(Setting.DISABLED, instance, **more)
 
 
-def wrong(instance: str = "", **more: Any) -> Told:
+def wrong(instance: str = "", **more: Any) -> InstanceAnswer:
     return said(Setting.ENABLED, instance, **more)
 
 
@@ -122,7 +124,7 @@ def test_one_without_a_setting_that_works_is_enough() -> None:
 
 
 _readings = st.builds(
-    Reading,
+    InstanceReport,
     st.sampled_from([Setting.DISABLED, Setting.DISABLED, *Setting]),
     inventory=st.sampled_from([(), ("a",)]),
     enforceable=st.booleans(),
@@ -130,9 +132,13 @@ _readings = st.builds(
     note=st.sampled_from(["", "N."]),
 )
 _told = st.lists(
-    st.builds(Told, st.sampled_from(["", "a", "b"]), _readings)
+    st.builds(InstanceAnswer, st.sampled_from(["", "a", "b"]), _readings)
     | st.builds(
-        Told, st.sampled_from(["", "a"]), st.none(), st.sampled_from(Reason), st.just("Why.")
+        InstanceAnswer,
+        st.sampled_from(["", "a"]),
+        st.none(),
+        st.sampled_from(Reason),
+        st.just("Why."),
     ),
     max_size=5,
 )
@@ -140,9 +146,11 @@ _told = st.lists(
 
 @examples(500)
 @given(_told, st.sampled_from(Submission))
-def test_it_is_as_wished_only_if_every_instance_said_so(told: list[Told], wish: Submission) -> None:
+def test_it_is_as_wished_only_if_every_instance_said_so(
+    told: list[InstanceAnswer], wish: Submission
+) -> None:
     found = combine(told, wish)
-    settings = [one.reading.setting if one.reading else None for one in told]
+    settings = [one.report.setting if one.report else None for one in told]
     wanted = Setting(wish.value)
     assert (found.setting is wanted) == (bool(told) and set(settings) == {wanted})
     contrary = [one for one in settings if one not in (None, wanted, Setting.UNKNOWN)]

@@ -17,7 +17,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import SeedRecord, State
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.decision import Plan, decide
-from fleet_telemetry.evidence.reported import Reported
+from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.evidence.verdict import Verdict, worst_state
 from fleet_telemetry.switches.edits import Trigger
@@ -305,7 +305,7 @@ CASES: dict[str, Case] = {
         NON_COMPLIANT,
         Reason.AWAITING_UPGRADE,
         env={"SONAR_TELEMETRY_ENABLED": "false"},
-        says="SONAR_TELEMETRY_ENABLED is set and does nothing.",
+        says="SONAR_TELEMETRY_ENABLED is set and has no effect.",
     ),
     "a variable that the version refuses": of(
         NON_COMPLIANT,
@@ -374,7 +374,7 @@ CASES: dict[str, Case] = {
         NON_COMPLIANT,
         Reason.SETTING_FOUGHT_OVER,
         FRONTEND,
-        reported=Reported(Setting.ENABLED, fought_over=True),
+        reported=Reported(Setting.ENABLED, remediation_conflict=True),
     ),
     "a seed whose product rejects the credentials": of(
         UNKNOWN,
@@ -664,7 +664,10 @@ def test_without_a_policy_there_is_evidence_and_no_state() -> None:
     verdict = of(UNKNOWN, Reason.NO_PODS, env=OFF, policy=None, pods=(ON,)).verdict()
     assert (verdict.state, verdict.reason, verdict.policy, verdict.desired) == (None,) * 4
     assert verdict.message == ""
-    assert (verdict.declared, verdict.running) == (Setting.DISABLED, Setting.ENABLED)
+    assert (verdict.observed("declared").setting, verdict.observed("running").setting) == (
+        Setting.DISABLED,
+        Setting.ENABLED,
+    )
 
 
 ENABLED, DISABLED, UNSET, NOT_KNOWN = (
@@ -702,8 +705,8 @@ def test_what_is_declared_and_what_runs(
     effect: tuple[Setting, Setting],
 ) -> None:
     verdict = of(UNKNOWN, Reason.NO_PODS, image, env=env, pods=tuple(pods)).verdict()
-    assert (verdict.declared, verdict.running) == plain
-    assert (verdict.declared_effect, verdict.running_effect) == effect
+    assert (verdict.observed("declared").setting, verdict.observed("running").setting) == plain
+    assert (verdict.observed("declared").effect, verdict.observed("running").effect) == effect
 
 
 def test_two_containers_of_a_product_are_as_bad_as_the_worse() -> None:
@@ -713,7 +716,10 @@ def test_two_containers_of_a_product_are_as_bad_as_the_worse() -> None:
         given = claimed(manifest(*containers))
         plan = decide(under(policy()).input(given, Trigger.RECONCILE, pods=(pod_of(given),)))
         verdict = plan.verdicts[0]
-        assert (verdict.state, verdict.declared) == (State.NON_COMPLIANT, Setting.UNSET)
+        assert (verdict.state, verdict.observed("declared").setting) == (
+            State.NON_COMPLIANT,
+            Setting.UNSET,
+        )
 
 
 def test_components_are_judged_by_pods_of_their_own() -> None:
@@ -747,7 +753,7 @@ def test_all_switches_of_a_rule_have_to_be_set() -> None:
     ):
         case = of(UNKNOWN, Reason.NO_PODS, ACME, env=env, catalogue=both)
         assert case.verdict().state is state
-        assert case.verdict().declared is (
+        assert case.verdict().observed("declared").setting is (
             Setting.DISABLED if state is State.COMPLIANT else Setting.UNSET
         )
 
@@ -783,12 +789,12 @@ def test_nothing_is_called_compliant_by_guess(
             continue
         wanted = Setting(verdict.desired or "")
         # A product of which no part can be asked has no report: a Sourcegraph worker alone.
-        said = verdict.reported
+        said = verdict.observed("reported").setting
         assert said in (report if verdict.channel is USAGE else Setting.UNKNOWN, Setting.UNKNOWN)
         if said not in (wanted, Setting.UNKNOWN):
             assert verdict.reason in (Reason.REPORTED_CONTRARY, Reason.RESTART_NEEDED)
             assert verdict.state is not State.COMPLIANT
         elif verdict.state is State.COMPLIANT:
             shown = said is wanted or verdict.reason is Reason.NO_TELEMETRY_IN_VERSION
-            ran = verdict.running in (wanted, Setting.UNSET)
+            ran = verdict.observed("running").setting in (wanted, Setting.UNSET)
             assert shown or (pods and ran)

@@ -8,7 +8,7 @@ import pytest
 
 from fleet_telemetry.api.reasons import PolicyReason
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
-from fleet_telemetry.policy.problems import Problem, find_problems
+from fleet_telemetry.switches.policy_problems import Problem, find_problems
 from tests.support.builders import (
     EMQX_SWITCH,
     SONAR_SWITCH,

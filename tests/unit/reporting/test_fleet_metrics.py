@@ -20,6 +20,7 @@ from fleet_telemetry.api.reasons import EgressReason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, State, WorkloadTelemetryStatus
 from fleet_telemetry.decision import Plan, decide
 from fleet_telemetry.evidence.egress import EgressFinding
+from fleet_telemetry.evidence.verdict import Observation
 from fleet_telemetry.reporting import workload_metrics
 from fleet_telemetry.reporting.families import escape
 from fleet_telemetry.reporting.fleet_metrics import FleetCollector, FleetSource, LastCheck
@@ -228,7 +229,13 @@ def reported(plan: Plan, meaning: Setting, last: datetime | None = None) -> Plan
     return dataclasses.replace(
         plan,
         verdicts=tuple(
-            dataclasses.replace(verdict, reported=meaning, last_submission=last)
+            dataclasses.replace(
+                verdict,
+                observations={
+                    **verdict.observations,
+                    "reported": Observation(meaning, meaning, last),
+                },
+            )
             for verdict in plan.verdicts
         ),
     )

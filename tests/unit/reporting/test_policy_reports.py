@@ -11,6 +11,7 @@ import pytest
 from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.decision import Plan, decide
+from fleet_telemetry.evidence.verdict import Observation
 from fleet_telemetry.reporting.policy_reports import (
     OPEN_REPORTS,
     POLICY_REPORTS,
@@ -166,7 +167,13 @@ def test_what_changes_gets_a_new_time_and_the_rest_keeps_its_own() -> None:
     changed = dataclasses.replace(
         plan,
         verdicts=(
-            dataclasses.replace(plan.verdicts[0], reported=Setting.DISABLED),
+            dataclasses.replace(
+                plan.verdicts[0],
+                observations={
+                    **plan.verdicts[0].observations,
+                    "reported": Observation(Setting.DISABLED, Setting.DISABLED),
+                },
+            ),
             plan.verdicts[1],
         ),
     )

@@ -485,7 +485,7 @@ def test_a_downgrade_from_5_to_4_swaps_them_back() -> None:
     old = under(policy()).create(manifest(container(DTRACK_5))).manifest
     new = under(policy()).update(old, with_image(old, DTRACK_4))
     assert new.env == {V4_SWITCH: "false"}
-    assert causes(new) == {V5_SWITCH: Cause.TAKEN_BACK, V4_SWITCH: Cause.INJECTED}
+    assert causes(new) == {V5_SWITCH: Cause.REVERTED, V4_SWITCH: Cause.INJECTED}
 
 
 def test_a_version_whose_switch_is_not_verified_loses_the_old_one() -> None:
@@ -614,7 +614,7 @@ def test_what_no_policy_asks_for_any_more_goes_at_the_next_change(case: str) -> 
     assert cluster.reconcile(live).plan.edits == ()
     written = cluster.update(live, touched(live))
     assert written.env == {"A": "1"}
-    assert causes(written) == {SONAR_SWITCH: Cause.TAKEN_BACK}
+    assert causes(written) == {SONAR_SWITCH: Cause.REVERTED}
     assert cluster.reconcile(injected(replicas=0)).env == {}
 
 

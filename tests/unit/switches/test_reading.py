@@ -11,14 +11,14 @@ from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import DefaultState, Setting, Switch
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.matching import match_containers
-from fleet_telemetry.switches.injection import injectable_rule
+from fleet_telemetry.switches.desired import injectable_rule
+from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import (
-    Reading,
-    Source,
+    ReadingSource,
+    SwitchReading,
     farthest_from,
     is_expanded,
     nearest_to_sending,
-    read_switch,
     setting_of,
     with_default,
 )
@@ -48,7 +48,7 @@ ENABLED, DISABLED, UNSET, UNKNOWN = (
 )
 
 
-def read(image: str, env: Mapping[str, Any] | None = None, **more: Any) -> Reading:
+def read(image: str, env: Mapping[str, Any] | None = None, **more: Any) -> SwitchReading:
     """What a container declares of the channel Usage."""
     template = workload(manifest(container(image, env=env, **more))).template
     (target,) = match_containers(template, builtin())
@@ -89,60 +89,72 @@ def read(image: str, env: Mapping[str, Any] | None = None, **more: Any) -> Readi
 )
 def test_the_meaning_of_a_variable(image: str, env: dict[str, str], meaning: Setting) -> None:
     found = read(image, env)
-    assert found.meaning is meaning
-    assert found.source is (Source.VARIABLE if found.detail in env else Source.NOTHING)
+    assert found.setting is meaning
+    assert found.source is (
+        ReadingSource.VARIABLE if found.detail in env else ReadingSource.NOTHING
+    )
 
 
 @pytest.mark.parametrize(
     ("image", "given", "meaning", "source"),
     [
-        (SONARQUBE, {"env": {SONAR_SWITCH: FROM_SECRET}}, UNKNOWN, Source.REFERENCE),
-        (SONARQUBE, {"envFrom": [{"secretRef": {"name": "x"}}]}, UNKNOWN, Source.ENV_FROM),
+        (SONARQUBE, {"env": {SONAR_SWITCH: FROM_SECRET}}, UNKNOWN, ReadingSource.REFERENCE),
+        (SONARQUBE, {"envFrom": [{"secretRef": {"name": "x"}}]}, UNKNOWN, ReadingSource.ENV_FROM),
         (
             SONARQUBE,
             {"env": {SONAR_SWITCH: "false"}, "envFrom": [{"secretRef": {"name": "x"}}]},
             DISABLED,
-            Source.VARIABLE,
+            ReadingSource.VARIABLE,
         ),
         (
             EMQX,
             {"env": {EMQX_SWITCH: "false", "EMQX_telemetry__enable": "true"}},
             UNKNOWN,
-            Source.AMBIGUOUS,
+            ReadingSource.AMBIGUOUS,
         ),
-        (EMQX, {"env": {"EMQX_TELEMETRY": "{enable=false}"}}, UNKNOWN, Source.VARIABLE),
+        (EMQX, {"env": {"EMQX_TELEMETRY": "{enable=false}"}}, UNKNOWN, ReadingSource.VARIABLE),
         (
             EMQX,
             {"env": {"EMQX_TELEMETRY": "{enable=false}", EMQX_SWITCH: "true"}},
             ENABLED,
-            Source.VARIABLE,
+            ReadingSource.VARIABLE,
         ),
-        (EMQX, {"env": {"EMQX_telemetry": "x", EMQX_SWITCH: "false"}}, UNKNOWN, Source.OVERRIDE),
+        (
+            EMQX,
+            {"env": {"EMQX_telemetry": "x", EMQX_SWITCH: "false"}},
+            UNKNOWN,
+            ReadingSource.OVERRIDE,
+        ),
         # Arguments beat the variable, wherever they come from; the last one counts.
-        (SONARQUBE, {"args": ["-Dsonar.telemetry.enable=true"]}, ENABLED, Source.OVERRIDE),
-        (SONARQUBE, {"command": ["-Dsonar.telemetry.enable=false"]}, DISABLED, Source.OVERRIDE),
+        (SONARQUBE, {"args": ["-Dsonar.telemetry.enable=true"]}, ENABLED, ReadingSource.OVERRIDE),
+        (
+            SONARQUBE,
+            {"command": ["-Dsonar.telemetry.enable=false"]},
+            DISABLED,
+            ReadingSource.OVERRIDE,
+        ),
         (
             SONARQUBE,
             {"args": ["-Dsonar.telemetry.enable=true", "x", "-Dsonar.telemetry.enable=false"]},
             DISABLED,
-            Source.OVERRIDE,
+            ReadingSource.OVERRIDE,
         ),
         (
             SONARQUBE,
             {"args": ["-Dsonar.telemetry.enable=true"], "env": {SONAR_SWITCH: "false"}},
             ENABLED,
-            Source.OVERRIDE,
+            ReadingSource.OVERRIDE,
         ),
-        (SONARQUBE, {"args": ["-Dsonar.telemetry.enable=$(X)"]}, UNKNOWN, Source.OVERRIDE),
-        (SONARQUBE, {"args": ["--sonar.telemetry.enable=true"]}, UNSET, Source.NOTHING),
+        (SONARQUBE, {"args": ["-Dsonar.telemetry.enable=$(X)"]}, UNKNOWN, ReadingSource.OVERRIDE),
+        (SONARQUBE, {"args": ["--sonar.telemetry.enable=true"]}, UNSET, ReadingSource.NOTHING),
         (
             SONARQUBE,
             {"env": {"_JAVA_OPTIONS": "-Xmx1g -Dsonar.telemetry.enable=true"}},
             ENABLED,
-            Source.OVERRIDE,
+            ReadingSource.OVERRIDE,
         ),
-        (SONARQUBE, {"env": {"_JAVA_OPTIONS": "-Xmx1g"}}, UNSET, Source.NOTHING),
-        (SONARQUBE, {"env": {"_JAVA_OPTIONS": FROM_SECRET}}, UNKNOWN, Source.REFERENCE),
+        (SONARQUBE, {"env": {"_JAVA_OPTIONS": "-Xmx1g"}}, UNSET, ReadingSource.NOTHING),
+        (SONARQUBE, {"env": {"_JAVA_OPTIONS": FROM_SECRET}}, UNKNOWN, ReadingSource.REFERENCE),
         # What beats most stands first, whatever the order in the manifest.
         (
             SONARQUBE,
@@ -151,28 +163,35 @@ def test_the_meaning_of_a_variable(image: str, env: dict[str, str], meaning: Set
                 "env": {"_JAVA_OPTIONS": "-Dsonar.telemetry.enable=true"},
             },
             ENABLED,
-            Source.OVERRIDE,
+            ReadingSource.OVERRIDE,
         ),
         # Dotted variables become arguments in images before 9.9 only.
-        (SONARQUBE_9_8, {"env": {"sonar.telemetry.enable": "true"}}, ENABLED, Source.OVERRIDE),
-        (SONARQUBE, {"env": {"sonar.telemetry.enable": "true"}}, UNSET, Source.NOTHING),
+        (
+            SONARQUBE_9_8,
+            {"env": {"sonar.telemetry.enable": "true"}},
+            ENABLED,
+            ReadingSource.OVERRIDE,
+        ),
+        (SONARQUBE, {"env": {"sonar.telemetry.enable": "true"}}, UNSET, ReadingSource.NOTHING),
         (
             WORKER,
             {"env": {WORKER_SWITCH: "", "SRC_TELEMETRY_EVENTS_EXPORT_ALL": "True"}},
             ENABLED,
-            Source.OVERRIDE,
+            ReadingSource.OVERRIDE,
         ),
         (
             WORKER,
             {"env": {WORKER_SWITCH: "", f"{WORKER_SWITCH}_worker": "gateway:443"}},
             ENABLED,
-            Source.OVERRIDE,
+            ReadingSource.OVERRIDE,
         ),
     ],
 )
-def test_what_says_so(image: str, given: dict[str, Any], meaning: Setting, source: Source) -> None:
+def test_what_says_so(
+    image: str, given: dict[str, Any], meaning: Setting, source: ReadingSource
+) -> None:
     found = read(image, **given)
-    assert (found.meaning, found.source) == (meaning, source)
+    assert (found.setting, found.source) == (meaning, source)
 
 
 @pytest.mark.parametrize(
@@ -187,13 +206,13 @@ def test_the_last_entry_of_a_name_counts(image: str, name: str) -> None:
     (target,) = match_containers(workload(given).template, builtin())
     rule = injectable_rule(target, ChannelName.USAGE)
     assert rule is not None
-    assert read_switch(target.container, rule.switches[0]).meaning is DISABLED
+    assert read_switch(target.container, rule.switches[0]).setting is DISABLED
 
 
 def test_a_switch_without_a_variable_says_nothing() -> None:
     template = workload(manifest(container(SONARQUBE))).template
     found = read_switch(template.containers[0], Switch(semantics="Runtime"))  # type: ignore[arg-type]
-    assert found == Reading(UNKNOWN, Source.NOTHING)
+    assert found == SwitchReading(UNKNOWN, ReadingSource.NOTHING)
 
 
 @pytest.mark.parametrize(
@@ -207,9 +226,11 @@ def test_a_switch_without_a_variable_says_nothing() -> None:
     ],
 )
 def test_an_unset_switch_comes_to_the_default(default: DefaultState, meaning: Setting) -> None:
-    assert with_default(Reading(UNSET, Source.NOTHING), default) == Reading(meaning, Source.DEFAULT)
+    assert with_default(SwitchReading(UNSET, ReadingSource.NOTHING), default) == SwitchReading(
+        meaning, ReadingSource.DEFAULT
+    )
     for other in (ENABLED, DISABLED, UNKNOWN):
-        reading = Reading(other, Source.VARIABLE, "A")
+        reading = SwitchReading(other, ReadingSource.VARIABLE, "A")
         assert with_default(reading, default) is reading
 
 
@@ -239,13 +260,13 @@ def test_several_readings_come_to_the_one_nearest_to_sending() -> None:
 
 def test_the_reading_farthest_from_a_wish() -> None:
     meanings = (ENABLED, DISABLED, UNSET, UNKNOWN)
-    readings = [Reading(meaning, Source.VARIABLE) for meaning in meanings]
+    readings = [SwitchReading(meaning, ReadingSource.VARIABLE) for meaning in meanings]
     for wanted, contrary in ((ENABLED, DISABLED), (DISABLED, ENABLED)):
         left = list(readings)
         order = []
         while left:
             farthest = farthest_from(wanted, left)
-            order.append(farthest.meaning)
+            order.append(farthest.setting)
             left.remove(farthest)
         assert order == [contrary, UNSET, UNKNOWN, wanted]
 

@@ -14,7 +14,7 @@ from dev.fakes.dependency_track import DependencyTrack as FakeProduct
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.evidence.reported import Reading
+from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.dependency_track import DependencyTrack
 from fleet_telemetry.vendors.http import VendorError
 from tests.support.vendor_cases import HOST, asking
@@ -28,8 +28,8 @@ def _standin(**options: Any) -> FakeProduct:
     return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: FakeProduct, credentials: dict[str, str] = KEY) -> Reading:
-    async def run() -> Reading:
+def _read(standin: FakeProduct, credentials: dict[str, str] = KEY) -> InstanceReport:
+    async def run() -> InstanceReport:
         async with asking(standin) as api:
             return await ADAPTER.read(api, credentials)
 
@@ -57,7 +57,7 @@ def _write(standin: FakeProduct, wish: Submission, credentials: dict[str, str] =
     ],
 )
 def test_reads_the_row(version: str, stored: str | None, setting: Setting) -> None:
-    assert _read(_standin(version=version, enabled=stored)) == Reading(setting, version)
+    assert _read(_standin(version=version, enabled=stored)) == InstanceReport(setting, version)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_no_row_means_nothing_where_this_is_not_dependency_track(about: dict[str
 def test_the_row_counts_where_the_version_is_not_told() -> None:
     standin = _standin(enabled="false")
     standin.fail(Fault.ERROR_500, path="/api/version")
-    assert _read(standin) == Reading(Setting.DISABLED, None)
+    assert _read(standin) == InstanceReport(Setting.DISABLED, None)
 
 
 def test_nothing_has_been_sent_yet() -> None:
@@ -136,7 +136,7 @@ def test_tells_when_and_what_was_sent_last_by_names_only() -> None:
 def test_a_time_that_is_none_is_left_out(when: str) -> None:
     standin = _standin()
     standin.values["last.submission.epoch.seconds"] = when
-    assert _read(standin) == Reading(Setting.ENABLED, "4.13.6")
+    assert _read(standin) == InstanceReport(Setting.ENABLED, "4.13.6")
 
 
 @pytest.mark.parametrize("data", ["", "{", "[]", '"text"', "{'a': 1}", "[" * 50_000])

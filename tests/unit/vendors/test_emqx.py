@@ -16,8 +16,8 @@ from dev.fakes.emqx import Emqx as FakeProduct
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.evidence.combining import Told, combine
-from fleet_telemetry.evidence.reported import Reading
+from fleet_telemetry.evidence.combining import InstanceAnswer, combine
+from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.emqx import Emqx
 from fleet_telemetry.vendors.http import VendorError
 from tests.support.vendor_cases import HOST, asking
@@ -52,8 +52,8 @@ def _standin(**options: Any) -> FakeProduct:
     return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: FakeProduct, credentials: dict[str, str] = KEY) -> Reading:
-    async def run() -> Reading:
+def _read(standin: FakeProduct, credentials: dict[str, str] = KEY) -> InstanceReport:
+    async def run() -> InstanceReport:
         async with asking(standin) as api:
             return await ADAPTER.read(api, credentials)
 
@@ -90,7 +90,7 @@ def test_it_is_asked_pod_by_pod_and_can_be_set() -> None:
 )
 def test_reads_what_counts_and_what_would_be_sent(version: str, edition: Edition) -> None:
     standin = _standin(version=version, edition=edition)
-    assert _read(standin) == Reading(Setting.ENABLED, version, inventory=INVENTORY)
+    assert _read(standin) == InstanceReport(Setting.ENABLED, version, inventory=INVENTORY)
     assert _asked(standin) == ["GET /telemetry/status", "GET /telemetry/data", "GET /nodes"]
     basic = base64.b64encode(b"a3f0_administrator:9bQxT_of_the_administrator").decode()
     assert {seen.headers["authorization"] for seen in standin.seen} == {f"Basic {basic}"}
@@ -104,7 +104,7 @@ def test_no_value_of_what_would_be_sent_is_kept() -> None:
 
 def test_where_it_is_off_nothing_is_asked_for_that_is_not_there() -> None:
     standin = _standin(enabled=False)
-    assert _read(standin) == Reading(Setting.DISABLED, "5.8.9")
+    assert _read(standin) == InstanceReport(Setting.DISABLED, "5.8.9")
     assert _asked(standin) == ["GET /telemetry/status", "GET /nodes"]
 
 
@@ -114,7 +114,7 @@ def test_turned_off_between_two_questions() -> None:
             self.enabled = False
             return await super()._get_data(request)
 
-    assert _read(TurnedOff(names=[HOST])) == Reading(Setting.ENABLED, "5.8.9")
+    assert _read(TurnedOff(names=[HOST])) == InstanceReport(Setting.ENABLED, "5.8.9")
 
 
 @pytest.mark.parametrize("version", ["5.1.0", "5.8.11"])
@@ -179,7 +179,7 @@ def test_what_is_told_beside_it_may_fail(path: str, fault: Fault) -> None:
 def test_a_key_that_may_not_see_the_nodes_sees_telemetry() -> None:
     standin = _standin(version="6.2.2", edition=Edition.ENTERPRISE)
     standin.scopes = {"monitoring"}
-    assert _read(standin) == Reading(Setting.ENABLED, inventory=INVENTORY)
+    assert _read(standin) == InstanceReport(Setting.ENABLED, inventory=INVENTORY)
 
 
 def test_the_version_is_that_of_the_pod_which_was_asked() -> None:
@@ -327,9 +327,9 @@ def test_one_node_that_differs_is_named_and_put_right_for_all() -> None:
         async with AsyncExitStack() as stack:
             apis = [await stack.enter_async_context(asking(node)) for node in nodes]
 
-            async def all_told() -> list[Told]:
+            async def all_told() -> list[InstanceAnswer]:
                 readings = [await ADAPTER.read(api, KEY) for api in apis]
-                return [Told(f"emqx-{n}", reading) for n, reading in enumerate(readings)]
+                return [InstanceAnswer(f"emqx-{n}", reading) for n, reading in enumerate(readings)]
 
             reported = combine(await all_told(), Submission.DISABLED)
             assert reported.setting is Setting.ENABLED

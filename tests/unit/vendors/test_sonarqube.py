@@ -12,7 +12,7 @@ from dev.fakes.sonarqube import SonarQube as FakeProduct
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.evidence.reported import Reading
+from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.http import VendorError
 from fleet_telemetry.vendors.sonarqube import SonarQube
 from tests.support.vendor_cases import HOST, asking, endpoint_of
@@ -25,8 +25,8 @@ def _standin(**options: Any) -> FakeProduct:
     return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: FakeProduct, credentials: dict[str, str] = TOKEN) -> Reading:
-    async def run() -> Reading:
+def _read(standin: FakeProduct, credentials: dict[str, str] = TOKEN) -> InstanceReport:
+    async def run() -> InstanceReport:
         async with asking(standin) as api:
             return await ADAPTER.read(api, credentials)
 
@@ -45,7 +45,7 @@ def _read(standin: FakeProduct, credentials: dict[str, str] = TOKEN) -> Reading:
     ],
 )
 def test_reads_the_effective_setting(value: str, setting: Setting) -> None:
-    assert _read(_standin(enabled=value)) == Reading(setting, "25.6.0.109173")
+    assert _read(_standin(enabled=value)) == InstanceReport(setting, "25.6.0.109173")
 
 
 @pytest.mark.parametrize("value", [None, "", "  "])
@@ -67,7 +67,7 @@ def test_a_setting_that_is_not_shown_is_unknown(value: str | None) -> None:
 )
 def test_the_token_goes_as_the_version_takes_it(version: str, scheme: str) -> None:
     standin = _standin(version=version)
-    assert _read(standin) == Reading(Setting.ENABLED, version)
+    assert _read(standin) == InstanceReport(Setting.ENABLED, version)
     assert [seen.headers.get("authorization", "").partition(" ")[0] for seen in standin.seen] == [
         "",
         scheme,

@@ -17,7 +17,7 @@ from dev.fakes.sourcegraph import Sourcegraph as FakeProduct
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.evidence.reported import Reading
+from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.http import VendorError
 from fleet_telemetry.vendors.sourcegraph import Sourcegraph
 from tests.support.vendor_cases import HOST, asking
@@ -41,8 +41,8 @@ def _standin(**options: Any) -> FakeProduct:
     return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: FakeProduct, credentials: dict[str, str] = TOKEN) -> Reading:
-    async def run() -> Reading:
+def _read(standin: FakeProduct, credentials: dict[str, str] = TOKEN) -> InstanceReport:
+    async def run() -> InstanceReport:
         async with asking(standin) as api:
             return await ADAPTER.read(api, credentials)
 
@@ -137,7 +137,7 @@ def test_the_licence_may_silence_what_no_setting_does(elsewhere: bool) -> None:
     standin = _standin(version="7.6.0")
     standin.licence_is_elsewhere = elsewhere
     standin.tags = ["plan:enterprise-1", "allow-air-gapped"]
-    assert _read(standin) == Reading(
+    assert _read(standin) == InstanceReport(
         Setting.DISABLED, "7.6.0", note="The licence has the tag allow-air-gapped."
     )
     # What was exported before the licence came stays listed for a day.
@@ -165,7 +165,7 @@ def test_a_licence_that_leaves_cody() -> None:
 def test_other_tags_are_nobodys_business(tags: list[str] | None) -> None:
     standin = _standin(contents=OFF)
     standin.tags = tags
-    assert _read(standin) == Reading(Setting.DISABLED, "5.6.185")
+    assert _read(standin) == InstanceReport(Setting.DISABLED, "5.6.185")
 
 
 # Events

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
-from fleet_telemetry.evidence.reported import Reported
+from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.switches.reading import setting_of
 
 _FIRST_RETRY_SECONDS = 10.0

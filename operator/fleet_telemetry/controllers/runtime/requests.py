@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.evidence.combining import Told
+from fleet_telemetry.evidence.combining import InstanceAnswer
 from fleet_telemetry.vendors.breaker import Breaker
 from fleet_telemetry.vendors.http import VendorApi, VendorClient, VendorError
 from fleet_telemetry.vendors.protocol import Adapter, Credentials
@@ -36,7 +36,7 @@ class InstanceClient:
     adapter: Adapter
     credentials: Credentials
 
-    async def read(self, endpoints: tuple[Endpoint, ...]) -> list[Told]:
+    async def read(self, endpoints: tuple[Endpoint, ...]) -> list[InstanceAnswer]:
         """Read the setting of each instance."""
         return await asyncio.gather(*(self._read(endpoint) for endpoint in endpoints))
 
@@ -53,7 +53,7 @@ class InstanceClient:
                 failure = error
         return failure
 
-    async def _read(self, endpoint: Endpoint) -> Told:
+    async def _read(self, endpoint: Endpoint) -> InstanceAnswer:
         host = f"{endpoint.address}:{endpoint.port}"
         try:
             async with self.hosts[host]:
@@ -62,9 +62,9 @@ class InstanceClient:
         except VendorError as error:
             self.breaker.failed(host, error)
             wait = error.retry_after or 0.0
-            return Told(endpoint.instance, None, error.reason, str(error), wait)
+            return InstanceAnswer(endpoint.instance, None, error.reason, str(error), wait)
         self.breaker.succeeded(host)
-        return Told(endpoint.instance, reading)
+        return InstanceAnswer(endpoint.instance, reading)
 
     def _api(self, endpoint: Endpoint) -> VendorApi:
         return self.vendors.api(endpoint, self.credentials.get("ca.crt", ""))

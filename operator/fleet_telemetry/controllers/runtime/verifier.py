@@ -16,7 +16,7 @@ from fleet_telemetry.controllers.runtime.check_state import REMEDIATIONS_PER_DAY
 from fleet_telemetry.controllers.runtime.requests import InstanceClient, host_gates
 from fleet_telemetry.evidence.checks import Check, answer_without_asking
 from fleet_telemetry.evidence.combining import combine
-from fleet_telemetry.evidence.reported import Reported
+from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
@@ -247,7 +247,7 @@ class Verifier:
         check = job.check
         now = asyncio.get_running_loop().time()
         if not job.state.may_remediate(now):
-            return replace(found, fought_over=True)
+            return replace(found, remediation_conflict=True)
         failure = await instances.client.write(instances.endpoints, check.desired)
         result = combine(await instances.client.read(instances.endpoints), check.desired)
         if failure is not None and result.setting is found.setting:
