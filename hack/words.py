@@ -78,7 +78,7 @@ WORDS: Sequence[Word] = (
     Word(r"\blift(s|ed|ing)?\b", "exempt"),
     Word(r"\bremarks?\b", "skipped edit, note"),
     Word(r"\boccasions?\b", "injection context"),
-    Word(r"\b(a|an|the|its|of|check|host) standings?\b|\bstandings\b", "check state, state"),
+    Word(r"\b(a|an|the|its|of|check|host) fakegs?\b|\bfakegs\b", "check state, state"),
     Word(r"\b(hearings?|heard|unheard|hears?)\b", "summary, response, unresolved"),
     Word(r"\bsavings?\b", "status codec"),
     Word(r"\badvance[sd]?\b", "step"),

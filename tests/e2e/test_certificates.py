@@ -16,7 +16,7 @@ import yaml
 
 from dev.cluster import Cluster
 from dev.cluster.cluster import HelmProgram
-from dev.harness.names import NameServer
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
 from fleet_telemetry.admission.certificates.material import KeyPair, new_authority, new_leaf, parse
 from fleet_telemetry.admission.certificates.rotation import (
@@ -54,7 +54,9 @@ def bare(tmp_path: Path) -> Iterator[Space]:
     """An API server, and nothing that acts by itself."""
     with Cluster(tmp_path / "cluster", controller_manager=False) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")
-        yield Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "names")), "default")
+        yield Space(
+            World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default"
+        )
         operator.stop_all()
 
 

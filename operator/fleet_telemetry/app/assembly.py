@@ -19,7 +19,12 @@ from fleet_telemetry.controllers.egress.reconciler import EgressOptions, EgressR
 from fleet_telemetry.controllers.product_webhooks import ProductWebhooks
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.runtime.verifier import Verifier
-from fleet_telemetry.egress.dns.resolver import Resolver, View, parse_view, read_views
+from fleet_telemetry.egress.dns.resolver import (
+    NameServer,
+    Resolver,
+    parse_name_server,
+    read_name_servers,
+)
 from fleet_telemetry.egress.host_state import Retention
 from fleet_telemetry.egress.model import Network
 from fleet_telemetry.egress.ranges_client import RangesClient
@@ -108,10 +113,10 @@ def check_egress(settings: EgressSettings) -> None:
     _own_ranges(settings)
 
 
-def _views(settings: EgressSettings) -> tuple[View, ...]:
+def _views(settings: EgressSettings) -> tuple[NameServer, ...]:
     if settings.dns_servers:
-        return tuple(map(parse_view, settings.dns_servers))
-    return read_views(_RESOLV_CONF.read_text())
+        return tuple(map(parse_name_server, settings.dns_servers))
+    return read_name_servers(_RESOLV_CONF.read_text())
 
 
 def _own_ranges(settings: EgressSettings) -> tuple[Network, ...]:

@@ -49,7 +49,7 @@ class Standing(StrEnum):
 class Outcome:
     """What became of an order, and what else there is to say of it."""
 
-    standing: Standing
+    fakeg: Standing
     detail: str = ""
 
 
@@ -57,7 +57,7 @@ _SAYS_SO = frozenset({"Valid", "Accepted", "Programmed", "Ready"})
 """Conditions by which network plug-ins say that they act on a policy. Cilium's is Valid."""
 
 
-def read_standing(live: Manifest) -> Outcome:
+def read_fakeg(live: Manifest) -> Outcome:
     """What the network plug-in says of an object as it stands."""
     generation = number_at(live, "metadata", "generation")
     said: dict[object, str] = {}
@@ -124,16 +124,16 @@ class _Case:
         reason = {
             Standing.TAKEN: EgressReason.NAME_TAKEN,
             Standing.REFUSED: EgressReason.DIALECT_CANNOT,
-        }.get(self._outcome.standing)
+        }.get(self._outcome.fakeg)
         return Note(reason, self._outcome.detail) if reason is not None else None
 
     def _by_status(self, ordered: Ordered) -> EgressFinding:
         """Kinds that are not evaluated here say themselves whether they are acted on."""
         if self._note is not None:
             return EgressFinding(EgressVerdict.UNKNOWN, self._note.reason, self._note.detail)
-        if self._outcome.standing is Standing.MISSING:
+        if self._outcome.fakeg is Standing.MISSING:
             return EgressFinding(EgressVerdict.UNKNOWN, EgressReason.AWAITING_WRITE)
-        if self._outcome.standing is Standing.WRITTEN:
+        if self._outcome.fakeg is Standing.WRITTEN:
             reason = EgressReason.ENFORCEMENT_NOT_SHOWN
             return EgressFinding(EgressVerdict.UNKNOWN, reason, self._outcome.detail)
         if not all(map(read_selector(ordered.order.selector).matches, self._given.labels)):
@@ -238,13 +238,13 @@ class _Case:
             return EgressFinding(
                 verdict, self._note.reason, f"{self._note.detail} {detail}".strip()
             )
-        if self._ordered is not None and self._outcome.standing is Standing.MISSING:
+        if self._ordered is not None and self._outcome.fakeg is Standing.MISSING:
             return EgressFinding(verdict, EgressReason.AWAITING_WRITE)
         return EgressFinding(verdict, reason, detail)
 
     def _allowed(self, judged: Judgement) -> EgressFinding:
         culprits = [policy.name for policy in judged.culprits if not policy.ours]
-        if not culprits and self._outcome.standing.is_there and self._note is None:
+        if not culprits and self._outcome.fakeg.is_there and self._note is None:
             if self._is_reachable():
                 return EgressFinding(EgressVerdict.ALLOWED, EgressReason.IN_REACHABLE_RANGE)
             # Ours does what is ordered. Those of other workloads select the same pods.

@@ -25,10 +25,10 @@ DAY = 86400.0
 
 
 def after(*answers: Reported) -> Standing:
-    standing = Standing()
+    fakeg = Standing()
     for answer in answers:
-        standing.hear(answer)
-    return standing
+        fakeg.hear(answer)
+    return fakeg
 
 
 def middle(low: float, high: float) -> float:
@@ -37,29 +37,29 @@ def middle(low: float, high: float) -> float:
 
 def test_the_first_answer_counts_whatever_it_is() -> None:
     for answer in (RIGHT, WRONG, DOWN, REFUSED):
-        standing = Standing()
-        assert standing.hear(answer)
-        assert standing.result is answer
+        fakeg = Standing()
+        assert fakeg.hear(answer)
+        assert fakeg.result is answer
 
 
 def test_the_same_answer_is_nothing_new() -> None:
-    standing = after(RIGHT)
-    assert not standing.hear(Reported(setting=Setting.DISABLED))
-    assert standing.hear(WRONG)
+    fakeg = after(RIGHT)
+    assert not fakeg.hear(Reported(setting=Setting.DISABLED))
+    assert fakeg.hear(WRONG)
     assert not after(DOWN).hear(DOWN)
     assert after(DOWN).hear(REJECTED)
 
 
 @pytest.mark.parametrize("told", [RIGHT, WRONG, REFUSED])
-def test_two_failures_leave_an_earlier_answer_standing_and_the_third_does_not(
+def test_two_failures_leave_an_earlier_answer_fakeg_and_the_third_does_not(
     told: Reported,
 ) -> None:
-    standing = after(told)
-    assert not standing.hear(DOWN)
-    assert not standing.hear(REJECTED)
-    assert standing.result is told
-    assert standing.hear(DOWN)
-    assert standing.result is DOWN
+    fakeg = after(told)
+    assert not fakeg.hear(DOWN)
+    assert not fakeg.hear(REJECTED)
+    assert fakeg.result is told
+    assert fakeg.hear(DOWN)
+    assert fakeg.result is DOWN
 
 
 def test_an_answer_in_between_is_patience_anew() -> None:
@@ -70,9 +70,9 @@ def test_an_answer_in_between_is_patience_anew() -> None:
 
 
 def test_a_contrary_answer_counts_at_once_also_where_it_could_not_be_put_right() -> None:
-    standing = after(RIGHT)
-    assert standing.hear(REFUSED)
-    assert standing.result is REFUSED
+    fakeg = after(RIGHT)
+    assert fakeg.hear(REFUSED)
+    assert fakeg.result is REFUSED
 
 
 def test_what_answers_and_does_not_tell_is_no_failure() -> None:
@@ -100,8 +100,8 @@ def test_an_answer_after_failures_counts_at_once() -> None:
 def test_a_drift_is_told_where_it_was_right_before(
     before: Reported | None, now: Reported, drifted: bool
 ) -> None:
-    standing = after(*([before] if before else []))
-    assert standing.has_drifted(now, Submission.DISABLED) is drifted
+    fakeg = after(*([before] if before else []))
+    assert fakeg.has_drifted(now, Submission.DISABLED) is drifted
 
 
 def test_another_wish_is_no_drift() -> None:
@@ -110,25 +110,25 @@ def test_another_wish_is_no_drift() -> None:
 
 
 def test_a_drift_is_told_once_also_where_it_cannot_be_put_right() -> None:
-    standing = after(RIGHT)
+    fakeg = after(RIGHT)
     drifts = 0
     for _ in range(5):
-        drifts += standing.has_drifted(REFUSED, Submission.DISABLED)
-        standing.hear(REFUSED)
+        drifts += fakeg.has_drifted(REFUSED, Submission.DISABLED)
+        fakeg.hear(REFUSED)
     assert drifts == 1
 
 
 def test_failures_are_tried_again_later_and_later_up_to_the_interval() -> None:
-    standing = Standing()
+    fakeg = Standing()
     waits = []
     for _ in range(20):
-        standing.hear(DOWN)
-        waits.append(standing.delay(3600, 0, lambda low, _: low))
+        fakeg.hear(DOWN)
+        waits.append(fakeg.delay(3600, 0, lambda low, _: low))
     assert waits == [10, 20, 40, 80, 160, 320, 640, 1280, 2560, *[3600] * 11]
     # The shortest interval is no longer than that.
-    assert standing.delay(60, 0, lambda low, _: low) == 60
-    standing.hear(RIGHT)
-    assert standing.delay(3600, 0, middle) == 3600
+    assert fakeg.delay(60, 0, lambda low, _: low) == 60
+    fakeg.hear(RIGHT)
+    assert fakeg.delay(3600, 0, middle) == 3600
 
 
 def test_a_refusal_to_be_put_right_is_tried_again_too() -> None:
@@ -145,8 +145,8 @@ def test_a_product_that_asks_to_be_left_alone_is_left_alone() -> None:
 @examples(200)
 @given(st.integers(0, 30), st.floats(60, 86400), st.randoms(use_true_random=False))
 def test_questions_are_spread_a_little(failures: int, interval: float, draw: random.Random) -> None:
-    standing = after(*([DOWN] * failures or [RIGHT]))
-    wait = standing.delay(interval, 0, draw.uniform)
+    fakeg = after(*([DOWN] * failures or [RIGHT]))
+    wait = fakeg.delay(interval, 0, draw.uniform)
     if failures:
         # Never sooner than the backoff says.
         expected = min(10 * 2 ** min(failures - 1, 12), interval)
@@ -156,36 +156,36 @@ def test_questions_are_spread_a_little(failures: int, interval: float, draw: ran
 
 
 def test_it_is_put_right_three_times_within_a_day() -> None:
-    standing = Standing()
+    fakeg = Standing()
     for number, now in enumerate((0.0, 100.0, 200.0), 1):
-        assert standing.may_be_put_right(now)
-        assert standing.count_round(now) is (number == ROUNDS)
-    assert not standing.may_be_put_right(300)
-    assert not standing.may_be_put_right(DAY - 1)
+        assert fakeg.may_be_put_right(now)
+        assert fakeg.count_round(now) is (number == ROUNDS)
+    assert not fakeg.may_be_put_right(300)
+    assert not fakeg.may_be_put_right(DAY - 1)
     # The first is a day old: one more.
-    assert standing.may_be_put_right(DAY)
-    assert standing.count_round(DAY)
-    assert not standing.may_be_put_right(DAY + 99)
-    assert standing.may_be_put_right(DAY + 100)
+    assert fakeg.may_be_put_right(DAY)
+    assert fakeg.count_round(DAY)
+    assert not fakeg.may_be_put_right(DAY + 99)
+    assert fakeg.may_be_put_right(DAY + 100)
 
 
 def test_another_wish_has_its_own_rounds_and_another_pod_has_not() -> None:
-    standing = Standing()
+    fakeg = Standing()
     for _ in range(ROUNDS):
-        standing.count_round(0)
-    standing.begin_anew(another_wish=False)
-    assert not standing.may_be_put_right(1)
-    standing.begin_anew(another_wish=True)
-    assert standing.may_be_put_right(1)
+        fakeg.count_round(0)
+    fakeg.begin_anew(another_wish=False)
+    assert not fakeg.may_be_put_right(1)
+    fakeg.begin_anew(another_wish=True)
+    assert fakeg.may_be_put_right(1)
 
 
 def test_after_a_change_failures_are_counted_anew_and_the_answer_stands() -> None:
-    standing = after(RIGHT, DOWN, DOWN)
-    standing.begin_anew(another_wish=False)
-    assert standing.result is RIGHT
-    standing.hear(DOWN)
-    assert standing.result is RIGHT
-    assert standing.delay(3600, 0, lambda low, _: low) == 10
+    fakeg = after(RIGHT, DOWN, DOWN)
+    fakeg.begin_anew(another_wish=False)
+    assert fakeg.result is RIGHT
+    fakeg.hear(DOWN)
+    assert fakeg.result is RIGHT
+    assert fakeg.delay(3600, 0, lambda low, _: low) == 10
 
 
 @examples(300)

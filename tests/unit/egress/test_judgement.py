@@ -11,7 +11,7 @@ from fleet_telemetry.api.policy import ChannelName, EgressAction, EgressDialect
 from fleet_telemetry.api.reasons import EgressReason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.egress.desired import plan_egress
-from fleet_telemetry.egress.judgement import Outcome, Standing, read_standing
+from fleet_telemetry.egress.judgement import Outcome, Standing, read_fakeg
 from fleet_telemetry.evidence.egress import EgressFinding
 from tests.support.builders import DTRACK_4, SONARQUBE, policy
 from tests.support.egress_inputs import (
@@ -241,13 +241,13 @@ CILIUM_CASES = [
 
 
 @pytest.mark.parametrize("wish", [DENY, ISOLATE], ids=["deny", "isolate"])
-@pytest.mark.parametrize(("standing", "verdict", "reason"), CILIUM_CASES)
+@pytest.mark.parametrize(("fakeg", "verdict", "reason"), CILIUM_CASES)
 def test_another_dialect_counts_by_what_became_of_the_order(
-    standing: Standing | None, verdict: EgressVerdict, reason: EgressReason, wish: Any
+    fakeg: Standing | None, verdict: EgressVerdict, reason: EgressReason, wish: Any
 ) -> None:
     given = situation(wish, served=(EgressDialect.NETWORK_POLICY, CILIUM))
     action = EgressAction.DENY if wish is DENY else EgressAction.ISOLATE
-    outcomes = {(CILIUM, action): Outcome(standing, "Detail.")} if standing else {}
+    outcomes = {(CILIUM, action): Outcome(fakeg, "Detail.")} if fakeg else {}
 
     result = finding(given, USAGE, outcomes)
 
@@ -259,7 +259,7 @@ def condition(kind: str, status: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("conditions", "standing"),
+    ("conditions", "fakeg"),
     [
         ([], Standing.WRITTEN),
         ([condition("Valid", "True")], Standing.SHOWN),
@@ -275,15 +275,13 @@ def condition(kind: str, status: str, **more: Any) -> dict[str, Any]:
         ([condition("Valid", "False", observedGeneration=2)], Standing.WRITTEN),
     ],
 )
-def test_what_the_network_plug_in_says_of_an_object(
-    conditions: list[Any], standing: Standing
-) -> None:
+def test_what_the_network_plug_in_says_of_an_object(conditions: list[Any], fakeg: Standing) -> None:
     live = {"metadata": {"generation": 3}, "status": {"conditions": conditions}}
 
-    found = read_standing(live)
+    found = read_fakeg(live)
 
-    assert found.standing is standing
-    if standing is Standing.REFUSED and "message" in conditions[0]:
+    assert found.fakeg is fakeg
+    if fakeg is Standing.REFUSED and "message" in conditions[0]:
         assert found.detail == "No such label."
 
 

@@ -28,7 +28,7 @@ from fleet_telemetry.egress.dialects.common import (
 from fleet_telemetry.egress.dialects.drift import corrections, same
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.egress.facts import EgressInput, Ordered
-from fleet_telemetry.egress.judgement import OrderKey, Outcome, Standing, read_standing
+from fleet_telemetry.egress.judgement import OrderKey, Outcome, Standing, read_fakeg
 from fleet_telemetry.egress.model import Network
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
@@ -123,7 +123,7 @@ class PolicyObjects:
             outcome = await _tried(self._write(order), problems)
             if outcome is not None:
                 outcomes[key] = outcome
-        if all(key in outcomes and outcomes[key].standing.is_there for key in denying):
+        if all(key in outcomes and outcomes[key].fakeg.is_there for key in denying):
             for key, live in later:
                 await _tried(self._remove(ref, key[0], live), problems)
         return outcomes, problems[0] if problems else None
@@ -131,7 +131,7 @@ class PolicyObjects:
     def _of(self, ref: WorkloadRef) -> list[tuple[OrderKey, Manifest]]:
         """Our objects for a workload, by the names that they have: whatever somebody made of their
         labels, and nothing that has another name."""
-        standing = []
+        fakeg = []
         for dialect, written in DIALECTS.items():
             if dialect not in self._dialects.served:
                 continue
@@ -141,8 +141,8 @@ class PolicyObjects:
                 live = self._known(kind, namespace, policy_name(written.kinds[0], ref, action))
                 # Of other kinds they were found by a label, which a copy of one of ours has, too.
                 if live is not None and (kind is kinds.NETWORK_POLICY or is_ours(live)):
-                    standing.append(((dialect, action), live))
-        return standing
+                    fakeg.append(((dialect, action), live))
+        return fakeg
 
     async def _remove(self, ref: WorkloadRef, dialect: EgressDialect, live: Manifest) -> None:
         kind = POLICY_KINDS[dialect]
@@ -165,7 +165,7 @@ class PolicyObjects:
         live = await self._put(kind, rendered)
         if live is None:
             return Outcome(Standing.TAKEN, f"{kind.kind} {rendered['metadata']['name']}.")
-        return Outcome(Standing.SHOWN) if ordered.dialect in self._enforced else read_standing(live)
+        return Outcome(Standing.SHOWN) if ordered.dialect in self._enforced else read_fakeg(live)
 
     async def _delete(self, kind: Kind, manifest: Manifest) -> None:
         await self._client.delete_this(kind, manifest)

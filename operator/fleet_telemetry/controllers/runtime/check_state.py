@@ -36,7 +36,7 @@ class Standing:
     def hear(self, answer: Reported) -> bool:
         """Take an answer; whether it is believed and says something new.
 
-        A few failures in a row leave an earlier answer standing. Where the product did tell, and
+        A few failures in a row leave an earlier answer fakeg. Where the product did tell, and
         only could not be put right, what it told counts at once.
         """
         before = self.result

@@ -53,7 +53,7 @@ class _Job:
     asked: datetime | None = None
     outcome: str = ""
     """Of the last time: ``ok`` or a reason."""
-    standing: Standing = field(default_factory=Standing)
+    fakeg: Standing = field(default_factory=Standing)
 
 
 Key = tuple[WorkloadRef, str]
@@ -113,16 +113,16 @@ class Verifier:
                 job = jobs[product] = _Job(ref, check, occasion)
                 self._schedule(job, 0)
             elif (job.check, job.occasion) != (check, occasion):
-                job.standing.begin_anew(another_wish=job.check != check)
+                job.fakeg.begin_anew(another_wish=job.check != check)
                 job.check, job.occasion = check, occasion
                 self._schedule(job, _SOON_SECONDS)
 
     def results(self, ref: WorkloadRef) -> Results:
         """What a workload's products have told; nothing of those that were not asked yet."""
         return {
-            (product, ChannelName.USAGE): job.standing.result
+            (product, ChannelName.USAGE): job.fakeg.result
             for product, job in self._jobs.get(ref, {}).items()
-            if job.standing.result is not None
+            if job.fakeg.result is not None
         }
 
     def last_checks(self) -> Iterator[LastCheck]:
@@ -184,9 +184,9 @@ class Verifier:
             result = Reported(fault=Reason.UNREACHABLE, message="The API server did not help.")
         job.asked, job.outcome = self._now(), result.fault or "ok"
         self._metrics.observe(check.product, job.outcome, clock() - started)
-        if self._stands(job, check) and job.standing.hear(result):
+        if self._stands(job, check) and job.fakeg.hear(result):
             self.told(job.ref)
-        return job.standing.delay(check.interval, wait, self._random.uniform)
+        return job.fakeg.delay(check.interval, wait, self._random.uniform)
 
     async def _ask(self, job: _Job) -> tuple[Reported, float]:
         """The answer, and for how long the product wants to be left alone."""
@@ -225,14 +225,14 @@ class Verifier:
         """Set, and read back. Stops where somebody keeps turning it back."""
         check = job.check
         now = asyncio.get_running_loop().time()
-        if not job.standing.may_be_put_right(now):
+        if not job.fakeg.may_be_put_right(now):
             return replace(found, fought_over=True)
         refusal = await asking.set(endpoints, check.desired)
         result = combine(await asking.all(endpoints), check.desired)
         if refusal is not None and result.setting is found.setting:
             message = f"{result.message} {refusal}"
             return replace(result, fault=refusal.reason, message=message)
-        is_last = job.standing.count_round(now)
+        is_last = job.fakeg.count_round(now)
         if result.setting is setting_of(check.desired):
             self._metrics.count_remediation(check.product)
             note = f"{check.product}: telemetry is {check.desired} again, set by its API"
@@ -247,7 +247,7 @@ class Verifier:
 
     async def _tell_drift(self, job: _Job, result: Reported) -> None:
         """Say so if a product that was as wished no longer is."""
-        if job.standing.has_drifted(result, job.check.desired):
+        if job.fakeg.has_drifted(result, job.check.desired):
             self._metrics.count_drift(job.check.product)
             note = f"{job.check.product}: {result.message}"
             await self._tell(job, "TelemetryDrift", note, warning=True)
