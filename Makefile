@@ -7,7 +7,9 @@ PYTHON ?= python3
 ROUNDS ?= 10
 WORKERS ?= 4
 IMAGE ?= fleet-telemetry/operator:dev
-PYTEST_ARGS ?= --numprocesses=2 --dist=loadgroup
+# More workers than two cores, because most tests of a cluster wait most of the time.
+TEST_WORKERS ?= 3
+PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -22,11 +24,11 @@ demo: $(VENV)/installed ## Show the main features on a local cluster; DETACH=1 l
 	@$(BIN)/python -m dev.demo $(if $(DETACH),--detach)
 
 unit: $(VENV)/installed ## Run the tests that need no cluster and start no program (a minute).
-	@$(BIN)/python -m pytest --hypothesis-profile=fast $(PYTEST_ARGS) tests/unit
+	@$(BIN)/python -m pytest --numprocesses=2 --hypothesis-profile=fast $(PYTEST_ARGS) tests/unit
 
 test: lint $(VENV)/installed ## Lint, check types, and run every test.
 	@$(BIN)/python -m dev.cluster build
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup $(PYTEST_ARGS)
 
 test-vendors: $(VENV)/installed ## Run the tests against a real SonarQube (Java, Maven, 857 MB once).
 	@$(BIN)/python -m dev.real_vendors

@@ -17,18 +17,18 @@ _TAIL_LINES = 15
 
 
 class ComponentEndedError(DevclusterError):
-    """A component is gone although nobody stopped it."""
+    """A component exited without being stopped."""
 
     def __init__(self, name: str, code: int, log: Path) -> None:
         lines = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
         self.tail = "\n".join(lines)
         super().__init__(
-            f"{name} ended by itself with code {code}; {paths.shown(log)} ends with:\n{self.tail}"
+            f"{name} exited with code {code}; {paths.shown(log)} ends with:\n{self.tail}"
         )
 
 
 class Children:
-    """Starts, stops and disturbs components. With `detached` they outlive this process."""
+    """Starts, stops, suspends and kills components. With `detached` they outlive this process."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Children:
         ).result()
 
     def stop(self, name: str) -> None:
-        """Let it end in its own time; kill it where it takes too long."""
+        """Stop it gracefully; kill it after a time-out."""
         process = self._take(name)
         process.terminate()
         process.send_signal(signal.SIGCONT)  # a suspended one would not notice
@@ -72,13 +72,13 @@ class Children:
             process.wait()
 
     def kill(self, name: str) -> None:
-        """End it without a warning."""
+        """Kill it."""
         process = self._take(name)
         process.kill()
         process.wait()
 
     def kill_all(self) -> None:
-        """End them all without a warning, and take no more."""
+        """Kill all, and accept no more."""
         for process in self._running.values():
             process.kill()
         for process in self._running.values():

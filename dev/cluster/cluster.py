@@ -111,7 +111,7 @@ class Cluster:
                 self._start_in(slot, programs)
             except ComponentEndedError as error:
                 self.stop()
-                # Somebody who knows nothing of slots was faster: another slot has other ports.
+                # Another program took a port of the slot; another slot has other ports.
                 if "address already in use" not in error.tail or len(tried) == _SLOTS_TO_TRY:
                     raise
             except BaseException:
@@ -119,18 +119,18 @@ class Cluster:
                 raise
 
     def stop(self) -> None:
-        """Kill what runs and remove the data; logs stay. Does nothing if it is not started."""
+        """Kill the components and remove the data; logs stay. Does nothing if it is not started."""
         if self._started:
             self._started.children.kill_all()
             self._started.layout.slot.release()
             shutil.rmtree(self._started.layout.etcd_data, ignore_errors=True)
             self._started = None
 
-    # Where it is
+    # Addresses
 
     @property
     def slot(self) -> int:
-        """Its place among this machine's clusters; no two that run have the same."""
+        """The cluster's slot; no two running clusters have the same."""
         return self._running.layout.slot.number
 
     @property
@@ -140,12 +140,12 @@ class Cluster:
 
     @property
     def ca_path(self) -> Path:
-        """The certificates (PEM) that vouch for the API server."""
+        """The CA certificates (PEM) of the API server."""
         return self._running.layout.ca
 
     @property
     def kubeconfig(self) -> Path:
-        """The administrator's; it stands alone and can be copied."""
+        """The administrator's; it needs no other file and can be copied."""
         return self._running.layout.kubeconfig("admin")
 
     @property
@@ -162,7 +162,7 @@ class Cluster:
         """Name the file with a component's output; it stays after stop(), until start()."""
         return files.log(self.directory, name)
 
-    # Working with it
+    # Usage
 
     def kubectl(
         self,
@@ -172,7 +172,7 @@ class Cluster:
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl as administrator, and capture its output as text.
 
-        With `check`, a failure raises subprocess.CalledProcessError with what kubectl said.
+        With `check`, a failure raises subprocess.CalledProcessError with kubectl's output.
         """
         return self._run("kubectl", arguments, input, check=check)
 
@@ -215,14 +215,14 @@ class Cluster:
         complete = self._running.layout.audit_log.read_text().rpartition("\n")[0]
         return [json.loads(line) for line in complete.splitlines()]
 
-    # Disturbing it
+    # Faults
 
     def stop_component(self, name: str) -> None:
-        """Ask the component to end, and wait until it has."""
+        """Stop the component gracefully, and wait."""
         self._running.children.stop(name)
 
     def kill_component(self, name: str) -> None:
-        """End the component without any warning (SIGKILL)."""
+        """Kill the component (SIGKILL)."""
         self._running.children.kill(name)
 
     def start_component(self, name: str) -> None:
@@ -234,11 +234,11 @@ class Cluster:
             self._await(name, self._apiserver_is_ready, [name])
 
     def suspend_component(self, name: str) -> None:
-        """Freeze the component: its ports stay open and nobody answers (SIGSTOP)."""
+        """Suspend the component: its ports stay open without answers (SIGSTOP)."""
         self._running.children.send(name, signal.SIGSTOP)
 
     def resume_component(self, name: str) -> None:
-        """Let a suspended component go on (SIGCONT)."""
+        """Resume a suspended component (SIGCONT)."""
         self._running.children.send(name, signal.SIGCONT)
 
     # Inside
@@ -283,11 +283,11 @@ class Cluster:
     def _launch(self, name: str) -> None:
         self._running.children.start(name, self._running.commands[name])
         if self._detached:
-            # At once, because nobody else knows of this process if we do not get any further.
+            # At once, because after a crash nothing else knows this process.
             records.write(self._running.layout, self._running.children.identities())
 
     def _environment(self) -> dict[str, str]:
-        """Keep the user's own set-up from the programs: proxies, preferences, caches.
+        """The environment without the user's settings: proxies, preferences, caches.
 
         (kubectl's cache goes by address, and would mix up clusters that had the same.)
         """

@@ -1,4 +1,4 @@
-"""Who may talk to the API server, and the files that say so."""
+"""The users of the API server, and their files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds tools with the machine's Go, and says in one sentence why it cannot."""
+"""Builds tools with the machine's Go. Errors are one sentence each."""
 
 from __future__ import annotations
 
@@ -168,4 +168,4 @@ def _reason(log: str) -> str:
             return meaning
     # With -v, go names each package as it compiles it; what it complains about has a colon.
     complaints = [line for line in log.splitlines() if ": " in line]
-    return complaints[0].strip() if complaints else "go ended without saying why"
+    return complaints[0].strip() if complaints else "go exited without an error message"

@@ -1,4 +1,4 @@
-"""Locks between processes. The kernel drops them when their holder dies, however it dies."""
+"""Locks between processes. The kernel releases them when their holder ends, for any reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dev.cluster.progress import say
 
 @contextmanager
 def exclusive(path: Path, waiting: str) -> Iterator[None]:
-    """Hold the lock file; where another process has it, say `waiting` once and wait."""
+    """Hold the lock file; if another process has it, print `waiting` once and wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:

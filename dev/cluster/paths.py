@@ -1,4 +1,4 @@
-"""Where things are: the pinned tools in the repository, and everything made, under `.cluster`."""
+"""Paths: the pinned tools in the repository, and generated files in `.cluster`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written down about a detached cluster, for the commands that come later."""
+"""The record of a detached cluster, for later commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Record:
 
 
 def write(layout: Layout, processes: Mapping[str, Identity]) -> None:
-    """Write down what runs now, in place of what was written before."""
+    """Replace the record by what runs now."""
     record = Record(layout.url, layout.slot.service_cidr, layout.slot.pod_cidr, processes)
     partial = layout.directory / f"{_NAME}.partial"
     partial.write_text(json.dumps(dataclasses.asdict(record), indent=2))
@@ -35,7 +35,7 @@ def write(layout: Layout, processes: Mapping[str, Identity]) -> None:
 
 
 def read(directory: Path) -> Record:
-    """Read what was written down.
+    """Read the record.
 
     Raises FileNotFoundError where there is nothing, DevclusterError where it is damaged.
     """

@@ -1,4 +1,4 @@
-"""Slots: each cluster on this machine has ports and loopback ranges that no other one uses.
+"""Slots: each cluster on this machine has its own ports and loopback ranges.
 
 A slot is claimed by a lock on a file. The cluster's processes inherit the open file, so the claim
 lasts until the last of them is gone, and no longer: a crash leaves nothing to clean up.

@@ -1,4 +1,4 @@
-"""Runs fakes for code that is not asynchronous: a test through kubectl, or the demo."""
+"""Runs fakes for synchronous code, such as a test with kubectl, or the demo."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Host:
         self._loop.close()
 
     def start(self, fake: _Kind) -> _Kind:
-        """Have a fake listen. Raises OSError where its address is taken."""
+        """Start a fake. Raises OSError if its address is in use."""
         asyncio.run_coroutine_threadsafe(fake.start(), self._loop).result()
         self._running.append(fake)
         return fake

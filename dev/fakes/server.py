@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 DRIP_SECONDS = 0.02
-"""Between two bytes of a slow drip: no single read ever takes long."""
+"""Seconds between two bytes of a slow response: no single read takes long."""
 RETRY_AFTER_SECONDS = 7
 HUGE_BYTES = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -27,7 +27,7 @@ _CHUNK = 64 * 1024
 class Fault(StrEnum):
     """A fault instead of the normal answer. ``FakeProduct.fail`` switches one on."""
 
-    # Answers that look fine by their status
+    # Responses with a good status
     HTML_200 = "html_200"
     EMPTY_200 = "empty_200"
     WRONG_JSON_TYPE = "wrong_json_type"
@@ -35,7 +35,7 @@ class Fault(StrEnum):
     JSON_CUT_SHORT = "json_cut_short"
     JSON_TOO_DEEP = "json_too_deep"
     NO_CONTENT_204 = "no_content_204"
-    # Answers that say it
+    # Responses with an error status
     REDIRECT_301 = "redirect_301"
     BAD_REQUEST_400 = "bad_request_400"
     UNAUTHORIZED_401 = "unauthorized_401"
@@ -52,7 +52,7 @@ class Fault(StrEnum):
     CUT_IN_THE_MIDDLE = "cut_in_the_middle"
     CUT_BEFORE_ANSWER = "cut_before_answer"
     NOT_HTTP = "not_http"
-    # A good answer, and something about it
+    # Good responses with a peculiarity
     UNTRUSTED_CERTIFICATE = "untrusted_certificate"
     WRONG_NAME_CERTIFICATE = "wrong_name_certificate"
     COOKIE = "cookie"
@@ -62,7 +62,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it came."""
+    """One request."""
 
     method: str
     path: str
@@ -94,9 +94,9 @@ class FakeProduct:
         self.tls = tls
         self.names = tuple(names)
         self.seen: list[Seen] = []
-        """Every request that came, faults or not, oldest first."""
+        """Every request, with or without a fault, oldest first."""
         self.elsewhere = "/elsewhere"
-        """Where the redirect leads."""
+        """The target of the redirect."""
         self._ca = trustme.CA()
         self._fault: Fault | None = None
         self._fault_path = ""
@@ -122,11 +122,11 @@ class FakeProduct:
         return f"{self.scheme}://{self.address}:{self.port}"
 
     def fail(self, fault: Fault, *, path: str = "") -> None:
-        """From now on, answer requests whose path begins so with a fault."""
+        """Answer requests whose path has this prefix with a fault."""
         self._fault, self._fault_path = fault, path
 
     def mend(self) -> None:
-        """No more faults."""
+        """Turn off all faults."""
         self._fault = None
 
     async def __aenter__(self) -> Self:
@@ -150,7 +150,7 @@ class FakeProduct:
         self.port = runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Drop every connection, also one that hangs."""
+        """Stop, and close every connection, also one that hangs."""
         if self._runner:
             await self._runner.cleanup()
             self._runner = None

@@ -5,9 +5,8 @@
         ask(names.endpoint)
         names.set("telemetry.example.com", Fault.SERVFAIL)
 
-It answers for every name that there is: what was not set does not exist (NXDOMAIN), and nothing is
-ever asked of anybody else. ``set`` returns when the new answers are served; no question is lost
-meanwhile.
+It is authoritative for every name: names that were not set do not exist (NXDOMAIN), and it forwards
+nothing. ``set`` returns when the new responses are served; no query is lost in the meantime.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class NameServerError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """What a host has. With nothing of it, the host exists and has no address (NODATA)."""
+    """The records of a host. Without any, the host exists and has no address (NODATA)."""
 
     a: Sequence[str] = ()
     aaaa: Sequence[str] = ()
@@ -92,7 +91,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Question:
-    """What the server was asked."""
+    """A query that the server received."""
 
     host: str
     type: str
@@ -102,7 +101,7 @@ class Question:
 
 
 class LocalDnsServer:
-    """One CoreDNS on a port of its own, by UDP and TCP."""
+    """One CoreDNS on its own port, by UDP and TCP."""
 
     def __init__(
         self,
@@ -112,7 +111,7 @@ class LocalDnsServer:
         negative_ttl: int = 30,
         detached: bool = False,
     ) -> None:
-        """``negative_ttl`` (seconds) is what answers without addresses say."""
+        """``negative_ttl`` (seconds) is the TTL of responses without addresses."""
         self._directory = directory
         self._directory.mkdir(parents=True, exist_ok=True)
         self._address = address
@@ -127,7 +126,7 @@ class LocalDnsServer:
         self.children = Children(log=self.log, environment={}, inherits=None, detached=detached)
 
     def log(self, name: str = _COREDNS) -> Path:
-        """The file with its output: one line a question."""
+        """The file with its output: one line for each query."""
         return self._directory / f"{name}.log"
 
     @property
@@ -153,7 +152,7 @@ class LocalDnsServer:
         self.close()
 
     def start(self) -> None:
-        """Start it, or start it again on the same port. Raises NameServerError, DevclusterError."""
+        """Start it, or restart it on the same port. Raises NameServerError, DevclusterError."""
         program = str(binaries.ensure([_COREDNS])[_COREDNS])
         for attempt in range(_ATTEMPTS):
             self._reserve()
@@ -174,36 +173,36 @@ class LocalDnsServer:
                 return
 
     def stop(self) -> None:
-        """End it: nobody listens on the port any more. What was set is kept for the next start."""
+        """Stop it: nothing listens on the port any more. The next start has the same records."""
         self.children.stop(_COREDNS)
 
     def suspend(self) -> None:
-        """Let it hang: questions arrive and are not answered."""
+        """Suspend it: queries arrive and are not answered."""
         self.children.send(_COREDNS, signal.SIGSTOP)
         # Its threads stop one by one.
         os.waitpid(self.children.identities()[_COREDNS].pid, os.WUNTRACED)
 
     def resume(self) -> None:
-        """Let a suspended one go on; it answers what was asked meanwhile."""
+        """Resume it; it answers the queries that arrived in the meantime."""
         self.children.send(_COREDNS, signal.SIGCONT)
 
     def close(self) -> None:
-        """End it, and give the port away."""
+        """Stop it, and release the port."""
         if _COREDNS in self.children.names():
             self.stop()
         self.children.kill_all()
         self._release()
 
     def set(self, host: str, what: Records | Fault) -> None:
-        """Answer like this for a host from now on. Raises NameServerError."""
+        """Set the responses for a host. Raises NameServerError."""
         self.update({host: what})
 
     def remove(self, *hosts: str) -> None:
-        """These do not exist any more. Raises NameServerError."""
+        """Remove these hosts. Raises NameServerError."""
         self.update(dict.fromkeys(hosts))
 
     def clear(self) -> None:
-        """No host exists any more. Raises NameServerError."""
+        """Remove all hosts. Raises NameServerError."""
         self.remove(*self._hosts)
 
     def update(self, hosts: Mapping[str, Records | Fault | None]) -> None:
@@ -224,7 +223,7 @@ class LocalDnsServer:
                 self._reload()
 
     def questions(self, host: str = "") -> tuple[Question, ...]:
-        """What it was asked (for a host), in order. It notes it a moment after it answered."""
+        """The queries (for a host), in order. A query is logged a moment after its response."""
         found = _QUESTION.finditer(self.log().read_text())
         questions = (Question(one["host"], one["type"], one["protocol"]) for one in found)
         return tuple(
@@ -232,8 +231,8 @@ class LocalDnsServer:
         )
 
     def wait_for_questions(self, host: str, count: int) -> tuple[Question, ...]:
-        """Wait until it was asked for a host so often. Raises NameServerError."""
-        self._wait(lambda: len(self.questions(host)) >= count, f"was not asked for {host}")
+        """Wait until it received this many queries for a host. Raises NameServerError."""
+        self._wait(lambda: len(self.questions(host)) >= count, f"received no query for {host}")
         return self.questions(host)
 
     def _reserve(self) -> None:

@@ -1,5 +1,5 @@
-"""A bad connection to the API server: passes everything on, and on command refuses, loses, delays
-or swallows it.
+"""A bad connection to the API server: a proxy that forwards requests, and on command refuses,
+loses, delays or holds them.
 
     with FaultProxy(cluster.url, cluster.ca_path) as proxy:
         operator.start("controller", proxy=proxy)
@@ -7,8 +7,8 @@ or swallows it.
         ...
         proxy.faults = NONE
 
-It ends TLS with a certificate of its own, so it sees requests and not only bytes. Whoever does not
-talk through it, such as kubectl and the API server's calls of the webhook, notices nothing.
+It terminates TLS with a certificate of its own, so it sees requests and not only bytes. Clients
+that do not use it, such as kubectl, and the API server's calls of the webhook are not affected.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ _LEAVE_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Faults:
-    """What becomes of requests."""
+    """What happens to requests."""
 
     refused: float = 0.0
-    """This share of them is not passed on, and answered with ``status``."""
+    """This share of them is not forwarded, and answered with ``status``."""
     status: int = 429
     lost: float = 0.0
-    """This share of the writes is passed on, and then the connection is reset: it is done, and who
-    asked for it does not know.
+    """This share of the writes is forwarded, and then the connection is reset: the write is done,
+    and the client does not know.
     """
     delay: float = 0.0
-    """Seconds before each is passed on."""
+    """Seconds before each is forwarded."""
     stalled: bool = False
-    """Connections stand and are taken, and no byte comes: no answer, no event on a watch."""
+    """Connections stay open and are accepted, but no byte arrives: no response, no watch event."""
 
 
 NONE = Faults()
@@ -60,7 +60,7 @@ NONE = Faults()
 
 @dataclass(frozen=True)
 class _Held:
-    """The write from which on nobody is answered."""
+    """The write after which no request is answered."""
 
     number: int
     passed_on: bool
@@ -68,13 +68,13 @@ class _Held:
 
 
 class FaultProxy:
-    """One address on loopback that stands for an API server. Raises OSError where there is none."""
+    """An address on loopback that forwards to an API server. Raises OSError if none is free."""
 
     def __init__(self, server: str, ca: Path) -> None:
-        """``server`` is the API server's URL, ``ca`` the file with what vouches for it."""
+        """``server`` is the API server's URL, ``ca`` the file with its CA's certificate."""
         authority = trustme.CA()
         self.ca = authority.cert_pem.bytes()
-        """What its clients have to trust, PEM."""
+        """The certificate that its clients must trust, PEM."""
         self.faults = NONE
         self.done: Counter[str] = Counter()
         """How many requests were ``passed``, ``refused`` or ``lost``, and watches ``cut``."""
@@ -94,7 +94,7 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its own URL."""
         return f"https://127.0.0.1:{self._port}"
 
     def __enter__(self) -> Self:
@@ -109,12 +109,12 @@ class FaultProxy:
         self.close()
 
     def close(self) -> None:
-        """Cut everything, and listen no more."""
+        """Close every connection, and stop listening."""
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
 
     def cut_watches(self) -> int:
-        """Reset every connection with a watch on it; how many there were."""
+        """Reset every connection with a watch; return their number."""
 
         async def cut() -> int:
             found = len(self._watches)

@@ -41,7 +41,7 @@ class OperatorError(RuntimeError):
 
 @dataclass
 class _Process:
-    """A role that runs as a process, and where its probes and metrics are."""
+    """A role that runs as a process, and the URL of its probes and metrics."""
 
     name: str
     role: Role
@@ -60,7 +60,7 @@ class LocalOperator:
         helm: HelmProgram = "helm",
         detached: bool = False,
     ) -> None:
-        """``helm`` is the program that installs it."""
+        """``helm`` is the program that installs the chart."""
         self._cluster = cluster
         self._helm = helm
         self._directory = directory
@@ -71,7 +71,7 @@ class LocalOperator:
             environment={
                 "PATH": os.environ["PATH"],
                 "HOME": str(directory),
-                # This tree's code, wherever the virtual environment was made for.
+                # The code of this tree, also if the virtual environment belongs to another one.
                 "PYTHONPATH": f"{ROOT / 'operator'}{os.pathsep}{ROOT}",
             },
             inherits=None,
@@ -97,7 +97,7 @@ class LocalOperator:
         self.helm("upgrade", RELEASE, str(chart), *more, stdin=text)
 
     def helm(self, verb: str, *arguments: str, stdin: str | None = None) -> str:
-        """Run helm in the operator's namespace, and return what it said.
+        """Run helm in the operator's namespace, and return its output.
 
         Raises subprocess.CalledProcessError.
         """
@@ -114,10 +114,10 @@ class LocalOperator:
         proxy: FaultProxy | None = None,
         clock: float = 0.0,
     ) -> str:
-        """Run a role's container command; the name under which to stop it.
+        """Run a role's container command; return the name of the process.
 
-        With a ``proxy`` it reaches the API server through that only; with a ``clock`` its wall
-        clock is ahead by so many seconds, or behind.
+        With a ``proxy`` it connects to the API server only through that. ``clock`` is added to its
+        wall clock, in seconds.
         """
         name = name or role
         container = self._container(role)
@@ -127,7 +127,7 @@ class LocalOperator:
         if proxy is not None:
             _redirect(kubeconfig, proxy)
         port = _free_port()
-        # What a container has of its own, a process on this machine has to be given.
+        # Settings that a container has by default, and a process on this machine does not.
         own = [f"--kubeconfig={kubeconfig}", "--http-host=127.0.0.1", f"--http-port={port}"]
         own += [f"--namespace={NAMESPACE}", f"--identity={name}", "--log-format=text"]
         if role == "webhook":
@@ -136,24 +136,24 @@ class LocalOperator:
         program = str(Path(sys.executable).parent / container["command"][0])
         command = [program, *container["args"], *own, *extra]
         if clock:
-            # -P: or this folder's operator.py would be taken for the standard library's.
+            # -P: otherwise this folder's operator.py would shadow the standard library's.
             command = [sys.executable, "-P", "-m", "dev.harness.wrong_clock", str(clock), *command]
         self.children.start(name, command)
         self._running[name] = _Process(name, role, f"http://127.0.0.1:{port}")
         return name
 
     def stop(self, name: str) -> None:
-        """End a process in its own time."""
+        """Stop a process gracefully."""
         self.children.stop(name)
         del self._running[name]
 
     def kill(self, name: str) -> None:
-        """End a process without a warning."""
+        """Kill a process."""
         self.children.kill(name)
         del self._running[name]
 
     def stop_all(self) -> None:
-        """End every process."""
+        """Stop every process."""
         for name in list(self._running):
             self.stop(name)
 
@@ -170,7 +170,7 @@ class LocalOperator:
                 time.sleep(0.05)
 
     def url(self, name: str) -> str:
-        """Where a process has its probes and metrics."""
+        """The URL of a process's probes and metrics."""
         return self._running[name].url
 
     def metrics(self, name: str) -> str:
@@ -220,7 +220,7 @@ class LocalOperator:
 
 
 def _redirect(kubeconfig: Path, proxy: FaultProxy) -> None:
-    """Have a kubeconfig lead to the proxy."""
+    """Change a kubeconfig to use the proxy."""
     content = yaml.safe_load(kubeconfig.read_text())
     authority = base64.b64encode(proxy.ca).decode()
     content["clusters"][0]["cluster"] = {
@@ -241,7 +241,7 @@ def egress_values(names: LocalDnsServer) -> dict[str, Any]:
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Both; where both have a value, the second one's."""
+    """Both merged; the second takes precedence."""
     merged = dict(base)
     for key, value in over.items():
         inner = merged.get(key)

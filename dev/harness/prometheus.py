@@ -98,14 +98,14 @@ class LocalPrometheus:
             time.sleep(0.05)
 
     def query(self, expression: str) -> list[Sample]:
-        """What an expression yields now, a vector. Raises PrometheusError where it is refused."""
+        """The current value of an expression, a vector. Raises PrometheusError if it is refused."""
         result = self._get("query", {"query": expression})["result"]
         return [Sample(found["metric"], _number(found["value"][1])) for found in result]
 
     def query_range(
         self, expression: str, *, seconds: float, step: float = 1
     ) -> list[tuple[Mapping[str, str], list[float]]]:
-        """What it yielded over the last seconds, for each series."""
+        """Its values over the last seconds, for each series."""
         now = time.time()
         asked = {"query": expression, "start": now - seconds, "end": now, "step": step}
         result = self._get("query_range", asked)["result"]
@@ -128,7 +128,7 @@ class LocalPrometheus:
         return found
 
     def problems(self) -> list[str]:
-        """What is wrong with targets and rules, in their own words."""
+        """The errors of targets and rules."""
         targets = self._get("targets", {})["activeTargets"]
         found = [target["lastError"] for target in targets if target["lastError"]]
         for group in self._get("rules", {})["groups"]:
@@ -136,11 +136,11 @@ class LocalPrometheus:
         return found
 
     def await_that(self, probe: Callable[[], bool], what: str, seconds: float = 30) -> None:
-        """Wait until the probe says yes. Raises PrometheusError."""
+        """Wait until the probe returns true. Raises PrometheusError."""
         deadline = time.monotonic() + seconds
         while not probe():
             if time.monotonic() > deadline:
-                raise PrometheusError(f"{what} did not come about in {seconds:.0f} s")
+                raise PrometheusError(f"{what} was not reached within {seconds:.0f} s")
             time.sleep(0.2)
 
     def _config(self, roles: Sequence[str]) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class LocalPrometheus:
             "authorization": {"credentials": user["token"]},
             "tls_config": {"ca_file": str(self._cluster.ca_path)},
             "static_configs": [{"targets": [urllib.parse.urlsplit(self._cluster.url).netloc]}],
-            # Of its thousands of series those that an alert asks for.
+            # Only the series that an alert uses, of thousands.
             "metric_relabel_configs": [
                 {
                     "source_labels": ["__name__"],

@@ -25,7 +25,7 @@ _CHUNK = 65536
 
 
 class Balancer:
-    """Spreads TCP connections over the backends there are; those that stand are left alone."""
+    """Spreads TCP connections over the backends; existing connections are not changed."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -38,11 +38,11 @@ class Balancer:
         self._loop = self._listening.result()
 
     def use(self, backends: Sequence[Address]) -> None:
-        """New connections go there from now on."""
+        """Set the backends of new connections."""
         self._backends = tuple(backends)
 
     def close(self) -> None:
-        """Cut everything."""
+        """Close every connection."""
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
 
@@ -71,7 +71,7 @@ class Balancer:
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One direction, to its end."""
+    """Copy one direction until its end."""
     with suppress(OSError):
         while chunk := await reader.read(_CHUNK):
             writer.write(chunk)
@@ -93,11 +93,11 @@ class Replicas:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that are there, the oldest first."""
+        """The running replicas, the oldest first."""
         return tuple(self._addresses)
 
     def roll(self) -> None:
-        """Replace each by a new one, as the Deployment's strategy says: one more, then one less."""
+        """Replace each replica as the Deployment's strategy does: one more, then one less."""
         for old in self.names:
             new = self._start()
             self._operator.wait_until_ready(new)
@@ -114,13 +114,13 @@ class Replicas:
         ending.join()
 
     def kill(self, name: str) -> None:
-        """End one without a warning."""
+        """Kill one."""
         self._operator.kill(name)
         time.sleep(NEWS_SECONDS)
         self._forget(name)
 
     def add(self) -> str:
-        """One more."""
+        """Start one more."""
         name = self._start()
         self._operator.wait_until_ready(name)
         self._balancer.use(tuple(self._addresses.values()))

@@ -1,4 +1,4 @@
-"""Runs a Python program in this process as if the machine's clock were wrong:
+"""Runs a Python program in this process with a wrong wall clock:
 
     python -m dev.harness.wrong_clock SECONDS PROGRAM ARGUMENTS...
 
@@ -35,7 +35,7 @@ def deceive(seconds: float) -> None:
 
 
 def _set(owner: type, name: str, method: object) -> None:
-    """What Python does not let anybody do with a type that is written in C."""
+    """Replace an attribute of a type that is written in C, which Python does not allow."""
     (methods,) = gc.get_referents(owner.__dict__)
     methods[name] = method
     ctypes.pythonapi.PyType_Modified(ctypes.py_object(owner))

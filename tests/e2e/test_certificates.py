@@ -49,15 +49,32 @@ CONFIGURATIONS = (
 _numbers = count(1)
 
 
-@pytest.fixture
-def bare(tmp_path: Path) -> Iterator[Space]:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """An API server, and nothing that acts by itself."""
-    with Cluster(tmp_path / "cluster", controller_manager=False) as cluster:
-        operator = LocalOperator(cluster, tmp_path / "operator")
-        yield Space(
-            World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default"
-        )
-        operator.stop_all()
+    directory = tmp_path_factory.mktemp("certificates")
+    with Cluster(directory, controller_manager=False) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def bare(cluster: Cluster, tmp_path: Path) -> Iterator[Space]:
+    """The cluster without the operator. Only its CRDs may be left from another test."""
+    operator = LocalOperator(cluster, tmp_path / "operator")
+    yield Space(World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default")
+    operator.stop_all()
+    _remove_the_operator(cluster)
+
+
+def _remove_the_operator(cluster: Cluster) -> None:
+    """Delete the release, its Secrets, and what the test has made of policies and workloads."""
+    where = f"--namespace={NAMESPACE}"
+    cluster.helm("uninstall", RELEASE, where, "--ignore-not-found", "--no-hooks")
+    cluster.kubectl("delete", "secrets", "--all", where)
+    cluster.kubectl("delete", "deployments", "--all")
+    crds = cluster.kubectl("get", "crds", "--output=name").stdout
+    if "telemetrypolicies" in crds:
+        cluster.kubectl("delete", "telemetrypolicies", "--all")
 
 
 @pytest.fixture
@@ -156,16 +173,18 @@ def test_replicas_that_start_at_once_agree_on_one_certificate(bare: Space) -> No
     ids=["helm-4", "helm-4-client-side", "helm-3"],
 )
 def test_an_upgrade_takes_nothing_away(bare: Space, helm: HelmProgram, flags: list[str]) -> None:
-    cluster, directory = bare.world.cluster, bare.world.directory
-    operator = LocalOperator(cluster, directory / "operator-of-helm", helm=helm)
-    operator.install(flags=flags)
-    operator.start("webhook")
-    operator.wait_until_ready()
-    eventually(lambda: bare.try_apply(policy()).returncode == 0, say="a policy")
-    _is_injected_now(bare)
-    before = _secret(bare, LEAF), _secret(bare, AUTHORITY), _bundles(bare)
-    # Whatever the upgrade takes away, nobody puts back.
-    operator.stop("webhook")
+    directory = bare.world.directory
+    operator = LocalOperator(bare.world.cluster, directory / "operator-of-helm", helm=helm)
+    try:
+        operator.install(flags=flags)
+        operator.start("webhook")
+        operator.wait_until_ready()
+        eventually(lambda: bare.try_apply(policy()).returncode == 0, say="a policy")
+        _is_injected_now(bare)
+        before = _secret(bare, LEAF), _secret(bare, AUTHORITY), _bundles(bare)
+    finally:
+        # Whatever the upgrade takes away, nobody puts back.
+        operator.stop_all()
     operator.install({"logLevel": "debug", "webhook": {"excludedNamespaces": []}}, flags=flags)
     assert (_secret(bare, LEAF), _secret(bare, AUTHORITY), _bundles(bare)) == before
     operator.helm("rollback", RELEASE, "1", *flags)

@@ -16,6 +16,7 @@ from dev.fakes.hosted import Host
 from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import NAMESPACE, RELEASE, ROOT, LocalOperator
 from tests.support.rights import Manifest, Right, granted, used
+from tests.support.rollout_crd import define_rollouts
 from tests.support.world import (
     DTRACK_4,
     DTRACK_5,
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.cluster
 
 TELEMETRY_HOST = "telemetry.sonarsource.com"
 SPACE = "rights"
+WRITTEN = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Rollout")
 UNUSED = {
     # Server-side apply that makes an object is checked for `create`, and logged as `patch`.
     "create workloadtelemetries.fleettelemetry.io",
@@ -72,6 +74,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     ):
         names.set(TELEMETRY_HOST, Records(a=["54.230.1.1"], ttl=1))
         _define(cluster, "openreports", "network-policy-api")
+        define_rollouts(cluster)
         operator = LocalOperator(cluster, directory / "operator")
         cluster.kubectl("create", "namespace", SPACE)
         egress = {"dnsServers": [names.endpoint], "publishedRanges": "built-in"}
@@ -135,8 +138,11 @@ def _live_a_life(world: World, host: Host) -> None:
     # These are older than the operator, so the controller has to write them itself.
     space.apply(
         *(
-            workload(kind, f"{kind.lower()}-s", container(SONARQUBE))
-            for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob")
+            # No Argo replaces a Rollout's pods here, so it has none.
+            workload(
+                kind, f"{kind.lower()}-s", container(SONARQUBE), replicas=int(kind != "Rollout")
+            )
+            for kind in WRITTEN
         )
     )
     operator.start("webhook")
@@ -151,7 +157,7 @@ def _live_a_life(world: World, host: Host) -> None:
     # The webhook may not be trusted yet.
     first = policy("opt-out", **everything, egress=deny)
     eventually(lambda: space.try_apply(first).returncode == 0, say="a policy")
-    for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob"):
+    for kind in WRITTEN:
         space.telemetry(kind, f"{kind.lower()}-s", declared="Disabled")
     everywhere = policy("everywhere")
     world.apply({**everywhere, "kind": "ClusterTelemetryPolicy"})

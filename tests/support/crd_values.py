@@ -77,7 +77,7 @@ CHANNEL = Choice(of=("Usage", "UpdateCheck", "ErrorReport", "License"))
 CHANNELS = CHANNEL.of
 SUBMISSION = Choice(of=("Disabled", "Enabled"))
 WORKLOAD_KIND = Choice(
-    of=("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "ReplicaSet")
+    of=("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "ReplicaSet", "Rollout")
 )
 MEANING = Choice(of=("Enabled", "Disabled", "Unset", "Unknown"))
 

@@ -1,4 +1,4 @@
-"""Orders for tests, and what the rendered policies mean: small readings of our own."""
+"""Desired policies for tests, and what the rendered policies mean: small readings of our own."""
 
 from __future__ import annotations
 
@@ -9,21 +9,32 @@ from typing import Any
 from fleet_telemetry.api.policy import EgressAction, EgressDialect
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.dialects.common import Rendered
-from fleet_telemetry.egress.dialects.registry import DIALECTS
+from fleet_telemetry.egress.dialects.dialect import Dialect
+from fleet_telemetry.egress.dialects.registry import DIALECTS, select_dialect
 from fleet_telemetry.egress.model import (
     Address,
+    DesiredNetworkPolicy,
     Destination,
     Network,
-    Order,
     OwnerReference,
     Reachable,
 )
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 
-NETWORK_POLICY = DIALECTS[EgressDialect.NETWORK_POLICY]
-CILIUM = DIALECTS[EgressDialect.CILIUM]
-CLUSTER_NETWORK_POLICY = DIALECTS[EgressDialect.CLUSTER_NETWORK_POLICY]
+
+def dialect_named(name: EgressDialect) -> Dialect:
+    """The dialect; there is one."""
+    found = select_dialect(name, DIALECTS)
+    assert found is not None
+    return found
+
+
+NETWORK_POLICY = dialect_named(EgressDialect.NETWORK_POLICY)
+CILIUM = dialect_named(EgressDialect.CILIUM)
+CLUSTER_NETWORK_POLICY = dialect_named(EgressDialect.CLUSTER_NETWORK_POLICY)
+KINDS = tuple(kind for dialect in DIALECTS for kind in dialect.kinds)
+"""All that are written."""
 
 WEB = WorkloadRef("shop", WorkloadKind.DEPLOYMENT, "web")
 SELECTOR = {"matchLabels": {"app": "web"}}
@@ -43,8 +54,8 @@ def order(
     reachable: Iterable[Reachable] = (),
     families: Iterable[AddressFamily] = AddressFamily,
     owners: Iterable[OwnerReference] = (),
-) -> Order:
-    return Order(
+) -> DesiredNetworkPolicy:
+    return DesiredNetworkPolicy(
         workload,
         selector,
         action,
@@ -55,19 +66,41 @@ def order(
     )
 
 
-def deny(*destinations: Destination, **more: Any) -> Order:
+def deny(*destinations: Destination, **more: Any) -> DesiredNetworkPolicy:
     return order(EgressAction.DENY, *destinations, **more)
 
 
-def allow(*destinations: Destination, **more: Any) -> Order:
+def allow(*destinations: Destination, **more: Any) -> DesiredNetworkPolicy:
     return order(EgressAction.ALLOW, *destinations, **more)
 
 
-def isolate(*destinations: Destination, **more: Any) -> Order:
+def isolate(*destinations: Destination, **more: Any) -> DesiredNetworkPolicy:
     return order(EgressAction.ISOLATE, *destinations, **more)
 
 
-def rendered(dialect: Any, given: Order) -> Rendered:
+def is_ours(manifest: Mapping[str, Any]) -> bool:
+    """Whether any dialect takes it for ours."""
+    return any(dialect.is_ours(manifest) for dialect in DIALECTS)
+
+
+def may_replace(rendered: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether any dialect would write over it."""
+    return any(dialect.may_replace(rendered, live) for dialect in DIALECTS)
+
+
+def groups_of(given: Iterable[DesiredNetworkPolicy]) -> Iterator[Rendered]:
+    """The address groups that policies refer to, one for each host, by host."""
+    networks: dict[str, set[Network]] = {}
+    for one in given:
+        for host, own in CILIUM.groups(one).items():
+            networks.setdefault(host, set()).update(own)
+    for host, own in sorted(networks.items()):
+        group = CILIUM.render_group(host, list(own))
+        if group is not None:
+            yield group
+
+
+def rendered(dialect: Any, given: DesiredNetworkPolicy) -> Rendered:
     """The policy; there is one."""
     manifest: Rendered | None = dialect.render(given)
     assert manifest is not None
@@ -119,7 +152,7 @@ def around(networks: Iterable[Network]) -> Iterator[Address]:
                 yield kind(place)
 
 
-def networks_of(given: Order) -> list[Network]:
+def networks_of(given: DesiredNetworkPolicy) -> list[Network]:
     return [network for one in given.destinations for network in one.networks]
 
 

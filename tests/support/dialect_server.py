@@ -11,8 +11,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from dev.cluster.api import Api
-from fleet_telemetry.egress.dialects.common import ObjectKind, Rendered, kind_of
+from fleet_telemetry.egress.dialects.common import Rendered
+from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.workloads.workload import FIELD_MANAGER
+from tests.support.dialect_cases import KINDS
 
 APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
@@ -55,7 +57,7 @@ class Server:
     def delete(self, manifest: Rendered) -> None:
         self._send("DELETE", _path(manifest), None, "", {})
 
-    def serves(self, kind: ObjectKind) -> bool:
+    def serves(self, kind: Kind) -> bool:
         try:
             self._send("GET", f"/apis/{kind.api_version}/{kind.plural}", None, "", {})
         except RefusedError:
@@ -82,7 +84,7 @@ class Server:
 
 
 def _path(manifest: Rendered) -> str:
-    kind, metadata = kind_of(manifest), manifest["metadata"]
-    assert kind is not None
+    (kind,) = (one for one in KINDS if one.kind == manifest["kind"])
+    metadata = manifest["metadata"]
     place = f"namespaces/{metadata['namespace']}/" if kind.namespaced else ""
     return f"/apis/{kind.api_version}/{place}{kind.plural}/{metadata['name']}"

@@ -1,4 +1,4 @@
-"""Orders of every shape that may come."""
+"""Desired network policies of every shape that may come."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import EgressAction, PolicyKind, Protocol
 from fleet_telemetry.api.telemetry_host import AddressFamily
-from fleet_telemetry.egress.model import Destination, Network, Order, OwnerReference, Reachable
+from fleet_telemetry.egress.model import (
+    DesiredNetworkPolicy,
+    Destination,
+    Network,
+    OwnerReference,
+    Reachable,
+)
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 
@@ -100,10 +106,10 @@ owners = st.builds(
 )
 
 
-def orders(**fixed: Any) -> st.SearchStrategy[Order]:
-    """Orders with which nothing is wrong."""
+def desired_policies(**fixed: Any) -> st.SearchStrategy[DesiredNetworkPolicy]:
+    """Desired policies with which nothing is wrong."""
     return st.builds(
-        Order,
+        DesiredNetworkPolicy,
         **{
             "workload": workloads_in("default", "a", "n" * 63),
             "selector": pod_selectors,

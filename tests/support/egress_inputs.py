@@ -1,4 +1,4 @@
-"""Situations of the egress side: hosts, NetworkPolicies of others, and orders carried out."""
+"""Situations of the egress side: hosts, NetworkPolicies of others, applied policies."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 from fleet_telemetry.api.policy import ChannelName, EgressDialect, Policy
 from fleet_telemetry.decision import plan_injection
 from fleet_telemetry.egress.desired import EgressPlan, plan_egress
+from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.egress.facts import EgressInput, HostFacts, NetworkFacts
 from fleet_telemetry.egress.host_use import Key
-from fleet_telemetry.egress.judgement import Outcomes, judge_egress
+from fleet_telemetry.egress.judgement import ObjectResults, judge_egress
 from fleet_telemetry.egress.network_policies import NetworkPolicy, read_network_policy
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.switches.edits import Trigger
@@ -102,7 +103,7 @@ def situation(
         hosts=HOSTS if hosts is None else hosts,
         network=NetworkFacts(
             policies=read(network),
-            served=frozenset(served),
+            served=frozenset(one for one in DIALECTS if one.name in set(served)),
             **{"enforced": True, **more},
         ),
     )
@@ -111,8 +112,8 @@ def situation(
 def finding(
     given: EgressInput,
     key: Key = USAGE,
-    outcomes: Outcomes | None = None,
+    results: ObjectResults | None = None,
 ) -> EgressFinding:
     """What is found of one channel."""
     plan: EgressPlan = plan_egress(given)
-    return judge_egress(given, plan, outcomes or {})[key]
+    return judge_egress(given, plan, results or {})[key]

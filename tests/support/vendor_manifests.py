@@ -7,8 +7,8 @@ from typing import Any
 
 Manifest = dict[str, Any]
 
-KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob")
-API_VERSIONS = {"Job": "batch/v1", "CronJob": "batch/v1"}
+KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Rollout")
+API_VERSIONS = {"Job": "batch/v1", "CronJob": "batch/v1", "Rollout": "argoproj.io/v1alpha1"}
 
 CREATED = "2026-11-20T08:00:00Z"
 
@@ -64,7 +64,7 @@ def template_path(kind: str) -> tuple[str, ...]:
 
 
 def managed_env(kind: str, *entries: tuple[str, str], manager: str = "helm") -> Manifest:
-    """An entry of managedFields that claims variables, each a container and a name."""
+    """An entry of managedFields that owns variables, each a container and a name."""
     containers: Manifest = {}
     for container, variable in entries:
         fields = containers.setdefault(
@@ -100,7 +100,7 @@ def workload(kind: str = "Deployment", **spec: Any) -> Manifest:
         "spec": {},
         "status": deepcopy(AT_REST.get(kind, {})),
     }
-    if kind in {"Deployment", "StatefulSet", "ReplicaSet"}:
+    if kind in {"Deployment", "StatefulSet", "ReplicaSet", "Rollout"}:
         manifest["spec"]["replicas"] = 2
     at = manifest
     for key in template_path(kind):
@@ -128,6 +128,7 @@ AT_REST: dict[str, Manifest] = {
     "ReplicaSet": {"observedGeneration": 3, "replicas": 2, "readyReplicas": 2},
     "Job": {"active": 1, "ready": 1},
     "CronJob": {"lastScheduleTime": CREATED},
+    "Rollout": {"observedGeneration": "3", "updatedReplicas": 2, "availableReplicas": 2},
 }
 
 

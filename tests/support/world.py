@@ -270,6 +270,9 @@ def workload(
     match kind:
         case "Deployment" | "ReplicaSet":
             body["replicas"] = replicas
+        case "Rollout":
+            version = "argoproj.io/v1alpha1"
+            body["replicas"] = replicas
         case "StatefulSet":
             body |= {"replicas": replicas, "serviceName": name}
         case "Job":

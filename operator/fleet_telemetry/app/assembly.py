@@ -36,6 +36,7 @@ from fleet_telemetry.reporting.metrics import ControllerMetrics, VerificationMet
 from fleet_telemetry.reporting.policy_metrics import PolicyCollector
 from fleet_telemetry.reporting.status_server import StatusServer
 from fleet_telemetry.reporting.workload_metrics import render_workloads
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 _RESOLV_CONF = Path("/etc/resolv.conf")
 
@@ -59,7 +60,11 @@ def build_controller(
     )
     verifier = Verifier(cache, client, VerificationMetrics(metrics), now=now)
     work = ControllerMetrics(metrics)
-    containment = build_containment(options.egress, cache, client, now)
+
+    def enqueue(ref: WorkloadRef) -> None:
+        controller.workload_changed(ref)
+
+    containment = build_containment(options.egress, cache, client, now, enqueue)
     controller = Controller(
         cache,
         client,
@@ -86,7 +91,11 @@ def build_controller(
 
 
 def build_containment(
-    settings: EgressSettings, cache: ClusterCache, client: KubernetesClient, now: Now
+    settings: EgressSettings,
+    cache: ClusterCache,
+    client: KubernetesClient,
+    now: Now,
+    enqueue: Callable[[WorkloadRef], None],
 ) -> EgressReconciler:
     """Raises as ``build_controller`` does."""
     families = frozenset(map(AddressFamily, settings.egress_families))
@@ -104,7 +113,8 @@ def build_containment(
     )
     enforced = frozenset(map(EgressDialect, settings.egress_enforced))
     options = EgressOptions(families, enforced, settings.egress_interval)
-    return EgressReconciler(cache, client, hosts, options)
+    hosts.told = enqueue
+    return EgressReconciler(cache, client, hosts, options, enqueue=enqueue)
 
 
 def check_egress(settings: EgressSettings) -> None:

@@ -117,7 +117,6 @@ class Controller:
         self._allowlist = allowlist
         self._reports = reports
         reports.told = self._add_everything
-        containment.told = self.workload_changed
         self._events = EventRecorder(client, now)
         self._queue: WorkQueue[Subject] = WorkQueue()
         self._plans: dict[WorkloadRef, Plan] = {}
@@ -291,10 +290,10 @@ class Controller:
         except ApiError:
             # The network is there for settings that fail, also by not being written at all.
             given = self._gather(workload)
-            await self._containment.contain(workload, decide(given), given.pods)
+            await self._containment.reconcile(workload, decide(given), given.pods)
             raise
         pods = self._cache.fleet.pods_of(ref)
-        findings, problem = await self._containment.contain(workload, plan, pods)
+        findings, problem = await self._containment.reconcile(workload, plan, pods)
         plan = replace(plan, egress=findings)
         self._plans[ref] = plan
         if before is None or (before.by_policy, before.egress) != (plan.by_policy, plan.egress):

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import msgspec
 
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, WorkloadTelemetryStatus
-from fleet_telemetry.controllers.egress.discovery import CILIUM_CIDR_GROUP, OURS, POLICY_KINDS
+from fleet_telemetry.controllers.egress.discovery import OURS
 from fleet_telemetry.controllers.workload_writer import write_edits
-from fleet_telemetry.egress.dialects.common import is_ours, workload_of
+from fleet_telemetry.egress.dialects.common import workload_of
+from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.objects.kind import Kind
@@ -21,8 +22,11 @@ from fleet_telemetry.workloads.reading import read_workload
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import Workload
 
-# Policies before the groups that they refer to.
-_NETWORK_POLICIES = (*POLICY_KINDS.values(), CILIUM_CIDR_GROUP)
+# All policies before the groups that they refer to.
+_NETWORK_POLICIES = sorted(
+    ((dialect, kind) for dialect in DIALECTS for kind in dialect.kinds),
+    key=lambda pair: pair[1] == pair[0].group_kind,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +102,14 @@ async def find_network_policies(
 ) -> AsyncIterator[tuple[Kind, Manifest]]:
     """Those that the operator wrote, and groups of addresses: all, or those for the workloads of
     one namespace. Raises ApiError."""
-    for kind in _NETWORK_POLICIES:
+    for dialect, kind in _NETWORK_POLICIES:
         try:
             async for manifest in client.list(
                 kind, namespace if kind.namespaced else "", selector=OURS
             ):
                 ref = workload_of(manifest)
                 is_wanted = not namespace or (ref is not None and ref.namespace == namespace)
-                if is_wanted and is_ours(manifest):
+                if is_wanted and dialect.is_ours(manifest):
                     yield kind, manifest
         except ApiError as error:
             # Most clusters have only some of the kinds.

@@ -1,4 +1,4 @@
-"""Sets of IP addresses with exact arithmetic, however large they are."""
+"""Sets of IP addresses of any size, with exact arithmetic."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fleet_telemetry.egress.model import Address, Network
 
-# Both families stand on one line of whole numbers: first IPv4, then IPv6.
+# Both families share one range of integers: first IPv4, then IPv6.
 _IPV6 = 1 << 32
 _END = _IPV6 + (1 << 128)
 
@@ -17,8 +17,8 @@ _END = _IPV6 + (1 << 128)
 class AddressSet:
     """A set of addresses of both families; equal sets compare equal, however they came about.
 
-    An IPv4 address and the IPv6 address that maps it are different addresses here: packets bear one
-    or the other.
+    An IPv4 address and the IPv6 address that maps it are different addresses: a packet has one of
+    them.
     """
 
     edges: tuple[int, ...] = ()

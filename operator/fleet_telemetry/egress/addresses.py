@@ -19,6 +19,7 @@ from itertools import pairwise
 import msgspec
 
 from fleet_telemetry.egress.model import Address, Network
+from fleet_telemetry.egress.networks import outermost
 
 
 def read_address(text: str) -> Address:
@@ -62,12 +63,7 @@ def as_networks(
 
     Neighbours are not joined, so that what is written names what was resolved.
     """
-    found: list[Network] = []
-    for network in sorted((*map(_alone, addresses), *ranges), key=_first_and_size):
-        # The larger one of two that begin alike comes first.
-        if not found or not _is_inside(network, found[-1]):
-            found.append(network)
-    return tuple(found)
+    return outermost((*map(_alone, addresses), *ranges))
 
 
 def _alone(address: Address) -> Network:
@@ -75,14 +71,6 @@ def _alone(address: Address) -> Network:
     if isinstance(address, IPv6Address):
         return IPv6Network((int(address), address.max_prefixlen))
     return IPv4Network((int(address), address.max_prefixlen))
-
-
-def _first_and_size(network: Network) -> tuple[int, int, int]:
-    return network.version, int(network.network_address), network.prefixlen
-
-
-def _is_inside(network: Network, other: Network) -> bool:
-    return network.version == other.version and network.network_address in other
 
 
 # Sinkholes

@@ -1,7 +1,7 @@
-"""The allowlist as an artefact, for firewalls and proxies outside of the cluster.
+"""The allowlist for firewalls and proxies outside of the cluster.
 
-One list of entries, in the formats that their administrators need. All are functions of the entries
-alone, whatever their order: the ConfigMap that holds them changes only when an entry does.
+One list of entries, in the formats that their administrators need. Each is a function of the set of
+entries: the ConfigMap that holds them changes only when an entry does.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ import msgspec
 
 from fleet_telemetry.api.policy import DNS_LABEL, HOST_NAME, ChannelName
 from fleet_telemetry.egress.model import Address, Network
+from fleet_telemetry.egress.networks import network_order, outermost
 from fleet_telemetry.objects.manifest import Manifest, mapping_at, text_at
 
 NAME = "fleet-telemetry-allowlist"
-"""The ConfigMap of a release that is called as the docs call it."""
+"""The ConfigMap of a release with the name that the documentation uses."""
 LARGEST_CONFIG_MAP = 800_000
-"""Bytes of values. The API server takes 1 MiB; the request is longer by what JSON escapes."""
+"""Bytes of values. The API server accepts 1 MiB; JSON escapes make the request longer."""
 _VERSION = 1
 
 
 class AllowlistError(Exception):
-    """There is no allowlist to be had there; the message says what is wrong."""
+    """There is no usable allowlist; the message says what is wrong."""
 
 
 class Format(StrEnum):
-    """In what form."""
+    """A format of the allowlist."""
 
     PLAIN = "plain"
     JSON = "json"
@@ -43,7 +44,7 @@ class Format(StrEnum):
 
     @property
     def key(self) -> str:
-        """Under which key of the ConfigMap."""
+        """Its key in the ConfigMap."""
         return _KEYS[self]
 
 
@@ -56,7 +57,7 @@ _KEYS = {
 
 
 class EntryAction(StrEnum):
-    """What the policies want of a host."""
+    """What the policies do with a host."""
 
     ALLOW = "allow"
     DENY = "deny"
@@ -64,10 +65,10 @@ class EntryAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AllowlistEntry:
-    """One host that one product calls on one channel, at one port, and what is wanted of it.
+    """One host that one product calls on one channel, at one port, and the action for it.
 
-    A host may be wanted both ways, by different products or channels. What is outside of the
-    cluster cannot tell the pods apart, so what is allowed to one is let through to all: plain and
+    Different products or channels may have different actions for one host. A firewall outside of
+    the cluster cannot distinguish the pods, so what one may reach is allowed for all: plain and
     squid hold every host that has an entry with ``ALLOW``.
     """
 
@@ -77,11 +78,11 @@ class AllowlistEntry:
     channel: ChannelName
     action: EntryAction
     addresses: tuple[Address, ...] = ()
-    """Empty where none is known: the host is named, and no address."""
+    """Empty where none is known."""
     ranges: tuple[Network, ...] = ()
-    """The provider's, where it publishes any."""
+    """The ranges that the provider publishes, if any."""
     used_by: int = 0
-    """How many workloads."""
+    """The number of workloads."""
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -90,15 +91,15 @@ class AllowlistEntry:
 
 
 def render(entries: Iterable[AllowlistEntry], form: Format) -> str:
-    """The allowlist in one of its formats; ends with a line break."""
+    """The allowlist in one format; ends with a line break."""
     return _RENDERERS[form](_sorted(entries))
 
 
 def config_map(entries: Iterable[AllowlistEntry], namespace: str, name: str) -> dict[str, Any]:
     """The ConfigMap with one key for each format.
 
-    Where all together are too large for a ConfigMap, formats are left out, JSON as the last one:
-    the command line makes them all from it. Raises AllowlistError where that alone is too large.
+    Where they are too large together, formats are left out, but never JSON: the command line makes
+    all the others from it. Raises AllowlistError where JSON alone is too large.
     """
     tidy = _sorted(entries)
     data: dict[str, str] = {}
@@ -125,7 +126,7 @@ def config_map(entries: Iterable[AllowlistEntry], namespace: str, name: str) -> 
 
 def from_config_map(manifest: Manifest) -> tuple[AllowlistEntry, ...]:
     """The entries in a ConfigMap as ``config_map`` makes it. Raises AllowlistError for any other,
-    and where somebody has changed it to what no entry can be."""
+    and where somebody changed an entry to an invalid one."""
     where = f"ConfigMap {text_at(manifest, 'metadata', 'namespace')}/" + text_at(
         manifest, "metadata", "name"
     )
@@ -169,18 +170,18 @@ class _Document(msgspec.Struct, frozen=True):
 
 
 def _read(entry: _Entry) -> AllowlistEntry:
-    """Raises ValueError. What passes here goes into a firewall's configuration as it is."""
+    """Raises ValueError. A valid entry goes into a firewall's configuration unchanged."""
     for pattern, value in ((HOST_NAME, entry.host), (DNS_LABEL, entry.product)):
-        # A whole match: the patterns' own end would let a line break pass.
+        # A full match: the end of the patterns themselves accepts a line break.
         if not re.fullmatch(pattern, value):
             raise ValueError(f"{value!a} is no name")
     for text in (*entry.addresses, *entry.ranges):
         if "%" in text:
-            raise ValueError(f"{text!a} is on this link only")
+            raise ValueError(f"{text!a} is link-local")
     ranges = tuple(map(ip_network, entry.ranges))
     for network in ranges:
         if not network.prefixlen:
-            raise ValueError(f"{network} is everything")
+            raise ValueError(f"{network} is every address there is")
     return AllowlistEntry(
         host=entry.host,
         port=entry.port,
@@ -205,7 +206,7 @@ def _sorted(entries: Iterable[AllowlistEntry]) -> tuple[AllowlistEntry, ...]:
             channel=entry.channel,
             action=entry.action,
             addresses=tuple(sorted(set(entry.addresses), key=_address_order)),
-            ranges=tuple(sorted(set(entry.ranges), key=_network_order)),
+            ranges=tuple(sorted(set(entry.ranges), key=network_order)),
             used_by=entry.used_by,
         )
         for entry in entries
@@ -222,26 +223,12 @@ def _entry_order(entry: AllowlistEntry) -> tuple[object, ...]:
         entry.action,
         entry.used_by,
         tuple(map(_address_order, entry.addresses)),
-        tuple(map(_network_order, entry.ranges)),
+        tuple(map(network_order, entry.ranges)),
     )
 
 
 def _address_order(address: Address) -> tuple[int, int]:
     return address.version, int(address)
-
-
-def _network_order(network: Network) -> tuple[int, int, int]:
-    return network.version, int(network.network_address), network.prefixlen
-
-
-def _outermost(networks: Iterable[Network]) -> list[Network]:
-    """Sorted, each once, none inside another: firewalls refuse sets that overlap."""
-    found: list[Network] = []
-    for network in sorted(networks, key=_network_order):
-        # Whatever contains this one sorts before it.
-        if not found or network.network_address not in found[-1]:
-            found.append(network)
-    return found
 
 
 # Formats
@@ -259,7 +246,8 @@ def _plain(entries: Sequence[AllowlistEntry]) -> str:
         if not (entry.addresses or entry.ranges):
             known += ": no address is known"
         lines.append(f"# {known}")
-    networks = _outermost(network for entry in allowed for network in entry.networks)
+    # Firewalls refuse sets that overlap.
+    networks = outermost(network for entry in allowed for network in entry.networks)
     return _lines(*lines, *map(str, networks))
 
 
@@ -276,8 +264,8 @@ def _squid(entries: Sequence[AllowlistEntry]) -> str:
         hosts = sorted({entry.host for entry in allowed if entry.port == port})
         lines += [
             f"acl fleet_telemetry_port_{port} port {port}",
-            # Without -n, who asks for an address is let through where its owner has the name
-            # server say that the address is one of these hosts.
+            # Without -n, squid looks up the name of an address that a client asks for. The owner of
+            # an address can have its name server return one of these hosts.
             *(f"acl fleet_telemetry_hosts_{port} dstdomain -n {host}" for host in hosts),
             f"http_access allow fleet_telemetry_hosts_{port} fleet_telemetry_port_{port}",
         ]
@@ -316,7 +304,7 @@ def _json(entries: Sequence[AllowlistEntry]) -> str:
         )
         for entry in entries
     )
-    # One line for each entry: it is read by people and compared by their tools.
+    # One line for each entry: people read it, and their tools compare it.
     body = f"\n{lines}\n" if lines else ""
     return _lines(f'{{"version": {_VERSION}, "entries": [{body}]}}')
 

@@ -1,4 +1,4 @@
-"""What the egress of a workload depends on, and what is ordered for it."""
+"""The facts on which the egress of a workload depends, and what is planned from them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fleet_telemetry.api.policy import EgressAction, EgressDialect
-from fleet_telemetry.api.reasons import EgressReason
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.egress.dialects.dialect import Dialect
+from fleet_telemetry.egress.dialects.registry import DIALECTS, always_served
 from fleet_telemetry.egress.host_use import Key
-from fleet_telemetry.egress.model import Network, Order
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network
 from fleet_telemetry.egress.network_policies import NetworkPolicy
 from fleet_telemetry.egress.selectors import labels_in, read_selector
 from fleet_telemetry.switches.injection import EffectivePolicies
@@ -26,17 +27,17 @@ class HostFacts:
     allow: tuple[Network, ...] = ()
     """For an allowlist."""
     deny: tuple[Network, ...] = ()
-    """For a denylist: what it had for a longer time, and what its vendor publishes."""
+    """For a denylist: the addresses of a longer time, and those that its vendor publishes."""
     shared: tuple[Network, ...] = ()
-    """Those of the denylist that serve others, too."""
+    """Those of the denylist that also serve others."""
     ranges: tuple[Network, ...] = ()
-    """That its provider publishes."""
+    """The ranges that its provider publishes."""
     complete: bool = True
     """False where it has more addresses than are kept."""
     shared_by: str = ""
     """Who serves others from the same addresses."""
-    unheard: bool = False
-    """No name server has said anything of it so far, not even that there is no address."""
+    unresolved: bool = False
+    """No name server has given any result for it so far, not even that it has no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,15 @@ class NetworkFacts:
     """What is known of the network policies that concern a workload."""
 
     policies: tuple[NetworkPolicy, ...] = ()
-    """All NetworkPolicies of its namespace, ours included."""
-    served: frozenset[EgressDialect] = frozenset({EgressDialect.NETWORK_POLICY})
-    """The kinds that the cluster knows."""
+    """All NetworkPolicies of its namespace, including ours."""
+    served: frozenset[Dialect] = always_served(DIALECTS)
+    """The dialects whose kinds the cluster serves."""
     enforced: bool = False
-    """Somebody vouches for the enforcement of NetworkPolicies."""
+    """The installation declares that the cluster enforces NetworkPolicies."""
     others: tuple[str, ...] = ()
-    """Kinds of network policy that are not read and of which there are some."""
-    behind: tuple[str, ...] = ()
-    """Policies of other kinds that count only for what no NetworkPolicy lets through, by name."""
+    """Kinds of network policy that are present and not evaluated."""
+    lower_tier: tuple[str, ...] = ()
+    """The names of policies of other kinds that any NetworkPolicy overrides."""
     families: frozenset[AddressFamily] = frozenset(AddressFamily)
 
 
@@ -64,24 +65,24 @@ class EgressInput:
     targets: tuple[MatchedContainer, ...]
     effective: EffectivePolicies
     pod_labels: tuple[Mapping[str, str], ...] = ()
-    """Of the pods that run."""
+    """The labels of the running pods."""
     on_host_network: bool = False
-    """Some of the pods that run have the node's own network, whatever the workload says now."""
+    """Some running pods use the node's network, whatever the template says now."""
     hosts: Mapping[str, HostFacts] = field(default_factory=dict)
     network: NetworkFacts = field(default_factory=NetworkFacts)
-    inherited: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
-    """What was denied for the sake of a host when this replica began to lead."""
+    previously_denied: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
+    """By host: the networks that objects of ours denied when this replica became the leader."""
 
     @property
     def labels(self) -> tuple[Mapping[str, str], ...]:
-        """Of the pods that run, and of those to come: pods are many and alike, so each once, and
-        only labels by which somebody selects."""
+        """The labels of the running pods and of those to come. Many pods have the same labels, so
+        each set appears once, and only with labels that a selector uses."""
         selectors = [one.pod_selector for one in self.network.policies]
         selectors.append(read_selector(self.workload.pod_selector))
         keys = {key for selector in selectors for key in labels_in(selector)}
         every = (*self.pod_labels, self.workload.template.labels)
-        told = ({key: one[key] for key in one.keys() & keys} for one in every)
-        return tuple({frozenset(one.items()): one for one in told}.values())
+        relevant = ({key: one[key] for key in one.keys() & keys} for one in every)
+        return tuple({frozenset(one.items()): one for one in relevant}.values())
 
     def foreign(self) -> tuple[NetworkPolicy, ...]:
         """The NetworkPolicies of others that isolate any pods at all, or may do so."""
@@ -98,26 +99,22 @@ class EgressInput:
         return tuple(one for one in self.foreign() if any(map(one.pod_selector.matches, labels)))
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Why a channel's wish is not ordered, or not in full."""
-
-    reason: EgressReason
-    detail: str = ""
+PolicyRole = tuple[EgressDialect, EgressAction]
+"""Distinguishes the network policies of one workload: there is one for each dialect and action."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
-    """An order, the dialect it is for, and the channels whose wish it is."""
+class PlannedNetworkPolicy:
+    """A desired network policy, the dialect to write it in, and the channels it is for."""
 
-    dialect: EgressDialect
-    order: Order
+    dialect: Dialect
+    desired: DesiredNetworkPolicy
     channels: frozenset[Key]
 
     @property
-    def key(self) -> tuple[EgressDialect, EgressAction]:
-        """Tells it from the workload's other orders."""
-        return self.dialect, self.order.action
+    def role(self) -> PolicyRole:
+        """Distinguishes it from the workload's other policies."""
+        return self.dialect.name, self.desired.action
 
 
 def named(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Which hosts a workload's products talk to, and which of them have to be looked up."""
+"""Which hosts a workload's products use, and which of them have to be looked up."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ Key = tuple[str, ChannelName]
 
 @dataclass(frozen=True, slots=True)
 class HostUse:
-    """A host that a channel of a product in the workload talks to."""
+    """A host that a channel of a product in the workload uses."""
 
     product: str
     channel: ChannelName
     host: str
     port: int
     certain: bool = True
-    """False where another version of the product is meant, and the image may be that one."""
+    """False where another version of the product uses it, and the image may be that version."""
     seeds: frozenset[Address] = frozenset()
     """Addresses that the vendor publishes."""
     provider: str | None = None
-    """Who publishes the ranges that the host may be in."""
+    """The provider that publishes the ranges that the host may be in."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostNeed:
-    """A host whose addresses a decision needs."""
+    """A host whose addresses a decision depends on."""
 
     host: str
     seeds: frozenset[Address] = frozenset()
@@ -41,28 +41,30 @@ class HostNeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a workload's policies want of a host, wherever it is enforced."""
+class HostRule:
+    """Whether a workload's policies allow or deny a host, wherever that is enforced."""
 
     product: str
     channel: ChannelName
     host: str
     port: int
     opens: bool
-    """It is to be reached; otherwise it is not."""
+    """The host is allowed; otherwise it is denied."""
     takes_ranges: bool
-    """Also by the ranges that its provider publishes."""
+    """The ranges that its provider publishes count, too."""
 
 
-def find_wishes(uses: tuple[HostUse, ...], effective: EffectivePolicies) -> tuple[Wish, ...]:
-    """The wishes of egress sections; of hosts to be reached only those that surely are used."""
+def find_host_rules(
+    uses: tuple[HostUse, ...], effective: EffectivePolicies
+) -> tuple[HostRule, ...]:
+    """The rules of egress sections. Only hosts that the version certainly uses are allowed."""
     sections = {
         key: in_effect.egress
         for key, in_effect in effective.items()
         if in_effect.enforced and in_effect.egress is not None
     }
     opening = {key for key in sections if effective[key].desired is Submission.ENABLED}
-    wishes = []
+    rules = []
     for use in uses:
         key = use.product, use.channel
         section = sections.get(key)
@@ -72,19 +74,19 @@ def find_wishes(uses: tuple[HostUse, ...], effective: EffectivePolicies) -> tupl
         accepts = section.egress.shared_addresses is SharedAddresses.ACCEPT
         needed = needed_besides(use, uses, section.policy, sections.keys() - opening)
         if use.certain if opens else use.host not in {other.host for other in needed}:
-            wishes.append(Wish(use.product, use.channel, use.host, use.port, opens, accepts))
-    return tuple(dict.fromkeys(wishes))
+            rules.append(HostRule(use.product, use.channel, use.host, use.port, opens, accepts))
+    return tuple(dict.fromkeys(rules))
 
 
 def needed_besides(
     use: HostUse, uses: Iterable[HostUse], policy: Policy, closing: Collection[Key]
 ) -> Iterator[HostUse]:
-    """What else of the product is not to be denied, where ``policy`` denies a host and
-    ``closing`` are all channels that are denied."""
+    """The other uses of the product's hosts that must not be denied, where ``policy`` denies a host
+    and ``closing`` are all denied channels."""
     for other in uses:
         if (
             other.product == use.product
-            # Of a channel without rules only the policy says that it is meant.
+            # A channel without an effective policy may still be one that the policy lists.
             and other.channel not in policy.spec.channels
             and (other.product, other.channel) not in closing
         ):
@@ -123,10 +125,10 @@ def _of_policies(effective: EffectivePolicies) -> Iterator[HostUse]:
 
 
 def find_needs(uses: tuple[HostUse, ...], effective: EffectivePolicies) -> frozenset[HostNeed]:
-    """The hosts to look up: those of products that any egress section speaks of.
+    """The hosts to look up: all hosts of the products that an egress section is about.
 
-    The hosts of their other channels too, because a host that another channel needs is not denied
-    for this one's sake.
+    That includes the hosts of their other channels: a host that another channel needs is not
+    denied.
     """
     products = {
         product

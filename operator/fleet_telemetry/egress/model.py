@@ -37,7 +37,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a telemetry host is, as far as a network policy needs it."""
+    """The addresses of a telemetry host, for a network policy."""
 
     host: str
     port: int
@@ -47,7 +47,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Reachable:
-    """What the user lets isolated pods reach besides: a range, or pods by labels."""
+    """What else isolated pods may reach, by the user's choice: a range, or pods by labels."""
 
     cidr: Network | None = None
     namespace_selector: Manifest | None = None
@@ -58,7 +58,7 @@ class Reachable:
 
 @dataclass(frozen=True, slots=True)
 class OwnerReference:
-    """An object with which ours goes away."""
+    """An owner of an object of ours, which is garbage-collected with it."""
 
     api_version: str
     kind: str
@@ -67,11 +67,11 @@ class OwnerReference:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be written for the pods of one workload, in whichever dialect.
+class DesiredNetworkPolicy:
+    """What a network policy for the pods of one workload has to do, in any dialect.
 
     ``Deny``: the pods do not reach the destinations, and nothing else changes. ``Allow``: they do,
-    where something else isolates them. ``Isolate``: they reach the destinations, cluster DNS and
+    where another policy isolates them. ``Isolate``: they reach the destinations, cluster DNS and
     what is ``reachable``, and nothing else.
     """
 

@@ -1,12 +1,12 @@
-"""NetworkPolicies of ``networking.k8s.io/v1``, cut down to what they do to external egress.
+"""NetworkPolicies of ``networking.k8s.io/v1``, reduced to their effect on external egress.
 
-What a field means is said in ``staging/src/k8s.io/api/networking/v1/types.go`` of Kubernetes, its
-defaults in ``pkg/apis/networking/v1/defaults.go``, what the API server refuses in
-``pkg/apis/networking/validation/validation.go`` (all read at v1.36.3).
+Source, in Kubernetes v1.36.3: the fields in ``staging/src/k8s.io/api/networking/v1/types.go``, the
+defaults in ``pkg/apis/networking/v1/defaults.go``, and what the API server refuses in
+``pkg/apis/networking/validation/validation.go``.
 
-Nothing here raises. A part that is misshapen, or of a shape that this reader does not know, reads
-so that nobody can conclude from it that something is denied: as a rule that *may* let through all
-that it could possibly mean (``certain`` is False), beside what was understood of the same rule.
+Nothing here raises. A malformed part, or one of an unknown shape, never leads to the conclusion
+that something is denied. It is read as a rule that *may* allow everything that it could mean
+(``certain`` is False), beside what was understood of the same rule.
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ AnyPorts = tuple[PortRange, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class EgressRule:
-    """External addresses that a rule lets through, on these ports."""
+    """External addresses that a rule allows, on these ports."""
 
     addresses: AddressSet = EVERYWHERE
     ports: AnyPorts = None
     certain: bool = True
-    """False: it may let them through; what stands there could not be read."""
+    """False: the rule may allow them; it could not be read."""
 
     def opens(self, port: int, protocol: str) -> bool:
-        """Whether it speaks of a port."""
+        """Whether the rule is about a port."""
         return self.ports is None or any(
             range_.protocol == protocol and range_.first <= port <= range_.last
             for range_ in self.ports
@@ -75,7 +75,7 @@ _UNREADABLE = EgressRule(certain=False)
 
 @dataclass(frozen=True, slots=True)
 class NetworkPolicy:
-    """A NetworkPolicy, as far as pods' connections to addresses outside of the cluster go."""
+    """The effect of a NetworkPolicy on connections to addresses outside of the cluster."""
 
     namespace: str
     name: str
@@ -86,7 +86,7 @@ class NetworkPolicy:
     pod_selector: LabelSelector = field(default_factory=LabelSelector, hash=False)
     """Selects pods of its namespace; all of them where it could not be read."""
     isolates: bool = False
-    """The pods that it selects reach only what some policy lets through. False where unreadable."""
+    """The pods that it selects reach only what some policy allows. False where unreadable."""
     rules: tuple[EgressRule, ...] = ()
     """Without those that cannot be about an external address: for pods, or for named ports only."""
     certain: bool = True
@@ -102,7 +102,7 @@ class NetworkPolicy:
 
 
 def read_network_policy(manifest: Manifest) -> NetworkPolicy:
-    """A NetworkPolicy; see the module for what is misshapen."""
+    """A NetworkPolicy from its manifest; see the module for malformed parts."""
     metadata = mapping_at(manifest, "metadata")
     spec = manifest.get("spec")
     selector, isolates = _read_selector(spec), _read_isolates(spec)
@@ -211,7 +211,7 @@ def _read_rules(rules: object) -> tuple[EgressRule, ...]:
 
 
 def _read_rule(rule: object) -> Iterable[EgressRule]:
-    """What a rule surely lets through, and what it may, where that is not the same."""
+    """What a rule certainly allows, and what it may allow, where that differs."""
     if not isinstance(rule, Mapping):
         return (_UNREADABLE,)
     addresses, most_addresses = _read_peers(rule.get("to"))
@@ -223,7 +223,7 @@ def _read_rule(rule: object) -> Iterable[EgressRule]:
 
 
 def _read_peers(peers: object) -> tuple[AddressSet, AddressSet]:
-    """The external addresses among the peers: surely, and at most. No peers: everything."""
+    """The external addresses among the peers: certainly, and at most. No peers: everything."""
     if peers is None or peers == []:
         return EVERYWHERE, EVERYWHERE
     if not isinstance(peers, list):
@@ -289,7 +289,7 @@ def _read_network(text: object) -> Network | None:
 
 
 def _read_ports(ports: object) -> tuple[AnyPorts, AnyPorts]:
-    """The ports by number: surely, and at most. No ports: every one."""
+    """The ports by number: certainly, and at most. No ports: every port."""
     if ports is None or ports == []:
         return None, None
     if not isinstance(ports, list):
@@ -319,5 +319,5 @@ def _read_port(port: object) -> tuple[PortRange, ...] | None:
 
 
 def _is_number(value: object) -> TypeGuard[int]:
-    # To Python a truth value is a number as well.
+    # In Python, a bool is an int.
     return isinstance(value, int) and not isinstance(value, bool)

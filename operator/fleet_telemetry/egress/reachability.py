@@ -1,16 +1,15 @@
-"""What NetworkPolicies, taken together, let pods reach outside of the cluster.
+"""What NetworkPolicies together allow pods to reach outside of the cluster.
 
-Policies add up: as soon as one isolates a pod, the pod reaches what any policy that selects it lets
-through, and nothing else; no policy takes back what another one gives. So one allowance too many
-undoes a denial, and it is named.
+Policies add up: once one isolates a pod, the pod reaches what any policy that selects it allows,
+and nothing else. No policy can deny what another one allows. So one policy that allows too much
+negates a denial, and the result names it.
 
-The addresses are exact sets; nothing is sampled. What could not be read in a policy never leads to
-"denied" (see ``model/network_policy.py``), and leads to "allowed" only where what could be read is
-enough for that.
+The addresses are exact sets; nothing is sampled. A part of a policy that could not be read never
+leads to "denied" (see ``network_policies.py``). It leads to "allowed" only where the parts that
+could be read are enough for that.
 
-All policies here are those of the pods' own namespace. Pods on the host's network are outside of
-all this: whether policies hold for them is left to the network plug-in, so whoever asks for them
-must not believe the answer.
+All policies here are those of the pods' own namespace. The results do not hold for pods on the
+host's network: it depends on the network plug-in whether policies apply to them.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from enum import StrEnum
 
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.egress.address_set import EVERYWHERE, AddressSet
-from fleet_telemetry.egress.model import Destination, Network
+from fleet_telemetry.egress.model import Destination
 from fleet_telemetry.egress.network_policies import NetworkPolicy
 
 
 class Coverage(StrEnum):
-    """How many of some addresses."""
+    """How many of some addresses are reached."""
 
     NONE = "None"
     SOME = "Some"
@@ -35,52 +34,69 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What pods with the same labels reach of some addresses, on one port."""
+    """Which of some addresses pods with the same labels reach, on one port."""
 
     isolated: bool
-    """Some policy isolates them, so that they reach only what is let through."""
+    """Some policy isolates them, so they reach only what is allowed."""
     coverage: Coverage
-    """How much they reach at most; this is what a denial is judged by."""
+    """How much they reach at most. A denial is judged by this."""
     certain: Coverage
-    """How much they surely reach. Less than ``coverage`` only where a policy is unreadable."""
+    """How much they certainly reach. Less than ``coverage`` only where a policy is unreadable."""
     culprits: tuple[NetworkPolicy, ...] = ()
-    """The policies that let any of it through, or may, by namespace and name. Without isolation
-    they are those of which it cannot be read: nothing else needs to be let through."""
+    """The policies that allow any of it, or may, by namespace and name. Without isolation they are
+    the policies of which it could not be read whether they isolate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What several pods reach of several destinations, in one word and in detail."""
+    """Which of several destinations several pods reach, in one word and in detail."""
 
     verdict: EgressVerdict
     coverage: Coverage
-    """How much is surely reached, of all destinations, from all pods; ALL is what an allowance
-    wants. Of destinations without known addresses this is ALL or NONE."""
+    """How much of all destinations all pods certainly reach; an allowance needs ALL. For
+    destinations without known addresses this is ALL or NONE."""
     culprits: tuple[NetworkPolicy, ...] = ()
-    """The policies that let anything through, or may; by namespace and name."""
+    """The policies that allow anything, or may; by namespace and name."""
 
 
-def isolators(
+def policies_selecting(
     policies: Iterable[NetworkPolicy], labels: Mapping[str, str]
 ) -> tuple[NetworkPolicy, ...]:
-    """The policies that surely isolate pods with these labels for egress, by namespace and name."""
-    return _sorted(policy for policy in _selecting(policies, labels) if policy.isolates)
+    """The policies that select pods with these labels."""
+    return tuple(policy for policy in policies if policy.pod_selector.matches(labels))
 
 
-def reach(
-    policies: Iterable[NetworkPolicy],
-    labels: Mapping[str, str],
-    networks: Iterable[Network],
-    port: int,
-    protocol: str = "TCP",
+def find_reach(
+    selecting: tuple[NetworkPolicy, ...], wanted: AddressSet, port: int, protocol: str
 ) -> Reach:
-    """What pods with these labels reach of external networks.
-
-    Without networks the answer is about every address there is: NONE and ALL then hold wherever the
-    destination may be.
-    """
-    wanted = AddressSet.of(networks) or EVERYWHERE
-    return _reach(_selecting(policies, labels), wanted, port, protocol)
+    """What pods reach of the wanted addresses, by the policies that select them."""
+    if not any(policy.isolates for policy in selecting):
+        # A policy of which it could not be read may isolate, and allow nothing.
+        unknown = [policy for policy in selecting if not policy.certain]
+        return Reach(
+            isolated=False,
+            coverage=Coverage.ALL,
+            certain=Coverage.NONE if unknown else Coverage.ALL,
+            culprits=_sorted(unknown),
+        )
+    unreached = uncertain = wanted
+    culprits = []
+    for policy in selecting:
+        lets_through = False
+        for rule in policy.rules:
+            if rule.opens(port, protocol) and wanted.meets(rule.addresses):
+                lets_through = True
+                unreached = unreached.minus(rule.addresses)
+                if rule.certain:
+                    uncertain = uncertain.minus(rule.addresses)
+        if lets_through:
+            culprits.append(policy)
+    return Reach(
+        isolated=True,
+        coverage=_coverage(unreached, wanted),
+        certain=_coverage(uncertain, wanted),
+        culprits=_sorted(culprits),
+    )
 
 
 def judge(
@@ -88,19 +104,19 @@ def judge(
     pods: Iterable[Mapping[str, str]],
     destinations: Iterable[Destination],
 ) -> Judgement:
-    """Whether the network lets pods, given by their labels, reach telemetry hosts by TCP.
+    """Whether the network allows pods, given by their labels, to reach telemetry hosts by TCP.
 
-    Where pods or hosts differ, the word is that of the one that is reached most: ``Open`` before
-    ``Allowed`` before ``Unknown`` before ``Denied``; so ``Denied`` says that no pod reaches any
-    address of any of them. Of a host without known addresses only what holds for all addresses is
-    said, else ``Unknown``. Without pods or without destinations: ``Unknown``.
+    Where pods or hosts differ, the verdict is the one that leaks most: ``Open`` before ``Allowed``
+    before ``Unknown`` before ``Denied``. So ``Denied`` means that no pod reaches any address of any
+    host. For a host without known addresses, the verdict is ``Unknown`` unless one holds for all
+    addresses. Without pods or without destinations it is ``Unknown``.
     """
     policies = tuple(policies)
     destinations = tuple(destinations)
-    # Pods are many and alike: those that the same policies select need one answer only.
+    # Many pods are alike: those that the same policies select are judged once.
     groups = {
         tuple(map(id, selecting)): selecting
-        for selecting in (_selecting(policies, labels) for labels in pods)
+        for selecting in (policies_selecting(policies, labels) for labels in pods)
     }
     verdicts: list[EgressVerdict] = []
     covered: set[Coverage] = set()
@@ -108,10 +124,10 @@ def judge(
     for destination in destinations:
         wanted = AddressSet.of(destination.networks)
         for selecting in groups.values():
-            reached = _reach(selecting, wanted or EVERYWHERE, destination.port, "TCP")
+            reached = find_reach(selecting, wanted or EVERYWHERE, destination.port, "TCP")
             surely = reached.certain
             if not wanted and surely is Coverage.SOME:
-                # Some of all the addresses there are: it need not be where the host is.
+                # Some of all addresses: the host need not be among them.
                 surely = Coverage.NONE
             verdicts.append(_verdict(reached, surely))
             covered.add(surely)
@@ -139,44 +155,6 @@ def _overall(parts: set[Coverage]) -> Coverage:
     if not parts:
         return Coverage.NONE
     return parts.pop() if len(parts) == 1 else Coverage.SOME
-
-
-def _selecting(
-    policies: Iterable[NetworkPolicy], labels: Mapping[str, str]
-) -> tuple[NetworkPolicy, ...]:
-    return tuple(policy for policy in policies if policy.pod_selector.matches(labels))
-
-
-def _reach(
-    selecting: tuple[NetworkPolicy, ...], wanted: AddressSet, port: int, protocol: str
-) -> Reach:
-    if not any(policy.isolates for policy in selecting):
-        # One of which it cannot be read may isolate after all, and let nothing through.
-        unknown = [policy for policy in selecting if not policy.certain]
-        return Reach(
-            isolated=False,
-            coverage=Coverage.ALL,
-            certain=Coverage.NONE if unknown else Coverage.ALL,
-            culprits=_sorted(unknown),
-        )
-    unreached = uncertain = wanted
-    culprits = []
-    for policy in selecting:
-        lets_through = False
-        for rule in policy.rules:
-            if rule.opens(port, protocol) and wanted.meets(rule.addresses):
-                lets_through = True
-                unreached = unreached.minus(rule.addresses)
-                if rule.certain:
-                    uncertain = uncertain.minus(rule.addresses)
-        if lets_through:
-            culprits.append(policy)
-    return Reach(
-        isolated=True,
-        coverage=_coverage(unreached, wanted),
-        certain=_coverage(uncertain, wanted),
-        culprits=_sorted(culprits),
-    )
 
 
 def _coverage(unreached: AddressSet, wanted: AddressSet) -> Coverage:

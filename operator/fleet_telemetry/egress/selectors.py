@@ -1,8 +1,8 @@
-"""What label selectors say of each other, whichever pods there are or will be.
+"""Relations between label selectors, which hold for all pods that exist or may exist.
 
-A network policy of ours selects the pods that the workload's own selector does. Pods of somebody
-else may have such labels, too, and what is right for the workload's pods may be wrong for those. So
-ours is made to select fewer, where that is needed, by labels that the workload's pods do not have.
+A network policy of ours selects the pods that the workload's own selector matches. Pods of somebody
+else may have such labels, too, and what is right for the workload's pods may be wrong for those.
+Where that matters, ours selects fewer pods, by labels that the workload's pods do not have.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _CONTRARY = {_IN: _NOT_IN, _NOT_IN: _IN, _EXISTS: _ABSENT, _ABSENT: _EXISTS}
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """What one label may be."""
+    """The values that one label may have."""
 
     absent: bool
     named: frozenset[str]
     others: bool
-    """It may be whatever is not named, and nothing that is; otherwise the other way round."""
+    """True: any value that is not in ``named``. False: only the values in ``named``."""
 
     @classmethod
     def of(cls, requirement: LabelRequirement) -> _Values:
@@ -52,7 +52,7 @@ class _Values:
 
     @property
     def is_nothing(self) -> bool:
-        """Whether no pod can be so."""
+        """Whether no pod can match."""
         return not (self.absent or self.named or self.others)
 
 
@@ -60,7 +60,7 @@ _ANYTHING = _Values(absent=True, named=frozenset(), others=True)
 
 
 def read_selector(selector: Manifest) -> LabelSelector:
-    """A LabelSelector as in manifests that the API server has taken."""
+    """A LabelSelector from a manifest that the API server has accepted."""
     return LabelSelector(
         match_labels=dict(selector.get("matchLabels") or {}),
         match_expressions=tuple(
@@ -81,17 +81,12 @@ def labels_in(selector: LabelSelector) -> Iterator[str]:
 
 
 def is_within(inner: LabelSelector, outer: LabelSelector) -> bool:
-    """Whether whatever the inner one selects is surely selected by the outer one, too."""
+    """Whether the outer selector certainly selects every pod that the inner one selects."""
     mine = _by_label(inner)
     return all(
         mine.get(key, _ANYTHING) & wanted == mine.get(key, _ANYTHING)
         for key, wanted in _by_label(outer).items()
     )
-
-
-def may_meet(one: LabelSelector, other: LabelSelector) -> bool:
-    """Whether there can be a pod that both select."""
-    return _may_meet(_by_label(one), _by_label(other))
 
 
 def _may_meet(mine: Mapping[str, _Values], theirs: Mapping[str, _Values]) -> bool:
@@ -101,7 +96,7 @@ def _may_meet(mine: Mapping[str, _Values], theirs: Mapping[str, _Values]) -> boo
 
 
 def both(one: LabelSelector, other: LabelSelector) -> LabelSelector:
-    """Selects what both select."""
+    """A selector of the pods that both select."""
     labels = dict(one.match_labels)
     expressions = list(one.match_expressions)
     for requirement in _requirements(other):
@@ -122,9 +117,10 @@ def apart_from(
     others: Iterable[LabelSelector],
     pods: Iterable[Mapping[str, str]],
 ) -> LabelSelector | None:
-    """Selects the pods with these labels as before, and none that any of the others selects.
+    """A selector that still selects the pods with these labels, and none that any of the others
+    selects.
 
-    None where that cannot be said: where each part of one of the others holds for some of the pods.
+    None where there is no such selector: each part of one of the others holds for some of the pods.
     """
     pods = tuple(pods)
     left = _by_label(selector)

@@ -1,4 +1,4 @@
-"""The NetworkPolicies of the cluster, cut down to what they do to egress; ours as they are."""
+"""The NetworkPolicies of the cluster, reduced to their effect on egress, and our manifests."""
 
 from __future__ import annotations
 

@@ -34,6 +34,12 @@ def items_at(manifest: object, *path: str) -> list[Manifest]:
     return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
 
 
+def list_at(manifest: object, *path: str) -> list[object]:
+    """The list at a path; an empty one where there is none."""
+    found = dig(manifest, *path)
+    return found if isinstance(found, list) else []
+
+
 def place_of(manifest: Manifest) -> str:
     """Which object it is, for a person: namespace/name, or the name where it has no namespace."""
     parts = (text_at(manifest, "metadata", key) for key in ("namespace", "name"))

@@ -13,6 +13,7 @@ from fleet_telemetry.workloads.deployment import Deployment
 from fleet_telemetry.workloads.job import Job
 from fleet_telemetry.workloads.owner import Owner
 from fleet_telemetry.workloads.replica_set import ReplicaSet
+from fleet_telemetry.workloads.rollout import Rollout
 from fleet_telemetry.workloads.stateful_set import StatefulSet
 from fleet_telemetry.workloads.workload_type import TemplatePath, WorkloadType
 
@@ -38,6 +39,7 @@ class WorkloadKind(StrEnum):
     CRON_JOB = CronJob()
     JOB = Job()
     REPLICA_SET = ReplicaSet()
+    ROLLOUT = Rollout()
 
 
 TEMPLATE_PATHS: dict[str, TemplatePath] = {
@@ -50,7 +52,7 @@ TEMPLATE_PATHS: dict[str, TemplatePath] = {
 def whole_of(part: Kind, controller: Owner | None) -> WorkloadKind | None:
     """The kind of workload that an object of kind ``part`` with this controller is a part of.
 
-    None if the object stands for itself.
+    None if it is a workload of its own.
     """
     return next((kind for kind in WorkloadKind if kind.type.owns(part, controller)), None)
 
@@ -60,7 +62,7 @@ def workload_of_pod(
 ) -> tuple[WorkloadKind, str] | None:
     """Kind and name of the workload that a pod belongs to; None if no registered type controls it.
 
-    A part is its own answer where the pod does not show the whole, such as the Job of a CronJob.
+    A part is returned as itself where the pod does not show the whole, as with a Job of a CronJob.
     """
     if controller is None:
         return None

@@ -183,7 +183,7 @@ class Pod:
     def workload(self, namespace: str) -> WorkloadRef | None:
         """The workload that the pod belongs to; None if no registered type controls the pod.
 
-        A Job stands for its CronJob here: only the cache knows which Jobs a CronJob has.
+        The Job of a CronJob is returned as itself: only the cache knows which Jobs a CronJob has.
         """
         found = workload_of_pod(self.owner, self.template.labels)
         return None if found is None else WorkloadRef(namespace, *found)

@@ -76,9 +76,10 @@ class Kit:
         )
         every = frozenset(EgressDialect)
         options = EgressOptions(enforced=every, look_seconds=0.2)
-        self.containment = EgressReconciler(self.cache, self.client, self.hosts, options)
-        self.told: list[WorkloadRef] = []
-        self.containment.told = self.told.append
+        self.enqueued: list[WorkloadRef] = []
+        self.egress = EgressReconciler(
+            self.cache, self.client, self.hosts, options, enqueue=self.enqueued.append
+        )
         given = manifest(
             container(SONARQUBE),
             namespace=self.namespace,
@@ -138,12 +139,12 @@ class Kit:
     async def leading(self) -> AsyncIterator[None]:
         await self.sync()
         self.cache.fleet.workloads[self.workload.ref] = self.workload
-        await self.containment.begin()
-        while not self.containment._dialects.known:
+        await self.egress.begin()
+        while not self.egress._discovery.known:
             # Definitions that are new are not served at once.
             await asyncio.sleep(0.2)
-            await self.containment.look()
-        task = asyncio.create_task(self.containment.run())
+            await self.egress.look()
+        task = asyncio.create_task(self.egress.run())
         await asyncio.sleep(0)
         try:
             yield
@@ -153,7 +154,7 @@ class Kit:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def contain(self) -> tuple[EgressFinding, ApiError | None]:
+    async def reconcile(self) -> tuple[EgressFinding, ApiError | None]:
         """What the controller does for the workload, once its hosts were asked for."""
         await self.sync()
         given = Input(
@@ -163,11 +164,11 @@ class Kit:
             now=datetime.now(UTC),
         )
         plan = decide(given)
-        findings, problem = await self.containment.contain(self.workload, plan, ())
+        findings, problem = await self.egress.reconcile(self.workload, plan, ())
         async with asyncio.timeout(10):
             while self.hosts.awaits(self.workload.ref):  # noqa: ASYNC110  # nobody tells
                 await asyncio.sleep(0.02)
-        findings, problem = await self.containment.contain(self.workload, plan, ())
+        findings, problem = await self.egress.reconcile(self.workload, plan, ())
         return findings[USAGE], problem
 
 
@@ -274,7 +275,7 @@ async def until(holds: Callable[[], Awaitable[object]]) -> None:
 
 
 async def denied(kit: Kit) -> None:
-    found, problem = await kit.contain()
+    found, problem = await kit.reconcile()
     assert (found.verdict, found.reason) == (
         EgressVerdict.DENIED,
         EgressReason.EVERY_ADDRESS_DENIED,
@@ -307,7 +308,7 @@ def test_a_denial_outlives_the_loss_of_all_that_was_known(
         again = Kit(kit.cluster, kit.client, kit.namespace)
         async with again.leading():
             for _ in range(2):
-                found, problem = await again.contain()
+                found, problem = await again.reconcile()
                 assert problem is None
                 assert (found.verdict, found.reason) == (
                     EgressVerdict.UNKNOWN,
@@ -328,12 +329,12 @@ def test_what_denies_stays_until_what_takes_its_place_is_there(run: Run) -> None
             await denied(kit)
             kit.policy(egress={"action": "Isolate"})
             with refused(kit, ISOLATE):
-                assert (await kit.contain())[1] is not None
+                assert (await kit.reconcile())[1] is not None
                 assert kit.find(ISOLATE) is None
                 assert excepted(kit.find()) == {"54.230.1.1/32"}
 
             async def is_there() -> bool:
-                return (await kit.contain())[1] is None
+                return (await kit.reconcile())[1] is None
 
             await until(is_there)
             assert kit.find(ISOLATE) is not None
@@ -358,7 +359,7 @@ def test_what_opens_does_not_wait_for_what_takes_its_place(run: Run) -> None:
             kit.policy(egress={"action": "Isolate"})
             kit.kubectl("apply", "-f", "-", manifest=theirs)
             with refused(kit, ISOLATE):
-                assert (await kit.contain())[1] is not None
+                assert (await kit.reconcile())[1] is not None
                 # Beside theirs it lets the rest of the internet through.
                 assert kit.find() is None
 
@@ -374,7 +375,7 @@ def test_one_order_that_is_refused_does_not_keep_others_from_being_written(run: 
         kit.know("54.230.1.1")
         with refused(kit, DENY):
             async with kit.leading():
-                assert (await kit.contain())[1] is not None
+                assert (await kit.reconcile())[1] is not None
                 assert kit.find() is None
                 found = kit.kubectl("get", "clusternetworkpolicies", "--output=json")
                 assert "54.230.1.1/32" in found
@@ -423,7 +424,7 @@ def test_ours_goes_whatever_its_labels_say_and_a_copy_of_it_stays(run: Run) -> N
             kit.kubectl("label", "networkpolicy", DENY, *everything)
             kit.kubectl("annotate", "networkpolicy", DENY, "fleettelemetry.io/workload-")
             await kit.sync()
-            await kit.containment.forget(kit.workload.ref)
+            await kit.egress.forget(kit.workload.ref)
             assert kit.find() is None
             assert kit.find("mine") is not None
 
@@ -443,7 +444,7 @@ def test_somebody_elses_of_the_same_name_is_never_deleted(run: Run) -> None:
             theirs = {**found, "metadata": {"name": DENY}}
             kit.kubectl("create", "-f", "-", manifest=theirs)
             with pytest.raises(ApiError) as raised:
-                await kit.containment.forget(kit.workload.ref)
+                await kit.egress.forget(kit.workload.ref)
             assert raised.value.is_conflict
             assert kit.find() is not None
 
@@ -469,15 +470,15 @@ def test_what_a_clusters_default_shuts_off_is_not_opened(run: Run) -> None:
         async with kit.leading():
             await denied(kit)
             kit.kubectl("apply", "-f", "-", manifest=baseline)
-            kit.told.clear()
-            await kit.containment.look()
-            assert kit.workload.ref in kit.told
-            found, _ = await kit.contain()
+            kit.enqueued.clear()
+            await kit.egress.look()
+            assert kit.workload.ref in kit.enqueued
+            found, _ = await kit.reconcile()
             assert (found.verdict, found.reason) == (EgressVerdict.OPEN, EgressReason.WOULD_WIDEN)
             assert "default-deny" in found.detail
             assert kit.find() is None
             kit.kubectl("delete", "clusternetworkpolicy", "default-deny")
-            await kit.containment.look()
+            await kit.egress.look()
             await denied(kit)
 
     run(body)
@@ -496,16 +497,16 @@ def test_a_dialects_kinds_go_and_come_back(run: Run, cilium: Callable[[str], Non
             cilium("delete")
 
             async def is_gone() -> bool:
-                await kit.containment.look()
-                found, _ = await kit.contain()
+                await kit.egress.look()
+                found, _ = await kit.reconcile()
                 return found.verdict is EgressVerdict.DENIED and kit.find() is not None
 
             await until(is_gone)
             cilium("apply")
 
             async def is_back() -> bool:
-                await kit.containment.look()
-                await kit.contain()
+                await kit.egress.look()
+                await kit.reconcile()
                 return kit.find() is None
 
             await until(is_back)
@@ -529,7 +530,7 @@ def test_somebody_elses_group_is_told_and_nothing_refers_to_it(run: Run) -> None
         theirs = {**found, "metadata": {"name": name}, "spec": {"externalCIDRs": ["8.0.0.0/8"]}}
         kit.kubectl("create", "-f", "-", manifest=theirs)
         async with kit.leading():
-            found, _ = await kit.contain()
+            found, _ = await kit.reconcile()
             assert (found.verdict, found.reason) == (
                 EgressVerdict.UNKNOWN,
                 EgressReason.NAME_TAKEN,
@@ -548,8 +549,8 @@ def test_whoever_leads_again_looks_again(run: Run) -> None:
             await denied(kit)
         # Somebody else led meanwhile, and the API server does not answer at first.
         kit.kubectl("delete", "clusternetworkpolicies", "--all")
-        kit.containment._dialects.reset()
-        found = kit.containment._dialects
+        kit.egress._discovery.reset()
+        found = kit.egress._discovery
         assert (found.known, found.live) == (False, {})
         async with kit.leading():
             await denied(kit)
@@ -565,11 +566,11 @@ def test_what_is_written_while_others_are_listed_is_not_forgotten(run: Run) -> N
         async with kit.leading():
             for _ in range(3):
                 # What the list says is older than what is done meanwhile.
-                await asyncio.gather(kit.containment.look(), denied(kit))
-                assert len(kit.containment._dialects.live) == 1
-                look = asyncio.create_task(kit.containment.look())
-                await kit.containment.forget(kit.workload.ref)
+                await asyncio.gather(kit.egress.look(), denied(kit))
+                assert len(kit.egress._discovery.live) == 1
+                look = asyncio.create_task(kit.egress.look())
+                await kit.egress.forget(kit.workload.ref)
                 await look
-                assert kit.containment._dialects.live == {}
+                assert kit.egress._discovery.live == {}
 
     run(body)

@@ -128,7 +128,7 @@ def test_while_dns_is_down_nobody_waits_and_nothing_is_concluded() -> None:
             assert kit.told == [ONE]
             found = kit.facts()
             assert found.deny == (ip_network("34.36.231.254"),)
-            assert found.unheard
+            assert found.unresolved
 
     run(body)
 
@@ -141,7 +141,7 @@ def test_an_answer_is_one_also_where_it_is_that_there_is_nothing(names: LocalDns
         async with kit.leading():
             kit.keeper.need(ONE, need())
             await kit.asked()
-            assert not kit.facts().unheard
+            assert not kit.facts().unresolved
 
     run(body, names.endpoint)
 
@@ -157,7 +157,7 @@ def test_of_a_hosts_addresses_it_is_known_which_are_shared(names: LocalDnsServer
             found = kit.facts()
             assert found.shared == (ip_network("54.230.1.1"),)
             assert len(found.deny) == 2
-            assert not found.unheard
+            assert not found.unresolved
 
     run(body, names.endpoint)
 
@@ -171,7 +171,7 @@ def test_what_was_saved_is_known_at_once_and_dns_need_not_answer() -> None:
             kit.keeper.need(ONE, need())
             assert not kit.keeper.awaits(ONE)
             assert kit.facts().deny == (ip_network("54.230.1.1"),)
-            assert not kit.facts().unheard
+            assert not kit.facts().unresolved
             await asyncio.sleep(0.3)
             assert kit.facts().deny == (ip_network("54.230.1.1"),)
 

@@ -9,7 +9,7 @@ import pytest
 
 from dev.cluster import Cluster
 from dev.cluster.foreign_crds import foreign_crds
-from fleet_telemetry.egress.dialects.common import KINDS
+from tests.support.dialect_cases import KINDS
 from tests.support.dialect_server import Server
 
 

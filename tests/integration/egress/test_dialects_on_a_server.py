@@ -13,11 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import EgressDialect
-from fleet_telemetry.egress.dialects.cilium import cidr_groups
-from fleet_telemetry.egress.dialects.common import Rendered, is_ours, may_replace, workload_of
+from fleet_telemetry.egress.dialects.common import Rendered, workload_of
 from fleet_telemetry.egress.dialects.drift import corrections, same, same_spec
 from fleet_telemetry.egress.dialects.registry import DIALECTS
-from fleet_telemetry.egress.model import Destination, Order, OwnerReference, Reachable
+from fleet_telemetry.egress.model import (
+    DesiredNetworkPolicy,
+    Destination,
+    OwnerReference,
+    Reachable,
+)
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadRef
 from tests.support.depth import examples
@@ -28,12 +32,15 @@ from tests.support.dialect_cases import (
     POLICY,
     allow,
     deny,
+    groups_of,
+    is_ours,
     isolate,
+    may_replace,
     rendered,
     to,
 )
 from tests.support.dialect_server import JSON_PATCH, MERGE_PATCH, RefusedError, Server
-from tests.support.dialect_strategies import orders, workloads_in
+from tests.support.dialect_strategies import desired_policies, workloads_in
 
 pytestmark = pytest.mark.cluster
 
@@ -85,14 +92,14 @@ ORDERS = {
 }
 
 
-def everything(order: Order) -> Iterator[Rendered]:
+def everything(order: DesiredNetworkPolicy) -> Iterator[Rendered]:
     """What an order gives in all dialects that can express it."""
-    for dialect in DIALECTS.values():
+    for dialect in DIALECTS:
         if dialect.cannot(order) is None:
             manifest = dialect.render(order)
             if manifest is not None:
                 yield manifest
-    yield from cidr_groups([order])
+    yield from groups_of([order])
 
 
 @pytest.mark.parametrize("name", ORDERS)
@@ -113,9 +120,11 @@ def test_what_is_rendered_is_accepted_and_stays_as_it_is(server: Server, name: s
         server.delete(manifest)
 
 
-@given(orders(workload=workloads_in("default"), owners=st.just(())))
+@given(desired_policies(workload=workloads_in("default"), owners=st.just(())))
 @examples(150)
-def test_whatever_is_rendered_is_accepted_and_stays_as_it_is(server: Server, order: Order) -> None:
+def test_whatever_is_rendered_is_accepted_and_stays_as_it_is(
+    server: Server, order: DesiredNetworkPolicy
+) -> None:
     for manifest in everything(order):
         live = server.apply(manifest, dry=True)
         assert live["spec"] == manifest["spec"]
@@ -272,7 +281,7 @@ def test_a_correction_does_not_hit_an_object_that_has_changed_since(
         )
 
 
-@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda one: one.name)
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 def test_a_changed_order_replaces_all_of_the_former_one(
     server: Server, fakeg: list[Rendered], dialect: Any
 ) -> None:

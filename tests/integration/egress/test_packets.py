@@ -20,7 +20,7 @@ from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.egress.model import Destination, Reachable
 from fleet_telemetry.egress.network_policies import read_network_policy
-from fleet_telemetry.egress.reachability import Coverage, judge, reach
+from fleet_telemetry.egress.reachability import Coverage, judge
 from tests.support import cni, netns
 from tests.support.depth import HUNT
 from tests.support.network_policies import (
@@ -36,7 +36,8 @@ from tests.support.network_policies import (
     sonarqube_chart,
     wild_policies,
 )
-from tests.support.ordered import ordered
+from tests.support.reach import reach
+from tests.support.rendered_policies import rendered_policy
 
 HOST = "34.107.157.31"
 NEIGHBOUR = "34.107.157.30"
@@ -110,26 +111,27 @@ def test_without_leave_nothing_is(world: netns.World) -> None:
 
 
 def test_a_denial_cuts_the_hosts_and_nothing_else(world: netns.World) -> None:
-    came = send(world, [ordered(*DENY)])
+    came = send(world, [rendered_policy(*DENY)])
     for port in PORTS:
         assert cut(came, port) == INSIDE
 
 
 def test_a_denial_cuts_other_pods_off_from_nothing(world: netns.World) -> None:
-    assert all(send(world, [ordered(*DENY)], {"app": "db"}).values())
+    assert all(send(world, [rendered_policy(*DENY)], {"app": "db"}).values())
 
 
 def test_a_denial_of_one_family_leaves_the_other_alone(world: netns.World) -> None:
-    came = send(world, [ordered(EgressAction.DENY, f"{HOST}/32")])
+    came = send(world, [rendered_policy(EgressAction.DENY, f"{HOST}/32")])
     assert cut(came) == {HOST}
     came = send(
-        world, [ordered(EgressAction.DENY, f"{HOST6}/128", families=frozenset(AddressFamily))]
+        world,
+        [rendered_policy(EgressAction.DENY, f"{HOST6}/128", families=frozenset(AddressFamily))],
     )
     assert cut(came) == {HOST6}
 
 
 def test_the_chart_of_sonarqube_undoes_a_denial_and_is_named(world: netns.World) -> None:
-    policies = [ordered(*DENY), sonarqube_chart(namespace=NAMESPACE)]
+    policies = [rendered_policy(*DENY), sonarqube_chart(namespace=NAMESPACE)]
     came = send(world, policies)
     # It speaks of IPv4 only.
     assert cut(came) == {HOST6}
@@ -157,20 +159,20 @@ def test_the_chart_of_sonarqube_undoes_a_denial_and_is_named(world: netns.World)
 def test_what_stands_beside_a_denial(
     beside: list[Manifest], hosts_come: bool, world: netns.World
 ) -> None:
-    assert reached(send(world, [ordered(*DENY), *beside]), HOST) == [hosts_come]
+    assert reached(send(world, [rendered_policy(*DENY), *beside]), HOST) == [hosts_come]
 
 
 def test_an_allowance_opens_the_hosts_and_their_port_where_something_isolates(
     world: netns.World,
 ) -> None:
-    allow = ordered(EgressAction.ALLOW, f"{HOST}/32", f"{HOST6}/128")
+    allow = rendered_policy(EgressAction.ALLOW, f"{HOST}/32", f"{HOST6}/128")
     came = send(world, [DEFAULT_DENY, allow])
     assert {address for address, through in came.items() if through} == {
         (ip_address(HOST), 443),
         (ip_address(HOST6), 443),
     }
     # Without the family that a plug-in does not know.
-    four = ordered(
+    four = rendered_policy(
         EgressAction.ALLOW, f"{HOST}/32", f"{HOST6}/128", families=frozenset({AddressFamily.IPV4})
     )
     assert reached(send(world, [DEFAULT_DENY, four]), HOST, HOST6) == [True, False]
@@ -178,12 +180,12 @@ def test_an_allowance_opens_the_hosts_and_their_port_where_something_isolates(
 
 def test_an_isolation_lets_through_the_hosts_and_what_the_user_lists(world: netns.World) -> None:
     listed = Reachable(cidr=ip_network("34.255.0.0/16"), ports=(("TCP", 80),))
-    came = send(world, [ordered(EgressAction.ISOLATE, f"{HOST}/32", reachable=(listed,))])
+    came = send(world, [rendered_policy(EgressAction.ISOLATE, f"{HOST}/32", reachable=(listed,))])
     assert {address for address, through in came.items() if through} == {
         (ip_address(HOST), 443),
         (ip_address("34.255.255.255"), 80),
     }
-    assert not any(send(world, [ordered(EgressAction.ISOLATE)]).values())
+    assert not any(send(world, [rendered_policy(EgressAction.ISOLATE)]).values())
 
 
 @pytest.mark.parametrize("start", range(0, 60 * max(HUNT, 1), 10))
@@ -193,7 +195,7 @@ def test_packets_do_what_is_said_of_any_policies(start: int, world: netns.World)
         policies, labels = wild_policies(random), random.choice(POD_LABELS)
         send(world, policies, labels)
         # And beside what the operator writes.
-        send(world, [*policies, ordered(*DENY)], LABELS)
+        send(world, [*policies, rendered_policy(*DENY)], LABELS)
 
 
 def _machine() -> list[str]:

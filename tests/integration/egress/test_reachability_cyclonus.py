@@ -17,7 +17,7 @@ from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.model import Reachable
 from fleet_telemetry.egress.network_policies import read_network_policy
-from fleet_telemetry.egress.reachability import Coverage, isolators, reach
+from fleet_telemetry.egress.reachability import Coverage
 from tests.support.cyclonus import Answer, Case, Question, ask
 from tests.support.depth import HUNT
 from tests.support.network_policies import (
@@ -38,7 +38,8 @@ from tests.support.network_policies import (
     sonarqube_chart,
     wild_policies,
 )
-from tests.support.ordered import ordered
+from tests.support.reach import isolators, reach
+from tests.support.rendered_policies import rendered_policy
 
 pytestmark = pytest.mark.cluster
 
@@ -184,8 +185,8 @@ SHAPES = {
     ],
 }
 
-_DENY = ordered(EgressAction.DENY, *HOSTS)
-_ALLOW = ordered(EgressAction.ALLOW, *HOSTS)
+_DENY = rendered_policy(EgressAction.DENY, *HOSTS)
+_ALLOW = rendered_policy(EgressAction.ALLOW, *HOSTS)
 _REACHABLE = (
     Reachable(cidr=ip_network("34.0.0.0/8"), ports=(("TCP", 443), ("UDP", 443))),
     Reachable(namespace_selector={}),
@@ -197,12 +198,12 @@ WRITTEN = {
     "allow": [_ALLOW],
     "allow beside what isolates": [_ALLOW, network_policy("default-deny")],
     "allow of one family": [
-        ordered(EgressAction.ALLOW, *HOSTS, families=frozenset({AddressFamily.IPV4}))
+        rendered_policy(EgressAction.ALLOW, *HOSTS, families=frozenset({AddressFamily.IPV4}))
     ],
-    "isolate": [ordered(EgressAction.ISOLATE, *HOSTS)],
-    "isolate from all": [ordered(EgressAction.ISOLATE)],
-    "isolate but for a list": [ordered(EgressAction.ISOLATE, reachable=_REACHABLE)],
-    "isolate and deny": [ordered(EgressAction.ISOLATE, "8.8.8.8/32"), _DENY],
+    "isolate": [rendered_policy(EgressAction.ISOLATE, *HOSTS)],
+    "isolate from all": [rendered_policy(EgressAction.ISOLATE)],
+    "isolate but for a list": [rendered_policy(EgressAction.ISOLATE, reachable=_REACHABLE)],
+    "isolate and deny": [rendered_policy(EgressAction.ISOLATE, "8.8.8.8/32"), _DENY],
 }
 SHAPES |= {f"written: {name}": policies for name, policies in WRITTEN.items()}
 

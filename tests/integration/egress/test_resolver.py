@@ -14,7 +14,7 @@ import uvloop
 
 from dev.harness.dns_server import Fault, LocalDnsServer, NameServerError, Question, Records
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
-from fleet_telemetry.egress.dns.resolver import Limits, Resolver, parse_name_server
+from fleet_telemetry.egress.dns.resolver import Limits, NameServer, Resolver, parse_name_server
 from fleet_telemetry.egress.model import Address, Lookup
 
 pytestmark = pytest.mark.cluster

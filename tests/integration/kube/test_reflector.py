@@ -19,6 +19,7 @@ from fleet_telemetry.kube.reflector import Reflector
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, container, manifest
+from tests.support.rollout_crd import define_rollouts
 
 pytestmark = pytest.mark.cluster
 
@@ -50,6 +51,42 @@ def test_what_was_deleted_while_no_watch_ran_is_noticed_when_one_starts(cluster:
             schedule.watch_listed(kinds.WORKLOAD_BY_KIND["Deployment"])
             async with asyncio.timeout(60):
                 while REF in cache.fleet.workloads:  # noqa: ASYNC110  # no event
+                    await asyncio.sleep(0.1)
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await client.close()
+            await asyncio.sleep(0.1)  # until its sockets are closed, too
+
+    asyncio.run(main())
+
+
+def test_a_kind_that_the_cluster_does_not_serve_is_empty_until_its_crd_comes(
+    cluster: Cluster,
+) -> None:
+    rollouts = kinds.WORKLOAD_BY_KIND["Rollout"]
+    ref = WorkloadRef("default", WorkloadKind.ROLLOUT, "it")
+    given = manifest(container(SONARQUBE), kind="Rollout", namespace="default")
+    given["apiVersion"] = rollouts.api_version
+
+    async def main() -> None:
+        client = await KubernetesClient.connect(str(cluster.kubeconfig))
+        cache = ClusterCache(builtin(), kinds.WORKLOADS)
+        schedule = ListSchedule(asyncio.get_running_loop().time)
+        task = asyncio.create_task(Reflector(cache, client, schedule).run())
+        try:
+            await asyncio.wait_for(cache.synced.wait(), 30)
+            define_rollouts(cluster)
+            cluster.kubectl("apply", "-f", "-", input=json.dumps(given))
+            schedule.watch_listed(rollouts)
+            async with asyncio.timeout(60):
+                while ref not in cache.fleet.workloads:  # noqa: ASYNC110  # no event
+                    await asyncio.sleep(0.1)
+            cluster.kubectl("delete", "crd", "rollouts.argoproj.io")
+            schedule.watch_listed(rollouts)
+            async with asyncio.timeout(60):
+                while ref in cache.fleet.workloads:  # noqa: ASYNC110  # no event
                     await asyncio.sleep(0.1)
         finally:
             task.cancel()

@@ -39,7 +39,7 @@ def controller(
         now=now,
         webhooks=None,
         verifier=Verifier(cache, client, VerificationMetrics(registry), now=now),
-        containment=build_containment(settings, cache, client, now),
+        containment=build_containment(settings, cache, client, now, lambda _: None),
         allowlist=AllowlistWriter(client, "fleet-telemetry", "fleet-telemetry-allowlist"),
         reports=ReportWriter(client, ReportsApi.OFF, now),
     )

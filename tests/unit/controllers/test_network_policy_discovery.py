@@ -6,23 +6,18 @@ from typing import Any
 
 import pytest
 
-from fleet_telemetry.controllers.egress.discovery import CLUSTER_NETWORK_POLICY, OTHERS, is_behind
-from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.egress.dialects.foreign_kinds import ForeignKind
+from fleet_telemetry.egress.dialects.registry import DIALECTS, foreign_kinds
 
-KINDS = {kind.kind: kind for kind in OTHERS}
+KINDS = {foreign.kind.kind: foreign for foreign in foreign_kinds(DIALECTS)}
 CALICO, ANTREA = KINDS["GlobalNetworkPolicy"], KINDS["ClusterNetworkPolicy of Antrea"]
-BASELINE = Kind(
-    "policy.networking.k8s.io",
-    "v1alpha1",
-    "baselineadminnetworkpolicies",
-    "BaselineAdminNetworkPolicy",
-    namespaced=False,
-)
+CLUSTER_NETWORK_POLICY = KINDS["ClusterNetworkPolicy"]
+BASELINE = KINDS["BaselineAdminNetworkPolicy"]
 RULES = [{"action": "Deny"}]
 
 
 @pytest.mark.parametrize(
-    ("kind", "spec", "behind"),
+    ("kind", "spec", "lower_tier"),
     [
         # A default of the cluster's, as Calico's own documentation has it.
         (CALICO, {"types": ["Ingress", "Egress"]}, True),
@@ -46,5 +41,24 @@ RULES = [{"action": "Deny"}]
         (CALICO, None, False),
     ],
 )
-def test_what_a_network_policy_of_ours_would_open(kind: Kind, spec: Any, behind: bool) -> None:
-    assert is_behind(kind, {"spec": spec}) is behind
+def test_what_a_network_policy_of_ours_would_open(
+    kind: ForeignKind, spec: Any, lower_tier: bool
+) -> None:
+    is_lower_tier = kind.is_lower_tier is not None and kind.is_lower_tier({"spec": spec})
+    assert is_lower_tier is lower_tier
+
+
+def test_which_kinds_may_allow_what_network_policies_deny() -> None:
+    assert [one.kind.kind for one in KINDS.values() if one.may_allow] == [
+        "CiliumNetworkPolicy",
+        "CiliumClusterwideNetworkPolicy",
+        "ClusterNetworkPolicy",
+        "AdminNetworkPolicy",
+        "NetworkPolicy of Calico",
+        "GlobalNetworkPolicy",
+        "NetworkPolicy of Antrea",
+        "ClusterNetworkPolicy of Antrea",
+    ]
+    assert {one.kind.group for one in KINDS.values() if one.lower_tier_may_allow} == {
+        "crd.projectcalico.org"
+    }

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.api.policy import EgressAction
-from fleet_telemetry.controllers.egress.previously_denied import denied_networks
-from fleet_telemetry.egress.dialects import cilium, cluster_network_policy, network_policy
-from fleet_telemetry.egress.model import Destination, Order
+from fleet_telemetry.egress.dialects.dialect import Dialect
+from fleet_telemetry.egress.dialects.registry import DIALECTS
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, Destination
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
+from tests.support.dialect_cases import CILIUM, CLUSTER_NETWORK_POLICY, NETWORK_POLICY
 
 NETWORKS = tuple(map(ip_network, ("54.230.1.1/32", "104.16.0.0/13", "2600:9000::1/128")))
-ORDER = Order(
+DESIRED = DesiredNetworkPolicy(
     workload=WorkloadRef("apps", WorkloadKind.DEPLOYMENT, "it"),
     selector={"matchLabels": {"app": "it"}},
     action=EgressAction.DENY,
@@ -24,28 +25,30 @@ ORDER = Order(
 
 
 @pytest.mark.parametrize(
-    "written",
+    ("dialect", "written"),
     [
-        network_policy.render(ORDER),
-        cluster_network_policy.render(ORDER),
-        cilium.render_cidr_group("telemetry.example.com", NETWORKS),
+        (NETWORK_POLICY, NETWORK_POLICY.render(DESIRED)),
+        (CLUSTER_NETWORK_POLICY, CLUSTER_NETWORK_POLICY.render(DESIRED)),
+        (CILIUM, CILIUM.render_group("telemetry.example.com", NETWORKS)),
     ],
     ids=["NetworkPolicy", "ClusterNetworkPolicy", "CiliumCIDRGroup"],
 )
-def test_what_was_written_is_found_again(written: Any) -> None:
-    assert set(denied_networks(written)) == set(NETWORKS)
+def test_what_was_written_is_found_again(dialect: Dialect, written: Any) -> None:
+    assert set(dialect.denied_networks(written)) == set(NETWORKS)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 @pytest.mark.parametrize(
-    "spoilt",
+    "malformed",
     [
         {},
         {"spec": None},
         {"spec": {"egress": "all", "externalCIDRs": {}}},
         {"spec": {"egress": [{"to": [{"ipBlock": {"except": [5, "x", None]}}, "pods"]}, None]}},
+        {"spec": {"egress": [{"to": [{"networks": ["0.0.0.0/0", {}]}]}]}},
         # Nobody wrote this for us, and it would cut off everything.
         {"spec": {"externalCIDRs": ["0.0.0.0/0", "::/0"]}},
     ],
 )
-def test_what_somebody_spoilt_is_left_out(spoilt: Any) -> None:
-    assert denied_networks(spoilt) == ()
+def test_what_is_malformed_is_left_out(malformed: Any, dialect: Dialect) -> None:
+    assert dialect.denied_networks(malformed) == ()

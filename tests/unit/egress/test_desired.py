@@ -12,8 +12,8 @@ from fleet_telemetry.api.policy import ChannelName, EgressAction, EgressDialect
 from fleet_telemetry.api.reasons import EgressReason
 from fleet_telemetry.egress.conflicts import may_stay
 from fleet_telemetry.egress.desired import EgressPlan, plan_egress
-from fleet_telemetry.egress.host_use import HostNeed, find_needs, find_uses, find_wishes
-from fleet_telemetry.egress.model import Order
+from fleet_telemetry.egress.host_use import HostNeed, find_host_rules, find_needs, find_uses
+from fleet_telemetry.egress.model import DesiredNetworkPolicy
 from fleet_telemetry.egress.selectors import read_selector
 from tests.support.builders import (
     DIGEST,
@@ -25,6 +25,7 @@ from tests.support.builders import (
     WORKER,
     policy,
 )
+from tests.support.dialect_cases import dialect_named
 from tests.support.egress_inputs import (
     EVERYTHING,
     HOSTS,
@@ -54,12 +55,12 @@ def plan(*args: Any, **more: Any) -> EgressPlan:
     return plan_egress(situation(*args, **more))
 
 
-def only(found: EgressPlan) -> Order:
-    (ordered,) = found.orders
-    return ordered.order
+def only(found: EgressPlan) -> DesiredNetworkPolicy:
+    (ordered,) = found.policies
+    return ordered.desired
 
 
-def hosts_in(order: Order) -> dict[str, list[str]]:
+def hosts_in(order: DesiredNetworkPolicy) -> dict[str, list[str]]:
     return {to.host: [str(network) for network in to.networks] for to in order.destinations}
 
 
@@ -69,7 +70,7 @@ def reason(found: EgressPlan, key: Any = USAGE) -> EgressReason | None:
 
 
 def test_without_an_egress_section_nothing_is_ordered() -> None:
-    assert plan(policy()).orders == ()
+    assert plan(policy()).policies == ()
 
 
 def test_a_deny_orders_the_hosts_of_its_channels_only() -> None:
@@ -83,7 +84,7 @@ def test_a_deny_orders_the_hosts_of_its_channels_only() -> None:
 def test_an_exempt_workload_has_no_order() -> None:
     exception = {"workload": {"kind": "Deployment", "name": "it"}, "reason": "x"}
 
-    assert plan(policy(egress={}, exceptions=[exception])).orders == ()
+    assert plan(policy(egress={}, exceptions=[exception])).policies == ()
 
 
 def test_the_policy_owns_what_it_orders() -> None:
@@ -108,29 +109,29 @@ def test_two_policies_of_one_workload_share_one_deny() -> None:
 
 def test_where_something_else_isolates_nothing_is_ordered_that_would_widen() -> None:
     for other in (NOTHING, EVERYTHING):
-        assert plan(deny(), network=[other]).orders == ()
+        assert plan(deny(), network=[other]).policies == ()
 
 
 def test_our_own_policy_does_not_count_as_somebody_elses() -> None:
-    assert plan(deny(), network=[except_for("54.230.1.1/32")]).orders
+    assert plan(deny(), network=[except_for("54.230.1.1/32")]).policies
 
 
 def test_a_policy_for_other_pods_isolates_nothing_here() -> None:
     other = net("other", podSelector={"matchLabels": {"app": "another"}})
 
-    assert plan(deny(), network=[other]).orders
+    assert plan(deny(), network=[other]).policies
 
 
 def test_a_policy_for_ingress_isolates_nothing_here() -> None:
-    assert plan(deny(), network=[net("ingress", policyTypes=["Ingress"])]).orders
+    assert plan(deny(), network=[net("ingress", policyTypes=["Ingress"])]).policies
 
 
 def test_pods_that_run_count_with_the_labels_that_they_have() -> None:
     others = [net("old", podSelector={"matchLabels": {"v": "1"}})]
 
-    assert plan(deny(), network=others).orders
+    assert plan(deny(), network=others).policies
     found = plan(deny(), network=others, pods=[{"app": "it", "v": "1"}])
-    assert found.orders == ()
+    assert found.policies == ()
     # Those to come are not isolated, and are told why nothing keeps them from the host.
     assert reason(found) is EgressReason.WOULD_WIDEN
     assert "NetworkPolicy old" in found.notes[USAGE].detail
@@ -139,7 +140,7 @@ def test_pods_that_run_count_with_the_labels_that_they_have() -> None:
 def test_an_allow_where_nothing_isolates_is_not_ordered() -> None:
     found = plan(allow())
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found) is EgressReason.NOT_ISOLATED
 
 
@@ -164,7 +165,7 @@ def test_a_deny_that_cannot_leave_them_alone_is_not_ordered() -> None:
 
     found = plan(deny(), network=[mixed], pods=pods)
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found) is EgressReason.WOULD_WIDEN
     assert "mixed" in found.notes[USAGE].detail
 
@@ -172,7 +173,7 @@ def test_a_deny_that_cannot_leave_them_alone_is_not_ordered() -> None:
 def test_a_policy_that_cannot_be_read_may_isolate() -> None:
     found = plan(deny(), network=[net("odd", policyTypes=["Sideways"])])
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found) is EgressReason.POLICY_NOT_READABLE
     assert "odd" in found.notes[USAGE].detail
 
@@ -181,14 +182,14 @@ def test_what_counts_only_without_network_policies_would_be_lifted_by_a_deny() -
     # Such as a cluster's default in a BaselineAdminNetworkPolicy.
     behind = ("BaselineAdminNetworkPolicy default",)
 
-    found = plan(deny(), behind=behind)
+    found = plan(deny(), lower_tier=behind)
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found) is EgressReason.WOULD_WIDEN
     assert behind[0] in found.notes[USAGE].detail
     # What isolates by itself lets through no more than it says.
-    assert plan(policy(egress={"action": "Isolate"}), behind=behind).orders
-    assert plan(deny(dialect="Cilium"), served=EVERY, behind=behind).orders
+    assert plan(policy(egress={"action": "Isolate"}), lower_tier=behind).policies
+    assert plan(deny(dialect="Cilium"), served=EVERY, lower_tier=behind).policies
 
 
 @pytest.mark.parametrize("dialect", list(EVERY))
@@ -196,14 +197,18 @@ def test_what_counts_only_without_network_policies_would_be_lifted_by_a_deny() -
 def test_what_may_stay_until_something_else_takes_its_place(
     dialect: EgressDialect, action: EgressAction
 ) -> None:
-    shut_off = ({"network": [NOTHING]}, {"behind": ("a cluster's default",)})
+    shut_off = ({"network": [NOTHING]}, {"lower_tier": ("a cluster's default",)})
 
     # What lets through goes first, whatever comes.
-    assert may_stay(situation(deny()), dialect, action) is (action is not EgressAction.ALLOW)
+    assert may_stay(situation(deny()), dialect_named(dialect), action) is (
+        action is not EgressAction.ALLOW
+    )
     widens = (dialect, action) == (V1, EgressAction.DENY)
     for more in shut_off:
         given = situation(deny(), **more)
-        assert may_stay(given, dialect, action) is (action is not EgressAction.ALLOW and not widens)
+        assert may_stay(given, dialect_named(dialect), action) is (
+            action is not EgressAction.ALLOW and not widens
+        )
 
 
 def test_an_allow_goes_with_the_last_policy_that_isolates() -> None:
@@ -223,7 +228,7 @@ def test_an_allow_is_not_ordered_while_some_pods_are_not_isolated() -> None:
 
     found = plan(allow(), network=[new], pods=[{"app": "it", "tier": "web"}])
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found) is EgressReason.NOT_ISOLATED
     assert "NetworkPolicy new" in found.notes[USAGE].detail
 
@@ -252,13 +257,13 @@ def test_an_allow_beside_a_policy_for_all_that_it_selects() -> None:
 
 
 def test_an_allow_of_what_is_reached_anyway_is_not_ordered() -> None:
-    assert plan(allow(), network=[NOTHING, EVERYTHING]).orders == ()
+    assert plan(allow(), network=[NOTHING, EVERYTHING]).policies == ()
 
 
 def test_an_allow_of_what_is_reached_in_part_is_ordered() -> None:
     hosts = {SONAR_HOST: facts("54.230.1.1", "2600:9000::1")}
 
-    assert plan(allow(), network=[EVERYTHING], hosts=hosts).orders
+    assert plan(allow(), network=[EVERYTHING], hosts=hosts).policies
 
 
 def test_our_own_allow_does_not_make_itself_unneeded() -> None:
@@ -268,7 +273,7 @@ def test_our_own_allow_does_not_make_itself_unneeded() -> None:
         egress=[{"to": [{"ipBlock": {"cidr": "54.230.1.1/32"}}]}],
     )
 
-    assert plan(allow(), network=[NOTHING, ours]).orders
+    assert plan(allow(), network=[NOTHING, ours]).policies
 
 
 def test_isolate_when_opted_out_opens_no_telemetry_host() -> None:
@@ -286,7 +291,7 @@ def test_isolate_when_opted_in_opens_the_telemetry_hosts() -> None:
 
 
 def test_isolate_is_ordered_whatever_else_isolates() -> None:
-    assert plan(policy(egress={"action": "Isolate"}), network=[NOTHING, EVERYTHING]).orders
+    assert plan(policy(egress={"action": "Isolate"}), network=[NOTHING, EVERYTHING]).policies
 
 
 def test_isolate_of_one_channel_takes_the_place_of_the_deny_of_another() -> None:
@@ -306,7 +311,7 @@ def test_where_a_denial_is_one_it_stays_beside_an_isolation() -> None:
     for dialect in ("Cilium", "ClusterNetworkPolicy"):
         strong = policy("strong", cluster=True, egress={"dialect": dialect})
         found = plan(strong, isolate, served=EVERY)
-        assert {(one.dialect, one.order.action, one.channels) for one in found.orders} == {
+        assert {(one.dialect.name, one.desired.action, one.channels) for one in found.policies} == {
             (EgressDialect(dialect), EgressAction.DENY, frozenset({USAGE})),
             (CILIUM, EgressAction.ISOLATE, frozenset({UPDATES})),
         }
@@ -319,9 +324,9 @@ def test_each_isolation_is_written_as_its_policy_asks() -> None:
     mine = policy("mine", channels=["UpdateCheck"], egress={"action": "Isolate"})
 
     found = plan(strong, mine)
-    assert [one.dialect for one in found.orders] == [V1]
+    assert [one.dialect.name for one in found.policies] == [V1]
     found = plan(strong, mine, served=(V1, EgressDialect.CLUSTER_NETWORK_POLICY))
-    assert {(one.dialect, one.channels) for one in found.orders} == {
+    assert {(one.dialect.name, one.channels) for one in found.policies} == {
         (EgressDialect.CLUSTER_NETWORK_POLICY, frozenset({USAGE})),
         (V1, frozenset({UPDATES})),
     }
@@ -344,9 +349,9 @@ def test_a_namespace_opens_nothing_that_the_cluster_shuts(action: str) -> None:
     wish = {"action": action, "dialect": "ClusterNetworkPolicy"}
 
     mine = plan(policy(submission="Enabled", egress=wish), served=EVERY)
-    assert mine.orders == ()
+    assert mine.policies == ()
     assert reason(mine) is EgressReason.DIALECT_CANNOT
-    assert plan(policy(cluster=True, submission="Enabled", egress=wish), served=EVERY).orders
+    assert plan(policy(cluster=True, submission="Enabled", egress=wish), served=EVERY).policies
 
 
 def test_reachable_pods_keep_their_selectors_as_manifests_write_them() -> None:
@@ -365,7 +370,7 @@ def test_reachable_pods_keep_their_selectors_as_manifests_write_them() -> None:
 def test_audit_orders_nothing() -> None:
     found = plan(policy(mode="Audit", egress={}))
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found) is EgressReason.AUDIT_ONLY
 
 
@@ -375,7 +380,7 @@ def test_pods_without_labels_cannot_be_selected() -> None:
 
     found = plan_egress(given)
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found) is EgressReason.PODS_NOT_SELECTABLE
 
 
@@ -390,14 +395,14 @@ def test_pods_without_labels_cannot_be_selected() -> None:
     ],
 )
 def test_the_dialect(asked: str, served: Any, ordered: EgressDialect) -> None:
-    assert [o.dialect for o in plan(deny(dialect=asked), served=served).orders] == [ordered]
+    assert [o.dialect.name for o in plan(deny(dialect=asked), served=served).policies] == [ordered]
 
 
 @pytest.mark.parametrize("asked", ["Cilium", "ClusterNetworkPolicy"])
 def test_a_dialect_that_the_cluster_does_not_have(asked: str) -> None:
     found = plan(deny(dialect=asked))
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found) is EgressReason.DIALECT_NOT_SERVED
     assert asked in found.notes[USAGE].detail
 
@@ -405,13 +410,13 @@ def test_a_dialect_that_the_cluster_does_not_have(asked: str) -> None:
 def test_on_cilium_a_network_policy_does_not_deny() -> None:
     found = plan(deny(dialect="NetworkPolicy"), served=EVERY)
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found) is EgressReason.DIALECT_CANNOT
 
 
 def test_other_dialects_deny_whatever_network_policies_there_are() -> None:
-    assert plan(deny(), served=EVERY, network=[EVERYTHING]).orders
-    assert plan(allow(), served=EVERY).orders
+    assert plan(deny(), served=EVERY, network=[EVERYTHING]).policies
+    assert plan(allow(), served=EVERY).policies
 
 
 def test_a_host_without_an_address_is_told_and_the_others_are_denied() -> None:
@@ -427,21 +432,21 @@ def test_a_host_without_an_address_is_told_and_the_others_are_denied() -> None:
 def test_no_address_at_all_orders_nothing() -> None:
     for wish in (deny(), allow()):
         found = plan(wish, hosts={}, network=[NOTHING] if wish.name == "opt-in" else [])
-        assert found.orders == ()
+        assert found.policies == ()
         assert reason(found) is EgressReason.HOSTS_NOT_RESOLVED
 
 
 def test_what_was_denied_stays_so_while_nobody_says_where_a_host_is() -> None:
     # The operator was restarted, what it knew is lost, and DNS is down.
-    given = situation(deny(), hosts={SONAR_HOST: facts(unheard=True)})
-    given = replace(given, inherited={SONAR_HOST: (ip_network("54.230.7.7"),)})
+    given = situation(deny(), hosts={SONAR_HOST: facts(unresolved=True)})
+    given = replace(given, previously_denied={SONAR_HOST: (ip_network("54.230.7.7"),)})
 
     found = plan_egress(given)
 
     assert hosts_in(only(found)) == {SONAR_HOST: ["54.230.7.7/32"]}
     assert reason(found) is EgressReason.HOSTS_NOT_RESOLVED
     # Seeds are no answer.
-    seeded = replace(given, hosts={SONAR_HOST: facts("54.230.1.1", unheard=True)})
+    seeded = replace(given, hosts={SONAR_HOST: facts("54.230.1.1", unresolved=True)})
     assert hosts_in(only(plan_egress(seeded))) == {SONAR_HOST: ["54.230.1.1/32", "54.230.7.7/32"]}
     assert reason(plan_egress(seeded)) is EgressReason.HOSTS_NOT_RESOLVED
     # Once DNS has said anything, that is what counts.
@@ -453,7 +458,7 @@ def test_what_was_denied_stays_so_while_nobody_says_where_a_host_is() -> None:
 def test_a_capped_host_is_denied_as_far_as_it_is_known_and_told() -> None:
     found = plan(deny(), hosts={SONAR_HOST: facts("54.230.1.1", complete=False)})
 
-    assert found.orders
+    assert found.policies
     assert reason(found) is EgressReason.TOO_MANY_ADDRESSES
 
 
@@ -461,10 +466,10 @@ def test_a_shared_address_is_denied_only_where_that_is_accepted() -> None:
     hosts = {SONAR_HOST: facts("54.230.1.1", shared_by="CloudFront")}
 
     refused = plan(deny(), hosts=hosts)
-    assert refused.orders == ()
+    assert refused.policies == ()
     assert reason(refused) is EgressReason.SHARED_ADDRESSES
     assert "CloudFront" in refused.notes[USAGE].detail
-    assert plan(deny(sharedAddresses="Accept"), hosts=hosts).orders
+    assert plan(deny(sharedAddresses="Accept"), hosts=hosts).policies
 
 
 def test_one_shared_address_does_not_lift_the_denial_of_the_others() -> None:
@@ -494,14 +499,14 @@ def test_on_cilium_a_host_is_denied_whole_or_not_at_all() -> None:
 
     found = plan(deny(), hosts={SONAR_HOST: shared}, served=EVERY)
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found) is EgressReason.SHARED_ADDRESSES
 
 
 def test_a_shared_address_may_be_allowed() -> None:
     hosts = {SONAR_HOST: facts("54.230.1.1", shared_by="CloudFront")}
 
-    assert plan(allow(), hosts=hosts, network=[NOTHING]).orders
+    assert plan(allow(), hosts=hosts, network=[NOTHING]).policies
 
 
 def test_a_deny_holds_what_the_host_had_for_longer_than_an_allow() -> None:
@@ -525,7 +530,7 @@ def test_a_host_that_the_licence_needs_is_not_denied_for_the_sake_of_usage() -> 
         hosts={"sourcegraph.com": facts("104.18.0.1")},
     )
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found, _SOURCEGRAPH) is EgressReason.NEEDED_BY_OTHER_CHANNEL
     assert "License" in found.notes[_SOURCEGRAPH].detail
 
@@ -538,7 +543,7 @@ def test_a_host_at_the_licence_hosts_address_is_not_denied_either() -> None:
 
     found = plan(deny(), images=(FRONTEND,), hosts=hosts)
 
-    assert found.orders == ()
+    assert found.policies == ()
     assert reason(found, _SOURCEGRAPH) is EgressReason.NEEDED_BY_OTHER_CHANNEL
 
 
@@ -587,7 +592,7 @@ def test_a_host_that_both_channels_deny_in_different_ways_is_denied() -> None:
 
     found = plan(deny(), updates, served=(V1, dialect))
 
-    assert {one.dialect for one in found.orders} == {V1, dialect}
+    assert {one.dialect.name for one in found.policies} == {V1, dialect}
     assert reason(found) is None
 
 
@@ -624,7 +629,7 @@ def test_an_unreadable_version_is_denied_every_host_and_allowed_none() -> None:
         "telemetry-gateway.sourcegraph.com"
     }
     allowed = plan(allow(), images=(image,), hosts=hosts, network=[NOTHING])
-    assert allowed.orders == ()
+    assert allowed.policies == ()
     assert reason(allowed, _SOURCEGRAPH) is EgressReason.VERSION_UNREADABLE
 
 
@@ -647,15 +652,15 @@ def test_several_products_in_one_workload_share_one_order() -> None:
 
 
 def test_the_section_of_a_policy_that_lost_does_not_count() -> None:
-    assert plan(policy("no"), allow("yes"), network=[NOTHING]).orders == ()
+    assert plan(policy("no"), allow("yes"), network=[NOTHING]).policies == ()
 
 
 def test_the_section_may_come_from_another_policy_that_wishes_the_same() -> None:
     strong = policy("strong", cluster=True)
 
-    (ordered,) = plan(strong, deny()).orders
+    (ordered,) = plan(strong, deny()).policies
 
-    assert [owner.name for owner in ordered.order.owners] == ["opt-out"]
+    assert [owner.name for owner in ordered.desired.owners] == ["opt-out"]
 
 
 def test_addresses_are_sorted_and_none_stands_twice() -> None:
@@ -698,32 +703,34 @@ def test_an_exempt_workloads_hosts_are_not_looked_up() -> None:
     assert find_needs(find_uses(given.targets, given.effective), given.effective) == frozenset()
 
 
-def wishes(*policies: Any, **more: Any) -> set[tuple[str, bool, bool]]:
+def host_rules(*policies: Any, **more: Any) -> set[tuple[str, bool, bool]]:
     given = situation(*policies, **more)
     uses = find_uses(given.targets, given.effective)
-    return {(w.host, w.opens, w.takes_ranges) for w in find_wishes(uses, given.effective)}
+    return {(w.host, w.opens, w.takes_ranges) for w in find_host_rules(uses, given.effective)}
 
 
 def test_firewalls_outside_are_told_what_is_wished() -> None:
-    assert wishes(policy()) == set()
-    assert wishes(deny()) == {(SONAR_HOST, False, False)}
-    assert wishes(allow()) == {(SONAR_HOST, True, False)}
-    assert wishes(allow(sharedAddresses="Accept")) == {(SONAR_HOST, True, True)}
-    assert wishes(policy(mode="Audit", egress={})) == set()
+    assert host_rules(policy()) == set()
+    assert host_rules(deny()) == {(SONAR_HOST, False, False)}
+    assert host_rules(allow()) == {(SONAR_HOST, True, False)}
+    assert host_rules(allow(sharedAddresses="Accept")) == {(SONAR_HOST, True, True)}
+    assert host_rules(policy(mode="Audit", egress={})) == set()
 
 
 def test_firewalls_outside_are_not_told_to_deny_what_the_licence_needs() -> None:
     usage, licence = deny(), policy("licence", channels=["License"], egress={})
 
-    assert wishes(usage, images=(_OLD_FRONTEND,)) == set()
+    assert host_rules(usage, images=(_OLD_FRONTEND,)) == set()
     both = policy("both", channels=["Usage", "License"], egress={})
-    assert wishes(both, images=(_OLD_FRONTEND,)) == {("sourcegraph.com", False, False)}
+    assert host_rules(both, images=(_OLD_FRONTEND,)) == {("sourcegraph.com", False, False)}
     # Nobody decides on a channel without rules but who names it.
-    assert wishes(usage, licence, images=(_OLD_FRONTEND,)) == set()
+    assert host_rules(usage, licence, images=(_OLD_FRONTEND,)) == set()
 
 
 def test_firewalls_outside_are_told_to_open_only_for_hosts_that_are_surely_used() -> None:
     image = f"sourcegraph/worker{DIGEST}"
 
-    assert wishes(allow(), images=(image,)) == set()
-    assert wishes(deny(), images=(image,)) == {("telemetry-gateway.sourcegraph.com", False, False)}
+    assert host_rules(allow(), images=(image,)) == set()
+    assert host_rules(deny(), images=(image,)) == {
+        ("telemetry-gateway.sourcegraph.com", False, False)
+    }

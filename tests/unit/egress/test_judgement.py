@@ -11,9 +11,10 @@ from fleet_telemetry.api.policy import ChannelName, EgressAction, EgressDialect
 from fleet_telemetry.api.reasons import EgressReason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.egress.desired import plan_egress
-from fleet_telemetry.egress.judgement import Outcome, Standing, read_fakeg
+from fleet_telemetry.egress.dialects.object_state import ObjectResult, ObjectState
 from fleet_telemetry.evidence.egress import EgressFinding
 from tests.support.builders import DTRACK_4, SONARQUBE, policy
+from tests.support.dialect_cases import dialect_named
 from tests.support.egress_inputs import (
     EVERYTHING,
     HOSTS,
@@ -232,22 +233,22 @@ def test_every_channel_has_a_finding() -> None:
 
 CILIUM_CASES = [
     (None, UNKNOWN, EgressReason.AWAITING_WRITE),
-    (Standing.MISSING, UNKNOWN, EgressReason.AWAITING_WRITE),
-    (Standing.WRITTEN, UNKNOWN, EgressReason.ENFORCEMENT_NOT_SHOWN),
-    (Standing.SHOWN, DENIED, EgressReason.EVERY_ADDRESS_DENIED),
-    (Standing.TAKEN, UNKNOWN, EgressReason.NAME_TAKEN),
-    (Standing.REFUSED, UNKNOWN, EgressReason.DIALECT_CANNOT),
+    (ObjectState.MISSING, UNKNOWN, EgressReason.AWAITING_WRITE),
+    (ObjectState.WRITTEN, UNKNOWN, EgressReason.ENFORCEMENT_NOT_SHOWN),
+    (ObjectState.ENFORCED, DENIED, EgressReason.EVERY_ADDRESS_DENIED),
+    (ObjectState.NAME_TAKEN, UNKNOWN, EgressReason.NAME_TAKEN),
+    (ObjectState.REFUSED, UNKNOWN, EgressReason.DIALECT_CANNOT),
 ]
 
 
 @pytest.mark.parametrize("wish", [DENY, ISOLATE], ids=["deny", "isolate"])
-@pytest.mark.parametrize(("fakeg", "verdict", "reason"), CILIUM_CASES)
+@pytest.mark.parametrize(("standing", "verdict", "reason"), CILIUM_CASES)
 def test_another_dialect_counts_by_what_became_of_the_order(
-    fakeg: Standing | None, verdict: EgressVerdict, reason: EgressReason, wish: Any
+    standing: ObjectState | None, verdict: EgressVerdict, reason: EgressReason, wish: Any
 ) -> None:
     given = situation(wish, served=(EgressDialect.NETWORK_POLICY, CILIUM))
     action = EgressAction.DENY if wish is DENY else EgressAction.ISOLATE
-    outcomes = {(CILIUM, action): Outcome(fakeg, "Detail.")} if fakeg else {}
+    outcomes = {(CILIUM, action): ObjectResult(standing, "Detail.")} if standing else {}
 
     result = finding(given, USAGE, outcomes)
 
@@ -259,29 +260,31 @@ def condition(kind: str, status: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("conditions", "fakeg"),
+    ("conditions", "standing"),
     [
-        ([], Standing.WRITTEN),
-        ([condition("Valid", "True")], Standing.SHOWN),
-        ([condition("Valid", "Unknown")], Standing.WRITTEN),
-        ([condition("Other", "False"), condition("Accepted", "True")], Standing.SHOWN),
-        ([condition("Valid", "False", message="No such label.")], Standing.REFUSED),
+        ([], ObjectState.WRITTEN),
+        ([condition("Valid", "True")], ObjectState.ENFORCED),
+        ([condition("Valid", "Unknown")], ObjectState.WRITTEN),
+        ([condition("Other", "False"), condition("Accepted", "True")], ObjectState.ENFORCED),
+        ([condition("Valid", "False", message="No such label.")], ObjectState.REFUSED),
         # One that refuses it is enough, in whatever order they stand.
-        ([condition("Accepted", "True"), condition("Ready", "False")], Standing.REFUSED),
-        ([condition("Ready", "False"), condition("Accepted", "True")], Standing.REFUSED),
+        ([condition("Accepted", "True"), condition("Ready", "False")], ObjectState.REFUSED),
+        ([condition("Ready", "False"), condition("Accepted", "True")], ObjectState.REFUSED),
         # What is said of an older specification says nothing of this one.
-        ([condition("Valid", "True", observedGeneration=2)], Standing.WRITTEN),
-        ([condition("Valid", "True", observedGeneration=3)], Standing.SHOWN),
-        ([condition("Valid", "False", observedGeneration=2)], Standing.WRITTEN),
+        ([condition("Valid", "True", observedGeneration=2)], ObjectState.WRITTEN),
+        ([condition("Valid", "True", observedGeneration=3)], ObjectState.ENFORCED),
+        ([condition("Valid", "False", observedGeneration=2)], ObjectState.WRITTEN),
     ],
 )
-def test_what_the_network_plug_in_says_of_an_object(conditions: list[Any], fakeg: Standing) -> None:
+def test_what_the_network_plug_in_says_of_an_object(
+    conditions: list[Any], standing: ObjectState
+) -> None:
     live = {"metadata": {"generation": 3}, "status": {"conditions": conditions}}
 
-    found = read_fakeg(live)
+    found = dialect_named(CILIUM).read_status(live)
 
-    assert found.fakeg is fakeg
-    if fakeg is Standing.REFUSED and "message" in conditions[0]:
+    assert found.state is standing
+    if standing is ObjectState.REFUSED and "message" in conditions[0]:
         assert found.detail == "No such label."
 
 
@@ -293,8 +296,8 @@ def shown(
 ) -> tuple[EgressVerdict, EgressReason]:
     """What is found where the network plug-in acts on everything that is ordered."""
     given = situation(*policies, served=(V1, dialect), **more)
-    orders = plan_egress(given).orders
-    outcomes = {(one.dialect, one.order.action): Outcome(Standing.SHOWN) for one in orders}
+    orders = plan_egress(given).policies
+    outcomes = {one.role: ObjectResult(ObjectState.ENFORCED) for one in orders}
     result = finding(given, key, outcomes)
     return result.verdict, result.reason
 
@@ -367,7 +370,7 @@ def test_ours_for_another_workload_may_let_the_same_pods_through() -> None:
     given = situation(DENY, network=[WRITTEN, another])
     order = (V1, EgressAction.DENY)
 
-    result = finding(given, USAGE, {order: Outcome(Standing.WRITTEN)})
+    result = finding(given, USAGE, {order: ObjectResult(ObjectState.WRITTEN)})
 
     assert (result.verdict, result.reason) == (ALLOWED, EgressReason.NEGATED_BY_POLICY)
     assert "another" in result.detail
@@ -407,7 +410,7 @@ def test_pods_that_the_selector_does_not_select_are_not_called_denied(
 
 def test_a_host_of_which_nobody_has_said_anything_is_not_called_denied() -> None:
     # The vendor publishes an address; DNS may know more.
-    hosts = {SONAR_HOST: facts("54.230.1.1", unheard=True)}
+    hosts = {SONAR_HOST: facts("54.230.1.1", unresolved=True)}
 
     assert found(DENY, hosts=hosts, network=[WRITTEN]) == (UNKNOWN, EgressReason.HOSTS_NOT_RESOLVED)
     assert found(DENY, hosts=hosts, network=[NOTHING])[0] is DENIED
@@ -416,7 +419,9 @@ def test_a_host_of_which_nobody_has_said_anything_is_not_called_denied() -> None
 def test_another_dialect_lets_through() -> None:
     given = situation(ALLOW, served=(EgressDialect.NETWORK_POLICY, CILIUM))
 
-    result = finding(given, USAGE, {(CILIUM, EgressAction.ALLOW): Outcome(Standing.SHOWN)})
+    result = finding(
+        given, USAGE, {(CILIUM, EgressAction.ALLOW): ObjectResult(ObjectState.ENFORCED)}
+    )
 
     assert result.verdict is ALLOWED
 
@@ -427,7 +432,9 @@ def test_what_another_dialect_leaves_out_is_not_called_denied() -> None:
         policy(egress={"hosts": [own]}), served=(EgressDialect.NETWORK_POLICY, CILIUM)
     )
 
-    result = finding(given, USAGE, {(CILIUM, EgressAction.DENY): Outcome(Standing.SHOWN)})
+    result = finding(
+        given, USAGE, {(CILIUM, EgressAction.DENY): ObjectResult(ObjectState.ENFORCED)}
+    )
 
     assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.HOSTS_NOT_RESOLVED)
 
@@ -435,7 +442,7 @@ def test_what_another_dialect_leaves_out_is_not_called_denied() -> None:
 def test_a_name_that_is_taken_is_told_of_a_network_policy_too() -> None:
     order = (EgressDialect.NETWORK_POLICY, EgressAction.DENY)
 
-    result = finding(situation(DENY), USAGE, {order: Outcome(Standing.TAKEN)})
+    result = finding(situation(DENY), USAGE, {order: ObjectResult(ObjectState.NAME_TAKEN)})
 
     assert (result.verdict, result.reason) == (OPEN, EgressReason.NAME_TAKEN)
 
@@ -448,7 +455,7 @@ def test_pods_on_the_nodes_network_are_bound_by_no_policy() -> None:
     host = {"pod": {"hostNetwork": True}}
     given = situation(DENY, network=[NOTHING], workload=host)
 
-    assert plan_egress(given).orders == ()
+    assert plan_egress(given).policies == ()
     result = finding(given)
     assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.HOST_NETWORK)
 

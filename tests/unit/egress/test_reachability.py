@@ -19,9 +19,7 @@ from fleet_telemetry.egress.reachability import (
     Coverage,
     Judgement,
     Reach,
-    isolators,
     judge,
-    reach,
 )
 from tests.support.depth import examples
 from tests.support.network_policies import (
@@ -40,6 +38,7 @@ from tests.support.network_policies import (
     sonarqube_chart,
     wild_policies,
 )
+from tests.support.reach import isolators, reach
 
 NONE, SOME, ALL = Coverage
 OPEN, ALLOWED, DENIED, UNKNOWN = (

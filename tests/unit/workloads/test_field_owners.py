@@ -16,7 +16,7 @@ def _owners(*managed: Any, kind: str = "Deployment") -> FieldOwners:
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "Pod"])
-def test_a_manager_of_a_variable_claims_it(kind: str) -> None:
+def test_a_manager_of_a_variable_owns_it(kind: str) -> None:
     owners = _owners(managed_env(kind, ("web", "A"), ("web", "B"), ("sidecar", "C")), kind=kind)
     assert owners.known
     assert owners.entries == {("web", "A"), ("web", "B"), ("sidecar", "C")}
@@ -33,13 +33,13 @@ def test_what_no_manager_names_is_nobodys(container: str, variable: str) -> None
 
 
 @pytest.mark.parametrize("managed", [None, [], "text", {}, 7, [None], ["text"]])
-def test_without_managed_fields_everything_counts_as_claimed(managed: object) -> None:
+def test_without_managed_fields_everything_counts_as_owned(managed: object) -> None:
     owners = read_field_owners({"managedFields": managed}, ("spec", "template"))
     assert owners == FieldOwners(known=False)
     assert owners.covers("web", "ANYTHING")
 
 
-def test_without_any_metadata_everything_counts_as_claimed() -> None:
+def test_without_any_metadata_everything_counts_as_owned() -> None:
     assert read_field_owners({}, ("spec", "template")).covers("web", "ANYTHING")
 
 
@@ -52,7 +52,7 @@ def test_all_managers_add_up() -> None:
     assert owners.entries == {("web", "A"), ("web", "B")}
 
 
-def test_what_we_hold_ourselves_is_no_claim() -> None:
+def test_what_the_operator_owns_counts_as_unowned() -> None:
     owners = _owners(
         managed_env("Deployment", ("web", "OURS"), ("web", "BOTH"), manager=FIELD_MANAGER),
         managed_env("Deployment", ("web", "BOTH"), manager="helm"),
@@ -69,7 +69,7 @@ def test_a_manager_of_a_similar_name_is_somebody_else(manager: str) -> None:
     assert _owners(managed_env("Deployment", ("web", "A"), manager=manager)).covers("web", "A")
 
 
-def test_managers_of_other_fields_claim_no_variable_but_make_the_rest_known() -> None:
+def test_managers_of_other_fields_own_no_variable_but_make_the_rest_known() -> None:
     owners = _owners(
         {
             "manager": "kube-controller-manager",
@@ -101,12 +101,12 @@ def test_managers_of_other_fields_claim_no_variable_but_make_the_rest_known() ->
 
 @pytest.mark.parametrize("kind", ["Deployment", "CronJob", "Pod"])
 @pytest.mark.parametrize("other", ["Deployment", "CronJob", "Pod"])
-def test_claims_are_looked_for_where_the_kind_has_its_template(kind: str, other: str) -> None:
+def test_owners_are_read_where_the_kind_has_its_template(kind: str, other: str) -> None:
     owners = _owners(managed_env(other, ("web", "A")), kind=kind)
     assert owners.covers("web", "A") is (kind == other)
 
 
-def test_init_containers_hold_no_claims_of_main_containers() -> None:
+def test_owners_of_init_containers_own_nothing_of_main_containers() -> None:
     entry = managed_env("Deployment", ("web", "A"))
     fields = entry["fieldsV1"]["f:spec"]["f:template"]["f:spec"]
     fields["f:initContainers"] = fields.pop("f:containers")
@@ -134,7 +134,7 @@ def test_keys_that_name_nothing_are_passed_over(key: str) -> None:
     assert _owners({"manager": "helm", "fieldsV1": fields}).entries == {("web", "A")}
 
 
-def test_a_container_that_is_claimed_whole_without_variables_claims_none() -> None:
+def test_an_owner_of_a_container_without_variables_owns_none() -> None:
     fields = {
         "f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': None}}}},
     }

@@ -185,7 +185,7 @@ class TestEveryKind:
 
 @pytest.mark.parametrize(
     "kind",
-    ["Pod", "Service", "ConfigMap", "List", "Rollout", "deployment", "", None, 7, [], {}, True],
+    ["Pod", "Service", "ConfigMap", "List", "CloneSet", "deployment", "", None, 7, [], {}, True],
 )
 def test_any_other_kind_is_no_workload(kind: object) -> None:
     assert read_workload({**workload(), "kind": kind}) is None

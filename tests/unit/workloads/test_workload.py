@@ -21,7 +21,7 @@ from fleet_telemetry.workloads.workload import (
 
 
 def _pod(kind: str = "", name: str = "", template_hash: str = "", **fields: object) -> Pod:
-    group = "batch" if kind in {"Job", "CronJob"} else "apps"
+    group = WorkloadKind(kind).type.api.group if kind in set(WorkloadKind) else "apps"
     controller = Owner(group, kind, name, "uid") if kind else None
     labels = {"pod-template-hash": template_hash} if template_hash else {}
     return Pod("pod", PodTemplate((), labels=labels), owner=controller, **fields)  # type: ignore[arg-type]
@@ -98,7 +98,7 @@ def test_the_last_entry_of_a_name_counts() -> None:
         (FieldOwners(known=True, entries=frozenset({("A", "web")})), False),
     ],
 )
-def test_a_claim_covers_one_variable_of_one_container(
+def test_a_field_owner_covers_one_variable_of_one_container(
     field_owners: FieldOwners, covers: bool
 ) -> None:
     assert field_owners.covers("web", "A") is covers

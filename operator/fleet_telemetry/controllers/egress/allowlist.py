@@ -1,4 +1,4 @@
-"""Keeps the ConfigMap with the allowlist for firewalls outside of the cluster."""
+"""Writes the ConfigMap with the allowlist for firewalls outside of the cluster."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _log = logging.getLogger(__name__)
 
 
 class AllowlistWriter:
-    """Writes it when an entry has changed. Somebody else's ConfigMap of that name is overwritten
-    in the keys that are ours."""
+    """Writes the ConfigMap when an entry changed. In somebody else's ConfigMap of that name, the
+    keys of the allowlist are overwritten."""
 
     def __init__(self, client: KubernetesClient, namespace: str, name: str) -> None:
         self._client = client
@@ -23,14 +23,14 @@ class AllowlistWriter:
         self._name = name
 
     async def write(self, entries: Collection[AllowlistEntry]) -> None:
-        """Raises ApiError. Where it is too large, the last one stays."""
+        """Raises ApiError. Where the allowlist is too large, the ConfigMap stays as it is."""
         try:
             wanted = config_map(entries, self._namespace, self._name)
         except AllowlistError as error:
-            _log.warning("%s; what was written last stays", error)
+            _log.warning("%s; the ConfigMap stays as it was last written", error)
             return
         live = await self._client.find(CONFIG_MAP, self._name, self._namespace)
-        # Nobody waits for an empty one; but one that was there has to become empty.
+        # An empty one is not created, but an existing one has to become empty.
         if live is None and not entries:
             return
         if live is None or _ours(live) != _ours(wanted):
@@ -38,6 +38,6 @@ class AllowlistWriter:
 
 
 def _ours(manifest: Manifest) -> dict[str, object]:
-    """Keys that somebody added stay there, and are no reason to write."""
+    """The keys of the allowlist. Others stay, and cause no write."""
     data = mapping_at(manifest, "data")
     return {form.key: data.get(form.key) for form in Format}

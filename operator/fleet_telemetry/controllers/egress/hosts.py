@@ -153,7 +153,8 @@ class HostResolver:
             facts = replace(
                 host_facts(state, self._rules),
                 shared=as_networks(shared_addresses(state, self._rules)),
-                unheard=not state.known and all(one.answered_at is None for one in state.families),
+                unresolved=not state.known
+                and all(one.answered_at is None for one in state.families),
             )
             host.shown = state, facts
         return host.shown[1]

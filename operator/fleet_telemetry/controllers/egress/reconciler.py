@@ -1,25 +1,28 @@
-"""Network policies: written as the egress sections wish, put right where somebody edits them, and
-removed when nobody wishes them any more."""
+"""The egress reconciler: writes the network policies that egress sections ask for, reverts drift in
+them, and removes them when no section asks for them any more."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fleet_telemetry.api.policy import EgressDialect
 from fleet_telemetry.api.telemetry_host import AddressFamily
-from fleet_telemetry.controllers.egress.discovery import Dialects
+from fleet_telemetry.controllers.egress.discovery import DialectDiscovery
 from fleet_telemetry.controllers.egress.hosts import HostResolver
-from fleet_telemetry.controllers.egress.objects import PolicyObjects
+from fleet_telemetry.controllers.egress.live_objects import LiveObjects
+from fleet_telemetry.controllers.egress.network_policy_writer import NetworkPolicyWriter
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.egress.allowlist import AllowlistEntry, EntryAction
-from fleet_telemetry.egress.desired import plan_egress
+from fleet_telemetry.egress.desired import EgressPlan, plan_egress
+from fleet_telemetry.egress.dialects.dialect import Dialect
+from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.egress.facts import EgressInput, HostFacts, NetworkFacts
-from fleet_telemetry.egress.host_use import Key, Wish, find_needs, find_uses, find_wishes
-from fleet_telemetry.egress.judgement import Outcomes, judge_egress
+from fleet_telemetry.egress.host_use import HostRule, Key, find_host_rules, find_needs, find_uses
+from fleet_telemetry.egress.judgement import ObjectResults, judge_egress
 from fleet_telemetry.egress.model import Network
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.kube.cache import ClusterCache
@@ -33,18 +36,18 @@ _RETRY_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class EgressOptions:
-    """What an installation says of its network."""
+    """What an installation declares about its network."""
 
     families: frozenset[AddressFamily] = frozenset(AddressFamily)
-    """Of addresses that are allowed."""
+    """The families of addresses that policies allow."""
     enforced: frozenset[EgressDialect] = frozenset()
-    """The kinds of policy that somebody vouches for."""
+    """The dialects that the cluster is known to enforce."""
     look_seconds: float = 60.0
-    """Between two looks at kinds of network policy that are not watched."""
+    """Seconds between two lists of the kinds of network policy that are not watched."""
 
 
 class EgressReconciler:
-    """The network policies of all workloads. ``run`` looks around while this replica leads."""
+    """The network policies of all workloads. ``run`` discovers while this replica leads."""
 
     def __init__(
         self,
@@ -52,83 +55,91 @@ class EgressReconciler:
         client: KubernetesClient,
         hosts: HostResolver,
         options: EgressOptions,
+        *,
+        enqueue: Callable[[WorkloadRef], None],
+        dialects: Sequence[Dialect] = DIALECTS,
     ) -> None:
+        """``enqueue`` is called with each workload that has to be reconciled again."""
         self._cache = cache
-        self._client = client
         self._hosts = hosts
         self._options = options
-        self._dialects = Dialects(client)
-        self._objects = PolicyObjects(cache, client, self._dialects, options.enforced)
-        self._wishes: dict[WorkloadRef, tuple[Wish, ...]] = {}
-        self._inherited: dict[WorkloadRef, Mapping[str, tuple[Network, ...]]] = {}
-        self.told: Callable[[WorkloadRef], None] = lambda _: None
-        """Called with each workload that something has changed for."""
-        hosts.told = self._tell
-
-    def _tell(self, ref: WorkloadRef) -> None:
-        self.told(ref)
+        self._enqueue = enqueue
+        self._evaluated = frozenset(one.name for one in dialects if one.is_evaluated)
+        self._discovery = DialectDiscovery(client, dialects)
+        self._live = LiveObjects(cache, self._discovery)
+        self._writer = NetworkPolicyWriter(client, self._live, options.enforced, dialects)
+        self._host_rules: dict[WorkloadRef, tuple[HostRule, ...]] = {}
+        self._previously_denied: dict[WorkloadRef, Mapping[str, tuple[Network, ...]]] = {}
 
     async def begin(self) -> None:
-        """What was known when this replica led before may not be true any more."""
-        self._dialects.reset()
+        """Discover anew: what an earlier leadership found may be outdated."""
+        self._discovery.reset()
         await self.look()
 
     async def run(self) -> None:
-        """Keep hosts current and look for changes of what is not watched, until cancelled; then
-        forget everything."""
+        """Resolve hosts and repeat the discovery until cancelled; then forget everything."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._hosts.run())
                 while True:
-                    known = self._dialects.known
+                    known = self._discovery.known
                     await asyncio.sleep(self._options.look_seconds if known else _RETRY_SECONDS)
                     await self.look()
         finally:
-            self._objects.reset()
-            self._wishes.clear()
-            self._inherited.clear()
+            self._writer.reset()
+            self._host_rules.clear()
+            self._previously_denied.clear()
 
     def host_figures(self) -> Iterator[HostFigures]:
-        """What is known of telemetry hosts, in numbers."""
+        """Figures on the telemetry hosts, for metrics."""
         return self._hosts.figures()
 
     async def look(self) -> None:
-        """Which kinds there are, and what became of our objects of kinds that are not watched."""
+        """Refresh the discovery, enqueue all workloads after a change, and delete stale groups."""
         try:
-            if await self._dialects.refresh():
+            if await self._discovery.refresh():
                 for ref in {*self._cache.fleet.workloads, *self.owned()}:
-                    self.told(ref)
+                    self._enqueue(ref)
         except ApiError as error:
             _log.warning("the cluster's kinds of network policy cannot be read: %s", error)
             return
         try:
-            await self._objects.sweep()
+            await self._writer.sweep(self._cache.fleet.workloads)
         except ApiError as error:
-            _log.warning("a group of addresses that nothing refers to stays: %s", error)
+            _log.warning("an address group to which no policy refers cannot be deleted: %s", error)
 
     def owned(self) -> Iterator[WorkloadRef]:
-        """The workloads that there are network policies of ours for."""
-        return self._objects.owned()
+        """The workloads that have network policies of ours."""
+        return self._live.owners()
 
     def owned_in(self, namespace: str) -> Iterator[WorkloadRef]:
-        """Those of one namespace that are watched."""
-        return self._objects.owned_in(namespace)
+        """The workloads that the watched network policies of ours in a namespace are for."""
+        return self._live.owners_in(namespace)
 
     async def forget(self, ref: WorkloadRef) -> None:
-        """Remove all that was written for a workload. Raises ApiError."""
-        self._wishes.pop(ref, None)
-        self._inherited.pop(ref, None)
+        """Remove all network policies of a workload. Raises ApiError."""
+        self._host_rules.pop(ref, None)
+        self._previously_denied.pop(ref, None)
         self._hosts.forget(ref)
-        await self._objects.forget(ref)
+        await self._writer.forget(ref)
 
-    async def contain(
+    async def reconcile(
         self, workload: Workload, plan: Plan, pods: tuple[Pod, ...]
     ) -> tuple[dict[Key, EgressFinding], ApiError | None]:
-        """Write what is wished, and find what the network does then; and what went wrong."""
+        """Write the network policies for a workload, and judge what the network does with each of
+        its channels; the first error of a write is returned."""
+        given = self._gather(workload, plan, pods)
+        egress = plan_egress(given)
+        results, problem = await self._apply(given, egress)
+        return self._judge(given, egress, results), problem
+
+    def _gather(self, workload: Workload, plan: Plan, pods: tuple[Pod, ...]) -> EgressInput:
+        """The facts that the decision depends on; has the hosts resolved that it needs."""
         uses = find_uses(plan.targets, plan.effective)
         self._hosts.need(workload.ref, find_needs(uses, plan.effective))
+        self._host_rules[workload.ref] = find_host_rules(uses, plan.effective)
         hosts = self._hosts.facts(use.host for use in uses)
-        given = EgressInput(
+        return EgressInput(
             workload=workload,
             targets=plan.targets,
             effective=plan.effective,
@@ -136,59 +147,65 @@ class EgressReconciler:
             on_host_network=any(pod.template.host_network for pod in pods),
             hosts=hosts,
             network=self._network(workload.ref.namespace),
-            inherited=self._inherit(workload.ref, hosts),
+            previously_denied=self._find_previously_denied(workload.ref, hosts),
         )
-        self._wishes[workload.ref] = find_wishes(uses, plan.effective)
-        egress = plan_egress(given)
-        outcomes: Outcomes = {}
-        problem = None
-        if self._dialects.known and not self._hosts.awaits(workload.ref):
-            outcomes, problem = await self._objects.carry_out(given, egress.orders)
-        given = replace(given, network=self._network(workload.ref.namespace))
-        return judge_egress(given, egress, outcomes), problem
+
+    async def _apply(
+        self, given: EgressInput, egress: EgressPlan
+    ) -> tuple[ObjectResults, ApiError | None]:
+        """Write the plan, once the cluster's dialects are known and all hosts were looked up."""
+        if not self._discovery.known or self._hosts.awaits(given.workload.ref):
+            return {}, None
+        return await self._writer.apply(given, egress.policies)
+
+    def _judge(
+        self, given: EgressInput, egress: EgressPlan, results: ObjectResults
+    ) -> dict[Key, EgressFinding]:
+        """The findings, by the network policies as they are after the writes."""
+        network = self._network(given.workload.ref.namespace)
+        return judge_egress(replace(given, network=network), egress, results)
 
     def entries(self) -> tuple[AllowlistEntry, ...] | None:
-        """The allowlist for firewalls outside; None until every workload has been looked at, and
-        every host has been asked for: what is not listed is shut off there."""
-        if not self._hosts.settled or any(map(self._hosts.awaits, self._wishes)):
+        """The allowlist for firewalls outside of the cluster. None until every workload has been
+        reconciled and every host has been looked up: a firewall blocks what is not listed."""
+        if not self._hosts.settled or any(map(self._hosts.awaits, self._host_rules)):
             return None
-        workloads = Counter(wish for wishes in self._wishes.values() for wish in wishes)
-        facts = self._hosts.facts({wish.host for wish in workloads})
+        workloads = Counter(rule for rules in self._host_rules.values() for rule in rules)
+        facts = self._hosts.facts({rule.host for rule in workloads})
         return tuple(
-            _entry(wish, facts.get(wish.host, HostFacts()), count)
-            for wish, count in workloads.items()
+            _entry(rule, facts.get(rule.host, HostFacts()), count)
+            for rule, count in workloads.items()
         )
 
     def _network(self, namespace: str) -> NetworkFacts:
         return NetworkFacts(
             policies=self._cache.networks.of(namespace),
-            served=self._dialects.served,
-            enforced=EgressDialect.NETWORK_POLICY in self._options.enforced,
-            others=self._dialects.others,
-            behind=self._dialects.behind(namespace),
+            served=self._discovery.served,
+            enforced=not self._evaluated.isdisjoint(self._options.enforced),
+            others=self._discovery.others,
+            lower_tier=self._discovery.lower_tier(namespace),
             families=self._options.families,
         )
 
-    def _inherit(
+    def _find_previously_denied(
         self, ref: WorkloadRef, hosts: Mapping[str, HostFacts]
     ) -> Mapping[str, tuple[Network, ...]]:
-        """What was denied for hosts of which nothing is known, when this replica saw the workload
-        first."""
-        if ref not in self._inherited and self._dialects.known:
-            unheard = [name for name, facts in hosts.items() if facts.unheard]
-            self._inherited[ref] = self._objects.denied_for(ref, unheard)
-        return self._inherited.get(ref, {})
+        """What our objects denied for unresolved hosts when the workload was first reconciled."""
+        if ref not in self._previously_denied and self._discovery.known:
+            unresolved = [name for name, facts in hosts.items() if facts.unresolved]
+            self._previously_denied[ref] = self._writer.denied_for(ref, unresolved)
+        return self._previously_denied.get(ref, {})
 
 
-def _entry(wish: Wish, facts: HostFacts, workloads: int) -> AllowlistEntry:
-    networks = facts.allow if wish.opens else facts.deny
+def _entry(rule: HostRule, facts: HostFacts, workloads: int) -> AllowlistEntry:
+    networks = facts.allow if rule.opens else facts.deny
     return AllowlistEntry(
-        host=wish.host,
-        port=wish.port,
-        product=wish.product,
-        channel=wish.channel,
-        action=EntryAction.ALLOW if wish.opens else EntryAction.DENY,
+        host=rule.host,
+        port=rule.port,
+        product=rule.product,
+        channel=rule.channel,
+        action=EntryAction.ALLOW if rule.opens else EntryAction.DENY,
         addresses=tuple(network.network_address for network in networks),
-        ranges=facts.ranges if wish.takes_ranges else (),
+        ranges=facts.ranges if rule.takes_ranges else (),
         used_by=workloads,
     )

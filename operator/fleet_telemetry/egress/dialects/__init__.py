@@ -1,1 +1,1 @@
-"""Network policies of each kind, from one order."""
+"""The kinds of network policy that the operator writes, one module a dialect."""

@@ -1,41 +1,44 @@
 """CiliumNetworkPolicies, and CiliumCIDRGroups of the addresses that they deny.
 
-Read in cilium/cilium@v1.20.2, in ``pkg/policy`` where nothing else is said:
+Source: cilium/cilium@v1.20.2, in ``pkg/policy`` unless another path is given:
 
-- A denial wins over everything that is allowed, by whichever kind of policy
-  (``Documentation/security/policy/deny.rst``). It can name no host: ``EgressDenyRule`` has no
+- A denial overrides everything that any kind of policy allows
+  (``Documentation/security/policy/deny.rst``). It cannot name a host: ``EgressDenyRule`` has no
   ``toFQDNs`` (``api/egress.go``).
-- Pods that only policies with ``enableDefaultDeny: {egress: false}`` select are let through all the
-  rest (``repository.go``). The agent's hidden option ``enable-non-default-deny-policies``, on by
-  default, makes that field count (``api/rule_validation.go``); where it is off, a denial isolates.
-- A group that does not exist or is empty has no addresses, and a rule that refers to it says
-  nothing (``k8s/cilium_cidr_group.go``). Egress rules may refer to groups since 1.16
+- Pods that only policies with ``enableDefaultDeny: {egress: false}`` select may reach everything
+  else (``repository.go``). The field has an effect while the agent's hidden option
+  ``enable-non-default-deny-policies`` is on, which is the default (``api/rule_validation.go``).
+  Where it is off, a denial isolates the pods.
+- A group that does not exist or is empty has no addresses, and a rule that refers to it has no
+  effect (``k8s/cilium_cidr_group.go``). Egress rules may refer to groups since 1.16
   (cilium/cilium#30624).
-- An address is a host's where Cilium's DNS proxy saw it in an answer to the pod. The proxy sees
+- An address belongs to a host if Cilium's DNS proxy saw it in a response to the pod. The proxy sees
   what a DNS rule sends to it, on port 53 only (``api/rule_validation.go``). Without default deny, a
-  DNS rule lets all names through, whatever it says (``l4.go``); beside a policy that isolates, it
-  does not. It has to say ``*`` all the same: the proxy refuses other names, and a pod asks for its
-  search domains first, with which some resolvers give up.
-- The proxy has to be on (``enable-l7-proxy``, the default); else the agent calls such a policy
-  invalid, in ``status.conditions``.
-- Ranges of addresses never match pods or nodes (``api/egress.go``, ``ToCIDR``).
+  DNS rule allows all names, whatever it lists (``l4.go``); beside a policy that isolates, it does
+  not. It has to list ``*`` in any case: the proxy refuses other names, and a pod tries its search
+  domains first, after which some resolvers give up.
+- The proxy has to be on (``enable-l7-proxy``, the default). Otherwise the agent reports such a
+  policy as invalid, in ``status.conditions``.
+- Address ranges never match pods or nodes (``api/egress.go``, ``ToCIDR``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from fleet_telemetry.api.policy import EgressAction
+from fleet_telemetry.api.policy import EgressAction, EgressDialect
 from fleet_telemetry.egress.dialects.common import (
-    CILIUM_CIDR_GROUP,
-    CILIUM_NETWORK_POLICY,
     Rendered,
     group,
     group_name,
+    is_our_group,
     policy,
+    read_networks,
 )
-from fleet_telemetry.egress.dialects.orders import (
+from fleet_telemetry.egress.dialects.dialect import Dialect
+from fleet_telemetry.egress.dialects.foreign_kinds import ForeignKind
+from fleet_telemetry.egress.dialects.parts import (
     DNS_LABELS,
     DNS_NAMESPACE,
     DNS_PORT,
@@ -44,17 +47,27 @@ from fleet_telemetry.egress.dialects.orders import (
     batches,
     checked,
     hosts_by_ports,
-    minimal,
     objection,
     reachable,
     selector,
     unique,
 )
-from fleet_telemetry.egress.model import Network, Order, Reachable
-from fleet_telemetry.objects.manifest import Manifest
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network, Reachable
+from fleet_telemetry.egress.networks import outermost
+from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.manifest import Manifest, list_at
 
-KINDS = (CILIUM_NETWORK_POLICY, CILIUM_CIDR_GROUP)
-"""What is written."""
+CILIUM_NETWORK_POLICY = Kind("cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy")
+CILIUM_CIDR_GROUP = Kind("cilium.io", "v2", "ciliumcidrgroups", "CiliumCIDRGroup", namespaced=False)
+"""v2 is the stored version, v2alpha1 is deprecated (cilium/cilium@v1.20.2:
+pkg/k8s/apis/cilium.io/client/crds/v2/ciliumcidrgroups.yaml)."""
+_CLUSTERWIDE = Kind(
+    "cilium.io",
+    "v2",
+    "ciliumclusterwidenetworkpolicies",
+    "CiliumClusterwideNetworkPolicy",
+    namespaced=False,
+)
 
 _MOST_PORTS = 40
 """In one entry of ``toPorts`` (``api/rule_validation.go``)."""
@@ -77,84 +90,103 @@ _LABELS_WITHOUT_IDENTITY = re.compile(
 _NAMESPACE_LABELS_WITHOUT_IDENTITY = re.compile(r".*beta\.kubernetes\.io")
 
 
-def cannot(order: Order) -> str | None:
-    """Why this dialect cannot express the order, as a sentence; None where it can."""
-    reason = objection(order)
-    if reason is not None:
-        return reason
-    pods = [order.selector, *(peer.pod_selector for peer in reachable(order))]
-    namespaces = [peer.namespace_selector for peer in reachable(order)]
-    unknown = [
-        *_without_identity(pods, _LABELS_WITHOUT_IDENTITY),
-        *_without_identity(namespaces, _NAMESPACE_LABELS_WITHOUT_IDENTITY),
-    ]
-    if unknown:
-        return f"Cilium does not tell pods apart by the label {unknown[0]}, which a selector names."
-    return None
+class CiliumDialect(Dialect):
+    """The dialect that Auto selects where Cilium's kinds are served."""
 
+    name = EgressDialect.CILIUM
+    policy_kind = CILIUM_NETWORK_POLICY
+    required_kinds = (CILIUM_NETWORK_POLICY, CILIUM_CIDR_GROUP)
+    group_kind = CILIUM_CIDR_GROUP
+    auto_preference = 1
+    breaks_range_denials = True
+    foreign_kinds = (ForeignKind(CILIUM_NETWORK_POLICY), ForeignKind(_CLUSTERWIDE))
 
-def render(order: Order) -> Rendered | None:
-    """The policy for an order, None where there is nothing to say.
-
-    A Deny refers to the groups of ``cidr_groups``, which are to be there first. Hosts are allowed
-    by name, so neither their addresses nor the wanted families make a difference. Raises ValueError
-    where ``cannot`` has a reason.
-    """
-    checked(cannot(order))
-    isolates = order.action is EgressAction.ISOLATE
-    spec: Rendered = {
-        "endpointSelector": selector(order.selector),
-        # Said of both directions, so that nobody else's field can be left over.
-        "enableDefaultDeny": {"egress": isolates, "ingress": False},
-    }
-    if order.action is EgressAction.DENY:
-        hosts = sorted({one.host for one in order.destinations if one.networks})
-        if not hosts:
-            return None
-        groups = [{"cidrGroupRef": group_name(host)} for host in hosts]
-        spec["egressDeny"] = [{"toCIDRSet": groups}]
-    else:
-        hosts_rules = [
-            {
-                "toFQDNs": [{"matchName": host} for host in hosts],
-                "toPorts": _ports(("TCP", port) for port in ports),
-            }
-            for ports, hosts in hosts_by_ports(order.destinations)
+    def cannot(self, desired: DesiredNetworkPolicy) -> str | None:
+        """See Dialect."""
+        reason = objection(desired)
+        if reason is not None:
+            return reason
+        pods = [desired.selector, *(peer.pod_selector for peer in reachable(desired))]
+        namespaces = [peer.namespace_selector for peer in reachable(desired)]
+        unknown = [
+            *_without_identity(pods, _LABELS_WITHOUT_IDENTITY),
+            *_without_identity(namespaces, _NAMESPACE_LABELS_WITHOUT_IDENTITY),
         ]
-        if not hosts_rules and not isolates:
-            return None
-        others = unique(_reachable(peer, order) for peer in reachable(order))
-        spec["egress"] = [*hosts_rules, *_cluster_dns(seen=bool(hosts_rules)), *others]
-    return policy(CILIUM_NETWORK_POLICY, order, spec)
-
-
-def cidr_groups(orders: Iterable[Order]) -> list[Rendered]:
-    """The groups that the policies of these orders refer to, one for each host."""
-    networks: dict[str, set[Network]] = {}
-    for order in orders:
-        if order.action is EgressAction.DENY:
-            for one in order.destinations:
-                networks.setdefault(one.host, set()).update(one.networks)
-    groups = (render_cidr_group(host, own) for host, own in sorted(networks.items()))
-    return [one for one in groups if one is not None]
-
-
-def render_cidr_group(host: str, networks: Iterable[Network]) -> Rendered | None:
-    """The addresses of a denied host; None where there are none.
-
-    Raises ValueError for a range of every address.
-    """
-    listed = minimal(networks)
-    if not listed:
+        if unknown:
+            return (
+                f"A selector uses the label {unknown[0]}, by which Cilium does not distinguish "
+                f"pods."
+            )
         return None
-    if any(not network.prefixlen for network in listed):
-        checked(f"The addresses of {host} are a range of every address there is.")
-    return group(CILIUM_CIDR_GROUP, host, {"externalCIDRs": [str(one) for one in listed]})
+
+    def render(self, desired: DesiredNetworkPolicy) -> Rendered | None:
+        """See Dialect. Hosts are allowed by name, so neither their addresses nor the desired
+        families make a difference."""
+        checked(self.cannot(desired))
+        isolates = desired.action is EgressAction.ISOLATE
+        spec: Rendered = {
+            "endpointSelector": selector(desired.selector),
+            # Both directions are set, so that no field of another manager can remain.
+            "enableDefaultDeny": {"egress": isolates, "ingress": False},
+        }
+        if desired.action is EgressAction.DENY:
+            hosts = sorted({one.host for one in desired.destinations if one.networks})
+            if not hosts:
+                return None
+            groups = [{"cidrGroupRef": group_name(host)} for host in hosts]
+            spec["egressDeny"] = [{"toCIDRSet": groups}]
+        else:
+            hosts_rules = [
+                {
+                    "toFQDNs": [{"matchName": host} for host in hosts],
+                    "toPorts": _ports(("TCP", port) for port in ports),
+                }
+                for ports, hosts in hosts_by_ports(desired.destinations)
+            ]
+            if not hosts_rules and not isolates:
+                return None
+            others = unique(_reachable(peer, desired) for peer in reachable(desired))
+            spec["egress"] = [*hosts_rules, *_cluster_dns(seen=bool(hosts_rules)), *others]
+        return policy(CILIUM_NETWORK_POLICY, desired, spec)
+
+    def denied_networks(self, live: Manifest) -> tuple[Network, ...]:
+        """See Dialect: the groups hold them, a policy does not."""
+        return read_networks(list_at(live, "spec", "externalCIDRs"))
+
+    def adds_up(self, action: EgressAction) -> bool:
+        """What isolates is an allowlist, as a NetworkPolicy is; what denies is final."""
+        return action is EgressAction.ISOLATE
+
+    def overriding_kinds(self, action: EgressAction, others: Sequence[str]) -> Sequence[str]:
+        """See Dialect."""
+        return others if self.adds_up(action) else ()
+
+    def groups(self, desired: DesiredNetworkPolicy) -> Mapping[str, tuple[Network, ...]]:
+        """See Dialect."""
+        if desired.action is not EgressAction.DENY:
+            return {}
+        networks: dict[str, set[Network]] = {}
+        for one in desired.destinations:
+            networks.setdefault(one.host, set()).update(one.networks)
+        return {host: outermost(own) for host, own in networks.items()}
+
+    def render_group(self, host: str, networks: Iterable[Network]) -> Rendered | None:
+        """Raises ValueError for a range of every address."""
+        listed = outermost(networks)
+        if not listed:
+            return None
+        if any(not network.prefixlen for network in listed):
+            checked(f"The addresses of {host} are a range of every address there is.")
+        return group(CILIUM_CIDR_GROUP, host, {"externalCIDRs": [str(one) for one in listed]})
+
+    def is_ours(self, manifest: Manifest) -> bool:
+        """See Dialect."""
+        return super().is_ours(manifest) or is_our_group(CILIUM_CIDR_GROUP, manifest)
 
 
 def _cluster_dns(*, seen: bool) -> Iterator[Rendered]:
-    """Cluster DNS, and what may stand before it on the node; ``seen`` by Cilium where it has to
-    learn hosts' addresses."""
+    """Cluster DNS, and a DNS cache on the node. With ``seen``, Cilium's DNS proxy learns the hosts'
+    addresses from the responses."""
     labels = (DNS_LABELS, _NODE_LOCAL_DNS_LABELS)
     pods = [{"matchLabels": {_POD_NAMESPACE: DNS_NAMESPACE, **_of_pods(own)}} for own in labels]
     for peers in ({"toEndpoints": pods}, {"toCIDR": [NODE_LOCAL_DNS]}):
@@ -164,11 +196,11 @@ def _cluster_dns(*, seen: bool) -> Iterator[Rendered]:
         yield {**peers, "toPorts": ports}
 
 
-def _reachable(peer: Reachable, order: Order) -> Rendered:
+def _reachable(peer: Reachable, desired: DesiredNetworkPolicy) -> Rendered:
     rule: Rendered = (
         {"toCIDR": [str(peer.cidr)]}
         if peer.cidr is not None
-        else {"toEndpoints": [_endpoints(peer, order.workload.namespace)]}
+        else {"toEndpoints": [_endpoints(peer, desired.workload.namespace)]}
     )
     if peer.ports:
         rule["toPorts"] = _ports(peer.ports)
@@ -178,9 +210,9 @@ def _reachable(peer: Reachable, order: Order) -> Rendered:
 def _endpoints(peer: Reachable, namespace: str) -> Rendered:
     """Pods by their own labels and their namespace's, as one selector.
 
-    It always asks for a namespace: what has none, such as the whole world outside, would match
-    where labels are only forbidden. And where it asks for none by name, Cilium would add the
-    policy's own (cilium/cilium@v1.20.2: pkg/k8s/apis/cilium.io/utils/utils.go).
+    It always requires a namespace. Otherwise what has none, such as everything outside of the
+    cluster, would match a selector that only excludes labels, and Cilium would add the policy's own
+    namespace (cilium/cilium@v1.20.2: pkg/k8s/apis/cilium.io/utils/utils.go).
     """
     of_pods = selector(peer.pod_selector or {})
     labels = _of_pods(of_pods.get("matchLabels", {}))

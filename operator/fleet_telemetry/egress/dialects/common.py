@@ -1,34 +1,35 @@
-"""What all our network policies have in common: kinds, names, labels, owners, and whose they are.
+"""What the objects of all dialects have in common: names, labels, owners, and whose they are.
 
-A label value is too short for a workload's name, so an annotation says which workload an object is
-for. Nothing is believed of an object by its label alone: a copy that somebody made of one of ours
-carries our labels and annotations, too, but not the name that goes with them.
+A label value is too short for a workload's name, so an annotation names the workload of an object.
+A label alone does not make an object ours: a copy of one of ours has our labels and annotations,
+too, but not the name that belongs to them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
 from typing import Any
 
 from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.resources import GROUP
-from fleet_telemetry.egress.model import Order, OwnerReference
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network, OwnerReference
+from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at, text_at
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadRef
 
 Rendered = dict[str, Any]
-"""A manifest of ours: what server-side apply is sent, and no more."""
+"""A manifest of ours: the body of a server-side apply, and no more."""
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGER = "fleet-telemetry"
 """The value of the label by which our objects are listed."""
 ACTION_LABEL = f"{GROUP}/egress"
-"""Which action an object carries out: a workload may have one object for each."""
+"""The action of an object: a workload may have one object for each action."""
 WORKLOAD_ANNOTATION = f"{GROUP}/workload"
-"""``<namespace>/<Kind>/<name>`` of the workload that an object is for."""
+"""``<namespace>/<Kind>/<name>`` of the workload of an object."""
 HOST_ANNOTATION = f"{GROUP}/host"
 """The telemetry host whose addresses an object holds."""
 
@@ -37,51 +38,15 @@ _LONGEST_NAME = 253
 _DIGEST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectKind:
-    """A kind of object by its place in the API."""
-
-    group: str
-    version: str
-    plural: str
-    kind: str
-    namespaced: bool = True
-
-    @property
-    def api_version(self) -> str:
-        """As manifests write it."""
-        return f"{self.group}/{self.version}"
-
-
-NETWORK_POLICY = ObjectKind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
-CILIUM_NETWORK_POLICY = ObjectKind(
-    "cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy"
-)
-CILIUM_CIDR_GROUP = ObjectKind(
-    "cilium.io", "v2", "ciliumcidrgroups", "CiliumCIDRGroup", namespaced=False
-)
-"""v2 is the stored version, v2alpha1 is deprecated (cilium/cilium@v1.20.2:
-pkg/k8s/apis/cilium.io/client/crds/v2/ciliumcidrgroups.yaml)."""
-CLUSTER_NETWORK_POLICY = ObjectKind(
-    "policy.networking.k8s.io",
-    "v1alpha2",
-    "clusternetworkpolicies",
-    "ClusterNetworkPolicy",
-    namespaced=False,
-)
-KINDS = (NETWORK_POLICY, CILIUM_NETWORK_POLICY, CILIUM_CIDR_GROUP, CLUSTER_NETWORK_POLICY)
-"""All that are written."""
-
-
 # Names
 
 
-def policy_name(kind: ObjectKind, workload: WorkloadRef, action: EgressAction) -> str:
+def policy_name(kind: Kind, workload: WorkloadRef, action: EgressAction) -> str:
     """The name of a workload's object.
 
     ``fleet-telemetry-<action>-<kind>-<name>`` in lower case, cut where that is too long. A cut name
-    has a hash at its end, and so has every name of a cluster-scoped object, which has the namespace
-    in it: ``a-b/c`` and ``a/b-c`` would read the same.
+    ends with a hash. So does every name of a cluster-scoped object, which includes the namespace:
+    ``a-b/c`` and ``a/b-c`` would otherwise be the same.
     """
     own = f"{workload.kind.lower()}-{workload.name}"
     if kind.namespaced:
@@ -95,30 +60,30 @@ def group_name(host: str) -> str:
     return _hashed(f"{MANAGER}-{host}", host)
 
 
-def _hashed(name: str, told: str) -> str:
-    """The name, cut where it is too long, and what tells it from any other that reads the same."""
-    digest = hashlib.sha256(told.encode()).hexdigest()[:_DIGEST]
+def _hashed(name: str, identity: str) -> str:
+    """The name, cut where it is too long, with a hash of what distinguishes it from others."""
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST]
     return f"{name[: _LONGEST_NAME - _DIGEST - 1].rstrip('-.')}-{digest}"
 
 
 # Writing
 
 
-def policy(kind: ObjectKind, order: Order, spec: Rendered) -> Rendered:
-    """The object that carries out an order."""
+def policy(kind: Kind, desired: DesiredNetworkPolicy, spec: Rendered) -> Rendered:
+    """The object that carries out an desired."""
     metadata: Rendered = {
-        "name": policy_name(kind, order.workload, order.action),
-        "labels": {**_LABELS, ACTION_LABEL: str(order.action)},
-        "annotations": {WORKLOAD_ANNOTATION: str(order.workload)},
+        "name": policy_name(kind, desired.workload, desired.action),
+        "labels": {**_LABELS, ACTION_LABEL: str(desired.action)},
+        "annotations": {WORKLOAD_ANNOTATION: str(desired.workload)},
     }
     if kind.namespaced:
-        metadata["namespace"] = order.workload.namespace
-        if order.owners:
-            metadata["ownerReferences"] = [_reference(owner) for owner in _sorted(order.owners)]
+        metadata["namespace"] = desired.workload.namespace
+        if desired.owners:
+            metadata["ownerReferences"] = [_reference(owner) for owner in _sorted(desired.owners)]
     return _object(kind, metadata, spec)
 
 
-def group(kind: ObjectKind, host: str, spec: Rendered) -> Rendered:
+def group(kind: Kind, host: str, spec: Rendered) -> Rendered:
     """The object that holds a host's addresses."""
     metadata = {
         "name": group_name(host),
@@ -128,7 +93,7 @@ def group(kind: ObjectKind, host: str, spec: Rendered) -> Rendered:
     return _object(kind, metadata, spec)
 
 
-def _object(kind: ObjectKind, metadata: Rendered, spec: Rendered) -> Rendered:
+def _object(kind: Kind, metadata: Rendered, spec: Rendered) -> Rendered:
     return {
         "apiVersion": kind.api_version,
         "kind": kind.kind,
@@ -142,8 +107,8 @@ def _sorted(owners: tuple[OwnerReference, ...]) -> list[OwnerReference]:
 
 
 def _reference(owner: OwnerReference) -> Rendered:
-    # Neither controller nor blockOwnerDeletion: several policies may own one object, and none of
-    # them has to wait for it.
+    # Neither controller nor blockOwnerDeletion: several policies may own one object, and the
+    # deletion of none has to wait for it.
     return {
         "apiVersion": owner.api_version,
         "kind": str(owner.kind),
@@ -156,7 +121,7 @@ def _reference(owner: OwnerReference) -> Rendered:
 
 
 def workload_of(manifest: Manifest) -> WorkloadRef | None:
-    """The workload that an object says it is for; None where it says none."""
+    """The workload that an object names; None where it names none."""
     text = text_at(manifest, "metadata", "annotations", WORKLOAD_ANNOTATION)
     namespace, _, rest = text.partition("/")
     kind, _, name = rest.partition("/")
@@ -166,58 +131,77 @@ def workload_of(manifest: Manifest) -> WorkloadRef | None:
 
 
 def action_of(manifest: Manifest) -> EgressAction | None:
-    """The action that an object says it carries out; None where it says none."""
+    """The action that an object names; None where it names none."""
     text = text_at(manifest, "metadata", "labels", ACTION_LABEL)
     return EgressAction(text) if text in EgressAction.__members__.values() else None
 
 
 def host_of(manifest: Manifest) -> str:
-    """The telemetry host whose addresses an object says it holds; empty where it says none."""
+    """The telemetry host that an object names; empty where it names none."""
     return text_at(manifest, "metadata", "annotations", HOST_ANNOTATION)
 
 
-def kind_of(manifest: Manifest) -> ObjectKind | None:
-    """Which of our kinds an object is of, in whichever version it was read; None for others."""
-    of_group = text_at(manifest, "apiVersion").partition("/")[0]
-    of_kind = text_at(manifest, "kind")
-    return next((kind for kind in KINDS if (kind.group, kind.kind) == (of_group, of_kind)), None)
-
-
-def is_ours(manifest: Manifest) -> bool:
-    """Whether this operator made the object: label, annotation, name and namespace all agree.
+def is_our_policy(kind: Kind, manifest: Manifest) -> bool:
+    """Whether this operator made the policy object: kind, label, annotation, name and namespace all
+    agree.
 
     The manifest needs its apiVersion and kind, which the items of a list do not have by themselves.
     """
-    labels = mapping_at(manifest, "metadata", "labels")
-    kind = kind_of(manifest)
-    if kind is None or labels.get(MANAGED_BY_LABEL) != MANAGER:
-        return False
-    place = (text_at(manifest, "metadata", "namespace"), text_at(manifest, "metadata", "name"))
-    if kind is CILIUM_CIDR_GROUP:
-        host = host_of(manifest)
-        return bool(host) and place == ("", group_name(host))
     workload, action = workload_of(manifest), action_of(manifest)
-    if workload is None or action is None:
+    if workload is None or action is None or not _is_labelled(kind, manifest):
         return False
     namespace = workload.namespace if kind.namespaced else ""
-    return place == (namespace, policy_name(kind, workload, action))
+    return _place(manifest) == (namespace, policy_name(kind, workload, action))
 
 
-def may_replace(rendered: Manifest, live: Manifest) -> bool:
-    """Whether the object that has the name already may be written over.
-
-    It may where it is ours, and where somebody took off our label or annotation but the API server
-    still knows that our field manager applied it. Any other object of that name is somebody else's.
-    """
-    same_place = all(
-        text_at(rendered, "metadata", key) == text_at(live, "metadata", key)
-        for key in ("namespace", "name")
+def is_our_group(kind: Kind, manifest: Manifest) -> bool:
+    """The same for an object that holds a host's addresses."""
+    host = host_of(manifest)
+    return (
+        bool(host) and _is_labelled(kind, manifest) and _place(manifest) == ("", group_name(host))
     )
-    return same_place and kind_of(rendered) == kind_of(live) and (is_ours(live) or _applied(live))
 
 
-def _applied(live: Mapping[str, Any]) -> bool:
+def is_same_object(rendered: Manifest, live: Manifest) -> bool:
+    """Whether kind, namespace and name are the same."""
+    return _kind_in(rendered) == _kind_in(live) and _place(rendered) == _place(live)
+
+
+def is_applied_by_us(live: Manifest) -> bool:
+    """Whether the managed fields show that this operator applied the object."""
     return any(
         (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply")
         for entry in items_at(live, "metadata", "managedFields")
     )
+
+
+def read_networks(texts: Iterable[object]) -> tuple[Network, ...]:
+    """The networks in a live object of ours, each once. What is malformed is left out, and so is a
+    range of every address: the operator never writes one."""
+    return tuple(dict.fromkeys(_valid_networks(texts)))
+
+
+def _valid_networks(texts: Iterable[object]) -> Iterator[Network]:
+    for text in texts:
+        try:
+            network = ip_network(text) if isinstance(text, str) else None
+        except ValueError:
+            continue
+        if network is not None and network.prefixlen:
+            yield network
+
+
+def _is_labelled(kind: Kind, manifest: Manifest) -> bool:
+    # The version may be any: objects are read in whichever the cluster serves.
+    return (
+        _kind_in(manifest) == (kind.group, kind.kind)
+        and mapping_at(manifest, "metadata", "labels").get(MANAGED_BY_LABEL) == MANAGER
+    )
+
+
+def _kind_in(manifest: Manifest) -> tuple[str, str]:
+    return text_at(manifest, "apiVersion").partition("/")[0], text_at(manifest, "kind")
+
+
+def _place(manifest: Manifest) -> tuple[str, str]:
+    return text_at(manifest, "metadata", "namespace"), text_at(manifest, "metadata", "name")

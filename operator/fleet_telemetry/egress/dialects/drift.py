@@ -1,7 +1,7 @@
-"""Whether an object in the cluster still is what was rendered, and what puts it right.
+"""Whether an object in the cluster still is as rendered, and the patch that reverts a difference.
 
-Everything is rendered that the API server would fill in, so that a comparison needs to know of no
-defaults.
+A rendered object includes everything that the API server would set, so a comparison needs no
+knowledge of defaults.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ _OWNER_FIELDS = ("apiVersion", "kind", "name", "uid")
 
 
 def same(rendered: Manifest, live: Manifest) -> bool:
-    """Whether nothing has to be written: specification, labels, annotations and owners."""
+    """Whether nothing has to be written: specification, labels, annotations and owners agree."""
     return same_spec(rendered, live) and same_metadata(rendered, live)
 
 
 def same_spec(rendered: Manifest, live: Manifest) -> bool:
-    """Whether the object does just what was rendered.
+    """Whether the object has exactly the effect of the rendered one.
 
-    All of it counts, also what others added: a policy's effect is that of all its parts. That goes
-    for parts beside ``spec``, such as a CiliumNetworkPolicy's ``specs``.
+    Fields that others added count, too: a policy's effect is that of all its parts. That includes
+    parts beside ``spec``, such as a CiliumNetworkPolicy's ``specs``.
     """
     return _content(rendered) == _content(live)
 
 
 def same_metadata(rendered: Manifest, live: Manifest) -> bool:
-    """Whether the object carries our labels and annotations, and just our owners."""
+    """Whether the object carries our labels and annotations, and exactly our owners."""
     return _owners(rendered) == _owners(live) and all(
         mapping_at(rendered, "metadata", part).items() <= mapping_at(live, "metadata", part).items()
         for part in ("labels", "annotations")
@@ -38,11 +38,11 @@ def same_metadata(rendered: Manifest, live: Manifest) -> bool:
 
 
 def corrections(rendered: Manifest, live: Manifest) -> list[Rendered]:
-    """A JSON patch that leaves nothing in the object but what was rendered; empty if that is so.
+    """A JSON patch that leaves only the rendered fields in the object; empty if it has no others.
 
-    Server-side apply sets what was rendered and cannot take away what another manager added. Where
-    the object is not the same after an apply, this makes it so. It begins with a test that the
-    object is the one that was compared.
+    Server-side apply sets the rendered fields and cannot remove what another manager added. Where
+    the object differs after an apply, this patch removes the difference. It begins with a test that
+    the object is the one that was compared.
     """
     wanted, found = _content(rendered), _content(live)
     changes: list[Rendered] = [

@@ -1,21 +1,22 @@
 """NetworkPolicies of ``networking.k8s.io/v1``.
 
-A NetworkPolicy can only let through, and what several let through adds up. So ``Deny`` lets through
-everything but the denied addresses, which isolates the pods: it is of use only while nothing else
-lets those addresses through, and harmful where something else isolates the pods. ``Allow`` is of
-use only where something else isolates them. Whether that is so is decided before an order is given.
+A NetworkPolicy can only allow, and what several allow adds up. So ``Deny`` allows everything except
+the denied addresses, which isolates the pods. It works only while no other policy allows those
+addresses, and it does harm where another policy isolates the pods. ``Allow`` works only where
+another policy isolates the pods. ``egress/conflicts.py`` decides whether that is so.
 
-Whether a range of addresses also stands for nodes and pods is left to the network plugin, and
-Cilium's say no (cilium/cilium@v1.20.2: pkg/policy/api/egress.go). So ``Deny`` lets all pods through
-by a selector of their own, and on Cilium it cuts the pods off from nodes and the API server.
+Whether an address range also matches nodes and pods depends on the network plug-in. Cilium's do not
+(cilium/cilium@v1.20.2: pkg/policy/api/egress.go). So ``Deny`` allows all pods by a selector of its
+own, and on Cilium it would cut the pods off from nodes and the API server.
 """
 
 from __future__ import annotations
 
-from fleet_telemetry.api.policy import EgressAction
+from fleet_telemetry.api.policy import EgressAction, EgressDialect
 from fleet_telemetry.api.telemetry_host import AddressFamily
-from fleet_telemetry.egress.dialects.common import NETWORK_POLICY, Rendered, policy
-from fleet_telemetry.egress.dialects.orders import (
+from fleet_telemetry.egress.dialects.common import Rendered, policy, read_networks
+from fleet_telemetry.egress.dialects.dialect import Dialect, SideEffect
+from fleet_telemetry.egress.dialects.parts import (
     DNS_LABELS,
     DNS_NAMESPACE,
     DNS_PORT,
@@ -29,48 +30,72 @@ from fleet_telemetry.egress.dialects.orders import (
     selector,
     unique,
 )
-from fleet_telemetry.egress.model import Order, Reachable, family_of
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network, Reachable, family_of
+from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.manifest import Manifest, items_at, list_at
 
-KINDS = (NETWORK_POLICY,)
-"""What is written."""
+NETWORK_POLICY = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 
 _EVERYTHING = {AddressFamily.IPV4: "0.0.0.0/0", AddressFamily.IPV6: "::/0"}
 
 
-def cannot(order: Order) -> str | None:
-    """Why this dialect cannot express the order, as a sentence; None where it can."""
-    return objection(order)
+class NetworkPolicyDialect(Dialect):
+    """Is part of Kubernetes. The operator evaluates the NetworkPolicies of everybody."""
 
+    name = EgressDialect.NETWORK_POLICY
+    policy_kind = NETWORK_POLICY
+    auto_preference = 0
+    is_evaluated = True
+    denial_is_final = False
 
-def render(order: Order) -> Rendered | None:
-    """The policy for an order, None where there is nothing to say.
+    def cannot(self, desired: DesiredNetworkPolicy) -> str | None:
+        """See Dialect."""
+        return objection(desired)
 
-    Raises ValueError where ``cannot`` has a reason.
-    """
-    checked(cannot(order))
-    if order.action is EgressAction.DENY:
-        rules = _all_but_denied(order)
-    elif order.action is EgressAction.ALLOW:
-        rules = _hosts(order)
-    else:
-        rules = [*_hosts(order), _cluster_dns(), *unique(map(_reachable, reachable(order)))]
-    if not rules:
+    def render(self, desired: DesiredNetworkPolicy) -> Rendered | None:
+        """See Dialect."""
+        checked(self.cannot(desired))
+        if desired.action is EgressAction.DENY:
+            rules = _all_but_denied(desired)
+        elif desired.action is EgressAction.ALLOW:
+            rules = _hosts(desired)
+        else:
+            rules = [*_hosts(desired), _cluster_dns(), *unique(map(_reachable, reachable(desired)))]
+        if not rules:
+            return None
+        spec = {
+            "podSelector": selector(desired.selector),
+            "policyTypes": ["Egress"],
+            "egress": rules,
+        }
+        return policy(NETWORK_POLICY, desired, spec)
+
+    def denied_networks(self, live: Manifest) -> tuple[Network, ...]:
+        """See Dialect."""
+        return read_networks(
+            text
+            for rule in items_at(live, "spec", "egress")
+            for peer in items_at(rule, "to")
+            for text in list_at(peer, "ipBlock", "except")
+        )
+
+    def side_effect(self, action: EgressAction) -> SideEffect | None:
+        """See Dialect."""
+        match action:
+            case EgressAction.DENY:
+                return SideEffect.WIDENS
+            case EgressAction.ALLOW:
+                return SideEffect.ISOLATES
         return None
-    spec = {
-        "podSelector": selector(order.selector),
-        "policyTypes": ["Egress"],
-        "egress": rules,
-    }
-    return policy(NETWORK_POLICY, order, spec)
 
 
-def _all_but_denied(order: Order) -> list[Rendered]:
-    """One rule: all addresses but the denied, and all pods, on every port.
+def _all_but_denied(desired: DesiredNetworkPolicy) -> list[Rendered]:
+    """One rule: all addresses except the denied ones, and all pods, on every port.
 
-    A denied address is denied on every port, not just on the host's: exceptions have no ports, and
-    a second rule for the other ports would be one more that could undo the first.
+    A denied address is denied on every port, not only on the host's: exceptions have no ports, and
+    a second rule for the other ports could undo the first.
     """
-    networks = denied(order)
+    networks = denied(desired)
     if not networks:
         return []
     blocks = []
@@ -83,13 +108,13 @@ def _all_but_denied(order: Order) -> list[Rendered]:
     return [{"to": [*blocks, {"namespaceSelector": {}}]}]
 
 
-def _hosts(order: Order) -> list[Rendered]:
+def _hosts(desired: DesiredNetworkPolicy) -> list[Rendered]:
     return [
         {
             "to": [{"ipBlock": {"cidr": str(network)}} for network in networks],
             "ports": [_port("TCP", port) for port in ports],
         }
-        for ports, networks in allowed(order)
+        for ports, networks in allowed(desired)
     ]
 
 

@@ -1,45 +1,41 @@
-"""The dialects by name."""
+"""The dialects. One line registers a dialect."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from fleet_telemetry.api.policy import EgressDialect
-from fleet_telemetry.egress.dialects import cilium, cluster_network_policy, network_policy
-from fleet_telemetry.egress.dialects.common import ObjectKind, Rendered
-from fleet_telemetry.egress.model import Order
+from fleet_telemetry.egress.dialects.cilium import CiliumDialect
+from fleet_telemetry.egress.dialects.cluster_network_policy import ClusterNetworkPolicyDialect
+from fleet_telemetry.egress.dialects.dialect import Dialect
+from fleet_telemetry.egress.dialects.foreign_kinds import FOREIGN_KINDS, ForeignKind
+from fleet_telemetry.egress.dialects.network_policy import NetworkPolicyDialect
+
+DIALECTS: tuple[Dialect, ...] = (
+    NetworkPolicyDialect(),
+    CiliumDialect(),
+    ClusterNetworkPolicyDialect(),
+)
+"""One for each value of EgressDialect, apart from ``Auto``, which selects one of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """A kind of network policy, and what can be said in it."""
-
-    name: EgressDialect
-    kinds: tuple[ObjectKind, ...]
-    """Of the objects that it takes; the first is the policy's own."""
-    cannot: Callable[[Order], str | None]
-    """Why an order cannot be expressed, as a sentence; None where it can."""
-    render: Callable[[Order], Rendered | None]
-    """The policy for an order; None where there is nothing to say."""
+def always_served(dialects: Iterable[Dialect]) -> frozenset[Dialect]:
+    """The dialects whose kinds are part of Kubernetes."""
+    return frozenset(dialect for dialect in dialects if not dialect.required_kinds)
 
 
-DIALECTS: Mapping[EgressDialect, Dialect] = {
-    dialect.name: dialect
-    for dialect in (
-        Dialect(
-            EgressDialect.NETWORK_POLICY,
-            network_policy.KINDS,
-            network_policy.cannot,
-            network_policy.render,
-        ),
-        Dialect(EgressDialect.CILIUM, cilium.KINDS, cilium.cannot, cilium.render),
-        Dialect(
-            EgressDialect.CLUSTER_NETWORK_POLICY,
-            cluster_network_policy.KINDS,
-            cluster_network_policy.cannot,
-            cluster_network_policy.render,
-        ),
-    )
-}
-"""Every dialect but ``Auto``, which is a wish and not a dialect."""
+def select_dialect(asked: EgressDialect, served: Iterable[Dialect]) -> Dialect | None:
+    """The served dialect that a policy asks for; None where the cluster does not serve it."""
+    if asked is not EgressDialect.AUTO:
+        return next((dialect for dialect in served if dialect.name is asked), None)
+    preferred = [
+        (dialect.auto_preference, dialect)
+        for dialect in served
+        if dialect.auto_preference is not None
+    ]
+    return max(preferred, key=lambda pair: pair[0], default=(0, None))[1]
+
+
+def foreign_kinds(dialects: Iterable[Dialect]) -> tuple[ForeignKind, ...]:
+    """The kinds of which others may have policies."""
+    return (*(one for dialect in dialects for one in dialect.foreign_kinds), *FOREIGN_KINDS)

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.telemetry_host import AddressFamily
-from fleet_telemetry.egress.dialects.cilium import cidr_groups, render_cidr_group
 from fleet_telemetry.egress.dialects.common import group_name
-from fleet_telemetry.egress.model import Order, Reachable
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, Reachable
 from tests.support import dialect_strategies
 from tests.support.depth import steady
 from tests.support.dialect_cases import (
@@ -21,6 +20,7 @@ from tests.support.dialect_cases import (
     around,
     covered,
     deny,
+    groups_of,
     isolate,
     networks_of,
     rendered,
@@ -79,7 +79,7 @@ def test_a_host_without_addresses_is_not_referred_to() -> None:
 
 
 def test_a_group_holds_a_hosts_addresses_sorted() -> None:
-    group = render_cidr_group(
+    group = CILIUM.render_group(
         "t.example.com",
         [ip_network(text) for text in ("2001:db8::1/128", "192.0.2.1/32", "192.0.2.0/24")],
     )
@@ -90,16 +90,16 @@ def test_a_group_holds_a_hosts_addresses_sorted() -> None:
 
 
 def test_there_is_no_empty_group_and_none_of_everything() -> None:
-    assert render_cidr_group("t.example.com", []) is None
+    assert CILIUM.render_group("t.example.com", []) is None
     with pytest.raises(ValueError, match=r"t\.example\.com are a range of every address"):
-        render_cidr_group("t.example.com", [ip_network("::/0")])
+        CILIUM.render_group("t.example.com", [ip_network("::/0")])
 
 
 @steady
-@given(st.lists(dialect_strategies.orders(), max_size=4))
-def test_there_is_a_group_for_every_reference(given_orders: list[Order]) -> None:
+@given(st.lists(dialect_strategies.desired_policies(), max_size=4))
+def test_there_is_a_group_for_every_reference(given_orders: list[DesiredNetworkPolicy]) -> None:
     orders = [order for order in given_orders if CILIUM.cannot(order) is None]
-    groups = {group["metadata"]["name"]: group["spec"] for group in cidr_groups(orders)}
+    groups = {group["metadata"]["name"]: group["spec"] for group in groups_of(orders)}
     referred = set()
     for order in orders:
         policy = CILIUM.render(order)
@@ -291,7 +291,7 @@ def test_a_label_that_cilium_does_not_see_is_refused(label: str) -> None:
         ):
             said = CILIUM.cannot(order)
             assert said is not None
-            assert f"by the label {label}," in said
+            assert f"the label {label}, by which" in said
             with pytest.raises(ValueError, match=label):
                 CILIUM.render(order)
 
@@ -311,8 +311,8 @@ def test_a_namespaces_label_is_another_matter() -> None:
 
 
 @steady
-@given(dialect_strategies.orders())
-def test_only_an_isolation_isolates(order: Order) -> None:
+@given(dialect_strategies.desired_policies())
+def test_only_an_isolation_isolates(order: DesiredNetworkPolicy) -> None:
     policy = None if CILIUM.cannot(order) else CILIUM.render(order)
     if policy is not None:
         spec = policy["spec"]

@@ -13,7 +13,7 @@ from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.dialects.cluster_network_policy import PRIORITIES
 from fleet_telemetry.egress.dialects.common import Rendered
-from fleet_telemetry.egress.model import Destination, Order, Reachable, family_of
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, Destination, Reachable, family_of
 from tests.support import dialect_cases
 from tests.support.depth import steady
 from tests.support.dialect_cases import (
@@ -25,7 +25,7 @@ from tests.support.dialect_cases import (
     to,
     verdict,
 )
-from tests.support.dialect_strategies import orders
+from tests.support.dialect_strategies import desired_policies
 
 HOST = to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
 HTTPS = {"tcp": {"destinationPort": {"number": 443}}}
@@ -245,15 +245,15 @@ def test_more_ports_than_fit_are_spread() -> None:
 # Whatever comes
 
 
-def policies(action: EgressAction) -> st.SearchStrategy[Order]:
-    return orders(action=st.just(action)).filter(
+def policies(action: EgressAction) -> st.SearchStrategy[DesiredNetworkPolicy]:
+    return desired_policies(action=st.just(action)).filter(
         lambda order: CLUSTER_NETWORK_POLICY.render(order) is not None
     )
 
 
 @steady
-@given(orders())
-def test_limits_are_kept(order: Order) -> None:
+@given(desired_policies())
+def test_limits_are_kept(order: DesiredNetworkPolicy) -> None:
     policy = CLUSTER_NETWORK_POLICY.render(order)
     if policy is not None:
         assert all(within_limits(policy))
@@ -261,7 +261,7 @@ def test_limits_are_kept(order: Order) -> None:
 
 @steady
 @given(policies(EgressAction.DENY))
-def test_exactly_the_denied_addresses_are_denied(order: Order) -> None:
+def test_exactly_the_denied_addresses_are_denied(order: DesiredNetworkPolicy) -> None:
     policy = rendered(CLUSTER_NETWORK_POLICY, order)
     networks = networks_of(order)
     for address in around(networks):
@@ -272,7 +272,7 @@ def test_exactly_the_denied_addresses_are_denied(order: Order) -> None:
 
 @steady
 @given(policies(EgressAction.ALLOW))
-def test_an_allowance_denies_nothing(order: Order) -> None:
+def test_an_allowance_denies_nothing(order: DesiredNetworkPolicy) -> None:
     policy = rendered(CLUSTER_NETWORK_POLICY, order)
     for destination in order.destinations:
         wanted = [
@@ -288,7 +288,7 @@ def test_an_allowance_denies_nothing(order: Order) -> None:
 
 @steady
 @given(policies(EgressAction.ISOLATE))
-def test_an_isolation_denies_all_that_it_does_not_pass(order: Order) -> None:
+def test_an_isolation_denies_all_that_it_does_not_pass(order: DesiredNetworkPolicy) -> None:
     policy = rendered(CLUSTER_NETWORK_POLICY, order)
     assert [rule["action"] for rule in policy["spec"]["egress"]].index("Deny") == (
         len(policy["spec"]["egress"]) - 1

@@ -10,36 +10,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.policy import EgressAction, EgressDialect
+from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.resources import RESOURCES
 from fleet_telemetry.egress.dialects import common
-from fleet_telemetry.egress.dialects.cilium import render_cidr_group
+from fleet_telemetry.egress.dialects.cilium import CILIUM_NETWORK_POLICY
+from fleet_telemetry.egress.dialects.cluster_network_policy import CLUSTER_NETWORK_POLICY
 from fleet_telemetry.egress.dialects.common import (
-    CILIUM_NETWORK_POLICY,
-    CLUSTER_NETWORK_POLICY,
-    KINDS,
-    NETWORK_POLICY,
     action_of,
     group_name,
     host_of,
-    is_ours,
-    may_replace,
     policy_name,
     workload_of,
 )
+from fleet_telemetry.egress.dialects.dialect import Dialect
+from fleet_telemetry.egress.dialects.network_policy import NETWORK_POLICY
 from fleet_telemetry.egress.dialects.registry import DIALECTS
-from fleet_telemetry.egress.model import Order, OwnerReference
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, OwnerReference
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support import dialect_cases
 from tests.support.depth import steady
-from tests.support.dialect_cases import CILIUM, POLICY, WEB, deny, rendered, to
-from tests.support.dialect_strategies import WORKLOADS, orders
+from tests.support.dialect_cases import (
+    CILIUM,
+    KINDS,
+    POLICY,
+    WEB,
+    deny,
+    is_ours,
+    may_replace,
+    rendered,
+    to,
+)
+from tests.support.dialect_strategies import WORKLOADS, desired_policies
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 DENY = EgressAction.DENY
 ORDER = deny(to("t.example.com", "192.0.2.1/32"), owners=[POLICY])
-BY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda one: one.name)
+BY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 
 
 def set_at(manifest: Any, path: str, value: Any) -> Any:
@@ -141,7 +148,7 @@ def test_a_hosts_object_is_named_after_it() -> None:
 @BY_DIALECT
 def test_labels_annotation_and_owners(dialect: Any) -> None:
     manifest = rendered(dialect, ORDER)
-    kind = dialect.kinds[0]
+    kind = dialect.policy_kind
     assert (manifest["apiVersion"], manifest["kind"]) == (kind.api_version, kind.kind)
     metadata = manifest["metadata"]
     assert metadata["labels"] == {
@@ -180,7 +187,7 @@ def test_without_owners_there_is_no_such_field() -> None:
 
 
 def test_a_group_has_no_workload_and_no_owner() -> None:
-    manifest = render_cidr_group("t.example.com", ORDER.destinations[0].networks)
+    manifest = CILIUM.render_group("t.example.com", ORDER.destinations[0].networks)
     assert manifest is not None
     assert host_of(manifest) == "t.example.com"
     assert workload_of(manifest) is None
@@ -199,9 +206,10 @@ def test_our_labels_are_not_those_of_our_own_kinds() -> None:
 
 
 @steady
-@given(orders(), st.sampled_from(EgressDialect).filter(lambda name: name in DIALECTS))
-def test_the_workload_and_the_action_can_be_read_back(order: Order, name: EgressDialect) -> None:
-    dialect = DIALECTS[name]
+@given(desired_policies(), st.sampled_from(DIALECTS))
+def test_the_workload_and_the_action_can_be_read_back(
+    order: DesiredNetworkPolicy, dialect: Dialect
+) -> None:
     manifest = None if dialect.cannot(order) else dialect.render(order)
     if manifest is not None:
         assert workload_of(manifest) == order.workload
@@ -225,7 +233,7 @@ def test_no_workload_is_read_out_of_something_else(text: str) -> None:
 def test_ours_is_only_what_agrees_in_everything(dialect: Any) -> None:
     manifest = rendered(dialect, ORDER)
     assert is_ours(manifest)
-    version = f"{dialect.kinds[0].group}/v9"
+    version = f"{dialect.policy_kind.group}/v9"
     assert is_ours(set_at(manifest, "apiVersion", version))
     for path, value in (
         ("apiVersion", "crd.antrea.io/v1beta1"),
@@ -248,7 +256,7 @@ def test_ours_is_only_what_agrees_in_everything(dialect: Any) -> None:
 
 
 def test_a_group_of_another_host_is_not_ours() -> None:
-    manifest = render_cidr_group("t.example.com", ORDER.destinations[0].networks)
+    manifest = CILIUM.render_group("t.example.com", ORDER.destinations[0].networks)
     assert manifest is not None
     assert is_ours(manifest)
     annotation = "metadata|annotations|fleettelemetry.io/host"

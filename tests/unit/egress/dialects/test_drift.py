@@ -11,7 +11,7 @@ from fleet_telemetry.egress.dialects.drift import corrections, same, same_metada
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from tests.support.dialect_cases import NETWORK_POLICY, POLICY, deny, rendered, to
 
-BY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda one: one.name)
+BY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 ORDER = deny(to("t.example.com", "192.0.2.1/32"), owners=[POLICY])
 
 

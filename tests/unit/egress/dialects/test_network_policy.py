@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.telemetry_host import AddressFamily
-from fleet_telemetry.egress.model import Order, Reachable, family_of
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, Reachable, family_of
 from tests.support.depth import steady
 from tests.support.dialect_cases import (
     NETWORK_POLICY,
@@ -24,7 +24,7 @@ from tests.support.dialect_cases import (
     rendered,
     to,
 )
-from tests.support.dialect_strategies import orders
+from tests.support.dialect_strategies import desired_policies
 
 HOST = to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
 
@@ -173,15 +173,15 @@ def test_an_isolation_leaves_hosts_dns_and_what_is_reachable() -> None:
 # Whatever comes
 
 
-def policies(action: EgressAction) -> st.SearchStrategy[Order]:
-    return orders(action=st.just(action)).filter(
+def policies(action: EgressAction) -> st.SearchStrategy[DesiredNetworkPolicy]:
+    return desired_policies(action=st.just(action)).filter(
         lambda order: NETWORK_POLICY.render(order) is not None
     )
 
 
 @steady
 @given(policies(EgressAction.DENY))
-def test_exactly_the_denied_addresses_are_not_let_through(order: Order) -> None:
+def test_exactly_the_denied_addresses_are_not_let_through(order: DesiredNetworkPolicy) -> None:
     policy = rendered(NETWORK_POLICY, order)
     networks = networks_of(order)
     for address in (*around(networks), ip_address("203.0.113.9"), ip_address("2001:db8::9")):
@@ -190,7 +190,7 @@ def test_exactly_the_denied_addresses_are_not_let_through(order: Order) -> None:
 
 @steady
 @given(policies(EgressAction.DENY))
-def test_exceptions_are_strictly_inside_their_block(order: Order) -> None:
+def test_exceptions_are_strictly_inside_their_block(order: DesiredNetworkPolicy) -> None:
     for peer in rendered(NETWORK_POLICY, order)["spec"]["egress"][0]["to"]:
         block = peer.get("ipBlock", {"cidr": "::/0"})
         outer = ip_network(block["cidr"])
@@ -202,7 +202,9 @@ def test_exceptions_are_strictly_inside_their_block(order: Order) -> None:
 
 @steady
 @given(policies(EgressAction.ALLOW))
-def test_exactly_the_allowed_addresses_are_let_through_on_their_ports(order: Order) -> None:
+def test_exactly_the_allowed_addresses_are_let_through_on_their_ports(
+    order: DesiredNetworkPolicy,
+) -> None:
     policy = rendered(NETWORK_POLICY, order)
     for destination in order.destinations:
         wanted = [
@@ -220,7 +222,7 @@ def test_exactly_the_allowed_addresses_are_let_through_on_their_ports(order: Ord
 
 @steady
 @given(policies(EgressAction.ISOLATE))
-def test_an_isolation_lets_through_nothing_that_was_not_listed(order: Order) -> None:
+def test_an_isolation_lets_through_nothing_that_was_not_listed(order: DesiredNetworkPolicy) -> None:
     policy = rendered(NETWORK_POLICY, order)
     listed = [*networks_of(order), *(one.cidr for one in order.reachable if one.cidr)]
     for rule in policy["spec"]["egress"]:

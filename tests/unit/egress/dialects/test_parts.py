@@ -16,23 +16,23 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import EgressAction, EgressDialect
 from fleet_telemetry.api.selector import LabelRequirement, LabelSelector, SelectorOperator
-from fleet_telemetry.egress.dialects.orders import batches, minimal, selector
+from fleet_telemetry.egress.dialects.parts import batches, selector
 from fleet_telemetry.egress.dialects.registry import DIALECTS
-from fleet_telemetry.egress.model import Network, Order, Reachable
+from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network, Reachable
+from fleet_telemetry.egress.networks import outermost
 from tests.support import dialect_strategies
 from tests.support.depth import steady
 from tests.support.dialect_cases import allow, around, covered, deny, isolate, to
-from tests.support.dialect_strategies import orders
+from tests.support.dialect_strategies import desired_policies
 
-BY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda one: one.name)
+BY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 HOST = to("t.example.com", "192.0.2.1/32", "2001:db8::1/128")
 BLANKS = {"podSelector", "namespaceSelector", "namespaces"}
 """Selectors may be empty: they select everything, and that is meant."""
 
 
 def test_every_dialect_but_auto_is_there() -> None:
-    assert set(DIALECTS) == set(EgressDialect) - {EgressDialect.AUTO}
-    assert all(dialect.name is name for name, dialect in DIALECTS.items())
+    assert sorted(one.name for one in DIALECTS) == sorted(set(EgressDialect) - {EgressDialect.AUTO})
 
 
 # Refusals
@@ -64,7 +64,7 @@ def test_every_dialect_but_auto_is_there() -> None:
     ],
 )
 def test_an_order_that_would_do_something_else_is_refused(
-    dialect: Any, order: Order, reason: str
+    dialect: Any, order: DesiredNetworkPolicy, reason: str
 ) -> None:
     said = dialect.cannot(order)
     assert reason in said
@@ -82,7 +82,9 @@ def test_what_is_reachable_means_nothing_without_isolation(dialect: Any) -> None
 
 @BY_DIALECT
 @pytest.mark.parametrize("order", [deny(), allow()], ids=["Deny", "Allow"])
-def test_nothing_to_deny_or_to_allow_is_no_policy(dialect: Any, order: Order) -> None:
+def test_nothing_to_deny_or_to_allow_is_no_policy(
+    dialect: Any, order: DesiredNetworkPolicy
+) -> None:
     assert dialect.cannot(order) is None
     assert dialect.render(order) is None
 
@@ -95,9 +97,9 @@ def test_a_denial_without_any_address_is_no_policy(dialect: Any) -> None:
 # What holds for whatever is rendered
 
 
-def everywhere(order: Order) -> Iterator[tuple[Any, Any]]:
+def everywhere(order: DesiredNetworkPolicy) -> Iterator[tuple[Any, Any]]:
     """The dialects that can express the order, each with what comes of it."""
-    for dialect in DIALECTS.values():
+    for dialect in DIALECTS:
         if dialect.cannot(order) is None:
             yield dialect, dialect.render(order)
 
@@ -114,8 +116,8 @@ def parts(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 @steady
-@given(orders())
-def test_no_list_is_empty_and_nothing_is_left_blank(order: Order) -> None:
+@given(desired_policies())
+def test_no_list_is_empty_and_nothing_is_left_blank(order: DesiredNetworkPolicy) -> None:
     for _, manifest in everywhere(order):
         for name, part in parts(manifest) if manifest else ():
             assert type(part) in (dict, list, str, int, bool), (name, part)
@@ -124,8 +126,8 @@ def test_no_list_is_empty_and_nothing_is_left_blank(order: Order) -> None:
 
 
 @steady
-@given(orders())
-def test_no_part_stands_in_two_places(order: Order) -> None:
+@given(desired_policies())
+def test_no_part_stands_in_two_places(order: DesiredNetworkPolicy) -> None:
     # Whoever changes one part would change the other, and YAML would write an anchor.
     for _, manifest in everywhere(order):
         seen = [id(part) for _, part in parts(manifest) if isinstance(part, (dict, list))]
@@ -133,15 +135,15 @@ def test_no_part_stands_in_two_places(order: Order) -> None:
 
 
 @steady
-@given(orders())
-def test_an_isolation_always_has_a_policy(order: Order) -> None:
+@given(desired_policies())
+def test_an_isolation_always_has_a_policy(order: DesiredNetworkPolicy) -> None:
     for _, manifest in everywhere(order):
         assert manifest is not None or order.action is not EgressAction.ISOLATE
 
 
 @steady
-@given(orders(), st.randoms(use_true_random=False))
-def test_equal_orders_give_the_same_bytes(order: Order, luck: random.Random) -> None:
+@given(desired_policies(), st.randoms(use_true_random=False))
+def test_equal_orders_give_the_same_bytes(order: DesiredNetworkPolicy, luck: random.Random) -> None:
     def shuffled(items: Any) -> Any:
         listed = list(items)
         return tuple(luck.sample(listed, len(listed)))
@@ -188,7 +190,7 @@ def test_equal_orders_give_the_same_bytes(order: Order, luck: random.Random) -> 
 def test_minimal_networks_are_the_same_addresses_without_repetition(
     networks: list[Network],
 ) -> None:
-    found = minimal(networks)
+    found = outermost(networks)
     assert set(found) <= set(networks)
     assert list(found) == sorted(found, key=lambda n: (n.version, n.network_address))
     for index, one in enumerate(found):
@@ -200,7 +202,7 @@ def test_minimal_networks_are_the_same_addresses_without_repetition(
 
 def test_neighbours_are_not_joined() -> None:
     pair = (ip_network("192.0.2.0/32"), ip_network("192.0.2.1/32"))
-    assert minimal(pair) == pair
+    assert outermost(pair) == pair
 
 
 def test_the_selector_is_written_without_parts_that_say_nothing() -> None:
