@@ -78,7 +78,7 @@ WORDS: Sequence[Word] = (
     Word(r"\blift(s|ed|ing)?\b", "exempt"),
     Word(r"\bremarks?\b", "skipped edit, note"),
     Word(r"\boccasions?\b", "injection context"),
-    Word(r"\b(a|an|the|its|of|check|host) fakegs?\b|\bfakegs\b", "check state, state"),
+    Word(r"\b(a|an|the|its|of|check|host) standings?\b|\bstandings\b", "check state, state"),
     Word(r"\b(hearings?|heard|unheard|hears?)\b", "summary, response, unresolved"),
     Word(r"\bsavings?\b", "status codec"),
     Word(r"\badvance[sd]?\b", "step"),
@@ -118,6 +118,7 @@ ALLOWED: Sequence[Allowed] = (
     Allowed(r"signatures?\b", "of a certificate", r"/certificates/"),
     Allowed(r"signature of the lookup", "the types of a call"),
     Allowed(r"\b(told|tells?) (\w+ ){0,3}apart", "ordinary English: to distinguish"),
+    Allowed(r"fleet telemetry nudge", "a former name, in the changelog", r"/Chart\.yaml$"),
     Allowed(r"HTTP exchange", "a request and its response"),
     Allowed(r"Host View", "an entry of the field `views` of TelemetryHost"),
     Allowed(

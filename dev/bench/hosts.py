@@ -45,7 +45,7 @@ _KNOWN_SECONDS = 300.0
 _POLL_SECONDS = 1.0
 """A list of all hosts is large, and to make it is work for the API server."""
 _MEMORY, _GROWTH = Target(150), Target(5)
-_LOST = "the lease is lost"
+_LOST = "the Lease is lost"
 """In the controller's log."""
 _NONE = Target(0)
 _KINDS = {

@@ -130,7 +130,7 @@ def run(place: Stand) -> None:
         "8. Somebody turns telemetry on in the product. The operator finds it within the interval."
     )
     _turn_on(place)
-    _await_events(place, "TelemetryPutRight", 2)
+    _await_events(place, "TelemetryRemediated", 2)
     _await(place, _IN_THE_END)
     terminal.kubectl(
         "get events.events.k8s.io --namespace=appsec"

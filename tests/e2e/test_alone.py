@@ -244,4 +244,4 @@ def test_whoever_leaves_can_take_back_all_that_was_injected(lonely: Space) -> No
         one["manager"] for one in space.get("deployment", "ours")["metadata"]["managedFields"]
     }
     assert "fleet-telemetry" not in managers
-    assert _revert(space, "--yes") == (0, "nothing that was injected or written is left\n")
+    assert _revert(space, "--yes") == (0, "nothing is left to remove\n")

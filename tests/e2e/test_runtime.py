@@ -128,7 +128,7 @@ def test_drift_is_found_and_put_right_over_tls(runtime_space: Space, host: Host)
     space.policy(runtime={**asked, "action": "Remediate"})
     space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
     assert product.values["submission.enabled"] == "false"
-    assert events(space, "TelemetryPutRight")
+    assert events(space, "TelemetryRemediated")
 
 
 def test_one_node_that_differs_is_named(runtime_space: Space, host: Host) -> None:
@@ -274,7 +274,7 @@ def test_a_setting_that_somebody_keeps_turning_back_is_left_alone(
     writes = [seen for seen in product.seen if seen.method == "POST"]
     time.sleep(3)
     assert len(writes) == 3
-    assert events(space, "TelemetryFoughtOver")
+    assert events(space, "TelemetryRemediationConflict")
 
 
 def test_a_policy_that_turns_it_off_asks_nothing(runtime_space: Space, host: Host) -> None:

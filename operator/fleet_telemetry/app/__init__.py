@@ -1,1 +1,1 @@
-"""One process: its options, how it is built, and how it runs."""
+"""A process: its options, the parts of each role, and its life from start to stop."""

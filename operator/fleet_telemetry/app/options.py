@@ -1,4 +1,4 @@
-"""What a process is told from outside. Light: what a role needs is loaded by that role alone."""
+"""The options of a process. This module imports nothing that only one role needs."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from fleet_telemetry.reporting.reports_api import ReportsApi
 
 
 class Role(StrEnum):
-    """What a process does."""
+    """The role of a process."""
 
     WEBHOOK = "webhook"
     CONTROLLER = "controller"
     ALL = "all"
 
     @property
-    def admits(self) -> bool:
-        """Whether it answers admission requests."""
+    def serves_webhook(self) -> bool:
+        """Whether the process serves admission requests."""
         return self in (Role.WEBHOOK, Role.ALL)
 
     @property
-    def controls(self) -> bool:
-        """Whether it stands for election as the one that writes."""
+    def runs_controller(self) -> bool:
+        """Whether the process takes part in leader election, to run as the controller."""
         return self in (Role.CONTROLLER, Role.ALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EgressSettings:
-    """As the command line has it."""
+    """The options for egress, as given on the command line."""
 
     dns_servers: tuple[str, ...] = ()
     dns_interval: float = 30.0
-    """Seconds; nobody is asked more often for the same host, once its addresses are known."""
+    """The shortest time in seconds between two lookups of a host whose addresses are known."""
     egress_interval: float = 60.0
-    """Seconds between two looks at kinds of network policy that are not watched."""
+    """Seconds between two lists of the kinds of network policy that are not watched."""
     egress_families: tuple[str, ...] = tuple(AddressFamily)
     egress_enforced: tuple[str, ...] = ()
     cluster_ranges: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class EgressSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Everything a process is told from outside."""
+    """All options of a process."""
 
     role: Role
     namespace: str
@@ -72,7 +72,7 @@ class Options:
 
     @property
     def certificate(self) -> CertificateOptions:
-        """Where the webhook's certificate comes from."""
+        """The source of the webhook's certificate."""
         return CertificateOptions(
             namespace=self.namespace,
             host=f"{self.webhook_service}.{self.namespace}.svc",

@@ -1,4 +1,4 @@
-"""Reads the allowlist that the controller keeps in a ConfigMap, for the command line."""
+"""Reads the allowlist from the ConfigMap that the controller writes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from fleet_telemetry.objects.manifest import Manifest
 async def read_allowlist(
     kubeconfig: str | None, namespace: str, name: str
 ) -> tuple[AllowlistEntry, ...]:
-    """The entries, by one request. Without a kubeconfig, a pod's service account is used, or
-    outside of a pod ``~/.kube/config``. Raises AllowlistError with what went wrong."""
+    """Read the entries, by one request. Without a kubeconfig, use the service account in a pod, and
+    ``~/.kube/config`` elsewhere. Raises AllowlistError with a message for a person."""
     where = f"ConfigMap {namespace}/{name}"
     client = await _connect(_kubeconfig(kubeconfig))
     try:
@@ -28,18 +28,18 @@ async def read_allowlist(
 
 
 def _kubeconfig(given: str | None) -> str | None:
-    """Where it is; None for the service account. Raises AllowlistError where nothing is there."""
+    """The path; None for the service account. Raises AllowlistError if no file exists there."""
     kubeconfig = find_kubeconfig(given)
-    # Several may be named; those that are missing are passed over, as by kubectl.
+    # It may be a list of paths. Missing files are ignored, as kubectl does.
     if kubeconfig and not any(Path(part).exists() for part in kubeconfig.split(os.pathsep)):
-        raise AllowlistError(f"there is no kubeconfig at {kubeconfig}; name one with --kubeconfig")
+        raise AllowlistError(f"there is no kubeconfig at {kubeconfig}; give one with --kubeconfig")
     return kubeconfig
 
 
 async def _connect(kubeconfig: str | None) -> KubernetesClient:
     try:
         return await KubernetesClient.connect(kubeconfig)
-    # What is no kubeconfig at all raises whatever comes of it.
+    # A file that is no kubeconfig at all raises any of these.
     except (ConfigException, OSError, YAMLError, TypeError, ValueError, AttributeError) as error:
         what = f"kubeconfig {kubeconfig}" if kubeconfig else "service account"
         reason = " ".join(str(error).split())
@@ -53,10 +53,10 @@ async def _get(client: KubernetesClient, where: str, namespace: str, name: str) 
         if error.is_not_found:
             text = (
                 f"{where} does not exist; the controller writes it into its own namespace, which "
-                "--namespace names, when a policy has an egress section"
+                "--namespace gives, when a policy has an egress section"
             )
         elif error.is_forbidden:
-            text = f"{where} may not be read; it takes the right to get that ConfigMap"
+            text = f"{where} may not be read; RBAC has to allow you to get that ConfigMap"
         elif error.status:
             text = f"{where} cannot be read: {error}"
         else:

@@ -1,4 +1,4 @@
-"""The options of the commands, by what they are about."""
+"""The options of the commands, by subject."""
 
 from __future__ import annotations
 
@@ -18,74 +18,87 @@ Command = Callable[..., None]
 KUBECONFIG_OPTION = click.option(
     "--kubeconfig",
     envvar="KUBECONFIG",
-    help="How to reach the API server. [env: KUBECONFIG; default: ~/.kube/config, in a pod its "
-    "service account]",
+    help="The kubeconfig. [env: KUBECONFIG; default: ~/.kube/config, in a pod its service account]",
 )
-"""Of a command that somebody runs."""
+"""For commands that a person runs."""
 SERVE_OPTIONS = (
     click.option(
         "--namespace",
         envvar="POD_NAMESPACE",
         required=True,
-        help="The operator's own namespace. [env: POD_NAMESPACE]",
+        help="The operator's namespace. [env: POD_NAMESPACE]",
     ),
     click.option(
         "--identity",
         envvar="POD_NAME",
         default=socket.gethostname,
-        help="This replica's name in the Lease. [env: POD_NAME; default: the host's name]",
+        help="The name of this replica in the Lease. [env: POD_NAME; default: the host name]",
     ),
-    click.option("--lease", default="fleet-telemetry", show_default=True, help="The Lease."),
+    click.option(
+        "--lease", default="fleet-telemetry", show_default=True, help="The name of the Lease."
+    ),
     click.option(
         "--kubeconfig",
         envvar="KUBECONFIG",
-        help="How to reach the API server. [env: KUBECONFIG; default: the pod's service account]",
+        help="The kubeconfig. [env: KUBECONFIG; default: the pod's service account]",
     ),
-    # A pod's own address is not known before it runs.
-    click.option("--http-host", default="0.0.0.0", show_default=True, help="Probes and metrics."),  # noqa: S104
-    click.option("--http-port", default=8080, show_default=True, help="Probes and metrics."),
+    # A pod's address is not known before the pod runs, so the default is all of them (S104).
+    click.option(
+        "--http-host",
+        default="0.0.0.0",  # noqa: S104
+        show_default=True,
+        help="The address for probes and metrics.",
+    ),
+    click.option(
+        "--http-port", default=8080, show_default=True, help="The port for probes and metrics."
+    ),
     click.option(
         "--webhook-configuration",
         envvar="WEBHOOK_CONFIGURATION",
         default="",
-        help="The chart's webhook configurations. The webhook has them trust its CA; beside them "
-        "the controller keeps one for the images that TelemetryProducts add. "
-        "[env: WEBHOOK_CONFIGURATION; default: neither]",
+        help="The name of the chart's webhook configurations. The webhook writes its CA into them. "
+        "The controller writes another one for the images that TelemetryProducts add. "
+        "[env: WEBHOOK_CONFIGURATION; default: none of this]",
     ),
     click.option("--log-format", type=click.Choice(["text", "json"]), default="text"),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info"),
 )
 WEBHOOK_OPTIONS = (
-    click.option("--webhook-host", default="0.0.0.0", show_default=True, help="Where to listen."),  # noqa: S104
-    click.option("--webhook-port", default=9443, show_default=True, help="Where to listen."),
+    click.option(
+        "--webhook-host",
+        default="0.0.0.0",  # noqa: S104
+        show_default=True,
+        help="The address to listen on.",
+    ),
+    click.option("--webhook-port", default=9443, show_default=True, help="The port to listen on."),
     click.option(
         "--webhook-service",
         default="fleet-telemetry-webhook",
         show_default=True,
-        help="The Service, in the operator's own namespace, by which the API server gets here.",
+        help="The Service of the webhook, in the operator's namespace.",
     ),
     click.option(
         "--drain-seconds",
         default=0.0,
         show_default=True,
-        help="How long to answer on after SIGTERM, until requests go to other replicas.",
+        help="How long to continue serving after SIGTERM, until requests go to other replicas.",
     ),
     click.option(
         "--tls-secret",
         default="",
-        help="The Secret, in the operator's own namespace, with the webhook's certificate "
-        "(tls.crt, tls.key). It is read again every few seconds.",
+        help="The Secret, in the operator's namespace, with the webhook's certificate (tls.crt, "
+        "tls.key). It is read every few seconds.",
     ),
     click.option(
         "--ca-secret",
         default="",
-        help="The Secret with a CA of the operator's own, which then issues the certificate in "
-        "--tls-secret. Both Secrets have to be there, and may be empty at first.",
+        help="The Secret with the operator's own CA, which issues the certificate in --tls-secret. "
+        "Both Secrets have to exist, and may be empty at first.",
     ),
     click.option(
         "--tls-certificate",
         type=click.Path(path_type=Path),
-        help="Instead of a Secret: a file with the certificate (PEM), taken up when it changes.",
+        help="Instead of a Secret: a file with the certificate (PEM), reloaded when it changes.",
     ),
     click.option(
         "--tls-key",
@@ -99,31 +112,31 @@ EGRESS_OPTIONS = (
         "--allowlist",
         default=ALLOWLIST,
         show_default=True,
-        help="The ConfigMap, in the operator's own namespace, with what firewalls outside of the "
-        "cluster have to let through.",
+        help="The ConfigMap, in the operator's namespace, with the addresses that firewalls "
+        "outside the cluster have to allow.",
     ),
     click.option(
         "--dns-server",
         "dns_servers",
         multiple=True,
-        help="A name server to ask for telemetry hosts, such as 10.96.0.10 or corp=192.0.2.53:53; "
-        "as often as there are views of the internet. [default: those of /etc/resolv.conf]",
+        help="A name server for telemetry hosts, such as 10.96.0.10 or corp=192.0.2.53:53. Give "
+        "one for each view of the internet. [default: those in /etc/resolv.conf]",
     ),
     click.option(
         "--dns-interval",
         type=click.FloatRange(1, 300),
         default=30.0,
         show_default=True,
-        help="Seconds between two questions for the same host, at least; at most they are 300, and "
-        "in between half of its TTL.",
+        help="The shortest time in seconds between two lookups of a host. Within this limit and "
+        "300 seconds, it is half of the TTL.",
     ),
     click.option(
         "--egress-interval",
         type=click.FloatRange(1, 3600),
         default=60.0,
         show_default=True,
-        help="Seconds between two looks at kinds of network policy that are not watched: all but "
-        "NetworkPolicies.",
+        help="Seconds between two lists of the kinds of network policy that are not watched: all "
+        "but NetworkPolicies.",
     ),
     click.option(
         "--egress-family",
@@ -132,28 +145,28 @@ EGRESS_OPTIONS = (
         multiple=True,
         default=[family.value for family in AddressFamily],
         show_default=True,
-        help="A family of addresses that network policies are to speak of.",
+        help="An address family that network policies cover.",
     ),
     click.option(
         "--egress-enforced",
         type=click.Choice([name.value for name in EgressDialect if name is not EgressDialect.AUTO]),
         multiple=True,
-        help="A kind of network policy that this cluster is known to enforce. [default: none, so "
-        "that none is relied upon]",
+        help="A kind of network policy that this cluster enforces. [default: none, so no traffic "
+        "counts as denied]",
     ),
     click.option(
         "--cluster-range",
         "cluster_ranges",
         multiple=True,
-        help="A public range that is the cluster's own: no telemetry host is in there.",
+        help="A public range that belongs to the cluster, so no telemetry host is in it.",
     ),
     click.option(
         "--published-ranges",
         type=click.Choice(["fetch", "built-in"]),
         default="fetch",
         show_default=True,
-        help="Fetch the ranges that content delivery networks publish, once a day where a policy "
-        "needs them, or use those that came with this version.",
+        help="Fetch the ranges that content delivery networks publish, once a day if a policy "
+        "needs them, or use those that are built into this version.",
     ),
 )
 
@@ -162,7 +175,7 @@ CONTROLLER_OPTIONS = (
         "--per-workload-metrics/--no-per-workload-metrics",
         default=True,
         show_default=True,
-        help="Whether single workloads have series of their own, beside the counts.",
+        help="Whether to add series for each workload to the counts.",
     ),
     click.option(
         "--reports",
@@ -170,14 +183,14 @@ CONTROLLER_OPTIONS = (
         default=ReportsApi.AUTO.value,
         show_default=True,
         callback=lambda _, __, value: ReportsApi(value),
-        help="In which form to write reports for auditors. Auto: OpenReports where the API server "
-        "knows it, else PolicyReport where it knows that, else none.",
+        help="The API in which to write reports for auditors. Auto: OpenReports if the API server "
+        "serves it, else PolicyReport if it serves that, else none.",
     ),
 )
 
 
 def with_options(options: Iterable[Callable[[Command], Command]]) -> Callable[[Command], Command]:
-    """Give a command these options, in this order."""
+    """Add options to a command, in this order."""
 
     def decorate(command: Command) -> Command:
         for option in reversed(list(options)):

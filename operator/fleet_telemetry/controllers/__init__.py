@@ -1,1 +1,1 @@
-"""The controller: decides for every workload, writes what it may, and says where things stand."""
+"""The controller: decides for each workload, writes, and reports. One reconciler a concern."""

@@ -1,4 +1,4 @@
-"""Reports for auditors, one for each workload, written only where they change."""
+"""Writes the reports for auditors, one for each workload, when they change."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from fleet_telemetry.workloads.workload import Workload, WorkloadRef
 
 _log = logging.getLogger(__name__)
 
-_ASK_SECONDS = 300.0
-"""Between two looks at what is served: the form may come and go."""
+_DISCOVERY_SECONDS = 300.0
+"""Between two discoveries of the served APIs, which may be installed or removed."""
 _RETRY_SECONDS = 5.0
-_LOOKS_PER_LIST = 6
-"""So many of those looks until everything is listed again: people edit."""
+_DISCOVERIES_PER_LIST = 6
+"""Reports are not watched; they are listed again to find those that somebody edited."""
 _SELECTOR = ",".join(f"{label}={value}" for label, value in MANAGED_BY.items())
 
-_WANTED = {
+_KINDS = {
     ReportsApi.AUTO: (OPEN_REPORTS, POLICY_REPORTS),
     ReportsApi.OPEN_REPORTS: (OPEN_REPORTS,),
     ReportsApi.POLICY_REPORT: (POLICY_REPORTS,),
@@ -43,24 +43,29 @@ _WANTED = {
 
 
 class ReportWriter:
-    """Knows what reports there are, and keeps them right while this replica leads."""
+    """Knows the reports in the cluster, and writes those that differ from the desired ones."""
 
     def __init__(
-        self, client: KubernetesClient, wanted: ReportsApi, now: Callable[[], datetime]
+        self,
+        client: KubernetesClient,
+        api: ReportsApi,
+        *,
+        now: Callable[[], datetime],
+        on_change: Callable[[], None],
     ) -> None:
+        """``on_change`` is called when all reports have to be written again."""
         self._client = client
-        self._wanted = wanted
+        self._api = api
         self._now = now
         self._kind: Kind | None = None
         self._is_known = False
-        """Whether all of it could be found out."""
+        """Whether discovery and listing succeeded."""
         self._written: dict[WorkloadRef, tuple[str, Written]] = {}
-        """The owner's uid, which is the report's name, and what it says."""
-        self.told: Callable[[], None] = lambda: None
-        """Called when everything has to be reported anew."""
+        """The owner's uid, which is the report's name, and the report's content."""
+        self._on_change = on_change
 
-    async def look(self) -> None:
-        """Find out which form is served, and what is written in it."""
+    async def discover(self) -> None:
+        """Discover the API to use, and list the reports. An ApiError is logged."""
         try:
             served = await self._served()
             kind = served[0] if served else None
@@ -72,25 +77,25 @@ class ReportWriter:
                 await self._remove(other)
             self._is_known = True
         except ApiError as error:
-            _log.warning("reports cannot be looked at, trying again: %s", error)
+            _log.warning("cannot discover or list reports, retrying: %s", error)
             self._kind = None
             self._is_known = False
 
     async def run(self) -> None:
-        """Look again now and then. Never ends."""
-        looks = 0
+        """Discover the API and list the reports again from time to time. Never ends."""
+        discoveries = 0
         while True:
-            await asyncio.sleep(_ASK_SECONDS if self._is_known else _RETRY_SECONDS)
-            looks += 1
-            if await self._is_as_known() and looks % _LOOKS_PER_LIST:
+            await asyncio.sleep(_DISCOVERY_SECONDS if self._is_known else _RETRY_SECONDS)
+            discoveries += 1
+            if await self._is_unchanged() and discoveries % _DISCOVERIES_PER_LIST:
                 continue
             before = self._kind, dict(self._written)
-            await self.look()
+            await self.discover()
             if (self._kind, self._written) != before:
-                self.told()
+                self._on_change()
 
-    async def _is_as_known(self) -> bool:
-        """Whether the same form is served as before, as far as that can be found out."""
+    async def _is_unchanged(self) -> bool:
+        """Whether the same API is served as before. True if discovery fails."""
         if not self._is_known:
             return False
         try:
@@ -100,13 +105,13 @@ class ReportWriter:
         return (served[0] if served else None) is self._kind
 
     async def write(self, workload: Workload, plan: Plan) -> None:
-        """Write the report of a workload if it says something else by now. Raises ApiError."""
+        """Write the report of a workload if it changed. Raises ApiError."""
         kind = self._kind
         if kind is None:
             return
         results = build_results(workload, plan)
         if not results:
-            await self.forget(workload.ref)
+            await self.delete(workload.ref)
             return
         uid, before = self._written.get(workload.ref, ("", None))
         if uid != workload.uid:
@@ -121,22 +126,22 @@ class ReportWriter:
         except ApiError as error:
             if not error.is_not_found:
                 raise
-            # The form is not served any more; run() finds out what is.
+            # The API is no longer served; run() discovers which one is.
             self._kind, self._is_known = None, False
             return
         self._written[workload.ref] = workload.uid, read_written(written)
 
-    async def forget(self, ref: WorkloadRef) -> None:
-        """Nothing is to be said of a workload any more. Raises ApiError."""
+    async def delete(self, ref: WorkloadRef) -> None:
+        """Delete the report of a workload, if there is one. Raises ApiError."""
         known = self._written.pop(ref, None)
         if known is not None and self._kind is not None:
             await self._client.delete(self._kind, known[0], ref.namespace)
 
     async def _served(self) -> list[Kind]:
-        """Of the wanted forms those that the API server knows, the best first."""
+        """The configured kinds that the API server serves, in order of preference."""
         return [
             kind
-            for kind in _WANTED[self._wanted]
+            for kind in _KINDS[self._api]
             if kind.plural in await self._client.served_plurals(kind.group, kind.version)
         ]
 
@@ -152,7 +157,7 @@ class ReportWriter:
         return found
 
     async def _remove(self, kind: Kind) -> None:
-        """Of two forms one is enough, and the other would grow old."""
+        """Delete the reports of the other kind, which would become outdated."""
         async for manifest in self._client.list(kind, selector=_SELECTOR):
             metadata = manifest["metadata"]
             await self._client.delete(kind, metadata["name"], metadata["namespace"])

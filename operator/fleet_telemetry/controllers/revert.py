@@ -1,5 +1,8 @@
-"""Takes back all that was injected and written, for whoever leaves: asked for by hand or by the
-chart when it is uninstalled, never by itself."""
+"""Reverts all that the operator injected and wrote, for an uninstall.
+
+The command ``fleet-telemetry revert`` does this, run by a person or by the chart's uninstall hook.
+The controller never does it.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +34,17 @@ _NETWORK_POLICIES = sorted(
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A workload with variables that stand there because of the operator."""
+    """A workload with variables that the operator injected."""
 
     workload: Workload
     variables: tuple[InjectedVariable, ...]
 
 
 def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tuple[Edit, ...]:
-    """What to remove: what is recorded, still has the recorded value, and nobody claims.
+    """The edits that remove each variable that is recorded in the WorkloadTelemetry status, still
+    has the recorded value, and has no field owner.
 
-    What somebody has applied themselves since, or changed, is theirs.
+    A variable that somebody else has applied or changed since then is theirs, and stays.
     """
     recorded = {(one.container, one.name, one.value) for one in injected}
     return tuple(
@@ -60,8 +64,10 @@ def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tup
 
 
 async def policies_left(client: KubernetesClient) -> tuple[str, ...]:
-    """The policies that there are: while one stands, what is taken back comes back. Raises
-    ApiError."""
+    """The policies in the cluster. While there is one, variables would be injected again.
+
+    Raises ApiError.
+    """
     return tuple(
         [
             place_of(one)
@@ -72,14 +78,14 @@ async def policies_left(client: KubernetesClient) -> tuple[str, ...]:
 
 
 async def find_leftovers(client: KubernetesClient, namespace: str = "") -> AsyncIterator[Leftover]:
-    """The workloads to be reverted, of all namespaces or of one. Raises ApiError."""
-    async for record in client.list(kinds.WORKLOAD_TELEMETRY, namespace):
-        status = msgspec.convert(record.get("status") or {}, WorkloadTelemetryStatus)
-        for owner in items_at(record, "metadata", "ownerReferences"):
+    """The workloads to revert, in all namespaces or in one. Raises ApiError."""
+    async for telemetry in client.list(kinds.WORKLOAD_TELEMETRY, namespace):
+        status = msgspec.convert(telemetry.get("status") or {}, WorkloadTelemetryStatus)
+        for owner in items_at(telemetry, "metadata", "ownerReferences"):
             if not status.injected or owner.get("kind") not in WorkloadKind.__members__.values():
                 continue
             kind = kinds.WORKLOAD_BY_KIND[owner["kind"]]
-            manifest = await client.find(kind, owner["name"], record["metadata"]["namespace"])
+            manifest = await client.find(kind, owner["name"], telemetry["metadata"]["namespace"])
             workload = read_workload({"kind": kind.kind, **manifest}) if manifest else None
             # A Job's template is immutable, and another controller would restore its own.
             if workload is None or workload.template_immutable or workload.controller is not None:
@@ -89,7 +95,7 @@ async def find_leftovers(client: KubernetesClient, namespace: str = "") -> Async
 
 
 async def revert(client: KubernetesClient, leftover: Leftover) -> None:
-    """Remove the variables of one workload; its pods are replaced. Raises ApiError."""
+    """Remove the variables from one workload, which replaces its pods. Raises ApiError."""
 
     def plan(fresh: Workload) -> tuple[Edit, ...]:
         return edits_for(fresh, leftover.variables)
@@ -100,8 +106,8 @@ async def revert(client: KubernetesClient, leftover: Leftover) -> None:
 async def find_network_policies(
     client: KubernetesClient, namespace: str = ""
 ) -> AsyncIterator[tuple[Kind, Manifest]]:
-    """Those that the operator wrote, and groups of addresses: all, or those for the workloads of
-    one namespace. Raises ApiError."""
+    """The network policies and CIDR groups that the operator wrote, for the workloads in all
+    namespaces or in one. Raises ApiError."""
     for dialect, kind in _NETWORK_POLICIES:
         try:
             async for manifest in client.list(
@@ -112,6 +118,6 @@ async def find_network_policies(
                 if is_wanted and dialect.is_ours(manifest):
                     yield kind, manifest
         except ApiError as error:
-            # Most clusters have only some of the kinds.
+            # Most clusters serve only some of the kinds.
             if not error.is_not_found:
                 raise

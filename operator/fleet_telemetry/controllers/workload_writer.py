@@ -1,9 +1,9 @@
-"""Writing into workloads that belong to others.
+"""Writes edits into workloads that belong to others.
 
-First a patch that changes nothing: admission sees the workload and does what it would have done,
-and leaves nobody's name on it. So the user's next apply meets no conflict. Only where that does
-not help, because the webhook is away, the controller writes itself, guarded by what it read, and
-then takes its name off again.
+The first write is a no-op patch. It makes the API server call the webhook, which makes the edits
+without becoming a field owner, so the user's next apply meets no conflict. If that does not help,
+because the webhook is not available, the controller patches the workload itself. That patch tests
+the resource version that was read, and the controller then releases its field ownership.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload
 _log = logging.getLogger(__name__)
 
 PlanEdits = Callable[[Workload], tuple[Edit, ...]]
-"""What is to be written into a workload as it is."""
+"""The edits for a workload in its current state."""
 
 
 async def write_edits(
     client: KubernetesClient, workload: Workload, plan: PlanEdits
 ) -> dict[str, Any]:
-    """Have the edits made, by admission or by ourselves; the workload as it is then.
+    """Have the webhook make the edits, or make them directly; return the manifest after that.
 
-    Raises ApiError: a conflict where the workload changed meanwhile, which is no failure.
+    Raises ApiError. A conflict means that the workload changed meanwhile, and is no failure.
     """
     kind = WORKLOAD_BY_KIND[workload.ref.kind]
     same = {"op": "test", "path": "/metadata/uid", "value": workload.uid}
@@ -41,24 +41,26 @@ async def write_edits(
     fresh = read_workload(manifest)
     edits = plan(fresh) if fresh is not None else ()
     if not edits:
-        _log.info("%s: written by admission", workload.ref)
+        _log.info("%s: written by the webhook", workload.ref)
         return manifest
     path = workload.ref.kind.type.template_path
-    # Nothing of what was decided upon may have changed, the number of replicas included.
+    # The edits were decided for exactly this version, with its number of replicas.
     version = manifest["metadata"]["resourceVersion"]
     unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
     operations = [unchanged, *build_patch(manifest, path, edits)]
     manifest = await client.patch(kind, workload.ref.name, operations, workload.ref.namespace)
     names = ", ".join(f"{edit.container_name}: {edit.name}" for edit in edits)
-    _log.info("%s: written directly, admission did not: %s", workload.ref, names)
+    _log.info("%s: written directly, because the webhook did not: %s", workload.ref, names)
     return await release_field_ownership(client, kind, manifest)
 
 
 async def finish_interrupted_write(client: KubernetesClient, workload: Workload) -> dict[str, Any]:
-    """Finish a write that was cut short when our name still stood there; the workload as it is
-    then. Raises ApiError."""
+    """Release the field ownership that an interrupted write left; return the manifest after that.
+
+    Raises ApiError.
+    """
     kind = WORKLOAD_BY_KIND[workload.ref.kind]
-    # There is no right to read a single workload, but a patch that changes nothing shows it.
+    # RBAC does not allow to get a workload, but the response to a no-op patch contains it.
     same = {"op": "test", "path": "/metadata/uid", "value": workload.uid}
     manifest = await client.patch(kind, workload.ref.name, [same], workload.ref.namespace)
     return await release_field_ownership(client, kind, manifest)

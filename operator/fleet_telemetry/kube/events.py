@@ -1,4 +1,4 @@
-"""Events on workloads and policies, for what a person would want to know."""
+"""Events on workloads and policies."""
 
 from __future__ import annotations
 
@@ -16,52 +16,51 @@ from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadRef
 _log = logging.getLogger(__name__)
 
 _LONGEST_NOTE = 1024
-
-
-_NAMESPACE_OF_OTHERS = "default"
-"""Events on cluster-scoped objects are kept there, and `kubectl describe` looks for them there."""
+_CLUSTER_SCOPED_NAMESPACE = "default"
+"""The namespace for events on cluster-scoped objects; `kubectl describe` reads them from there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Regarding:
-    """What an event is about."""
+    """The object that an event is about."""
 
     api_version: str
     kind: str
     namespace: str
+    """Empty for a cluster-scoped object."""
     name: str
     uid: str = ""
+    """`kubectl describe` shows only events that carry the object's uid."""
 
     def __str__(self) -> str:
         return "/".join(filter(None, (self.namespace, self.kind, self.name)))
 
 
+def regarding_workload(ref: WorkloadRef, uid: str) -> Regarding:
+    """The reference to a workload, for an event on it."""
+    api_version = kinds.WORKLOAD_BY_KIND[ref.kind].api_version
+    return Regarding(api_version, ref.kind, ref.namespace, ref.name, uid)
+
+
 class EventRecorder:
-    """Writes events. One that cannot be written is logged, and stops nothing."""
+    """Creates events. A failure to create one is logged and has no other effect."""
 
     def __init__(self, client: KubernetesClient, now: Callable[[], datetime]) -> None:
         self._client = client
         self._now = now
         self._instance = os.environ.get("HOSTNAME") or FIELD_MANAGER
 
-    async def tell(
-        self, ref: WorkloadRef, reason: str, note: str, *, uid: str = "", warning: bool = False
+    async def event(
+        self, regarding: Regarding, reason: str, note: str, *, warning: bool = False
     ) -> None:
-        """Write an event on a workload."""
-        api_version = kinds.WORKLOAD_BY_KIND[ref.kind].api_version
-        regarding = Regarding(api_version, ref.kind, ref.namespace, ref.name, uid)
-        await self.tell_of(regarding, reason, note, warning=warning)
-
-    async def tell_of(
-        self, ref: Regarding, reason: str, note: str, *, warning: bool = False
-    ) -> None:
-        """Write an event on any object."""
+        """Create an event on an object. ``note`` is cut to 1024 characters."""
+        namespace = regarding.namespace or _CLUSTER_SCOPED_NAMESPACE
         manifest = {
             "apiVersion": kinds.EVENT.api_version,
             "kind": kinds.EVENT.kind,
             "metadata": {
-                "name": f"{ref.name[:200].rstrip('-.')}.{uuid.uuid4().hex[:16]}",
-                "namespace": ref.namespace or _NAMESPACE_OF_OTHERS,
+                "name": f"{regarding.name[:200].rstrip('-.')}.{uuid.uuid4().hex[:16]}",
+                "namespace": namespace,
             },
             "eventTime": self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "type": "Warning" if warning else "Normal",
@@ -69,18 +68,17 @@ class EventRecorder:
             "action": "CheckTelemetry",
             "note": note[:_LONGEST_NOTE],
             "regarding": {
-                "apiVersion": ref.api_version,
-                "kind": ref.kind,
-                "name": ref.name,
-                **({"namespace": ref.namespace} if ref.namespace else {}),
-                **({"uid": ref.uid} if ref.uid else {}),
+                "apiVersion": regarding.api_version,
+                "kind": regarding.kind,
+                "name": regarding.name,
+                **({"namespace": regarding.namespace} if regarding.namespace else {}),
+                **({"uid": regarding.uid} if regarding.uid else {}),
             },
             "reportingController": "fleettelemetry.io/controller",
             "reportingInstance": self._instance,
         }
-        _log.info("%s: %s: %s", ref, reason, note)
+        _log.info("%s: %s: %s", regarding, reason, note)
         try:
-            namespace = ref.namespace or _NAMESPACE_OF_OTHERS
             await self._client.create(kinds.EVENT, manifest, namespace)
         except ApiError as error:
-            _log.warning("%s: the event %s could not be written: %s", ref, reason, error)
+            _log.warning("%s: cannot create the event %s: %s", regarding, reason, error)

@@ -1,8 +1,8 @@
-"""One writer among several replicas, by a Lease of our own.
+"""Leader election among the controller's replicas, by a Lease.
 
-kopf's peering is no election: replicas of equal priority pause each other. The rules here are
-those of client-go: a Lease is free when it has not been renewed for its duration *as observed on
-one's own clock*, so that skewed clocks do not matter.
+kopf's peering is not a leader election: replicas of equal priority pause each other. The rules here
+are those of client-go: a Lease is free if its holder has not renewed it for its duration *as
+measured by the observer's own clock*, so clock skew does not matter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimes:
-    """Seconds. A standby takes over within ``duration + retry`` of the leader's last renewal."""
+    """Seconds. Another replica takes over within ``duration + retry`` of the last renewal."""
 
     duration: float = 10.0
     renew_deadline: float = 7.0
@@ -32,7 +32,7 @@ class LeaseTimes:
 
 
 class LeaderElector:
-    """Runs ``lead`` while this replica holds the Lease, and stops it when the Lease is lost."""
+    """Runs a task while this replica holds the Lease, and stops it when the Lease is lost."""
 
     def __init__(
         self,
@@ -48,75 +48,76 @@ class LeaderElector:
         self._name = name
         self._identity = identity
         self._times = times or LeaseTimes()
-        self._seen: tuple[object, ...] = ()
-        self._seen_at = 0.0
+        self._observed: tuple[object, ...] = ()
+        self._observed_at = 0.0
 
-    async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
-        """Stand for election again and again. Gives the Lease back when cancelled."""
+    async def run(self, run_as_leader: Callable[[], Awaitable[None]]) -> None:
+        """Acquire the Lease again and again. Releases it when cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
-            asked = clock()
+            requested = clock()
             while not await self._try():
                 await asyncio.sleep(self._times.retry)
-                asked = clock()
-            _log.info("leading: this replica writes")
-            leading = asyncio.ensure_future(lead())
+                requested = clock()
+            _log.info("this replica is the leader")
+            leading = asyncio.ensure_future(run_as_leader())
             try:
-                await self._hold(leading, asked)
+                await self._hold(leading, requested)
             finally:
                 leading.cancel()
                 with suppress(asyncio.CancelledError):
                     await leading
                 await asyncio.shield(self._release())
-            _log.warning("the lease is lost: this replica stands by")
+            _log.warning("the Lease is lost: this replica is no longer the leader")
 
-    async def _hold(self, leading: asyncio.Future[None], asked: float) -> None:
-        """Renew until that fails for too long, or the leader's work ends with an error.
+    async def _hold(self, leading: asyncio.Future[None], requested: float) -> None:
+        """Renew until that fails for too long, or the leader's task fails.
 
-        Others may count from the moment in which the API server writes: that is no sooner than when
-        it is ``asked``, and may be long before it answers. No attempt lasts beyond the deadline.
+        Other replicas may count from the moment in which the API server writes. That is not before
+        the time at which the write was ``requested``, and may be long before the response. No
+        attempt lasts beyond the deadline.
         """
         clock = asyncio.get_running_loop().time
-        until = asked + self._times.renew_deadline
+        until = requested + self._times.renew_deadline
         while clock() < until:
             pause = min(self._times.retry, until - clock())
             done, _ = await asyncio.wait({leading}, timeout=pause)
             if done:
                 leading.result()
                 return
-            asked = clock()
+            requested = clock()
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
                     if await self._try():
-                        until = asked + self._times.renew_deadline
+                        until = requested + self._times.renew_deadline
 
     async def _try(self) -> bool:
-        """Create, take or renew the Lease; whether it is ours now."""
+        """Create, acquire or renew the Lease; whether this replica holds it now."""
         try:
             lease = await self._client.find(LEASE, self._name, self._namespace)
             if lease is None:
                 await self._client.create(LEASE, self._manifest(None), self._namespace)
-            elif self._may_take(lease):
+            elif self._may_acquire(lease):
                 manifest = self._manifest(lease)
                 await self._client.replace(LEASE, self._name, manifest, self._namespace)
             else:
                 return False
         except ApiError as error:
             if not error.is_conflict:
-                _log.warning("cannot renew the lease: %s", error)
+                _log.warning("cannot acquire or renew the Lease: %s", error)
             return False
         return True
 
-    def _may_take(self, lease: Manifest) -> bool:
+    def _may_acquire(self, lease: Manifest) -> bool:
         holder = dig(lease, "spec", "holderIdentity")
         if holder in (self._identity, "", None):
             return True
-        seen = (holder, dig(lease, "spec", "renewTime"))
+        observed = (holder, dig(lease, "spec", "renewTime"))
         now = asyncio.get_running_loop().time()
-        if seen != self._seen:
-            self._seen, self._seen_at = seen, now
+        if observed != self._observed:
+            self._observed, self._observed_at = observed, now
         duration = dig(lease, "spec", "leaseDurationSeconds") or self._times.duration
-        return now - self._seen_at > duration
+        return now - self._observed_at > duration
 
     def _manifest(self, before: Manifest | None) -> dict[str, Any]:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -138,7 +139,10 @@ class LeaderElector:
         }
 
     async def _release(self) -> None:
-        """Let the next replica take over at once. The resource version guards against a thief."""
+        """Let another replica take over at once, unless one has already.
+
+        The resource version in the manifest makes the write conflict in that case.
+        """
         with suppress(ApiError):
             lease = await self._client.find(LEASE, self._name, self._namespace)
             if lease is not None and dig(lease, "spec", "holderIdentity") == self._identity:

@@ -1,5 +1,8 @@
-"""A queue of subjects: each waits at most once, is worked on by one worker at a time, and comes
-back with a growing delay when it fails."""
+"""A work queue of reconcile keys, with the semantics of client-go's work queue.
+
+A key waits at most once, one worker at a time works on it, and a key that failed comes back with
+a growing delay.
+"""
 
 from __future__ import annotations
 
@@ -7,94 +10,116 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-Subject = TypeVar("Subject", bound=Hashable)
+Key = TypeVar("Key", bound=Hashable)
 
 _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 60.0
-_DOUBLINGS = 10  # more would change nothing, until they overflow
+_DOUBLINGS = 10
+"""More would not change the delay, and would overflow in the end."""
 
 
-class WorkQueue(Generic[Subject]):
-    """Subjects in the order of their arrival."""
+class WorkQueue(Generic[Key]):
+    """Keys in the order of their arrival. It accepts keys between ``open`` and ``close`` only."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Subject, float] = {}
-        """Since when."""
+        self._is_open = False
+        self._waiting: dict[Key, float] = {}
+        """The loop's time at which each waiting key was added."""
         self._clock: Callable[[], float] = float
-        self._active: set[Subject] = set()
-        self._again: set[Subject] = set()
-        self._failures: dict[Subject, int] = {}
-        self._timers: dict[Subject, asyncio.TimerHandle] = {}
+        self._active: set[Key] = set()
+        self._again: set[Key] = set()
+        """Active keys that were added again."""
+        self._failures: dict[Key, int] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._arrived = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def open(self) -> None:
+        """Accept keys from now on."""
+        self._is_open = True
+
+    def close(self) -> None:
+        """Drop all keys, their timers and failures, and ignore new keys.
+
+        Call it after the workers have ended.
+        """
+        self._is_open = False
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._waiting.clear()
+        self._active.clear()
+        self._again.clear()
+        self._failures.clear()
+
     def oldest_age(self) -> float:
-        """How many seconds the subject has waited that waits longest; 0 where none does."""
-        # Asked from the thread of a scrape: the copy is what makes that safe.
+        """Seconds that the oldest waiting key has waited; 0 if no key waits."""
+        # A scrape calls this from its own thread: the copy makes that safe.
         waiting = list(self._waiting.values())
         return self._clock() - waiting[0] if waiting else 0.0
 
-    def add(self, subject: Subject) -> None:
-        """Have a subject worked on, once more if it is being worked on now."""
-        timer = self._timers.pop(subject, None)
+    def add(self, key: Key) -> None:
+        """Add a key. If a worker works on it now, it is added again after that."""
+        if not self._is_open:
+            return
+        timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
-        if subject in self._active:
-            self._again.add(subject)
+        if key in self._active:
+            self._again.add(key)
         else:
             self._clock = asyncio.get_running_loop().time
-            self._waiting.setdefault(subject, self._clock())
+            self._waiting.setdefault(key, self._clock())
             self._arrived.set()
 
-    def add_later(self, subject: Subject, seconds: float) -> None:
-        """Have a subject worked on after a while, or earlier if something else adds it."""
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Add a key after a delay. Of several delays the one that ends first counts."""
+        if not self._is_open:
+            return
         loop = asyncio.get_running_loop()
-        timer = self._timers.get(subject)
+        timer = self._timers.get(key)
         if timer is not None:
             if timer.when() <= loop.time() + seconds:
                 return
             timer.cancel()
-        self._timers[subject] = loop.call_later(seconds, self._due, subject)
+        self._timers[key] = loop.call_later(seconds, self._add_due, key)
 
-    def _due(self, subject: Subject) -> None:
-        del self._timers[subject]
-        self.add(subject)
+    def add_rate_limited(self, key: Key) -> float:
+        """Finish work on a key that failed, and add it again after a delay, which is returned.
 
-    async def take(self) -> Subject:
-        """The next subject; ``done`` or ``failed`` has to follow."""
+        The delay doubles with each failure, from 0.2 to 60 seconds, until ``done`` resets it.
+        """
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay: float = min(_FIRST_DELAY * 2.0 ** min(failures, _DOUBLINGS), _LONGEST_DELAY)
+        self._finish(key)
+        if key not in self._waiting:
+            self.add_after(key, delay)
+        return delay
+
+    async def get(self) -> Key:
+        """Wait for the next key. Call ``done`` or ``add_rate_limited`` after working on it."""
         while not self._waiting:
             self._arrived.clear()
             await self._arrived.wait()
-        subject = next(iter(self._waiting))
-        del self._waiting[subject]
-        self._active.add(subject)
-        return subject
+        key = next(iter(self._waiting))
+        del self._waiting[key]
+        self._active.add(key)
+        return key
 
-    def done(self, subject: Subject) -> None:
-        """The subject is as it should be."""
-        self._failures.pop(subject, None)
-        self._finish(subject)
+    def done(self, key: Key) -> None:
+        """Finish work on a key that succeeded, and forget its failures."""
+        self._failures.pop(key, None)
+        self._finish(key)
 
-    def failed(self, subject: Subject) -> float:
-        """The subject has to come back; the seconds until then."""
-        failures = self._failures.get(subject, 0)
-        self._failures[subject] = failures + 1
-        delay: float = min(_FIRST_DELAY * 2.0 ** min(failures, _DOUBLINGS), _LONGEST_DELAY)
-        self._finish(subject)
-        if subject not in self._waiting:
-            self.add_later(subject, delay)
-        return delay
+    def _add_due(self, key: Key) -> None:
+        del self._timers[key]
+        self.add(key)
 
-    def _finish(self, subject: Subject) -> None:
-        self._active.discard(subject)
-        if subject in self._again:
-            self._again.discard(subject)
-            self.add(subject)
-
-    def close(self) -> None:
-        """Stop the timers."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+    def _finish(self, key: Key) -> None:
+        self._active.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)

@@ -64,6 +64,7 @@ class Kit:
     namespace: str
 
     def __post_init__(self) -> None:
+        self.enqueued: list[WorkloadRef] = []
         self.cache = ClusterCache(builtin())
         limits = Limits(try_seconds=0.2, pause_seconds=0.01, total_seconds=0.5)
         self.hosts = HostResolver(
@@ -73,10 +74,10 @@ class Kit:
             rules=Retention(),
             now=lambda: datetime.now(UTC),
             ranges=None,
+            on_change=self.enqueued.append,
         )
         every = frozenset(EgressDialect)
         options = EgressOptions(enforced=every, look_seconds=0.2)
-        self.enqueued: list[WorkloadRef] = []
         self.egress = EgressReconciler(
             self.cache, self.client, self.hosts, options, enqueue=self.enqueued.append
         )

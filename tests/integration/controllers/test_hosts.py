@@ -51,6 +51,7 @@ class Kit:
         # There is no API server: what is known is kept in memory, and that is enough.
         self.client = KubernetesClient(api.ApiClient(api.Configuration(host=f"http://{NOBODY}")))
         self.cache = ClusterCache(builtin())
+        self.changed: list[WorkloadRef] = []
         resolver = Resolver([parse_name_server(self.server)], limits=QUICKLY)
         self.keeper = HostResolver(
             self.cache,
@@ -59,9 +60,11 @@ class Kit:
             rules=Retention(),
             now=self.now,
             ranges=self.ranges,
+            on_change=self._on_change,
         )
-        self.told: list[WorkloadRef] = []
-        self.keeper.told = self.told.append
+
+    def _on_change(self, ref: WorkloadRef) -> None:
+        self.changed.append(ref)
 
     @asynccontextmanager
     async def leading(self) -> AsyncIterator[None]:
@@ -125,7 +128,7 @@ def test_while_dns_is_down_nobody_waits_and_nothing_is_concluded() -> None:
             kit.keeper.need(ONE, need(seeds=frozenset({SEED})))
             assert kit.keeper.awaits(ONE)
             await kit.asked()
-            assert kit.told == [ONE]
+            assert kit.changed == [ONE]
             found = kit.facts()
             assert found.deny == (ip_network("34.36.231.254"),)
             assert found.unresolved
@@ -184,7 +187,7 @@ def test_a_host_that_cannot_be_asked_for_keeps_no_workload_waiting() -> None:
         async with kit.leading():
             kit.keeper.need(ONE, need("no host", HOST))
             await kit.asked()
-            assert ONE in kit.told
+            assert ONE in kit.changed
 
     run(body)
 
@@ -194,12 +197,12 @@ def test_what_one_workload_brings_along_is_told_to_the_others() -> None:
         async with kit.leading():
             kit.keeper.need(ONE, need())
             await kit.asked()
-            kit.told.clear()
+            kit.changed.clear()
             kit.keeper.need(TWO, need(seeds=frozenset({SEED})))
             assert kit.facts().deny == (ip_network("34.36.231.254"),)
-            assert kit.told == [ONE]
+            assert kit.changed == [ONE]
             kit.keeper.need(TWO, need(seeds=frozenset({SEED})))
-            assert kit.told == [ONE]
+            assert kit.changed == [ONE]
 
     run(body)
 

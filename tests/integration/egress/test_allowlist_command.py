@@ -54,10 +54,10 @@ def failed(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_without_a_kubeconfig_it_says_how_to_name_one(tmp_path: Path) -> None:
     path = tmp_path / ".kube" / "config"
-    expected = f"there is no kubeconfig at {path}; name one with --kubeconfig"
+    expected = f"there is no kubeconfig at {path}; give one with --kubeconfig"
     assert failed(run(home=tmp_path)) == expected
     missing = f"{tmp_path / 'a'}:{tmp_path / 'b'}"
-    expected = f"there is no kubeconfig at {missing}; name one with --kubeconfig"
+    expected = f"there is no kubeconfig at {missing}; give one with --kubeconfig"
     assert failed(run(home=tmp_path, KUBECONFIG=missing)) == expected
 
 
@@ -209,7 +209,7 @@ def test_the_kubeconfig_of_the_home_folder_is_used(place: Place, tmp_path: Path)
 def test_where_there_is_none_it_says_who_writes_it(place: Place) -> None:
     assert failed(place.run()) == (
         f"ConfigMap {NAMESPACE}/{NAME} does not exist; the controller writes it into its own "
-        "namespace, which --namespace names, when a policy has an egress section"
+        "namespace, which --namespace gives, when a policy has an egress section"
     )
 
 
@@ -218,7 +218,7 @@ def test_where_there_is_none_it_says_who_writes_it(place: Place) -> None:
 def test_who_may_not_read_it_is_told(place: Place) -> None:
     message = failed(place.run(KUBECONFIG=str(place.stranger)))
     assert message == (
-        f"ConfigMap {NAMESPACE}/{NAME} may not be read; it takes the right to get that ConfigMap"
+        f"ConfigMap {NAMESPACE}/{NAME} may not be read; RBAC has to allow you to get that ConfigMap"
     )
 
 

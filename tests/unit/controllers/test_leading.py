@@ -1,4 +1,4 @@
-"""A replica that begins to lead, with an API server that takes its time."""
+"""A replica that becomes the leader while the API server is slow."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from datetime import UTC, datetime
 from kubernetes.aio import client as api
 from prometheus_client import CollectorRegistry
 
-from fleet_telemetry.app.assembly import build_containment
-from fleet_telemetry.app.options import EgressSettings
+from fleet_telemetry.app.controller import build_egress, build_manager
+from fleet_telemetry.app.options import EgressSettings, Options, Role
+from fleet_telemetry.app.parts import Common
 from fleet_telemetry.catalogue.catalogue import builtin
-from fleet_telemetry.controllers.controller import Controller
-from fleet_telemetry.controllers.egress.allowlist import AllowlistWriter
+from fleet_telemetry.controllers.enqueuer import Enqueuer
+from fleet_telemetry.controllers.keys import ReconcileKey
+from fleet_telemetry.controllers.manager import Manager
+from fleet_telemetry.controllers.plans import Plans
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.runtime.verifier import Verifier
+from fleet_telemetry.controllers.workload import Writers
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.events import EventRecorder
+from fleet_telemetry.kube.work_queue import WorkQueue
 from fleet_telemetry.reporting.metrics import ControllerMetrics, VerificationMetrics
 from fleet_telemetry.reporting.reports_api import ReportsApi
 from tests.support.builders import SONARQUBE, container, manifest
@@ -28,35 +34,45 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def controller(
-    cache: ClusterCache, client: KubernetesClient, registry: CollectorRegistry
-) -> Controller:
+def build(cache: ClusterCache, client: KubernetesClient, registry: CollectorRegistry) -> Manager:
     settings = EgressSettings(dns_servers=("127.0.0.1:9",), published_ranges="built-in")
-    return Controller(
-        cache,
-        client,
-        ControllerMetrics(registry),
-        now=now,
-        webhooks=None,
-        verifier=Verifier(cache, client, VerificationMetrics(registry), now=now),
-        containment=build_containment(settings, cache, client, now, lambda _: None),
-        allowlist=AllowlistWriter(client, "fleet-telemetry", "fleet-telemetry-allowlist"),
-        reports=ReportWriter(client, ReportsApi.OFF, now),
+    options = Options(
+        role=Role.CONTROLLER,
+        namespace="fleet-telemetry",
+        identity="one",
+        lease="fleet-telemetry",
+        kubeconfig=None,
+        http_host="",
+        http_port=0,
+        egress=settings,
     )
+    common = Common(options=options, client=client, cache=cache, metrics=registry, now=now)
+    queue: WorkQueue[ReconcileKey] = WorkQueue()
+    egress = build_egress(settings, cache, client, now, queue.add)
+    enqueuer = Enqueuer(cache, queue, egress)
+    cache.add_listener(enqueuer)
+    writers = Writers(
+        egress=egress,
+        verifier=Verifier(cache, client, VerificationMetrics(registry), now=now, enqueue=queue.add),
+        reports=ReportWriter(client, ReportsApi.OFF, now=now, on_change=enqueuer.enqueue_all),
+        events=EventRecorder(client, now),
+    )
+    work = ControllerMetrics(registry)
+    return build_manager(common, queue, Plans(), enqueuer=enqueuer, writers=writers, metrics=work)
 
 
-def test_the_lease_may_be_lost_while_the_first_look_is_under_way() -> None:
+def test_the_lease_may_be_lost_while_the_leader_prepares() -> None:
     registry = CollectorRegistry()
-    asked = asyncio.Event()
+    requested = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
-            asked.set()
+            requested.set()
             while await reader.read(1 << 16):
                 pass
         writer.close()
 
-    def leads() -> float | None:
+    def is_leader() -> float | None:
         return registry.get_sample_value("fleet_telemetry_leader")
 
     async def main() -> None:
@@ -65,17 +81,17 @@ def test_the_lease_may_be_lost_while_the_first_look_is_under_way() -> None:
         client = KubernetesClient(api.ApiClient(api.Configuration(host=f"http://{host}:{port}")))
         cache = ClusterCache(builtin())
         cache.synced.set()
-        leader = controller(cache, client, registry)
+        manager = build(cache, client, registry)
         for _ in range(2):
-            asked.clear()
-            leading = asyncio.create_task(leader.lead())
-            await asyncio.wait_for(asked.wait(), 10)
-            assert leads() == 1
+            requested.clear()
+            leading = asyncio.create_task(manager.run_as_leader())
+            await asyncio.wait_for(requested.wait(), 10)
+            assert is_leader() == 1
             leading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await leading
-            assert leads() == 0
-            # Whoever does not lead has nothing to do, and gathers nothing.
+            assert is_leader() == 0
+            # A replica that is not the leader collects no keys.
             cache.upsert(kinds.WORKLOAD_BY_KIND["Deployment"], manifest(container(SONARQUBE)))
             assert registry.get_sample_value("fleet_telemetry_queue_depth") == 0
         await client.close()

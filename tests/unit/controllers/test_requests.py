@@ -14,7 +14,7 @@ from dev.fakes.server import Fault
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.controllers.runtime.requests import Asking, host_gates
+from fleet_telemetry.controllers.runtime.requests import InstanceClient, host_gates
 from fleet_telemetry.vendors.breaker import Breaker
 from fleet_telemetry.vendors.emqx import Emqx
 from fleet_telemetry.vendors.http import VendorClient
@@ -33,10 +33,10 @@ def endpoint(node: fake.Emqx, name: str, **changes: Any) -> Endpoint:
 
 
 @asynccontextmanager
-async def round_of(credentials: Mapping[str, str] = KEYS) -> AsyncIterator[Asking]:
+async def round_of(credentials: Mapping[str, str] = KEYS) -> AsyncIterator[InstanceClient]:
     vendors = VendorClient(total_seconds=5)
     try:
-        yield Asking(vendors, Breaker(), host_gates(), Emqx(), credentials)
+        yield InstanceClient(vendors, Breaker(), host_gates(), Emqx(), credentials)
     finally:
         await vendors.close()
 
@@ -44,7 +44,7 @@ async def round_of(credentials: Mapping[str, str] = KEYS) -> AsyncIterator[Askin
 def test_each_instance_says_what_it_does() -> None:
     async def main() -> None:
         async with node() as one, node(enabled=False) as two, round_of() as asking:
-            told = await asking.all((endpoint(one, "a"), endpoint(two, "b")))
+            told = await asking.read((endpoint(one, "a"), endpoint(two, "b")))
         readings = [(each.instance, each.reading and each.reading.setting) for each in told]
         assert readings == [("a", Setting.ENABLED), ("b", Setting.DISABLED)]
         assert [each.fault for each in told] == [None, None]
@@ -56,7 +56,7 @@ def test_one_that_fails_does_not_silence_the_others() -> None:
     async def main() -> None:
         async with node() as one, node() as two, round_of() as asking:
             one.fail(Fault.TOO_MANY_429)
-            told = await asking.all((endpoint(one, "a"), endpoint(two, "b")))
+            told = await asking.read((endpoint(one, "a"), endpoint(two, "b")))
         assert [each.fault for each in told] == [Reason.RATE_LIMITED, None]
         assert told[0].reading is None
         assert told[0].retry_after == 7
@@ -70,9 +70,9 @@ def test_a_host_that_fails_three_times_is_not_even_asked() -> None:
         async with node() as one, node() as two, round_of() as asking:
             one.fail(Fault.UNAVAILABLE_503)
             for _ in range(3):
-                await asking.all((endpoint(one, "a"),))
+                await asking.read((endpoint(one, "a"),))
             asked = len(one.seen)
-            (told, other) = await asking.all((endpoint(one, "a"), endpoint(two, "b")))
+            (told, other) = await asking.read((endpoint(one, "a"), endpoint(two, "b")))
             assert len(one.seen) == asked
         assert told.fault is Reason.UNREACHABLE
         assert told.message.endswith("is left alone for a while")
@@ -87,7 +87,7 @@ def test_a_rejected_credential_does_not_close_the_host_for_others() -> None:
     async def main() -> None:
         async with node() as one, round_of({**KEYS, "apiSecret": "wrong"}) as asking:
             for _ in range(5):
-                (told,) = await asking.all((endpoint(one, "a"),))
+                (told,) = await asking.read((endpoint(one, "a"),))
                 assert told.fault is Reason.CREDENTIALS_REJECTED
                 assert "wrong" not in told.message
 
@@ -114,12 +114,12 @@ def test_a_host_gets_two_questions_at_once() -> None:
     async def main() -> None:
         vendors = VendorClient()
         async with node() as one, node() as two:
-            asking = Asking(vendors, Breaker(), host_gates(), Slow(), KEYS)
-            await asking.all(tuple(endpoint(one, str(number)) for number in range(8)))
+            asking = InstanceClient(vendors, Breaker(), host_gates(), Slow(), KEYS)
+            await asking.read(tuple(endpoint(one, str(number)) for number in range(8)))
             assert max(under_way) == 2
             under_way.clear()
             both = (endpoint(one, "a"), endpoint(two, "b"))
-            await asking.all((*both, *both, *both))
+            await asking.read((*both, *both, *both))
             assert max(under_way) == 4
         await vendors.close()
 
@@ -133,7 +133,7 @@ def test_what_refuses_does_not_keep_the_others_from_being_set(refusing: int) -> 
             nodes = (one, two)
             nodes[refusing].fail(Fault.FORBIDDEN_403)
             endpoints = (endpoint(one, "a"), endpoint(two, "b"))
-            refusal = await asking.set(endpoints, Submission.DISABLED)
+            refusal = await asking.write(endpoints, Submission.DISABLED)
         assert refusal is not None
         assert refusal.reason is Reason.PERMISSION_MISSING
         assert nodes[refusing].enabled
@@ -146,15 +146,15 @@ def test_the_secrets_ca_is_the_one_that_is_trusted() -> None:
     async def main() -> None:
         async with node(tls=True) as one:
             async with round_of({**KEYS, "ca.crt": one.ca_pem}) as asking:
-                (told,) = await asking.all((endpoint(one, "a"),))
+                (told,) = await asking.read((endpoint(one, "a"),))
                 assert told.fault is None
             async with round_of() as asking:
-                (told,) = await asking.all((endpoint(one, "a"),))
+                (told,) = await asking.read((endpoint(one, "a"),))
                 assert told.fault is Reason.TLS_NOT_TRUSTED
             async with round_of({**KEYS, "ca.crt": "no certificate"}) as asking:
-                (told,) = await asking.all((endpoint(one, "a"),))
+                (told,) = await asking.read((endpoint(one, "a"),))
                 assert told.fault is Reason.SECRET_INCOMPLETE
-                refusal = await asking.set((endpoint(one, "a"),), Submission.DISABLED)
+                refusal = await asking.write((endpoint(one, "a"),), Submission.DISABLED)
                 assert refusal is not None
 
     asyncio.run(main())
@@ -163,7 +163,7 @@ def test_the_secrets_ca_is_the_one_that_is_trusted() -> None:
 def test_a_name_in_place_of_an_address_is_not_asked() -> None:
     async def main() -> None:
         async with node() as one, round_of() as asking:
-            (told,) = await asking.all((endpoint(one, "a", address="localhost"),))
+            (told,) = await asking.read((endpoint(one, "a", address="localhost"),))
             assert told.fault is Reason.ENDPOINT_NOT_FOUND
             assert one.seen == []
 

@@ -55,14 +55,19 @@ class Kit:
     def __init__(self, host: str = "http://127.0.0.1:9") -> None:
         self.registry = CollectorRegistry()
         self.client = KubernetesClient(api.ApiClient(api.Configuration(host=host)))
+        self.enqueued: list[WorkloadRef] = []
+        self.changed = asyncio.Event()
         self.verifier = Verifier(
             ClusterCache(builtin()),
             self.client,
             VerificationMetrics(self.registry),
             now=lambda: NOW,
+            enqueue=self._enqueue,
         )
-        self.told: list[WorkloadRef] = []
-        self.verifier.told = self.told.append
+
+    def _enqueue(self, ref: WorkloadRef) -> None:
+        self.enqueued.append(ref)
+        self.changed.set()
 
     def asked(self, product: str = "dependency-track", result: str = "CredentialsMissing") -> int:
         labels = {"product": product, "result": result}
@@ -107,7 +112,7 @@ def test_what_is_planned_is_asked_at_once_and_then_at_its_interval() -> None:
             await asyncio.sleep(10 * 3600)
             assert 9 <= kit.asked() <= 11
             # It said the same each time.
-            assert kit.told == [ONE]
+            assert kit.enqueued == [ONE]
 
     run(body)
 
@@ -124,14 +129,14 @@ def test_the_same_plan_again_asks_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("check", "occasion"), [(WITHOUT, "other pods"), (replace(WITHOUT, interval=60), "pods")]
+    ("check", "pods"), [(WITHOUT, "other pods"), (replace(WITHOUT, interval=60), "pods")]
 )
-def test_a_change_is_an_occasion_to_ask_soon(check: Check, occasion: str) -> None:
+def test_a_change_leads_to_a_check_soon(check: Check, pods: str) -> None:
     async def body(kit: Kit) -> None:
         async with kit.leading():
             kit.verifier.plan(ONE, (WITHOUT,), "pods")
             await asyncio.sleep(100)
-            kit.verifier.plan(ONE, (check,), occasion)
+            kit.verifier.plan(ONE, (check,), pods)
             await asyncio.sleep(1.5)
             assert kit.asked() == 1
             await asyncio.sleep(1)
@@ -140,7 +145,7 @@ def test_a_change_is_an_occasion_to_ask_soon(check: Check, occasion: str) -> Non
     run(body)
 
 
-def test_many_changes_in_a_row_are_one_occasion() -> None:
+def test_many_changes_in_a_row_are_one_pods() -> None:
     async def body(kit: Kit) -> None:
         async with kit.leading():
             kit.verifier.plan(ONE, (WITHOUT,), 0)
@@ -237,16 +242,14 @@ def test_an_api_server_that_does_not_answer_is_a_reason_and_no_end() -> None:
             taken.bind(("127.0.0.1", 0))  # and nobody listens
             kit = Kit(f"http://127.0.0.1:{taken.getsockname()[1]}")
             async with kit.leading():
-                told = asyncio.Event()
-                kit.verifier.told = lambda _: told.set()
                 kit.verifier.plan(ONE, (replace(WITHOUT, secret=("apps", "dtrack")),), None)
                 async with asyncio.timeout(10):
-                    await told.wait()
+                    await kit.changed.wait()
                 (found,) = kit.verifier.results(ONE).values()
             await kit.client.close()
         assert (found.fault, found.message) == (
             Reason.UNREACHABLE,
-            "The API server did not help.",
+            "The API server did not answer.",
         )
         assert kit.asked(result="Unreachable") == 1
 

@@ -1,4 +1,4 @@
-"""Subjects wait once, are worked on by one worker at a time, and come back later and later.
+"""Keys wait once, one worker at a time works on a key, and a failed key comes back later and later.
 
 Time is the event loop's, and here it passes at once.
 """
@@ -26,6 +26,7 @@ def run(body: Callable[[Queue], Awaitable[None]]) -> None:
         errors: list[Any] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
         queue = Queue()
+        queue.open()
         await body(queue)
         queue.close()
         assert errors == []
@@ -38,12 +39,12 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def test_subjects_come_in_the_order_of_their_arrival_and_once() -> None:
+def test_keys_come_in_the_order_of_their_arrival_and_once() -> None:
     async def body(queue: Queue) -> None:
-        for subject in "abcab":
-            queue.add(subject)
+        for key in "abcab":
+            queue.add(key)
         assert len(queue) == 3
-        assert [await queue.take() for _ in range(3)] == ["a", "b", "c"]
+        assert [await queue.get() for _ in range(3)] == ["a", "b", "c"]
         assert len(queue) == 0
 
     run(body)
@@ -61,25 +62,25 @@ def test_the_age_of_the_queue_is_that_of_whoever_waits_longest() -> None:
         # A scrape asks from a thread of its own.
         with ThreadPoolExecutor() as pool:
             assert pool.submit(queue.oldest_age).result() == pytest.approx(5)
-        await queue.take()
+        await queue.get()
         assert queue.oldest_age() == pytest.approx(2)
-        await queue.take()
+        await queue.get()
         assert queue.oldest_age() == 0
 
     run(body)
 
 
-def test_a_subject_is_worked_on_by_one_worker_at_a_time() -> None:
+def test_a_key_is_worked_on_by_one_worker_at_a_time() -> None:
     async def body(queue: Queue) -> None:
         queue.add("a")
-        assert await queue.take() == "a"
+        assert await queue.get() == "a"
         queue.add("a")
         queue.add("a")
         assert len(queue) == 0
         queue.done("a")
         # What came meanwhile is not lost, and counts once.
         assert len(queue) == 1
-        assert await queue.take() == "a"
+        assert await queue.get() == "a"
         queue.done("a")
         assert len(queue) == 0
 
@@ -88,7 +89,7 @@ def test_a_subject_is_worked_on_by_one_worker_at_a_time() -> None:
 
 def test_whoever_waits_is_woken_and_only_one_gets_it() -> None:
     async def body(queue: Queue) -> None:
-        workers = [asyncio.create_task(queue.take()) for _ in range(3)]
+        workers = [asyncio.create_task(queue.get()) for _ in range(3)]
         await asyncio.sleep(0)
         queue.add("a")
         queue.add("b")
@@ -100,19 +101,19 @@ def test_whoever_waits_is_woken_and_only_one_gets_it() -> None:
     run(body)
 
 
-def test_a_subject_that_fails_comes_back_later_and_later_but_at_least_once_a_minute() -> None:
+def test_a_key_that_fails_comes_back_later_and_later_but_at_least_once_a_minute() -> None:
     async def body(queue: Queue) -> None:
         queue.add("a")
         delays = []
         for _ in range(12):
-            await queue.take()
+            await queue.get()
             began = now()
-            delays.append(queue.failed("a"))
+            delays.append(queue.add_rate_limited("a"))
             assert len(queue) == 0
-            assert await queue.take() == "a"
+            assert await queue.get() == "a"
             assert now() - began == pytest.approx(delays[-1])
-            queue.add("a")  # so that the next failure is of a subject that is wanted again
-            delays.append(queue.failed("a"))
+            queue.add("a")  # so that the next failure is of a key that is wanted again
+            delays.append(queue.add_rate_limited("a"))
             assert len(queue) == 1
         assert delays[:10] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 60.0]
         assert set(delays[9:]) == {60.0}
@@ -124,35 +125,35 @@ def test_success_forgets_the_failures() -> None:
     async def body(queue: Queue) -> None:
         queue.add("a")
         for expected in (0.2, 0.4):
-            await queue.take()
-            assert queue.failed("a") == expected
-        await queue.take()
+            await queue.get()
+            assert queue.add_rate_limited("a") == expected
+        await queue.get()
         queue.done("a")
         queue.add("a")
-        await queue.take()
-        assert queue.failed("a") == 0.2
+        await queue.get()
+        assert queue.add_rate_limited("a") == 0.2
 
     run(body)
 
 
-def test_failures_are_counted_by_subject() -> None:
+def test_failures_are_counted_by_key() -> None:
     async def body(queue: Queue) -> None:
-        for subject, expected in (("a", 0.2), ("a", 0.4), ("b", 0.2)):
-            queue.add(subject)
-            assert await queue.take() == subject
-            assert queue.failed(subject) == expected
+        for key, expected in (("a", 0.2), ("a", 0.4), ("b", 0.2)):
+            queue.add(key)
+            assert await queue.get() == key
+            assert queue.add_rate_limited(key) == expected
 
     run(body)
 
 
-def test_news_of_a_failed_subject_do_not_wait_for_its_delay() -> None:
+def test_news_of_a_failed_key_do_not_wait_for_its_delay() -> None:
     async def body(queue: Queue) -> None:
         queue.add("a")
-        await queue.take()
-        queue.failed("a")
+        await queue.get()
+        queue.add_rate_limited("a")
         queue.add("a")
         assert len(queue) == 1
-        await queue.take()
+        await queue.get()
         queue.done("a")
         # ... and the delay that is no longer waited for adds nothing.
         await asyncio.sleep(120)
@@ -164,11 +165,11 @@ def test_news_of_a_failed_subject_do_not_wait_for_its_delay() -> None:
 def test_news_that_came_while_it_failed_come_at_once() -> None:
     async def body(queue: Queue) -> None:
         queue.add("a")
-        await queue.take()
+        await queue.get()
         queue.add("a")
-        queue.failed("a")
+        queue.add_rate_limited("a")
         assert len(queue) == 1
-        await queue.take()
+        await queue.get()
         queue.done("a")
         await asyncio.sleep(120)
         assert len(queue) == 0
@@ -179,11 +180,11 @@ def test_news_that_came_while_it_failed_come_at_once() -> None:
 def test_later_means_later_and_the_earliest_of_several_counts() -> None:
     async def body(queue: Queue) -> None:
         began = now()
-        queue.add_later("a", 10)
-        queue.add_later("a", 3)
-        queue.add_later("a", 5)
+        queue.add_after("a", 10)
+        queue.add_after("a", 3)
+        queue.add_after("a", 5)
         assert len(queue) == 0
-        assert await queue.take() == "a"
+        assert await queue.get() == "a"
         assert now() - began == pytest.approx(3)
         queue.done("a")
         await asyncio.sleep(60)
@@ -195,8 +196,8 @@ def test_later_means_later_and_the_earliest_of_several_counts() -> None:
 def test_later_while_it_is_worked_on_means_after_the_work() -> None:
     async def body(queue: Queue) -> None:
         queue.add("a")
-        await queue.take()
-        queue.add_later("a", 1)
+        await queue.get()
+        queue.add_after("a", 1)
         await asyncio.sleep(2)
         assert len(queue) == 0
         queue.done("a")
@@ -205,23 +206,29 @@ def test_later_while_it_is_worked_on_means_after_the_work() -> None:
     run(body)
 
 
-def test_a_closed_queue_has_no_timers() -> None:
+def test_a_closed_queue_has_no_keys_and_takes_none() -> None:
     async def body(queue: Queue) -> None:
-        queue.add_later("a", 1)
-        queue.add_later("b", 2)
+        queue.add_after("a", 1)
+        queue.add_after("b", 2)
+        queue.add("c")
         queue.close()
+        queue.add("d")
+        queue.add_after("e", 1)
         await asyncio.sleep(10)
         assert len(queue) == 0
+        queue.open()
+        queue.add("f")
+        assert await queue.get() == "f"
 
     run(body)
 
 
-def test_a_subject_may_fail_for_days() -> None:
+def test_a_key_may_fail_for_days() -> None:
     async def body(queue: Queue) -> None:
         for _ in range(1100):
             queue.add("a")
-            await queue.take()
-            delay = queue.failed("a")
+            await queue.get()
+            delay = queue.add_rate_limited("a")
         assert delay == 60.0
 
     run(body)
@@ -239,33 +246,33 @@ def test_nothing_is_lost_and_nothing_is_worked_on_twice_at_a_time(
         active: set[str] = set()
         wanted: set[str] = set()  # since it was last taken
         timed: set[str] = set()
-        for step, subject in steps:
+        for step, key in steps:
             match step:
                 case "add":
-                    queue.add(subject)
-                    wanted.add(subject)
+                    queue.add(key)
+                    wanted.add(key)
                 case "later":
-                    queue.add_later(subject, 1)
-                    wanted.add(subject)
-                    timed.add(subject)
+                    queue.add_after(key, 1)
+                    wanted.add(key)
+                    timed.add(key)
                 case "take" if len(queue):
-                    found = await queue.take()
+                    found = await queue.get()
                     assert found not in active
                     active.add(found)
                     wanted.discard(found)
-                case "done" if subject in active:
-                    queue.done(subject)
-                    active.discard(subject)
-                case "failed" if subject in active:
-                    queue.failed(subject)
-                    active.discard(subject)
-                    wanted.add(subject)
+                case "done" if key in active:
+                    queue.done(key)
+                    active.discard(key)
+                case "failed" if key in active:
+                    queue.add_rate_limited(key)
+                    active.discard(key)
+                    wanted.add(key)
                 case "wait":
                     await asyncio.sleep(1000)
-        for subject in sorted(active):
-            queue.done(subject)
+        for key in sorted(active):
+            queue.done(key)
         await asyncio.sleep(1000)
-        left = [await queue.take() for _ in range(len(queue))]
+        left = [await queue.get() for _ in range(len(queue))]
         assert len(left) == len(set(left))
         # What was to come later may have come in between, and comes again.
         assert wanted <= set(left) <= wanted | timed

@@ -1,10 +1,12 @@
-"""Writes the ConfigMap with the allowlist for firewalls outside of the cluster."""
+"""Writes the ConfigMap with the allowlist for firewalls outside the cluster."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import ClassVar
 
+from fleet_telemetry.controllers.keys import AllowlistKey
 from fleet_telemetry.egress.allowlist import AllowlistEntry, AllowlistError, Format, config_map
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.kinds import CONFIG_MAP
@@ -14,8 +16,8 @@ _log = logging.getLogger(__name__)
 
 
 class AllowlistWriter:
-    """Writes the ConfigMap when an entry changed. In somebody else's ConfigMap of that name, the
-    keys of the allowlist are overwritten."""
+    """Writes the ConfigMap when an entry changed. In a ConfigMap that somebody else created under
+    this name, it overwrites its own keys only."""
 
     def __init__(self, client: KubernetesClient, namespace: str, name: str) -> None:
         self._client = client
@@ -23,21 +25,41 @@ class AllowlistWriter:
         self._name = name
 
     async def write(self, entries: Collection[AllowlistEntry]) -> None:
-        """Raises ApiError. Where the allowlist is too large, the ConfigMap stays as it is."""
+        """Write the ConfigMap unless it is too large. Raises ApiError."""
         try:
             wanted = config_map(entries, self._namespace, self._name)
         except AllowlistError as error:
-            _log.warning("%s; the ConfigMap stays as it was last written", error)
+            _log.warning("%s; the ConfigMap stays as it is", error)
             return
         live = await self._client.find(CONFIG_MAP, self._name, self._namespace)
-        # An empty one is not created, but an existing one has to become empty.
+        # An empty allowlist needs no new ConfigMap, but an existing one has to become empty.
         if live is None and not entries:
             return
         if live is None or _ours(live) != _ours(wanted):
             await self._client.apply(CONFIG_MAP, wanted)
 
 
+class AllowlistReconciler:
+    """Writes the allowlist once it is complete."""
+
+    key_type: ClassVar = AllowlistKey
+    name: ClassVar = "allowlist"
+
+    def __init__(
+        self, writer: AllowlistWriter, entries: Callable[[], Collection[AllowlistEntry] | None]
+    ) -> None:
+        """``entries`` returns None while the allowlist is not complete."""
+        self._writer = writer
+        self._entries = entries
+
+    async def reconcile(self, _: AllowlistKey, /) -> None:
+        """Write the ConfigMap if an entry changed. Raises ApiError."""
+        entries = self._entries()
+        if entries is not None:
+            await self._writer.write(entries)
+
+
 def _ours(manifest: Manifest) -> dict[str, object]:
-    """The keys of the allowlist. Others stay, and cause no write."""
+    """The operator's own keys. Keys that somebody else added are ignored."""
     data = mapping_at(manifest, "data")
     return {form.key: data.get(form.key) for form in Format}

@@ -81,8 +81,10 @@ class HostResolver:
         rules: Retention,
         now: Callable[[], datetime],
         ranges: RangesClient | None,
+        on_change: Callable[[WorkloadRef], None],
     ) -> None:
-        """``ranges`` is None where published ranges are not to be fetched."""
+        """``ranges`` is None if published ranges are not fetched. ``on_change`` is called with each
+        workload whose hosts changed."""
         self._cache = cache
         self._client = client
         self._resolver = resolver
@@ -95,8 +97,7 @@ class HostResolver:
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._random = random.Random()  # noqa: S311  # spreads load, hides nothing
-        self.told: Callable[[WorkloadRef], None] = lambda _: None
-        """Called with each workload whose hosts have changed."""
+        self._on_change = on_change
 
     async def run(self) -> None:
         """Ask until cancelled; then forget everything."""
@@ -237,7 +238,7 @@ class HostResolver:
 
     def _tell(self, host: _KeptHost, *, but: WorkloadRef | None = None) -> None:
         for ref in host.users - {but}:
-            self.told(ref)
+            self._on_change(ref)
 
     async def _save(self, name: str, host: _KeptHost) -> None:
         saved = self._cache.hosts.get(name)

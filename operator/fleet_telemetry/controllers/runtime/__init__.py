@@ -1,1 +1,1 @@
-"""Asking the products themselves, and remediating what they report."""
+"""Checks products by their own APIs, and remediates their settings."""

@@ -1,4 +1,4 @@
-"""What is believed of one product, by its answers one after the other, and when to ask again."""
+"""The state of one check: the accepted answer, the failures, the remediations, the next delay."""
 
 from __future__ import annotations
 
@@ -12,73 +12,80 @@ from fleet_telemetry.switches.reading import setting_of
 
 _FIRST_RETRY_SECONDS = 10.0
 _DOUBLINGS = 12
-_PATIENCE = 3
-"""So many failures in a row until an earlier answer counts no more."""
-ROUNDS = 3
-"""So often a setting is put right within a day before somebody else is believed to fight for it."""
+_FAILURE_THRESHOLD = 3
+"""After this many failures in a row, an earlier answer no longer counts."""
+REMEDIATIONS_PER_DAY = 3
+"""After this many remediations within a day, somebody else is assumed to set the opposite."""
 _DAY_SECONDS = 86400.0
 _JITTER = 0.1
 
 
 @dataclass
-class Standing:
-    """Where one product stands. Knows no clock; it is told the time."""
+class CheckState:
+    """The state of the check of one product. The caller passes the time."""
 
     result: Reported | None = None
-    """What is believed; None until it was asked."""
+    """The accepted answer; None until the first."""
     _failures: int = 0
-    """In a row."""
-    _silences: int = 0
-    """Failures in a row with which it told nothing."""
-    _put_right: list[float] = field(default_factory=list)
-    """When, within the last day."""
+    """Answers in a row that carry a fault."""
+    _unknowns: int = 0
+    """Answers in a row that carry a fault and no setting."""
+    _remediated: list[float] = field(default_factory=list)
+    """The times of the remediations within the last day."""
 
-    def hear(self, answer: Reported) -> bool:
-        """Take an answer; whether it is believed and says something new.
+    def record_answer(self, answer: Reported) -> bool:
+        """Record an answer; whether it is accepted and differs from the one before.
 
-        A few failures in a row leave an earlier answer fakeg. Where the product did tell, and
-        only could not be put right, what it told counts at once.
+        A few failures in a row do not replace an earlier answer. If the product answered, and only
+        its remediation failed, the answer counts at once.
         """
         before = self.result
         self._failures = self._failures + 1 if answer.fault else 0
-        self._silences = self._silences + 1 if _is_silent(answer) else 0
-        if before and not _is_silent(before) and 0 < self._silences < _PATIENCE:
+        self._unknowns = self._unknowns + 1 if _is_unknown(answer) else 0
+        if before and not _is_unknown(before) and 0 < self._unknowns < _FAILURE_THRESHOLD:
             return False
         self.result = answer
         return answer != before
 
-    def has_drifted(self, answer: Reported, wish: Submission) -> bool:
-        """Whether what was as wished no longer is, by an answer not yet heard."""
-        wanted = setting_of(wish)
+    def has_drifted(self, answer: Reported, desired: Submission) -> bool:
+        """Whether the accepted answer was the desired setting and this one, which is not recorded
+        yet, is the opposite."""
+        wanted = setting_of(desired)
         was_right = self.result is not None and self.result.setting is wanted
         return was_right and answer.setting not in (wanted, Setting.UNKNOWN)
 
     def delay(
-        self, interval: float, patience: float, uniform: Callable[[float, float], float]
+        self, interval: float, retry_after: float, uniform: Callable[[float, float], float]
     ) -> float:
-        """Seconds until the next question; ``patience`` is what the product asks for."""
+        """Seconds until the next check, at least ``retry_after``.
+
+        After failures the delay doubles from 10 seconds up to the interval. Both have a jitter.
+        """
         if not self._failures:
-            return max(patience, interval * uniform(1 - _JITTER, 1 + _JITTER))
+            return max(retry_after, interval * uniform(1 - _JITTER, 1 + _JITTER))
         doublings = min(self._failures - 1, _DOUBLINGS)
         retry = min(_FIRST_RETRY_SECONDS * 2.0**doublings, interval)
-        return max(patience, retry * uniform(1, 1 + _JITTER))
+        return max(retry_after, retry * uniform(1, 1 + _JITTER))
 
-    def may_be_put_right(self, now: float) -> bool:
-        """Whether it was not put right too often within the last day."""
-        self._put_right = [when for when in self._put_right if when > now - _DAY_SECONDS]
-        return len(self._put_right) < ROUNDS
+    def may_remediate(self, now: float) -> bool:
+        """Whether the limit of remediations within a day is not reached."""
+        self._remediated = [when for when in self._remediated if when > now - _DAY_SECONDS]
+        return len(self._remediated) < REMEDIATIONS_PER_DAY
 
-    def count_round(self, now: float) -> bool:
-        """Note that it was put right; whether that was the last time for now."""
-        self._put_right.append(now)
-        return len(self._put_right) == ROUNDS
+    def count_remediation(self, now: float) -> bool:
+        """Count a remediation; whether it was the last one for now."""
+        self._remediated.append(now)
+        return len(self._remediated) == REMEDIATIONS_PER_DAY
 
-    def begin_anew(self, *, another_wish: bool) -> None:
-        """Something changed that may end the failures, or even who asks for what."""
-        self._failures = self._silences = 0
-        if another_wish:
-            self._put_right.clear()
+    def reset(self, *, check_changed: bool) -> None:
+        """Forget the failures, because a change may have ended them.
+
+        If the check changed, also forget the remediations: they were of another desired setting.
+        """
+        self._failures = self._unknowns = 0
+        if check_changed:
+            self._remediated.clear()
 
 
-def _is_silent(answer: Reported) -> bool:
+def _is_unknown(answer: Reported) -> bool:
     return answer.fault is not None and answer.setting is Setting.UNKNOWN

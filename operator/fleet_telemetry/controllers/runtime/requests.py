@@ -1,4 +1,4 @@
-"""One round of questions to the instances of one workload."""
+"""Requests to all instances of one workload."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from fleet_telemetry.vendors.service import Endpoint
 
 _log = logging.getLogger(__name__)
 
-_AT_ONCE_PER_HOST = 2
+_REQUESTS_PER_HOST = 2
+"""At the same time."""
 
 
 def host_gates() -> defaultdict[str, asyncio.Semaphore]:
-    """How many questions a host gets at once, over all workloads."""
-    return defaultdict(lambda: asyncio.Semaphore(_AT_ONCE_PER_HOST))
+    """The limits of concurrent requests to each host, over all workloads."""
+    return defaultdict(lambda: asyncio.Semaphore(_REQUESTS_PER_HOST))
 
 
 @dataclass(frozen=True)
-class Asking:
-    """How the instances of one workload are asked."""
+class InstanceClient:
+    """Reads and writes the setting of all instances of one workload."""
 
     vendors: VendorClient
     breaker: Breaker
@@ -35,22 +36,24 @@ class Asking:
     adapter: Adapter
     credentials: Credentials
 
-    async def all(self, endpoints: tuple[Endpoint, ...]) -> list[Told]:
-        """What each says."""
-        return await asyncio.gather(*(self._one(endpoint) for endpoint in endpoints))
+    async def read(self, endpoints: tuple[Endpoint, ...]) -> list[Told]:
+        """Read the setting of each instance."""
+        return await asyncio.gather(*(self._read(endpoint) for endpoint in endpoints))
 
-    async def set(self, endpoints: tuple[Endpoint, ...], wish: Submission) -> VendorError | None:
-        """Set each; the last refusal, if any."""
-        refusal = None
+    async def write(
+        self, endpoints: tuple[Endpoint, ...], desired: Submission
+    ) -> VendorError | None:
+        """Write the setting of each instance; return the last error, if any."""
+        failure = None
         for endpoint in endpoints:
             try:
-                await self.adapter.write(self._api(endpoint), self.credentials, wish)
+                await self.adapter.write(self._api(endpoint), self.credentials, desired)
             except VendorError as error:
-                _log.warning("%s: not set: %s", endpoint, error)
-                refusal = error
-        return refusal
+                _log.warning("%s: cannot write the setting: %s", endpoint, error)
+                failure = error
+        return failure
 
-    async def _one(self, endpoint: Endpoint) -> Told:
+    async def _read(self, endpoint: Endpoint) -> Told:
         host = f"{endpoint.address}:{endpoint.port}"
         try:
             async with self.hosts[host]:

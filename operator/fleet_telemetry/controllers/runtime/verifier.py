@@ -1,4 +1,4 @@
-"""Asks products what they really do, each in its own time, and puts right what it is told to."""
+"""Schedules the checks of all products, and remediates settings that a policy wants remediated."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from datetime import datetime
 from fleet_telemetry.api.policy import ChannelName, RuntimeAction
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.controllers.runtime.check_state import ROUNDS, Standing
-from fleet_telemetry.controllers.runtime.requests import Asking, host_gates
+from fleet_telemetry.controllers.runtime.check_state import REMEDIATIONS_PER_DAY, CheckState
+from fleet_telemetry.controllers.runtime.requests import InstanceClient, host_gates
 from fleet_telemetry.evidence.checks import Check, answer_without_asking
 from fleet_telemetry.evidence.combining import combine
 from fleet_telemetry.evidence.reported import Reported
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
-from fleet_telemetry.kube.events import EventRecorder
+from fleet_telemetry.kube.events import EventRecorder, regarding_workload
 from fleet_telemetry.kube.secrets import SecretError, read_secret
 from fleet_telemetry.reporting.fleet_metrics import LastCheck
 from fleet_telemetry.reporting.metrics import VerificationMetrics
@@ -36,24 +36,32 @@ _log = logging.getLogger(__name__)
 
 _WORKERS = 32
 _SOON_SECONDS = 2.0
-"""After a change: a product that has just been started answers a little later."""
+"""The delay after a change: a product that has just started needs some time to answer."""
 _SERVICES_SECONDS = 15.0
-"""A list of a namespace's Services serves several checks."""
+"""How long one list of a namespace's Services is used, by several checks."""
 
 
 @dataclass
 class _Job:
-    """One product of one workload, to be asked again and again."""
+    """The repeated check of one product of one workload."""
 
     ref: WorkloadRef
     check: Check
-    occasion: object
-    """What it depends on besides: another one means asking soon."""
+    pods: object
+    """The pods that are checked; a change of them means to check soon."""
     timer: asyncio.TimerHandle | None = None
-    asked: datetime | None = None
+    checked_at: datetime | None = None
     outcome: str = ""
-    """Of the last time: ``ok`` or a reason."""
-    fakeg: Standing = field(default_factory=Standing)
+    """Of the last check: ``ok`` or a reason."""
+    state: CheckState = field(default_factory=CheckState)
+
+
+@dataclass(frozen=True)
+class _Instances:
+    """The running instances of a product, and the client for them."""
+
+    client: InstanceClient
+    endpoints: tuple[Endpoint, ...]
 
 
 Key = tuple[WorkloadRef, str]
@@ -61,7 +69,7 @@ Results = Mapping[tuple[str, ChannelName], Reported]
 
 
 class Verifier:
-    """Keeps the answers of all products. ``run`` does the asking while this replica leads."""
+    """Keeps the accepted answers of all products. ``run`` does the checks."""
 
     def __init__(
         self,
@@ -70,25 +78,26 @@ class Verifier:
         metrics: VerificationMetrics,
         *,
         now: Callable[[], datetime],
+        enqueue: Callable[[WorkloadRef], None],
     ) -> None:
+        """``enqueue`` is called with a workload when an accepted answer changed."""
         self._cache = cache
         self._client = client
         self._metrics = metrics
         self._now = now
-        self.told: Callable[[WorkloadRef], None] = lambda _: None
-        """Called when a workload's products have told something new."""
+        self._enqueue = enqueue
         self._events = EventRecorder(client, now)
         self._vendors = VendorClient()
         self._breaker = Breaker()
         self._random = random.Random()  # noqa: S311  # spreads load, hides nothing
         self._jobs: dict[WorkloadRef, dict[str, _Job]] = {}
-        """By product."""
+        """By workload and product."""
         self._due: asyncio.Queue[Key] = asyncio.Queue()
         self._hosts = host_gates()
         self._services: dict[str, tuple[float, tuple[Service, ...]]] = {}
 
     async def run(self) -> None:
-        """Ask until cancelled; then forget everything."""
+        """Check until cancelled; then forget everything."""
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(_WORKERS):
@@ -99,8 +108,8 @@ class Verifier:
             self._due = asyncio.Queue()
             await self._vendors.close()
 
-    def plan(self, ref: WorkloadRef, checks: tuple[Check, ...], occasion: object) -> None:
-        """Say what a workload is to be asked from now on."""
+    def plan(self, ref: WorkloadRef, checks: tuple[Check, ...], pods: object) -> None:
+        """Replace the checks of a workload. ``pods`` identifies the pods that they are of."""
         jobs = self._jobs.setdefault(ref, {})
         wanted = {check.product: check for check in checks}
         for product in jobs.keys() - wanted:
@@ -110,28 +119,28 @@ class Verifier:
         for product, check in wanted.items():
             job = jobs.get(product)
             if job is None:
-                job = jobs[product] = _Job(ref, check, occasion)
+                job = jobs[product] = _Job(ref, check, pods)
                 self._schedule(job, 0)
-            elif (job.check, job.occasion) != (check, occasion):
-                job.fakeg.begin_anew(another_wish=job.check != check)
-                job.check, job.occasion = check, occasion
+            elif (job.check, job.pods) != (check, pods):
+                job.state.reset(check_changed=job.check != check)
+                job.check, job.pods = check, pods
                 self._schedule(job, _SOON_SECONDS)
 
     def results(self, ref: WorkloadRef) -> Results:
-        """What a workload's products have told; nothing of those that were not asked yet."""
+        """The accepted answers of a workload's products; those not checked yet are missing."""
         return {
-            (product, ChannelName.USAGE): job.fakeg.result
+            (product, ChannelName.USAGE): job.state.result
             for product, job in self._jobs.get(ref, {}).items()
-            if job.fakeg.result is not None
+            if job.state.result is not None
         }
 
     def last_checks(self) -> Iterator[LastCheck]:
-        """What came of asking each product the last time, where it was asked."""
-        # Asked from the thread of a scrape: the copies are what makes that safe.
+        """The last check of each product that has been checked."""
+        # A scrape calls this from its own thread: the copies make that safe.
         for ref, jobs in list(self._jobs.items()):
             for product, job in list(jobs.items()):
-                if job.asked is not None:
-                    yield LastCheck(ref, product, job.outcome, job.asked)
+                if job.checked_at is not None:
+                    yield LastCheck(ref, product, job.outcome, job.checked_at)
 
     def _schedule(self, job: _Job, seconds: float) -> None:
         self._unschedule(job)
@@ -156,45 +165,60 @@ class Verifier:
             except Exception:  # noqa: BLE001  # a bug with one product must not stop the others
                 _log.exception("%s: check of %s failed", job.ref, check.product)
                 delay = check.interval
-            if self._stands(job, check):
+            if self._is_current(job, check):
                 self._schedule(job, delay)
 
-    def _stands(self, job: _Job, check: Check) -> bool:
-        """Whether it is still what is to be asked. Otherwise another check is on its way, and what
-        comes of this one is out of date."""
+    def _is_current(self, job: _Job, check: Check) -> bool:
+        """Whether the check was not replaced since it began. If it was, the next one is scheduled
+        already, and the result of this one is outdated."""
         return self._job(job.ref, check.product) is job and job.check is check
 
     def _job(self, ref: WorkloadRef, product: str) -> _Job | None:
         return self._jobs.get(ref, {}).get(product)
 
     async def _verify(self, job: _Job) -> float:
-        """Ask once; the seconds until the next time."""
+        """Check once; return the seconds until the next check."""
         check = job.check
         clock = asyncio.get_running_loop().time
         started = clock()
-        wait = 0.0
+        retry_after = 0.0
         try:
-            result, wait = await self._ask(job)
+            result, retry_after = await self._check(job)
         except SecretError as error:
             result = Reported(fault=error.reason, message=str(error))
         except EndpointError as error:
             result = Reported(fault=Reason.ENDPOINT_NOT_FOUND, message=str(error))
         except ApiError as error:
-            _log.warning("%s: %s", job.ref, error)
-            result = Reported(fault=Reason.UNREACHABLE, message="The API server did not help.")
-        job.asked, job.outcome = self._now(), result.fault or "ok"
+            _log.warning("%s: check of %s: %s", job.ref, check.product, error)
+            message = "The API server did not answer."
+            result = Reported(fault=Reason.UNREACHABLE, message=message)
+        job.checked_at, job.outcome = self._now(), result.fault or "ok"
         self._metrics.observe(check.product, job.outcome, clock() - started)
-        if self._stands(job, check) and job.fakeg.hear(result):
-            self.told(job.ref)
-        return job.fakeg.delay(check.interval, wait, self._random.uniform)
+        if self._is_current(job, check) and job.state.record_answer(result):
+            self._enqueue(job.ref)
+        return job.state.delay(check.interval, retry_after, self._random.uniform)
 
-    async def _ask(self, job: _Job) -> tuple[Reported, float]:
-        """The answer, and for how long the product wants to be left alone."""
+    async def _check(self, job: _Job) -> tuple[Reported, float]:
+        """The answer, and the seconds for which the product asks to get no request.
+
+        Raises SecretError, EndpointError, ApiError.
+        """
         check = job.check
         known = answer_without_asking(check)
         if known is not None:
             return known, check.interval
-        assert check.secret is not None, "without one, nothing could be asked"
+        instances = await self._gather(job)
+        answers = await instances.client.read(instances.endpoints)
+        found = combine(answers, check.desired)
+        await self._report_drift(job, found)
+        if not self._needs_remediation(job, check, found):
+            return found, max((answer.retry_after for answer in answers), default=0.0)
+        return await self._remediate(job, found, instances), 0.0
+
+    async def _gather(self, job: _Job) -> _Instances:
+        """Read the credentials and find the endpoints. Raises as ``_check`` does."""
+        check = job.check
+        assert check.secret is not None, "a check without credentials sends no request"
         adapter = ADAPTERS[check.api.adapter]
         credentials = await read_secret(self._client, check.secret, adapter.keys)
         endpoints = find_endpoints(
@@ -205,58 +229,55 @@ class Verifier:
             named=check.service,
             per_pod=adapter.per_pod,
         )
-        asking = Asking(self._vendors, self._breaker, self._hosts, adapter, credentials)
-        told = await asking.all(endpoints)
-        result = combine(told, check.desired)
-        await self._tell_drift(job, result)
-        if (
-            result.setting in (Setting.UNKNOWN, setting_of(check.desired))
-            or check.action is not RuntimeAction.REMEDIATE
-            or not adapter.settable
-            or not result.enforceable
-            or not self._stands(job, check)
-        ):
-            return result, max((one.retry_after for one in told), default=0.0)
-        return await self._put_right(job, result, endpoints, asking), 0.0
+        client = InstanceClient(self._vendors, self._breaker, self._hosts, adapter, credentials)
+        return _Instances(client, endpoints)
 
-    async def _put_right(
-        self, job: _Job, found: Reported, endpoints: tuple[Endpoint, ...], asking: Asking
-    ) -> Reported:
-        """Set, and read back. Stops where somebody keeps turning it back."""
+    def _needs_remediation(self, job: _Job, check: Check, found: Reported) -> bool:
+        """Whether the setting differs from the desired one and may be written."""
+        return (
+            found.setting not in (Setting.UNKNOWN, setting_of(check.desired))
+            and check.action is RuntimeAction.REMEDIATE
+            and ADAPTERS[check.api.adapter].settable
+            and found.enforceable
+            and self._is_current(job, check)
+        )
+
+    async def _remediate(self, job: _Job, found: Reported, instances: _Instances) -> Reported:
+        """Write the setting and read it back, unless the limit of a day is reached."""
         check = job.check
         now = asyncio.get_running_loop().time()
-        if not job.fakeg.may_be_put_right(now):
+        if not job.state.may_remediate(now):
             return replace(found, fought_over=True)
-        refusal = await asking.set(endpoints, check.desired)
-        result = combine(await asking.all(endpoints), check.desired)
-        if refusal is not None and result.setting is found.setting:
-            message = f"{result.message} {refusal}"
-            return replace(result, fault=refusal.reason, message=message)
-        is_last = job.fakeg.count_round(now)
+        failure = await instances.client.write(instances.endpoints, check.desired)
+        result = combine(await instances.client.read(instances.endpoints), check.desired)
+        if failure is not None and result.setting is found.setting:
+            message = f"{result.message} {failure}"
+            return replace(result, fault=failure.reason, message=message)
+        is_last = job.state.count_remediation(now)
         if result.setting is setting_of(check.desired):
             self._metrics.count_remediation(check.product)
-            note = f"{check.product}: telemetry is {check.desired} again, set by its API"
-            await self._tell(job, "TelemetryPutRight", note)
+            note = f"{check.product}: telemetry was set to {check.desired} by the product's API"
+            await self._event(job, "TelemetryRemediated", note)
         if is_last:
             note = (
-                f"{check.product}: telemetry had to be set {ROUNDS} times within a day; it is "
-                f"left alone now until the day is over or the policy changes"
+                f"{check.product}: telemetry had to be set {REMEDIATIONS_PER_DAY} times within a "
+                "day, because something sets it back. The operator does not set it again until "
+                "the day is over or the policy changes"
             )
-            await self._tell(job, "TelemetryFoughtOver", note, warning=True)
+            await self._event(job, "TelemetryRemediationConflict", note, warning=True)
         return result
 
-    async def _tell_drift(self, job: _Job, result: Reported) -> None:
-        """Say so if a product that was as wished no longer is."""
-        if job.fakeg.has_drifted(result, job.check.desired):
+    async def _report_drift(self, job: _Job, found: Reported) -> None:
+        """Count and report a setting that was the desired one and no longer is."""
+        if job.state.has_drifted(found, job.check.desired):
             self._metrics.count_drift(job.check.product)
-            note = f"{job.check.product}: {result.message}"
-            await self._tell(job, "TelemetryDrift", note, warning=True)
+            note = f"{job.check.product}: {found.message}"
+            await self._event(job, "TelemetryDrift", note, warning=True)
 
-    async def _tell(self, job: _Job, reason: str, note: str, *, warning: bool = False) -> None:
+    async def _event(self, job: _Job, reason: str, note: str, *, warning: bool = False) -> None:
         workload = self._cache.fleet.workloads.get(job.ref)
-        # `kubectl describe` shows no event that does not name the workload's uid.
-        uid = workload.uid if workload else ""
-        await self._events.tell(job.ref, reason, note, uid=uid, warning=warning)
+        regarding = regarding_workload(job.ref, workload.uid if workload else "")
+        await self._events.event(regarding, reason, note, warning=warning)
 
     async def _services_of(self, namespace: str) -> tuple[Service, ...]:
         clock = asyncio.get_running_loop().time()

@@ -125,7 +125,7 @@ class Resolver:
     ) -> Lookup:
         if response.rcode == NXDOMAIN:
             raise NoAnswerError(
-                LookupResult.FAULT, "it response addresses of a name that does not exist"
+                LookupResult.FAULT, "it answered addresses of a name that does not exist"
             )
         found = response.addresses[chain.end]
         addresses = sorted(found.values, key=int)

@@ -1,4 +1,4 @@
-"""A process comes to its end."""
+"""Tasks end when the process ends."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import gc
 
 import pytest
 
-from fleet_telemetry.app.process import cancel, end_all_tasks
+from fleet_telemetry.app.tasks import cancel, end_all_tasks
 
 
 async def _stubborn(swallowed: int) -> None:
-    """Takes so many cancellations for something else."""
+    """Swallows the given number of cancellations."""
     while True:
         try:
             await asyncio.sleep(3600)
@@ -31,10 +31,10 @@ def test_tasks_that_swallow_their_cancellation_end_all_the_same() -> None:
     assert all(task.cancelled() for task in asyncio.run(main()))
 
 
-def test_a_task_that_never_ends_is_told(
+def test_a_task_that_never_ends_is_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fleet_telemetry.app.process._ATTEMPTS", 3)
+    monkeypatch.setattr("fleet_telemetry.app.tasks._ATTEMPTS", 3)
 
     async def main() -> None:
         task = asyncio.create_task(_stubborn(3))
@@ -46,10 +46,10 @@ def test_a_task_that_never_ends_is_told(
     assert caplog.messages == ["1 tasks do not end"]
 
 
-def test_who_fails_while_it_is_cancelled_keeps_nobody_and_is_not_told_twice(
+def test_a_task_that_fails_while_cancelled_blocks_nothing_and_is_not_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fleet_telemetry.app.process._END_SECONDS", 0.1)
+    monkeypatch.setattr("fleet_telemetry.app.tasks._END_SECONDS", 0.1)
 
     async def fails() -> None:
         try:
@@ -70,5 +70,5 @@ def test_who_fails_while_it_is_cancelled_keeps_nobody_and_is_not_told_twice(
     assert caplog.messages == []
 
 
-def test_nobody_to_cancel_is_no_error() -> None:
+def test_no_tasks_to_cancel_is_no_error() -> None:
     asyncio.run(cancel([]))

@@ -1,0 +1,183 @@
+"""The role ``controller``: leader election, and all that the leader runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from fleet_telemetry.api.policy import EgressDialect
+from fleet_telemetry.api.telemetry_host import AddressFamily
+from fleet_telemetry.app.options import EgressSettings
+from fleet_telemetry.app.parts import Common, Part
+from fleet_telemetry.controllers.egress.allowlist import AllowlistReconciler, AllowlistWriter
+from fleet_telemetry.controllers.egress.hosts import HostResolver
+from fleet_telemetry.controllers.egress.reconciler import EgressOptions, EgressReconciler
+from fleet_telemetry.controllers.enqueuer import Enqueuer
+from fleet_telemetry.controllers.keys import ReconcileKey
+from fleet_telemetry.controllers.manager import Manager
+from fleet_telemetry.controllers.plans import Plans
+from fleet_telemetry.controllers.policy import ExpiryReconciler, PolicyReconciler
+from fleet_telemetry.controllers.product import ProductReconciler
+from fleet_telemetry.controllers.product_webhooks import ProductWebhooksReconciler
+from fleet_telemetry.controllers.reports import ReportWriter
+from fleet_telemetry.controllers.runtime.verifier import Verifier
+from fleet_telemetry.controllers.workload import WorkloadReconciler, Writers
+from fleet_telemetry.egress.dns.resolver import (
+    NameServer,
+    Resolver,
+    parse_name_server,
+    read_name_servers,
+)
+from fleet_telemetry.egress.host_state import Retention
+from fleet_telemetry.egress.model import Network
+from fleet_telemetry.egress.ranges_client import RangesClient
+from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.events import EventRecorder
+from fleet_telemetry.kube.leader_election import LeaderElector
+from fleet_telemetry.kube.work_queue import WorkQueue
+from fleet_telemetry.reporting.fleet_metrics import FleetCollector, FleetSource
+from fleet_telemetry.reporting.host_metrics import HostCollector
+from fleet_telemetry.reporting.metrics import ControllerMetrics, VerificationMetrics
+from fleet_telemetry.reporting.policy_metrics import PolicyCollector
+from fleet_telemetry.reporting.status_server import MetricsText
+from fleet_telemetry.reporting.workload_metrics import render_workloads
+from fleet_telemetry.workloads.workload import WorkloadRef
+
+_RESOLV_CONF = Path("/etc/resolv.conf")
+
+Now = Callable[[], datetime]
+
+
+class ControllerPart(Part):
+    """Takes part in leader election, and reconciles as the leader."""
+
+    def __init__(self, common: Common) -> None:
+        """Raises ValueError, and OSError if the system's name servers cannot be read."""
+        options, cache, client = common.options, common.cache, common.client
+        queue: WorkQueue[ReconcileKey] = WorkQueue()
+        plans = Plans()
+        work = ControllerMetrics(common.metrics)
+        egress = build_egress(options.egress, cache, client, common.now, queue.add)
+        enqueuer = Enqueuer(cache, queue, egress)
+        writers = Writers(
+            egress=egress,
+            verifier=Verifier(
+                cache,
+                client,
+                VerificationMetrics(common.metrics),
+                now=common.now,
+                enqueue=queue.add,
+            ),
+            reports=ReportWriter(
+                client, options.reports, now=common.now, on_change=enqueuer.enqueue_all
+            ),
+            events=EventRecorder(client, common.now),
+        )
+        self._manager = build_manager(
+            common, queue, plans, enqueuer=enqueuer, writers=writers, metrics=work
+        )
+        cache.add_listener(enqueuer)
+        self._elector = LeaderElector(
+            client, namespace=options.namespace, name=options.lease, identity=options.identity
+        )
+        source = FleetSource(
+            plans=plans.items,
+            status_of=cache.status_of,
+            checks=writers.verifier.last_checks,
+            visible=work.knows_fleet,
+        )
+        _register(common.metrics, source, cache, egress)
+        per_workload: MetricsText = lambda: render_workloads(source)  # noqa: E731  # its type is declared
+        self.metrics = (per_workload,) if options.per_workload_metrics else ()
+
+    def tasks(self) -> Sequence[Awaitable[None]]:
+        """See Part."""
+        return (self._elector.run(self._manager.run_as_leader),)
+
+
+def build_manager(
+    common: Common,
+    queue: WorkQueue[ReconcileKey],
+    plans: Plans,
+    *,
+    enqueuer: Enqueuer,
+    writers: Writers,
+    metrics: ControllerMetrics,
+) -> Manager:
+    """The manager with all reconcilers. A new reconciler is added to the list here."""
+    options, cache, client, now = common.options, common.cache, common.client, common.now
+    allowlist = AllowlistWriter(client, options.namespace, options.allowlist)
+    workloads = WorkloadReconciler(cache, client, queue, plans, writers, now=now)
+    return Manager(
+        queue,
+        (
+            workloads,
+            PolicyReconciler(cache, client, queue, plans, writers.events, now=now),
+            ExpiryReconciler(enqueuer.policy_changed),
+            ProductReconciler(cache, client, queue, now=now),
+            ProductWebhooksReconciler(cache, client, queue, options.webhook_configuration),
+            AllowlistReconciler(allowlist, writers.egress.entries),
+        ),
+        metrics,
+        synced=cache.synced,
+        prepare=(writers.egress.begin, writers.reports.discover, workloads.resume_rollouts),
+        background=(writers.verifier.run, writers.egress.run, writers.reports.run),
+        enqueue_all=enqueuer.enqueue_all,
+        on_stop=plans.clear,
+    )
+
+
+def _register(
+    metrics: CollectorRegistry, source: FleetSource, cache: ClusterCache, egress: EgressReconciler
+) -> None:
+    metrics.register(FleetCollector(source))
+    metrics.register(PolicyCollector(source, lambda: cache.policies))
+    metrics.register(HostCollector(egress.host_figures, visible=source.visible))
+
+
+def build_egress(
+    settings: EgressSettings,
+    cache: ClusterCache,
+    client: KubernetesClient,
+    now: Now,
+    enqueue: Callable[[WorkloadRef], None],
+) -> EgressReconciler:
+    """Raises as ``ControllerPart`` does."""
+    families = frozenset(map(AddressFamily, settings.egress_families))
+    hosts = HostResolver(
+        cache,
+        client,
+        Resolver(_name_servers(settings), families),
+        rules=Retention(
+            families=families,
+            own_ranges=_own_ranges(settings),
+            shortest_interval=timedelta(seconds=settings.dns_interval),
+        ),
+        now=now,
+        ranges=RangesClient() if settings.published_ranges == "fetch" else None,
+        on_change=enqueue,
+    )
+    enforced = frozenset(map(EgressDialect, settings.egress_enforced))
+    options = EgressOptions(families, enforced, settings.egress_interval)
+    return EgressReconciler(cache, client, hosts, options, enqueue=enqueue)
+
+
+def check_egress(settings: EgressSettings) -> None:
+    """Check the settings. Raises ValueError with a message for a person, and OSError as above."""
+    _name_servers(settings)
+    _own_ranges(settings)
+
+
+def _name_servers(settings: EgressSettings) -> tuple[NameServer, ...]:
+    if settings.dns_servers:
+        return tuple(map(parse_name_server, settings.dns_servers))
+    return read_name_servers(_RESOLV_CONF.read_text())
+
+
+def _own_ranges(settings: EgressSettings) -> tuple[Network, ...]:
+    return tuple(map(ip_network, settings.cluster_ranges))

@@ -1,0 +1,44 @@
+"""The role ``webhook``: the admission server and its certificate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from fleet_telemetry.admission.certificates.serving import keep_fresh
+from fleet_telemetry.admission.certificates.sources import certificate_from
+from fleet_telemetry.admission.server import AdmissionServer
+from fleet_telemetry.app.parts import Common, Part
+from fleet_telemetry.reporting.metrics import AdmissionMetrics
+
+
+class WebhookPart(Part):
+    """Serves admission requests, and renews the serving certificate."""
+
+    def __init__(self, common: Common) -> None:
+        options = common.options
+        self._address = options.webhook_host, options.webhook_port
+        self._drain_seconds = options.drain_seconds
+        self._serving, self._refresh = certificate_from(
+            options.certificate, common.client, common.now, common.metrics
+        )
+        self._server = AdmissionServer(
+            common.cache, AdmissionMetrics(common.metrics), common.now, self._serving.context
+        )
+
+    def not_ready(self) -> str:
+        """See Part."""
+        return "" if self._serving.is_loaded else "it has no certificate yet"
+
+    async def start(self) -> Sequence[asyncio.Future[None]]:
+        """See Part."""
+        await self._server.start(*self._address)
+        return (asyncio.ensure_future(keep_fresh(self._refresh)),)
+
+    async def drain(self) -> None:
+        """See Part."""
+        await self._server.drain(self._drain_seconds)
+
+    async def stop(self) -> None:
+        """See Part."""
+        await self._server.stop()

@@ -1,0 +1,40 @@
+"""The command ``fleet-telemetry allowlist``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import uvloop
+
+from fleet_telemetry.cli.allowlist_store import read_allowlist
+from fleet_telemetry.cli.options import KUBECONFIG_OPTION
+from fleet_telemetry.egress.allowlist import NAME, AllowlistError, Format, render
+
+
+@click.command
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([form.value for form in Format]),
+    default=Format.PLAIN.value,
+    show_default=True,
+    help="plain: one range a line. squid: lines for squid.conf. csv and json: also the denied "
+    "addresses.",
+)
+@click.option(
+    "--namespace",
+    envvar="POD_NAMESPACE",
+    default="fleet-telemetry",
+    show_default=True,
+    help="The operator's namespace. [env: POD_NAMESPACE]",
+)
+@click.option("--name", default=NAME, show_default=True, help="The name of the ConfigMap.")
+@KUBECONFIG_OPTION
+def allowlist(form: str, namespace: str, name: str, kubeconfig: str | None) -> None:
+    """Print the addresses that firewalls and proxies outside the cluster have to allow."""
+    try:
+        entries = uvloop.run(read_allowlist(kubeconfig, namespace, name))
+    except AllowlistError as error:
+        sys.exit(f"fleet-telemetry: {error}")
+    click.echo(render(entries, Format(form)), nl=False)

@@ -1,0 +1,93 @@
+"""The commands ``fleet-telemetry webhook``, ``controller`` and ``all``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import fields
+from typing import Any
+
+import click
+import uvloop
+from kubernetes.aio.config import ConfigException
+from pythonjsonlogger.json import JsonFormatter
+
+from fleet_telemetry.app.options import EgressSettings, Options, Role
+from fleet_telemetry.cli.options import (
+    CONTROLLER_OPTIONS,
+    EGRESS_OPTIONS,
+    SERVE_OPTIONS,
+    WEBHOOK_OPTIONS,
+    with_options,
+)
+
+
+@click.command
+@with_options((*SERVE_OPTIONS, *WEBHOOK_OPTIONS))
+def webhook(**given: Any) -> None:
+    """Serve admission requests. All replicas serve."""
+    _serve(Role.WEBHOOK, **given)
+
+
+@click.command
+@with_options((*SERVE_OPTIONS, *CONTROLLER_OPTIONS, *EGRESS_OPTIONS))
+def controller(**given: Any) -> None:
+    """Decide, write and report. Of several replicas, only the leader does."""
+    _serve(Role.CONTROLLER, **given)
+
+
+@click.command(name="all")
+@with_options((*SERVE_OPTIONS, *WEBHOOK_OPTIONS, *CONTROLLER_OPTIONS, *EGRESS_OPTIONS))
+def all_roles(**given: Any) -> None:
+    """Run the webhook and the controller in one process, for development."""
+    _serve(Role.ALL, **given)
+
+
+def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None:
+    # Later than the other commands need it: it imports kopf.
+    from fleet_telemetry.app.process import run  # noqa: PLC0415
+
+    _set_up_logging(log_format, log_level)
+    egress = {
+        name.name: given.pop(name.name) for name in fields(EgressSettings) if name.name in given
+    }
+    options = Options(role=role, egress=EgressSettings(**egress), **given)
+    if role.runs_controller:
+        _check_egress(options.egress)
+    if role.serves_webhook:
+        _check_certificate(options)
+    try:
+        uvloop.run(run(options))
+    except (OSError, ConfigException) as error:
+        sys.exit(f"fleet-telemetry: {error}")
+
+
+def _check_egress(settings: EgressSettings) -> None:
+    # Only the controller's process needs it.
+    from fleet_telemetry.app.controller import check_egress  # noqa: PLC0415
+
+    try:
+        check_egress(settings)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise click.UsageError(f"{error}; name the servers with --dns-server") from None
+
+
+def _check_certificate(options: Options) -> None:
+    files = (options.tls_certificate, options.tls_key)
+    if any(files) == bool(options.tls_secret) or any(files) != all(files):
+        raise click.UsageError("give either --tls-secret or both --tls-certificate and --tls-key")
+    if options.ca_secret and not (options.tls_secret and options.webhook_configuration):
+        raise click.UsageError("--ca-secret needs --tls-secret and --webhook-configuration")
+
+
+def _set_up_logging(log_format: str, log_level: str) -> None:
+    handler = logging.StreamHandler()
+    fields = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    handler.setFormatter(
+        JsonFormatter(fields) if log_format == "json" else logging.Formatter(fields)
+    )
+    logging.basicConfig(level=log_level.upper(), handlers=[handler])
+    # kopf logs each event that it handles.
+    logging.getLogger("kopf").setLevel(logging.WARNING)

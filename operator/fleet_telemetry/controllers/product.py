@@ -1,0 +1,55 @@
+"""Writes the status of TelemetryProducts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from fleet_telemetry.api.resources import API_VERSION
+from fleet_telemetry.controllers.keys import ProductKey, ReconcileKey, WebhooksKey
+from fleet_telemetry.kube import kinds
+from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.work_queue import WorkQueue
+from fleet_telemetry.reporting.policy_status import build_product_status
+from fleet_telemetry.reporting.workload_status import status_manifest
+
+
+class ProductReconciler:
+    """Writes the status of a TelemetryProduct, and enqueues the webhook configuration."""
+
+    key_type: ClassVar = ProductKey
+    name: ClassVar = "product"
+
+    def __init__(
+        self,
+        cache: ClusterCache,
+        client: KubernetesClient,
+        queue: WorkQueue[ReconcileKey],
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._cache = cache
+        self._client = client
+        self._queue = queue
+        self._now = now
+
+    async def reconcile(self, key: ProductKey) -> None:
+        """Write the status if it changed. Raises ApiError."""
+        entry = self._cache.products.get(key.name)
+        self._queue.add(WebhooksKey())
+        if entry is None:
+            return
+        status = build_product_status(entry.problem, entry.generation, entry.status, self._now())
+        if status == entry.status:
+            return
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": kinds.PRODUCT.kind,
+            "metadata": {"name": key.name},
+        }
+        written = await self._client.apply(
+            kinds.PRODUCT, status_manifest(manifest, status), subresource="status"
+        )
+        self._cache.upsert(kinds.PRODUCT, written)

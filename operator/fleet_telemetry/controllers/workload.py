@@ -1,0 +1,254 @@
+"""Reconciles workloads: decides, writes, and reports."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import ClassVar
+
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.workload_telemetry import workload_telemetry_name
+from fleet_telemetry.controllers.egress.reconciler import EgressReconciler
+from fleet_telemetry.controllers.keys import AllowlistKey, PolicyStatusKey, ReconcileKey
+from fleet_telemetry.controllers.plans import Plans, policy_key
+from fleet_telemetry.controllers.reports import ReportWriter
+from fleet_telemetry.controllers.rollouts import RolloutGate
+from fleet_telemetry.controllers.runtime.verifier import Verifier
+from fleet_telemetry.controllers.workload_writer import finish_interrupted_write, write_edits
+from fleet_telemetry.decision import Input, Plan, decide
+from fleet_telemetry.evidence.seed import VolumeClaimFacts
+from fleet_telemetry.kube import kinds
+from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.kube.events import EventRecorder, regarding_workload
+from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
+from fleet_telemetry.kube.work_queue import WorkQueue
+from fleet_telemetry.reporting.decisions import log_verdicts
+from fleet_telemetry.reporting.events import workload_notices
+from fleet_telemetry.reporting.workload_status import (
+    build_workload_status,
+    status_manifest,
+    stored_reports,
+    workload_telemetry_manifest,
+)
+from fleet_telemetry.switches.edits import Cause, Edit, Trigger
+from fleet_telemetry.workloads.workload import VolumeKind, Workload, WorkloadRef
+
+_log = logging.getLogger(__name__)
+
+_ROLLOUT_POLL_SECONDS = 3.0
+_POLICY_DELAY_SECONDS = 0.3
+"""A burst of changes of workloads leads to one write of a policy's status."""
+_ALLOWLIST_DELAY_SECONDS = 2.0
+"""A burst of changes of hosts leads to one write of the allowlist."""
+
+Claims = Mapping[str, VolumeClaimFacts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writers:
+    """What a WorkloadReconciler hands a plan on to."""
+
+    egress: EgressReconciler
+    verifier: Verifier
+    reports: ReportWriter
+    events: EventRecorder
+
+
+class WorkloadReconciler:
+    """Makes a workload comply with its policies, and reports the state of its telemetry."""
+
+    key_type: ClassVar = WorkloadRef
+    name: ClassVar = "workload"
+
+    def __init__(
+        self,
+        cache: ClusterCache,
+        client: KubernetesClient,
+        queue: WorkQueue[ReconcileKey],
+        plans: Plans,
+        writers: Writers,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._cache = cache
+        self._client = client
+        self._queue = queue
+        self._plans = plans
+        self._egress = writers.egress
+        self._verifier = writers.verifier
+        self._reports = writers.reports
+        self._events = writers.events
+        self._now = now
+        self._gate = RolloutGate()
+
+    async def resume_rollouts(self) -> None:
+        """Treat the rollouts that an earlier leader may have begun as our own."""
+        for workload in self._cache.fleet.workloads.values():
+            if workload.rolling_out and self._cache.injected_into(workload.ref):
+                self._gate.end(workload.ref, _clock())
+
+    async def reconcile(self, key: WorkloadRef) -> None:
+        """Write edits, network policies, the WorkloadTelemetry and the report. Raises ApiError."""
+        workload = self._cache.fleet.workloads.get(key)
+        if workload is None:
+            await self._delete(key)
+            return
+        answered = {product for product, _ in self._verifier.results(key)}
+        plan = decide(self._gather(workload))
+        try:
+            claims = await self._read_claims(workload, plan)
+            if claims:
+                plan = decide(self._gather(workload, claims))
+            if plan.edits:
+                workload = await self._write(workload, plan, claims)
+                plan = decide(self._gather(workload, claims))
+            if workload.field_owners.interrupted:
+                kind = kinds.WORKLOAD_BY_KIND[key.kind]
+                self._cache.upsert(kind, await finish_interrupted_write(self._client, workload))
+        except ApiError:
+            # Network policies protect against settings that fail, also if they are not written.
+            await self._egress.reconcile(workload, plan, self._cache.fleet.pods_of(key))
+            raise
+        pods = self._cache.fleet.pods_of(key)
+        findings, problem = await self._egress.reconcile(workload, plan, pods)
+        plan = replace(plan, egress=findings)
+        before = self._plans.get(key)
+        self._plans.upsert(key, plan)
+        if before is None or (before.by_policy, before.egress) != (plan.by_policy, plan.egress):
+            # This comes before all that may fail: the next attempt would see no difference.
+            self._enqueue_policies(before)
+            self._enqueue_policies(plan)
+        self._verifier.plan(key, plan.checks, frozenset(pod.uid for pod in pods if pod.address))
+        await self._write_telemetry(workload, plan)
+        # A new leader that has not asked the products yet must not change an auditor's report.
+        if {check.product for check in plan.checks} <= answered:
+            await self._reports.write(workload, plan)
+        self._queue.add_after(AllowlistKey(), _ALLOWLIST_DELAY_SECONDS)
+        if problem is not None:
+            raise problem
+
+    async def _delete(self, ref: WorkloadRef) -> None:
+        """Delete what was written for a workload that no longer exists. Raises ApiError."""
+        before = self._plans.get(ref)
+        self._plans.delete(ref)
+        # This comes before all that may fail: the next attempt would see no difference.
+        self._enqueue_policies(before)
+        self._verifier.plan(ref, (), None)
+        await self._egress.forget(ref)
+        await self._reports.delete(ref)
+        self._queue.add_after(AllowlistKey(), _ALLOWLIST_DELAY_SECONDS)
+        # The garbage collector deletes the WorkloadTelemetry of a deleted workload, but not that
+        # of a workload that no longer runs a product.
+        if self._cache.status_of(ref) is not None:
+            name = workload_telemetry_name(ref)
+            await self._client.delete(kinds.WORKLOAD_TELEMETRY, name, ref.namespace)
+
+    def _gather(self, workload: Workload, claims: Claims | None = None) -> Input:
+        """Everything that the decision depends on, from the cache as it is now."""
+        ref = workload.ref
+        status = self._cache.status_of(ref)
+        return Input(
+            workload=workload,
+            policies=self._cache.policies_for(ref.namespace),
+            catalogue=self._cache.catalogue,
+            now=self._now(),
+            trigger=Trigger.RECONCILE,
+            namespace_labels=self._cache.labels_of(ref.namespace),
+            recorded=status.injected if status else (),
+            pods=self._cache.fleet.pods_of(ref),
+            claims=claims or {},
+            seeds=status.seeds if status else (),
+            reported=self._verifier.results(ref),
+            reported_before=stored_reports(status) if status else {},
+        )
+
+    async def _read_claims(self, workload: Workload, plan: Plan) -> Claims:
+        """The volume claims of the pods, if a verdict depends on them. Raises ApiError."""
+        status = self._cache.status_of(workload.ref)
+        unproven = any(verdict.reason is Reason.SEED_NOT_PROVEN for verdict in plan.verdicts)
+        if not unproven and not (status and status.seeds):
+            return {}
+        claims = {
+            volume.claim
+            for pod in self._cache.fleet.pods_of(workload.ref)
+            for volume in pod.template.volumes
+            if volume.kind is VolumeKind.CLAIM
+        }
+        if not claims:
+            return {}
+        return await read_volume_claim_facts(self._client, workload.ref.namespace, claims)
+
+    async def _write(self, workload: Workload, plan: Plan, claims: Claims) -> Workload:
+        """Write the edits, or wait for another rollout; return the workload after that.
+
+        Raises ApiError.
+        """
+        kind = kinds.WORKLOAD_BY_KIND[workload.ref.kind]
+        if not workload.restarts_no_pod and not _is_urgent(plan):
+            blocker = self._gate.blocked_by(workload.ref, self._siblings(plan), _clock())
+            if blocker is not None:
+                _log.debug("%s: waiting for the rollout of %s", workload.ref, blocker)
+                self._queue.add_after(workload.ref, _ROLLOUT_POLL_SECONDS)
+                return workload
+
+        def edits_for(fresh: Workload) -> tuple[Edit, ...]:
+            # Decided on again: policies may have changed during the request before.
+            return decide(self._gather(fresh, claims)).edits
+
+        self._gate.begin(workload.ref)
+        try:
+            manifest = await write_edits(self._client, workload, edits_for)
+            # The watch event may be late; the next sibling has to see that the rollout began.
+            self._cache.upsert(kind, manifest)
+        finally:
+            self._gate.end(workload.ref, _clock())
+        return self._cache.fleet.workloads.get(workload.ref, workload)
+
+    def _siblings(self, plan: Plan) -> Iterator[Workload]:
+        """The workloads that run one of the same products."""
+        products = {target.product.name for target in plan.targets}
+        for ref, other in self._plans.items():
+            if products & {target.product.name for target in other.targets}:
+                workload = self._cache.fleet.workloads.get(ref)
+                if workload is not None:
+                    yield workload
+
+    async def _write_telemetry(self, workload: Workload, plan: Plan) -> None:
+        """Write the WorkloadTelemetry if its status changed. Raises ApiError."""
+        key = (workload.ref.namespace, workload_telemetry_name(workload.ref))
+        entry = self._cache.workload_telemetries.get(key)
+        before = entry.status if entry else None
+        status = build_workload_status(workload, plan, before, self._now())
+        manifest = workload_telemetry_manifest(workload)
+        if entry is None or entry.owner_uid != workload.uid:
+            self._cache.upsert(
+                kinds.WORKLOAD_TELEMETRY,
+                await self._client.apply(kinds.WORKLOAD_TELEMETRY, manifest),
+            )
+        elif entry.status == status:
+            return
+        written = await self._client.apply(
+            kinds.WORKLOAD_TELEMETRY, status_manifest(manifest, status), subresource="status"
+        )
+        self._cache.upsert(kinds.WORKLOAD_TELEMETRY, written)
+        log_verdicts(workload, before, status)
+        regarding = regarding_workload(workload.ref, workload.uid)
+        for notice in workload_notices(before.conditions if before else (), status.conditions):
+            await self._events.event(regarding, notice.reason, notice.note, warning=True)
+
+    def _enqueue_policies(self, plan: Plan | None) -> None:
+        for found in plan.by_policy if plan else ():
+            self._queue.add_after(PolicyStatusKey(policy_key(found)), _POLICY_DELAY_SECONDS)
+
+
+def _is_urgent(plan: Plan) -> bool:
+    """Whether a product cannot start because of an injected variable. That does not wait."""
+    return any(edit.cause is Cause.REFUSED and edit.policy is None for edit in plan.edits)
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()
