@@ -19,7 +19,7 @@ from dev.bench.figures import Figure, render
 from dev.bench.machine import Machine, Watch
 from dev.bench.progress import Progress
 from dev.cluster import DevclusterError, paths
-from dev.harness.names import NameServerError
+from dev.harness.dns_server import NameServerError
 from dev.harness.operator import OperatorError
 
 

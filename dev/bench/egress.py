@@ -17,9 +17,9 @@ from dev.bench.figures import Figure, Target
 from dev.bench.progress import Progress
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, TelemetryHostStatus
 from fleet_telemetry.egress.host_state import HostState, Retention
-from fleet_telemetry.egress.host_status import save
-from fleet_telemetry.egress.model import Answer
-from fleet_telemetry.egress.retention import advance
+from fleet_telemetry.egress.host_status_codec import encode_status
+from fleet_telemetry.egress.host_step import step_host
+from fleet_telemetry.egress.model import Lookup
 
 _ADDRESSES = 100
 _FIRST = IPv6Address("2600:9000::1")
@@ -55,10 +55,10 @@ def _most(count: int, progress: Progress) -> Figure:
     for number in range(count):
         own = tuple(_FIRST + 2 * (_ADDRESSES * number + n) for n in range(_ADDRESSES))
         state = HostState(f"host-{number:03}.telemetry.example.com")
-        answer = Answer("dns", AddressFamily.IPV6, LookupResult.OK, own, 60)
+        answer = Lookup("dns", AddressFamily.IPV6, LookupResult.OK, own, 60)
         for _ in range(2):
-            state = advance(state, [answer], now, rules)
-        saved = msgspec.json.encode(save(state, rules))
+            state = step_host(state, [answer], now, rules)
+        saved = msgspec.json.encode(encode_status(state, rules))
         # The cache of the cluster contains it as well.
         kept.append((state, msgspec.json.decode(saved, type=TelemetryHostStatus)))
     size = tracemalloc.get_traced_memory()[0] / _MEGABYTE

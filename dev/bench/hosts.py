@@ -31,7 +31,7 @@ from dev.bench.progress import Progress
 from dev.bench.server import Server, connect, until
 from dev.bench.writes import Written, calls_by_operator, until_quiet
 from dev.cluster import Cluster
-from dev.harness.names import NameServer, Records
+from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import LocalOperator, egress_values
 
 _RESOURCES = "/apis/fleettelemetry.io/v1alpha1"
@@ -83,7 +83,7 @@ def measure(directory: Path, size: Size, progress: Progress) -> list[Figure]:
     """Start what is needed, measure, and stop it. Raises BenchError, DevclusterError."""
     with ExitStack() as stack:
         progress.begin("egress: start a cluster and a name server")
-        names = stack.enter_context(NameServer(directory / "egress-names"))
+        names = stack.enter_context(LocalDnsServer(directory / "egress-names"))
         cluster = Cluster(directory / "egress", scheduler=True, kwok=True, audit=True)
         stack.enter_context(cluster)
         operator = LocalOperator(cluster, directory / "egress-operator")
@@ -121,7 +121,7 @@ class _Steady:
 
 @dataclass(frozen=True)
 class _Hosts:
-    names: NameServer
+    names: LocalDnsServer
     cluster: Cluster
     operator: LocalOperator
     size: Size

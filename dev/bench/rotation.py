@@ -1,6 +1,6 @@
 """How well an allowlist follows a host for a week, run with the operator's retention functions.
 
-Time is simulated; the answers come from a fixed seed. The operator asks when ``next_question`` says
+Time is simulated; the answers come from a fixed seed. The operator asks when ``next_lookup`` says
 so. Somebody else, with answers of their own, asks every 10 s from the same moment on: what they get
 is to be in the allowlist. That a network policy takes a moment to be written is not played.
 """
@@ -18,9 +18,9 @@ from dev.bench.figures import Figure, Target
 from dev.bench.progress import Progress
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, TelemetryHostStatus
 from fleet_telemetry.egress.host_state import HostState, Retention
-from fleet_telemetry.egress.host_status import has_to_be_saved, save
-from fleet_telemetry.egress.model import Address, Answer
-from fleet_telemetry.egress.retention import advance, allowlist, denylist, next_question
+from fleet_telemetry.egress.host_status_codec import encode_status, status_to_write
+from fleet_telemetry.egress.host_step import allowlist, denylist, next_lookup, step_host
+from fleet_telemetry.egress.model import Address, Lookup
 
 _HOST = "telemetry.example.com"
 _NAME_SERVER = "dns"
@@ -35,7 +35,7 @@ _MILLION = 1_000_000
 _OUTSIDE = Target(100)
 _WRITES = Target(10)
 _RULES = Retention()
-_NO_IPV6 = Answer(_NAME_SERVER, AddressFamily.IPV6, LookupResult.NO_DATA, (), _TTL)
+_NO_IPV6 = Lookup(_NAME_SERVER, AddressFamily.IPV6, LookupResult.NO_DATA, (), _TTL)
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,10 @@ class _Life:
         self._previous = addresses
         now = _START + timedelta(seconds=seconds)
         answers = (
-            Answer(_NAME_SERVER, AddressFamily.IPV4, LookupResult.OK, addresses, _TTL),
+            Lookup(_NAME_SERVER, AddressFamily.IPV4, LookupResult.OK, addresses, _TTL),
             _NO_IPV6,
         )
-        self._state = advance(self._state, answers, now, _RULES)
+        self._state = step_host(self._state, answers, now, _RULES)
         lists = {_ALLOW: allowlist(self._state, _RULES), _DENY: denylist(self._state, _RULES)}
         for name, listed in lists.items():
             tally.writes[name] += listed != self._lists[name]
@@ -126,17 +126,17 @@ class _Life:
             self.allowed = frozenset(lists[_ALLOW])
         self._lists = lists
         self._save(now)
-        return next_question(self._state, _RULES, jitter)
+        return next_lookup(self._state, _RULES, jitter)
 
     def _save(self, now: datetime) -> None:
         saved = self._saved
         if saved is None:
             # The object and its status are separate writes.
             self.tally.writes[_SAVE] += 2
-            self._saved = save(self._state, _RULES)
-        elif has_to_be_saved(saved, self._state, now, _RULES):
+            self._saved = encode_status(self._state, _RULES)
+        elif status_to_write(saved, self._state, now, _RULES):
             self.tally.writes[_SAVE] += 1
-            self._saved = save(self._state, _RULES, saved.conditions)
+            self._saved = encode_status(self._state, _RULES, saved.conditions)
 
 
 _ALLOW = "of a network policy that allows"

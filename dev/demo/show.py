@@ -15,7 +15,7 @@ from dev.cluster import paths
 from dev.cluster.cluster import Cluster
 from dev.cluster.progress import say
 from dev.demo.stand import Stand
-from dev.harness.names import Records
+from dev.harness.dns_server import Records
 from dev.harness.operator import NAMESPACE
 from dev.harness.products import CREDENTIALS, Place
 

@@ -203,7 +203,7 @@ _HTML = "<html>\n<head><title>Log in</title></head>\n<body>Please log in.</body>
 def _fixed(
     status: HTTPStatus, text: str = "", content_type: str = "application/json", **headers: str
 ) -> _Failing:
-    async def fail(_standin: FakeProduct, _request: web.Request) -> web.StreamResponse:
+    async def fail(_fake: FakeProduct, _request: web.Request) -> web.StreamResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return web.Response(status=status, text=text, content_type=content_type, headers=named)
 
@@ -224,7 +224,7 @@ async def _started(request: web.Request, **headers: str) -> web.StreamResponse:
     return answer
 
 
-async def _huge(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
+async def _huge(_fake: FakeProduct, request: web.Request) -> web.StreamResponse:
     answer = await _started(request)
     await answer.write(b'["')
     for _ in range(HUGE_BYTES // _CHUNK):
@@ -233,7 +233,7 @@ async def _huge(_standin: FakeProduct, request: web.Request) -> web.StreamRespon
     return answer
 
 
-async def _gzip_bomb(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
+async def _gzip_bomb(_fake: FakeProduct, request: web.Request) -> web.StreamResponse:
     answer = await _started(request, **{"Content-Encoding": "gzip"})
     await answer.write(_bomb())
     return answer
@@ -247,7 +247,7 @@ def _bomb() -> bytes:
     return b"".join([*packed, packer.compress(b"{}"), packer.flush()])
 
 
-async def _slow_drip(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
+async def _slow_drip(_fake: FakeProduct, request: web.Request) -> web.StreamResponse:
     answer = await _started(request)
     await answer.write(b'["')
     while True:
@@ -255,22 +255,22 @@ async def _slow_drip(_standin: FakeProduct, request: web.Request) -> web.StreamR
         await asyncio.sleep(DRIP_SECONDS)
 
 
-async def _hang(_standin: FakeProduct, _request: web.Request) -> web.StreamResponse:
+async def _hang(_fake: FakeProduct, _request: web.Request) -> web.StreamResponse:
     await asyncio.Event().wait()
     raise AssertionError
 
 
-async def _cut_in_the_middle(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
+async def _cut_in_the_middle(_fake: FakeProduct, request: web.Request) -> web.StreamResponse:
     answer = await _started(request, **{"Content-Length": "1000"})
     await answer.write(b'{"half": "a')
     return _cut(request, answer)
 
 
-async def _cut_before_answer(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
+async def _cut_before_answer(_fake: FakeProduct, request: web.Request) -> web.StreamResponse:
     return _cut(request, web.Response())
 
 
-async def _not_http(_standin: FakeProduct, request: web.Request) -> web.StreamResponse:
+async def _not_http(_fake: FakeProduct, request: web.Request) -> web.StreamResponse:
     assert request.transport
     request.transport.write(b"SSH-2.0-OpenSSH_9.9\r\n\r\n")
     request.transport.close()

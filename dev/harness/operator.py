@@ -23,8 +23,8 @@ import yaml
 
 from dev.cluster.children import Children
 from dev.cluster.cluster import Cluster, HelmProgram
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.fault_proxy import FaultProxy
-from dev.harness.names import NameServer
 
 Role = Literal["webhook", "controller"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -230,7 +230,7 @@ def _redirect(kubeconfig: Path, proxy: FaultProxy) -> None:
     kubeconfig.write_text(yaml.safe_dump(content))
 
 
-def egress_values(names: NameServer) -> dict[str, Any]:
+def egress_values(names: LocalDnsServer) -> dict[str, Any]:
     """The chart's ``egress`` where a name server of our own is asked and nothing else outside, and
     NetworkPolicies count as enforced."""
     return {

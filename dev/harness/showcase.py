@@ -18,7 +18,7 @@ from dev.cluster.cluster import Cluster
 from dev.fakes.dependency_track import DependencyTrack
 from dev.fakes.hosted import Host
 from dev.fakes.sonarqube import SonarQube
-from dev.harness.names import NameServer, Records
+from dev.harness.dns_server import LocalDnsServer, Records
 
 Manifest = dict[str, Any]
 _SECONDS = 60.0
@@ -125,7 +125,7 @@ class Showcase:
     """Makes the fleet, in this order: ``prepare``, then the chart is installed with ``values`` and
     the operator started, then ``create`` and ``wait``."""
 
-    def __init__(self, cluster: Cluster, host: Host, names: NameServer) -> None:
+    def __init__(self, cluster: Cluster, host: Host, names: LocalDnsServer) -> None:
         self._cluster = cluster
         self._host = host
         self._names = names

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dev.cluster.cluster import Cluster
 from dev.fakes.hosted import Host
-from dev.harness.names import NameServer
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator, Role
 from dev.harness.prometheus import LocalPrometheus
 from dev.harness.showcase import Showcase
@@ -35,7 +35,7 @@ def staged(directory: Path, *, rules: str) -> Iterator[Stage]:
     PrometheusError.
     """
     with (
-        NameServer(directory / "names") as names,
+        LocalDnsServer(directory / "names") as names,
         Cluster(directory / "cluster", scheduler=True, kwok=True) as cluster,
         Host() as host,
     ):

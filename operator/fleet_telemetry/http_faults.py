@@ -33,11 +33,6 @@ class HttpFault(Enum):
     """A proxy lets nothing through."""
     OTHER = auto()
 
-    @property
-    def is_about_the_certificate(self) -> bool:
-        """Whether the server could not show who it is."""
-        return self in (HttpFault.WRONG_NAME, HttpFault.EXPIRED, HttpFault.NOT_TRUSTED)
-
 
 def fault_of(error: Exception) -> HttpFault:
     """What an error of httpx is about; time-outs are told apart by their types already."""

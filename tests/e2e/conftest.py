@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from dev.cluster import Cluster
-from dev.harness.names import NameServer
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator, egress_values
 from tests.support.world import Space, World
 
@@ -22,7 +22,7 @@ _free_runtime_spaces = iter(RUNTIME_SPACES)
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("world")
     with (
-        NameServer(directory / "names") as names,
+        LocalDnsServer(directory / "names") as names,
         Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster,
     ):
         operator = LocalOperator(cluster, directory / "operator")

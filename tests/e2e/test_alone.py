@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dev.cluster import Cluster
-from dev.harness.names import NameServer
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
 from tests.support.world import (
     DTRACK_4,
@@ -36,7 +36,9 @@ def bare(tmp_path: Path) -> Iterator[Space]:
     """A cluster that has never heard of the operator."""
     with Cluster(tmp_path / "cluster", scheduler=True, kwok=True) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")
-        yield Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "names")), "default")
+        yield Space(
+            World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default"
+        )
         operator.stop_all()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dev.cluster import Cluster
-from dev.harness.names import NameServer
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
 from dev.harness.replicas import Replicas
 from fleet_telemetry.admission.certificates.material import KeyPair, new_authority, new_leaf
@@ -51,7 +51,9 @@ def pair(tmp_path: Path) -> Iterator[tuple[Space, Replicas]]:
         operator = LocalOperator(cluster, tmp_path / "operator")
         operator.install()
         replicas = Replicas(operator, 2)
-        space = Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "names")), "default")
+        space = Space(
+            World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default"
+        )
         eventually(lambda: space.try_apply(policy()).returncode == 0, say="a policy")
         eventually(lambda: _is_injected(space), say="an injection")
         yield space, replicas
@@ -181,7 +183,9 @@ def test_a_standby_writes_within_15_seconds_of_a_kill(tmp_path: Path) -> None:
         for name in ("first", "second"):
             operator.start("controller", name=name)
             operator.wait_until_ready()
-        space = Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "names")), "default")
+        space = Space(
+            World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default"
+        )
         eventually(lambda: "leader 1.0" in operator.metrics("first"), say="a leader")
         started = time.monotonic()
         operator.kill("first")

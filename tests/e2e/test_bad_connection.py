@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dev.cluster import Cluster
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.fault_proxy import NONE, FaultProxy, Faults
-from dev.harness.names import NameServer
 from dev.harness.operator import RELEASE, LocalOperator
 from tests.support.world import (
     SONAR_SWITCH,
@@ -34,7 +34,9 @@ def alone(tmp_path: Path) -> Iterator[tuple[Space, FaultProxy]]:
         operator = LocalOperator(cluster, tmp_path / "operator")
         operator.install()
         cluster.kubectl("delete", "validatingwebhookconfiguration", RELEASE)
-        space = Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "names")), "default")
+        space = Space(
+            World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default"
+        )
         space.apply(policy(injection={"rollout": "Immediate"}))
         with FaultProxy(cluster.url, cluster.ca_path) as proxy:
             operator.start("controller", proxy=proxy)

@@ -16,7 +16,7 @@ import yaml
 
 from dev.cluster import Cluster
 from dev.cluster.cluster import HelmProgram
-from dev.harness.names import NameServer
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
 from fleet_telemetry.admission.certificates.material import KeyPair, new_authority, new_leaf, parse
 from fleet_telemetry.admission.certificates.rotation import (
@@ -61,7 +61,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def bare(cluster: Cluster, tmp_path: Path) -> Iterator[Space]:
     """The cluster without the operator. Only its CRDs may be left from another test."""
     operator = LocalOperator(cluster, tmp_path / "operator")
-    yield Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "names")), "default")
+    yield Space(World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default")
     operator.stop_all()
     _remove_the_operator(cluster)
 

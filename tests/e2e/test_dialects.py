@@ -10,7 +10,7 @@ import pytest
 
 from dev.cluster import Cluster
 from dev.cluster.foreign_crds import foreign_crds
-from dev.harness.names import NameServer, Records
+from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import LocalOperator
 from tests.support.world import SONARQUBE, Manifest, Space, World, container, eventually, workload
 
@@ -23,8 +23,8 @@ QUICKLY = ["--dns-interval=1", "--egress-interval=1"]
 
 
 @pytest.fixture(scope="module")
-def names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NameServer]:
-    with NameServer(tmp_path_factory.mktemp("names")) as names:
+def names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDnsServer]:
+    with LocalDnsServer(tmp_path_factory.mktemp("names")) as names:
         names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
         yield names
 
@@ -40,7 +40,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def world(
-    cluster: Cluster, names: NameServer, tmp_path_factory: pytest.TempPathFactory
+    cluster: Cluster, names: LocalDnsServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("operator")
     operator = LocalOperator(cluster, directory)

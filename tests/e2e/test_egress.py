@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dev.harness.names import Records
+from dev.harness.dns_server import Records
 from tests.support.world import SONARQUBE, Manifest, Space, container, eventually, workload
 
 pytestmark = pytest.mark.cluster

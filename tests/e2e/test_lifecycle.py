@@ -21,7 +21,7 @@ import yaml
 from dev.cluster import Cluster
 from dev.cluster.cluster import HelmProgram
 from dev.cluster.foreign_crds import foreign_crds
-from dev.harness.names import NameServer, Records
+from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, ROOT, LocalOperator, Role, egress_values
 from dev.harness.replicas import Replicas
 from tests.support.load import Load
@@ -66,7 +66,7 @@ def program(request: pytest.FixtureRequest) -> HelmProgram:
 def _world(directory: Path, program: HelmProgram, *, pods: bool = True) -> Iterator[Space]:
     """A cluster on which nothing is installed."""
     with (
-        NameServer(directory / "names") as names,
+        LocalDnsServer(directory / "names") as names,
         Cluster(directory / "cluster", scheduler=pods, kwok=pods) as cluster,
     ):
         names.set(HOST, Records(a=["54.230.1.1"], ttl=1))

@@ -9,7 +9,7 @@ import pytest
 
 from dev.cluster import Cluster
 from dev.cluster.foreign_crds import foreign_crds
-from dev.harness.names import NameServer
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator
 from tests.support.world import (
     DTRACK_4,
@@ -39,7 +39,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         operator.start("controller")
         operator.wait_until_ready()
         # Nothing here asks for names, so no name server runs.
-        yield World(cluster, operator, directory, NameServer(directory / "names"))
+        yield World(cluster, operator, directory, LocalDnsServer(directory / "names"))
         operator.stop_all()
 
 

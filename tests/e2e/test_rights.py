@@ -13,7 +13,7 @@ from dev.cluster import Cluster
 from dev.cluster.foreign_crds import foreign_crds
 from dev.fakes.dependency_track import DependencyTrack
 from dev.fakes.hosted import Host
-from dev.harness.names import NameServer, Records
+from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import NAMESPACE, RELEASE, ROOT, LocalOperator
 from tests.support.rights import Manifest, Right, granted, used
 from tests.support.rollout_crd import define_rollouts
@@ -69,7 +69,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Everything that the operator knows of is there, and nothing of it runs yet."""
     directory = tmp_path_factory.mktemp("rights")
     with (
-        NameServer(directory / "names") as names,
+        LocalDnsServer(directory / "names") as names,
         Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster,
     ):
         names.set(TELEMETRY_HOST, Records(a=["54.230.1.1"], ttl=1))

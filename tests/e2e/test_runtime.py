@@ -1,4 +1,4 @@
-"""What products say of themselves: stand-ins on the addresses of real Services and pods."""
+"""What products say of themselves: fakes on the addresses of real Services and pods."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dev.cluster import Cluster
-from dev.harness.names import NameServer
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
 from tests.support.faults import becomes_quiet
 from tests.support.world import (
@@ -40,7 +40,9 @@ def space(tmp_path: Path) -> Iterator[Space]:
     with Cluster(tmp_path / "cluster", controller_manager=False, audit=True) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")
         operator.install()
-        yield Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "names")), "default")
+        yield Space(
+            World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default"
+        )
         operator.stop_all()
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from dev.cluster import Cluster
 from dev.cluster.components import APISERVER, ETCD
-from dev.harness.names import NameServer
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
 from dev.harness.replicas import Replicas
 from tests.support.faults import ROLES, keep_running, works
@@ -41,7 +41,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
     with Cluster(tmp_path / "cluster", scheduler=True, kwok=True, audit=True) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")
         operator.install()
-        names = NameServer(tmp_path / "names")
+        names = LocalDnsServer(tmp_path / "names")
         space = Space(World(cluster, operator, tmp_path, names), "default")
         for role in ROLES:
             operator.start(role)
@@ -136,7 +136,7 @@ def test_everything_at_once_for_a_while(tmp_path: Path) -> None:
         operator = LocalOperator(cluster, tmp_path / "operator")
         operator.install()
         replicas = Replicas(operator, 2)
-        space = Space(World(cluster, operator, tmp_path, NameServer(tmp_path / "n")), "default")
+        space = Space(World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "n")), "default")
         eventually(lambda: space.try_apply(policy()).returncode == 0, say="a policy")
         time.sleep(2)
         kills = 0

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from dev.cluster import Cluster
+from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.fault_proxy import FaultProxy
-from dev.harness.names import NameServer, Records
 from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator, egress_values
 from tests.support.faults import becomes_quiet, start, writes
 from tests.support.world import (
@@ -38,7 +38,7 @@ PASSED_ON = pytest.mark.parametrize("passed_on", [False, True], ids=["before", "
 @pytest.fixture
 def space(tmp_path: Path) -> Iterator[Space]:
     with (
-        NameServer(tmp_path / "names") as names,
+        LocalDnsServer(tmp_path / "names") as names,
         Cluster(tmp_path / "cluster", controller_manager=False, audit=True) as cluster,
     ):
         names.set(HOST, Records(a=["54.230.1.1"], ttl=3600))

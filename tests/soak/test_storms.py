@@ -14,8 +14,8 @@ from itertools import count
 import pytest
 
 from dev.cluster import Cluster
+from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.fault_proxy import NONE, FaultProxy, Faults
-from dev.harness.names import NameServer, Records
 from dev.harness.operator import LocalOperator, egress_values
 from tests.support.faults import (
     ROLES,
@@ -70,7 +70,7 @@ class Shaky:
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shaky]:
     directory = tmp_path_factory.mktemp("shaky")
     with ExitStack() as stack:
-        names = stack.enter_context(NameServer(directory / "names"))
+        names = stack.enter_context(LocalDnsServer(directory / "names"))
         names.set(HOST, Records(a=["54.230.1.1"], ttl=3600))
         cluster = stack.enter_context(
             Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True)

@@ -19,7 +19,7 @@ from dev.cluster.api import Api
 from fleet_telemetry.api.resources import API_VERSION
 from tests.support.crd_cases import Case, Kind, Manifest
 
-_STANDING = "standing"
+_EXISTING = "existing"
 _CONNECTIONS = 4
 _TRY = {"dryRun": "All", "fieldValidation": "Strict"}
 # Said beside every other mistake, of the object as a whole.
@@ -62,7 +62,7 @@ class Server:
         self._of_thread = threading.local()
         self._connections: list[http.client.HTTPSConnection] = []
         self._threads = ThreadPoolExecutor(_CONNECTIONS)
-        self._standing: dict[str, Manifest] = {}
+        self._created: dict[str, Manifest] = {}
 
     def close(self) -> None:
         """End the threads and close their connections."""
@@ -85,14 +85,14 @@ class Server:
     def try_status(self, kind: Kind, status: Any) -> Answer:
         """What would become of the status of an object that has none yet."""
         manifest = {**self._stand(kind), "status": status}
-        return self.replace_status(kind, _STANDING, manifest, **_TRY)
+        return self.replace_status(kind, _EXISTING, manifest, **_TRY)
 
     def _stand(self, kind: Kind) -> Manifest:
         """The stored object of the kind that has no status. It is created the first time."""
         name = kind.resource.kind
-        if name not in self._standing:
-            self._standing[name] = self.create(kind, _STANDING, kind.bare).body
-        return self._standing[name]
+        if name not in self._created:
+            self._created[name] = self.create(kind, _EXISTING, kind.bare).body
+        return self._created[name]
 
     def create(self, kind: Kind, name: str, content: Manifest, **options: str) -> Answer:
         return self._send("POST", _path(kind), kind.manifest(name, content), options)

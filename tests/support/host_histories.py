@@ -11,8 +11,8 @@ from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.addresses import in_order
 from fleet_telemetry.egress.host_conditions import observe
 from fleet_telemetry.egress.host_state import HostState, Retention
-from fleet_telemetry.egress.model import Address, Answer, family_of
-from fleet_telemetry.egress.retention import advance, allowlist, denylist
+from fleet_telemetry.egress.host_step import allowlist, denylist, step_host
+from fleet_telemetry.egress.model import Address, Lookup, family_of
 
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -27,11 +27,11 @@ def v4(number: int) -> IPv4Address:
     return IPv4Address("34.0.0.0") + number
 
 
-def ok(*addresses: Address, view: str = "a", ttl: int = 60) -> tuple[Answer, ...]:
-    """One view has these addresses; an answer of each family that is among them."""
+def ok(*addresses: Address, name_server: str = "a", ttl: int = 60) -> tuple[Lookup, ...]:
+    """One name server has these addresses; an answer of each family that is among them."""
     return tuple(
-        Answer(
-            view,
+        Lookup(
+            name_server,
             family,
             LookupResult.OK,
             tuple(one for one in addresses if family_of(one) is family),
@@ -42,11 +42,12 @@ def ok(*addresses: Address, view: str = "a", ttl: int = 60) -> tuple[Answer, ...
 
 
 def says(
-    outcome: LookupResult, *families: AddressFamily, view: str = "a", ttl: int = 300
-) -> tuple[Answer, ...]:
-    """One view answers without addresses; of IPv4 if no family is named."""
+    outcome: LookupResult, *families: AddressFamily, name_server: str = "a", ttl: int = 300
+) -> tuple[Lookup, ...]:
+    """One name server answers without addresses; of IPv4 if no family is named."""
     return tuple(
-        Answer(view, family, outcome, ttl=ttl) for family in families or (AddressFamily.IPV4,)
+        Lookup(name_server, family, outcome, ttl=ttl)
+        for family in families or (AddressFamily.IPV4,)
     )
 
 
@@ -63,13 +64,13 @@ class History:
         self.state = HostState(HOST, self.seeds)
 
     def hears(
-        self, *answers: Answer, after: timedelta = timedelta(0), every: timedelta = 5 * MINUTE
+        self, *answers: Lookup, after: timedelta = timedelta(0), every: timedelta = 5 * MINUTE
     ) -> None:
         """One round, or one in every so much time until ``after`` is over."""
         end = self.now + after
         while True:
             self.now = min(self.now + every, end)
-            self.state = advance(self.state, answers, self.now, self.rules)
+            self.state = step_host(self.state, answers, self.now, self.rules)
             if self.now >= end:
                 return
 

@@ -16,7 +16,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
-from fleet_telemetry.egress.dns.resolver import View
+from fleet_telemetry.egress.dns.resolver import NameServer
 
 Respond = Callable[[bytes], Iterable[bytes]]
 """From a question to the packets that are sent."""
@@ -41,7 +41,7 @@ class WildServer:
         self._udp, self._tcp = _bind()
         # Not by the thread: who counts what is open must not have to wait for it.
         self._selector = selectors.DefaultSelector()
-        self.view = View("wild", ip_address("127.0.0.1"), self._udp.getsockname()[1])
+        self.name_server = NameServer("wild", ip_address("127.0.0.1"), self._udp.getsockname()[1])
         self.asked: list[bytes] = []
         """The questions by UDP, in order."""
 

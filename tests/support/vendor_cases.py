@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dev.fakes import FakeProduct, Fault
-from dev.fakes import dependency_track as dependency_track_standin
-from dev.fakes import emqx as emqx_standin
-from dev.fakes import sonarqube as sonarqube_standin
-from dev.fakes import sourcegraph as sourcegraph_standin
+from dev.fakes import dependency_track as dependency_track_fake
+from dev.fakes import emqx as emqx_fake
+from dev.fakes import sonarqube as sonarqube_fake
+from dev.fakes import sourcegraph as sourcegraph_fake
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
@@ -34,10 +34,10 @@ class Case:
 
     adapter: Adapter
     start: Callable[..., FakeProduct]
-    """The stand-in's class; it is given ``names`` and, by some tests, ``tls``."""
+    """The fake's class; it is given ``names`` and, by some tests, ``tls``."""
     credentials: Mapping[str, str]
     reading: Setting = Setting.ENABLED
-    """What a fresh stand-in says."""
+    """What a fresh fake says."""
     path: str = ""
     """Where the faults are: requests whose path begins so. Empty: everywhere."""
     differs: Mapping[Fault, Reason] = field(default_factory=dict)
@@ -52,31 +52,31 @@ class Case:
 CASES: dict[str, Case] = {
     "dependency-track": Case(
         adapter=DependencyTrack(),
-        start=dependency_track_standin.DependencyTrack,
+        start=dependency_track_fake.DependencyTrack,
         credentials={"apiKey": "odt_Hq7_may_configure"},
     ),
     "sonarqube": Case(
         adapter=SonarQube(),
-        start=sonarqube_standin.SonarQube,
+        start=sonarqube_fake.SonarQube,
         credentials={"token": "squ_9f_of_an_administrator"},
     ),
     # The request before the one that holds the token goes well.
     "sonarqube-info": Case(
         adapter=SonarQube(),
-        start=sonarqube_standin.SonarQube,
+        start=sonarqube_fake.SonarQube,
         credentials={"token": "squ_9f_of_an_administrator"},
         path="/api/system/info",
     ),
     # Where the path is not there, the nodes are asked whether that is right.
     "emqx": Case(
         adapter=Emqx(),
-        start=emqx_standin.Emqx,
+        start=emqx_fake.Emqx,
         credentials={"apiKey": "a3f0_administrator", "apiSecret": "9bQxT_of_the_administrator"},
         path="/api/v5/telemetry",
     ),
     "sourcegraph": Case(
         adapter=Sourcegraph(),
-        start=sourcegraph_standin.Sourcegraph,
+        start=sourcegraph_fake.Sourcegraph,
         credentials={"token": "sgp_5e_of_a_site_administrator"},
         # In GraphQL an error of the product's own is a good answer by its status.
         differs={Fault.JSON_ERRORS_200: Reason.VENDOR_ERROR},
@@ -84,25 +84,25 @@ CASES: dict[str, Case] = {
 }
 
 
-def endpoint_of(standin: FakeProduct, **changes: Any) -> Endpoint:
-    """Where a stand-in answers."""
+def endpoint_of(fake: FakeProduct, **changes: Any) -> Endpoint:
+    """Where a fake answers."""
     parts = {
-        "scheme": standin.scheme,
-        "address": standin.address,
-        "port": standin.port,
+        "scheme": fake.scheme,
+        "address": fake.address,
+        "port": fake.port,
         "host": HOST,
     }
     return Endpoint(**{**parts, **changes})
 
 
 @asynccontextmanager
-async def asking(standin: FakeProduct, **options: Any) -> AsyncIterator[VendorApi]:
-    """A stand-in that runs, and its API. Time-outs are short unless ``options`` say otherwise."""
+async def asking(fake: FakeProduct, **options: Any) -> AsyncIterator[VendorApi]:
+    """A fake that runs, and its API. Time-outs are short unless ``options`` say otherwise."""
     quick = {"connect_seconds": 2.0, "total_seconds": 5.0}
     client = VendorClient(**{**quick, **options})
-    async with standin:
+    async with fake:
         try:
-            yield client.api(endpoint_of(standin), standin.ca_pem if standin.tls else "")
+            yield client.api(endpoint_of(fake), fake.ca_pem if fake.tls else "")
         finally:
             await client.close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dev.cluster import Cluster
-from dev.harness.names import NameServer
+from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator
 
 Manifest = dict[str, Any]
@@ -45,7 +45,7 @@ class World:
     cluster: Cluster
     operator: LocalOperator
     directory: Path
-    names: NameServer
+    names: LocalDnsServer
     """The name server that the operator asks for telemetry hosts."""
 
     def apply(self, *manifests: Manifest, flags: Sequence[str] = ()) -> str:

@@ -55,7 +55,7 @@ class HostAddress(ApiType, frozen=True, kw_only=True):
     ] = None
 
 
-class HostView(ApiType, frozen=True, kw_only=True):
+class HostNameServer(ApiType, frozen=True, kw_only=True):
     """A name server that returned addresses of one family."""
 
     name: Annotated[str, described("The name server.", min_length=1, max_length=253)]
@@ -90,7 +90,7 @@ class HostFamily(ApiType, frozen=True, kw_only=True):
         int, described("The number of consecutive responses without it since then.", ge=0)
     ] = 0
     views: Annotated[
-        tuple[HostView, ...],
+        tuple[HostNameServer, ...],
         described(
             "The name servers that returned addresses. While one fails, its addresses are kept.",
             list_type="map",

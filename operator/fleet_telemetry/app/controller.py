@@ -26,7 +26,12 @@ from fleet_telemetry.controllers.product_webhooks import ProductWebhooksReconcil
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.workload import WorkloadReconciler, Writers
-from fleet_telemetry.egress.dns.resolver import Resolver, View, parse_view, read_views
+from fleet_telemetry.egress.dns.resolver import (
+    NameServer,
+    Resolver,
+    parse_name_server,
+    read_name_servers,
+)
 from fleet_telemetry.egress.host_state import Retention
 from fleet_telemetry.egress.model import Network
 from fleet_telemetry.egress.ranges_client import RangesClient
@@ -147,7 +152,7 @@ def build_egress(
     hosts = HostResolver(
         cache,
         client,
-        Resolver(_views(settings), families),
+        Resolver(_name_servers(settings), families),
         rules=Retention(
             families=families,
             own_ranges=_own_ranges(settings),
@@ -164,14 +169,14 @@ def build_egress(
 
 def check_egress(settings: EgressSettings) -> None:
     """Check the settings. Raises ValueError with a message for a person, and OSError as above."""
-    _views(settings)
+    _name_servers(settings)
     _own_ranges(settings)
 
 
-def _views(settings: EgressSettings) -> tuple[View, ...]:
+def _name_servers(settings: EgressSettings) -> tuple[NameServer, ...]:
     if settings.dns_servers:
-        return tuple(map(parse_view, settings.dns_servers))
-    return read_views(_RESOLV_CONF.read_text())
+        return tuple(map(parse_name_server, settings.dns_servers))
+    return read_name_servers(_RESOLV_CONF.read_text())
 
 
 def _own_ranges(settings: EgressSettings) -> tuple[Network, ...]:

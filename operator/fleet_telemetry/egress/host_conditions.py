@@ -10,13 +10,13 @@ from fleet_telemetry.api.reasons import HostReason
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.addresses import refusal_of, unmapped
 from fleet_telemetry.egress.host_state import FamilyState, HostState, Retention
-from fleet_telemetry.egress.model import family_of
-from fleet_telemetry.egress.retention import (
+from fleet_telemetry.egress.host_step import (
     allowlist,
     is_complete,
     shared_addresses,
     usable_seeds,
 )
+from fleet_telemetry.egress.model import family_of
 
 _LONGEST_MESSAGE = 1024
 _MOST_SHOWN = 8
@@ -80,7 +80,7 @@ def _fresh(state: HostState, rules: Retention) -> _Part:
     if state.as_of is None:
         return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, "DNS has not been asked yet."
     late = [one for one in _families(state, rules) if not _is_fresh(one, state.as_of, rules)]
-    refused = _listed(f"{one.view}: {one.why}" for one in state.refusals)
+    refused = _listed(f"{one.name_server}: {one.why}" for one in state.refusals)
     if not late:
         if refused:
             text = f"Put aside is all of what these say: {refused}."
@@ -122,7 +122,7 @@ def _sinkholed(state: HostState) -> _Part:
     kind = "Sinkholed"
     if state.as_of is None:
         return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, "DNS has not been asked yet."
-    found = _listed(f"{one.view}: {one.why}" for one in state.refusals if one.is_sinkhole)
+    found = _listed(f"{one.name_server}: {one.why}" for one in state.refusals if one.is_sinkhole)
     if found:
         text = f"Something blocks the host in DNS ({found}). These answers are not used."
         return kind, _TRUE, HostReason.BLOCKED_BY_NAME_SERVER, text

@@ -100,10 +100,10 @@ class KnownAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class Responder:
     """A name server that has given addresses. While it fails, its addresses are not missing."""
 
-    view: str
+    name_server: str
     answered_at: datetime
 
 
@@ -121,7 +121,7 @@ class FamilyState:
     negatives: int = 0
     """How many times in a row it was said that there is nothing; counted up to where it counts."""
     negative_since: datetime | None = None
-    witnesses: tuple[Witness, ...] = ()
+    responders: tuple[Responder, ...] = ()
     held_since: datetime | None = None
     """Since when the allowlist is kept from losing more than half of its addresses."""
     held_answers: int = 0
@@ -131,7 +131,7 @@ class FamilyState:
 class Refusal:
     """An answer that was put aside because of an address in it."""
 
-    view: str
+    name_server: str
     why: str
     """For a person; begins with the address."""
     is_sinkhole: bool

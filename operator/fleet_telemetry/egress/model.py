@@ -20,10 +20,10 @@ def family_of(address: Address | Network) -> AddressFamily:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Lookup:
     """What one name server said of one host's addresses of one family."""
 
-    view: str
+    name_server: str
     """The name server's name."""
     family: AddressFamily
     outcome: LookupResult

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Network, ip_interface, ip_network
 
 from fleet_telemetry.api.telemetry_host import AddressFamily
+from fleet_telemetry.backoff import backoff_seconds
 from fleet_telemetry.egress.model import Address, Network, family_of
 from fleet_telemetry.objects.manifest import Manifest
 
@@ -29,7 +30,6 @@ CONFIRMED_AFTER = timedelta(hours=24)
 
 DAY_SECONDS = 86400.0
 _FIRST_RETRY_SECONDS = 600.0
-_DOUBLINGS = 10  # more would change nothing, until they overflow
 _JITTER = 0.1
 
 _BUILT_IN = "built-in:"
@@ -138,8 +138,8 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where one provider's ranges stand. Begins as ``Standing(provider.seed)``, or with what was
+class RangesState:
+    """Where one provider's ranges stand. Begins as ``RangesState(provider.seed)``, or with what was
     ``restored``."""
 
     ranges: Ranges
@@ -175,7 +175,7 @@ def restored(provider: Provider, etag: str, cidrs: Sequence[str]) -> Ranges:
     return Ranges(provider.name, etag or _digest(networks), networks)
 
 
-def take(standing: Standing, fresh: Ranges, now: datetime) -> Standing:
+def step_ranges(state: RangesState, fresh: Ranges, now: datetime) -> RangesState:
     """What is in force once a document was read.
 
     A document that takes away more than 30 % of the addresses that are held, more than doubles
@@ -184,27 +184,28 @@ def take(standing: Standing, fresh: Ranges, now: datetime) -> Standing:
     it begins anew, a failure to fetch does not. A hold is not kept across restarts: it begins anew
     as well.
     """
-    held = standing.ranges
+    held = state.ranges
     if fresh.networks == held.networks:
-        return Standing(fresh)
+        return RangesState(fresh)
     why = _doubt(held, fresh)
     if not why:
-        return Standing(fresh)
-    hold = standing.hold
+        return RangesState(fresh)
+    hold = state.hold
     if hold is None or hold.ranges.networks != fresh.networks:
-        return Standing(held, Hold(fresh, now, 1, why))
+        return RangesState(held, Hold(fresh, now, 1, why))
     # A clock that was put back must not end a hold early.
     hold = replace(hold, since=min(hold.since, now), seen=hold.seen + 1)
     if hold.seen >= CONFIRMATIONS and now - hold.since >= CONFIRMED_AFTER:
-        return Standing(fresh)
-    return Standing(held, hold)
+        return RangesState(fresh)
+    return RangesState(held, hold)
 
 
 def wait_seconds(failures: int, chance: float) -> float:
     """How long until the next fetch: a day, or after failures in a row 10 minutes, 20, 40, up to a
     day; give or take a tenth by ``chance``, a random number from 0 to 1."""
-    growth = 2.0 ** min(failures - 1, _DOUBLINGS)
-    seconds = DAY_SECONDS if failures <= 0 else min(_FIRST_RETRY_SECONDS * growth, DAY_SECONDS)
+    seconds = DAY_SECONDS
+    if failures > 0:
+        seconds = backoff_seconds(failures, _FIRST_RETRY_SECONDS, DAY_SECONDS)
     return seconds * (1 - _JITTER + 2 * _JITTER * chance)
 
 

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.backoff import backoff_seconds
 from fleet_telemetry.vendors.http import VendorError
 
 _FAILURES = 3
 _FIRST_SECONDS = 30.0
 _LONGEST_SECONDS = 600.0
-_DOUBLINGS = 10
 _OF_THE_HOST = (Reason.UNREACHABLE, Reason.VENDOR_ERROR, Reason.RATE_LIMITED)
 
 
 @dataclass
-class _Host:
+class _HostFailures:
     failures: int = 0
     closed_until: float = 0.0
 
@@ -27,7 +27,7 @@ class Breaker:
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, _HostFailures] = {}
 
     def check(self, host: str) -> None:
         """Raise VendorError if the host is to be left alone now."""
@@ -41,13 +41,13 @@ class Breaker:
         """Count a failure, if it is the host's and not a matter of one credential."""
         if error.reason not in _OF_THE_HOST:
             return
-        found = self._hosts.setdefault(host, _Host())
+        found = self._hosts.setdefault(host, _HostFailures())
         if found.closed_until > self._clock():
             return
         found.failures += 1
         if found.failures >= _FAILURES:
-            growth = 2.0 ** min(found.failures - _FAILURES, _DOUBLINGS)
-            seconds = min(_FIRST_SECONDS * growth, _LONGEST_SECONDS)
+            after = found.failures - _FAILURES + 1
+            seconds = backoff_seconds(after, _FIRST_SECONDS, _LONGEST_SECONDS)
             found.closed_until = self._clock() + max(seconds, error.retry_after or 0.0)
 
     def succeeded(self, host: str) -> None:

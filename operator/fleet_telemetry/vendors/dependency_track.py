@@ -71,9 +71,9 @@ class DependencyTrack:
             note=note,
         )
 
-    async def write(self, api: VendorApi, credentials: Credentials, wish: Submission) -> None:
+    async def write(self, api: VendorApi, credentials: Credentials, desired: Submission) -> None:
         """Set the row; it takes effect at once. Version 5 and 4 answer with the row as stored."""
-        value = "true" if wish is Submission.ENABLED else "false"
+        value = "true" if desired is Submission.ENABLED else "false"
         answer = await api.request(
             "POST",
             _PROPERTIES,

@@ -72,10 +72,10 @@ class Emqx:
             note=note,
         )
 
-    async def write(self, api: VendorApi, credentials: Credentials, wish: Submission) -> None:
+    async def write(self, api: VendorApi, credentials: Credentials, desired: Submission) -> None:
         """Set it for the whole cluster, if this node says otherwise."""
         headers = _headers(credentials)
-        wanted = wish is Submission.ENABLED
+        wanted = desired is Submission.ENABLED
         if _enabled((await api.request("GET", _STATUS, headers=headers)).check()) is wanted:
             return
         answer = await api.request("PUT", _STATUS, headers=headers, content={"enable": wanted})
@@ -88,7 +88,7 @@ class Emqx:
                 text = f"{answer.what} answered 400: the configuration was not changed"
                 raise VendorError(Reason.VENDOR_ERROR, text)
         if _enabled(answer.check()) is not wanted:
-            raise answer.unexpected(f"which does not say that telemetry is {wish} now")
+            raise answer.unexpected(f"which does not say that telemetry is {desired} now")
 
 
 def _headers(credentials: Credentials) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Adapter(Protocol):
         """What the product says now."""
         ...
 
-    async def write(self, api: VendorApi, credentials: Credentials, wish: Submission) -> None:
+    async def write(self, api: VendorApi, credentials: Credentials, desired: Submission) -> None:
         """Set it. Writing what is set already is no fault."""
         ...
 

@@ -53,11 +53,12 @@ class SonarQube:
         setting, note = _setting(value)
         return InstanceReport(setting=setting, version=version, note=note)
 
-    async def write(self, api: VendorApi, credentials: Credentials, wish: Submission) -> None:
+    async def write(self, api: VendorApi, credentials: Credentials, desired: Submission) -> None:
         """Never called, as the setting cannot be set at run time."""
         del credentials
         text = (
-            f"{api.endpoint}: {_ENABLE} = {wish} can be set at the start only, by the pod template"
+            f"{api.endpoint}: {_ENABLE} = {desired} can be set at the start only,"
+            " by the pod template"
         )
         raise VendorError(Reason.RESTART_NEEDED, text)
 

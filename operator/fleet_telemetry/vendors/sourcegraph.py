@@ -103,11 +103,11 @@ class Sourcegraph:
             note=" ".join(filter(None, [*notes, events.note, more])),
         )
 
-    async def write(self, api: VendorApi, credentials: Credentials, wish: Submission) -> None:
+    async def write(self, api: VendorApi, credentials: Credentials, desired: Submission) -> None:
         """Set the property in the configuration's text as it is, comments and REDACTED secrets
         included; the product puts the secrets back."""
         ask = _Asking(api, header_secret(credentials, "token"))
-        channel = "release" if wish is Submission.ENABLED else "none"
+        channel = "release" if desired is Submission.ENABLED else "none"
         for _ in range(_ROUNDS):
             site = await ask.site()
             if site.version is not None and site.version >= _WITHOUT_EFFECT:

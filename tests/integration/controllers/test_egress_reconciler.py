@@ -27,7 +27,7 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.egress.hosts import HostResolver
 from fleet_telemetry.controllers.egress.reconciler import EgressOptions, EgressReconciler
 from fleet_telemetry.decision import Input, decide
-from fleet_telemetry.egress.dns.name_servers import parse_view
+from fleet_telemetry.egress.dns.name_servers import parse_name_server
 from fleet_telemetry.egress.dns.resolver import Limits, Resolver
 from fleet_telemetry.egress.host_state import Retention
 from fleet_telemetry.evidence.egress import EgressFinding
@@ -70,7 +70,7 @@ class Kit:
         self.hosts = HostResolver(
             self.cache,
             self.client,
-            Resolver([parse_view("127.0.0.1:9")], limits=limits),
+            Resolver([parse_name_server("127.0.0.1:9")], limits=limits),
             rules=Retention(),
             now=lambda: datetime.now(UTC),
             ranges=None,

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from kubernetes.aio import client as api
 
-from dev.harness.names import Fault, NameServer, Records
+from dev.harness.dns_server import Fault, LocalDnsServer, Records
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.egress.hosts import HostResolver
-from fleet_telemetry.egress.dns.name_servers import parse_view
+from fleet_telemetry.egress.dns.name_servers import parse_name_server
 from fleet_telemetry.egress.dns.resolver import Limits, Resolver
 from fleet_telemetry.egress.facts import HostFacts
 from fleet_telemetry.egress.host_state import Retention
@@ -52,7 +52,7 @@ class Kit:
         self.client = KubernetesClient(api.ApiClient(api.Configuration(host=f"http://{NOBODY}")))
         self.cache = ClusterCache(builtin())
         self.changed: list[WorkloadRef] = []
-        resolver = Resolver([parse_view(self.server)], limits=QUICKLY)
+        resolver = Resolver([parse_name_server(self.server)], limits=QUICKLY)
         self.keeper = HostResolver(
             self.cache,
             self.client,
@@ -109,8 +109,8 @@ def run(body: Body, server: str = NOBODY, **more: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NameServer]:
-    with NameServer(tmp_path_factory.mktemp("names")) as names:
+def names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDnsServer]:
+    with LocalDnsServer(tmp_path_factory.mktemp("names")) as names:
         yield names
 
 
@@ -137,7 +137,7 @@ def test_while_dns_is_down_nobody_waits_and_nothing_is_concluded() -> None:
 
 
 @pytest.mark.cluster
-def test_an_answer_is_one_also_where_it_is_that_there_is_nothing(names: NameServer) -> None:
+def test_an_answer_is_one_also_where_it_is_that_there_is_nothing(names: LocalDnsServer) -> None:
     names.set(HOST, Fault.NXDOMAIN)
 
     async def body(kit: Kit) -> None:
@@ -150,7 +150,7 @@ def test_an_answer_is_one_also_where_it_is_that_there_is_nothing(names: NameServ
 
 
 @pytest.mark.cluster
-def test_of_a_hosts_addresses_it_is_known_which_are_shared(names: NameServer) -> None:
+def test_of_a_hosts_addresses_it_is_known_which_are_shared(names: LocalDnsServer) -> None:
     names.set(HOST, Records(a=["8.8.4.4", "54.230.1.1"]))
 
     async def body(kit: Kit) -> None:
@@ -275,7 +275,7 @@ def test_a_bug_with_ranges_ends_nothing_else() -> None:
 
 
 @pytest.mark.cluster
-def test_whoever_leads_again_begins_anew(names: NameServer) -> None:
+def test_whoever_leads_again_begins_anew(names: LocalDnsServer) -> None:
     names.set(HOST, Records(a=["54.230.1.1"]))
     ranges = Ranged(RangesError("Cloudflare", "there is no way out"))
 

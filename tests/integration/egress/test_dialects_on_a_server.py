@@ -212,7 +212,7 @@ BEYOND_APPLY = {
 
 
 @pytest.fixture
-def standing(server: Server) -> Iterator[list[Rendered]]:
+def created(server: Server) -> Iterator[list[Rendered]]:
     """Objects to take away at the end."""
     objects: list[Rendered] = []
     yield objects
@@ -221,11 +221,11 @@ def standing(server: Server) -> Iterator[list[Rendered]]:
 
 
 @pytest.mark.parametrize("name", SPEC_EDITS)
-def test_an_edit_is_seen_and_put_right(server: Server, standing: list[Rendered], name: str) -> None:
+def test_an_edit_is_seen_and_put_right(server: Server, created: list[Rendered], name: str) -> None:
     dialect, edit = SPEC_EDITS[name]
     manifest = rendered(dialect, ORDERS["deny"])
     server.apply(manifest)
-    standing.append(manifest)
+    created.append(manifest)
     edited = server.patch(manifest, edit, manager="kubectl-edit", content=MERGE_PATCH)
     assert not same_spec(manifest, edited)
     assert may_replace(manifest, edited)
@@ -236,11 +236,11 @@ def test_an_edit_is_seen_and_put_right(server: Server, standing: list[Rendered],
 
 @pytest.mark.parametrize("name", META_EDITS)
 def test_an_edit_of_the_metadata_is_put_right(
-    server: Server, standing: list[Rendered], name: str
+    server: Server, created: list[Rendered], name: str
 ) -> None:
     manifest = rendered(NETWORK_POLICY, ORDERS["deny"])
     server.apply(manifest)
-    standing.append(manifest)
+    created.append(manifest)
     edited = server.patch(manifest, META_EDITS[name], manager="kubectl-edit", content=MERGE_PATCH)
     assert same_spec(manifest, edited)
     assert not same(manifest, edited)
@@ -261,11 +261,11 @@ def put_right(server: Server, manifest: Rendered, live: Rendered) -> None:
 
 
 def test_a_correction_does_not_hit_an_object_that_has_changed_since(
-    server: Server, standing: list[Rendered]
+    server: Server, created: list[Rendered]
 ) -> None:
     manifest = rendered(CILIUM, ORDERS["deny"])
     server.apply(manifest)
-    standing.append(manifest)
+    created.append(manifest)
     edited = server.patch(
         manifest, {"spec": {"description": "x"}}, manager="kubectl-edit", content=MERGE_PATCH
     )
@@ -283,7 +283,7 @@ def test_a_correction_does_not_hit_an_object_that_has_changed_since(
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 def test_a_changed_order_replaces_all_of_the_former_one(
-    server: Server, standing: list[Rendered], dialect: Any
+    server: Server, created: list[Rendered], dialect: Any
 ) -> None:
     before, after = (
         isolate(HOST, OTHER, workload=WEB, reachable=REACHABLE, owners=[POLICY]),
@@ -295,7 +295,7 @@ def test_a_changed_order_replaces_all_of_the_former_one(
     )
     first, second = rendered(dialect, before), rendered(dialect, after)
     server.apply(first)
-    standing.append(first)
+    created.append(first)
     live = server.apply(second)
     assert same(second, live)
     assert not same(first, live)
@@ -305,10 +305,10 @@ def test_a_changed_order_replaces_all_of_the_former_one(
     assert same(first, server.apply(first))
 
 
-def test_a_copy_under_another_name_is_not_ours(server: Server, standing: list[Rendered]) -> None:
+def test_a_copy_under_another_name_is_not_ours(server: Server, created: list[Rendered]) -> None:
     manifest = rendered(NETWORK_POLICY, ORDERS["deny"])
     live = server.apply(manifest)
-    standing.append(manifest)
+    created.append(manifest)
     copied = copy.deepcopy(live)
     copied["metadata"] = {
         "name": "my-copy",
@@ -317,5 +317,5 @@ def test_a_copy_under_another_name_is_not_ours(server: Server, standing: list[Re
         "annotations": live["metadata"]["annotations"],
     }
     stored = server.apply(copied)
-    standing.append(copied)
+    created.append(copied)
     assert not is_ours(stored)

@@ -1,4 +1,4 @@
-"""One round of questions, to stand-ins on loopback."""
+"""One round of questions, to fakes on loopback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dev.fakes import emqx as standin
+from dev.fakes import emqx as fake
 from dev.fakes.server import Fault
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
@@ -23,11 +23,11 @@ from fleet_telemetry.vendors.service import Endpoint
 KEYS = {"apiKey": "a3f0_administrator", "apiSecret": "9bQxT_of_the_administrator"}
 
 
-def node(**options: Any) -> standin.Emqx:
-    return standin.Emqx(**{"tls": False, **options})
+def node(**options: Any) -> fake.Emqx:
+    return fake.Emqx(**{"tls": False, **options})
 
 
-def endpoint(node: standin.Emqx, name: str, **changes: Any) -> Endpoint:
+def endpoint(node: fake.Emqx, name: str, **changes: Any) -> Endpoint:
     parts = {"address": node.address, "port": node.port, "host": "localhost", "instance": name}
     return Endpoint(**{"scheme": node.scheme, **parts, **changes})
 

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, TelemetryHostStatus
 from fleet_telemetry.egress.addresses import refusal_of
 from fleet_telemetry.egress.host_state import HostState, Retention
-from fleet_telemetry.egress.host_status import has_to_be_saved, restore, save
-from fleet_telemetry.egress.model import Address, Answer, family_of
-from fleet_telemetry.egress.retention import advance, allowlist, denylist, is_complete
+from fleet_telemetry.egress.host_status_codec import decode_status, encode_status, status_to_write
+from fleet_telemetry.egress.host_step import allowlist, denylist, is_complete, step_host
+from fleet_telemetry.egress.model import Address, Lookup, family_of
 from tests.support.depth import scaled
 from tests.support.host_histories import DAY, HOST, HOUR, MINUTE, START, ok, says, v4
 
@@ -42,14 +42,14 @@ LONG = settings(max_examples=scaled(40), deadline=None)
 TTLS = st.sampled_from((0, 60, 3600, 10**6))
 
 
-def one_answer(view: str, family: AddressFamily) -> st.SearchStrategy[Answer]:
+def one_answer(view: str, family: AddressFamily) -> st.SearchStrategy[Lookup]:
     living = [one for one in LIVING if family_of(one) is family]
     good = st.lists(st.sampled_from(living), min_size=1, max_size=8, unique=True)
     bad = st.sampled_from([one for one in (*BAD, MAPPED) if family_of(one) is family])
     spoilt = st.builds(lambda some, one: [*some, one], good, bad)
     addresses = st.one_of(good, good, good, spoilt)
     full = st.builds(
-        lambda found, ttl: Answer(view, family, LookupResult.OK, tuple(found), ttl), addresses, TTLS
+        lambda found, ttl: Lookup(view, family, LookupResult.OK, tuple(found), ttl), addresses, TTLS
     )
     outcomes = (
         LookupResult.NX_DOMAIN,
@@ -58,7 +58,7 @@ def one_answer(view: str, family: AddressFamily) -> st.SearchStrategy[Answer]:
         LookupResult.FAULT,
     )
     empty = st.builds(
-        lambda outcome, ttl: Answer(view, family, outcome, ttl=ttl),
+        lambda outcome, ttl: Lookup(view, family, outcome, ttl=ttl),
         st.sampled_from(outcomes),
         TTLS,
     )
@@ -76,7 +76,7 @@ ROUNDS = st.lists(st.sampled_from(VIEWS), min_size=1, max_size=3, unique=True).f
 class Step:
     """The same answers again and again."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[Lookup, ...]
     every: timedelta
     times: int
     jump: timedelta
@@ -113,16 +113,16 @@ class Witnessed:
     def longest_ttl(self) -> int:
         return int(self.rules.longest_ttl.total_seconds())
 
-    def hears(self, answers: Sequence[Answer], elapsed: timedelta) -> None:
+    def hears(self, answers: Sequence[Lookup], elapsed: timedelta) -> None:
         self.clock += elapsed
         answers = [answer for answer in answers if answer.family in self.rules.families]
         spoilt = {
-            answer.view
+            answer.name_server
             for answer in answers
             for address in answer.addresses
             if refusal_of(address, self.rules.own_ranges)
         }
-        answers = [answer for answer in answers if answer.view not in spoilt]
+        answers = [answer for answer in answers if answer.name_server not in spoilt]
         told: dict[Address, int] = {}
         for answer in answers:
             for given_address in answer.addresses:
@@ -201,7 +201,7 @@ class Run:
         for _ in range(step.times):
             self.now += step.every
             before = self.state.as_of
-            self.state = advance(self.state, step.answers, self.now, self.rules)
+            self.state = step_host(self.state, step.answers, self.now, self.rules)
             elapsed = timedelta(0)
             if before is not None:
                 elapsed = min(max(self.now - before, timedelta(0)), GAP)
@@ -256,16 +256,16 @@ def test_a_restart_loses_nothing(steps: list[Step], more: Step) -> None:
     run = Run()
     for step in steps:
         run.takes(step)
-    saved = through_the_api(save(run.state, RULES))
-    restarted = restore(HOST, saved, SEEDS, RULES)
+    saved = through_the_api(encode_status(run.state, RULES))
+    restarted = decode_status(HOST, saved, SEEDS, RULES)
 
     assert allowlist(restarted, RULES) == allowlist(run.state, RULES)
     assert denylist(restarted, RULES) == denylist(run.state, RULES)
     now = run.now + more.jump
     for _ in range(more.times):
         now += more.every
-        run.state = advance(run.state, more.answers, now, RULES)
-        restarted = advance(restarted, more.answers, now, RULES)
+        run.state = step_host(run.state, more.answers, now, RULES)
+        restarted = step_host(restarted, more.answers, now, RULES)
         # What was refused before the restart is not told again, and how often to ask is found anew.
         forgotten: dict[str, Any] = {"refusals": (), "quiet": 0, "interval": 0.0}
         assert replace(restarted, **forgotten) == replace(run.state, **forgotten)
@@ -283,13 +283,13 @@ def test_it_is_saved_when_something_changed_and_only_then(steps: list[Step]) -> 
             changed = [
                 (allowlist(state, RULES), denylist(state, RULES)) for state in (before, run.state)
             ]
-            has_to = has_to_be_saved(saved, run.state, run.now, RULES)
+            has_to = status_to_write(saved, run.state, run.now, RULES)
             if changed[0] != changed[1]:
                 assert has_to
             if has_to:
-                saved = through_the_api(save(run.state, RULES, saved.conditions))
-            assert not has_to_be_saved(saved, run.state, run.now, RULES)
-            restarted = restore(HOST, saved, SEEDS, RULES)
+                saved = through_the_api(encode_status(run.state, RULES, saved.conditions))
+            assert not status_to_write(saved, run.state, run.now, RULES)
+            restarted = decode_status(HOST, saved, SEEDS, RULES)
             assert allowlist(restarted, RULES) == allowlist(run.state, RULES)
             assert denylist(restarted, RULES) == denylist(run.state, RULES)
 
@@ -321,7 +321,7 @@ def test_the_order_of_answers_does_not_matter(steps: list[Step], seed: int) -> N
     )
 )
 def test_a_wild_clock_makes_the_same_lists_as_a_tame_one(
-    rounds: list[tuple[tuple[Answer, ...], timedelta, timedelta]],
+    rounds: list[tuple[tuple[Lookup, ...], timedelta, timedelta]],
 ) -> None:
     tame = wild = HostState(HOST, SEEDS)
     tame_now = wild_now = START
@@ -333,8 +333,8 @@ def test_a_wild_clock_makes_the_same_lists_as_a_tame_one(
             wild_now += jump
         elif not elapsed:
             wild_now -= jump
-        tame = advance(tame, answers, tame_now, RULES)
-        wild = advance(wild, answers, wild_now, RULES)
+        tame = step_host(tame, answers, tame_now, RULES)
+        wild = step_host(wild, answers, wild_now, RULES)
         assert allowlist(wild, RULES) == allowlist(tame, RULES)
         assert denylist(wild, RULES) == denylist(tame, RULES)
 
@@ -358,7 +358,7 @@ def test_too_many_addresses_never_become_more(
         told = [POOL[(first + number) % 300] for number in range(count)]
         told6 = [IPv6Address("2600::") + number for number in range(count6)]
         before = state
-        state = advance(state, ok(*told, *told6, ttl=60), now, RULES)
+        state = step_host(state, ok(*told, *told6, ttl=60), now, RULES)
         allow, deny = set(allowlist(state, RULES)), set(denylist(state, RULES))
         assert len(deny) <= 64
         if len({*denylist(before, RULES), *told, *told6}) > 64:
@@ -371,8 +371,8 @@ def test_too_many_addresses_never_become_more(
             kept = {one for one in allow if family_of(one) is family}
             assert len(kept) >= min(32, len(some))
         # The same again adds nothing.
-        again = advance(state, ok(*told, *told6, ttl=60), now + MINUTE, RULES)
+        again = step_host(state, ok(*told, *told6, ttl=60), now + MINUTE, RULES)
         assert set(allowlist(again, RULES)) <= allow
         for _ in range(hours):
             now += HOUR
-            state = advance(state, ok(POOL[0]), now, RULES)
+            state = step_host(state, ok(POOL[0]), now, RULES)

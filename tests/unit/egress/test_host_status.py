@@ -15,16 +15,16 @@ from fleet_telemetry.api.telemetry_host import (
     AddressFamily,
     HostAddress,
     HostFamily,
-    HostView,
+    HostNameServer,
     LookupResult,
     PublishedRanges,
     TelemetryHostStatus,
     read_host_status,
 )
 from fleet_telemetry.egress.host_state import HostState
-from fleet_telemetry.egress.host_status import has_to_be_saved, restore, save
-from fleet_telemetry.egress.model import Address, Answer
-from fleet_telemetry.egress.retention import advance, allowlist, denylist
+from fleet_telemetry.egress.host_status_codec import decode_status, encode_status, status_to_write
+from fleet_telemetry.egress.host_step import allowlist, denylist, step_host
+from fleet_telemetry.egress.model import Address, Lookup
 from tests.support.depth import scaled
 from tests.support.host_histories import (
     DAY,
@@ -46,12 +46,12 @@ RANGES = PublishedRanges(provider="Cloudflare", etag="x", cidrs=("104.16.0.0/13"
 
 
 def saved(host: History) -> TelemetryHostStatus:
-    return save(host.state, host.rules)
+    return encode_status(host.state, host.rules)
 
 
 def restored(status: TelemetryHostStatus, *seeds: Address) -> History:
     host = History(now=START)
-    host.state = restore(HOST, status, seeds, RULES)
+    host.state = decode_status(HOST, status, seeds, RULES)
     return host
 
 
@@ -119,7 +119,7 @@ class TestSaving:
         host.hears(*ok(A), *NO_IPV6)
         first = saved(host)
         host.hears(*says(LookupResult.TRANSIENT), *NO_IPV6, after=HOUR)
-        second = save(host.state, RULES, first.conditions)
+        second = encode_status(host.state, RULES, first.conditions)
 
         times = {one.type: one.last_transition_time for one in second.conditions}
         assert times["Resolved"] == START
@@ -127,7 +127,9 @@ class TestSaving:
 
     def test_long_names_and_many_of_them_fit(self) -> None:
         host = History()
-        host.hears(*(one for number in range(80) for one in ok(A, view=f"{number:03}" + "x" * 300)))
+        host.hears(
+            *(one for number in range(80) for one in ok(A, name_server=f"{number:03}" + "x" * 300))
+        )
         status = saved(host)
 
         assert len(status.families[0].views) == 64
@@ -136,19 +138,19 @@ class TestSaving:
 
     def test_before_anything_is_known_there_is_nothing_to_write(self) -> None:
         state = HostState(HOST, frozenset({A}))
-        assert save(state, RULES) == TelemetryHostStatus()
-        assert not has_to_be_saved(TelemetryHostStatus(), state, START, RULES)
+        assert encode_status(state, RULES) == TelemetryHostStatus()
+        assert not status_to_write(TelemetryHostStatus(), state, START, RULES)
 
 
 class TestWhetherToSave:
     @pytest.fixture
     def host(self) -> History:
         host = History()
-        host.hears(*ok(A, B, A6), *ok(C, view="b"))
+        host.hears(*ok(A, B, A6), *ok(C, name_server="b"))
         return host
 
     def has_to(self, status: TelemetryHostStatus, host: History) -> bool:
-        return has_to_be_saved(status, host.state, host.now, RULES)
+        return status_to_write(status, host.state, host.now, RULES)
 
     def test_the_first_time(self, host: History) -> None:
         assert self.has_to(TelemetryHostStatus(), host)
@@ -156,7 +158,7 @@ class TestWhetherToSave:
 
     def test_not_for_times(self, host: History) -> None:
         status = saved(host)
-        host.hears(*ok(A, B, A6, ttl=30), *ok(C, view="other"), after=29 * MINUTE)
+        host.hears(*ok(A, B, A6, ttl=30), *ok(C, name_server="other"), after=29 * MINUTE)
         assert not self.has_to(status, host)
 
     def test_when_half_of_the_time_is_over(self, host: History) -> None:
@@ -219,10 +221,10 @@ class TestWhetherToSave:
 
     def test_when_a_condition_changes(self, host: History) -> None:
         status = saved(host)
-        host.hears(*ok(A, B, A6), *ok(C, ip_address("0.0.0.0"), view="b"), after=MINUTE)
+        host.hears(*ok(A, B, A6), *ok(C, ip_address("0.0.0.0"), name_server="b"), after=MINUTE)
         assert self.has_to(status, host)
         status = saved(host)
-        host.hears(*ok(A, B, C, A6), *ok(ip_address("127.0.0.1"), view="c"), after=MINUTE)
+        host.hears(*ok(A, B, C, A6), *ok(ip_address("127.0.0.1"), name_server="c"), after=MINUTE)
         assert not self.has_to(status, host)  # another message only
 
     def test_when_the_clock_was_put_back(self, host: History) -> None:
@@ -239,7 +241,9 @@ def replace_ranges(*cidrs: str) -> PublishedRanges:
 
 class TestRestoring:
     def test_nothing(self) -> None:
-        assert restore(HOST, TelemetryHostStatus(), {A}, RULES) == HostState(HOST, frozenset({A}))
+        assert decode_status(HOST, TelemetryHostStatus(), {A}, RULES) == HostState(
+            HOST, frozenset({A})
+        )
 
     def test_a_cold_start_has_the_seeds_and_a_warm_one_what_dns_said(self) -> None:
         assert restored(TelemetryHostStatus(), B).allow == [B]
@@ -274,9 +278,11 @@ class TestRestoring:
 
     def test_a_witness_is_still_one(self) -> None:
         host = History()
-        host.hears(*ok(A, view="a"), *ok(B, view="b"))
+        host.hears(*ok(A, name_server="a"), *ok(B, name_server="b"))
         again = restored(saved(host))
-        again.hears(*ok(A, view="a"), *says(LookupResult.TRANSIENT, view="b"), after=10 * HOUR)
+        again.hears(
+            *ok(A, name_server="a"), *says(LookupResult.TRANSIENT, name_server="b"), after=10 * HOUR
+        )
         assert again.allow == [A, B]
 
     def test_the_cap_is_still_told(self) -> None:
@@ -325,8 +331,8 @@ class TestRestoring:
         host = restored(status)
         assert host.deny == [A]
         rules = replace(RULES, own_ranges=(ip_network("34.0.0.0/24"),))
-        assert restore(HOST, status, (), rules).known == ()
-        assert restore(HOST, status, (), replace(RULES, families=frozenset())).families == ()
+        assert decode_status(HOST, status, (), rules).known == ()
+        assert decode_status(HOST, status, (), replace(RULES, families=frozenset())).families == ()
 
     def test_more_addresses_than_are_kept(self) -> None:
         status = TelemetryHostStatus(
@@ -348,7 +354,7 @@ class TestRestoring:
             families=(
                 HostFamily(
                     family=AddressFamily.IPV4,
-                    views=(HostView(name="x", answered_at=far),),
+                    views=(HostNameServer(name="x", answered_at=far),),
                     negatives=10**9,
                     negative_since=far,
                     held_since=far,
@@ -363,7 +369,7 @@ class TestRestoring:
         assert known.seen_at == START
         assert known.expires_at == START + 25 * HOUR
         assert known.deny_expires_at == START + 8 * DAY
-        host.hears(*ok(B), *says(LookupResult.TRANSIENT, view="x"), after=23 * HOUR)
+        host.hears(*ok(B), *says(LookupResult.TRANSIENT, name_server="x"), after=23 * HOUR)
         assert host.allow == [A, B]
         host.hears(*ok(B), after=27 * HOUR)
         assert host.allow == [B]
@@ -393,7 +399,7 @@ STATUSES = st.builds(
             held_answers=st.integers(0, 10**18),
             views=st.lists(
                 st.builds(
-                    HostView,
+                    HostNameServer,
                     name=st.sampled_from(("a", "b")),
                     answered_at=st.datetimes(timezones=st.just(UTC)),
                 ),
@@ -410,15 +416,15 @@ class TestAnyStatus:
     @settings(max_examples=scaled(100), deadline=None)
     @given(status=STATUSES, now=st.datetimes(timezones=st.just(UTC)))
     def test_can_be_gone_on_from(self, status: TelemetryHostStatus, now: datetime) -> None:
-        state = restore(HOST, status, {C}, RULES)
+        state = decode_status(HOST, status, {C}, RULES)
         answers = (*ok(B, ttl=0), *says(LookupResult.TRANSIENT, AddressFamily.IPV6))
         for _ in range(3):
-            state = advance(state, answers, now, RULES)
-            assert has_to_be_saved(TelemetryHostStatus(), state, now, RULES)
-            written = save(state, RULES)
-            assert not has_to_be_saved(written, state, now, RULES)
+            state = step_host(state, answers, now, RULES)
+            assert status_to_write(TelemetryHostStatus(), state, now, RULES)
+            written = encode_status(state, RULES)
+            assert not status_to_write(written, state, now, RULES)
             assert set(denylist(state, RULES)) >= {B, C}
-            again = restore(HOST, written, {C}, RULES)
+            again = decode_status(HOST, written, {C}, RULES)
             assert allowlist(again, RULES) == allowlist(state, RULES)
             assert denylist(again, RULES) == denylist(state, RULES)
         known = [one for one in state.known if one.address != B]
@@ -484,7 +490,7 @@ class TestReading:
     )
     def test_anything_at_all(self, anything: Any) -> None:
         read = read_host_status(anything if isinstance(anything, dict) else {"asOf": anything})
-        restore(HOST, read, (), RULES)
+        decode_status(HOST, read, (), RULES)
 
 
 def test_conditions_fit_into_the_status() -> None:
@@ -493,7 +499,7 @@ def test_conditions_fit_into_the_status() -> None:
         *(
             one
             for number in range(40)
-            for one in ok(ip_address("0.0.0.0"), view="v" * 250 + f"{number:03}")
+            for one in ok(ip_address("0.0.0.0"), name_server="v" * 250 + f"{number:03}")
         ),
         *ok(*(ip_address("104.16.0.0") + number for number in range(63)), A6),
     )
@@ -511,12 +517,16 @@ def test_conditions_fit_into_the_status() -> None:
 
 
 def test_answers_of_the_same_round_in_another_family_s_answer() -> None:
-    state = advance(
+    state = step_host(
         HostState(HOST),
-        [Answer("a", AddressFamily.IPV6, LookupResult.OK, (IPv6Address(f"::ffff:{A}"),), 60)],
+        [Lookup("a", AddressFamily.IPV6, LookupResult.OK, (IPv6Address(f"::ffff:{A}"),), 60)],
         START,
         RULES,
     )
     assert allowlist(state, RULES) == (A,)
     assert state.family(AddressFamily.IPV6).outcome is LookupResult.NO_DATA
-    assert restore(HOST, save(state, RULES), (), RULES).family(AddressFamily.IPV4).settled
+    assert (
+        decode_status(HOST, encode_status(state, RULES), (), RULES)
+        .family(AddressFamily.IPV4)
+        .settled
+    )

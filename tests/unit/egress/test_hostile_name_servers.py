@@ -29,9 +29,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
-from fleet_telemetry.egress.dns.client import NoAnswerError, exchange
-from fleet_telemetry.egress.dns.resolver import Limits, Resolver, View
-from fleet_telemetry.egress.model import Answer
+from fleet_telemetry.egress.dns.client import NoAnswerError, send_query
+from fleet_telemetry.egress.dns.resolver import Limits, NameServer, Resolver
+from fleet_telemetry.egress.model import Lookup
 from tests.support.depth import scaled
 from tests.support.hostile_name_server import (
     Respond,
@@ -66,23 +66,23 @@ def ask(
     limits: Limits = PATIENT,
     run: Runner = asyncio.run,
     host: str = HOST,
-) -> Answer:
+) -> Lookup:
     """What comes of asking a server for the IPv4 addresses."""
 
     with WildServer(by_udp, by_tcp) as server:
-        (answer,) = run(Resolver([server.view], IPV4, limits).ask(host))
-    assert isinstance(answer, Answer)
+        (answer,) = run(Resolver([server.name_server], IPV4, limits).ask(host))
+    assert isinstance(answer, Lookup)
     return answer
 
 
-def ask_and_count(by_udp: Respond, limits: Limits = PATIENT) -> tuple[Answer, list[str]]:
+def ask_and_count(by_udp: Respond, limits: Limits = PATIENT) -> tuple[Lookup, list[str]]:
     """The answer, and the names that were asked for."""
     with WildServer(by_udp) as server:
-        (answer,) = asyncio.run(Resolver([server.view], IPV4, limits).ask(HOST))
+        (answer,) = asyncio.run(Resolver([server.name_server], IPV4, limits).ask(HOST))
     return answer, [name_asked(question) for question in server.asked]
 
 
-def told(answer: Answer) -> tuple[LookupResult, list[str], int]:
+def told(answer: Lookup) -> tuple[LookupResult, list[str], int]:
     return answer.outcome, [str(address) for address in answer.addresses], answer.ttl
 
 
@@ -126,10 +126,10 @@ def test_both_families_are_asked_and_each_gets_its_own() -> None:
         return [reply(question, [A, ipv6] if kind == "A" else [ipv6, A])]
 
     with WildServer(by_udp) as server:
-        answers = asyncio.run(Resolver([server.view], limits=PATIENT).ask(HOST))
+        answers = asyncio.run(Resolver([server.name_server], limits=PATIENT).ask(HOST))
     assert answers == (
-        Answer("wild", AddressFamily.IPV4, LookupResult.OK, (ip_address("192.0.2.1"),), 60),
-        Answer("wild", AddressFamily.IPV6, LookupResult.OK, (ip_address("2001:db8::1"),), 70),
+        Lookup("wild", AddressFamily.IPV4, LookupResult.OK, (ip_address("192.0.2.1"),), 60),
+        Lookup("wild", AddressFamily.IPV6, LookupResult.OK, (ip_address("2001:db8::1"),), 70),
     )
 
 
@@ -213,7 +213,7 @@ def test_nothing_is_of_two_kinds_and_lasts_as_the_soa_says(
     soa: str, ttl: int, rcode: dns.rcode.Rcode, outcome: LookupResult, detail: str
 ) -> None:
     answer = ask(says(authority=[soa], rcode=rcode))
-    assert answer == Answer("wild", AddressFamily.IPV4, outcome, ttl=ttl, detail=detail)
+    assert answer == Lookup("wild", AddressFamily.IPV4, outcome, ttl=ttl, detail=detail)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_a_long_name_is_shown_in_part() -> None:
 def test_a_question_asks_for_recursion_and_tells_how_much_fits_into_a_packet() -> None:
     with WildServer(says(A)) as server:
         for _ in range(20):
-            asyncio.run(Resolver([server.view], IPV4, PATIENT).ask(HOST))
+            asyncio.run(Resolver([server.name_server], IPV4, PATIENT).ask(HOST))
     questions = [dns.message.from_wire(wire) for wire in server.asked]
     assert len(questions) == 20
     assert len({question.id for question in questions}) > 15
@@ -510,7 +510,7 @@ def test_somebody_else_is_not_listened_to() -> None:
 
             forging = threading.Thread(target=forge)
             forging.start()
-            view = View("forged", ip_address("127.0.0.1"), asked.getsockname()[1])
+            view = NameServer("forged", ip_address("127.0.0.1"), asked.getsockname()[1])
             (answer,) = asyncio.run(Resolver([view], IPV4, QUICK).ask(HOST))
             forging.join()
     assert (answer.outcome, answer.detail) == (LookupResult.TRANSIENT, "no answer within 0.4 s")
@@ -597,24 +597,24 @@ def test_no_tcp_at_all_says_nothing(run: Runner) -> None:
 
 # In time, and without leaving anything behind.
 
-REFUSED = View("refused", ip_address("127.0.0.1"), 9)
+REFUSED = NameServer("refused", ip_address("127.0.0.1"), 9)
 UNREACHABLE = {
     # Nobody listens on the discard port of this machine.
-    "nobody listens": (View("x", ip_address("127.0.0.1"), 9), "connection refused"),
+    "nobody listens": (NameServer("x", ip_address("127.0.0.1"), 9), "connection refused"),
     # Where a machine has IPv6, it does not know on which side this one is.
     "no network": (
-        View("x", ip_address("fe80::1")),
+        NameServer("x", ip_address("fe80::1")),
         "invalid argument|no route to host|network is unreachable|address family not supported.*",
     ),
     "no interface": (
-        View("x", ip_address("fe80::1%nosuch")),
+        NameServer("x", ip_address("fe80::1%nosuch")),
         "no interface with this name|no such device.*",
     ),
 }
 
 
 @pytest.mark.parametrize(("view", "detail"), UNREACHABLE.values(), ids=UNREACHABLE)
-def test_a_server_out_of_reach_is_known_at_once(view: View, detail: str, run: Runner) -> None:
+def test_a_server_out_of_reach_is_known_at_once(view: NameServer, detail: str, run: Runner) -> None:
     began = time.monotonic()
     (answer,) = run(Resolver([view], IPV4, PATIENT).ask(HOST))
     assert answer.outcome is LookupResult.TRANSIENT
@@ -622,7 +622,7 @@ def test_a_server_out_of_reach_is_known_at_once(view: View, detail: str, run: Ru
     assert time.monotonic() - began < 3
 
 
-def took(by_udp: Respond, by_tcp: Respond, limits: Limits, run: Runner) -> tuple[Answer, float]:
+def took(by_udp: Respond, by_tcp: Respond, limits: Limits, run: Runner) -> tuple[Lookup, float]:
     began = time.monotonic()
     answer = ask(by_udp, by_tcp, limits=limits, run=run)
     return answer, time.monotonic() - began
@@ -661,7 +661,9 @@ def test_a_flood_has_an_end_and_others_get_their_turn_meanwhile(run: Runner) -> 
         return [other_number(question)] * 300
 
     async def main(server: WildServer) -> int:
-        asking = asyncio.create_task(exchange(server.view, HOST, AddressFamily.IPV4, seconds=30))
+        asking = asyncio.create_task(
+            send_query(server.name_server, HOST, AddressFamily.IPV4, seconds=30)
+        )
         while not server.asked:  # noqa: ASYNC110  # another thread tells
             await asyncio.sleep(0.001)
         go_on.set()
@@ -711,7 +713,7 @@ def test_reading_what_is_made_to_last_does_not_last() -> None:
 def test_only_so_many_questions_at_once_and_each_is_answered(run: Runner) -> None:
     now = most = 0
 
-    async def main() -> list[tuple[Answer, ...]]:
+    async def main() -> list[tuple[Lookup, ...]]:
         loop = asyncio.get_running_loop()
 
         class Counting(asyncio.DatagramProtocol):
@@ -730,7 +732,7 @@ def test_only_so_many_questions_at_once_and_each_is_answered(run: Runner) -> Non
                 self.transport.sendto(reply(data, (), [SOA]), addr)
 
         transport, _ = await loop.create_datagram_endpoint(Counting, ("127.0.0.1", 0))
-        view = View("x", ip_address("127.0.0.1"), transport.get_extra_info("sockname")[1])
+        view = NameServer("x", ip_address("127.0.0.1"), transport.get_extra_info("sockname")[1])
         resolver = Resolver([view], limits=Limits(at_once=5))
         answers = await asyncio.gather(*(resolver.ask(f"h{n}.example.com") for n in range(50)))
         transport.close()
@@ -748,7 +750,7 @@ def open_files() -> list[str]:
 def test_nothing_is_left_open(run: Runner) -> None:
     """After answers, failures, time-outs, and questions that were called off."""
 
-    async def main(views: list[View]) -> None:
+    async def main(views: list[NameServer]) -> None:
         resolver = Resolver(views, limits=QUICK)
         await resolver.ask(HOST)
         before = open_files()
@@ -777,7 +779,7 @@ def test_nothing_is_left_open(run: Runner) -> None:
             WildServer(lambda _: [b"?" * 100]),
         )
         views = [
-            replace(stack.enter_context(server).view, name=f"{number}")
+            replace(stack.enter_context(server).name_server, name=f"{number}")
             for number, server in enumerate(servers)
         ]
         run(main([*views, REFUSED]))
@@ -807,15 +809,15 @@ sys.addaudithook(_hear)
 
 
 def test_nobody_else_is_asked_and_no_file_read(run: Runner) -> None:
-    async def main(*views: View) -> list[Any]:
+    async def main(*views: NameServer) -> list[Any]:
         with contacts() as seen:
             await Resolver(views, limits=QUICK).ask("localhost")
         return seen
 
     with WildServer(lambda question: [truncated(question)]) as server:
-        seen = run(main(server.view, REFUSED))
+        seen = run(main(server.name_server, REFUSED))
     connected = {arguments[1] for event, arguments in seen if event == "socket.connect"}
-    assert connected == {("127.0.0.1", server.view.port), ("127.0.0.1", 9)}
+    assert connected == {("127.0.0.1", server.name_server.port), ("127.0.0.1", 9)}
     others = ("open", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
     assert [each for each in seen if each[0] in others] == []
 
@@ -847,7 +849,7 @@ def test_there_is_something_to_ask_and_each_has_a_name() -> None:
     with pytest.raises(ValueError, match="one family"):
         Resolver([REFUSED], frozenset())
     with pytest.raises(ValueError, match="two DNS servers are called 'refused'"):
-        Resolver([REFUSED, View("b", ip_address("::1")), replace(REFUSED, port=10)])
+        Resolver([REFUSED, NameServer("b", ip_address("::1")), replace(REFUSED, port=10)])
 
 
 # Whatever comes.
@@ -920,8 +922,8 @@ def test_whatever_comes_there_is_one_answer_of_each_family(
     by_udp: Respond, by_tcp: Respond
 ) -> None:
     with WildServer(by_udp, lambda question: map(framed, by_tcp(question))) as server:
-        answers = asyncio.run(Resolver([server.view], limits=FAST).ask(HOST))
-    assert [(answer.view, answer.family) for answer in answers] == [
+        answers = asyncio.run(Resolver([server.name_server], limits=FAST).ask(HOST))
+    assert [(answer.name_server, answer.family) for answer in answers] == [
         ("wild", AddressFamily.IPV4),
         ("wild", AddressFamily.IPV6),
     ]

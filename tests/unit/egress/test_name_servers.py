@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.egress.dns.resolver import View, parse_view, read_views
+from fleet_telemetry.egress.dns.resolver import NameServer, parse_name_server, read_name_servers
 
 
-def view(name: str, address: str, port: int = 53) -> View:
-    return View(name, ip_address(address), port)
+def view(name: str, address: str, port: int = 53) -> NameServer:
+    return NameServer(name, ip_address(address), port)
 
 
 def trouble(read: Callable[[str], object], text: str) -> str:
@@ -33,7 +33,7 @@ options ndots:5
 
 
 def test_a_pod_has_one() -> None:
-    assert read_views(POD) == (view("10.96.0.10", "10.96.0.10"),)
+    assert read_name_servers(POD) == (view("10.96.0.10", "10.96.0.10"),)
 
 
 def test_several_are_in_order_and_each_once() -> None:
@@ -42,7 +42,7 @@ def test_several_are_in_order_and_each_once() -> None:
         "nameserver 192.0.2.2\n  nameserver\t2001:db8::1   # the other\n"
         "nameserver 192.0.2.2\r\nnameservers 10.0.0.3\nnameserver fe80::1%eth0"
     )
-    assert read_views(text) == (
+    assert read_name_servers(text) == (
         view("192.0.2.2", "192.0.2.2"),
         view("2001:db8::1", "2001:db8::1"),
         view("fe80::1%eth0", "fe80::1%eth0"),
@@ -52,7 +52,7 @@ def test_several_are_in_order_and_each_once() -> None:
 @pytest.mark.parametrize("text", ["", "search example.com\n", "#nameserver 10.0.0.1"])
 def test_none_at_all_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"^resolv\.conf has no nameserver line: name the DNS"):
-        read_views(text)
+        read_name_servers(text)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_none_at_all_is_an_error(text: str) -> None:
 )
 def test_a_wrong_line_is_named(line: str, wrong: str) -> None:
     text = f"nameserver 10.0.0.1\n{line}\n"
-    assert trouble(read_views, text) == f"resolv.conf, line 2: {wrong}"
+    assert trouble(read_name_servers, text) == f"resolv.conf, line 2: {wrong}"
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_a_wrong_line_is_named(line: str, wrong: str) -> None:
         ("x=::1", view("x", "::1")),
     ],
 )
-def test_an_option_is_read(text: str, expected: View) -> None:
-    assert parse_view(text) == expected
+def test_an_option_is_read(text: str, expected: NameServer) -> None:
+    assert parse_name_server(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_an_option_is_read(text: str, expected: View) -> None:
     ],
 )
 def test_a_wrong_option_says_what_is_wrong_and_how_to_write_it(text: str, wrong: str) -> None:
-    said = trouble(parse_view, text)
+    said = trouble(parse_name_server, text)
     assert said.startswith(f"DNS server {text!r}: {wrong}")
     assert "write [NAME=]ADDRESS[:PORT], such as 10.96.0.10" in said
 
@@ -133,15 +133,15 @@ def test_a_wrong_option_says_what_is_wrong_and_how_to_write_it(text: str, wrong:
     ],
 )
 def test_people_are_shown_name_and_place(text: str, shown: str) -> None:
-    assert str(parse_view(text)) == shown
+    assert str(parse_name_server(text)) == shown
 
 
 @given(st.text() | st.text("0123456789abcdef.:[]%=", max_size=30))
 def test_whatever_is_written_is_read_or_refused_in_words(text: str) -> None:
-    if said := trouble(parse_view, text):
+    if said := trouble(parse_name_server, text):
         assert said.startswith(f"DNS server {text!r}: ")
     else:
-        assert 0 < parse_view(text).port < 65536
+        assert 0 < parse_name_server(text).port < 65536
 
 
 @given(st.ip_addresses(), st.integers(1, 65535))
@@ -150,11 +150,11 @@ def test_every_address_can_be_written_with_a_port(address: object, port: int) ->
     if parsed_address.is_unspecified or parsed_address.is_multicast:
         return
     host = f"[{address}]" if parsed_address.version == 6 else str(address)
-    parsed = parse_view(f"x={host}:{port}")
+    parsed = parse_name_server(f"x={host}:{port}")
     assert (parsed.address, parsed.port) == (parsed_address, port)
 
 
 @given(st.text())
 def test_whatever_is_in_a_resolv_conf_is_read_or_refused_in_words(text: str) -> None:
-    said = trouble(read_views, text)
-    assert said.startswith("resolv.conf") or (not said and read_views(text))
+    said = trouble(read_name_servers, text)
+    assert said.startswith("resolv.conf") or (not said and read_name_servers(text))

@@ -24,10 +24,10 @@ from fleet_telemetry.egress.published_ranges import (
     PROVIDERS,
     Ranges,
     RangesError,
-    Standing,
+    RangesState,
     parse,
     restored,
-    take,
+    step_ranges,
     wait_seconds,
 )
 
@@ -396,16 +396,16 @@ FEWER = ranges_of(*TEN[:6], *TEN_V6)
 
 
 def held_back(fresh: Ranges, held: Ranges = HELD) -> str:
-    standing = take(Standing(held), fresh, NOW)
-    if standing.hold is None:
-        assert standing.ranges == fresh
+    state = step_ranges(RangesState(held), fresh, NOW)
+    if state.hold is None:
+        assert state.ranges == fresh
         return ""
-    assert standing.ranges == held
-    return standing.hold.why
+    assert state.ranges == held
+    return state.hold.why
 
 
 def test_the_first_document_is_measured_against_what_is_built_in() -> None:
-    assert take(Standing(SEED), read(document()), NOW) == Standing(read(document()))
+    assert step_ranges(RangesState(SEED), read(document()), NOW) == RangesState(read(document()))
     half = read(document(ipv4_cidrs=[c for c in V4 if c != "104.16.0.0/13"]))
     assert held_back(half, SEED) == "34 % of the IPv4 addresses would be gone"
 
@@ -453,52 +453,52 @@ def test_other_ranges_under_the_same_etag_are_held_back() -> None:
 
 def test_another_etag_for_the_same_ranges_is_taken_along() -> None:
     again = replace(HELD, etag="e7")
-    assert take(Standing(HELD), again, NOW) == Standing(again)
+    assert step_ranges(RangesState(HELD), again, NOW) == RangesState(again)
 
 
-def reading(held: Standing, *documents: tuple[float, Ranges]) -> Standing:
+def reading(held: RangesState, *documents: tuple[float, Ranges]) -> RangesState:
     """What stands after documents that were read after so many hours each."""
     for hours, fresh in documents:
-        held = take(held, fresh, NOW + timedelta(hours=hours))
+        held = step_ranges(held, fresh, NOW + timedelta(hours=hours))
     return held
 
 
 def test_a_hold_ends_when_the_same_document_was_read_often_and_long_enough() -> None:
     assert (CONFIRMATIONS, timedelta(hours=24)) == (3, CONFIRMED_AFTER)
-    believed = Standing(FEWER)
-    assert reading(Standing(HELD), (0, FEWER), (12, FEWER), (24, FEWER)) == believed
-    often = reading(Standing(HELD), *((n, FEWER) for n in range(24)))
+    believed = RangesState(FEWER)
+    assert reading(RangesState(HELD), (0, FEWER), (12, FEWER), (24, FEWER)) == believed
+    often = reading(RangesState(HELD), *((n, FEWER) for n in range(24)))
     assert often.ranges == HELD
     assert often.hold
     assert (often.hold.seen, often.hold.since) == (24, NOW)
     assert reading(often, (24, FEWER)) == believed
     # Twice only, however far apart.
-    assert reading(Standing(HELD), (0, FEWER), (99, FEWER)).ranges == HELD
+    assert reading(RangesState(HELD), (0, FEWER), (99, FEWER)).ranges == HELD
 
 
 def test_the_old_document_ends_a_hold() -> None:
-    standing = reading(Standing(HELD), (0, FEWER), (24, FEWER), (48, HELD))
-    assert standing == Standing(HELD)
-    assert reading(standing, (72, FEWER)).ranges == HELD
+    state = reading(RangesState(HELD), (0, FEWER), (24, FEWER), (48, HELD))
+    assert state == RangesState(HELD)
+    assert reading(state, (72, FEWER)).ranges == HELD
 
 
 def test_another_doubtful_document_begins_anew() -> None:
     fewest = ranges_of(*TEN[:2], *TEN_V6)
-    standing = reading(Standing(HELD), (0, FEWER), (24, FEWER), (48, fewest), (72, FEWER))
-    assert standing.ranges == HELD
-    assert standing.hold
-    assert (standing.hold.seen, standing.hold.since) == (1, NOW + timedelta(hours=72))
+    state = reading(RangesState(HELD), (0, FEWER), (24, FEWER), (48, fewest), (72, FEWER))
+    assert state.ranges == HELD
+    assert state.hold
+    assert (state.hold.seen, state.hold.since) == (1, NOW + timedelta(hours=72))
 
 
 def test_a_harmless_document_ends_a_hold_and_is_in_force() -> None:
     nine = ranges_of(*TEN[:9], *TEN_V6)
-    assert reading(Standing(HELD), (0, FEWER), (24, FEWER), (48, nine)) == Standing(nine)
+    assert reading(RangesState(HELD), (0, FEWER), (24, FEWER), (48, nine)) == RangesState(nine)
 
 
 def test_a_clock_that_is_put_back_ends_no_hold_early() -> None:
-    back = reading(Standing(HELD), (0, FEWER), (-500, FEWER), (-499, FEWER), (-490, FEWER))
+    back = reading(RangesState(HELD), (0, FEWER), (-500, FEWER), (-499, FEWER), (-490, FEWER))
     assert back.ranges == HELD
-    assert reading(back, (-476, FEWER)) == Standing(FEWER)
+    assert reading(back, (-476, FEWER)) == RangesState(FEWER)
 
 
 subsets = st.lists(st.sampled_from(TEN), min_size=1, unique=True)
@@ -508,18 +508,18 @@ subsets = st.lists(st.sampled_from(TEN), min_size=1, unique=True)
 def test_what_is_in_force_never_loses_more_than_a_part_at_once_unless_confirmed(
     steps: list[tuple[float, list[str]]],
 ) -> None:
-    standing, now, since = Standing(HELD), NOW, list[tuple[datetime, Ranges]]()
+    state, now, since = RangesState(HELD), NOW, list[tuple[datetime, Ranges]]()
     for hours, cidrs in steps:
         now += timedelta(hours=hours)
         fresh = ranges_of(*cidrs, *TEN_V6, etag="-".join(sorted(cidrs)))
-        before, standing = standing, take(standing, fresh, now)
+        before, state = state, step_ranges(state, fresh, now)
         if since and since[-1][1].networks != fresh.networks:
             since.clear()
         since.append((now, fresh))
-        assert standing.ranges in (before.ranges, fresh)
-        if standing.ranges.networks == before.ranges.networks:
+        assert state.ranges in (before.ranges, fresh)
+        if state.ranges.networks == before.ranges.networks:
             continue
-        assert standing.hold is None
+        assert state.hold is None
         old, new = (
             {n for n in ranges.networks if n.version == 4} for ranges in (before.ranges, fresh)
         )

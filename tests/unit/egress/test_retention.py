@@ -10,16 +10,16 @@ import pytest
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, PublishedRanges
 from fleet_telemetry.egress.facts import HostFacts
 from fleet_telemetry.egress.host_state import HostState, Retention
-from fleet_telemetry.egress.model import Address, Answer
-from fleet_telemetry.egress.retention import (
-    advance,
+from fleet_telemetry.egress.host_step import (
     allowlist,
     denylist,
     host_facts,
     is_complete,
-    next_question,
+    next_lookup,
     shared_addresses,
+    step_host,
 )
+from fleet_telemetry.egress.model import Address, Lookup
 from tests.support.host_histories import (
     DAY,
     HOST,
@@ -54,13 +54,13 @@ class TestLists:
         assert host_facts(host.state, RULES) == HostFacts()
 
     def test_have_an_address_at_once(self, host: History) -> None:
-        host.hears(*ok(B, A, A6, view="a"), *ok(C, view="b"))
+        host.hears(*ok(B, A, A6, name_server="a"), *ok(C, name_server="b"))
 
         assert host.allow == host.deny == [A, B, C, A6]
 
     def test_a_mapped_address_counts_as_what_it_maps(self, host: History) -> None:
         mapped = IPv6Address(f"::ffff:{A}")
-        host.hears(Answer("a", AddressFamily.IPV6, LookupResult.OK, (mapped, A6), 60))
+        host.hears(Lookup("a", AddressFamily.IPV6, LookupResult.OK, (mapped, A6), 60))
 
         assert host.allow == [A, A6]
 
@@ -165,7 +165,7 @@ class TestFamilies:
         sinkhole = IPv6Address("::")
         host.hears(*ok(A, sinkhole))
         host.hears(
-            Answer("a", AddressFamily.IPV6, LookupResult.OK, (A6,), 60), *ok(A), after=MINUTE
+            Lookup("a", AddressFamily.IPV6, LookupResult.OK, (A6,), 60), *ok(A), after=MINUTE
         )
 
         assert host.allow == [A]
@@ -176,7 +176,7 @@ class TestFamilies:
     def test_mapped_into_a_wanted_one_it_is_unwanted_still(self) -> None:
         host = History(replace(RULES, families=frozenset({AddressFamily.IPV6})))
         host.hears(
-            Answer("a", AddressFamily.IPV6, LookupResult.OK, (IPv6Address(f"::ffff:{A}"), A6), 60)
+            Lookup("a", AddressFamily.IPV6, LookupResult.OK, (IPv6Address(f"::ffff:{A}"), A6), 60)
         )
         assert host.deny == [A6]
 
@@ -204,14 +204,14 @@ class TestRefusedAnswers:
     PRIVATE = ip_address("10.0.0.1")
 
     def test_everything_of_the_view_is_put_aside(self, host: History) -> None:
-        host.hears(*ok(self.PRIVATE, A, A6, view="bad"), *ok(B, view="good"))
+        host.hears(*ok(self.PRIVATE, A, A6, name_server="bad"), *ok(B, name_server="good"))
 
         assert host.allow == host.deny == [B]
         assert host.said("Fresh") == ("False", "AnswersRefused")  # nobody else has IPv6
         assert "bad: 10.0.0.1 is private" in host.condition("Fresh").message
 
     def test_other_views_answers_are_used(self, host: History) -> None:
-        host.hears(*ok(self.PRIVATE, view="bad"), *ok(B, B6, view="good"))
+        host.hears(*ok(self.PRIVATE, name_server="bad"), *ok(B, B6, name_server="good"))
         assert host.allow == [B, B6]
         assert host.said("Fresh") == ("True", "SomeAnswersRefused")
 
@@ -237,7 +237,7 @@ class TestRefusedAnswers:
     @pytest.mark.parametrize("text", ["0.0.0.0", "::", "127.0.0.1", "::1", "64:ff9b::"])
     def test_a_sinkhole_is_told_for_a_quarter_of_an_hour(self, host: History, text: str) -> None:
         host.hears(*ok(A, A6))
-        host.hears(*ok(ip_address(text), view="b"), *ok(A, A6), after=MINUTE)
+        host.hears(*ok(ip_address(text), name_server="b"), *ok(A, A6), after=MINUTE)
         assert host.said("Sinkholed") == ("True", "BlockedByNameServer")
         host.hears(*ok(A, A6), after=14 * MINUTE)
         assert host.said("Sinkholed") == ("True", "BlockedByNameServer")
@@ -264,14 +264,14 @@ class TestRefusedAnswers:
 
     def test_no_addresses_in_a_good_answer_is_a_failure(self, host: History) -> None:
         host.hears(*ok(A))
-        host.hears(Answer("a", AddressFamily.IPV4, LookupResult.OK, (), 60), after=3 * HOUR)
+        host.hears(Lookup("a", AddressFamily.IPV4, LookupResult.OK, (), 60), after=3 * HOUR)
         assert host.allow == [A]
 
     def test_only_so_many_are_remembered(self, host: History) -> None:
         for number in range(40):
-            host.hears(*ok(self.PRIVATE, view=f"view-{number}"), after=SECOND)
+            host.hears(*ok(self.PRIVATE, name_server=f"view-{number}"), after=SECOND)
         assert len(host.state.refusals) == 16
-        assert host.state.refusals[-1].view == "view-39"
+        assert host.state.refusals[-1].name_server == "view-39"
 
 
 @pytest.mark.parametrize("outcome", [LookupResult.TRANSIENT, LookupResult.FAULT])
@@ -307,19 +307,26 @@ class TestFailures:
     def test_of_one_view_keep_what_it_gave_for_a_day(
         self, host: History, outcome: LookupResult
     ) -> None:
-        host.hears(*ok(A, view="a"), *ok(B, view="b"))
-        host.hears(*ok(A, view="a"), *says(outcome, view="b"), after=24 * HOUR - MINUTE)
+        host.hears(*ok(A, name_server="a"), *ok(B, name_server="b"))
+        host.hears(
+            *ok(A, name_server="a"), *says(outcome, name_server="b"), after=24 * HOUR - MINUTE
+        )
         assert host.allow == [A, B]
-        host.hears(*ok(A, view="a"), *says(outcome, view="b"), after=80 * MINUTE)
+        host.hears(*ok(A, name_server="a"), *says(outcome, name_server="b"), after=80 * MINUTE)
         assert host.allow == [A]
-        host.hears(*ok(A, view="a"), *says(outcome, view="b"), after=8 * DAY, every=10 * MINUTE)
+        host.hears(
+            *ok(A, name_server="a"),
+            *says(outcome, name_server="b"),
+            after=8 * DAY,
+            every=10 * MINUTE,
+        )
         assert host.deny == [A]
 
     def test_of_one_view_do_not_lengthen_the_stay_of_what_others_give(
         self, host: History, outcome: LookupResult
     ) -> None:
-        host.hears(*ok(A, view="a"), *ok(B, view="b"))
-        host.hears(*ok(A, view="a"), *says(outcome, view="b"), after=10 * MINUTE)
+        host.hears(*ok(A, name_server="a"), *ok(B, name_server="b"))
+        host.hears(*ok(A, name_server="a"), *says(outcome, name_server="b"), after=10 * MINUTE)
         first, second = host.state.known
         assert first.expires_at == host.now + HOUR + MINUTE
         assert first.deny_expires_at == host.now + 7 * DAY + MINUTE
@@ -329,7 +336,7 @@ class TestFailures:
     def test_of_a_view_that_never_answered_keep_nothing(
         self, host: History, outcome: LookupResult
     ) -> None:
-        broken = says(outcome, view="broken")
+        broken = says(outcome, name_server="broken")
         host.hears(*ok(A, B), *broken)
         host.hears(*ok(A), *broken, after=2 * HOUR)
         assert host.allow == [A]
@@ -337,9 +344,9 @@ class TestFailures:
     def test_of_a_view_that_is_no_longer_asked_keep_nothing(
         self, host: History, outcome: LookupResult
     ) -> None:
-        host.hears(*ok(A, view="a"), *ok(B, view="b"))
-        host.hears(*ok(A, view="a"), *says(outcome, view="b"), after=MINUTE)
-        host.hears(*ok(A, view="a"), after=2 * HOUR)
+        host.hears(*ok(A, name_server="a"), *ok(B, name_server="b"))
+        host.hears(*ok(A, name_server="a"), *says(outcome, name_server="b"), after=MINUTE)
+        host.hears(*ok(A, name_server="a"), after=2 * HOUR)
         assert host.allow == [A]
 
     def test_are_told_after_a_quarter_of_an_hour(
@@ -393,15 +400,15 @@ class TestNothingThere:
         assert host.allow == []
 
     def test_against_another_view_it_is_nothing(self, host: History, outcome: LookupResult) -> None:
-        host.hears(*ok(A, view="a"), *says(outcome, view="b"))
-        host.hears(*ok(A, view="a"), *says(outcome, view="b"), after=DAY)
+        host.hears(*ok(A, name_server="a"), *says(outcome, name_server="b"))
+        host.hears(*ok(A, name_server="a"), *says(outcome, name_server="b"), after=DAY)
         assert host.allow == [A]
 
     def test_while_the_view_that_knew_better_fails_it_is_nothing(
         self, host: History, outcome: LookupResult
     ) -> None:
-        host.hears(*ok(A, view="a"), *says(outcome, view="b"))
-        failing = (*says(LookupResult.TRANSIENT, view="a"), *says(outcome, view="b"))
+        host.hears(*ok(A, name_server="a"), *says(outcome, name_server="b"))
+        failing = (*says(LookupResult.TRANSIENT, name_server="a"), *says(outcome, name_server="b"))
         host.hears(*failing, after=23 * HOUR)
         assert host.allow == [A]
         host.hears(*failing, after=90 * MINUTE)
@@ -410,9 +417,11 @@ class TestNothingThere:
     def test_a_view_that_only_fails_does_not_stand_in_the_way(
         self, host: History, outcome: LookupResult
     ) -> None:
-        host.hears(*ok(A, view="a"), *says(LookupResult.TRANSIENT, view="b"))
+        host.hears(*ok(A, name_server="a"), *says(LookupResult.TRANSIENT, name_server="b"))
         host.hears(
-            *says(outcome, view="a"), *says(LookupResult.TRANSIENT, view="b"), after=20 * MINUTE
+            *says(outcome, name_server="a"),
+            *says(LookupResult.TRANSIENT, name_server="b"),
+            after=20 * MINUTE,
         )
         assert host.allow == []
 
@@ -749,8 +758,8 @@ class TestClock:
 
     def test_parts_of_seconds_and_time_zones_do_not_matter(self) -> None:
         zone = datetime.fromisoformat("2026-11-20T10:00:00.987654+02:00")
-        one = advance(HostState(HOST), ok(A), START, RULES)
-        assert advance(HostState(HOST), ok(A), zone, RULES) == one
+        one = step_host(HostState(HOST), ok(A), START, RULES)
+        assert step_host(HostState(HOST), ok(A), zone, RULES) == one
 
 
 class TestNextQuestion:
@@ -762,63 +771,63 @@ class TestNextQuestion:
     ) -> None:
         for _ in range(4):
             host.hears(*ok(A, ttl=ttl), after=MINUTE)
-        assert next_question(host.state, RULES, 0.5) == seconds
+        assert next_lookup(host.state, RULES, 0.5) == seconds
 
     def test_goes_by_the_shortest_ttl_of_addresses(self, host: History) -> None:
         for _ in range(4):
             host.hears(
-                *ok(A, ttl=400), *ok(B, view="b", ttl=200),
-                *says(LookupResult.NO_DATA, ttl=1, view="c"),
+                *ok(A, ttl=400), *ok(B, name_server="b", ttl=200),
+                *says(LookupResult.NO_DATA, ttl=1, name_server="c"),
                 *says(LookupResult.NO_DATA, AddressFamily.IPV6, ttl=5), after=MINUTE,
             )  # fmt: skip
-        assert next_question(host.state, RULES, 0.5) == 30
+        assert next_lookup(host.state, RULES, 0.5) == 30
         for _ in range(4):
             host.hears(
-                *ok(A, ttl=400), *ok(B, view="b", ttl=200),
+                *ok(A, ttl=400), *ok(B, name_server="b", ttl=200),
                 *says(LookupResult.NO_DATA, AddressFamily.IPV6, ttl=5), after=MINUTE,
             )  # fmt: skip
-        assert next_question(host.state, RULES, 0.5) == 100
+        assert next_lookup(host.state, RULES, 0.5) == 100
 
     def test_goes_by_what_there_is_not_where_nothing_is(self, host: History) -> None:
         host.hears(*says(LookupResult.NX_DOMAIN, AddressFamily.IPV4, AddressFamily.IPV6, ttl=900))
-        assert next_question(host.state, RULES, 0.5) == 300
+        assert next_lookup(host.state, RULES, 0.5) == 300
 
     def test_is_soon_after_a_failure(self, host: History) -> None:
         host.hears(*FAILURE)
-        assert next_question(host.state, RULES, 0.5) == 30
+        assert next_lookup(host.state, RULES, 0.5) == 30
 
     def test_is_never_at_once(self) -> None:
-        assert next_question(HostState(HOST), RULES, 0.5) == 30
+        assert next_lookup(HostState(HOST), RULES, 0.5) == 30
 
     def test_the_jitter_spreads_by_a_tenth(self, host: History) -> None:
         host.hears(*FAILURE)
-        assert next_question(host.state, RULES, 0.0) == 27
-        assert next_question(host.state, RULES, 0.999) == pytest.approx(33, abs=0.1)
+        assert next_lookup(host.state, RULES, 0.0) == 27
+        assert next_lookup(host.state, RULES, 0.999) == pytest.approx(33, abs=0.1)
         for jitter in (-0.1, 1.0, 2.0):
             with pytest.raises(ValueError, match="jitter"):
-                next_question(host.state, RULES, jitter)
+                next_lookup(host.state, RULES, jitter)
 
     def test_a_host_with_few_addresses_is_soon_known(self, host: History) -> None:
         waits = []
         for _ in range(5):
             host.hears(*ok(A, B, ttl=600), after=2 * SECOND)
-            waits.append(next_question(host.state, RULES, 0.5))
+            waits.append(next_lookup(host.state, RULES, 0.5))
         assert waits == [1, 1, 300, 300, 300]
 
     def test_a_host_that_rotates_is_asked_until_it_shows_nothing_new(self, host: History) -> None:
         pool = list(map(v4, range(32)))
         for first in range(0, 32, 8):
             host.hears(*ok(*pool[first : first + 8]), after=2 * SECOND)
-            assert next_question(host.state, RULES, 0.5) == 1
+            assert next_lookup(host.state, RULES, 0.5) == 1
         for quiet in range(1, 10):
             host.hears(*ok(*pool[:8]), after=2 * SECOND)
-            assert next_question(host.state, RULES, 0.5) == (1 if quiet < 8 else 30)
+            assert next_lookup(host.state, RULES, 0.5) == (1 if quiet < 8 else 30)
 
     def test_a_host_with_too_many_is_not_asked_for_ever(self, host: History) -> None:
         soon = 0
         for number in range(1900):
             host.hears(*ok(*map(v4, range(8 * number, 8 * number + 8))), after=2 * SECOND)
-            soon += next_question(host.state, RULES, 0.5) == 1
+            soon += next_lookup(host.state, RULES, 0.5) == 1
         assert soon < 60
 
 
@@ -847,7 +856,7 @@ class TestRotatingHost:
             writes += after[1:] != before[1:]
             before = after
             assert host.said("Held")[0] == "False"
-            wait = timedelta(seconds=next_question(host.state, RULES, chance.random()))
+            wait = timedelta(seconds=next_lookup(host.state, RULES, chance.random()))
             host.jumps(wait)
             if host.now > START + 3 * MINUTE:
                 asked += 8

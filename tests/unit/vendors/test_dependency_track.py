@@ -24,21 +24,21 @@ WEAK = {"apiKey": "odt_Zk2_may_not_configure"}
 ADAPTER = DependencyTrack()
 
 
-def _standin(**options: Any) -> FakeProduct:
+def _fake(**options: Any) -> FakeProduct:
     return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: FakeProduct, credentials: dict[str, str] = KEY) -> InstanceReport:
+def _read(fake: FakeProduct, credentials: dict[str, str] = KEY) -> InstanceReport:
     async def run() -> InstanceReport:
-        async with asking(standin) as api:
+        async with asking(fake) as api:
             return await ADAPTER.read(api, credentials)
 
     return asyncio.run(run())
 
 
-def _write(standin: FakeProduct, wish: Submission, credentials: dict[str, str] = KEY) -> None:
+def _write(fake: FakeProduct, wish: Submission, credentials: dict[str, str] = KEY) -> None:
     async def run() -> None:
-        async with asking(standin) as api:
+        async with asking(fake) as api:
             await ADAPTER.write(api, credentials, wish)
 
     asyncio.run(run())
@@ -57,7 +57,7 @@ def _write(standin: FakeProduct, wish: Submission, credentials: dict[str, str] =
     ],
 )
 def test_reads_the_row(version: str, stored: str | None, setting: Setting) -> None:
-    assert _read(_standin(version=version, enabled=stored)) == InstanceReport(setting, version)
+    assert _read(_fake(version=version, enabled=stored)) == InstanceReport(setting, version)
 
 
 @pytest.mark.parametrize(
@@ -71,19 +71,19 @@ def test_reads_the_row(version: str, stored: str | None, setting: Setting) -> No
     ],
 )
 def test_no_row_is_off_up_to_version_4_and_on_in_version_5(version: str, setting: Setting) -> None:
-    standin = _standin(version=version)
-    standin.values = {}
-    reading = _read(standin)
+    fake = _fake(version=version)
+    fake.values = {}
+    reading = _read(fake)
     assert (reading.setting, reading.version) == (setting, version)
     assert "no property telemetry/submission.enabled" in reading.note
 
 
 @pytest.mark.parametrize("fault", [Fault.HTML_200, Fault.NOT_FOUND_404, Fault.JSON_ERRORS_200])
 def test_no_row_means_nothing_where_the_version_is_not_told(fault: Fault) -> None:
-    standin = _standin(version="4.12.7")
-    standin.fail(fault, path="/api/version")
+    fake = _fake(version="4.12.7")
+    fake.fail(fault, path="/api/version")
     with pytest.raises(VendorError) as caught:
-        _read(standin)
+        _read(fake)
     assert caught.value.reason in (Reason.UNEXPECTED_ANSWER, Reason.API_NOT_FOUND)
 
 
@@ -109,22 +109,22 @@ def test_no_row_means_nothing_where_this_is_not_dependency_track(about: dict[str
 
 
 def test_the_row_counts_where_the_version_is_not_told() -> None:
-    standin = _standin(enabled="false")
-    standin.fail(Fault.ERROR_500, path="/api/version")
-    assert _read(standin) == InstanceReport(Setting.DISABLED, None)
+    fake = _fake(enabled="false")
+    fake.fail(Fault.ERROR_500, path="/api/version")
+    assert _read(fake) == InstanceReport(Setting.DISABLED, None)
 
 
 def test_nothing_has_been_sent_yet() -> None:
-    reading = _read(_standin())
+    reading = _read(_fake())
     assert reading.last_submission is None
     assert reading.inventory == ()
     assert reading.note == ""
 
 
 def test_tells_when_and_what_was_sent_last_by_names_only() -> None:
-    standin = _standin()
-    standin.submit(1_795_000_000)
-    reading = _read(standin)
+    fake = _fake()
+    fake.submit(1_795_000_000)
+    reading = _read(fake)
     assert reading.last_submission == datetime.fromtimestamp(1_795_000_000, UTC)
     assert reading.inventory == ("db_type", "db_version", "dt_version", "system_id")
     assert "00000000-0000-4000-8000-000000000001" not in repr(reading)
@@ -134,26 +134,26 @@ def test_tells_when_and_what_was_sent_last_by_names_only() -> None:
     "when", ["", "soon", "-", "1e9", "9" * 30, "9" * 5000, "NaN", "99999999999999"]
 )
 def test_a_time_that_is_none_is_left_out(when: str) -> None:
-    standin = _standin()
-    standin.values["last.submission.epoch.seconds"] = when
-    assert _read(standin) == InstanceReport(Setting.ENABLED, "4.13.6")
+    fake = _fake()
+    fake.values["last.submission.epoch.seconds"] = when
+    assert _read(fake) == InstanceReport(Setting.ENABLED, "4.13.6")
 
 
 @pytest.mark.parametrize("data", ["", "{", "[]", '"text"', "{'a': 1}", "[" * 50_000])
 def test_what_was_sent_and_cannot_be_read_is_said(data: str) -> None:
-    standin = _standin()
-    standin.values["last.submission.data"] = data
-    reading = _read(standin)
+    fake = _fake()
+    fake.values["last.submission.data"] = data
+    reading = _read(fake)
     assert (reading.setting, reading.inventory) == (Setting.ENABLED, ())
     assert reading.note == "What it sent last is not readable."
 
 
 def test_strange_names_are_counted_and_not_shown() -> None:
-    standin = _standin()
-    standin.values["last.submission.data"] = '{"good": 1, "bad name <script>": 2, "%s": 3}' % (
+    fake = _fake()
+    fake.values["last.submission.data"] = '{"good": 1, "bad name <script>": 2, "%s": 3}' % (
         "x" * 65
     )
-    reading = _read(standin)
+    reading = _read(fake)
     assert reading.inventory == ("good",)
     assert reading.note == "It sent 2 more fields."
 
@@ -170,16 +170,16 @@ def test_strange_names_are_counted_and_not_shown() -> None:
 def test_sets_the_row(
     version: str, before: str | None, wish: Submission, stored: str, setting: Setting
 ) -> None:
-    standin = _standin(version=version, enabled=before)
+    fake = _fake(version=version, enabled=before)
     for _ in range(2):
-        _write(standin, wish)
-        assert standin.values["submission.enabled"] == stored
-        assert _read(standin).setting is setting
+        _write(fake, wish)
+        assert fake.values["submission.enabled"] == stored
+        assert _read(fake).setting is setting
 
 
 def test_setting_where_there_is_no_such_property_says_so() -> None:
     with pytest.raises(VendorError, match=r"versions before 4\.13 have none") as caught:
-        _write(_standin(version="4.12.7"), Submission.ENABLED)
+        _write(_fake(version="4.12.7"), Submission.ENABLED)
     assert caught.value.reason is Reason.API_NOT_FOUND
 
 
@@ -207,10 +207,10 @@ def test_an_answer_that_does_not_show_what_was_set_is_no_success() -> None:
     ],
 )
 def test_credentials_that_will_not_do(credentials: dict[str, str], reason: Reason) -> None:
-    standin = _standin()
+    fake = _fake()
     for attempt in (
-        lambda: _read(standin, credentials),
-        lambda: _write(standin, Submission.DISABLED, credentials),
+        lambda: _read(fake, credentials),
+        lambda: _write(fake, Submission.DISABLED, credentials),
     ):
         with pytest.raises(VendorError) as caught:
             attempt()
@@ -219,19 +219,19 @@ def test_credentials_that_will_not_do(credentials: dict[str, str], reason: Reaso
             credentials.get("apiKey", "?").strip() not in str(caught.value)
             or not credentials["apiKey"].strip()
         )
-    assert standin.values["submission.enabled"] == "true"
+    assert fake.values["submission.enabled"] == "true"
     if reason is Reason.SECRET_INCOMPLETE:
-        assert standin.seen == []
+        assert fake.seen == []
 
 
 def test_the_line_break_that_echo_leaves_does_no_harm() -> None:
-    assert _read(_standin(), {"apiKey": f"{KEY['apiKey']}\n"}).setting is Setting.ENABLED
+    assert _read(_fake(), {"apiKey": f"{KEY['apiKey']}\n"}).setting is Setting.ENABLED
 
 
 def test_the_version_is_asked_without_the_key() -> None:
-    standin = _standin()
-    _read(standin)
-    assert [(seen.path, seen.headers.get("x-api-key")) for seen in standin.seen] == [
+    fake = _fake()
+    _read(fake)
+    assert [(seen.path, seen.headers.get("x-api-key")) for seen in fake.seen] == [
         ("/api/v1/configProperty", KEY["apiKey"]),
         ("/api/version", None),
     ]

@@ -48,28 +48,28 @@ INVENTORY = (
 )
 
 
-def _standin(**options: Any) -> FakeProduct:
+def _fake(**options: Any) -> FakeProduct:
     return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: FakeProduct, credentials: dict[str, str] = KEY) -> InstanceReport:
+def _read(fake: FakeProduct, credentials: dict[str, str] = KEY) -> InstanceReport:
     async def run() -> InstanceReport:
-        async with asking(standin) as api:
+        async with asking(fake) as api:
             return await ADAPTER.read(api, credentials)
 
     return asyncio.run(run())
 
 
-def _write(standin: FakeProduct, wish: Submission, credentials: dict[str, str] = KEY) -> None:
+def _write(fake: FakeProduct, wish: Submission, credentials: dict[str, str] = KEY) -> None:
     async def run() -> None:
-        async with asking(standin) as api:
+        async with asking(fake) as api:
             await ADAPTER.write(api, credentials, wish)
 
     asyncio.run(run())
 
 
-def _asked(standin: FakeProduct) -> list[str]:
-    return [f"{seen.method} {seen.path.removeprefix('/api/v5')}" for seen in standin.seen]
+def _asked(fake: FakeProduct) -> list[str]:
+    return [f"{seen.method} {seen.path.removeprefix('/api/v5')}" for seen in fake.seen]
 
 
 def test_it_is_asked_pod_by_pod_and_can_be_set() -> None:
@@ -89,23 +89,23 @@ def test_it_is_asked_pod_by_pod_and_can_be_set() -> None:
     ],
 )
 def test_reads_what_counts_and_what_would_be_sent(version: str, edition: Edition) -> None:
-    standin = _standin(version=version, edition=edition)
-    assert _read(standin) == InstanceReport(Setting.ENABLED, version, inventory=INVENTORY)
-    assert _asked(standin) == ["GET /telemetry/status", "GET /telemetry/data", "GET /nodes"]
+    fake = _fake(version=version, edition=edition)
+    assert _read(fake) == InstanceReport(Setting.ENABLED, version, inventory=INVENTORY)
+    assert _asked(fake) == ["GET /telemetry/status", "GET /telemetry/data", "GET /nodes"]
     basic = base64.b64encode(b"a3f0_administrator:9bQxT_of_the_administrator").decode()
-    assert {seen.headers["authorization"] for seen in standin.seen} == {f"Basic {basic}"}
+    assert {seen.headers["authorization"] for seen in fake.seen} == {f"Basic {basic}"}
 
 
 def test_no_value_of_what_would_be_sent_is_kept() -> None:
-    text = repr(_read(_standin()))
+    text = repr(_read(_fake()))
     for value in ("Debian", "7CA6F4A6", "opensource", "4711", "86400"):
         assert value not in text
 
 
 def test_where_it_is_off_nothing_is_asked_for_that_is_not_there() -> None:
-    standin = _standin(enabled=False)
-    assert _read(standin) == InstanceReport(Setting.DISABLED, "5.8.9")
-    assert _asked(standin) == ["GET /telemetry/status", "GET /nodes"]
+    fake = _fake(enabled=False)
+    assert _read(fake) == InstanceReport(Setting.DISABLED, "5.8.9")
+    assert _asked(fake) == ["GET /telemetry/status", "GET /nodes"]
 
 
 def test_turned_off_between_two_questions() -> None:
@@ -119,7 +119,7 @@ def test_turned_off_between_two_questions() -> None:
 
 @pytest.mark.parametrize("version", ["5.1.0", "5.8.11"])
 def test_enterprise_builds_without_the_application_send_nothing(version: str) -> None:
-    reading = _read(_standin(version=version, edition=Edition.ENTERPRISE))
+    reading = _read(_fake(version=version, edition=Edition.ENTERPRISE))
     assert (reading.setting, reading.version) == (Setting.DISABLED, version)
     assert reading.note == "This edition leaves the telemetry application out."
 
@@ -144,21 +144,21 @@ def test_a_path_that_should_be_there_and_is_not(version: str, edition: Edition) 
 
 
 def test_a_missing_path_proves_nothing_to_whom_the_nodes_are_not_shown() -> None:
-    standin = _standin(version="5.8.11", edition=Edition.ENTERPRISE)
+    fake = _fake(version="5.8.11", edition=Edition.ENTERPRISE)
     with pytest.raises(VendorError) as caught:
-        _read(standin, {"apiKey": "a3f0_administrator", "apiSecret": "wrong"})
+        _read(fake, {"apiKey": "a3f0_administrator", "apiSecret": "wrong"})
     assert caught.value.reason is Reason.CREDENTIALS_REJECTED
-    standin = _standin(version="5.8.11", edition=Edition.ENTERPRISE)
-    standin.scopes = {"monitoring"}
+    fake = _fake(version="5.8.11", edition=Edition.ENTERPRISE)
+    fake.scopes = {"monitoring"}
     with pytest.raises(VendorError) as caught:
-        _read(standin)
+        _read(fake)
     assert caught.value.reason is Reason.PERMISSION_MISSING
 
 
 def test_a_cluster_of_two_builds_does_not_prove_that_this_one_lacks_the_application() -> None:
     cluster = Cluster()
-    first = _standin(version="5.8.11", edition=Edition.ENTERPRISE, cluster=cluster, node="emqx@a")
-    _standin(version="5.9.0", edition=Edition.ENTERPRISE, cluster=cluster, node="emqx@b")
+    first = _fake(version="5.8.11", edition=Edition.ENTERPRISE, cluster=cluster, node="emqx@a")
+    _fake(version="5.9.0", edition=Edition.ENTERPRISE, cluster=cluster, node="emqx@b")
     with pytest.raises(VendorError) as caught:
         _read(first)
     assert caught.value.reason is Reason.API_NOT_FOUND
@@ -169,23 +169,23 @@ def test_a_cluster_of_two_builds_does_not_prove_that_this_one_lacks_the_applicat
 def test_what_is_told_beside_it_may_fail(path: str, fault: Fault) -> None:
     if "certificate" in fault:
         return
-    standin = _standin()
-    standin.fail(fault, path=path)
-    reading = _read(standin)
+    fake = _fake()
+    fake.fail(fault, path=path)
+    reading = _read(fake)
     assert reading.setting is Setting.ENABLED
     assert (reading.version is None) == ("nodes" in path and fault is not Fault.COOKIE)
 
 
 def test_a_key_that_may_not_see_the_nodes_sees_telemetry() -> None:
-    standin = _standin(version="6.2.2", edition=Edition.ENTERPRISE)
-    standin.scopes = {"monitoring"}
-    assert _read(standin) == InstanceReport(Setting.ENABLED, inventory=INVENTORY)
+    fake = _fake(version="6.2.2", edition=Edition.ENTERPRISE)
+    fake.scopes = {"monitoring"}
+    assert _read(fake) == InstanceReport(Setting.ENABLED, inventory=INVENTORY)
 
 
 def test_the_version_is_that_of_the_pod_which_was_asked() -> None:
     cluster = Cluster()
-    own = _standin(version="5.8.9", cluster=cluster, node="emqx@127.0.0.1")
-    other = _standin(version="5.8.8", cluster=cluster, node="emqx@10.0.0.2")
+    own = _fake(version="5.8.9", cluster=cluster, node="emqx@127.0.0.1")
+    other = _fake(version="5.8.8", cluster=cluster, node="emqx@10.0.0.2")
     assert _read(own).version == "5.8.9"
     own.node = "emqx@elsewhere"
     assert _read(own).version is None
@@ -221,12 +221,12 @@ def test_only_true_and_false_are_answers(enable: Any) -> None:
             del request
             return web.json_response({"enable": enable})
 
-    for attempt in (_read, lambda standin: _write(standin, Submission.DISABLED)):
-        standin = Strange(names=[HOST])
+    for attempt in (_read, lambda fake: _write(fake, Submission.DISABLED)):
+        fake = Strange(names=[HOST])
         with pytest.raises(VendorError, match="where the status of telemetry") as caught:
-            attempt(standin)
+            attempt(fake)
         assert caught.value.reason is Reason.UNEXPECTED_ANSWER
-        assert all(seen.method == "GET" for seen in standin.seen)
+        assert all(seen.method == "GET" for seen in fake.seen)
 
 
 # Setting
@@ -234,14 +234,14 @@ def test_only_true_and_false_are_answers(enable: Any) -> None:
 
 @pytest.mark.parametrize(("wish", "enable"), [("Disabled", False), ("Enabled", True)])
 def test_it_is_asked_before_it_is_set(wish: str, enable: bool) -> None:
-    standin = _standin(enabled=not enable)
-    _write(standin, Submission(wish))
-    assert _asked(standin) == ["GET /telemetry/status", "PUT /telemetry/status"]
+    fake = _fake(enabled=not enable)
+    _write(fake, Submission(wish))
+    assert _asked(fake) == ["GET /telemetry/status", "PUT /telemetry/status"]
     # Left out, it would mean true.
-    assert standin.seen[1].body == (b'{"enable":true}' if enable else b'{"enable":false}')
-    assert standin.enabled is enable
-    _write(standin, Submission(wish))
-    assert _asked(standin)[2:] == ["GET /telemetry/status"]
+    assert fake.seen[1].body == (b'{"enable":true}' if enable else b'{"enable":false}')
+    assert fake.enabled is enable
+    _write(fake, Submission(wish))
+    assert _asked(fake)[2:] == ["GET /telemetry/status"]
 
 
 @pytest.mark.parametrize("wish", [Submission.DISABLED, Submission.ENABLED])
@@ -251,16 +251,16 @@ def test_somebody_else_is_faster(wish: Submission) -> None:
             self.enabled = wish is Submission.ENABLED
             return await super()._put_status(request)
 
-    standin = Raced(names=[HOST], enabled=wish is Submission.DISABLED)
-    _write(standin, wish)
-    assert len(standin.seen) == 2
+    fake = Raced(names=[HOST], enabled=wish is Submission.DISABLED)
+    _write(fake, wish)
+    assert len(fake.seen) == 2
 
 
 def test_another_refusal_is_no_success() -> None:
-    standin = _standin()
-    standin.refuses_changes = True
+    fake = _fake()
+    fake.refuses_changes = True
     with pytest.raises(VendorError, match="configuration was not changed") as caught:
-        _write(standin, Submission.DISABLED)
+        _write(fake, Submission.DISABLED)
     assert caught.value.reason is Reason.VENDOR_ERROR
     assert "timeout" not in str(caught.value)
 
@@ -299,29 +299,29 @@ def test_what_does_not_say_that_it_is_set_is_no_success(status: int, body: str) 
 )
 def test_credentials(credentials: dict[str, str], reason: Reason) -> None:
     for attempt in (_read, lambda s, c: _write(s, Submission.DISABLED, c)):
-        standin = _standin()
+        fake = _fake()
         with pytest.raises(VendorError) as caught:
-            attempt(standin, credentials)
+            attempt(fake, credentials)
         assert caught.value.reason is reason
-        assert bool(standin.seen) == (reason is Reason.CREDENTIALS_REJECTED)
+        assert bool(fake.seen) == (reason is Reason.CREDENTIALS_REJECTED)
         for value in credentials.values():
             assert not value or value == "x" or value not in str(caught.value)
 
 
 def test_a_viewer_may_read_and_not_write() -> None:
-    standin = _standin()
-    assert _read(standin, VIEWER).setting is Setting.ENABLED
+    fake = _fake()
+    assert _read(fake, VIEWER).setting is Setting.ENABLED
     with pytest.raises(VendorError) as caught:
-        _write(standin, Submission.DISABLED, VIEWER)
+        _write(fake, Submission.DISABLED, VIEWER)
     assert caught.value.reason is Reason.PERMISSION_MISSING
-    assert standin.enabled
+    assert fake.enabled
 
 
 def test_one_node_that_differs_is_named_and_put_right_for_all() -> None:
     async def run() -> None:
         cluster = Cluster()
         nodes = [
-            _standin(cluster=cluster, enabled=number == 1, node=f"emqx@emqx-{number}.emqx")
+            _fake(cluster=cluster, enabled=number == 1, node=f"emqx@emqx-{number}.emqx")
             for number in range(3)
         ]
         async with AsyncExitStack() as stack:

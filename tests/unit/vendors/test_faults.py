@@ -110,10 +110,10 @@ def test_a_fault_while_setting_has_its_reason(
 
 async def _fails(case: Case, fault: Fault, wish: Submission | None = None) -> VendorError | None:
     elsewhere = FakeProduct(tls=False)
-    standin = case.start(names=[HOST])
-    async with elsewhere, asking(standin, **(SHORT if fault in SHORT_FAULTS else PATIENT)) as api:
-        standin.elsewhere = f"{elsewhere.url}/api"
-        standin.fail(fault, path=case.path)
+    fake = case.start(names=[HOST])
+    async with elsewhere, asking(fake, **(SHORT if fault in SHORT_FAULTS else PATIENT)) as api:
+        fake.elsewhere = f"{elsewhere.url}/api"
+        fake.fail(fault, path=case.path)
         try:
             for _ in range(2 if fault is Fault.COOKIE else 1):
                 if wish is None:
@@ -122,7 +122,7 @@ async def _fails(case: Case, fault: Fault, wish: Submission | None = None) -> Ve
                     await write(case, api, wish)
         except VendorError as error:
             # A request that was answered with a fault is not sent again.
-            answered = [seen for seen in standin.seen if seen.path.startswith(case.path)]
+            answered = [seen for seen in fake.seen if seen.path.startswith(case.path)]
             assert len(answered) <= 1
             return error
         finally:

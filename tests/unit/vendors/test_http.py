@@ -49,20 +49,20 @@ def _echo(**options: object) -> Echo:
 
 
 def _run(
-    action: Callable[[VendorApi], Awaitable[object]], standin: FakeProduct, **options: float
+    action: Callable[[VendorApi], Awaitable[object]], fake: FakeProduct, **options: float
 ) -> Any:
     async def run() -> object:
-        async with asking(standin, **options) as api:
+        async with asking(fake, **options) as api:
             return await action(api)
 
     return asyncio.run(run())
 
 
 def _error(
-    action: Callable[[VendorApi], Awaitable[object]], standin: FakeProduct, **options: float
+    action: Callable[[VendorApi], Awaitable[object]], fake: FakeProduct, **options: float
 ) -> VendorError:
     with pytest.raises(VendorError) as caught:
-        _run(action, standin, **options)
+        _run(action, fake, **options)
     return caught.value
 
 
@@ -113,15 +113,15 @@ def _raw_error(talk: Talk, **options: Any) -> VendorError:
 
 
 def test_a_request_carries_its_headers_and_json() -> None:
-    standin = _echo()
+    fake = _echo()
 
     async def post(api: VendorApi) -> Answer:
         return await api.request("POST", "/a/b?c=d", headers=AUTH, content={"e": [1]})
 
-    answer = _run(post, standin)
+    answer = _run(post, fake)
     assert answer.json(dict) == {"path": "/a/b?c=d", "body": '{"e":[1]}'}
-    (seen,) = standin.seen
-    assert seen.headers["host"] == f"{HOST}:{standin.port}"
+    (seen,) = fake.seen
+    assert seen.headers["host"] == f"{HOST}:{fake.port}"
     assert seen.headers["x-api-key"] == SECRET
     assert seen.headers["content-type"] == "application/json"
     assert seen.headers["accept-encoding"] == "identity"
@@ -143,13 +143,13 @@ def test_a_request_carries_its_headers_and_json() -> None:
     ],
 )
 def test_a_base_path_stays_a_path(base_path: str, path: str) -> None:
-    standin = _echo(tls=False)
+    fake = _echo(tls=False)
 
     async def run() -> Answer:
         client = VendorClient()
-        async with standin:
+        async with fake:
             try:
-                return await _get(client.api(endpoint_of(standin, base_path=base_path)))
+                return await _get(client.api(endpoint_of(fake, base_path=base_path)))
             finally:
                 await client.close()
 
@@ -198,20 +198,20 @@ def test_proxies_of_the_environment_do_not_matter(
     monkeypatch.setenv("NETRC", str(netrc))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    standin = _echo()
-    assert _run(_get, standin).status == 200
-    assert "authorization" not in standin.seen[0].headers
+    fake = _echo()
+    assert _run(_get, fake).status == 200
+    assert "authorization" not in fake.seen[0].headers
 
 
 def test_no_cookie_is_kept() -> None:
-    standin = _echo()
-    standin.fail(Fault.COOKIE)
+    fake = _echo()
+    fake.fail(Fault.COOKIE)
 
     async def thrice(api: VendorApi) -> list[int]:
         return [(await _get(api)).status for _ in range(3)]
 
-    assert _run(thrice, standin) == [200, 200, 200]
-    assert all("cookie" not in seen.headers for seen in standin.seen)
+    assert _run(thrice, fake) == [200, 200, 200]
+    assert all("cookie" not in seen.headers for seen in fake.seen)
 
 
 # Whom it talks to
@@ -220,13 +220,13 @@ def test_no_cookie_is_kept() -> None:
 def test_a_connection_is_not_used_for_another_host_name() -> None:
     """Two Services may have had one address, one after the other: the second one's name has to be
     in the certificate as well."""
-    standin = _echo()
+    fake = _echo()
 
     async def run() -> None:
         client = VendorClient()
-        async with standin:
-            mine = client.api(endpoint_of(standin), standin.ca_pem)
-            other = client.api(endpoint_of(standin, host="other.apps.svc"), standin.ca_pem)
+        async with fake:
+            mine = client.api(endpoint_of(fake), fake.ca_pem)
+            other = client.api(endpoint_of(fake, host="other.apps.svc"), fake.ca_pem)
             assert (await _get(mine)).status == 200
             with pytest.raises(VendorError) as caught:
                 await _get(other)
@@ -234,33 +234,33 @@ def test_a_connection_is_not_used_for_another_host_name() -> None:
             await client.close()
 
     asyncio.run(run())
-    assert len(standin.seen) == 1
+    assert len(fake.seen) == 1
 
 
 def test_without_a_ca_the_systems_are_trusted_and_no_others() -> None:
-    standin = _echo()
+    fake = _echo()
 
     async def run() -> None:
         client = VendorClient()
-        async with standin:
+        async with fake:
             try:
-                await _get(client.api(endpoint_of(standin)))
+                await _get(client.api(endpoint_of(fake)))
             finally:
                 await client.close()
 
     with pytest.raises(VendorError, match=r"put its CA into ca\.crt") as caught:
         asyncio.run(run())
     assert caught.value.reason is Reason.TLS_NOT_TRUSTED
-    assert standin.seen == []
+    assert fake.seen == []
 
 
 def test_a_certificate_for_the_address_is_right_where_the_host_is_an_address() -> None:
-    standin = _echo()
+    fake = _echo()
 
     async def run() -> int:
         client = VendorClient()
-        async with standin:
-            api = client.api(endpoint_of(standin, host="127.0.0.1"), standin.ca_pem)
+        async with fake:
+            api = client.api(endpoint_of(fake, host="127.0.0.1"), fake.ca_pem)
             try:
                 return (await _get(api)).status
             finally:
@@ -270,21 +270,21 @@ def test_a_certificate_for_the_address_is_right_where_the_host_is_an_address() -
 
 
 def test_an_intermediate_ca_in_the_secret_is_trusted() -> None:
-    standin = _echo()
+    fake = _echo()
     root = trustme.CA()
-    standin._ca = root.create_child_ca()
-    assert standin.ca_pem != root.cert_pem.bytes().decode()
-    assert _run(_get, standin).status == 200
+    fake._ca = root.create_child_ca()
+    assert fake.ca_pem != root.cert_pem.bytes().decode()
+    assert _run(_get, fake).status == 200
 
 
 def test_an_expired_certificate_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    standin = _echo()
+    fake = _echo()
     issue = trustme.CA.issue_cert
     past = datetime.now(UTC) - timedelta(days=1)
     monkeypatch.setattr(
         trustme.CA, "issue_cert", lambda ca, *names: issue(ca, *names, not_after=past)
     )
-    error = _error(_get, standin)
+    error = _error(_get, fake)
     assert error.reason is Reason.TLS_NOT_TRUSTED
     assert "has expired" in str(error)
 
@@ -307,37 +307,37 @@ def test_many_cas_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_plain_http_where_https_is_expected_is_called_so() -> None:
-    standin = _echo(tls=False)
+    fake = _echo(tls=False)
 
     async def run() -> None:
         client = VendorClient()
-        async with standin:
+        async with fake:
             try:
-                await _get(client.api(endpoint_of(standin, scheme="https")))
+                await _get(client.api(endpoint_of(fake, scheme="https")))
             finally:
                 await client.close()
 
     with pytest.raises(VendorError, match="does not speak TLS") as caught:
         asyncio.run(run())
     assert caught.value.reason is Reason.UNEXPECTED_ANSWER
-    assert standin.seen == []
+    assert fake.seen == []
 
 
 def test_https_where_plain_http_is_expected_is_no_product() -> None:
-    standin = _echo()
+    fake = _echo()
 
     async def run() -> None:
         client = VendorClient(total_seconds=2)
-        async with standin:
+        async with fake:
             try:
-                await _get(client.api(endpoint_of(standin, scheme="http")))
+                await _get(client.api(endpoint_of(fake, scheme="http")))
             finally:
                 await client.close()
 
     with pytest.raises(VendorError) as caught:
         asyncio.run(run())
     assert caught.value.reason in (Reason.UNEXPECTED_ANSWER, Reason.UNREACHABLE)
-    assert standin.seen == []
+    assert fake.seen == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -350,24 +350,24 @@ def test_no_redirect_is_followed(status: int) -> None:
             del request
             return web.Response(status=status, headers={"Location": f"/y?{SECRET}"})
 
-    standin = Leading(names=[HOST])
-    error = _error(_get, standin)
+    fake = Leading(names=[HOST])
+    error = _error(_get, fake)
     assert error.reason is Reason.UNEXPECTED_ANSWER
     assert "redirect" in str(error)
     assert SECRET not in str(error)
-    assert len(standin.seen) == 1
+    assert len(fake.seen) == 1
 
 
 # Bounds
 
 
 def test_nobody_listens() -> None:
-    standin = _echo()
+    fake = _echo()
 
     async def run() -> None:
         client = VendorClient()
-        async with standin:
-            api = client.api(endpoint_of(standin), standin.ca_pem)
+        async with fake:
+            api = client.api(endpoint_of(fake), fake.ca_pem)
         await _get(api)
 
     with pytest.raises(VendorError, match="no connection") as caught:
@@ -452,19 +452,19 @@ def test_the_largest_answer(size: int, *, fits: bool) -> None:
             del request
             return web.Response(body=b"x" * size)
 
-    standin = Sized(names=[HOST])
+    fake = Sized(names=[HOST])
     if fits:
-        assert len(_run(_get, standin, largest_answer=1000).body) == size
+        assert len(_run(_get, fake, largest_answer=1000).body) == size
     else:
-        assert "more than" in str(_error(_get, standin, largest_answer=1000))
+        assert "more than" in str(_error(_get, fake, largest_answer=1000))
 
 
 def test_cancelling_is_not_an_answer() -> None:
-    standin = _echo()
-    standin.fail(Fault.HANG)
+    fake = _echo()
+    fake.fail(Fault.HANG)
 
     async def run() -> None:
-        async with asking(standin) as api:
+        async with asking(fake) as api:
             task = asyncio.create_task(_get(api))
             await asyncio.sleep(0.1)
             task.cancel()
@@ -482,11 +482,11 @@ def test_a_header_that_cannot_be_sent_is_not_quoted(
     value: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    standin = _echo()
-    error = _error(lambda api: api.request("GET", "/x", headers={"X-Api-Key": value}), standin)
+    fake = _echo()
+    error = _error(lambda api: api.request("GET", "/x", headers={"X-Api-Key": value}), fake)
     assert error.reason is Reason.UNREACHABLE
     assert SECRET not in f"{error} {error!r} {caplog.text}"
-    assert standin.seen == []
+    assert fake.seen == []
 
 
 def test_an_answer_that_writes_our_credential_into_its_headers_is_not_quoted(

@@ -1,4 +1,4 @@
-"""The stand-ins answer as the real products did: the recorded requests get the recorded answers.
+"""The fakes answer as the real products did: the recorded requests get the recorded answers.
 
 ``recorded/`` holds the project's own copies, with ids and times of its own. Where the original
 recordings lie beside the repository (or in $FLEET_TELEMETRY_SHARED), they are compared as well.
@@ -58,7 +58,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Product:
-    """A stand-in as it was when the recording began, and how it is told who asks."""
+    """A fake as it was when the recording began, and how it is told who asks."""
 
     start: Callable[[], FakeProduct]
     own: str
@@ -69,20 +69,20 @@ class Product:
     """The part of an answer that the recording kept."""
 
 
-def _dependency_track_headers(who: str, standin: FakeProduct) -> dict[str, str]:
-    assert isinstance(standin, DependencyTrack)
-    key = {"admin": standin.api_key, "weak": standin.weak_api_key, "bad": "nonsense"}.get(who)
+def _dependency_track_headers(who: str, fake: FakeProduct) -> dict[str, str]:
+    assert isinstance(fake, DependencyTrack)
+    key = {"admin": fake.api_key, "weak": fake.weak_api_key, "bad": "nonsense"}.get(who)
     return {"X-Api-Key": key} if key else {}
 
 
-def _sonarqube_headers(who: str, standin: FakeProduct) -> dict[str, str]:
-    assert isinstance(standin, SonarQube)
+def _sonarqube_headers(who: str, fake: FakeProduct) -> dict[str, str]:
+    assert isinstance(fake, SonarQube)
     if who == "none":
         return {}
     if who == "admin by basic":
-        user = base64.b64encode(f"{standin.token}:".encode()).decode()
+        user = base64.b64encode(f"{fake.token}:".encode()).decode()
         return {"Authorization": f"Basic {user}"}
-    token = {"admin": standin.token, "weak": standin.weak_token}.get(who, "squ_nonsense")
+    token = {"admin": fake.token, "weak": fake.weak_token}.get(who, "squ_nonsense")
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -195,16 +195,16 @@ def _neutral(body: Any) -> str:
 
 
 async def _replay(product: Product, exchanges: list[Exchange]) -> list[tuple[str, str]]:
-    """What the stand-in answers and what was recorded, where they differ."""
-    standin = product.start()
+    """What the fake answers and what was recorded, where they differ."""
+    fake = product.start()
     different = []
-    context = ssl.create_default_context(cadata=standin.ca_pem)
-    async with standin, httpx.AsyncClient(verify=context, trust_env=False) as client:
+    context = ssl.create_default_context(cadata=fake.ca_pem)
+    async with fake, httpx.AsyncClient(verify=context, trust_env=False) as client:
         for wanted in exchanges:
             given = await client.request(
                 wanted.method,
-                standin.url + wanted.path,
-                headers=product.headers(wanted.who, standin),
+                fake.url + wanted.path,
+                headers=product.headers(wanted.who, fake),
                 json=wanted.json,
                 data=wanted.form,
             )

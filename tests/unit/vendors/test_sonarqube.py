@@ -21,13 +21,13 @@ TOKEN = {"token": "squ_9f_of_an_administrator"}
 ADAPTER = SonarQube()
 
 
-def _standin(**options: Any) -> FakeProduct:
+def _fake(**options: Any) -> FakeProduct:
     return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: FakeProduct, credentials: dict[str, str] = TOKEN) -> InstanceReport:
+def _read(fake: FakeProduct, credentials: dict[str, str] = TOKEN) -> InstanceReport:
     async def run() -> InstanceReport:
-        async with asking(standin) as api:
+        async with asking(fake) as api:
             return await ADAPTER.read(api, credentials)
 
     return asyncio.run(run())
@@ -45,12 +45,12 @@ def _read(standin: FakeProduct, credentials: dict[str, str] = TOKEN) -> Instance
     ],
 )
 def test_reads_the_effective_setting(value: str, setting: Setting) -> None:
-    assert _read(_standin(enabled=value)) == InstanceReport(setting, "25.6.0.109173")
+    assert _read(_fake(enabled=value)) == InstanceReport(setting, "25.6.0.109173")
 
 
 @pytest.mark.parametrize("value", [None, "", "  "])
 def test_a_setting_that_is_not_shown_is_unknown(value: str | None) -> None:
-    reading = _read(_standin(enabled=value))
+    reading = _read(_fake(enabled=value))
     assert reading.setting is Setting.UNKNOWN
     assert "does not show sonar.telemetry.enable" in reading.note
 
@@ -66,9 +66,9 @@ def test_a_setting_that_is_not_shown_is_unknown(value: str | None) -> None:
     ],
 )
 def test_the_token_goes_as_the_version_takes_it(version: str, scheme: str) -> None:
-    standin = _standin(version=version)
-    assert _read(standin) == InstanceReport(Setting.ENABLED, version)
-    assert [seen.headers.get("authorization", "").partition(" ")[0] for seen in standin.seen] == [
+    fake = _fake(version=version)
+    assert _read(fake) == InstanceReport(Setting.ENABLED, version)
+    assert [seen.headers.get("authorization", "").partition(" ")[0] for seen in fake.seen] == [
         "",
         scheme,
     ]
@@ -78,12 +78,12 @@ def test_the_token_goes_as_the_version_takes_it(version: str, scheme: str) -> No
     "status", ["STARTING", "DOWN", "RESTARTING", "DB_MIGRATION_NEEDED", "DB_MIGRATION_RUNNING"]
 )
 def test_a_server_that_is_not_up_says_so_and_gets_no_token(status: str) -> None:
-    standin = _standin()
-    standin.status = status
+    fake = _fake()
+    fake.status = status
     with pytest.raises(VendorError, match=f"not up, it says {status}") as caught:
-        _read(standin)
+        _read(fake)
     assert caught.value.reason is Reason.UNREACHABLE
-    assert [seen.path for seen in standin.seen] == ["/api/system/status"]
+    assert [seen.path for seen in fake.seen] == ["/api/system/status"]
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ def test_what_is_no_sonarqube_gets_no_token(about: dict[str, Any]) -> None:
             del request
             return web.json_response(about)
 
-    standin = Odd(names=[HOST])
+    fake = Odd(names=[HOST])
     with pytest.raises(VendorError) as caught:
-        _read(standin)
+        _read(fake)
     assert caught.value.reason is Reason.UNEXPECTED_ANSWER
-    assert all("authorization" not in seen.headers for seen in standin.seen)
+    assert all("authorization" not in seen.headers for seen in fake.seen)
     assert "script" not in str(caught.value)
 
 
@@ -145,27 +145,27 @@ def test_system_information_of_another_shape_is_not_guessed_at(info: dict[str, A
 )
 def test_credentials_that_will_not_do(credentials: dict[str, str], reason: Reason) -> None:
     with pytest.raises(VendorError) as caught:
-        _read(_standin(), credentials)
+        _read(_fake(), credentials)
     assert caught.value.reason is reason
     assert credentials.get("token", "\0") not in str(caught.value)
 
 
 def test_other_settings_and_secrets_stay_where_they_are() -> None:
-    reading = _read(_standin())
+    reading = _read(_fake())
     assert "jdbc" not in repr(reading)
     assert "127.0.0.1" not in repr(reading)
 
 
 def test_it_cannot_be_set_and_is_not_asked_to() -> None:
     assert not ADAPTER.settable
-    standin = _standin()
+    fake = _fake()
 
     async def run() -> None:
-        async with asking(standin) as api:
-            assert api.endpoint == endpoint_of(standin)
+        async with asking(fake) as api:
+            assert api.endpoint == endpoint_of(fake)
             await ADAPTER.write(api, TOKEN, Submission.DISABLED)
 
     with pytest.raises(VendorError, match="at the start only") as caught:
         asyncio.run(run())
     assert caught.value.reason is Reason.RESTART_NEEDED
-    assert standin.seen == []
+    assert fake.seen == []

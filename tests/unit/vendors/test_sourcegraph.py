@@ -37,32 +37,32 @@ INVENTORY = (
 )
 
 
-def _standin(**options: Any) -> FakeProduct:
+def _fake(**options: Any) -> FakeProduct:
     return FakeProduct(names=[HOST], **options)
 
 
-def _read(standin: FakeProduct, credentials: dict[str, str] = TOKEN) -> InstanceReport:
+def _read(fake: FakeProduct, credentials: dict[str, str] = TOKEN) -> InstanceReport:
     async def run() -> InstanceReport:
-        async with asking(standin) as api:
+        async with asking(fake) as api:
             return await ADAPTER.read(api, credentials)
 
     return asyncio.run(run())
 
 
-def _write(standin: FakeProduct, wish: Submission, credentials: dict[str, str] = TOKEN) -> None:
+def _write(fake: FakeProduct, wish: Submission, credentials: dict[str, str] = TOKEN) -> None:
     async def run() -> None:
-        async with asking(standin) as api:
+        async with asking(fake) as api:
             await ADAPTER.write(api, credentials, wish)
 
     asyncio.run(run())
 
 
-def _queries(standin: FakeProduct) -> list[str]:
-    return [json.loads(seen.body)["query"] for seen in standin.seen]
+def _queries(fake: FakeProduct) -> list[str]:
+    return [json.loads(seen.body)["query"] for seen in fake.seen]
 
 
-def _changes(standin: FakeProduct) -> list[dict[str, Any]]:
-    asked = [json.loads(seen.body) for seen in standin.seen]
+def _changes(fake: FakeProduct) -> list[dict[str, Any]]:
+    asked = [json.loads(seen.body) for seen in fake.seen]
     return [one["variables"] for one in asked if one["query"].startswith("mutation")]
 
 
@@ -92,7 +92,7 @@ def test_it_is_asked_once_for_all_and_can_be_set() -> None:
     ],
 )
 def test_reads_the_setting(version: str, contents: str, setting: Setting) -> None:
-    reading = _read(_standin(version=version, contents=contents))
+    reading = _read(_fake(version=version, contents=contents))
     assert (reading.setting, reading.enforceable) == (setting, True)
     assert (reading.version, reading.note) == (version.removesuffix("+dev"), "")
 
@@ -100,15 +100,15 @@ def test_reads_the_setting(version: str, contents: str, setting: Setting) -> Non
 @pytest.mark.parametrize("contents", ["{}", OFF])
 @pytest.mark.parametrize("version", ["7.1.0", "7.6.0", "8.0.1", "300123_2026-03-01_7.1-0badc0ffee"])
 def test_from_7_1_on_no_setting_counts(version: str, contents: str) -> None:
-    reading = _read(_standin(version=version, contents=contents))
+    reading = _read(_fake(version=version, contents=contents))
     assert (reading.setting, reading.enforceable) == (Setting.UNKNOWN, False)
     assert "allow-air-gapped" in reading.note
     assert "egress" in reading.note
-    standin = _standin(version=version, contents=contents)
+    fake = _fake(version=version, contents=contents)
     with pytest.raises(VendorError, match="has no effect") as caught:
-        _write(standin, Submission.DISABLED)
+        _write(fake, Submission.DISABLED)
     assert caught.value.reason is Reason.NO_EFFECTIVE_SWITCH
-    assert not _changes(standin)
+    assert not _changes(fake)
 
 
 @pytest.mark.parametrize(("contents", "setting"), [("{}", Setting.ENABLED), (OFF, Setting.UNKNOWN)])
@@ -126,7 +126,7 @@ def test_a_version_that_cannot_be_read_proves_no_silence(
 
 
 def test_a_build_between_two_releases() -> None:
-    assert _read(_standin(version="293671_2024-09-18_5.6-f00ba4f00ba4")).version == "5.6"
+    assert _read(_fake(version="293671_2024-09-18_5.6-f00ba4f00ba4")).version == "5.6"
 
 
 # The licence
@@ -134,51 +134,51 @@ def test_a_build_between_two_releases() -> None:
 
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_the_licence_may_silence_what_no_setting_does(elsewhere: bool) -> None:
-    standin = _standin(version="7.6.0")
-    standin.licence_is_elsewhere = elsewhere
-    standin.tags = ["plan:enterprise-1", "allow-air-gapped"]
-    assert _read(standin) == InstanceReport(
+    fake = _fake(version="7.6.0")
+    fake.licence_is_elsewhere = elsewhere
+    fake.tags = ["plan:enterprise-1", "allow-air-gapped"]
+    assert _read(fake) == InstanceReport(
         Setting.DISABLED, "7.6.0", note="The licence has the tag allow-air-gapped."
     )
     # What was exported before the licence came stays listed for a day.
-    standin.export("2026-11-20T08:00:00Z")
-    reading = _read(standin)
+    fake.export("2026-11-20T08:00:00Z")
+    reading = _read(fake)
     assert reading.setting is Setting.UNKNOWN
     assert "exported within a day" in reading.note
 
 
 def test_where_the_setting_works_the_licence_does_not_stand_for_it() -> None:
-    standin = _standin(version="5.6.185")
-    standin.tags = ["allow-air-gapped"]
-    assert _read(standin).setting is Setting.ENABLED
+    fake = _fake(version="5.6.185")
+    fake.tags = ["allow-air-gapped"]
+    assert _read(fake).setting is Setting.ENABLED
 
 
 def test_a_licence_that_leaves_cody() -> None:
-    standin = _standin(version="7.6.0")
-    standin.tags = ["disable-telemetry-events-export"]
-    reading = _read(standin)
+    fake = _fake(version="7.6.0")
+    fake.tags = ["disable-telemetry-events-export"]
+    reading = _read(fake)
     assert (reading.setting, reading.enforceable) == (Setting.UNKNOWN, False)
     assert "leaves Cody's events" in reading.note
 
 
 @pytest.mark.parametrize("tags", [None, [], ["a tag of the customer's own"]])
 def test_other_tags_are_nobodys_business(tags: list[str] | None) -> None:
-    standin = _standin(contents=OFF)
-    standin.tags = tags
-    assert _read(standin) == InstanceReport(Setting.DISABLED, "5.6.185")
+    fake = _fake(contents=OFF)
+    fake.tags = tags
+    assert _read(fake) == InstanceReport(Setting.DISABLED, "5.6.185")
 
 
 # Events
 
 
 def test_what_was_exported_shows_by_time_and_names() -> None:
-    standin = _standin()
-    standin.export("2026-11-20T07:00:00Z", user={"userId": "17"})
-    standin.export("2026-11-20T08:00:00.123456789+00:00")
-    standin.export("2026-11-19T23:00:00-08:00")
-    standin.export("not a time")
-    standin.export("2026-11-20T09:00:00")
-    reading = _read(standin)
+    fake = _fake()
+    fake.export("2026-11-20T07:00:00Z", user={"userId": "17"})
+    fake.export("2026-11-20T08:00:00.123456789+00:00")
+    fake.export("2026-11-19T23:00:00-08:00")
+    fake.export("not a time")
+    fake.export("2026-11-20T09:00:00")
+    reading = _read(fake)
     assert reading.last_submission == datetime(2026, 11, 20, 8, 0, 0, 123456, UTC)
     assert reading.inventory == (*INVENTORY, "user.userId")
     for value in ("search", "00000000", "17"):
@@ -188,19 +188,19 @@ def test_what_was_exported_shows_by_time_and_names() -> None:
 
 def test_the_queue_shows_where_the_version_has_it() -> None:
     for version, queued in (("7.0.2178", True), ("7.0.2177", False), ("5.6.185", False)):
-        standin = _standin(version=version, contents=OFF)
-        standin.queue()
-        reading = _read(standin)
+        fake = _fake(version=version, contents=OFF)
+        fake.queue()
+        reading = _read(fake)
         assert reading.inventory == (INVENTORY if queued else ())
         assert ("wait to be exported" in reading.note) is queued
-        asked = " ".join(_queries(standin))
+        asked = " ".join(_queries(fake))
         assert ("eventsQueuedForExport" in asked) is queued
 
 
 def test_before_events_none_are_asked_for() -> None:
-    standin = _standin(version="5.2.0")
-    assert _read(standin).note == ""
-    assert "exportedEvents" not in " ".join(_queries(standin))
+    fake = _fake(version="5.2.0")
+    assert _read(fake).note == ""
+    assert "exportedEvents" not in " ".join(_queries(fake))
 
 
 def test_a_version_without_the_queue_all_the_same() -> None:
@@ -209,9 +209,9 @@ def test_a_version_without_the_queue_all_the_same() -> None:
             is_asked = "eventsQueuedForExport" in query
             return "eventsQueuedForExport" if is_asked else super()._unknown_field(query)
 
-    standin = Without(names=[HOST], version="7.0.3000")
-    standin.export("2026-11-20T08:00:00Z")
-    reading = _read(standin)
+    fake = Without(names=[HOST], version="7.0.3000")
+    fake.export("2026-11-20T08:00:00Z")
+    reading = _read(fake)
     assert reading.last_submission == datetime(2026, 11, 20, 8, tzinfo=UTC)
     assert reading.inventory == INVENTORY
 
@@ -258,11 +258,11 @@ def test_errors_in_a_good_answer(
     message: Any, reason: Reason, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    for attempt in (_read, lambda standin: _write(standin, Submission.DISABLED)):
-        standin = _standin()
-        standin.errors = [{"message": message}]
+    for attempt in (_read, lambda fake: _write(fake, Submission.DISABLED)):
+        fake = _fake()
+        fake.errors = [{"message": message}]
         with pytest.raises(VendorError) as caught:
-            attempt(standin)
+            attempt(fake)
         assert caught.value.reason is reason
         assert "sgp_" not in f"{caught.value} {caplog.text}"
         assert "pq:" not in str(caught.value)
@@ -317,30 +317,30 @@ def test_credentials() -> None:
         ({"token": "sgp with spaces"}, Reason.SECRET_INCOMPLETE),
     ):
         for attempt in (_read, lambda s, c: _write(s, Submission.DISABLED, c)):
-            standin = _standin()
+            fake = _fake()
             with pytest.raises(VendorError) as caught:
-                attempt(standin, credentials)
+                attempt(fake, credentials)
             assert caught.value.reason is reason
             assert not credentials["token"] or credentials["token"] not in str(caught.value)
-            assert standin.contents == CONTENTS
-    standin = _standin()
-    _read(standin)
-    assert {s.headers["authorization"] for s in standin.seen} == {f"token {TOKEN['token']}"}
+            assert fake.contents == CONTENTS
+    fake = _fake()
+    _read(fake)
+    assert {s.headers["authorization"] for s in fake.seen} == {f"token {TOKEN['token']}"}
 
 
 # Setting
 
 
 def test_only_one_property_of_the_configuration_changes() -> None:
-    standin = _standin()
-    _write(standin, Submission.DISABLED)
+    fake = _fake()
+    _write(fake, Submission.DISABLED)
     expected = CONTENTS.replace("{\n", '{\n  "update.channel": "none",\n', 1)
-    assert standin.contents == expected
-    assert _changes(standin) == [{"lastID": 7, "input": expected}]
-    assert _read(standin).setting is Setting.DISABLED
-    _write(standin, Submission.ENABLED)
-    assert standin.contents == expected.replace('"none",\n', '"release",\n', 1)
-    assert standin.contents.count("REDACTED") == 2
+    assert fake.contents == expected
+    assert _changes(fake) == [{"lastID": 7, "input": expected}]
+    assert _read(fake).setting is Setting.DISABLED
+    _write(fake, Submission.ENABLED)
+    assert fake.contents == expected.replace('"none",\n', '"release",\n', 1)
+    assert fake.contents.count("REDACTED") == 2
 
 
 @pytest.mark.parametrize(
@@ -352,32 +352,32 @@ def test_only_one_property_of_the_configuration_changes() -> None:
     ],
 )
 def test_what_is_set_already_is_not_written(contents: str, wish: Submission) -> None:
-    standin = _standin(contents=contents)
-    standin.has_site_config_file = True
-    _write(standin, wish)
-    assert not _changes(standin)
-    assert standin.contents == contents
+    fake = _fake(contents=contents)
+    fake.has_site_config_file = True
+    _write(fake, wish)
+    assert not _changes(fake)
+    assert fake.contents == contents
 
 
 @pytest.mark.parametrize("races", [False, True])
 def test_what_others_write_meanwhile_stays(races: bool) -> None:
-    standin = _standin()
-    standin.races = races
-    standin.meddlers = 3
-    _write(standin, Submission.DISABLED)
-    assert standin.contents.count("changed by somebody else") == 3
-    assert [change["lastID"] for change in _changes(standin)] == [7, 8, 9, 10]
-    assert _read(standin).setting is Setting.DISABLED
+    fake = _fake()
+    fake.races = races
+    fake.meddlers = 3
+    _write(fake, Submission.DISABLED)
+    assert fake.contents.count("changed by somebody else") == 3
+    assert [change["lastID"] for change in _changes(fake)] == [7, 8, 9, 10]
+    assert _read(fake).setting is Setting.DISABLED
 
 
 def test_it_gives_up_where_others_never_stop() -> None:
-    standin = _standin()
-    standin.meddlers = 99
+    fake = _fake()
+    fake.meddlers = 99
     with pytest.raises(VendorError, match="others changed") as caught:
-        _write(standin, Submission.DISABLED)
+        _write(fake, Submission.DISABLED)
     assert caught.value.reason is Reason.VENDOR_ERROR
-    assert len(_changes(standin)) == 4
-    assert "update.channel" not in standin.contents.replace('// "update.channel"', "")
+    assert len(_changes(fake)) == 4
+    assert "update.channel" not in fake.contents.replace('// "update.channel"', "")
 
 
 def test_another_refusal_is_not_tried_again() -> None:
@@ -385,12 +385,12 @@ def test_another_refusal_is_not_tried_again() -> None:
         def _update(self, **_variables: Any) -> web.Response:
             return web.json_response({"errors": [{"message": "error unredacting secrets: x"}]})
 
-    standin = Refusing(names=[HOST])
+    fake = Refusing(names=[HOST])
     with pytest.raises(VendorError) as caught:
-        _write(standin, Submission.DISABLED)
+        _write(fake, Submission.DISABLED)
     assert caught.value.reason is Reason.VENDOR_ERROR
     assert "unredacting" not in str(caught.value)
-    assert len(_changes(standin)) == 1
+    assert len(_changes(fake)) == 1
 
 
 @pytest.mark.parametrize("outcome", [None, "true", 1])
@@ -405,13 +405,13 @@ def test_an_outcome_that_is_none_is_no_success(outcome: Any) -> None:
 
 
 def test_a_configuration_that_comes_from_a_file_is_left_alone() -> None:
-    standin = _standin()
-    standin.has_site_config_file = True
-    assert "comes from a file" in _read(standin).note
+    fake = _fake()
+    fake.has_site_config_file = True
+    assert "comes from a file" in _read(fake).note
     with pytest.raises(VendorError, match="SITE_CONFIG_FILE") as caught:
-        _write(standin, Submission.DISABLED)
+        _write(fake, Submission.DISABLED)
     assert caught.value.reason is Reason.NOT_SETTABLE
-    assert not _changes(standin)
+    assert not _changes(fake)
 
 
 def test_a_file_that_shows_only_when_it_is_written() -> None:
@@ -422,19 +422,19 @@ def test_a_file_that_shows_only_when_it_is_written() -> None:
                 data["site"]["allowSiteSettingsEdits"] = True
             return data
 
-    standin = Pretending(names=[HOST])
-    standin.has_site_config_file = True
+    fake = Pretending(names=[HOST])
+    fake.has_site_config_file = True
     with pytest.raises(VendorError) as caught:
-        _write(standin, Submission.DISABLED)
+        _write(fake, Submission.DISABLED)
     assert caught.value.reason is Reason.NOT_SETTABLE
-    assert len(_changes(standin)) == 1
+    assert len(_changes(fake)) == 1
 
 
 def test_nothing_of_the_configuration_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    standin = _standin(contents='{"licenseKey": "very-secret", "externalURL": "https://x.y"}')
-    reading = _read(standin)
-    _write(standin, Submission.DISABLED)
+    fake = _fake(contents='{"licenseKey": "very-secret", "externalURL": "https://x.y"}')
+    reading = _read(fake)
+    _write(fake, Submission.DISABLED)
     for text in (caplog.text, repr(reading)):
         assert "very-secret" not in text
         assert "x.y" not in text

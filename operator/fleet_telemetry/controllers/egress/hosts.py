@@ -9,36 +9,34 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import msgspec
-
-from fleet_telemetry.api.conditions import merge_conditions
 from fleet_telemetry.api.resources import API_VERSION, TELEMETRY_HOST
 from fleet_telemetry.api.telemetry_host import PublishedRanges, TelemetryHostStatus
 from fleet_telemetry.egress.addresses import as_networks
 from fleet_telemetry.egress.dns.resolver import Resolver
 from fleet_telemetry.egress.facts import HostFacts
+from fleet_telemetry.egress.host_conditions import observe
 from fleet_telemetry.egress.host_state import HostState, Retention
-from fleet_telemetry.egress.host_status import has_to_be_saved, observe, restore, save
+from fleet_telemetry.egress.host_status_codec import decode_status, status_to_write
+from fleet_telemetry.egress.host_step import (
+    allowlist,
+    denylist,
+    host_facts,
+    next_lookup,
+    shared_addresses,
+    step_host,
+)
 from fleet_telemetry.egress.host_use import HostNeed
 from fleet_telemetry.egress.published_ranges import (
     PROVIDERS,
     Provider,
     Ranges,
     RangesError,
-    Standing,
+    RangesState,
     restored,
-    take,
+    step_ranges,
     wait_seconds,
 )
 from fleet_telemetry.egress.ranges_client import RangesClient
-from fleet_telemetry.egress.retention import (
-    advance,
-    allowlist,
-    denylist,
-    host_facts,
-    next_question,
-    shared_addresses,
-)
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
@@ -53,7 +51,7 @@ _NEVER_SAVED = TelemetryHostStatus()
 
 
 @dataclass
-class _Host:
+class _KeptHost:
     """A host that somebody needs."""
 
     state: HostState
@@ -93,9 +91,9 @@ class HostResolver:
         self._rules = rules
         self._now = now
         self._ranges = ranges
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, _KeptHost] = {}
         self._needs: dict[WorkloadRef, frozenset[HostNeed]] = {}
-        self._published: dict[str, Standing] = {}
+        self._published: dict[str, RangesState] = {}
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._random = random.Random()  # noqa: S311  # spreads load, hides nothing
@@ -131,7 +129,7 @@ class HostResolver:
         for need in needs:
             host = self._hosts.get(need.host)
             if host is None:
-                host = self._hosts[need.host] = _Host(self._restore(need))
+                host = self._hosts[need.host] = _KeptHost(self._restore(need))
                 self._start(need.host)
             host.users.add(ref)
             if not need.seeds <= host.state.seeds:
@@ -150,7 +148,7 @@ class HostResolver:
         """What is known of those of the hosts that are kept."""
         return {name: self._facts(self._hosts[name]) for name in hosts if name in self._hosts}
 
-    def _facts(self, host: _Host) -> HostFacts:
+    def _facts(self, host: _KeptHost) -> HostFacts:
         state = host.state
         if host.shown is None or host.shown[0] is not state:
             facts = replace(
@@ -198,7 +196,7 @@ class HostResolver:
 
     def _restore(self, need: HostNeed) -> HostState:
         saved = self._cache.hosts.get(need.host, _NEVER_SAVED)
-        return restore(need.host, saved, need.seeds, self._rules)
+        return decode_status(need.host, saved, need.seeds, self._rules)
 
     def _release(self, name: str, ref: WorkloadRef) -> None:
         host = self._hosts[name]
@@ -214,12 +212,12 @@ class HostResolver:
         if self._group is not None and host.task is None:
             host.task = self._group.create_task(self._keep(name, host))
 
-    async def _keep(self, name: str, host: _Host) -> None:
+    async def _keep(self, name: str, host: _KeptHost) -> None:
         """Ask again and again."""
         while True:
             try:
                 await self._ask(name, host)
-                delay = next_question(host.state, self._rules, self._random.random())
+                delay = next_lookup(host.state, self._rules, self._random.random())
             except Exception:  # noqa: BLE001  # a bug with one host must not stop the others
                 _log.exception("%s: what was answered could not be taken in", name)
                 delay = self._rules.longest_interval.total_seconds()
@@ -229,30 +227,25 @@ class HostResolver:
                     self._tell(host)
             await asyncio.sleep(delay)
 
-    async def _ask(self, name: str, host: _Host) -> None:
+    async def _ask(self, name: str, host: _KeptHost) -> None:
         answers = await self._resolver.ask(name)
         first, before = not host.known, self._facts(host)
-        host.state = advance(host.state, answers, self._now(), self._rules)
+        host.state = step_host(host.state, answers, self._now(), self._rules)
         host.asked = True
         if first or self._facts(host) != before:
             self._tell(host)
         await self._save(name, host)
 
-    def _tell(self, host: _Host, *, but: WorkloadRef | None = None) -> None:
+    def _tell(self, host: _KeptHost, *, but: WorkloadRef | None = None) -> None:
         for ref in host.users - {but}:
             self._on_change(ref)
 
-    async def _save(self, name: str, host: _Host) -> None:
+    async def _save(self, name: str, host: _KeptHost) -> None:
         saved = self._cache.hosts.get(name)
         now = self._now()
-        if saved is not None and not has_to_be_saved(saved, host.state, now, self._rules):
+        status = status_to_write(saved, host.state, now, self._rules)
+        if status is None:
             return
-        before = saved.conditions if saved is not None else ()
-        observations = observe(host.state, self._rules)
-        status = msgspec.structs.replace(
-            save(host.state, self._rules),
-            conditions=merge_conditions(before, observations, now=now),
-        )
         manifest = {
             "apiVersion": API_VERSION,
             "kind": TELEMETRY_HOST.kind,
@@ -293,7 +286,7 @@ class HostResolver:
         if provider is None:
             return
         if name not in self._published:
-            self._published[name] = Standing(self._last_known(provider))
+            self._published[name] = RangesState(self._last_known(provider))
         self._set_ranges(name)
         if self._ranges is not None and self._group is not None and name not in self._fetching:
             self._fetching[name] = self._group.create_task(self._fetch(provider, self._ranges))
@@ -328,7 +321,7 @@ class HostResolver:
 
     def _take(self, provider: Provider, fresh: Ranges) -> None:
         before = self._published[provider.name]
-        after = take(before, fresh, self._now())
+        after = step_ranges(before, fresh, self._now())
         self._published[provider.name] = after
         if after.hold is not None and before.hold is None:
             _log.warning("%s: new ranges are held back: %s", provider.name, after.hold.why)

@@ -24,7 +24,7 @@ import dns.rdataclass
 import dns.rdatatype
 
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
-from fleet_telemetry.egress.dns.name_servers import View
+from fleet_telemetry.egress.dns.name_servers import NameServer
 from fleet_telemetry.egress.model import Address
 
 LONGEST_TTL = 2**31 - 1
@@ -58,7 +58,7 @@ class NoAnswerError(Exception):
 
 
 @dataclass(slots=True)
-class Records(Generic[_Value]):
+class NameRecords(Generic[_Value]):
     """What an answer has of one name."""
 
     values: set[_Value] = field(default_factory=set)
@@ -67,13 +67,13 @@ class Records(Generic[_Value]):
 
 
 @dataclass(slots=True)
-class Told:
+class DnsResponse:
     """What a server said. Names are in lower case, without the dot at the end, as in zone files."""
 
     rcode: str = ""
     """Such as ``NOERROR``."""
-    aliases: dict[str, Records[str]] = field(default_factory=dict)
-    addresses: dict[str, Records[Address]] = field(default_factory=dict)
+    aliases: dict[str, NameRecords[str]] = field(default_factory=dict)
+    addresses: dict[str, NameRecords[Address]] = field(default_factory=dict)
     denials: dict[str, int] = field(default_factory=dict)
     """The zones that it answers for, and for how many seconds it holds that there is nothing."""
     is_referral: bool = False
@@ -85,7 +85,7 @@ class Told:
         return self.rcode in (_NOERROR, NXDOMAIN)
 
     def denial(self, name: str) -> int | None:
-        """For how many seconds it holds that there is nothing of a name; None: it is not told."""
+        """For how many seconds it holds that a name has nothing; None where it is unknown."""
         denials = self.denials.items()
         return min((ttl for zone, ttl in denials if _is_inside(name, zone)), default=None)
 
@@ -94,9 +94,9 @@ def _is_inside(name: str, zone: str) -> bool:
     return zone in (_ROOT, name) or name.endswith(f".{zone}")
 
 
-async def exchange(
-    view: View, host: str, family: AddressFamily, *, seconds: float, edns: bool = True
-) -> Told:
+async def send_query(
+    name_server: NameServer, host: str, family: AddressFamily, *, seconds: float, edns: bool = True
+) -> DnsResponse:
     """Ask for the addresses of a host: by UDP, and by TCP where the answer is truncated.
 
     ``seconds`` is for each of the two. Raises NoAnswerError and nothing else, whatever comes.
@@ -104,17 +104,19 @@ async def exchange(
     query = dns.message.make_query(
         host, _KINDS[family], use_edns=0 if edns else False, payload=_UDP_PAYLOAD
     )
-    told = await _ask_by_udp(view, query, seconds)
-    return told if told is not None else await _ask_by_tcp(view, query, seconds)
+    response = await _ask_by_udp(name_server, query, seconds)
+    return response if response is not None else await _ask_by_tcp(name_server, query, seconds)
 
 
-async def _ask_by_udp(view: View, query: dns.message.Message, seconds: float) -> Told | None:
+async def _ask_by_udp(
+    name_server: NameServer, query: dns.message.Message, seconds: float
+) -> DnsResponse | None:
     """The answer; None where it is truncated. Raises NoAnswerError."""
     wrong = ""
     try:
-        with _new_socket(view, socket.SOCK_DGRAM) as connection:
+        with _new_socket(name_server, socket.SOCK_DGRAM) as connection:
             # Connected, the kernel drops what others send, and says where nobody listens.
-            connection.connect(_socket_address(view))
+            connection.connect(_socket_address(name_server))
             connection.send(query.to_wire())
             async with asyncio.timeout(seconds):
                 for _ in range(_MOST_STRAYS):
@@ -135,13 +137,15 @@ async def _ask_by_udp(view: View, query: dns.message.Message, seconds: float) ->
     raise NoAnswerError(LookupResult.TRANSIENT, f"no answer within {seconds:g} s")
 
 
-async def _ask_by_tcp(view: View, query: dns.message.Message, seconds: float) -> Told:
+async def _ask_by_tcp(
+    name_server: NameServer, query: dns.message.Message, seconds: float
+) -> DnsResponse:
     """The answer. Raises NoAnswerError."""
     loop = asyncio.get_running_loop()
     try:
-        with _new_socket(view, socket.SOCK_STREAM) as connection:
+        with _new_socket(name_server, socket.SOCK_STREAM) as connection:
             async with asyncio.timeout(seconds):
-                await loop.sock_connect(connection, _socket_address(view))
+                await loop.sock_connect(connection, _socket_address(name_server))
                 await loop.sock_sendall(connection, query.to_wire(prepend_length=True))
                 size = int.from_bytes(await _receive(connection, 2), "big")
                 if size > _LARGEST_ANSWER:
@@ -175,27 +179,27 @@ async def _receive(connection: socket.socket, size: int) -> bytes:
     return received
 
 
-def _new_socket(view: View, kind: socket.SocketKind) -> socket.socket:
-    is_ipv6 = isinstance(view.address, IPv6Address)
+def _new_socket(name_server: NameServer, kind: socket.SocketKind) -> socket.socket:
+    is_ipv6 = isinstance(name_server.address, IPv6Address)
     created = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, kind)
     created.setblocking(False)  # noqa: FBT003  # takes no keyword
     return created
 
 
-def _socket_address(view: View) -> tuple[str, int] | tuple[str, int, int, int]:
+def _socket_address(name_server: NameServer) -> tuple[str, int] | tuple[str, int, int, int]:
     """In numbers, so that nothing is looked up. Raises OSError for an unknown interface."""
-    scope = view.address.scope_id if isinstance(view.address, IPv6Address) else None
+    scope = name_server.address.scope_id if isinstance(name_server.address, IPv6Address) else None
     if scope is None:
-        return str(view.address), view.port
+        return str(name_server.address), name_server.port
     number = int(scope) if scope.isdecimal() else socket.if_nametoindex(scope)
-    return str(view.address).partition("%")[0], view.port, 0, number
+    return str(name_server.address).partition("%")[0], name_server.port, 0, number
 
 
 def _reason(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else str(error)
 
 
-def _read_packet(wire: bytes, query: dns.message.Message) -> Told | None:
+def _read_packet(wire: bytes, query: dns.message.Message) -> DnsResponse | None:
     """The answer; None where it is truncated. Raises NoAnswerError."""
     # A truncated one may end anywhere: there is nothing more to read.
     is_ours = int.from_bytes(wire[:2], "big") == query.id
@@ -206,15 +210,15 @@ def _is_truncated(wire: bytes) -> bool:
     return bool(int.from_bytes(wire[2:4], "big") & dns.flags.TC)
 
 
-def _read(wire: bytes, query: dns.message.Message) -> Told:
+def _read(wire: bytes, query: dns.message.Message) -> DnsResponse:
     """The answer. Raises NoAnswerError, whatever the bytes are."""
     try:
-        told = _Reader(wire).read(query)
+        response = _Reader(wire).read(query)
     except (dns.exception.DNSException, struct.error, ValueError):
         raise NoAnswerError(LookupResult.FAULT, "its answer is malformed") from None
-    if told is None:
+    if response is None:
         raise NoAnswerError(LookupResult.FAULT, "it sent what is no answer to the question")
-    return told
+    return response
 
 
 class _Reader:
@@ -228,10 +232,10 @@ class _Reader:
         self._wire = wire
         self._at = 0
         self._labels = 0
-        self._told = Told()
+        self._told = DnsResponse()
         self._extended_flags = 0
 
-    def read(self, query: dns.message.Message) -> Told | None:
+    def read(self, query: dns.message.Message) -> DnsResponse | None:
         """What counts; None where it is no answer to the query.
 
         Raises DNSException, struct.error, ValueError where the bytes are no message.
@@ -246,15 +250,15 @@ class _Reader:
                 self._record(section, asked.rdtype)
         if self._at != len(self._wire):
             raise ValueError
-        told = self._told
-        told.rcode = dns.rcode.to_text(dns.rcode.from_flags(flags, self._extended_flags))
+        response = self._told
+        response.rcode = dns.rcode.to_text(dns.rcode.from_flags(flags, self._extended_flags))
         if questions == [(_text(asked.name), asked.rdtype, asked.rdclass)]:
-            return told
+            return response
         # An error may come without the question.
-        return None if questions or told.is_answer else told
+        return None if questions or response.is_answer else response
 
     def _record(self, section: str, asked: int) -> None:
-        told = self._told
+        response = self._told
         name = self._name()
         kind, rdclass, ttl, size = self._numbers("!HHIH")
         start, end = self._at, self._at + size
@@ -265,13 +269,13 @@ class _Reader:
         if rdclass != dns.rdataclass.IN:
             pass
         elif (section, kind) == (_ANSWER, dns.rdatatype.CNAME):
-            _add(told.aliases, name, self._name(), ttl)
+            _add(response.aliases, name, self._name(), ttl)
         elif (section, kind) == (_ANSWER, asked):
-            _add(told.addresses, name, self._address(kind, size), ttl)
+            _add(response.addresses, name, self._address(kind, size), ttl)
         elif (section, kind) == (_AUTHORITY, dns.rdatatype.SOA):
-            told.denials[name] = min(ttl, self._minimum())
+            response.denials[name] = min(ttl, self._minimum())
         elif (section, kind) == (_AUTHORITY, dns.rdatatype.NS):
-            told.is_referral = True
+            response.is_referral = True
         if self._at not in (start, end):
             raise ValueError
         self._at = end
@@ -301,8 +305,8 @@ class _Reader:
         return _text(name)
 
 
-def _add(table: dict[str, Records[_Value]], name: str, value: _Value, ttl: int) -> None:
-    records = table.setdefault(name, Records())
+def _add(table: dict[str, NameRecords[_Value]], name: str, value: _Value, ttl: int) -> None:
+    records = table.setdefault(name, NameRecords())
     records.values.add(value)
     records.ttl = min(records.ttl, ttl)
 

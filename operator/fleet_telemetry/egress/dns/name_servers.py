@@ -17,8 +17,8 @@ _FORMS = (
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One name server's outlook. Two of them may tell different things of the same host."""
+class NameServer:
+    """A name server. Two of them may give different addresses of the same host."""
 
     name: str
     """What answers and conditions call it; without one of its own, as its address was written."""
@@ -31,13 +31,13 @@ class View:
         return where if self.name in (where, str(self.address)) else f"{self.name} ({where})"
 
 
-def read_views(resolv_conf: str) -> tuple[View, ...]:
+def read_name_servers(resolv_conf: str) -> tuple[NameServer, ...]:
     """The name servers of a resolv.conf, in its order, each once.
 
     Everything else in it (``search``, ``ndots``, ...) is about names that are not whole, and hosts
     always are. Raises ValueError, naming the line.
     """
-    views: dict[Address, View] = {}
+    name_servers: dict[Address, NameServer] = {}
     for number, line in enumerate(resolv_conf.splitlines(), 1):
         words = line.split()
         if not words or words[0] != "nameserver":
@@ -47,13 +47,13 @@ def read_views(resolv_conf: str) -> tuple[View, ...]:
             address = _address(text)
         except ValueError as error:
             raise ValueError(f"resolv.conf, line {number}: {error}") from None
-        views.setdefault(address, View(str(address), address))
-    if not views:
+        name_servers.setdefault(address, NameServer(str(address), address))
+    if not name_servers:
         raise ValueError("resolv.conf has no nameserver line: name the DNS servers to ask")
-    return tuple(views.values())
+    return tuple(name_servers.values())
 
 
-def parse_view(text: str) -> View:
+def parse_name_server(text: str) -> NameServer:
     """Read ``ADDRESS``, ``ADDRESS:PORT`` or ``[IPV6]:PORT``, with or without ``NAME=`` before it.
 
     Raises ValueError with a sentence for a person.
@@ -68,7 +68,7 @@ def parse_view(text: str) -> View:
         address, port = _address_and_port(where)
     except ValueError as error:
         raise ValueError(f"DNS server {text!r}: {error}; {_FORMS}") from None
-    return View(name if has_name else where, address, port)
+    return NameServer(name if has_name else where, address, port)
 
 
 def _address_and_port(text: str) -> tuple[Address, int]:

@@ -1,6 +1,6 @@
 """Asks name servers for the addresses of telemetry hosts.
 
-It asks the given name servers and nobody else. Whatever they do, the outcome is an ``Answer``.
+It asks the given name servers and nobody else. Whatever they do, the outcome is an ``Lookup``.
 
 Aliases (CNAME) are followed inside an answer. Where an answer ends with an alias and says nothing
 of what is behind it, as servers do at the border of their zone, the same server is asked on.
@@ -18,14 +18,14 @@ from fleet_telemetry.egress.dns.client import (
     LONGEST_TTL,
     NO_EDNS,
     NXDOMAIN,
+    DnsResponse,
     NoAnswerError,
-    Told,
-    exchange,
+    send_query,
 )
-from fleet_telemetry.egress.dns.name_servers import View, parse_view, read_views
-from fleet_telemetry.egress.model import Answer
+from fleet_telemetry.egress.dns.name_servers import NameServer, parse_name_server, read_name_servers
+from fleet_telemetry.egress.model import Lookup
 
-__all__ = ["Limits", "Resolver", "View", "parse_view", "read_views"]
+__all__ = ["Limits", "NameServer", "Resolver", "parse_name_server", "read_name_servers"]
 
 _LONGEST_SHOWN = 120
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
@@ -50,30 +50,32 @@ class Limits:
 
 
 class Resolver:
-    """Asks every view for each host. Nothing to close: a socket lives as long as its question."""
+    """Asks every name server for each host. There is nothing to close."""
 
     def __init__(
         self,
-        views: Sequence[View],
+        name_servers: Sequence[NameServer],
         families: frozenset[AddressFamily] = frozenset(AddressFamily),
         limits: Limits = Limits(),
     ) -> None:
-        """Raises ValueError where there is nothing to ask, or two views have one name."""
-        if not views or not families:
+        """Raises ValueError where there is nothing to ask, or two name_servers have one name."""
+        if not name_servers or not families:
             raise ValueError("at least one DNS server and one family of addresses are needed")
-        names = [view.name for view in views]
+        names = [name_server.name for name_server in name_servers]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(
                     f"two DNS servers are called {name!r}: give each a name of its own"
                 )
-        self._questions = [(view, family) for view in views for family in sorted(families)]
+        self._questions = [
+            (name_server, family) for name_server in name_servers for family in sorted(families)
+        ]
         self._limits = limits
-        # Each view has its own, so that a dead one does not delay the others.
+        # Each name server has its own, so that a dead one does not delay the others.
         self._free = {name: asyncio.Semaphore(limits.at_once) for name in names}
 
-    async def ask(self, host: str) -> tuple[Answer, ...]:
-        """One answer of each view and family, in the order of the views.
+    async def ask(self, host: str) -> tuple[Lookup, ...]:
+        """One answer of each name server and family, in the order of the name_servers.
 
         Raises ValueError for what can be no host's name, and nothing for what a server does.
         """
@@ -83,70 +85,80 @@ class Resolver:
             tasks = [group.create_task(self._answer(*each, host)) for each in self._questions]
         return tuple(task.result() for task in tasks)
 
-    async def _answer(self, view: View, family: AddressFamily, host: str) -> Answer:
-        async with self._free[view.name]:
+    async def _answer(self, name_server: NameServer, family: AddressFamily, host: str) -> Lookup:
+        async with self._free[name_server.name]:
             try:
                 async with asyncio.timeout(self._limits.total_seconds):
-                    return await self._follow(view, family, host)
+                    return await self._follow(name_server, family, host)
             except TimeoutError:
                 detail = f"no answer within {self._limits.total_seconds:g} s"
-                return Answer(view.name, family, LookupResult.TRANSIENT, detail=detail)
+                return Lookup(name_server.name, family, LookupResult.TRANSIENT, detail=detail)
             except NoAnswerError as error:
-                return Answer(view.name, family, error.outcome, detail=error.detail)
+                return Lookup(name_server.name, family, error.outcome, detail=error.detail)
 
-    async def _follow(self, view: View, family: AddressFamily, host: str) -> Answer:
+    async def _follow(self, name_server: NameServer, family: AddressFamily, host: str) -> Lookup:
         """Ask until it is known what is at the end of the aliases. Raises NoAnswerError."""
         chain = _Chain(host, self._limits.aliases)
         while True:
             asked = chain.end
-            told = await self._ask_twice(view, family, asked)
-            chain.extend(told)
-            if chain.end in told.addresses:
-                return self._found(view, family, chain, told)
-            denied = told.denial(chain.end)
+            response = await self._ask_twice(name_server, family, asked)
+            chain.extend(response)
+            if chain.end in response.addresses:
+                return self._found(name_server, family, chain, response)
+            denied = response.denial(chain.end)
             is_new = chain.end != asked
-            if told.rcode == NXDOMAIN or denied is not None or not (is_new or told.is_referral):
+            if (
+                response.rcode == NXDOMAIN
+                or denied is not None
+                or not (is_new or response.is_referral)
+            ):
                 # Without a SOA nothing says for how long it holds.
-                return _nothing(view, family, chain, told.rcode, denied or 0)
+                return _nothing(name_server, family, chain, response.rcode, denied or 0)
             if not is_new:
                 raise NoAnswerError(
                     LookupResult.TRANSIENT,
                     "it names other servers to ask: it resolves no names itself",
                 )
 
-    def _found(self, view: View, family: AddressFamily, chain: _Chain, told: Told) -> Answer:
-        if told.rcode == NXDOMAIN:
+    def _found(
+        self, name_server: NameServer, family: AddressFamily, chain: _Chain, response: DnsResponse
+    ) -> Lookup:
+        if response.rcode == NXDOMAIN:
             raise NoAnswerError(
-                LookupResult.FAULT, "it told addresses of a name that does not exist"
+                LookupResult.FAULT, "it answered addresses of a name that does not exist"
             )
-        found = told.addresses[chain.end]
+        found = response.addresses[chain.end]
         addresses = sorted(found.values, key=int)
         detail = ""
         if len(addresses) > self._limits.addresses:
             detail = f"the first {self._limits.addresses} of {len(addresses)} addresses"
             del addresses[self._limits.addresses :]
         ttl = min(chain.ttl, found.ttl)
-        return Answer(view.name, family, LookupResult.OK, tuple(addresses), ttl, detail)
+        return Lookup(name_server.name, family, LookupResult.OK, tuple(addresses), ttl, detail)
 
-    async def _ask_twice(self, view: View, family: AddressFamily, name: str) -> Told:
+    async def _ask_twice(
+        self, name_server: NameServer, family: AddressFamily, name: str
+    ) -> DnsResponse:
         """Ask, and once more where there is no answer. Raises NoAnswerError."""
         seconds = self._limits.try_seconds
         edns = True
         try:
-            told = await exchange(view, name, family, seconds=seconds)
-            if told.is_answer:
-                return told
-            edns = told.rcode not in NO_EDNS
+            response = await send_query(name_server, name, family, seconds=seconds)
+            if response.is_answer:
+                return response
+            edns = response.rcode not in NO_EDNS
         except NoAnswerError:
             pass
         await asyncio.sleep(self._limits.pause_seconds)
-        told = await exchange(view, name, family, seconds=seconds, edns=edns)
-        if told.is_answer:
-            return told
-        raise NoAnswerError(LookupResult.TRANSIENT, f"it answered {told.rcode}")
+        response = await send_query(name_server, name, family, seconds=seconds, edns=edns)
+        if response.is_answer:
+            return response
+        raise NoAnswerError(LookupResult.TRANSIENT, f"it answered {response.rcode}")
 
 
-def _nothing(view: View, family: AddressFamily, chain: _Chain, rcode: str, denied: int) -> Answer:
+def _nothing(
+    name_server: NameServer, family: AddressFamily, chain: _Chain, rcode: str, denied: int
+) -> Lookup:
     """There are no addresses, and a server knows that."""
     ttl = min(chain.ttl, denied)
     outcome, what = LookupResult.NO_DATA, f"has no {family} address"
@@ -155,7 +167,7 @@ def _nothing(view: View, family: AddressFamily, chain: _Chain, rcode: str, denie
     who = (
         "the host" if chain.end == chain.host else f"{_shown(chain.end)}, of which it is an alias,"
     )
-    return Answer(view.name, family, outcome, ttl=ttl, detail=f"{who} {what}")
+    return Lookup(name_server.name, family, outcome, ttl=ttl, detail=f"{who} {what}")
 
 
 class _Chain:
@@ -169,9 +181,9 @@ class _Chain:
         self._longest = longest
         self._seen = {host}
 
-    def extend(self, told: Told) -> None:
+    def extend(self, response: DnsResponse) -> None:
         """Go on to where an answer's aliases lead. Raises NoAnswerError."""
-        while self.end not in told.addresses and (alias := told.aliases.get(self.end)):
+        while self.end not in response.addresses and (alias := response.aliases.get(self.end)):
             if len(alias.values) > 1:
                 raise NoAnswerError(
                     LookupResult.FAULT, f"{_shown(self.end)} is an alias of several names"

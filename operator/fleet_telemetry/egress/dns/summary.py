@@ -9,30 +9,30 @@ from enum import Enum, auto
 
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.addresses import in_order, is_sinkhole, refusal_of, unmapped
-from fleet_telemetry.egress.host_state import FamilyState, HostState, Refusal, Retention, Witness
-from fleet_telemetry.egress.model import Address, Answer, family_of
+from fleet_telemetry.egress.host_state import FamilyState, HostState, Refusal, Responder, Retention
+from fleet_telemetry.egress.model import Address, Lookup, family_of
 
 _NEGATIVE = (LookupResult.NO_DATA, LookupResult.NX_DOMAIN)
 
 
-class Says(Enum):
-    """What all views together say of one family."""
+class FamilyResult(Enum):
+    """What all name_servers together say of one family."""
 
     ADDRESSES = auto()
-    """A view has addresses, and no witness failed."""
+    """A name server has addresses, and no responder failed."""
     PARTLY = auto()
-    """A view has addresses, and a witness failed: what only it knows was not told."""
+    """A name server has addresses, and a responder failed: what only it knows was not told."""
     NOTHING = auto()
-    """Every view that answered says that there is none, and no witness failed."""
+    """Every name server that answered says that there is none, and no responder failed."""
     NO_ANSWER = auto()
-    """All failed, or a witness did and the others have none."""
+    """All failed, or a responder did and the others have none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class FamilySummary:
     """What a round says of one family."""
 
-    says: Says
+    says: FamilyResult
     state: FamilyState
     """After the round, but for the hold."""
     told: Mapping[Address, int]
@@ -43,57 +43,63 @@ class Heard:
     """It was said often enough that there is nothing."""
 
     @property
-    def is_telling(self) -> bool:
+    def is_conclusive(self) -> bool:
         """Whether an address is missing that was not told."""
-        return self.says is Says.ADDRESSES or self.is_gone
+        return self.says is FamilyResult.ADDRESSES or self.is_gone
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class RoundSummary:
     """What a round says of a host."""
 
-    families: Mapping[AddressFamily, Heard]
+    families: Mapping[AddressFamily, FamilySummary]
     """All wanted ones, in order."""
     refusals: tuple[Refusal, ...]
-    """At most one of a view."""
+    """At most one of a name server."""
 
     @property
     def told(self) -> frozenset[Address]:
         """The addresses of all families."""
-        return frozenset(address for heard in self.families.values() for address in heard.told)
+        return frozenset(address for family in self.families.values() for address in family.told)
 
 
-def listen(state: HostState, answers: Sequence[Answer], now: datetime, rules: Retention) -> Hearing:
+def summarize(
+    state: HostState, answers: Sequence[Lookup], now: datetime, rules: Retention
+) -> RoundSummary:
     """Make sense of the answers of one round; the state is of the same time."""
     refusals = _refusals(answers, now, rules)
-    refused = {refusal.view for refusal in refusals}
+    refused = {refusal.name_server for refusal in refusals}
     by_family = tuple(_by_family(answers))
     families = {}
     for family in sorted(rules.families):
         mine = [answer for answer in by_family if answer.family is family]
-        families[family] = _hear(state.family(family), _sort(mine, refused, rules), now, rules)
-    return Hearing(families, refusals)
+        families[family] = _summarize_family(
+            state.family(family), _sort(mine, refused, rules), now, rules
+        )
+    return RoundSummary(families, refusals)
 
 
-def _refusals(answers: Iterable[Answer], now: datetime, rules: Retention) -> tuple[Refusal, ...]:
-    """One of each view that gave an address that can be no telemetry host's."""
-    views: dict[str, set[Address]] = {}
+def _refusals(answers: Iterable[Lookup], now: datetime, rules: Retention) -> tuple[Refusal, ...]:
+    """One of each name server that gave an address that can be no telemetry host's."""
+    name_servers: dict[str, set[Address]] = {}
     for answer in answers:
         if answer.outcome is LookupResult.OK:
-            views.setdefault(answer.view, set()).update(answer.addresses)
+            name_servers.setdefault(answer.name_server, set()).update(answer.addresses)
     found = []
-    for view in sorted(views):
+    for name_server in sorted(name_servers):
         # A sinkhole says most, so it is the one that is told.
-        ordered = sorted(in_order(views[view]), key=lambda address: not is_sinkhole(address))
+        ordered = sorted(
+            in_order(name_servers[name_server]), key=lambda address: not is_sinkhole(address)
+        )
         for address in ordered:
             why = refusal_of(address, rules.own_ranges)
             if why is not None:
-                found.append(Refusal(view, why, is_sinkhole(address), now))
+                found.append(Refusal(name_server, why, is_sinkhole(address), now))
                 break
     return tuple(found)
 
 
-def _by_family(answers: Iterable[Answer]) -> Iterator[Answer]:
+def _by_family(answers: Iterable[Lookup]) -> Iterator[Lookup]:
     """The answers, each with addresses of its family only: IPv4 addresses that are mapped into IPv6
     ones are taken out, and count as if they had been asked for."""
     for answer in answers:
@@ -122,22 +128,22 @@ class _Sorted:
     failed: set[str] = field(default_factory=set)
 
 
-def _sort(answers: Iterable[Answer], refused: set[str], rules: Retention) -> _Sorted:
-    """Of several answers of one view, the one with addresses counts, or else the negative one."""
+def _sort(answers: Iterable[Lookup], refused: set[str], rules: Retention) -> _Sorted:
+    """Of several answers of a name server, the one with addresses counts, else the negative."""
     found = _Sorted()
-    views: dict[str, list[Answer]] = {}
+    name_servers: dict[str, list[Lookup]] = {}
     for answer in answers:
-        views.setdefault(answer.view, []).append(answer)
-    for view, mine in views.items():
+        name_servers.setdefault(answer.name_server, []).append(answer)
+    for name_server, mine in name_servers.items():
         full = [one for one in mine if one.outcome is LookupResult.OK and one.addresses]
         empty = [one for one in mine if one.outcome in _NEGATIVE]
-        if view in refused or not (full or empty):
-            found.failed.add(view)
+        if name_server in refused or not (full or empty):
+            found.failed.add(name_server)
         elif full:
-            found.good.add(view)
+            found.good.add(name_server)
         else:
             found.negative.update(one.outcome for one in empty)
-        if view not in refused:
+        if name_server not in refused:
             found.ttls += (_ttl(one, rules) for one in full or empty)
             for one in full:
                 for address in one.addresses:
@@ -145,18 +151,20 @@ def _sort(answers: Iterable[Answer], refused: set[str], rules: Retention) -> _So
     return found
 
 
-def _ttl(answer: Answer, rules: Retention) -> int:
+def _ttl(answer: Lookup, rules: Retention) -> int:
     return min(max(answer.ttl, 0), int(rules.longest_ttl.total_seconds()))
 
 
-def _hear(before: FamilyState, found: _Sorted, now: datetime, rules: Retention) -> Heard:
+def _summarize_family(
+    before: FamilyState, found: _Sorted, now: datetime, rules: Retention
+) -> FamilySummary:
     missed = [
-        witness
-        for witness in before.witnesses
-        if witness.view in found.failed and now - witness.answered_at < rules.freeze
+        responder
+        for responder in before.responders
+        if responder.name_server in found.failed and now - responder.answered_at < rules.freeze
     ]
-    witnesses = [*missed, *(Witness(view, now) for view in found.good)]
-    state = replace(before, witnesses=tuple(sorted(witnesses, key=lambda one: one.view)))
+    responders = [*missed, *(Responder(name_server, now) for name_server in found.good)]
+    state = replace(before, responders=tuple(sorted(responders, key=lambda one: one.name_server)))
     ttl = min(found.ttls, default=0)
     if found.good:
         state = replace(
@@ -167,15 +175,17 @@ def _hear(before: FamilyState, found: _Sorted, now: datetime, rules: Retention) 
             negatives=0,
             negative_since=None,
         )
-        return Heard(Says.PARTLY if missed else Says.ADDRESSES, state, found.told, ttl)
+        return FamilySummary(
+            FamilyResult.PARTLY if missed else FamilyResult.ADDRESSES, state, found.told, ttl
+        )
     if not found.negative:
-        return Heard(Says.NO_ANSWER, state, found.told, ttl)
+        return FamilySummary(FamilyResult.NO_ANSWER, state, found.told, ttl)
     outcome = (
         LookupResult.NX_DOMAIN if LookupResult.NX_DOMAIN in found.negative else LookupResult.NO_DATA
     )
     state = replace(state, answered_at=now, outcome=outcome)
     if missed:
-        return Heard(Says.NO_ANSWER, state, found.told, ttl)
+        return FamilySummary(FamilyResult.NO_ANSWER, state, found.told, ttl)
     since = before.negative_since or now
     count = min(before.negatives + 1, rules.negatives)
     is_gone = count >= rules.negatives and now - since >= rules.negative_time
@@ -185,4 +195,4 @@ def _hear(before: FamilyState, found: _Sorted, now: datetime, rules: Retention) 
         negative_since=since,
         settled=before.settled or is_gone,
     )
-    return Heard(Says.NOTHING, state, found.told, ttl, is_gone)
+    return FamilySummary(FamilyResult.NOTHING, state, found.told, ttl, is_gone)

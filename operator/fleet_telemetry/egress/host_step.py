@@ -1,6 +1,6 @@
 """How what is known of a telemetry host changes with the answers of name servers.
 
-``advance`` is a function of the state, the answers of one round and the clock; whoever asks calls
+``step_host`` is a function of the state, the answers of one round and the clock; whoever asks calls
 it with all answers of a round at once (every view, every wanted family, failures too). The lists
 are read from the state and change by nothing else: while nobody asks, nothing is dropped.
 
@@ -9,20 +9,20 @@ Of each family by itself, a round says one of these:
 ========== ================================== ======================= ========================
 said       by whom                            in the allowlist        in the denylist
 ========== ================================== ======================= ========================
-addresses  a view, and no witness failed      those told are renewed, as in the allowlist
+addresses  a view, and no responder failed      those told are renewed, as in the allowlist
                                               for others time passes
-partly     a view, but a witness failed       those told are renewed, as in the allowlist, but
+partly     a view, but a responder failed       those told are renewed, as in the allowlist, but
                                               for others time stands  time stands still for ever
                                               still, 24 h at most
 nothing    every view that answered, and no   time stands still; said time stands still; but where
-           witness failed                     3 times in a row over   it was said so often and the
+           responder failed                     3 times in a row over   it was said so often and the
                                               15 min, all leave       other family has addresses,
                                                                       it passes
-no answer  all failed, or a witness did and   time stands still,      time stands still
+no answer  all failed, or a responder did and   time stands still,      time stands still
            the others say nothing             24 h at most
 ========== ================================== ======================= ========================
 
-A *witness* is a view that gave addresses within 24 h and has not said since that there are none:
+A *responder* is a view that gave addresses within 24 h and has not said since that there are none:
 where it fails, what only it knows is not gone. An answer with an address that can be no telemetry
 host's counts as a failure, with everything else of that view in the round.
 
@@ -62,7 +62,7 @@ from fleet_telemetry.egress.addresses import (
     shared_by,
     unmapped,
 )
-from fleet_telemetry.egress.dns.summary import Heard, Hearing, Says, listen
+from fleet_telemetry.egress.dns.summary import FamilyResult, FamilySummary, RoundSummary, summarize
 from fleet_telemetry.egress.facts import HostFacts
 from fleet_telemetry.egress.host_state import (
     QUIET,
@@ -70,11 +70,11 @@ from fleet_telemetry.egress.host_state import (
     HostState,
     KnownAddress,
     Refusal,
+    Responder,
     Retention,
-    Witness,
     whole_seconds,
 )
-from fleet_telemetry.egress.model import Address, Answer, family_of
+from fleet_telemetry.egress.model import Address, Lookup, family_of
 
 _NOTHING = timedelta(0)
 _MOST_REFUSALS = 16
@@ -151,7 +151,7 @@ def _usable(addresses: Iterable[Address], rules: Retention) -> Iterator[Address]
 # When to ask
 
 
-def next_question(state: HostState, rules: Retention, jitter: float) -> float:
+def next_lookup(state: HostState, rules: Retention, jitter: float) -> float:
     """How many seconds after a round the host is to be asked for again.
 
     ``jitter`` is a random number in [0, 1); it makes the time up to a tenth shorter or longer, so
@@ -164,16 +164,16 @@ def next_question(state: HostState, rules: Retention, jitter: float) -> float:
     return interval * (0.9 + 0.2 * jitter)
 
 
-def _interval(hearing: Hearing, allowed: int, quiet: int, rules: Retention) -> timedelta:
+def _interval(summary: RoundSummary, allowed: int, quiet: int, rules: Retention) -> timedelta:
     """Half the TTL, within bounds; sooner while a host that rotates shows new addresses.
 
     Such a host shows all of its n addresses in about n / (those of one answer) answers; twice as
     many without a new one end the search. The cap on addresses bounds it.
     """
-    told = hearing.told
+    told = summary.told
     if told and quiet < 2 * ceil(allowed / len(told)):
         return min(rules.discovery_interval, rules.shortest_interval)
-    families = hearing.families.values()
+    families = summary.families.values()
     # Where nothing was said, waiting is of no use: the next answer may be a good one.
     ttls = [one.ttl for one in families if one.told] or [one.ttl for one in families]
     half = timedelta(seconds=min(ttls, default=0)) / 2
@@ -183,8 +183,8 @@ def _interval(hearing: Hearing, allowed: int, quiet: int, rules: Retention) -> t
 # The step
 
 
-def advance(
-    state: HostState, answers: Sequence[Answer], now: datetime, rules: Retention
+def step_host(
+    state: HostState, answers: Sequence[Lookup], now: datetime, rules: Retention
 ) -> HostState:
     """What is known after a round of answers.
 
@@ -197,7 +197,7 @@ def advance(
     now = whole_seconds(now)
     elapsed = _elapsed(state, now, rules)
     state = _moved(state, now, elapsed, rules)
-    return _Round(state, listen(state, answers, now, rules), elapsed, rules).result()
+    return _Round(state, summarize(state, answers, now, rules), elapsed, rules).result()
 
 
 def _elapsed(state: HostState, now: datetime, rules: Retention) -> timedelta:
@@ -253,8 +253,9 @@ def _moved_family(one: FamilyState, jump: timedelta, now: datetime) -> FamilySta
         answered_at=_moved_time(one.answered_at, jump, now),
         negative_since=_moved_time(one.negative_since, jump, now),
         held_since=_moved_time(one.held_since, jump, now),
-        witnesses=tuple(
-            Witness(witness.view, min(witness.answered_at + jump, now)) for witness in one.witnesses
+        responders=tuple(
+            Responder(responder.name_server, min(responder.answered_at + jump, now))
+            for responder in one.responders
         ),
     )
 
@@ -266,15 +267,15 @@ class _Round:
     """One step, after what was said is understood."""
 
     def __init__(
-        self, state: HostState, hearing: Hearing, elapsed: timedelta, rules: Retention
+        self, state: HostState, summary: RoundSummary, elapsed: timedelta, rules: Retention
     ) -> None:
         assert state.as_of is not None
         self._now = state.as_of
         self._before = state
-        self._hearing = hearing
+        self._hearing = summary
         self._elapsed = elapsed
         self._rules = rules
-        self._told = hearing.told
+        self._told = summary.told
         self._known = {one.address: one for one in state.known}
         self._added: set[Address] = set()
         """What was not in the allowlist before."""
@@ -289,7 +290,7 @@ class _Round:
         added = any(address in self._known for address in self._added)
         before = self._count_allowed()
         families = tuple(
-            self._let_go(heard, added=added) for heard in self._hearing.families.values()
+            self._let_go(family, added=added) for family in self._hearing.families.values()
         )
         allowed = self._count_allowed()
         self._forget(hurry=added or allowed < before)
@@ -311,8 +312,8 @@ class _Round:
     # What was told
 
     def _renew(self) -> None:
-        for heard in self._hearing.families.values():
-            for address, seconds in heard.told.items():
+        for family in self._hearing.families.values():
+            for address, seconds in family.told.items():
                 self._known[address] = self._seen(address, timedelta(seconds=seconds))
 
     def _seen(self, address: Address, ttl: timedelta) -> KnownAddress:
@@ -335,20 +336,22 @@ class _Round:
         The limit of the allowlist stays.
         """
         for address, one in self._known.items():
-            heard = self._hearing.families[family_of(address)]
+            family = self._hearing.families[family_of(address)]
             expires, deny_expires = one.expires_at, one.deny_expires_at
-            if address in self._told or (heard.is_telling and self._denial_passes(heard)):
+            if address in self._told or (family.is_conclusive and self._denial_passes(family)):
                 continue
-            if expires is not None and not heard.is_telling:
+            if expires is not None and not family.is_conclusive:
                 limit = one.seen_at + self._rules.longest_allowed
                 expires = min(expires + self._elapsed, limit)
-            if not self._denial_passes(heard):
+            if not self._denial_passes(family):
                 deny_expires += self._elapsed
             self._known[address] = KnownAddress(address, one.seen_at, expires, deny_expires)
 
-    def _denial_passes(self, heard: Heard) -> bool:
+    def _denial_passes(self, family: FamilySummary) -> bool:
         """Whether time passes in the denylist: DNS has addresses, and not these."""
-        return heard.says is Says.ADDRESSES or (heard.is_gone and bool(self._hearing.told))
+        return family.says is FamilyResult.ADDRESSES or (
+            family.is_gone and bool(self._hearing.told)
+        )
 
     # What is too much
 
@@ -375,22 +378,22 @@ class _Round:
 
     # What is over
 
-    def _let_go(self, heard: Heard, *, added: bool) -> FamilyState:
+    def _let_go(self, family: FamilySummary, *, added: bool) -> FamilyState:
         """Take a family's addresses from the allowlist whose time is over."""
-        state = heard.state
+        state = family.state
         mine = [
             one
             for one in self._known.values()
             if one.expires_at is not None and family_of(one.address) is state.family
         ]
-        if not heard.is_telling:
+        if not family.is_conclusive:
             limit = self._rules.longest_allowed
             if state.held_since is not None:
                 limit += self._rules.hold_time
             ends = {one.address: one.seen_at + limit for one in mine}
             self._take_out(self._over(ends, hurry=added))
             return state if mine else replace(state, held_since=None, held_answers=0)
-        ends = {one.address: self._end(one, heard) for one in mine}
+        ends = {one.address: self._end(one, family) for one in mine}
         due = self._over(ends, hurry=True)
         if len(mine) >= self._rules.hold_size and len(due) * 2 > len(mine):
             state = replace(
@@ -402,13 +405,13 @@ class _Round:
                 return state
             self._take_out(due)
         else:
-            self._take_out(self._over(ends, hurry=added or heard.is_gone))
+            self._take_out(self._over(ends, hurry=added or family.is_gone))
         return replace(state, held_since=None, held_answers=0)
 
-    def _end(self, one: KnownAddress, heard: Heard) -> datetime:
+    def _end(self, one: KnownAddress, family: FamilySummary) -> datetime:
         """When an address leaves the allowlist."""
         assert one.expires_at is not None
-        if heard.is_gone:
+        if family.is_gone:
             return min(one.expires_at, self._now)
         return one.expires_at
 
@@ -445,8 +448,8 @@ class _Round:
     # What is told to people
 
     def _remembered_refusals(self) -> tuple[Refusal, ...]:
-        views = {one.view: one for one in (*self._before.refusals, *self._hearing.refusals)}
+        views = {one.name_server: one for one in (*self._before.refusals, *self._hearing.refusals)}
         kept = [one for one in views.values() if self._now - one.at < self._rules.stale]
         # The newest, where there are too many.
-        kept.sort(key=lambda one: (self._now - one.at, one.view))
-        return tuple(sorted(kept[:_MOST_REFUSALS], key=lambda one: one.view))
+        kept.sort(key=lambda one: (self._now - one.at, one.name_server))
+        return tuple(sorted(kept[:_MOST_REFUSALS], key=lambda one: one.name_server))

@@ -10,7 +10,7 @@ from fleet_telemetry.api.conditions import Condition, merge_conditions
 from fleet_telemetry.api.telemetry_host import (
     HostAddress,
     HostFamily,
-    HostView,
+    HostNameServer,
     TelemetryHostStatus,
 )
 from fleet_telemetry.egress.addresses import in_order, read_address
@@ -19,27 +19,34 @@ from fleet_telemetry.egress.host_state import (
     FamilyState,
     HostState,
     KnownAddress,
+    Responder,
     Retention,
-    Witness,
     whole_seconds,
 )
+from fleet_telemetry.egress.host_step import is_usable
 from fleet_telemetry.egress.model import Address, family_of
-from fleet_telemetry.egress.retention import is_usable
-
-__all__ = ["has_to_be_saved", "observe", "restore", "save"]
 
 _LONGEST_NAME = 253
 _MOST_VIEWS = 64
 _OLDEST = timedelta(days=366)
 
 
-def save(
-    state: HostState, rules: Retention, before: Iterable[Condition] = ()
+def encode_status(
+    state: HostState,
+    rules: Retention,
+    before: Iterable[Condition] = (),
+    *,
+    now: datetime | None = None,
 ) -> TelemetryHostStatus:
-    """The status that says what is known. ``before`` are the conditions that stand there."""
+    """The status that says what is known.
+
+    ``before`` are the conditions of the saved status. ``now`` is the time of conditions that
+    change; by default the time of the state.
+    """
+    at = state.as_of if now is None else now
     conditions: tuple[Condition, ...] = ()
-    if state.as_of is not None:
-        conditions = merge_conditions(before, observe(state, rules), now=state.as_of)
+    if at is not None:
+        conditions = merge_conditions(before, observe(state, rules), now=at)
     return TelemetryHostStatus(
         as_of=state.as_of,
         addresses=tuple(
@@ -51,15 +58,19 @@ def save(
             )
             for one in state.known
         ),
-        families=tuple(map(_save_family, state.families)),
+        families=tuple(map(_encode_family, state.families)),
         capped_at=state.capped_at,
         ranges=state.ranges,
         conditions=conditions,
     )
 
 
-def _save_family(state: FamilyState) -> HostFamily:
-    views = {one.view[:_LONGEST_NAME]: one.answered_at for one in state.witnesses if one.view}
+def _encode_family(state: FamilyState) -> HostFamily:
+    views = {
+        one.name_server[:_LONGEST_NAME]: one.answered_at
+        for one in state.responders
+        if one.name_server
+    }
     return HostFamily(
         family=state.family,
         settled=state.settled,
@@ -70,47 +81,41 @@ def _save_family(state: FamilyState) -> HostFamily:
         held_since=state.held_since,
         held_answers=state.held_answers,
         views=tuple(
-            HostView(name=name, answered_at=views[name]) for name in sorted(views)[:_MOST_VIEWS]
+            HostNameServer(name=name, answered_at=views[name])
+            for name in sorted(views)[:_MOST_VIEWS]
         ),
     )
 
 
-# Whether
+# Whether to write
 
 
-def has_to_be_saved(
-    saved: TelemetryHostStatus, state: HostState, now: datetime, rules: Retention
-) -> bool:
-    """Whether the status is to be written anew: it says something else than what is known, or half
-    of the time is over for which what it says is kept. Other times alone are no reason.
+def status_to_write(
+    saved: TelemetryHostStatus | None, state: HostState, now: datetime, rules: Retention
+) -> TelemetryHostStatus | None:
+    """The status to write; None where the saved one is still good.
 
-    ``saved`` has the conditions that were observed when it was written.
+    A status is written where its content differs from what is known, or where half of the time is
+    over for which it keeps its addresses. Changed times alone are no reason.
     """
+    if saved is None:
+        return encode_status(state, rules, now=now)
     if state.as_of is None:
-        return False
-    return _content(state, rules) != _saved_content(saved) or _is_half_over(
-        saved, whole_seconds(now), rules
-    )
+        return None
+    status = encode_status(state, rules, saved.conditions, now=now)
+    is_due = _content(status) != _content(saved) or _is_half_over(saved, whole_seconds(now), rules)
+    return status if is_due else None
 
 
 _Content = tuple[frozenset[tuple[Any, ...]], ...]
 
 
-def _content(state: HostState, rules: Retention) -> _Content:
+def _content(status: TelemetryHostStatus) -> _Content:
     return (
-        frozenset((str(one.address), one.expires_at is not None) for one in state.known),
-        frozenset((one.family, one.settled) for one in state.families),
-        frozenset([(state.ranges,)]),
-        frozenset((one.type, one.status, one.reason) for one in observe(state, rules)),
-    )
-
-
-def _saved_content(saved: TelemetryHostStatus) -> _Content:
-    return (
-        frozenset((one.ip, one.expires_at is not None) for one in saved.addresses),
-        frozenset((one.family, one.settled) for one in saved.families),
-        frozenset([(saved.ranges,)]),
-        frozenset((one.type, one.status, one.reason) for one in saved.conditions),
+        frozenset((one.ip, one.expires_at is not None) for one in status.addresses),
+        frozenset((one.family, one.settled) for one in status.families),
+        frozenset([(status.ranges,)]),
+        frozenset((one.type, one.status, one.reason) for one in status.conditions),
     )
 
 
@@ -132,7 +137,7 @@ def _is_half_over(saved: TelemetryHostStatus, now: datetime, rules: Retention) -
 # Back
 
 
-def restore(
+def decode_status(
     host: str, saved: TelemetryHostStatus, seeds: Iterable[Address], rules: Retention
 ) -> HostState:
     """What was known when the status was written; without ranges, which are not the host's own.
@@ -144,7 +149,7 @@ def restore(
     as_of = _as_of(saved, rules)
     if as_of is None:
         return HostState(host, frozenset(seeds))
-    known = _restore_addresses(saved.addresses, as_of, rules)
+    known = _decode_addresses(saved.addresses, as_of, rules)
     families = {one.family: one for one in saved.families if one.family in rules.families}
     return HostState(
         host=host,
@@ -152,7 +157,7 @@ def restore(
         as_of=as_of,
         known=known,
         families=tuple(
-            _restore_family(
+            _decode_family(
                 families.get(family) or HostFamily(family=family),
                 as_of,
                 has_addresses=any(family_of(one.address) is family for one in known),
@@ -176,7 +181,7 @@ def _as_of(saved: TelemetryHostStatus, rules: Retention) -> datetime | None:
     return whole_seconds(max(times, default=datetime.min.replace(tzinfo=UTC)))
 
 
-def _restore_addresses(
+def _decode_addresses(
     saved: Iterable[HostAddress], as_of: datetime, rules: Retention
 ) -> tuple[KnownAddress, ...]:
     found: dict[Address, KnownAddress] = {}
@@ -186,7 +191,7 @@ def _restore_addresses(
         except ValueError:
             continue
         if is_usable(address, rules):
-            known = _restore_address(address, one, as_of, rules)
+            known = _decode_address(address, one, as_of, rules)
             # One may be there as an IPv4 and as an IPv6 address that maps it.
             found[address] = max(known, found.get(address, known), key=_worth)
     kept = sorted(found.values(), key=_worth, reverse=True)[: rules.most_addresses]
@@ -198,7 +203,7 @@ def _worth(one: KnownAddress) -> tuple[bool, datetime, datetime]:
     return one.expires_at is not None, one.seen_at, one.deny_expires_at
 
 
-def _restore_address(
+def _decode_address(
     address: Address, saved: HostAddress, as_of: datetime, rules: Retention
 ) -> KnownAddress:
     seen = _bounded(saved.seen_at, as_of, as_of)
@@ -215,7 +220,7 @@ def _restore_address(
     )
 
 
-def _restore_family(saved: HostFamily, as_of: datetime, *, has_addresses: bool) -> FamilyState:
+def _decode_family(saved: HostFamily, as_of: datetime, *, has_addresses: bool) -> FamilyState:
     return FamilyState(
         family=saved.family,
         settled=saved.settled or has_addresses,
@@ -223,8 +228,8 @@ def _restore_family(saved: HostFamily, as_of: datetime, *, has_addresses: bool) 
         outcome=saved.last_outcome,
         negatives=saved.negatives if saved.negative_since else 0,
         negative_since=_bounded(saved.negative_since, as_of, as_of) if saved.negatives else None,
-        witnesses=tuple(
-            Witness(view.name, _bounded(view.answered_at, as_of, as_of) or as_of)
+        responders=tuple(
+            Responder(view.name, _bounded(view.answered_at, as_of, as_of) or as_of)
             for view in sorted(saved.views, key=lambda view: view.name)
         ),
         held_since=_bounded(saved.held_since, as_of, as_of),

@@ -1,6 +1,6 @@
 """A real name server on loopback: CoreDNS, with zones that are rewritten while it runs.
 
-    with NameServer(tmp_path) as names:
+    with LocalDnsServer(tmp_path) as names:
         names.set("telemetry.example.com", Records(a=["192.0.2.1"], ttl=60))
         ask(names.endpoint)
         names.set("telemetry.example.com", Fault.SERVFAIL)
@@ -100,7 +100,7 @@ class Question:
     """``udp`` or ``tcp``."""
 
 
-class NameServer:
+class LocalDnsServer:
     """One CoreDNS on its own port, by UDP and TCP."""
 
     def __init__(
