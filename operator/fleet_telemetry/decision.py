@@ -10,7 +10,7 @@ from fleet_telemetry.api.policy import ChannelName, Policy
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
-from fleet_telemetry.evidence.checks import Check, answer_without_asking, plan_checks
+from fleet_telemetry.evidence.checks import Check, result_without_check, plan_checks
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.facts import Facts, PodFacts
 from fleet_telemetry.evidence.judge import judge
@@ -110,7 +110,7 @@ def plan_injection(given: Input) -> Plan:
     return Plan(
         targets=targets,
         edits=tuple(edit for edit in planned if isinstance(edit, Edit)),
-        skipped_edits=tuple(remark for remark in planned if isinstance(remark, SkippedEdit)),
+        skipped_edits=tuple(skipped for skipped in planned if isinstance(skipped, SkippedEdit)),
         effective=effective,
     )
 
@@ -119,7 +119,7 @@ def decide(given: Input) -> Plan:
     """The edits of the template, and the verdict on every channel."""
     plan = plan_injection(given)
     checks = tuple(plan_checks(plan.targets, plan.effective, given.workload.ref.namespace))
-    known = {_channel_of(check): answer_without_asking(check) for check in checks}
+    known = {_channel_of(check): result_without_check(check) for check in checks}
     reported = {**given.reported_before, **given.reported}
     facts = Facts(
         workload=given.workload,

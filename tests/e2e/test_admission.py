@@ -152,7 +152,7 @@ def test_a_users_contrary_value_is_kept_where_the_policy_says_so(space: Space) -
     said = space.apply(
         workload("Deployment", "s", container(SONARQUBE, env={SONAR_SWITCH: "true"}))
     )
-    assert f"kept {SONAR_SWITCH} in container app, which says the contrary" in said
+    assert f"kept {SONAR_SWITCH} in container app because of onConflict: Keep" in said
     assert space.env("deployment", "s") == {SONAR_SWITCH: "true"}
     space.telemetry("Deployment", "s", state="NonCompliant", reason="ContraryValueKept")
 
@@ -162,7 +162,7 @@ def test_a_reference_is_only_reported_and_the_next_apply_still_works(space: Spac
     reference = {"configMapKeyRef": {"name": "settings", "key": "telemetry"}}
     manifest = workload("Deployment", "s", container(SONARQUBE, env={SONAR_SWITCH: reference}))
     said = space.apply(manifest)
-    assert f"left {SONAR_SWITCH} in container app: its value comes from elsewhere" in said
+    assert f"left {SONAR_SWITCH} in container app: its value comes from a reference" in said
     assert space.env("deployment", "s") == {SONAR_SWITCH: None}
     assert "unchanged" in space.apply(manifest)
     space.telemetry("Deployment", "s", state="Unknown", reason="SetByReference")

@@ -1,4 +1,4 @@
-"""What to answer to an admission request: a pure function of the request and what is mirror."""
+"""The response to an admission request: a pure function of the request and the cache."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload, WorkloadRef
 
 _LONGEST_WARNING = 250
-"""The API server cuts longer ones."""
+"""The API server truncates longer ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What to change, and what to tell whoever asked. Nothing is ever denied."""
+class AdmissionResult:
+    """The patch and the warnings of a response. No request is denied."""
 
     patch: tuple[Operation, ...] = ()
     warnings: tuple[str, ...] = ()
     changes: tuple[Edit | SkippedEdit, ...] = ()
-    """What both speak of."""
+    """The edits and skipped edits behind both."""
 
 
-NOTHING = Answer()
+NOTHING = AdmissionResult()
 
 
-def review_workload(request: Manifest, cache: ClusterCache, now: datetime) -> Answer:
-    """Answer for a workload that is created or updated."""
+def review_workload(request: Manifest, cache: ClusterCache, now: datetime) -> AdmissionResult:
+    """Review a workload that is created or updated."""
     manifest = _with_namespace(request, "object")
     workload = read_workload(manifest)
     trigger = _trigger(request)
@@ -59,8 +59,10 @@ def review_workload(request: Manifest, cache: ClusterCache, now: datetime) -> An
     return _answer(given, manifest, workload.ref.kind.type.template_path)
 
 
-def review_pod(request: Manifest, owner: Workload, cache: ClusterCache, now: datetime) -> Answer:
-    """Answer for a pod that is created by the workload that it belongs to."""
+def review_pod(
+    request: Manifest, owner: Workload, cache: ClusterCache, now: datetime
+) -> AdmissionResult:
+    """Review a pod that its workload creates."""
     manifest = mapping_at(request, "object")
     as_pod = replace(
         owner,
@@ -87,32 +89,32 @@ def owner_of_pod(request: Manifest) -> WorkloadRef | None:
 
 
 def _trigger(request: Manifest) -> Trigger | None:
-    """What the request gives the occasion for; None if the pod template stays as it is."""
+    """The trigger; None if the pod template does not change."""
     if request.get("operation") == "CREATE":
         return Trigger.CREATE
     path = TEMPLATE_PATHS.get(str(dig(request, "kind", "kind")), ())
     if dig(request, "object", *path) != dig(request, "oldObject", *path):
         return Trigger.UPDATE
-    # The controller asks for what an admission would do, with a patch that changes nothing.
-    # Whoever else does gets no more than the policy grants the controller.
+    # The controller sends a no-op patch so that admission edits the workload. A no-op patch of
+    # another client gets no more than the policy permits the controller.
     if dig(request, "options", "fieldManager") == NO_OP_PATCH_MANAGER:
         return Trigger.RECONCILE
     return None
 
 
 def _with_namespace(request: Manifest, key: str) -> dict[str, Any]:
-    """The manifest with the namespace of the request, which it may leave out itself."""
+    """The manifest with the namespace of the request, which the object may omit."""
     manifest = dict(mapping_at(request, key))
     metadata = dict(mapping_at(manifest, "metadata"))
     metadata["namespace"] = request.get("namespace", "")
     return {**manifest, "metadata": metadata}
 
 
-def _answer(given: Input, manifest: Manifest, path: tuple[str, ...]) -> Answer:
+def _answer(given: Input, manifest: Manifest, path: tuple[str, ...]) -> AdmissionResult:
     plan = plan_injection(given)
-    return Answer(
+    return AdmissionResult(
         patch=tuple(build_patch(manifest, path, plan.edits)),
-        warnings=tuple(_cut(tell(change)) for change in plan.changes),
+        warnings=tuple(_cut(warning_for(change)) for change in plan.changes),
         changes=plan.changes,
     )
 
@@ -121,8 +123,8 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_WARNING else text[: _LONGEST_WARNING - 3] + "..."
 
 
-def tell(change: Edit | SkippedEdit) -> str:
-    """One sentence for whoever applied the workload. Values of related settings stay unsaid."""
+def warning_for(change: Edit | SkippedEdit) -> str:
+    """The warning for an edit or skipped edit. It has no values of related settings."""
     who = f"{change.policy}: " if change.policy else "fleet-telemetry: "
     where = f"in container {change.container_name}"
     match change.cause:
@@ -135,9 +137,9 @@ def tell(change: Edit | SkippedEdit) -> str:
             return f"{who}set {change.name} {where}{note}"
         case Cause.KEPT:
             note = f" ({change.note})" if change.note else ""
-            return f"{who}kept {change.name} {where}, which says the contrary{note}"
+            return f"{who}kept {change.name} {where} because of onConflict: Keep{note}"
         case Cause.BY_REFERENCE:
-            return f"{who}left {change.name} {where}: its value comes from elsewhere"
+            return f"{who}did not replace {change.name} {where}: its value comes from a reference"
         case Cause.REVERTED:
             return f"{who}removed {change.name} {where}: no policy asks for it on this version"
         case _:

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from fleet_telemetry.admission.review import (
     NOTHING,
-    Answer,
+    AdmissionResult,
     owner_of_pod,
     review_pod,
     review_workload,
@@ -99,7 +99,7 @@ class AdmissionServer:
         log_admission(request, answer.changes, seconds)
         return self._respond(request, _mutation(answer))
 
-    async def _review(self, request: Manifest) -> Answer:
+    async def _review(self, request: Manifest) -> AdmissionResult:
         if dig(request, "kind", "kind") != "Pod":
             return review_workload(request, self._cache, self._now())
         ref = owner_of_pod(request)
@@ -144,7 +144,7 @@ def _kind(request: Manifest) -> str:
     return str(dig(request, "kind", "kind") or "")
 
 
-def _mutation(answer: Answer) -> dict[str, Any]:
+def _mutation(answer: AdmissionResult) -> dict[str, Any]:
     response: dict[str, Any] = {"allowed": True}
     if answer.patch:
         response["patchType"] = "JSONPatch"

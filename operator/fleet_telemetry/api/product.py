@@ -139,9 +139,9 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
     ] = ()
     reading: Annotated[Reading, described("How the product reads the value.")] = Reading()
 
-    def value_for(self, wish: Submission) -> str | None:
+    def value_for(self, desired: Submission) -> str | None:
         """What to write; None where the variable has to be absent."""
-        return self.disabled if wish is Submission.DISABLED else self.enabled
+        return self.disabled if desired is Submission.DISABLED else self.enabled
 
     def setting_of(self, value: str) -> Setting:
         """What the product makes of a value; what we would write ourselves is understood."""

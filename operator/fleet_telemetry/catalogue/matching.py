@@ -20,7 +20,7 @@ class MatchedContainer:
     image: Image
     version: VersionSpan | None
     reference: str
-    """The image as written, to tell a change where no version can be read."""
+    """The image as written, to detect a change if no version can be read."""
 
 
 def match_containers(template: PodTemplate, catalogue: Catalogue) -> tuple[MatchedContainer, ...]:

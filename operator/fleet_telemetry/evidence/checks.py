@@ -1,4 +1,4 @@
-"""What is to be asked of a workload's products, by whose wish, and with which credentials."""
+"""The checks of a workload's products: what is checked, for which policy, with which Secret."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHORTEST_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A question to one product of a workload. All adapters speak of the channel Usage."""
+    """A check of one product of a workload. All adapters report the channel Usage."""
 
     product: str
     api: Api
@@ -36,14 +36,14 @@ class Check:
     interval: float
     """Seconds."""
     secret: tuple[str, str] | None
-    """Namespace and name; None where the policy names no credentials."""
+    """Namespace and name; None if the policy names no credentials."""
     service: ServiceReference | None = None
 
 
 def plan_checks(
     targets: tuple[MatchedContainer, ...], effective: EffectivePolicies, namespace: str
 ) -> Iterator[Check]:
-    """The checks of a workload, one for each product that has an API and a policy to ask for it."""
+    """The checks of a workload, one for each product with an API and an effective policy."""
     seen = set()
     for target in targets:
         product, api = target.product, target.product.spec.api
@@ -77,8 +77,8 @@ def plan_checks(
         )
 
 
-def answer_without_asking(check: Check) -> Reported | None:
-    """What there is to say of a product that cannot be asked; None where it can."""
+def result_without_check(check: Check) -> Reported | None:
+    """The result for a product that cannot be checked; None if it can."""
     return Reported(fault=Reason.CREDENTIALS_MISSING) if check.secret is None else None
 
 

@@ -54,7 +54,7 @@ class Data:
 
 
 def locate_data(container: Container, template: PodTemplate, proof: SeedProof | None) -> Data:
-    """Where a container's embedded database lives, or UNKNOWN if that cannot be told."""
+    """Where a container's embedded database lives, or UNKNOWN."""
     if proof is None or _may_be_redirected(container, proof):
         return Data(DataAge.UNKNOWN)
     volume = _volume_under(proof.path, container, template)

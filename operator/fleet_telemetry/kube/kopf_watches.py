@@ -57,7 +57,7 @@ def _build_registry(
         _watch(registry, cache, kind, schedule, on_event)
 
     @kopf.on.event(LEASE.group, LEASE.version, LEASE.plural, registry=registry)
-    async def beat(event: kopf.RawEvent, **_: Any) -> None:
+    async def renew(event: kopf.RawEvent, **_: Any) -> None:
         on_event(LEASE.kind)
         heartbeat.observe(event["object"])
 

@@ -1,7 +1,7 @@
-"""Which policy decides for a workload's channel, when several select it.
+"""The effective policy for a channel of a workload, if several policies select it.
 
-``Disabled`` beats ``Enabled``; then a cluster policy beats a namespaced one; then the older one,
-then the name. An Audit policy decides only where no enforcing one does.
+``Disabled`` has precedence over ``Enabled``, then a cluster policy over a namespaced one, then the
+older policy, then the name. An Audit policy is effective only if no enforcing policy is.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_RUNTIME = Runtime()
 
 @dataclass(frozen=True, slots=True)
 class EgressSection:
-    """What the network is to do, and the policy that says so."""
+    """An egress section and its policy."""
 
     policy: Policy
     egress: Egress
@@ -38,21 +38,21 @@ class EgressSection:
 
 @dataclass(frozen=True, slots=True)
 class EffectivePolicy:
-    """Who decides for one channel of one product in one workload, and what is wished."""
+    """The effective policy for one channel of one product in one workload."""
 
     policy: Policy
     injection: Injection
     runtime: Runtime = _NO_RUNTIME
     exempt: PolicyException | None = None
-    """Set where every policy that covers the workload is lifted by an exception."""
+    """Set if an exception exempts the workload from every policy that covers it."""
     egress: EgressSection | None = None
-    """None where no policy that asks for the same has the section."""
+    """None if no policy with the same submission has the section."""
     overruled: bool = False
-    """The policy does not decide: another one wishes the contrary. Only its own status is meant."""
+    """A policy of higher precedence asks for the opposite setting. Only for the policy's status."""
 
     @property
     def desired(self) -> Submission:
-        """What is wished."""
+        """The desired submission."""
         return self.policy.spec.submission
 
     @property
@@ -83,13 +83,13 @@ def _selects(policy: Policy, workload: Workload, namespace_labels: Mapping[str, 
 
 
 def covers_channel(policy: Policy, product: str, channel: ChannelName) -> bool:
-    """Whether a policy speaks of this channel of this product."""
+    """Whether a policy covers this channel of this product."""
     spec = policy.spec
     return channel in spec.channels and (spec.products is None or product in spec.products)
 
 
 def live_exception(policy: Policy, ref: WorkloadRef, now: datetime) -> PolicyException | None:
-    """The exception that lifts the policy from a workload now."""
+    """The exception that exempts a workload from the policy now."""
     for exception in policy.spec.exceptions:
         workload = exception.workload
         namespace = (
@@ -107,7 +107,7 @@ def live_exception(policy: Policy, ref: WorkloadRef, now: datetime) -> PolicyExc
 
 
 def has_expired(exception: PolicyException, now: datetime) -> bool:
-    """Whether an exception has ended."""
+    """Whether an exception has expired."""
     return exception.expires_at is not None and exception.expires_at <= now
 
 
@@ -118,33 +118,33 @@ def resolve_effective(
     channel: ChannelName,
     now: datetime,
 ) -> EffectivePolicy | None:
-    """Who decides; ``policies`` are those that ``select_policies`` found. None: nobody."""
-    in_force: list[Policy] = []
-    lifted: list[tuple[Policy, PolicyException]] = []
+    """The effective policy, of those that ``select_policies`` found; None if there is none."""
+    in_effect: list[Policy] = []
+    exempting: list[tuple[Policy, PolicyException]] = []
     for policy in sorted(policies, key=_rank):
         if covers_channel(policy, product, channel):
             exception = live_exception(policy, ref, now)
             if exception is None:
-                in_force.append(policy)
+                in_effect.append(policy)
             else:
-                lifted.append((policy, exception))
-    if in_force:
-        winner = in_force[0]
-        agreeing = [policy for policy in in_force if _agree(policy, winner)]
+                exempting.append((policy, exception))
+    if in_effect:
+        winner = in_effect[0]
+        agreeing = [policy for policy in in_effect if _agree(policy, winner)]
         return EffectivePolicy(
             policy=winner,
             injection=next(filter(None, (p.spec.injection for p in agreeing)), Injection()),
             runtime=next(filter(None, (p.spec.runtime for p in agreeing)), _NO_RUNTIME),
             egress=next((EgressSection(p, p.spec.egress) for p in agreeing if p.spec.egress), None),
         )
-    if lifted:
-        policy, exception = lifted[0]
+    if exempting:
+        policy, exception = exempting[0]
         return EffectivePolicy(policy=policy, injection=policy.injection, exempt=exception)
     return None
 
 
 def _agree(policy: Policy, winner: Policy) -> bool:
-    """Of the policies that ask for the same, the highest that has a section gives all of it."""
+    """Of the policies that ask for the same, a section is taken whole from the highest that has it."""
     return (policy.spec.mode, policy.spec.submission) == (
         winner.spec.mode,
         winner.spec.submission,

@@ -1,6 +1,6 @@
-"""One log line for each decision, with what it takes to find the object again.
+"""One log line for each decision, with what identifies the object.
 
-Values of variables are never in them. With ``--log-format=json`` each field has a name of its own.
+No line has values of variables. With ``--log-format=json`` each field has its own name.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _log = logging.getLogger("fleet_telemetry.decisions")
 
 
 def log_admission(request: Manifest, changes: Sequence[Edit | SkippedEdit], seconds: float) -> None:
-    """What admission changes in a workload, or leaves although a policy wishes otherwise."""
-    told = sorted(f"{change.cause} {change.name}" for change in changes)
-    if not told:
+    """Log the edits and skipped edits of an admission."""
+    changed = sorted(f"{change.cause} {change.name}" for change in changes)
+    if not changed:
         return
     fields = {
         "operation": str(request.get("operation", "")),
@@ -30,13 +30,13 @@ def log_admission(request: Manifest, changes: Sequence[Edit | SkippedEdit], seco
         # The API server's audit log has the same.
         "request_uid": str(request.get("uid", "")),
         "dry_run": bool(request.get("dryRun")),
-        "changes": told,
+        "changes": changed,
         "policies": sorted({str(change.policy) for change in changes if change.policy}),
         "milliseconds": round(seconds * 1000, 2),
     }
     _log.info(
-        "admission: %(operation)s %(object_namespace)s/%(object_kind)s/%(object_name)s: %(told)s",
-        {**fields, "told": ", ".join(told)},
+        "admission: %(operation)s %(object_namespace)s/%(object_kind)s/%(object_name)s: %(changed)s",
+        {**fields, "changed": ", ".join(changed)},
         extra=fields,
     )
 
@@ -44,7 +44,7 @@ def log_admission(request: Manifest, changes: Sequence[Edit | SkippedEdit], seco
 def log_verdicts(
     workload: Workload, before: WorkloadTelemetryStatus | None, after: WorkloadTelemetryStatus
 ) -> None:
-    """Where channels of a workload stand, for each that stands elsewhere than before."""
+    """Log the verdict of each channel whose state or reason changed."""
     known = _by_channel(before)
     for key, channel in _by_channel(after).items():
         was = known.get(key)
@@ -64,8 +64,10 @@ def log_verdicts(
             "before": str(was.state or "") if was else "",
             "policy": policy,
         }
-        said = f"{channel.state} ({channel.reason})" if channel.state else "under no policy"
-        _log.info("verdict: %s: %s %s: %s", workload.ref, key[0], channel.name, said, extra=fields)
+        verdict = f"{channel.state} ({channel.reason})" if channel.state else "under no policy"
+        _log.info(
+            "verdict: %s: %s %s: %s", workload.ref, key[0], channel.name, verdict, extra=fields
+        )
 
 
 def _by_channel(

@@ -1,6 +1,6 @@
-"""What is worth an Event: a condition that flips in a way in which a person would want to know.
+"""Which conditions become Events when they change.
 
-Nothing is told twice: the condition as it was is in the object's status, also for the next leader.
+No Event is repeated: the previous condition is in the object's status, also for the next leader.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Which status of which condition is told, and by which name."""
+    """A condition status that becomes an Event, and the Event's reason."""
 
     condition: str
     status: ConditionStatus
     reason: str
     also_first: bool = False
-    """Also where the condition was not there before."""
+    """Also if the condition did not exist before."""
 
 
 _OF_POLICIES = (
@@ -36,19 +36,19 @@ _OF_POLICIES = (
     _Rule("ExceptionExpired", ConditionStatus.TRUE, "ExceptionExpired"),
 )
 _OF_WORKLOADS = (
-    # That it is compliant again is not told: every rollout passes through Unknown to there.
+    # Becoming compliant is no Event: every rollout goes through Unknown to Compliant.
     _Rule("Compliant", ConditionStatus.FALSE, "TelemetryNotCompliant"),
 )
 
 
 def policy_notices(before: Iterable[Condition], after: Iterable[Condition]) -> tuple[Notice, ...]:
-    """What is to be told on a policy."""
+    """The Events of a policy."""
     return tuple(_find(before, after, _OF_POLICIES))
 
 
 def workload_notices(before: Iterable[Condition], after: Iterable[Condition]) -> tuple[Notice, ...]:
-    """What is to be told on a workload. A verdict that is its first is no news: a policy that is
-    new would tell of all workloads at once, and says so itself."""
+    """The Events of a workload. The first verdict is none: a new policy would otherwise create one for
+    every workload, and its own status reports them."""
     return tuple(_find(before, after, _OF_WORKLOADS))
 
 

@@ -91,7 +91,7 @@ class FleetSource:
     """Whether there is a fleet to show here: half of one would pass for the whole."""
 
     def compliant_since(self, ref: WorkloadRef) -> datetime | None:
-        """Since when a workload is shown to be as its policies wish, if it is."""
+        """Since when a workload is compliant, if it is."""
         record = self.status_of(ref)
         for condition in record.conditions if record else ():
             if condition.type == "Compliant" and condition.status is ConditionStatus.TRUE:

@@ -187,12 +187,12 @@ class WatchMetrics:
         )
 
     def set_sources(self, *, synced: Callable[[], bool], alive: Callable[[], bool]) -> None:
-        """Say what tells whether everything has been listed, and whether the watches live."""
+        """Set the sources of the two gauges."""
         self._synced.set_function(lambda: float(synced()))
         self._alive.set_function(lambda: float(alive()))
 
     def saw(self, kind: str) -> None:
-        """A watch told of an object."""
+        """Record a watch event."""
         self._events.labels(kind).set_to_current_time()
 
     def listed(self) -> None:

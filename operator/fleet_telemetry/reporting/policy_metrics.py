@@ -77,7 +77,7 @@ class PolicyCollector(Collector):
                     condition.add_metric(labels, float(found.status is status))
             if entry.policy is None:
                 continue
-            info.add_metric([*names, *_wishes(entry.policy)], 1)
+            info.add_metric([*names, *_sections(entry.policy)], 1)
             overruled.add_metric(names, conflicts[key])
             for workload, ends in _exceptions(entry.policy).items():
                 exception.add_metric([*names, *workload], 1)
@@ -94,7 +94,7 @@ class PolicyCollector(Collector):
         )
 
 
-def _wishes(policy: Policy) -> list[str]:
+def _sections(policy: Policy) -> list[str]:
     spec = policy.spec
     return [
         spec.submission,

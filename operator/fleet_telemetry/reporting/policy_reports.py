@@ -60,7 +60,7 @@ _REMEDIES = {
     Reason.CONTRARY_VALUE_KEPT: (
         "Remove the contrary value from the manifest, or say onConflict: Override."
     ),
-    Reason.SWITCH_OVERRIDDEN: "Remove what beats the switch from the manifest.",
+    Reason.SWITCH_OVERRIDDEN: "Remove what overrides the switch from the manifest.",
     Reason.REFUSED_VARIABLE: "Remove the variable from the manifest.",
     Reason.OVERRULED: "Settle which of the two policies is meant.",
     Reason.INJECTION_OFF: "Set the switch in the manifest, or let the policy add it.",
@@ -203,7 +203,7 @@ def report_manifest(
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What stands in the cluster, as far as it takes to tell a change."""
+    """The live report, as far as a comparison needs it."""
 
     digest: int
     """Of all results, without their times."""

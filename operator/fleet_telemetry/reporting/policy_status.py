@@ -186,7 +186,7 @@ def _programmed(policy: Policy, workloads: list[Covered]) -> Observation:
 
 
 def _lacks_egress(covered: Covered) -> EgressFinding | None:
-    """Why a wish of the policy's egress section is not written, or not in full."""
+    """Why the policy's egress section is not written, or not in full."""
     if covered.verdict.overruled_by or covered.state is State.EXEMPT:
         return None
     findings = (

@@ -116,7 +116,7 @@ def _seeds(verdicts: Iterable[Verdict]) -> Iterator[SeedRecord]:
 
 
 def _observe(verdicts: Iterable[Verdict]) -> Iterator[Observation]:
-    """The condition Compliant, where a policy wishes anything."""
+    """The condition Compliant, if a policy covers the workload."""
     in_effect = [verdict for verdict in verdicts if verdict.state is not None]
     state = worst_state(verdict.state for verdict in in_effect if verdict.state)
     if state is None or state is State.EXEMPT:

@@ -14,7 +14,7 @@ from fleet_telemetry.admission.review import (
     owner_of_pod,
     review_pod,
     review_workload,
-    tell,
+    warning_for,
 )
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
@@ -317,20 +317,20 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
         ),
         (
             SkippedEdit("app", "NAME", Cause.KEPT, policy()),
-            f"{WHO}kept NAME in container app, which says the contrary",
+            f"{WHO}kept NAME in container app because of onConflict: Keep",
         ),
         (
             SkippedEdit("app", "NAME", Cause.KEPT, policy(cluster=True), "it crashes"),
-            f"{CLUSTER}kept NAME in container app, which says the contrary (it crashes)",
+            f"{CLUSTER}kept NAME in container app because of onConflict: Keep (it crashes)",
         ),
         (
             SkippedEdit("app", "NAME", Cause.BY_REFERENCE, policy()),
-            f"{WHO}left NAME in container app: its value comes from elsewhere",
+            f"{WHO}left NAME in container app: its value comes from a reference",
         ),
     ],
 )
 def test_the_sentence(change: Edit | SkippedEdit, sentence: str) -> None:
-    assert tell(change) == sentence
+    assert warning_for(change) == sentence
 
 
 @pytest.mark.parametrize("env", [{}, {"TOKEN": "mine"}, {"TOKEN": FROM_SECRET}])
