@@ -113,6 +113,7 @@ ALLOWED: Sequence[Allowed] = (
     Allowed(r"in advance", "ordinary English"),
     Allowed(r"digital signature", "a usage of a certificate"),
     Allowed(r"mirroring controller", "the name of a Kubernetes controller"),
+    Allowed(r"view of the internet", "a DNS view: split-horizon DNS"),
     Allowed(r"registry and mirror prefixes", "a mirror of an image registry"),
     Allowed(r"\bmirrors?\b", "a mirror of an image registry", r"/catalogue/"),
     Allowed(r"signatures?\b", "of a certificate", r"/certificates/"),

@@ -10,7 +10,7 @@ from fleet_telemetry.api.policy import ChannelName, Policy
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
-from fleet_telemetry.evidence.checks import Check, result_without_check, plan_checks
+from fleet_telemetry.evidence.checks import Check, plan_checks, result_without_check
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.facts import Facts, PodFacts
 from fleet_telemetry.evidence.judge import judge

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from fleet_telemetry.admission.review import Answer, review_workload
+from fleet_telemetry.admission.review import AdmissionResult, review_workload
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
@@ -81,7 +81,7 @@ def _request(operation: str, shown: Manifest, old: Manifest | None, **more: Any)
     }
 
 
-def answer(request: Manifest, *manifests: Manifest, **more: Any) -> Answer:
+def answer(request: Manifest, *manifests: Manifest, **more: Any) -> AdmissionResult:
     """What the webhook answers under these policies."""
     return review_workload(request, cache_with(*manifests, **more), NOW)
 

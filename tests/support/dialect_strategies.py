@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.policy import EgressAction, PolicyKind, Protocol
+from fleet_telemetry.api.policy import EgressAction, NetworkProtocol, PolicyKind
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.model import (
     DesiredNetworkPolicy,
@@ -88,9 +88,9 @@ selectors = st.fixed_dictionaries(
 pod_selectors = selectors.filter(
     lambda given: bool(given.get("matchLabels") or given.get("matchExpressions"))
 )
-_reachable_ports = st.lists(st.tuples(st.sampled_from([*Protocol, "TCP"]), _ports), max_size=4).map(
-    tuple
-)
+_reachable_ports = st.lists(
+    st.tuples(st.sampled_from([*NetworkProtocol, "TCP"]), _ports), max_size=4
+).map(tuple)
 _by_labels = st.tuples(st.none() | selectors, st.none() | selectors).filter(
     lambda pair: pair != (None, None)
 )

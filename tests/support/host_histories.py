@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 
-from fleet_telemetry.api.conditions import Observation
+from fleet_telemetry.api.conditions import ObservedCondition
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.addresses import in_order
 from fleet_telemetry.egress.host_conditions import observe
@@ -88,7 +88,7 @@ class History:
         """The denylist."""
         return list(denylist(self.state, self.rules))
 
-    def condition(self, kind: str) -> Observation:
+    def condition(self, kind: str) -> ObservedCondition:
         """What is said of the host."""
         (found,) = (one for one in observe(self.state, self.rules) if one.type == kind)
         return found

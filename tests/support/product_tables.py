@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import ChannelRule, EnvSwitch, Host, Switch
 from fleet_telemetry.catalogue.catalogue import ImageMatch, builtin
-from fleet_telemetry.catalogue.product import Lookup
+from fleet_telemetry.catalogue.product import RuleLookup
 from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import SwitchReading, with_default
@@ -33,7 +33,7 @@ def span_of(image: str) -> VersionSpan | None:
     return VersionSpan.parse(tag) if tag else None
 
 
-def look_up(image: str, channel: ChannelName = ChannelName.USAGE) -> Lookup:
+def look_up(image: str, channel: ChannelName = ChannelName.USAGE) -> RuleLookup:
     found = match_image(image)
     return found.product.rule_for(channel, found.image, span_of(image))
 

@@ -38,7 +38,7 @@ class Condition(ApiType, frozen=True, kw_only=True):
     ) = None
 
 
-class Observation(ApiType, frozen=True, kw_only=True):
+class ObservedCondition(ApiType, frozen=True, kw_only=True):
     """A condition without a time: the result of a pure decision."""
 
     type: str
@@ -49,7 +49,7 @@ class Observation(ApiType, frozen=True, kw_only=True):
 
 def merge_conditions(
     before: Iterable[Condition],
-    observations: Iterable[Observation],
+    observations: Iterable[ObservedCondition],
     *,
     now: datetime,
     generation: int | None = None,

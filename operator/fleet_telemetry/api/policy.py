@@ -244,7 +244,7 @@ class ServiceReference(ApiType, frozen=True, kw_only=True):
     ] = ""
 
 
-class Endpoint(ApiType, frozen=True, kw_only=True):
+class ProductEndpoint(ApiType, frozen=True, kw_only=True):
     """Where one product's API is, if it cannot be discovered."""
 
     product: ProductName
@@ -277,7 +277,7 @@ class Runtime(ApiType, frozen=True, kw_only=True):
         ),
     ] = ()
     endpoints: Annotated[
-        tuple[Endpoint, ...],
+        tuple[ProductEndpoint, ...],
         described(
             "Services, per product, for APIs whose Service cannot be discovered by the pods "
             "that it selects.",
@@ -302,7 +302,7 @@ class ClusterRuntime(Runtime, frozen=True, kw_only=True):
     ] = ()
 
 
-class Protocol(StrEnum):
+class NetworkProtocol(StrEnum):
     """The protocols that a network policy distinguishes."""
 
     TCP = "TCP"
@@ -322,7 +322,7 @@ class ReachablePort(ApiType, frozen=True, kw_only=True):
     """A reachable port."""
 
     port: Annotated[int, described("The port.", ge=1, le=65535)]
-    protocol: Annotated[Protocol, described("The protocol.")] = Protocol.TCP
+    protocol: Annotated[NetworkProtocol, described("The protocol.")] = NetworkProtocol.TCP
 
 
 class ReachablePeer(ApiType, frozen=True, kw_only=True):

@@ -45,7 +45,7 @@ class CompiledRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
+class RuleLookup:
     """The rule for a version, or why there is none."""
 
     rule: ChannelRule | None
@@ -87,18 +87,18 @@ class Product:
         """Whether this component of the product uses the channel in any version."""
         return any(rule.concerns(image) for rule in self.rules.get(channel, ()))
 
-    def rule_for(self, channel: ChannelName, image: Image, span: VersionSpan | None) -> Lookup:
+    def rule_for(self, channel: ChannelName, image: Image, span: VersionSpan | None) -> RuleLookup:
         """What holds for a version; a floating tag has a rule only if all its versions share it."""
         overlapping = False
         for rule in self.rules.get(channel, ()):
             if not rule.concerns(image):
                 continue
             if rule.versions.covers(span):
-                return Lookup(rule.rule)
+                return RuleLookup(rule.rule)
             overlapping = overlapping or (span is not None and rule.versions.touches(span))
         if span is None or overlapping:
-            return Lookup(None, Reason.VERSION_UNREADABLE)
-        return Lookup(None, Reason.VERSION_NOT_COVERED)
+            return RuleLookup(None, Reason.VERSION_UNREADABLE)
+        return RuleLookup(None, Reason.VERSION_NOT_COVERED)
 
     def hosts_of(
         self, channel: ChannelName, image: Image, span: VersionSpan | None

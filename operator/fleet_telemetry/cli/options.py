@@ -120,7 +120,7 @@ EGRESS_OPTIONS = (
         "dns_servers",
         multiple=True,
         help="A name server for telemetry hosts, such as 10.96.0.10 or corp=192.0.2.53:53. Give "
-        "one for each DNS view. [default: those in /etc/resolv.conf]",
+        "one for each view of the internet. [default: those in /etc/resolv.conf]",
     ),
     click.option(
         "--dns-interval",

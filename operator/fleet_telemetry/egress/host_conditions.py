@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from fleet_telemetry.api.conditions import ConditionStatus, Observation
+from fleet_telemetry.api.conditions import ConditionStatus, ObservedCondition
 from fleet_telemetry.api.reasons import HostReason
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.addresses import refusal_of, unmapped
@@ -22,7 +22,7 @@ _LONGEST_MESSAGE = 1024
 _MOST_SHOWN = 8
 
 
-def observe(state: HostState, rules: Retention) -> tuple[Observation, ...]:
+def observe(state: HostState, rules: Retention) -> tuple[ObservedCondition, ...]:
     """All conditions of the host. They change their status or reason with what is known, never by
     one failed answer, so that they are not written again and again."""
     parts = (
@@ -35,7 +35,9 @@ def observe(state: HostState, rules: Retention) -> tuple[Observation, ...]:
         *_catalogue_agrees(state, rules),
     )
     return tuple(
-        Observation(type=kind, status=status, reason=reason, message=message[:_LONGEST_MESSAGE])
+        ObservedCondition(
+            type=kind, status=status, reason=reason, message=message[:_LONGEST_MESSAGE]
+        )
         for kind, status, reason, message in parts
     )
 

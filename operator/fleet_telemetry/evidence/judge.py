@@ -15,7 +15,7 @@ from fleet_telemetry.api.product import ChannelRule, DefaultState, Semantics, Se
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.catalogue.matching import MatchedContainer
-from fleet_telemetry.catalogue.product import Lookup
+from fleet_telemetry.catalogue.product import RuleLookup
 from fleet_telemetry.evidence.facts import Facts, PodFacts, counterparts
 from fleet_telemetry.evidence.registry import SOURCES
 from fleet_telemetry.evidence.report import Reported
@@ -89,7 +89,7 @@ class Case:
         return self.facts.reported.get((self.target.product.name, self.channel), _NOT_REPORTED)
 
     @cached_property
-    def lookup(self) -> Lookup:
+    def lookup(self) -> RuleLookup:
         """The rule for the container's version."""
         return self.target.product.rule_for(self.channel, self.target.image, self.target.version)
 

@@ -144,7 +144,7 @@ def resolve_effective(
 
 
 def _agree(policy: Policy, winner: Policy) -> bool:
-    """Of the policies that ask for the same, a section is taken whole from the highest that has it."""
+    """A section comes whole from the highest of the policies that ask for the same."""
     return (policy.spec.mode, policy.spec.submission) == (
         winner.spec.mode,
         winner.spec.submission,

@@ -35,7 +35,8 @@ def log_admission(request: Manifest, changes: Sequence[Edit | SkippedEdit], seco
         "milliseconds": round(seconds * 1000, 2),
     }
     _log.info(
-        "admission: %(operation)s %(object_namespace)s/%(object_kind)s/%(object_name)s: %(changed)s",
+        "admission: %(operation)s %(object_namespace)s/%(object_kind)s/%(object_name)s: "
+        "%(changed)s",
         {**fields, "changed": ", ".join(changed)},
         extra=fields,
     )

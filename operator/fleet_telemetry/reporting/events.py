@@ -47,7 +47,7 @@ def policy_notices(before: Iterable[Condition], after: Iterable[Condition]) -> t
 
 
 def workload_notices(before: Iterable[Condition], after: Iterable[Condition]) -> tuple[Notice, ...]:
-    """The Events of a workload. The first verdict is none: a new policy would otherwise create one for
+    """The Events of a workload. The first verdict creates none: a new policy would create one for
     every workload, and its own status reports them."""
     return tuple(_find(before, after, _OF_WORKLOADS))
 

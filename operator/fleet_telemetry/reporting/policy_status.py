@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from fleet_telemetry.api.conditions import ConditionStatus, Observation, merge_conditions
+from fleet_telemetry.api.conditions import ConditionStatus, ObservedCondition, merge_conditions
 from fleet_telemetry.api.policy import Mode, Policy, PolicyStatus, PolicySummary, When
 from fleet_telemetry.api.product import Setting, TelemetryProductStatus
 from fleet_telemetry.api.reasons import EgressReason, PolicyReason, Reason
@@ -106,7 +106,7 @@ def build_invalid_status(
     problem: str, generation: int, before: PolicyStatus, now: datetime
 ) -> PolicyStatus:
     """The status of a policy whose spec cannot be read."""
-    seen = Observation(
+    seen = ObservedCondition(
         type="Accepted",
         status=ConditionStatus.FALSE,
         reason=PolicyReason.INVALID_SPEC,
@@ -123,7 +123,7 @@ def build_product_status(
 ) -> TelemetryProductStatus:
     """The status of a product; ``problem`` is empty where it is in force."""
     reason = PolicyReason.INVALID_PRODUCT if problem else PolicyReason.VALID
-    seen = Observation(
+    seen = ObservedCondition(
         type="Accepted",
         status=ConditionStatus.FALSE if problem else ConditionStatus.TRUE,
         reason=reason,
@@ -141,17 +141,19 @@ def next_expiry(policy: Policy, now: datetime) -> datetime | None:
     return min((end for end in ends if end is not None and end > now), default=None)
 
 
-def _seen(kind: str, *, holds: bool | None, reason: PolicyReason, message: str = "") -> Observation:
+def _seen(
+    kind: str, *, holds: bool | None, reason: PolicyReason, message: str = ""
+) -> ObservedCondition:
     status = {
         True: ConditionStatus.TRUE,
         False: ConditionStatus.FALSE,
         None: ConditionStatus.UNKNOWN,
     }[holds]
     said = cut(message or reason.meaning)
-    return Observation(type=kind, status=status, reason=reason, message=said)
+    return ObservedCondition(type=kind, status=status, reason=reason, message=said)
 
 
-def _accepted(policy: Policy, catalogue: Catalogue) -> Observation:
+def _accepted(policy: Policy, catalogue: Catalogue) -> ObservedCondition:
     problems = list(find_problems(policy.spec, catalogue))
     if not problems:
         return _seen("Accepted", holds=True, reason=PolicyReason.VALID)
@@ -160,7 +162,7 @@ def _accepted(policy: Policy, catalogue: Catalogue) -> Observation:
     return _seen("Accepted", holds=False, reason=problems[0].reason, message=message)
 
 
-def _programmed(policy: Policy, workloads: list[Covered]) -> Observation:
+def _programmed(policy: Policy, workloads: list[Covered]) -> ObservedCondition:
     if policy.spec.mode is Mode.AUDIT:
         return _seen("Programmed", holds=False, reason=PolicyReason.AUDIT)
     missing = [found for found in workloads if any(map(_is_missing, found.verdict.verdicts))]
@@ -204,7 +206,7 @@ def _is_missing(verdict: Verdict) -> bool:
     return verdict.reason in _NOT_WRITTEN
 
 
-def _compliant(workloads: list[Covered], states: Counter[State]) -> Observation:
+def _compliant(workloads: list[Covered], states: Counter[State]) -> ObservedCondition:
     if not workloads:
         return _seen("Compliant", holds=None, reason=PolicyReason.NOTHING_MATCHED)
     bad = [w for w in workloads if w.state in (State.NON_COMPLIANT, State.NOT_ENFORCEABLE)]
@@ -219,7 +221,7 @@ def _compliant(workloads: list[Covered], states: Counter[State]) -> Observation:
     return _seen("Compliant", holds=True, reason=PolicyReason.EVERY_WORKLOAD_COMPLIANT)
 
 
-def _conflicted(workloads: list[Covered]) -> Observation:
+def _conflicted(workloads: list[Covered]) -> ObservedCondition:
     winners = sorted({str(winner) for w in workloads for winner in w.verdict.overruled_by})
     if not winners:
         return _seen("Conflicted", holds=False, reason=PolicyReason.NO_CONFLICT)
@@ -228,7 +230,7 @@ def _conflicted(workloads: list[Covered]) -> Observation:
     return _seen("Conflicted", holds=True, reason=PolicyReason.OVERRULED, message=message)
 
 
-def _exception_expired(policy: Policy, now: datetime) -> Observation:
+def _exception_expired(policy: Policy, now: datetime) -> ObservedCondition:
     expired = [
         f"{exception.workload.kind}/{exception.workload.name}"
         for exception in policy.spec.exceptions

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from fleet_telemetry.api.conditions import ConditionStatus, Observation, merge_conditions
+from fleet_telemetry.api.conditions import ConditionStatus, ObservedCondition, merge_conditions
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.resources import API_VERSION, WORKLOAD_TELEMETRY
@@ -115,14 +115,14 @@ def _seeds(verdicts: Iterable[Verdict]) -> Iterator[SeedRecord]:
             )
 
 
-def _observe(verdicts: Iterable[Verdict]) -> Iterator[Observation]:
+def _observe(verdicts: Iterable[Verdict]) -> Iterator[ObservedCondition]:
     """The condition Compliant, if a policy covers the workload."""
     in_effect = [verdict for verdict in verdicts if verdict.state is not None]
     state = worst_state(verdict.state for verdict in in_effect if verdict.state)
     if state is None or state is State.EXEMPT:
         return
     verdict = next(verdict for verdict in in_effect if verdict.state is state)
-    yield Observation(
+    yield ObservedCondition(
         type="Compliant",
         status=_STATUS_BY_STATE.get(state, ConditionStatus.UNKNOWN),
         reason=verdict.reason or state,

@@ -1,4 +1,4 @@
-"""Rollouts of Argo Rollouts: ``argoproj.io/v1alpha1``. A Rollout runs its pods in ReplicaSets.
+"""Rollouts of Argo Rollouts: ``argoproj.io/v1alpha1``. A ArgoRollout runs its pods in ReplicaSets.
 
 Facts from argoproj/argo-rollouts, tag v1.9.1:
 
@@ -31,8 +31,8 @@ from fleet_telemetry.workloads.workload_type import (
 )
 
 
-class Rollout(WorkloadType):
-    """A Rollout."""
+class ArgoRollout(WorkloadType):
+    """A ArgoRollout."""
 
     api = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout")
     optional = True
@@ -43,7 +43,7 @@ class Rollout(WorkloadType):
         return not dig(manifest, "spec", "workloadRef")
 
     def restarts_no_pod(self, manifest: Manifest) -> bool:
-        """A Rollout without replicas has no pods. A paused one can still replace pods."""
+        """A ArgoRollout without replicas has no pods. A paused one can still replace pods."""
         return has_no_replicas(manifest)
 
     def has_first_template(self, manifest: Manifest) -> bool:
@@ -58,5 +58,5 @@ class Rollout(WorkloadType):
         return observed != str(generation) or are_replicas_outdated(manifest)
 
     def name_from_part(self, part: Owner, pod_labels: Mapping[str, str]) -> str | None:
-        """A ReplicaSet is named after the Rollout and the hash in the pod's label."""
+        """A ReplicaSet is named after the ArgoRollout and the hash in the pod's label."""
         return name_without_hash(part, pod_labels, "rollouts-pod-template-hash")

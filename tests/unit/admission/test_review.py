@@ -325,7 +325,7 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
         ),
         (
             SkippedEdit("app", "NAME", Cause.BY_REFERENCE, policy()),
-            f"{WHO}left NAME in container app: its value comes from a reference",
+            f"{WHO}did not replace NAME in container app: its value comes from a reference",
         ),
     ],
 )
