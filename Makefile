@@ -40,6 +40,7 @@ lint: $(VENV)/installed ## Format, lint, types, import rules and drift of genera
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m hack.generate --check
+	@$(BIN)/python -m hack.words
 
 .PHONY: format
 format: $(VENV)/installed ## Format the code.

@@ -56,19 +56,21 @@ class Records:
     a: Sequence[str] = ()
     aaaa: Sequence[str] = ()
     cname: str = ""
-    """The host is an alias of this one. The answer has the target's records, too."""
+    """The host is an alias of this one. The response contains the target's records, too."""
     ttl: int = 60
     """Seconds."""
     shown: int = 0
-    """So many addresses an answer, another run of them each time; 0: all, in the same order."""
+    """Addresses in each response, others each time; 0: all, in the same order."""
     cut: bool = False
-    """The answer has the alias alone, as where the target is in somebody else's zone. All names
-    that end with the host go the same way: they do not exist.
+    """The response contains only the alias, as if the target were in another zone. Names below
+    the host do not exist.
     """
 
     def __post_init__(self) -> None:
         if self.cname and not _HOST.fullmatch(self.cname):
-            raise ValueError(f"{self.cname!r} is no host name in lower case without a last dot")
+            raise ValueError(
+                f"{self.cname!r} is not a host name in lower case without a trailing dot"
+            )
         if self.cname and (self.a or self.aaaa):
             raise ValueError("an alias has no addresses of its own")
         if self.cut and not self.cname:
@@ -161,7 +163,7 @@ class LocalDnsServer:
             try:
                 self._wait_until_served()
             except ComponentEndedError:
-                # By UDP the port may be somebody else's. Who knows it already gets no other.
+                # Another process may use the port by UDP. A port that is known does not change.
                 self.children.stop(_COREDNS)
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -211,7 +213,9 @@ class LocalDnsServer:
             after = dict(self._hosts)
             for host, what in hosts.items():
                 if not _HOST.fullmatch(host):
-                    raise ValueError(f"{host!r} is no host name in lower case without a last dot")
+                    raise ValueError(
+                        f"{host!r} is not a host name in lower case without a trailing dot"
+                    )
                 if what is None:
                     after.pop(host, None)
                 else:
@@ -236,8 +240,8 @@ class LocalDnsServer:
         return self.questions(host)
 
     def _reserve(self) -> None:
-        """Take a port. CoreDNS shares its port with whoever asks, so that two of them on one would
-        answer in turns; this socket, which never listens, keeps the port from being given away.
+        """Reserve a port. CoreDNS sets SO_REUSEPORT, so two of them on one port would both respond.
+        This socket never listens; it keeps the system from assigning the port to another.
         """
         if self._reservation is not None:
             return
@@ -257,8 +261,8 @@ class LocalDnsServer:
         seen = self.log().stat().st_size
         self._write()
         self.children.send(_COREDNS, signal.SIGUSR1)
-        # Until then the server of before may answer, too.
-        self._wait(lambda: self._has_reloaded(seen), "has not taken its new data")
+        # Until then the old server may respond, too.
+        self._wait(lambda: self._has_reloaded(seen), "has not loaded its new data")
         self._wait_until_served()
 
     def _has_reloaded(self, seen: int) -> bool:
@@ -266,7 +270,7 @@ class LocalDnsServer:
             log.seek(seen)
             said = log.read().decode()
         if "[ERROR] Restart failed" in said or "[ERROR] SIGUSR1" in said:
-            raise NameServerError(f"CoreDNS does not take its data: {said}")
+            raise NameServerError(f"CoreDNS cannot load its data: {said}")
         return "[INFO] Reloading complete" in said
 
     def _wait_until_served(self) -> None:
@@ -274,7 +278,7 @@ class LocalDnsServer:
         self._wait(lambda: self._served() == expected, "does not serve its data")
 
     def _served(self) -> str:
-        """What the marker says; empty without an answer."""
+        """The value of the marker; empty without a response."""
         query = dns.message.make_query(_MARKER, dns.rdatatype.TXT)
         try:
             answer = dns.query.udp(query, self._address, timeout=0.5, port=self.port)
@@ -300,7 +304,7 @@ class LocalDnsServer:
         records = [f'{_MARKER}. 0 IN TXT "{self._server}-{self._generation}"']
         for number, (host, what) in enumerate(self._hosts.items()):
             if what is Fault.SILENCE:
-                # It answers for a whole block.
+                # The plugin applies to a whole block.
                 blocks += self._block(host, "erratic {", "drop 1", "}")
             elif isinstance(what, Fault):
                 templates += _template(host, "ANY", f"rcode {what}", self._nothing)
@@ -351,7 +355,7 @@ def _records(host: str, what: Records) -> list[str]:
     own = f"{host}. {what.ttl} IN"
     if what.cname:
         return [f"{own} CNAME {what.cname}."]
-    # Of the last one it exists, even without an address.
+    # Because of the TXT record the host exists, even without an address.
     v4, v6 = (
         [f"{own} {kind} {a}" for a in of] for kind, of in (("A", what.a), ("AAAA", what.aaaa))
     )
@@ -359,13 +363,13 @@ def _records(host: str, what: Records) -> list[str]:
 
 
 def _template(host: str, kind: str, *lines: str) -> list[str]:
-    """Answers of the host alone, and not of the names below it."""
+    """Responses for the host, not for the names below it."""
     match = f'match "^{re.escape(host)}[.]$"'
     return [f"template IN {kind} {host} {{", match, *lines, "fallthrough", "}"]
 
 
 def _rotation(host: str, kind: str, addresses: Sequence[str], what: Records) -> list[str]:
-    """Where a run begins comes from the question's number, which is a random one."""
+    """The first address depends on the query's id, which is random."""
     if not addresses:
         return []
     size = min(what.shown, len(addresses))

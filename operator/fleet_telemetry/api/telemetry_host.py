@@ -1,7 +1,7 @@
 """``TelemetryHost``: the addresses of one telemetry host, kept across restarts.
 
 Every field may be missing: an older operator did not write it, and somebody may have edited the
-object. ``egress/host_status_codec.py`` reads what is there.
+object. ``egress/host_status_codec.py`` reads it and corrects implausible values.
 """
 
 from __future__ import annotations

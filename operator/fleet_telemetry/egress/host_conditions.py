@@ -1,4 +1,4 @@
-"""What is said of a telemetry host to people: its conditions."""
+"""The conditions of a telemetry host."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ _MOST_SHOWN = 8
 
 
 def observe(state: HostState, rules: Retention) -> tuple[ObservedCondition, ...]:
-    """All conditions of the host. They change their status or reason with what is known, never by
-    one failed answer, so that they are not written again and again."""
+    """All conditions of the host. Their status and reason depend on the state; a single failed
+    lookup
+    does not change them, so that they are not written again and again."""
     parts = (
         _resolved(state, rules),
         _fresh(state, rules),
@@ -55,46 +56,51 @@ def _resolved(state: HostState, rules: Retention) -> _Part:
     families = _families(state, rules)
     count = sum(one.expires_at is not None for one in state.known)
     denied = len(state.known)
-    kept = f"{denied} of before stay in denylists." if denied else "None is known of before."
+    kept = f"{_many(denied, 'earlier address stays', 'earlier addresses stay')} in denylists."
+    if not denied:
+        kept = "No earlier address is known."
     if count:
         text = f"{_many(count, 'address', 'addresses')} from DNS; {denied} in denylists."
         return kind, _TRUE, HostReason.ADDRESSES_KNOWN, text
     if not any(family.settled for family in families):
         seeds = len(usable_seeds(state, rules))
-        text = f"DNS has not given any address yet. The catalogue gives {seeds or 'none'}."
+        text = (
+            f"DNS has not returned an address yet. Addresses from the catalogue: {seeds or 'none'}."
+        )
         return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, text
     outcomes = {family.outcome for family in families}
     if outcomes == {LookupResult.NO_DATA}:
-        text = f"DNS says that the name has no address. {kept}"
+        text = f"DNS returns no address for the name. {kept}"
         return kind, _FALSE, HostReason.NO_ADDRESS, text
     if LookupResult.NX_DOMAIN in outcomes and outcomes <= {
         LookupResult.NX_DOMAIN,
         LookupResult.NO_DATA,
     }:
-        text = f"DNS says that there is no such name. {kept}"
+        text = f"DNS returns that the name does not exist. {kept}"
         return kind, _FALSE, HostReason.NO_SUCH_NAME, text
-    text = f"DNS fails, and the time is over for which addresses are allowed without it. {kept}"
+    text = f"DNS lookups fail, and the addresses in allowlists have expired. {kept}"
     return kind, _FALSE, HostReason.ADDRESSES_EXPIRED, text
 
 
 def _fresh(state: HostState, rules: Retention) -> _Part:
     kind = "Fresh"
     if state.as_of is None:
-        return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, "DNS has not been asked yet."
+        return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, "The host has not been looked up yet."
     late = [one for one in _families(state, rules) if not _is_fresh(one, state.as_of, rules)]
     refused = _listed(f"{one.name_server}: {one.why}" for one in state.refusals)
     if not late:
         if refused:
-            text = f"Put aside is all of what these say: {refused}."
+            text = f"Name servers respond. Responses of these are ignored: {refused}."
             return kind, _TRUE, HostReason.SOME_ANSWERS_REFUSED, text
-        return kind, _TRUE, HostReason.ANSWERED, "Name servers answer."
+        return kind, _TRUE, HostReason.ANSWERED, "Name servers respond."
     what = " and ".join(f"{one.family} ({_since(one)})" for one in late)
     if refused:
-        text = f"No usable answer for {what}. Put aside is all of what these say: {refused}."
+        text = f"No usable response for {what}. Responses of these are ignored: {refused}."
         return kind, _FALSE, HostReason.ANSWERS_REFUSED, text
     text = (
-        f"No answer for {what}. What is known is kept; look at the name servers, or switch off a "
-        f"family that the cluster does not have."
+        f"No response for {what}. Known addresses are kept. Check the name servers, or turn off "
+        f"the "
+        f"address family if the cluster does not use it."
     )
     return kind, _FALSE, HostReason.NO_ANSWER, text
 
@@ -111,10 +117,15 @@ def _held(state: HostState) -> _Part:
     kind = "Held"
     held = [one for one in state.families if one.held_since is not None]
     if not held:
-        return kind, _FALSE, HostReason.NOTHING_HELD, "No sudden loss of addresses is held back."
+        return (
+            kind,
+            _FALSE,
+            HostReason.NOTHING_HELD,
+            "No sudden loss of addresses is being held back.",
+        )
     text = "; ".join(
         f"more than half of the {one.family} addresses are missing from DNS since "
-        f"{one.held_since:%Y-%m-%dT%H:%M:%SZ} and stay allowed for now"
+        f"{one.held_since:%Y-%m-%dT%H:%M:%SZ} and stay allowed until the loss is confirmed"
         for one in held
     )
     return kind, _TRUE, HostReason.SET_SHRANK, f"{text[0].upper()}{text[1:]}."
@@ -123,10 +134,10 @@ def _held(state: HostState) -> _Part:
 def _sinkholed(state: HostState) -> _Part:
     kind = "Sinkholed"
     if state.as_of is None:
-        return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, "DNS has not been asked yet."
+        return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, "The host has not been looked up yet."
     found = _listed(f"{one.name_server}: {one.why}" for one in state.refusals if one.is_sinkhole)
     if found:
-        text = f"Something blocks the host in DNS ({found}). These answers are not used."
+        text = f"Name servers block the host ({found}). Their responses are ignored."
         return kind, _TRUE, HostReason.BLOCKED_BY_NAME_SERVER, text
     return kind, _FALSE, HostReason.NOT_SINKHOLED, "No name server blocks the host."
 
@@ -138,10 +149,10 @@ def _collateral_risk(state: HostState, rules: Retention) -> _Part:
     if state.ranges is not None:
         found.append(f"the published ranges of {state.ranges.provider}")
     if not found:
-        return kind, _FALSE, HostReason.NOT_SHARED, "No address is known to serve others too."
+        return kind, _FALSE, HostReason.NOT_SHARED, "No address is known to serve other hosts."
     text = (
-        f"These serve others too: {_listed(found)}. They are denied only where the policy says "
-        f"sharedAddresses: Accept."
+        f"These addresses also serve other hosts: {_listed(found)}. They are denied only if the "
+        f"policy sets sharedAddresses: Accept."
     )
     return kind, _TRUE, HostReason.SHARED_ADDRESSES, text
 
@@ -149,23 +160,32 @@ def _collateral_risk(state: HostState, rules: Retention) -> _Part:
 def _complete(state: HostState, rules: Retention) -> _Part:
     kind = "Complete"
     if is_complete(state, rules):
-        return kind, _TRUE, HostReason.ALL_ADDRESSES_KEPT, "All addresses from DNS are kept."
+        return (
+            kind,
+            _TRUE,
+            HostReason.ALL_ADDRESSES_KEPT,
+            "All addresses that DNS returned are kept.",
+        )
     text = (
         f"The host has more than {rules.most_addresses} addresses. Some are missing from "
-        f"allowlists and denylists: pods may fail to reach it, or reach it although it is denied."
+        "allowlists and denylists: pods may fail to reach the host, or reach it although it is "
+        "denied."
     )
     return kind, _FALSE, HostReason.TOO_MANY_ADDRESSES, text
 
 
 def _catalogue_agrees(state: HostState, rules: Retention) -> Iterator[_Part]:
-    """Only where the catalogue gives addresses."""
+    """Only if the catalogue has addresses of the host."""
     kind = "CatalogueAgrees"
     if not state.seeds:
         return
     refused = [refusal_of(unmapped(seed), rules.own_ranges) for seed in state.seeds]
     if any(refused):
         found = _listed(sorted(why for why in refused if why))
-        text = f"Of the catalogue's addresses {found}; not used. Correct the TelemetryProduct."
+        text = (
+            f"The catalogue has addresses that cannot be used: {found}. Correct the "
+            "TelemetryProduct."
+        )
         yield kind, _FALSE, HostReason.SEEDS_REFUSED, text
         return
     settled = {family for family in AddressFamily if state.family(family).settled}
@@ -173,15 +193,15 @@ def _catalogue_agrees(state: HostState, rules: Retention) -> Iterator[_Part]:
     missing = [str(seed) for seed in compared if seed not in allowlist(state, rules)]
     if missing:
         text = (
-            f"DNS does not give {_listed(missing)}, which the catalogue has: kept in denylists, "
-            f"not in allowlists. The catalogue may be out of date, or DNS tampered with."
+            f"DNS does not return these addresses of the catalogue: {_listed(missing)}. They stay "
+            "in denylists only. The catalogue may be out of date, or DNS may be tampered with."
         )
         yield kind, _FALSE, HostReason.SEEDS_CONTRADICTED, text
     elif compared:
-        text = "DNS gives what the catalogue has."
+        text = "DNS returns the addresses of the catalogue."
         yield kind, _TRUE, HostReason.SEEDS_CONFIRMED, text
     else:
-        text = "DNS has not answered yet."
+        text = "DNS has not responded yet."
         yield kind, _UNKNOWN, HostReason.SEEDS_NOT_COMPARED, text
 
 

@@ -1,4 +1,4 @@
-"""What is known of one telemetry host, and the rules by which it is kept."""
+"""The state of one telemetry host, and the rules of retention."""
 
 from __future__ import annotations
 
@@ -8,100 +8,101 @@ from datetime import UTC, datetime, timedelta
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, PublishedRanges
 from fleet_telemetry.egress.model import Address, Network
 
-# A clock outside of these is broken, and arithmetic with it leads out of the calendar.
+# A clock outside of these bounds is wrong, and arithmetic with it could overflow.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def whole_seconds(time: datetime) -> datetime:
-    """A time as it is kept: in UTC, in whole seconds, of the years 2000 to 8999."""
+    """A time as it is stored: in UTC, in whole seconds, in the years 2000 to 8999."""
     return min(max(time, _EARLIEST), _LATEST).astimezone(UTC).replace(microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long what was answered is kept, and what is not believed at once.
+    """How long addresses are kept, and which changes have to be confirmed.
 
-    The defaults are what is meant for use; tests make them shorter.
+    The defaults are for production; tests use shorter times.
     """
 
     families: frozenset[AddressFamily] = frozenset(AddressFamily)
-    """The wanted ones; of others nothing is kept, asked or listed."""
+    """The families to look up; addresses of others are not kept or listed."""
     own_ranges: tuple[Network, ...] = ()
-    """The cluster's own: of pods, Services and nodes. No telemetry host is in there."""
+    """The ranges of the cluster's pods, Services and nodes. No telemetry host is in them."""
 
     longest_ttl: timedelta = timedelta(hours=24)
-    """A longer one counts as this."""
+    """A longer TTL counts as this."""
     allow_grace: timedelta = timedelta(hours=1)
     """How long beyond its TTL an address stays in an allowlist. A host that rotates 8 of 64
-    addresses a minute shows each of them in such a time but for one time in millions."""
+    addresses each minute fails to return one of them within this time once in millions of times."""
     deny_grace: timedelta = timedelta(days=7)
-    """And in a denylist: what is missing in there leaks."""
+    """The same for a denylist. An address that is missing there can be reached."""
     freeze: timedelta = timedelta(hours=24)
-    """For how long a failure of DNS lengthens the stay in an allowlist. In a denylist: for ever."""
+    """How long a failure of DNS can extend the time in an allowlist. In a denylist: no limit."""
 
     negatives: int = 3
-    """So many times in a row, and no other answer in between, ..."""
+    """A negative result is accepted after this many in a row ..."""
     negative_time: timedelta = timedelta(minutes=15)
-    """... over such a time it has to be said that there is nothing, until that is believed."""
+    """... over at least this time, without another result in between."""
 
     hold_size: int = 4
-    """A family's allowlist of so many addresses or more does not lose over half of them ..."""
+    """An allowlist of at least this many addresses of a family does not lose over half of them
+    ..."""
     hold_answers: int = 10
-    """... until so many rounds in a row ..."""
+    """... until they are missing from this many rounds in a row ..."""
     hold_time: timedelta = timedelta(hours=1)
-    """... over such a time did not bring them back."""
+    """... over at least this time."""
 
     most_addresses: int = 64
-    """That are kept of a host, both families together, seeds not counted."""
+    """Of a host, both families together, without seeds."""
     coalesce: timedelta = timedelta(minutes=10)
-    """How long a removal may wait for others, or for an addition, to go with."""
+    """How long a removal waits for other removals or an addition, to be written with them."""
 
     shortest_interval: timedelta = timedelta(seconds=30)
     longest_interval: timedelta = timedelta(minutes=5)
     discovery_interval: timedelta = timedelta(seconds=1)
-    """Between two questions while a host that rotates its addresses goes on showing new ones."""
+    """Between two lookups while a host that rotates its addresses still returns new ones."""
     longest_gap: timedelta = timedelta(minutes=10)
-    """More time than this does not pass between two answers: the clock was changed, or nobody
-    asked, and what was not asked for is not missing."""
+    """At most this time counts between two rounds. If more passed, the clock changed or no lookups
+    ran, and an address that was not looked up is not missing."""
     stale: timedelta = timedelta(minutes=15)
-    """Without an answer for so long, what is known is not fresh. What was refused is told for so
-    long as well, so that a name server that does it now and then does not make it flicker."""
+    """After this time without a response the addresses are not fresh. Refusals are reported for
+    this time, so that an intermittent one does not make the condition flap."""
 
     def __post_init__(self) -> None:
         if self.deny_grace < self.allow_grace:
-            raise ValueError("a denylist has to keep addresses for as long as an allowlist does")
+            raise ValueError("deny_grace must be at least allow_grace")
         if self.most_addresses < 1 or self.allow_grace <= timedelta(0):
-            raise ValueError("a host without addresses cannot be kept")
+            raise ValueError("most_addresses and allow_grace must be positive")
 
     @property
     def longest_allowed(self) -> timedelta:
-        """After this time without being seen no address is in an allowlist, whatever happens; but
+        """The longest time that an address stays in an allowlist after it was last returned, except
         for a hold (``hold_time``) and for coalescing."""
         return max(self.longest_ttl, self.freeze) + self.allow_grace
 
     @property
     def longest_denied(self) -> timedelta:
-        """How far ahead an address' end in a denylist can lie."""
+        """The longest time until an address expires from a denylist."""
         return self.longest_ttl + self.deny_grace
 
 
 @dataclass(frozen=True, slots=True)
 class KnownAddress:
-    """An address that DNS gave for the host. It is in the denylist for as long as it is known."""
+    """An address that DNS returned for the host. It is in the denylist as long as it is known."""
 
     address: Address
     seen_at: datetime
-    """When it was in an answer for the last time."""
+    """When DNS last returned it."""
     expires_at: datetime | None
-    """When it leaves the allowlist unless seen again; None: it has left."""
+    """When it leaves the allowlist unless it is returned again; None: it has left."""
     deny_expires_at: datetime
-    """When it leaves the denylist unless seen again, and is forgotten."""
+    """When it leaves the denylist and is deleted, unless it is returned again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Responder:
-    """A name server that has given addresses. While it fails, its addresses are not missing."""
+    """A name server that returned addresses. While it fails, its addresses are not missing."""
 
     name_server: str
     answered_at: datetime
@@ -109,66 +110,66 @@ class Responder:
 
 @dataclass(frozen=True, slots=True)
 class FamilyState:
-    """What DNS says of one family of the host's addresses."""
+    """The state of one address family of a host."""
 
     family: AddressFamily
     settled: bool = False
-    """DNS has said once what there is. From then on, it alone says what is allowed."""
+    """DNS has returned a result once. From then on seeds are no longer allowed."""
     answered_at: datetime | None = None
-    """When a name server said something for the last time, be it that there is nothing."""
+    """When a name server last returned addresses or a negative result."""
     outcome: LookupResult | None = None
-    """What it said then: OK, NO_DATA or NX_DOMAIN."""
+    """The result at that time: OK, NO_DATA or NX_DOMAIN."""
     negatives: int = 0
-    """How many times in a row it was said that there is nothing; counted up to where it counts."""
+    """The number of negative results in a row, up to the number that is needed."""
     negative_since: datetime | None = None
     responders: tuple[Responder, ...] = ()
     held_since: datetime | None = None
-    """Since when the allowlist is kept from losing more than half of its addresses."""
+    """Since when the removal of more than half of the allowlist is held."""
     held_answers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that was put aside because of an address in it."""
+    """A response that is ignored because of an address in it."""
 
     name_server: str
     why: str
-    """For a person; begins with the address."""
+    """For the user; begins with the address."""
     is_sinkhole: bool
     at: datetime
 
 
 QUIET = 1_000
-"""So many answers without a new address are as good as any number."""
+"""``HostState.quiet`` is counted up to this number."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """What is known of one host. Times are those of the clock at ``as_of``, in whole seconds."""
+    """The state of one host. Times are in whole seconds, of the clock at ``as_of``."""
 
     host: str
     seeds: frozenset[Address] = frozenset()
-    """Addresses that the catalogue gives. Not part of what is saved: the catalogue is there."""
+    """Addresses from the catalogue. They are not part of the status."""
     as_of: datetime | None = None
-    """The time of the last answers; None before the first ones."""
+    """The time of the last round; None before the first."""
     known: tuple[KnownAddress, ...] = ()
     """In order, each address once."""
     families: tuple[FamilyState, ...] = ()
-    """Of the wanted families that were asked for, in order."""
+    """Of the families that were looked up, in order."""
     refusals: tuple[Refusal, ...] = ()
-    """The last ones, one of a view."""
+    """The latest ones, one for each name server."""
     capped_at: datetime | None = None
-    """When addresses were left out for the last time because there are too many."""
+    """When addresses were last left out because of ``most_addresses``."""
     ranges: PublishedRanges | None = None
-    """What a provider publishes for the host, checked; carried along to be saved with the rest."""
+    """The published ranges of the host's provider, validated. They are saved with the state."""
 
     interval: float = 0.0
-    """Seconds from ``as_of`` to the next question, before the jitter."""
+    """Seconds from ``as_of`` to the next lookup, without jitter."""
     quiet: int = QUIET
-    """How many answers in a row brought no new address; counted up to QUIET."""
+    """The number of rounds in a row without a new address, up to QUIET."""
 
     def family(self, family: AddressFamily) -> FamilyState:
-        """What DNS says of a family; nothing yet, where it was not asked."""
+        """The state of a family; the initial state if it was not looked up."""
         for state in self.families:
             if state.family is family:
                 return state

@@ -1,4 +1,4 @@
-"""What is known of a host as the status of a TelemetryHost, and back."""
+"""Encodes the state of a host as the status of a TelemetryHost, and decodes it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from fleet_telemetry.egress.host_step import is_usable
 from fleet_telemetry.egress.model import Address, family_of
 
 _LONGEST_NAME = 253
-_MOST_VIEWS = 64
+_MOST_NAME_SERVERS = 64
 _OLDEST = timedelta(days=366)
 
 
@@ -38,7 +38,7 @@ def encode_status(
     *,
     now: datetime | None = None,
 ) -> TelemetryHostStatus:
-    """The status that says what is known.
+    """Encode the state.
 
     ``before`` are the conditions of the saved status. ``now`` is the time of conditions that
     change; by default the time of the state.
@@ -66,7 +66,7 @@ def encode_status(
 
 
 def _encode_family(state: FamilyState) -> HostFamily:
-    views = {
+    answered = {
         one.name_server[:_LONGEST_NAME]: one.answered_at
         for one in state.responders
         if one.name_server
@@ -81,8 +81,8 @@ def _encode_family(state: FamilyState) -> HostFamily:
         held_since=state.held_since,
         held_answers=state.held_answers,
         views=tuple(
-            HostNameServer(name=name, answered_at=views[name])
-            for name in sorted(views)[:_MOST_VIEWS]
+            HostNameServer(name=name, answered_at=answered[name])
+            for name in sorted(answered)[:_MOST_NAME_SERVERS]
         ),
     )
 
@@ -93,10 +93,10 @@ def _encode_family(state: FamilyState) -> HostFamily:
 def status_to_write(
     saved: TelemetryHostStatus | None, state: HostState, now: datetime, rules: Retention
 ) -> TelemetryHostStatus | None:
-    """The status to write; None where the saved one is still good.
+    """The status to write; None if the saved one is still valid.
 
-    A status is written where its content differs from what is known, or where half of the time is
-    over for which it keeps its addresses. Changed times alone are no reason.
+    A status is written if its content differs from the state, or if half of the time has passed
+    until its addresses expire. Changed times alone are no reason.
     """
     if saved is None:
         return encode_status(state, rules, now=now)
@@ -120,7 +120,7 @@ def _content(status: TelemetryHostStatus) -> _Content:
 
 
 def _is_half_over(saved: TelemetryHostStatus, now: datetime, rules: Retention) -> bool:
-    """Also where the clock says that it was saved in the future."""
+    """Whether half of the retention has passed; also if the status is from the future."""
     if not saved.addresses:
         return False
     if saved.as_of is None or saved.as_of > now:
@@ -140,11 +140,11 @@ def _is_half_over(saved: TelemetryHostStatus, now: datetime, rules: Retention) -
 def decode_status(
     host: str, saved: TelemetryHostStatus, seeds: Iterable[Address], rules: Retention
 ) -> HostState:
-    """What was known when the status was written; without ranges, which are not the host's own.
+    """Decode a saved status, without ranges, which belong to the provider.
 
-    The status may be of an older version, or edited by somebody: what makes no sense is left out,
-    and times are brought within the bounds of the rules. The lists are as they were saved, however
-    long ago; only answers take from them.
+    The status may be of an older version, or edited: malformed entries are left out, and times are
+    limited to the bounds of the rules. The lists are as they were saved, however long ago; only
+    lookups remove from them.
     """
     as_of = _as_of(saved, rules)
     if as_of is None:
@@ -169,7 +169,7 @@ def decode_status(
 
 
 def _as_of(saved: TelemetryHostStatus, rules: Retention) -> datetime | None:
-    """When it was written, or the latest time at which it surely was true; None if it is empty."""
+    """When it was written, or the latest time at which it was valid; None if it is empty."""
     if saved.as_of is None and not saved.addresses:
         return None
     addresses = saved.addresses
@@ -177,7 +177,7 @@ def _as_of(saved: TelemetryHostStatus, rules: Retention) -> datetime | None:
     times = [saved.as_of] if saved.as_of is not None else []
     times = times or [one.seen_at for one in addresses if one.seen_at is not None]
     times = times or [whole_seconds(end) - rules.allow_grace for end in ends]
-    # Without any time it is as good as any: what counts is the time after it.
+    # Without any time every value works: only the time after it counts.
     return whole_seconds(max(times, default=datetime.min.replace(tzinfo=UTC)))
 
 
@@ -192,7 +192,7 @@ def _decode_addresses(
             continue
         if is_usable(address, rules):
             known = _decode_address(address, one, as_of, rules)
-            # One may be there as an IPv4 and as an IPv6 address that maps it.
+            # An address may be saved twice: as IPv4 and as IPv4-mapped IPv6.
             found[address] = max(known, found.get(address, known), key=_worth)
     kept = sorted(found.values(), key=_worth, reverse=True)[: rules.most_addresses]
     by_address = {one.address: one for one in kept}
@@ -208,7 +208,7 @@ def _decode_address(
 ) -> KnownAddress:
     seen = _bounded(saved.seen_at, as_of, as_of)
     if seen is None:
-        # As an address with a TTL of 0 would have got its end.
+        # As for an address with a TTL of 0.
         end = _bounded(saved.expires_at, as_of, as_of + rules.longest_allowed)
         seen = as_of if end is None else min(end - rules.allow_grace, as_of)
     return KnownAddress(
@@ -229,8 +229,8 @@ def _decode_family(saved: HostFamily, as_of: datetime, *, has_addresses: bool) -
         negatives=saved.negatives if saved.negative_since else 0,
         negative_since=_bounded(saved.negative_since, as_of, as_of) if saved.negatives else None,
         responders=tuple(
-            Responder(view.name, _bounded(view.answered_at, as_of, as_of) or as_of)
-            for view in sorted(saved.views, key=lambda view: view.name)
+            Responder(one.name, _bounded(one.answered_at, as_of, as_of) or as_of)
+            for one in sorted(saved.views, key=lambda server: server.name)
         ),
         held_since=_bounded(saved.held_since, as_of, as_of),
         held_answers=saved.held_answers if saved.held_since else 0,
@@ -238,7 +238,7 @@ def _decode_family(saved: HostFamily, as_of: datetime, *, has_addresses: bool) -
 
 
 def _bounded(time: datetime | None, as_of: datetime, latest: datetime) -> datetime | None:
-    """A saved time, brought to where times of such a state can be."""
+    """A saved time, limited to the plausible range."""
     if time is None:
         return None
     return min(max(time, as_of - _OLDEST), latest).astimezone(UTC).replace(microsecond=0)

@@ -1,49 +1,47 @@
-"""How what is known of a telemetry host changes with the answers of name servers.
+"""The step of a telemetry host: how its state changes with the lookups of one round.
 
-``step_host`` is a function of the state, the answers of one round and the clock; whoever asks calls
-it with all answers of a round at once (every view, every wanted family, failures too). The lists
-are read from the state and change by nothing else: while nobody asks, nothing is dropped.
+``step_host`` is a pure function of the state, the lookups of one round and the clock. The caller
+passes all lookups of a round at once: every name server, every family, failures included. Only a
+step changes the lists: while no lookups run, no address is removed.
 
-Of each family by itself, a round says one of these:
+For each family, a round has one of these results:
 
 ========== ================================== ======================= ========================
-said       by whom                            in the allowlist        in the denylist
+result     condition                          allowlist               denylist
 ========== ================================== ======================= ========================
-addresses  a view, and no responder failed      those told are renewed, as in the allowlist
-                                              for others time passes
-partly     a view, but a responder failed       those told are renewed, as in the allowlist, but
-                                              for others time stands  time stands still for ever
-                                              still, 24 h at most
-nothing    every view that answered, and no   time stands still; said time stands still; but where
-           responder failed                     3 times in a row over   it was said so often and the
-                                              15 min, all leave       other family has addresses,
-                                                                      it passes
-no answer  all failed, or a responder did and   time stands still,      time stands still
-           the others say nothing             24 h at most
+addresses  a name server returned addresses,  returned addresses are  as in the allowlist
+           and no responder failed            renewed; the others age
+partly     a name server returned addresses,  returned addresses are  as in the allowlist, but
+           but a responder failed             renewed; the others do  the others do not age,
+                                              not age, 24 h at most   without limit
+nothing    every name server that responded   no address ages; after  no address ages, except
+           returned a negative result, and    3 times in a row over   after those 3 times if the
+           no responder failed                15 min, all leave       other family has addresses
+no answer  all failed, or a responder failed  no address ages, 24 h   no address ages
+           and the others returned nothing    at most
 ========== ================================== ======================= ========================
 
-A *responder* is a view that gave addresses within 24 h and has not said since that there are none:
-where it fails, what only it knows is not gone. An answer with an address that can be no telemetry
-host's counts as a failure, with everything else of that view in the round.
+A *responder* is a name server that returned addresses within 24 h and no negative result since. If
+it fails, addresses that only it returns are not missing. A response with an address that no
+telemetry host can have counts as a failure of that name server in the whole round.
 
-Time means the time in which somebody asked: between two rounds at most ``longest_gap`` passes.
-Where the clock jumps, be it back or ahead, or the operator was away, all times of the state move
-along with it. So no jump drops anything, and none keeps anything for ever.
+Only the time in which lookups run counts: at most ``longest_gap`` between two rounds. If the clock
+jumps back or ahead, or the operator was not running, all times of the state move with it. So a jump
+neither removes an address nor keeps one forever.
 
-- An address leaves the allowlist ``min(ttl, 24 h) + 1 h`` after it was last seen, the denylist
-  after ``min(ttl, 24 h) + 7 d``. Time that stands still keeps no address in an allowlist for more
-  than 25 h after it was last seen. No address leaves a denylist before DNS has given others after
-  it.
-- Losing more than half of an allowlist of 4 or more is held. A hold ends when no more than half is
-  missing, or when 10 rounds over at least 1 h said so; rounds that do not say enough (time stands
-  still) neither count nor end it. What is compared are the lists, not answers, so a host that shows
-  8 of 64 addresses at a time is not held. A denylist needs no hold: 7 d of answers confirmed it.
-- At most 64 addresses are kept. Those that are allowed go before those that only wait to leave the
-  allowlist, and those before the ones that are only denied. Among the first, those that are there
-  already go before new ones, so that a host with hundreds of addresses does not make the list
-  change for ever; among the others, the ones last seen. Families take turns, so that neither crowds
-  out the other.
-- Additions take effect at once. Removals wait up to 10 min for others or for an addition.
+- An address leaves the allowlist ``min(ttl, 24 h) + 1 h`` after it was last returned, and the
+  denylist after ``min(ttl, 24 h) + 7 d``. An address that does not age stays in the allowlist for
+  at most 25 h after it was last returned. An address leaves the denylist only after DNS has
+  returned others.
+- The loss of more than half of an allowlist of 4 or more addresses is held. A hold ends if no more
+  than half is missing, or after 10 conclusive rounds over at least 1 h. Rounds that are not
+  conclusive neither count nor end it. Lists are compared, not responses, so a host that returns 8
+  of 64 addresses at a time is not held. A denylist needs no hold: 7 d of lookups confirmed it.
+- At most 64 addresses are kept. Allowed addresses take precedence over those whose removal from the
+  allowlist is pending, and these over denied addresses. Among allowed addresses, known ones take
+  precedence over new ones, so that the list of a host with hundreds of addresses is stable; among
+  the others, those returned last. Families take turns, so that neither displaces the other.
+- Additions take effect at once. Removals wait up to 10 min for other removals or an addition.
 """
 
 from __future__ import annotations
@@ -80,11 +78,11 @@ _NOTHING = timedelta(0)
 _MOST_REFUSALS = 16
 
 
-# What belongs into lists
+# The lists
 
 
 def allowlist(state: HostState, rules: Retention) -> tuple[Address, ...]:
-    """The addresses that may be reached, in order. Empty means none, never all."""
+    """The allowed addresses, in order. Empty means none, never all."""
     allowed = (known.address for known in state.known if known.expires_at is not None)
     seeds = (
         seed for seed in usable_seeds(state, rules) if not state.family(family_of(seed)).settled
@@ -93,20 +91,20 @@ def allowlist(state: HostState, rules: Retention) -> tuple[Address, ...]:
 
 
 def denylist(state: HostState, rules: Retention) -> tuple[Address, ...]:
-    """The addresses that may not be reached, in order. Empty means that none is known."""
+    """The denied addresses, in order. Empty means that none is known."""
     known = (known.address for known in state.known)
     return in_order((*_usable(known, rules), *usable_seeds(state, rules)))
 
 
 def is_complete(state: HostState, rules: Retention) -> bool:
-    """Whether the lists hold all addresses that were told, none left out as too many."""
+    """Whether the lists contain all addresses that DNS returned; none was left out as too many."""
     if state.capped_at is None or state.as_of is None:
         return True
     return state.as_of - state.capped_at >= rules.deny_grace
 
 
 def shared_addresses(state: HostState, rules: Retention) -> Mapping[Address, str]:
-    """Of the addresses in the denylist those that serve others too, with who serves them."""
+    """The addresses of the denylist that also serve other hosts, each with its provider."""
     return _shared(denylist(state, rules))
 
 
@@ -116,7 +114,7 @@ def _shared(addresses: Iterable[Address]) -> Mapping[Address, str]:
 
 
 def host_facts(state: HostState, rules: Retention) -> HostFacts:
-    """What decisions need to know of the host."""
+    """The facts about the host that decisions need."""
     allowed, denied = allowlist(state, rules), denylist(state, rules)
     deny = as_networks(denied)
     providers = set(_shared(denied).values())
@@ -135,12 +133,12 @@ def host_facts(state: HostState, rules: Retention) -> HostFacts:
 
 
 def usable_seeds(state: HostState, rules: Retention) -> tuple[Address, ...]:
-    """The catalogue's addresses without those that are refused or of an unwanted family."""
+    """The catalogue's addresses without those that are refused or of a disabled family."""
     return in_order(_usable(map(unmapped, state.seeds), rules))
 
 
 def is_usable(address: Address, rules: Retention) -> bool:
-    """Whether the address may be in a list: of a wanted family, and not refused."""
+    """Whether the address may be in a list: of an enabled family, and not refused."""
     return family_of(address) in rules.families and refusal_of(address, rules.own_ranges) is None
 
 
@@ -148,34 +146,34 @@ def _usable(addresses: Iterable[Address], rules: Retention) -> Iterator[Address]
     return (address for address in addresses if is_usable(address, rules))
 
 
-# When to ask
+# The next lookup
 
 
 def next_lookup(state: HostState, rules: Retention, jitter: float) -> float:
-    """How many seconds after a round the host is to be asked for again.
+    """Seconds from a round to the next lookup of the host.
 
-    ``jitter`` is a random number in [0, 1); it makes the time up to a tenth shorter or longer, so
-    that hosts that were asked for together do not stay together.
+    ``jitter`` is a random number in [0, 1). It makes the time up to a tenth shorter or longer, so
+    that the lookups of hosts do not stay synchronized.
     """
     if not 0 <= jitter < 1:
-        raise ValueError(f"jitter is to be at least 0 and less than 1, not {jitter}")
-    # Where no round was ever taken in, nobody is to ask in a loop.
+        raise ValueError(f"jitter must be at least 0 and less than 1, not {jitter}")
+    # Without any round, lookups must not run in a tight loop.
     interval = state.interval or rules.shortest_interval.total_seconds()
     return interval * (0.9 + 0.2 * jitter)
 
 
 def _interval(summary: RoundSummary, allowed: int, quiet: int, rules: Retention) -> timedelta:
-    """Half the TTL, within bounds; sooner while a host that rotates shows new addresses.
+    """Half the TTL, within bounds; shorter while a rotating host returns new addresses.
 
-    Such a host shows all of its n addresses in about n / (those of one answer) answers; twice as
-    many without a new one end the search. The cap on addresses bounds it.
+    Such a host returns all of its n addresses in about n / (addresses of one response) rounds;
+    discovery ends after twice as many rounds without a new one. The cap on addresses limits it.
     """
-    told = summary.told
-    if told and quiet < 2 * ceil(allowed / len(told)):
+    returned = summary.addresses
+    if returned and quiet < 2 * ceil(allowed / len(returned)):
         return min(rules.discovery_interval, rules.shortest_interval)
     families = summary.families.values()
-    # Where nothing was said, waiting is of no use: the next answer may be a good one.
-    ttls = [one.ttl for one in families if one.told] or [one.ttl for one in families]
+    # Families without addresses count only if there are no others.
+    ttls = [one.ttl for one in families if one.addresses] or [one.ttl for one in families]
     half = timedelta(seconds=min(ttls, default=0)) / 2
     return min(max(half, rules.shortest_interval), rules.longest_interval)
 
@@ -186,10 +184,10 @@ def _interval(summary: RoundSummary, allowed: int, quiet: int, rules: Retention)
 def step_host(
     state: HostState, answers: Sequence[Lookup], now: datetime, rules: Retention
 ) -> HostState:
-    """What is known after a round of answers.
+    """The state after a round of lookups.
 
-    ``answers`` are all of the round, in any order; without any of a wanted family nothing changes.
-    A view that is missing from them is taken for one that is no longer asked.
+    ``answers`` are all lookups of the round, in any order; without any of an enabled family the
+    state does not change. A name server that is missing is no longer in use.
     """
     answers = [answer for answer in answers if answer.family in rules.families]
     if not answers:
@@ -201,14 +199,14 @@ def step_host(
 
 
 def _elapsed(state: HostState, now: datetime, rules: Retention) -> timedelta:
-    """How much time has passed since the last round, as far as it counts."""
+    """The time since the last round that counts."""
     if state.as_of is None:
         return _NOTHING
     return min(max(now - state.as_of, _NOTHING), rules.longest_gap)
 
 
 def _moved(state: HostState, now: datetime, elapsed: timedelta, rules: Retention) -> HostState:
-    """The state in the time of a clock that says ``now``, with only what the rules let stand."""
+    """The state with its times moved to a clock at ``now``, without unusable addresses."""
     jump = now - state.as_of - elapsed if state.as_of is not None else _NOTHING
     return replace(
         state,
@@ -233,7 +231,7 @@ def _moved_time(time: datetime | None, jump: timedelta, now: datetime) -> dateti
 def _moved_address(
     one: KnownAddress, jump: timedelta, now: datetime, rules: Retention
 ) -> KnownAddress:
-    """No end lies further ahead than a new answer could set it, whatever was saved."""
+    """The address with its times moved. No end is later than a new lookup could set it."""
     seen = min(one.seen_at + jump, now)
     expires = one.expires_at
     if expires is not None:
@@ -260,11 +258,11 @@ def _moved_family(one: FamilyState, jump: timedelta, now: datetime) -> FamilySta
     )
 
 
-# What a round changes
+# The changes of a round
 
 
 class _Round:
-    """One step, after what was said is understood."""
+    """One step, after the lookups are summarized."""
 
     def __init__(
         self, state: HostState, summary: RoundSummary, elapsed: timedelta, rules: Retention
@@ -272,13 +270,13 @@ class _Round:
         assert state.as_of is not None
         self._now = state.as_of
         self._before = state
-        self._hearing = summary
+        self._summary = summary
         self._elapsed = elapsed
         self._rules = rules
-        self._told = summary.told
+        self._returned = summary.addresses
         self._known = {one.address: one for one in state.known}
         self._added: set[Address] = set()
-        """What was not in the allowlist before."""
+        """The addresses that were not in the allowlist before."""
 
     def result(self) -> HostState:
         """The state after the step."""
@@ -286,16 +284,16 @@ class _Round:
         if self._elapsed:
             self._stop_time()
         is_capped = self._cap()
-        # What the cap keeps out is no addition, so it hurries nothing.
+        # An address above the cap is no addition, so it does not hasten removals.
         added = any(address in self._known for address in self._added)
         before = self._count_allowed()
         families = tuple(
-            self._let_go(family, added=added) for family in self._hearing.families.values()
+            self._let_go(family, added=added) for family in self._summary.families.values()
         )
         allowed = self._count_allowed()
         self._forget(hurry=added or allowed < before)
-        quiet = 0 if added else min(self._before.quiet + bool(self._told), QUIET)
-        interval = _interval(self._hearing, allowed, quiet, self._rules)
+        quiet = 0 if added else min(self._before.quiet + bool(self._returned), QUIET)
+        interval = _interval(self._summary, allowed, quiet, self._rules)
         return replace(
             self._before,
             known=tuple(self._known[address] for address in in_order(self._known)),
@@ -309,15 +307,16 @@ class _Round:
     def _count_allowed(self) -> int:
         return sum(one.expires_at is not None for one in self._known.values())
 
-    # What was told
+    # Returned addresses
 
     def _renew(self) -> None:
-        for family in self._hearing.families.values():
-            for address, seconds in family.told.items():
+        for family in self._summary.families.values():
+            for address, seconds in family.addresses.items():
                 self._known[address] = self._seen(address, timedelta(seconds=seconds))
 
     def _seen(self, address: Address, ttl: timedelta) -> KnownAddress:
-        """A cache tells what is left of a TTL, so a later answer never shortens a stay."""
+        """The renewed address. A DNS cache returns the rest of a TTL, so a later lookup never makes
+        the time in a list shorter."""
         expires = self._now + ttl + self._rules.allow_grace
         deny_expires = self._now + ttl + self._rules.deny_grace
         before = self._known.get(address)
@@ -328,17 +327,17 @@ class _Round:
             self._added.add(address)
         return KnownAddress(address, self._now, expires, deny_expires)
 
-    # What was not told
+    # Addresses that were not returned
 
     def _stop_time(self) -> None:
-        """Move on the ends of what was not told, where the round does not say that it is missing.
+        """Extend addresses that were not returned, unless the round is conclusive.
 
-        The limit of the allowlist stays.
+        The limit of the allowlist does not move.
         """
         for address, one in self._known.items():
-            family = self._hearing.families[family_of(address)]
+            family = self._summary.families[family_of(address)]
             expires, deny_expires = one.expires_at, one.deny_expires_at
-            if address in self._told or (family.is_conclusive and self._denial_passes(family)):
+            if address in self._returned or (family.is_conclusive and self._denial_passes(family)):
                 continue
             if expires is not None and not family.is_conclusive:
                 limit = one.seen_at + self._rules.longest_allowed
@@ -348,15 +347,15 @@ class _Round:
             self._known[address] = KnownAddress(address, one.seen_at, expires, deny_expires)
 
     def _denial_passes(self, family: FamilySummary) -> bool:
-        """Whether time passes in the denylist: DNS has addresses, and not these."""
-        return family.says is FamilyResult.ADDRESSES or (
-            family.is_gone and bool(self._hearing.told)
+        """Whether addresses age in the denylist: DNS returned others instead."""
+        return family.result is FamilyResult.ADDRESSES or (
+            family.is_gone and bool(self._summary.addresses)
         )
 
-    # What is too much
+    # The cap
 
     def _cap(self) -> bool:
-        """Leave out what is too many; whether anything was."""
+        """Remove addresses above the cap; whether there were any."""
         most = self._rules.most_addresses
         if len(self._known) <= most:
             return False
@@ -371,15 +370,15 @@ class _Round:
         return True
 
     def _rank(self, one: KnownAddress) -> tuple[int, bool, timedelta, int]:
-        """Allowed and in time, allowed and only waiting to leave, denied. Among them what was there
-        before first, then what was seen last."""
+        """Allowed, allowed with a pending removal, denied. Within each, known addresses first, then
+        those returned last."""
         rank = 2 if one.expires_at is None else int(one.expires_at <= self._now)
         return rank, one.address in self._added, self._now - one.seen_at, int(one.address)
 
-    # What is over
+    # Expired addresses
 
     def _let_go(self, family: FamilySummary, *, added: bool) -> FamilyState:
-        """Take a family's addresses from the allowlist whose time is over."""
+        """Remove expired addresses of a family from the allowlist."""
         state = family.state
         mine = [
             one
@@ -416,7 +415,7 @@ class _Round:
         return one.expires_at
 
     def _over(self, ends: Mapping[Address, datetime], *, hurry: bool) -> list[Address]:
-        """What has come to its end; none of it while all may wait and there is no hurry."""
+        """The expired addresses; none while their removal may wait."""
         over = [address for address, end in ends.items() if end <= self._now]
         if over and not hurry:
             oldest = min(ends[address] for address in over)
@@ -435,21 +434,21 @@ class _Round:
             self._known[address] = replace(self._known[address], expires_at=None)
 
     def _forget(self, *, hurry: bool) -> None:
-        """Take addresses from the denylist whose time is over."""
+        """Remove expired addresses from the denylist."""
         ends = {
             one.address: one.deny_expires_at
             for one in self._known.values()
             if one.expires_at is None
-            and self._denial_passes(self._hearing.families[family_of(one.address)])
+            and self._denial_passes(self._summary.families[family_of(one.address)])
         }
         for address in self._over(ends, hurry=hurry):
             del self._known[address]
 
-    # What is told to people
+    # Reporting
 
     def _remembered_refusals(self) -> tuple[Refusal, ...]:
-        views = {one.name_server: one for one in (*self._before.refusals, *self._hearing.refusals)}
-        kept = [one for one in views.values() if self._now - one.at < self._rules.stale]
-        # The newest, where there are too many.
+        latest = {one.name_server: one for one in (*self._before.refusals, *self._summary.refusals)}
+        kept = [one for one in latest.values() if self._now - one.at < self._rules.stale]
+        # The newest, if there are too many.
         kept.sort(key=lambda one: (self._now - one.at, one.name_server))
         return tuple(sorted(kept[:_MOST_REFUSALS], key=lambda one: one.name_server))

@@ -1,4 +1,4 @@
-"""What the egress side speaks of: answers of name servers, and what pods may reach."""
+"""The types of egress: DNS lookups, destinations and desired network policies."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ Network = IPv4Network | IPv6Network
 
 
 def family_of(address: Address | Network) -> AddressFamily:
-    """Which family an address or a range is of."""
+    """The family of an address or a range."""
     return AddressFamily.IPV4 if address.version == 4 else AddressFamily.IPV6  # noqa: PLR2004  # IPv4
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What one name server said of one host's addresses of one family."""
+    """The result of one lookup: one host, one name server, one family."""
 
     name_server: str
     """The name server's name."""
     family: AddressFamily
     outcome: LookupResult
     addresses: tuple[Address, ...] = ()
-    """As told, not yet checked."""
+    """As returned, not yet checked."""
     ttl: int = 0
-    """Seconds: the least of the whole chain of aliases; of a negative answer, as its SOA says."""
+    """Seconds: the shortest of the chain of aliases; of a negative response, from its SOA."""
     detail: str = ""
-    """For people: why it is no OK, or what of it was left out."""
+    """For the user: why the result is not OK, or what was left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Reachable:
-    """What else isolated pods may reach, by the user's choice: a range, or pods by labels."""
+    """A user-defined exception for isolated pods: a range, or pods by labels."""
 
     cidr: Network | None = None
     namespace_selector: Manifest | None = None
@@ -58,7 +58,7 @@ class Reachable:
 
 @dataclass(frozen=True, slots=True)
 class OwnerReference:
-    """An owner of an object of ours, which is garbage-collected with it."""
+    """An owner of one of our objects, which is garbage-collected with it."""
 
     api_version: str
     kind: str
@@ -68,11 +68,11 @@ class OwnerReference:
 
 @dataclass(frozen=True, slots=True)
 class DesiredNetworkPolicy:
-    """What a network policy for the pods of one workload has to do, in any dialect.
+    """The desired effect of a network policy for the pods of one workload, in any dialect.
 
-    ``Deny``: the pods do not reach the destinations, and nothing else changes. ``Allow``: they do,
-    where another policy isolates them. ``Isolate``: they reach the destinations, cluster DNS and
-    what is ``reachable``, and nothing else.
+    ``Deny``: the pods cannot reach the destinations; nothing else changes. ``Allow``: they can,
+    even if another policy isolates them. ``Isolate``: they can reach the destinations, cluster DNS
+    and ``reachable``, and nothing else.
     """
 
     workload: WorkloadRef

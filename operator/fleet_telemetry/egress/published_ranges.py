@@ -1,8 +1,8 @@
-"""The ranges that a provider publishes: what its document has to be like, and when it is believed.
+"""The ranges that a provider publishes: how its document is validated, and when it is accepted.
 
-A host behind a content delivery network answers from any address of that network, so its addresses
-cannot be learnt by asking name servers. Where the provider publishes its ranges, they are used
-instead. Nothing here does I/O; ``ranges.py`` fetches.
+A host behind a content delivery network can have any address of that network, so lookups do not
+find all of its addresses. If the provider publishes its ranges, they are used instead. Nothing here
+does I/O; ``ranges_client.py`` fetches.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from fleet_telemetry.objects.manifest import Manifest
 
 MOST_RANGES = 64
 WIDEST = {AddressFamily.IPV4: 12, AddressFamily.IPV6: 28}
-"""The shortest prefix that is believed. Cloudflare's widest are /13 and /29."""
+"""The shortest prefix that is accepted. Cloudflare's widest are /13 and /29."""
 CONFIRMATIONS = 3
-"""How often a doubtful document has to be read, and no other one in between, to be believed."""
+"""An implausible document is accepted after it was read this many times in a row ..."""
 CONFIRMED_AFTER = timedelta(hours=24)
-"""And how long after the first time, at least."""
+"""... over at least this time."""
 
 DAY_SECONDS = 86400.0
 _FIRST_RETRY_SECONDS = 600.0
@@ -34,7 +34,7 @@ _JITTER = 0.1
 
 _BUILT_IN = "built-in:"
 _CIDR = re.compile(r"[0-9A-Fa-f:.]{2,45}/[0-9]{1,3}")
-# Without a colon, so that no document can pass for one of ours.
+# Without a colon, so that no document can be taken for a built-in one or one of our digests.
 _ETAG = re.compile(r"""[-"+./0-9=A-Z_a-z]{1,256}""")
 _LONGEST_SHOWN = 60
 
@@ -72,9 +72,9 @@ _NOT_PUBLIC = {
 
 
 class RangesError(Exception):
-    """The provider's ranges could not be had, or are not believed; what is held stays in force.
+    """The ranges could not be fetched or are not valid; the ranges in force stay.
 
-    The message names the provider and says what is wrong.
+    The message names the provider and the fault.
     """
 
     def __init__(self, provider: str, why: str) -> None:
@@ -83,12 +83,12 @@ class RangesError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """What one provider publishes."""
+    """The ranges of one provider."""
 
     provider: str
     etag: str
-    """The provider's digest of them, or ours where it gives none. For people: whether something
-    changed shows in the networks."""
+    """The provider's digest, or our own if it has none. For the user only: changes are found by
+    comparing the networks."""
     networks: tuple[Network, ...]
     """IPv4 before IPv6, sorted, none inside another; never empty for either family."""
 
@@ -98,17 +98,17 @@ class Ranges:
         return self.etag.startswith(_BUILT_IN)
 
     def covers(self, address: Address) -> bool:
-        """Whether the address is the provider's, and so shared by who knows how many hosts."""
+        """Whether the address is the provider's, and so shared by an unknown number of hosts."""
         return any(address in network for network in self.networks)
 
     def size(self, family: AddressFamily) -> int:
-        """How many addresses of a family they hold."""
+        """The number of addresses of a family."""
         return sum(n.num_addresses for n in self.networks if family_of(n) is family)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a document lists, not yet checked, and under which names, for messages."""
+    """The lists of a document before validation, with their names for messages."""
 
     cidrs: Mapping[AddressFamily, tuple[str, object]]
     etag: object = None
@@ -116,30 +116,30 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Who publishes ranges, and where."""
+    """A provider that publishes its ranges."""
 
     name: str
     url: str
     read: Callable[[Manifest], Listed]
     """Finds the lists in the JSON document; raises ValueError with what is wrong with it."""
     seed: Ranges
-    """What is in force where nothing was ever fetched."""
+    """The ranges in force until the first fetch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A document that differs too much from what is held to be believed at once."""
+    """A document that differs too much from the ranges in force to be accepted at once."""
 
     ranges: Ranges
     since: datetime
     seen: int
-    """How often in a row."""
+    """How many times in a row it was read."""
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class RangesState:
-    """Where one provider's ranges stand. Begins as ``RangesState(provider.seed)``, or with what was
+    """The state of one provider's ranges. It begins with ``provider.seed`` or with the result of
     ``restored``."""
 
     ranges: Ranges
@@ -148,13 +148,13 @@ class RangesState:
 
 
 def parse(provider: Provider, body: bytes) -> Ranges:
-    """Read a provider's document. Raises RangesError where any of it is not as it has to be."""
+    """Parse a provider's document. Raises RangesError if any part of it is not valid."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise RangesError(provider.name, f"what came is no JSON ({len(body)} bytes)") from None
+        raise RangesError(provider.name, f"the response is not JSON ({len(body)} bytes)") from None
     if not isinstance(document, dict):
-        raise RangesError(provider.name, "the document is no JSON object")
+        raise RangesError(provider.name, "the document is not a JSON object")
     try:
         listed = provider.read(document)
         networks = _networks(listed.cidrs)
@@ -164,25 +164,24 @@ def parse(provider: Provider, body: bytes) -> Ranges:
 
 
 def restored(provider: Provider, etag: str, cidrs: Sequence[str]) -> Ranges:
-    """What was held before a restart. Raises RangesError where somebody has spoilt it since."""
+    """The ranges saved before a restart. Raises RangesError if they are malformed."""
     families: dict[AddressFamily, list[str]] = {family: [] for family in AddressFamily}
     for cidr in cidrs:
         families[AddressFamily.IPV6 if ":" in cidr else AddressFamily.IPV4].append(cidr)
     try:
         networks = _networks({family: ("cidrs", found) for family, found in families.items()})
     except ValueError as error:
-        raise RangesError(provider.name, f"what was kept of them is spoilt: {error}") from None
+        raise RangesError(provider.name, f"the saved ranges are malformed: {error}") from None
     return Ranges(provider.name, etag or _digest(networks), networks)
 
 
 def step_ranges(state: RangesState, fresh: Ranges, now: datetime) -> RangesState:
-    """What is in force once a document was read.
+    """The state after a document was read.
 
-    A document that takes away more than 30 % of the addresses that are held, more than doubles
-    them, or has other ranges under the same etag is held back (``hold``) until it was read
-    ``CONFIRMATIONS`` times in a row over at least ``CONFIRMED_AFTER``; a document that differs from
-    it begins anew, a failure to fetch does not. A hold is not kept across restarts: it begins anew
-    as well.
+    A document is held back (``hold``) if it removes more than 30 % of the addresses in force, more
+    than doubles them, or has other ranges under the same etag. It is accepted after it was read
+    ``CONFIRMATIONS`` times in a row over at least ``CONFIRMED_AFTER``. A different document starts
+    the count again; a failed fetch does not. A restart ends the hold, so the count starts again.
     """
     held = state.ranges
     if fresh.networks == held.networks:
@@ -193,7 +192,7 @@ def step_ranges(state: RangesState, fresh: Ranges, now: datetime) -> RangesState
     hold = state.hold
     if hold is None or hold.ranges.networks != fresh.networks:
         return RangesState(held, Hold(fresh, now, 1, why))
-    # A clock that was put back must not end a hold early.
+    # A clock that was set back must not end a hold early.
     hold = replace(hold, since=min(hold.since, now), seen=hold.seen + 1)
     if hold.seen >= CONFIRMATIONS and now - hold.since >= CONFIRMED_AFTER:
         return RangesState(fresh)
@@ -201,8 +200,8 @@ def step_ranges(state: RangesState, fresh: Ranges, now: datetime) -> RangesState
 
 
 def wait_seconds(failures: int, chance: float) -> float:
-    """How long until the next fetch: a day, or after failures in a row 10 minutes, 20, 40, up to a
-    day; give or take a tenth by ``chance``, a random number from 0 to 1."""
+    """Seconds until the next fetch: a day; after failures in a row 10 minutes, 20, 40, up to a day.
+    ``chance``, a random number from 0 to 1, adds a jitter of a tenth."""
     seconds = DAY_SECONDS
     if failures > 0:
         seconds = backoff_seconds(failures, _FIRST_RETRY_SECONDS, DAY_SECONDS)
@@ -216,13 +215,13 @@ def _networks(cidrs: Mapping[AddressFamily, tuple[str, object]]) -> tuple[Networ
     read = {family: _family(family, *cidrs[family]) for family in AddressFamily}
     count = sum(map(len, read.values()))
     if count > MOST_RANGES:
-        raise ValueError(f"{count} ranges; at most {MOST_RANGES} are believed")
+        raise ValueError(f"{count} ranges; at most {MOST_RANGES} are accepted")
     return tuple(network for family in AddressFamily for network in _outermost(read[family]))
 
 
 def _family(family: AddressFamily, key: str, cidrs: object) -> list[Network]:
     if not isinstance(cidrs, list):
-        raise ValueError(f"{key} is no list")  # noqa: TRY004  # of what somebody sent, not a bug
+        raise ValueError(f"{key} is not a list")  # noqa: TRY004  # of what somebody sent, not a bug
     if not cidrs:
         raise ValueError(f"{key} has no {family} range")
     return [_network(family, f"{key}[{index}]", cidr) for index, cidr in enumerate(cidrs)]
@@ -240,7 +239,7 @@ def _network(family: AddressFamily, where: str, cidr: object) -> Network:
         raise ValueError(f"{where} is no {family} range with its prefix length")
     network = interface.network
     if interface.ip != network.network_address:
-        raise ValueError(f"{where} has bits set behind its prefix; {network} has none")
+        raise ValueError(f"{where} has host bits set; use {network}")
     if network.prefixlen < WIDEST[family]:
         raise ValueError(f"{where} is wider than /{WIDEST[family]}")
     if family is AddressFamily.IPV6 and not _inside(network, _GLOBAL_IPV6):
@@ -252,8 +251,9 @@ def _network(family: AddressFamily, where: str, cidr: object) -> Network:
 
 
 def _outermost(networks: Iterable[Network]) -> list[Network]:
-    """Sorted, and without those that lie in another: neither a range that is there twice nor one
-    inside another counts twice, so that neither can hide that something is missing."""
+    """Sorted, without duplicates and ranges inside another: none counts twice, so that none can
+    hide
+    that addresses are missing."""
     found: list[Network] = []
     for network in sorted(networks, key=lambda n: (int(n.network_address), n.prefixlen)):
         if not found or not _inside(network, found[-1]):
@@ -262,7 +262,7 @@ def _outermost(networks: Iterable[Network]) -> list[Network]:
 
 
 def _etag(given: object, networks: tuple[Network, ...]) -> str:
-    """The document's own, where it is a plain token, or else a digest of the data of our own."""
+    """The document's etag if it is a plain token, else a digest of the ranges."""
     if isinstance(given, str) and _ETAG.fullmatch(given):
         return given
     return _digest(networks)
@@ -273,7 +273,7 @@ def _digest(networks: Iterable[Network]) -> str:
 
 
 def _doubt(held: Ranges, fresh: Ranges) -> str:
-    """Why a document is not believed at once; empty where it is."""
+    """Why a document is not accepted at once; empty if it is."""
     for family in AddressFamily:
         before = held.size(family)
         lost = before - _shared(held, fresh, family)
@@ -288,7 +288,7 @@ def _doubt(held: Ranges, fresh: Ranges) -> str:
 
 
 def _shared(one: Ranges, other: Ranges, family: AddressFamily) -> int:
-    """How many addresses of a family are in both."""
+    """The number of addresses of a family in both."""
     return sum(
         min(a.num_addresses, b.num_addresses)
         for a in one.networks
@@ -298,12 +298,12 @@ def _shared(one: Ranges, other: Ranges, family: AddressFamily) -> int:
 
 
 def _inside(inner: Network, outer: Network) -> bool:
-    """Whether two ranges of one family lie so."""
+    """Whether one range contains the other; both are of one family."""
     return inner.prefixlen >= outer.prefixlen and inner.network_address in outer
 
 
 def _shown(value: object) -> str:
-    """Something from outside as a message may show it."""
+    """An untrusted value, escaped and shortened for a message."""
     text = ascii(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 

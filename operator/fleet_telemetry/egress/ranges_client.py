@@ -1,6 +1,6 @@
-"""Fetches the ranges that a provider publishes: bounded in time and size, and never led elsewhere.
+"""Fetches the ranges that a provider publishes, with limits of time and size and no redirects.
 
-The request carries nothing of the cluster's: no credential, no cookie, no version.
+The request contains no data of the cluster: no credential, no cookie, no version.
 
 Unlike the products' APIs (``vendors/http.py``), which get credentials and are inside the cluster,
 this is public data on the internet, and a cluster may have no other way out than a proxy. So
@@ -30,7 +30,7 @@ TOTAL_SECONDS = 15.0
 LARGEST_DOCUMENT = 64 * 1024
 """Cloudflare's has less than 1 KiB; 64 ranges of the longest spelling have 4 KiB."""
 
-# httpx tells every request at level INFO; httpcore, at level DEBUG, headers, also a proxy's.
+# httpx logs every request at level INFO; httpcore logs headers at level DEBUG, also a proxy's.
 _CHATTY_LOGGERS = ("httpx", "httpcore")
 _VALIDATOR = re.compile(r'(W/)?"[!#-~]{0,256}"')
 _HOST = re.compile(r"[A-Za-z0-9.:-]{1,253}")
@@ -38,7 +38,7 @@ _HOST = re.compile(r"[A-Za-z0-9.:-]{1,253}")
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The last answer, and the header that asks whether it still holds."""
+    """The last response, and the validator for a conditional request."""
 
     validator: str
     ranges: Ranges
@@ -67,8 +67,8 @@ class RangesClient:
     async def fetch(self, provider: Provider) -> Ranges:
         """The provider's ranges as it publishes them now. Raises RangesError.
 
-        Whether they are in force, ``published.take`` says. Where the server says that nothing has
-        changed since the last time, they are the same as then.
+        ``published_ranges.step_ranges`` decides whether they take effect. If the server responds
+        that nothing has changed, they are the ranges of the last fetch.
         """
         if not provider.url.startswith("https://"):
             raise RangesError(provider.name, f"{provider.url} is no https URL")
@@ -77,8 +77,8 @@ class RangesClient:
                 return await self._fetch(provider)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise RangesError(provider.name, self._late(provider, error)) from None
-        # What is wrong with a proxy's URL, such as socks:// without a library for it, is said by
-        # ValueError and ImportError.
+        # A wrong URL of a proxy, such as socks:// without a library for it, raises ValueError or
+        # ImportError.
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError) as error:
             # The error's own text is never shown: it may quote a proxy's password.
             raise RangesError(provider.name, _failed(provider, error)) from None
@@ -102,7 +102,7 @@ class RangesClient:
         return ranges
 
     def _client(self) -> httpx.AsyncClient:
-        # Made anew each time: once a day that costs nothing, and finds CAs that were renewed.
+        # A new client for each fetch, which is daily, so that renewed CAs are read.
         context = ssl.create_default_context(cadata=self._ca or None)
         return httpx.AsyncClient(
             verify=context,
@@ -110,10 +110,10 @@ class RangesClient:
             trust_env=True,
             timeout=httpx.Timeout(None, connect=self._connect_seconds),
             headers={
-                # No version: nobody outside has to know what runs here.
+                # Without a version, which others do not need to know.
                 "User-Agent": "fleet-telemetry",
                 "Accept": "application/json",
-                # What is unpacked could be of any size.
+                # Unpacked, a compressed response could have any size.
                 "Accept-Encoding": "identity",
                 "Connection": "close",
             },
@@ -148,16 +148,17 @@ class RangesClient:
 
 
 def _target(response: httpx.Response) -> str:
-    """Where a redirect leads, as far as it may be shown: its host, or no more than that."""
+    """The host of a redirect's target, for a message."""
     try:
         host = response.request.url.join(response.headers["location"]).host
     except (httpx.InvalidURL, ValueError):
         host = ""
-    return host if _HOST.fullmatch(host) else "something that is no host"
+    return host if _HOST.fullmatch(host) else "an invalid host"
 
 
 def _by_proxy() -> str:
-    """What to add where a proxy may be to blame. Its URL is not shown: it may hold a password."""
+    """A hint for messages if a proxy is configured. Its URL is not shown: it may hold a
+    password."""
     proxies = getproxies()
     used = next((f"{key.upper()}_PROXY" for key in ("https", "all") if proxies.get(key)), "")
     return f" (a proxy is set by {used})" if used else ""
@@ -168,14 +169,14 @@ _SAID: Mapping[HttpFault, str] = {
     HttpFault.EXPIRED: "{url}: the certificate has expired",
     HttpFault.NOT_TRUSTED: "{url}: the certificate is not trusted",
     HttpFault.NO_CONNECTION: "no connection to {url}",
-    HttpFault.NO_TLS: "{url}: what answers there does not speak TLS as expected",
-    HttpFault.NO_HTTP: "{url}: what answers there does not speak HTTP as expected",
+    HttpFault.NO_TLS: "{url}: the server does not speak TLS as expected",
+    HttpFault.NO_HTTP: "{url}: the server does not speak HTTP as expected",
     HttpFault.CUT: "{url}: the connection was cut",
-    HttpFault.PROXY: "the proxy lets nothing through to {url}",
+    HttpFault.PROXY: "the proxy refuses connections to {url}",
 }
 
 
 def _failed(provider: Provider, error: Exception) -> str:
-    otherwise = f"{{url}} could not be asked: {type(error).__name__}"
+    otherwise = f"{{url}} could not be fetched: {type(error).__name__}"
     said = _SAID.get(fault_of(error), otherwise)
     return said.format(url=provider.url) + _by_proxy()

@@ -1,1 +1,1 @@
-"""What products say of themselves: one adapter each, over one HTTP client."""
+"""Reads and writes the telemetry setting of products by their APIs: one adapter for each."""

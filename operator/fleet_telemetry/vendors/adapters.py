@@ -1,4 +1,4 @@
-"""The adapters by the name that the catalogue calls them."""
+"""The adapters by their names in the catalogue."""
 
 from __future__ import annotations
 

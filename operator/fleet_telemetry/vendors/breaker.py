@@ -1,4 +1,4 @@
-"""Leaves a host alone that fails again and again."""
+"""A circuit breaker for each host of a product's API."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ class _HostFailures:
 
 
 class Breaker:
-    """A circuit breaker for each host: open after a few failures in a row, for a growing while."""
+    """Blocks requests to a host after failures in a row, with exponential backoff."""
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._hosts: dict[str, _HostFailures] = {}
 
     def check(self, host: str) -> None:
-        """Raise VendorError if the host is to be left alone now."""
+        """Raise VendorError if requests to the host are blocked now."""
         found = self._hosts.get(host)
         left = found.closed_until - self._clock() if found else 0.0
         if left > 0:
-            text = f"{host} failed {_FAILURES} times or more in a row and is left alone for a while"
+            text = f"{host} failed {_FAILURES} times or more in a row; requests are paused"
             raise VendorError(Reason.UNREACHABLE, text, retry_after=left)
 
     def failed(self, host: str, error: VendorError) -> None:
-        """Count a failure, if it is the host's and not a matter of one credential."""
+        """Count a failure of the host; a failure of one credential does not count."""
         if error.reason not in _OF_THE_HOST:
             return
         found = self._hosts.setdefault(host, _HostFailures())

@@ -36,10 +36,10 @@ _MOST_NAMES = 64
 
 
 class DependencyTrack:
-    """Asks and sets ``telemetry/submission.enabled`` among the config properties.
+    """Reads and writes the config property ``telemetry/submission.enabled``.
 
-    The API key needs the permission SYSTEM_CONFIGURATION. To read only, version 5 is content with
-    SYSTEM_CONFIGURATION_READ.
+    The API key needs the permission SYSTEM_CONFIGURATION; in version 5 SYSTEM_CONFIGURATION_READ is
+    enough to read.
     """
 
     keys: tuple[str, ...] = ("apiKey",)
@@ -47,7 +47,7 @@ class DependencyTrack:
     per_pod = False
 
     async def read(self, api: VendorApi, credentials: Credentials) -> InstanceReport:
-        """What the database says; it is read by the server at every submission."""
+        """Read the database's value, which the server reads at every submission."""
         answer = await api.request("GET", _PROPERTIES, headers=_headers(credentials))
         rows = _telemetry_rows(answer.check())
         row = rows.get(_ENABLED)
@@ -57,7 +57,7 @@ class DependencyTrack:
         try:
             version = await _version(api)
         except VendorError:
-            version = ""  # the setting is told all the same
+            version = ""  # the setting is reported without a version
         note = ""
         inventory: tuple[str, ...] = ()
         data = _value(rows.get(_DATA))
@@ -72,7 +72,7 @@ class DependencyTrack:
         )
 
     async def write(self, api: VendorApi, credentials: Credentials, desired: Submission) -> None:
-        """Set the row; it takes effect at once. Version 5 and 4 answer with the row as stored."""
+        """Set the row; it takes effect at once. Versions 4 and 5 return the stored row."""
         value = "true" if desired is Submission.ENABLED else "false"
         answer = await api.request(
             "POST",
@@ -113,7 +113,7 @@ def _value(row: Mapping[str, Any] | None) -> str | None:
 
 
 def _setting(value: str | None) -> Setting:
-    """What is stored is "true" or "false"; another value was not put there by the API."""
+    """The API stores "true" or "false"; another value was not written by the API."""
     match (value or "").strip().lower():
         case "true" | "1":
             return Setting.ENABLED
@@ -139,7 +139,7 @@ def _without_row(version: str) -> InstanceReport:
 
 
 async def _version(api: VendorApi) -> str:
-    """Told without credentials. Raises VendorError where this is not Dependency-Track."""
+    """Read without credentials. Raises VendorError if this is not Dependency-Track."""
     answer = (await api.request("GET", "/api/version")).check()
     about = answer.json(dict)
     version = about.get("version")
@@ -160,7 +160,7 @@ def _time(value: str | None) -> datetime | None:
 
 
 def _names(data: str) -> tuple[tuple[str, ...], str]:
-    """The names of the fields in what was sent last, and what there is to say about them."""
+    """The names of the fields of the last submission, and a note about them."""
     try:
         sent = json.loads(data)
     except (ValueError, RecursionError):

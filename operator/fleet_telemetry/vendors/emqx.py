@@ -37,9 +37,9 @@ _LEFT_OUT = Version.parse("5.1.0"), Version.parse("5.9.0-dev")
 
 
 class Emqx:
-    """Asks and sets ``/telemetry/status`` of one node.
+    """Reads and writes ``/telemetry/status`` of one node.
 
-    The API key needs the role viewer to read and administrator to write; where keys have scopes,
+    The API key needs the role viewer to read and administrator to write. A key with scopes needs
     ``monitoring``, and ``cluster_operations`` for the version.
     """
 
@@ -48,7 +48,7 @@ class Emqx:
     per_pod = True
 
     async def read(self, api: VendorApi, credentials: Credentials) -> InstanceReport:
-        """What counts on this node now, and the names of what it would send."""
+        """Read the effective setting of this node, and the names of the fields that it sends."""
         headers = _headers(credentials)
         answer = await api.request("GET", _STATUS, headers=headers)
         if answer.status == HTTPStatus.NOT_FOUND:
@@ -64,7 +64,7 @@ class Emqx:
         try:
             version = (await _node(api, headers)).get("version")
         except VendorError:
-            version = None  # the setting is told all the same
+            version = None  # the setting is reported without a version
         return InstanceReport(
             setting=Setting.ENABLED if is_on else Setting.DISABLED,
             version=version,
@@ -73,7 +73,7 @@ class Emqx:
         )
 
     async def write(self, api: VendorApi, credentials: Credentials, desired: Submission) -> None:
-        """Set it for the whole cluster, if this node says otherwise."""
+        """Set it for the whole cluster, if this node has another value."""
         headers = _headers(credentials)
         wanted = desired is Submission.ENABLED
         if _enabled((await api.request("GET", _STATUS, headers=headers)).check()) is wanted:
@@ -114,16 +114,17 @@ async def _inventory(api: VendorApi, headers: Mapping[str, str]) -> tuple[tuple[
 
 
 async def _node(api: VendorApi, headers: Mapping[str, str]) -> Mapping[str, str]:
-    """Version and edition of the node; where it cannot be told from the others of its cluster, what
-    all that run have in common. Raises VendorError."""
+    """Version and edition of the node; if it cannot be identified, those that all running nodes of
+    the
+    cluster share. Raises VendorError."""
     answer = (await api.request("GET", _NODES, headers=headers)).check()
     nodes = answer.json(list)
     if not nodes or not all(isinstance(node, dict) for node in nodes):
         raise answer.unexpected("where an array of nodes was expected")
     own = [node for node in nodes if _is_at(node, api.endpoint)]
     some = own or [node for node in nodes if node.get("node_status") == "running"]
-    told = {name: {_known(node.get(name)) for node in some} for name in ("version", "edition")}
-    return {name: value for name, (value, *others) in told.items() if value and not others}
+    values = {name: {_known(node.get(name)) for node in some} for name in ("version", "edition")}
+    return {name: value for name, (value, *others) in values.items() if value and not others}
 
 
 def _is_at(node: Mapping[str, Any], endpoint: Endpoint) -> bool:
@@ -133,14 +134,14 @@ def _is_at(node: Mapping[str, Any], endpoint: Endpoint) -> bool:
 
 
 def _known(value: Any) -> str:
-    """A version or an edition; empty for anything else, which could be our own credential."""
+    """A version or an edition; empty for another value, which could be our own credential."""
     shape = r"[0-9]{1,4}(\.[0-9A-Za-z-]{1,20}){1,5}|Opensource|Enterprise"
     return value if isinstance(value, str) and re.fullmatch(shape, value) else ""
 
 
 def _without_telemetry(answer: Answer, node: Mapping[str, str]) -> InstanceReport:
-    """There is no such path: right for an edition that leaves the application out, and strange for
-    every other."""
+    """The path does not exist: expected of an edition without the application, an error
+    otherwise."""
     version = node.get("version", "")
     try:
         is_left_out = _LEFT_OUT[0] <= Version.parse(version) < _LEFT_OUT[1]

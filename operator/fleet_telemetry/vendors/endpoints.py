@@ -1,4 +1,4 @@
-"""Where a product's API is: a Service that leads to the workload's own pods, or those pods."""
+"""Finds the endpoints of a product's API: a Service of the workload's pods, or the pods."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fleet_telemetry.workloads.workload import Pod
 
 
 class EndpointError(ValueError):
-    """Nothing leads to the product's API; the message says what to do."""
+    """The product's API has no endpoint; the message says what to do."""
 
 
 def find_endpoints(
@@ -31,7 +31,7 @@ def find_endpoints(
     one that could lead to something else than the workload's pods: whoever may write a policy or
     a Service must not be able to have a credential sent elsewhere.
     """
-    # What a pod that is done calls its address may be another pod's by now.
+    # The address of a finished pod may belong to another pod by now.
     running = [pod for pod in pods if pod.address and pod.counts]
     if not running:
         raise EndpointError("no pod of the workload has an address yet")
@@ -49,7 +49,7 @@ def find_endpoints(
             way = _Way(api, service, port)
             return way.endpoints(running, per_pod=per_pod)
     if per_pod:
-        # Pods can be asked without any Service.
+        # Pods need no Service.
         return tuple(
             Endpoint(Scheme.HTTP, pod.address, api.port, pod.address, instance=pod.name)
             for pod in running
@@ -122,9 +122,9 @@ class _Way:
                 Endpoint(self.scheme, self.service.address, self.port.number, host, self.base_path),
             )
         if not per_pod:
-            # A headless Service leads to all of its pods, and any of them speaks for the product.
+            # A headless Service has no address; any of its pods reports for the product.
             pods = [pod for pod in pods if self.service.selects(pod.template.labels)][:1]
-        # Otherwise each has to be asked, also where the Service selects but one of them.
+        # Otherwise every pod is an endpoint, also if the Service selects only some of them.
         return tuple(
             Endpoint(
                 self.scheme,

@@ -1,4 +1,4 @@
-"""The one way in which products are asked: bounded in time and size, and never led elsewhere."""
+"""The HTTP client for products' APIs, with limits of time and size and no redirects."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ TOTAL_SECONDS = 15.0
 """For one request with its whole answer, however slowly it drips."""
 LARGEST_ANSWER = 4 * 1024 * 1024
 LONGEST_PATIENCE_SECONDS = 24 * 3600.0
-"""What asks for more in Retry-After gets this."""
+"""The upper limit of Retry-After."""
 _MOST_CLIENTS = 64
 
-# httpx tells every request at level INFO, httpcore every answer's headers at level DEBUG.
+# httpx logs every request at level INFO, httpcore the headers of responses at level DEBUG.
 _CHATTY_LOGGERS = ("httpx", "httpcore")
 
 
 class VendorError(Exception):
-    """The product did not tell, or did not take, a setting. The message holds no secret and nothing
-    of the answer's body but what the adapter knows to be harmless."""
+    """A setting could not be read or written. The message contains no secret, and of the response's
+    body only what the adapter knows to be harmless."""
 
     def __init__(self, reason: Reason, message: str, *, retry_after: float | None = None) -> None:
         self.reason = reason
@@ -47,7 +47,7 @@ class VendorError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer."""
+    """A complete response."""
 
     status: int
     content_type: str = field(repr=False)
@@ -67,9 +67,9 @@ class Answer:
         return content
 
     def unexpected(self, why: str) -> VendorError:
-        """The error to raise where the answer is not one of the product's. ``why`` goes on the
+        """The error for a response that the product would not send. ``why`` continues the
         sentence "... answered 200 with HTML of 93 bytes"."""
-        # A closed set of words: whoever answers could write our own credential here.
+        # A closed set of words: the server could send our own credential back here.
         shown = _SHOWN_TYPES.get(self.content_type.partition(";")[0].strip().lower(), "something")
         size = f"{shown} of {len(self.body)} bytes" if self.body else "nothing"
         return VendorError(
@@ -108,7 +108,7 @@ _REASON_BY_STATUS = {
     403: Reason.PERMISSION_MISSING,
     404: Reason.API_NOT_FOUND,
     429: Reason.RATE_LIMITED,
-    # What stands in front of the product says that the product does not answer.
+    # A proxy in front of the product reports that the product does not respond.
     502: Reason.UNREACHABLE,
     503: Reason.UNREACHABLE,
     504: Reason.UNREACHABLE,
@@ -130,8 +130,8 @@ def _seconds(retry_after: str, now: datetime) -> float | None:
 class VendorClient:
     """The shared HTTP client. One TLS context for each CA.
 
-    Each request has a connection of its own: a kept one would be known by its address only, and
-    serve a host name that its certificate was never compared with.
+    Each request opens a new connection: a pooled one is identified by its address only, and could
+    be used for a host name that its certificate was not verified for.
     """
 
     def __init__(
@@ -150,8 +150,8 @@ class VendorClient:
 
     def api(self, endpoint: Endpoint, ca: str = "") -> VendorApi:
         """The API at an endpoint; ``ca`` are the certificates (PEM) to trust instead of the
-        system's. Raises VendorError where they are none, or the address is no address: a name would
-        leave it to a name service where a credential goes."""
+        system's. Raises VendorError if ``ca`` has no certificate, or the address is not an IP
+        address: with a name, DNS would decide where a credential is sent."""
         try:
             ipaddress.ip_address(endpoint.address)
         except ValueError:
@@ -177,7 +177,7 @@ class VendorClient:
             headers={
                 "User-Agent": f"fleet-telemetry/{__version__}",
                 "Accept": "application/json",
-                # What is unpacked could be of any size.
+                # Unpacked, a compressed response could have any size.
                 "Accept-Encoding": "identity",
                 "Connection": "close",
             },
@@ -197,7 +197,7 @@ def _context(ca: str) -> ssl.SSLContext:
         text = "ca.crt of the Secret holds no certificate (PEM)"
         raise VendorError(Reason.SECRET_INCOMPLETE, text) from None
     if ca:
-        # What the Secret names is trusted, also where it is an intermediate CA or the server's own
+        # The certificates of the Secret are trusted, also an intermediate CA or the server's own
         # certificate.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
@@ -228,7 +228,7 @@ class VendorApi:
     ) -> Answer:
         """Send a request, with JSON content if any; the whole answer. Raises VendorError.
 
-        The path stands in messages: nothing secret belongs there.
+        The path appears in messages: it must not contain a secret.
         """
         what = f"{method} {self.endpoint}{path}"
         try:
@@ -285,14 +285,14 @@ class VendorApi:
 
 
 def _authority(endpoint: Endpoint) -> str:
-    """Host and port as they stand in the Host header; a scheme's own port is left out."""
+    """Host and port of the Host header, without the scheme's default port."""
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     default = {"http": 80, "https": 443}.get(endpoint.scheme)
     return host if endpoint.port == default else f"{host}:{endpoint.port}"
 
 
 def _prefix(endpoint: Endpoint) -> str:
-    """The base path with a slash before it and none behind; empty for none."""
+    """The base path with a leading slash and no trailing one; empty for none."""
     path = endpoint.base_path.strip("/")
     return f"/{path}" if path else ""
 
@@ -315,11 +315,11 @@ _SAID: Mapping[HttpFault, tuple[Reason, str]] = {
     HttpFault.NO_CONNECTION: (Reason.UNREACHABLE, "no connection"),
     HttpFault.NO_TLS: (
         Reason.UNEXPECTED_ANSWER,
-        "what answers there does not speak TLS as expected; is it plain http?",
+        "the server does not speak TLS as expected; is it plain http?",
     ),
     HttpFault.NO_HTTP: (
         Reason.UNEXPECTED_ANSWER,
-        "what answers there does not speak HTTP as expected; is it https?",
+        "the server does not speak HTTP as expected; is it https?",
     ),
     HttpFault.CUT: (Reason.UNREACHABLE, "the connection was cut"),
 }

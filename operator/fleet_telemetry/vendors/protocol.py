@@ -1,4 +1,4 @@
-"""What an adapter of a product's API gives and takes."""
+"""The protocol of the adapters of products' APIs."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ Credentials = Mapping[str, str]
 
 
 class Adapter(Protocol):
-    """Reads, and where the product allows it sets, the effective telemetry setting.
+    """Reads the effective telemetry setting, and writes it if the product allows that.
 
     Both methods raise VendorError.
     """
 
     keys: tuple[str, ...]
-    """Keys that the Secret has to have."""
+    """Required keys of the Secret."""
     settable: bool
     """Whether the product can be set at run time at all."""
     per_pod: bool
-    """Whether every pod has a setting of its own, so that each has to be asked."""
+    """Whether every pod has a setting of its own, so that each is read."""
 
     async def read(self, api: VendorApi, credentials: Credentials) -> InstanceReport:
-        """What the product says now."""
+        """Read the setting."""
         ...
 
     async def write(self, api: VendorApi, credentials: Credentials, desired: Submission) -> None:
-        """Set it. Writing what is set already is no fault."""
+        """Write the setting. Writing the current value is not an error."""
         ...
 
 
 def header_secret(credentials: Credentials, key: str) -> str:
-    """A credential that goes into a header as it is: visible ASCII only, for an HTTP library's
-    complaint about another would quote it. Raises VendorError."""
+    """A credential for a header: visible ASCII only, because the HTTP library's error about another
+    character would quote it. Raises VendorError."""
     value = credentials.get(key, "").strip()
     if not value:
         raise VendorError(Reason.SECRET_INCOMPLETE, f"the Secret has nothing under {key!r}")

@@ -26,12 +26,11 @@ _FIRST_WITH_BEARER = 10
 
 
 class SonarQube:
-    """Asks for the effective ``sonar.telemetry.enable``. The token has to be a system
-    administrator's.
+    """Reads the effective ``sonar.telemetry.enable``. The token must be a system administrator's.
 
-    SonarQube reads the setting at its start only, and tells neither what it would read at the next
-    one nor takes it by its API. So a contrary report of a server whose pod template has the setting
-    means that a restart is needed; whoever knows the template can tell.
+    SonarQube reads the setting only at its start. Its API neither changes it nor reports the value
+    of the next start. So if the pod template has the desired setting and the server reports another
+    one, a restart is needed; the caller knows the template and decides this.
     """
 
     keys: tuple[str, ...] = ("token",)
@@ -39,7 +38,7 @@ class SonarQube:
     per_pod = False
 
     async def read(self, api: VendorApi, credentials: Credentials) -> InstanceReport:
-        """What the running server goes by."""
+        """Read the setting of the running server."""
         token = header_secret(credentials, "token")
         version = await _version(api)
         answer = await api.request("GET", "/api/system/info", headers=_headers(token, version))
@@ -54,7 +53,7 @@ class SonarQube:
         return InstanceReport(setting=setting, version=version, note=note)
 
     async def write(self, api: VendorApi, credentials: Credentials, desired: Submission) -> None:
-        """Never called, as the setting cannot be set at run time."""
+        """Never called, because the setting cannot be changed at run time."""
         del credentials
         text = (
             f"{api.endpoint}: {_ENABLE} = {desired} can be set at the start only,"
@@ -80,8 +79,8 @@ def _setting(value: str | None) -> tuple[Setting, str]:
 
 
 async def _version(api: VendorApi) -> str:
-    """Told without credentials, so that the token goes to nothing else than a SonarQube that is
-    up. Raises VendorError otherwise."""
+    """Read without credentials, so that the token is sent only to a SonarQube that is up. Raises
+    VendorError otherwise."""
     answer = (await api.request("GET", "/api/system/status")).check()
     about = answer.json(dict)
     status, version = about.get("status"), about.get("version")

@@ -64,10 +64,10 @@ _UPDATE = (
 
 
 class Sourcegraph:
-    """Asks and sets ``update.channel`` of the site configuration, and asks what was exported.
+    """Reads and writes ``update.channel`` of the site configuration, and reads the exported events.
 
-    The token has to be a site administrator's. What is said of the setting is said of pings: events
-    have no switch in this API, and what there is of them is told beside it.
+    The token must be a site administrator's. The setting is that of pings. Events have no switch in
+    this API; they are reported in the note.
     """
 
     keys: tuple[str, ...] = ("token",)
@@ -75,8 +75,8 @@ class Sourcegraph:
     per_pod = False
 
     async def read(self, api: VendorApi, credentials: Credentials) -> InstanceReport:
-        """The setting that pings go by, and what is known of events."""
-        ask = _Asking(api, header_secret(credentials, "token"))
+        """Read the setting of pings, and the events."""
+        ask = _GraphQL(api, header_secret(credentials, "token"))
         site = await ask.site()
         events = await ask.events(site.version)
         tags = await ask.tags()
@@ -106,7 +106,7 @@ class Sourcegraph:
     async def write(self, api: VendorApi, credentials: Credentials, desired: Submission) -> None:
         """Set the property in the configuration's text as it is, comments and REDACTED secrets
         included; the product puts the secrets back."""
-        ask = _Asking(api, header_secret(credentials, "token"))
+        ask = _GraphQL(api, header_secret(credentials, "token"))
         channel = "release" if desired is Submission.ENABLED else "none"
         for _ in range(_ROUNDS):
             site = await ask.site()
@@ -127,7 +127,7 @@ class _Site:
     id: int
     contents: str = field(repr=False)
     channel: Any = field(repr=False)
-    """As it is written; None where it is not."""
+    """As it is written; None if it is not set."""
     version_text: str
     version: Version | None
     is_editable: bool
@@ -142,7 +142,7 @@ class _Events:
 
 
 def _setting(site: _Site, *, is_air_gapped: bool) -> tuple[Setting, bool]:
-    """What pings come to, and whether anything can be done about it."""
+    """The setting of pings, and whether it can be changed."""
     if site.version is not None and site.version >= _WITHOUT_EFFECT:
         return (Setting.DISABLED, True) if is_air_gapped else (Setting.UNKNOWN, False)
     if site.channel in (None, "", "release"):
@@ -162,7 +162,7 @@ def _version(text: object) -> tuple[str, Version | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
+class _GraphQL:
     """GraphQL with a token."""
 
     api: VendorApi
@@ -211,7 +211,7 @@ class _Asking:
         )
 
     async def tags(self) -> frozenset[str]:
-        """The licence's tags that matter here, as far as they are told."""
+        """The relevant tags of the licence, as far as this version returns them."""
         data = await self._optional(iter(_LICENCE_QUERIES))
         site = _dig(data or {}, "site")
         licence = _dig(_dig(site, "productSubscription"), "license") or _dig(
@@ -222,7 +222,7 @@ class _Asking:
         return frozenset(tag for tag in (_AIR_GAPPED, _CODY_ONLY) if tag in known)
 
     async def update(self, last_id: int, contents: str) -> bool:
-        """Write the configuration; False where somebody else did since it was read."""
+        """Write the configuration; False if it was changed since it was read."""
         variables = {"lastID": last_id, "input": contents}
         try:
             answer, data = await self._post(_UPDATE, variables)
@@ -262,11 +262,12 @@ class _Asking:
 
 
 class _OutdatedError(VendorError):
-    """The change was based on what is no longer there."""
+    """The change was based on an outdated configuration."""
 
 
 def _refusal(answer: Answer, errors: object, api: VendorApi) -> VendorError:
-    """What the errors mean. Their texts are looked at and never shown: they may quote anything."""
+    """The error for GraphQL errors. Their texts are matched and never shown: they may quote
+    secrets."""
     listed = errors if isinstance(errors, list) else []
     text = "\n".join(str(_dig({"error": one}, "error").get("message")) for one in listed)
     if "SITE_CONFIG_FILE" in text:

@@ -1,4 +1,4 @@
-"""Rollouts of Argo Rollouts: ``argoproj.io/v1alpha1``. A ArgoRollout runs its pods in ReplicaSets.
+"""Rollouts of Argo Rollouts: ``argoproj.io/v1alpha1``. A Rollout runs its pods in ReplicaSets.
 
 Facts from argoproj/argo-rollouts, tag v1.9.1:
 
@@ -32,7 +32,7 @@ from fleet_telemetry.workloads.workload_type import (
 
 
 class ArgoRollout(WorkloadType):
-    """A ArgoRollout."""
+    """A Rollout."""
 
     api = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout")
     optional = True
@@ -43,7 +43,7 @@ class ArgoRollout(WorkloadType):
         return not dig(manifest, "spec", "workloadRef")
 
     def restarts_no_pod(self, manifest: Manifest) -> bool:
-        """A ArgoRollout without replicas has no pods. A paused one can still replace pods."""
+        """A Rollout without replicas has no pods. A paused one can still replace pods."""
         return has_no_replicas(manifest)
 
     def has_first_template(self, manifest: Manifest) -> bool:

@@ -75,7 +75,7 @@ def test_a_host_that_fails_three_times_is_not_even_asked() -> None:
             (told, other) = await asking.read((endpoint(one, "a"), endpoint(two, "b")))
             assert len(one.seen) == asked
         assert told.fault is Reason.UNREACHABLE
-        assert told.message.endswith("is left alone for a while")
+        assert told.message.endswith("requests are paused")
         assert 0 < told.retry_after <= 30
         # Each port of an address is a host of its own.
         assert other.fault is None

@@ -88,15 +88,15 @@ def test_a_range_that_lies_in_another_counts_once(networks: list[str]) -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (b"", "what came is no JSON (0 bytes)"),
-        (b"<html>Just a moment...</html>", "what came is no JSON (29 bytes)"),
-        (b"173.245.48.0/20\n103.21.244.0/22", "what came is no JSON (31 bytes)"),
-        (json.dumps(document()).encode()[:-3], "what came is no JSON (534 bytes)"),
-        (b"[" * 100_000, "what came is no JSON (100000 bytes)"),
-        (b"\xff\xfe\xff", "what came is no JSON (3 bytes)"),
-        (b"[]", "the document is no JSON object"),
-        (b"null", "the document is no JSON object"),
-        (b'"some text"', "the document is no JSON object"),
+        (b"", "the response is not JSON (0 bytes)"),
+        (b"<html>Just a moment...</html>", "the response is not JSON (29 bytes)"),
+        (b"173.245.48.0/20\n103.21.244.0/22", "the response is not JSON (31 bytes)"),
+        (json.dumps(document()).encode()[:-3], "the response is not JSON (534 bytes)"),
+        (b"[" * 100_000, "the response is not JSON (100000 bytes)"),
+        (b"\xff\xfe\xff", "the response is not JSON (3 bytes)"),
+        (b"[]", "the document is not a JSON object"),
+        (b"null", "the document is not a JSON object"),
+        (b'"some text"', "the document is not a JSON object"),
     ],
 )
 def test_what_is_no_such_document_is_refused(body: bytes, why: str) -> None:
@@ -134,7 +134,7 @@ def test_the_result_has_to_be_an_object(result: object) -> None:
 @pytest.mark.parametrize(("key", "family"), [("ipv4_cidrs", "IPv4"), ("ipv6_cidrs", "IPv6")])
 @pytest.mark.parametrize("cidrs", [[], None, "1.2.3.0/24", {}, 0])
 def test_neither_family_may_be_missing(key: str, family: str, cidrs: object) -> None:
-    expected = f"{key} has no {family} range" if cidrs == [] else f"{key} is no list"
+    expected = f"{key} has no {family} range" if cidrs == [] else f"{key} is not a list"
     assert refused(document(**{key: cidrs})) == expected
 
 
@@ -191,7 +191,7 @@ def test_something_long_is_not_shown_whole() -> None:
 )
 def test_host_bits_are_refused(key: str, cidr: str, network: str) -> None:
     message = refused(document(**{key: [cidr]}))
-    assert message == f"{key}[0], '{cidr}', has bits set behind its prefix; {network} has none"
+    assert message == f"{key}[0], '{cidr}', has host bits set; use {network}"
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_at_most_64_ranges_are_believed() -> None:
     v4 = [f"104.{n}.0.0/16" for n in range(16, 16 + 57)]
     assert len(read(document(ipv4_cidrs=v4)).networks) == 64
     too_many = document(ipv4_cidrs=[*v4, v4[0]])
-    assert refused(too_many) == "65 ranges; at most 64 are believed"
+    assert refused(too_many) == "65 ranges; at most 64 are accepted"
 
 
 # The etag
@@ -376,7 +376,7 @@ def test_what_was_spoilt_in_the_meantime_is_refused(cidrs: list[str], why: str) 
     with pytest.raises(RangesError) as caught:
         restored(CLOUDFLARE, ETAG, cidrs)
     assert str(caught.value).startswith(
-        f"Cloudflare's published ranges: what was kept of them is spoilt: {why}"
+        f"Cloudflare's published ranges: the saved ranges are malformed: {why}"
     )
 
 

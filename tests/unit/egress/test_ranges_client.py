@@ -208,11 +208,11 @@ def test_a_cookie_is_not_kept() -> None:
 # What does not
 
 FAULTS: dict[Fault, str | None] = {
-    Fault.HTML_200: "what came is no JSON (78 bytes)",
-    Fault.EMPTY_200: "what came is no JSON (0 bytes)",
-    Fault.WRONG_JSON_TYPE: "the document is no JSON object",
+    Fault.HTML_200: "the response is not JSON (78 bytes)",
+    Fault.EMPTY_200: "the response is not JSON (0 bytes)",
+    Fault.WRONG_JSON_TYPE: "the document is not a JSON object",
     Fault.JSON_ERRORS_200: "success is not true",
-    Fault.JSON_CUT_SHORT: "what came is no JSON (14 bytes)",
+    Fault.JSON_CUT_SHORT: "the response is not JSON (14 bytes)",
     Fault.JSON_TOO_DEEP: "URL answered with more than 64 KiB",
     Fault.NO_CONTENT_204: "URL answered 204",
     Fault.REDIRECT_301: "URL answered 301 with a redirect to localhost, which is not followed",
@@ -229,7 +229,7 @@ FAULTS: dict[Fault, str | None] = {
     Fault.HANG: "URL did not answer within 0.25 s",
     Fault.CUT_IN_THE_MIDDLE: "URL: the connection was cut",
     Fault.CUT_BEFORE_ANSWER: "URL: the connection was cut",
-    Fault.NOT_HTTP: "URL: what answers there does not speak HTTP as expected",
+    Fault.NOT_HTTP: "URL: the server does not speak HTTP as expected",
     Fault.UNTRUSTED_CERTIFICATE: "URL: the certificate is not trusted",
     Fault.WRONG_NAME_CERTIFICATE: "URL: the certificate is for another name",
     Fault.COOKIE: None,
@@ -266,7 +266,7 @@ def test_what_is_packed_is_not_unpacked() -> None:
             packed = gzip.compress(document().encode())
             return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
 
-    assert refused(Packing()).startswith("what came is no JSON")
+    assert refused(Packing()).startswith("the response is not JSON")
 
 
 @pytest.mark.parametrize(
@@ -278,8 +278,8 @@ def test_what_is_packed_is_not_unpacked() -> None:
         ("http://localhost/client/v4/ips", "localhost"),
         ("/elsewhere", "localhost"),
         ("https://[::1]/", "::1"),
-        ("file:///etc/passwd", "something that is no host"),
-        ("https://a b/", "something that is no host"),
+        ("file:///etc/passwd", "an invalid host"),
+        ("https://a b/", "an invalid host"),
     ],
 )
 def test_a_redirect_is_named_and_not_followed(location: str, shown: str) -> None:
@@ -318,7 +318,7 @@ def test_plain_http_behind_an_https_url_is_told() -> None:
             return replace(CLOUDFLARE, url=f"https://localhost:{self.port}{PATH}")
 
     message = refused(Plain(tls=False))
-    assert message == "URL: what answers there does not speak TLS as expected"
+    assert message == "URL: the server does not speak TLS as expected"
 
 
 def test_where_nobody_listens_there_is_no_connection() -> None:
@@ -506,17 +506,17 @@ def test_a_proxy_that_breaks_tls_open_is_not_trusted(monkeypatch: pytest.MonkeyP
     [
         (
             b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
-            "the proxy lets nothing through to URL",
+            "the proxy refuses connections to URL",
         ),
         (
             b"HTTP/1.1 403 s3cr3t-Kq9\r\nContent-Length: 0\r\n\r\n",
-            "the proxy lets nothing through to URL",
+            "the proxy refuses connections to URL",
         ),
         (
             b"HTTP/1.1 302 Found\r\nLocation: https://portal.example/\r\n\r\n",
-            "the proxy lets nothing through to URL",
+            "the proxy refuses connections to URL",
         ),
-        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", "URL: what answers there does not speak HTTP as expected"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", "URL: the server does not speak HTTP as expected"),
     ],
 )
 def test_a_proxy_that_refuses_is_told_without_its_password(
@@ -540,9 +540,9 @@ def test_a_proxy_that_refuses_is_told_without_its_password(
     ("url", "why"),
     [
         (f"http://admin:{SECRET}@127.0.0.1:1", "no connection to URL"),
-        (f"socks5://admin:{SECRET}@127.0.0.1:1", "URL could not be asked: ImportError"),
-        (f"ftp://admin:{SECRET}@127.0.0.1:1", "URL could not be asked: ValueError"),
-        (f"http://admin:{SECRET}@127.0.0.1:port", "URL could not be asked: InvalidURL"),
+        (f"socks5://admin:{SECRET}@127.0.0.1:1", "URL could not be fetched: ImportError"),
+        (f"ftp://admin:{SECRET}@127.0.0.1:1", "URL could not be fetched: ValueError"),
+        (f"http://admin:{SECRET}@127.0.0.1:port", "URL could not be fetched: InvalidURL"),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_told_without_its_password(

@@ -1,4 +1,4 @@
-"""Keeps the addresses of the telemetry hosts that policies speak of, each host in its own time."""
+"""Looks up the telemetry hosts of policies, and keeps their addresses."""
 
 from __future__ import annotations
 
@@ -52,25 +52,25 @@ _NEVER_SAVED = TelemetryHostStatus()
 
 @dataclass
 class _KeptHost:
-    """A host that somebody needs."""
+    """A host that workloads need."""
 
     state: HostState
     users: set[WorkloadRef] = field(default_factory=set)
     provider: str | None = None
     task: asyncio.Task[None] | None = None
-    asked: bool = False
-    """Whether it was asked for since this replica began to lead."""
-    shown: tuple[HostState, HostFacts] | None = None
-    """What the state comes to, made once for all workloads."""
+    looked_up: bool = False
+    """Whether it was looked up since this replica became the leader."""
+    cached_facts: tuple[HostState, HostFacts] | None = None
+    """The facts of a state, computed once for all workloads."""
 
     @property
     def known(self) -> bool:
-        """Whether anything is known, be it that nothing could be learnt."""
-        return self.asked or self.state.as_of is not None
+        """Whether a lookup has ended, successfully or not."""
+        return self.looked_up or self.state.as_of is not None
 
 
 class HostResolver:
-    """What is known of hosts. ``run`` does the asking while this replica leads."""
+    """The state of hosts. ``run`` looks them up while this replica is the leader."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class HostResolver:
         self._on_change = on_change
 
     async def run(self) -> None:
-        """Ask until cancelled; then forget everything."""
+        """Look up hosts until cancelled; then delete all state."""
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -119,7 +119,7 @@ class HostResolver:
             self._fetching.clear()
 
     def need(self, ref: WorkloadRef, needs: frozenset[HostNeed]) -> None:
-        """Say which hosts a workload's decision depends on from now on."""
+        """Set the hosts that a workload's decision depends on."""
         before = self._needs.get(ref, frozenset())
         self._needs[ref] = needs
         if needs == before:
@@ -134,34 +134,34 @@ class HostResolver:
             host.users.add(ref)
             if not need.seeds <= host.state.seeds:
                 host.state = replace(host.state, seeds=host.state.seeds | need.seeds)
-                self._tell(host, but=ref)
+                self._notify(host, but=ref)
             if need.provider is not None and host.provider != need.provider:
                 host.provider = need.provider
                 self._publish(need.provider)
 
     def forget(self, ref: WorkloadRef) -> None:
-        """A workload is gone."""
+        """Delete the needs of a deleted workload."""
         self.need(ref, frozenset())
         del self._needs[ref]
 
     def facts(self, hosts: Iterable[str]) -> dict[str, HostFacts]:
-        """What is known of those of the hosts that are kept."""
+        """The facts of the hosts that are kept."""
         return {name: self._facts(self._hosts[name]) for name in hosts if name in self._hosts}
 
     def _facts(self, host: _KeptHost) -> HostFacts:
         state = host.state
-        if host.shown is None or host.shown[0] is not state:
+        if host.cached_facts is None or host.cached_facts[0] is not state:
             facts = replace(
                 host_facts(state, self._rules),
                 shared=as_networks(shared_addresses(state, self._rules)),
                 unresolved=not state.known
                 and all(one.answered_at is None for one in state.families),
             )
-            host.shown = state, facts
-        return host.shown[1]
+            host.cached_facts = state, facts
+        return host.cached_facts[1]
 
     def figures(self) -> Iterator[HostFigures]:
-        """What is known of every host, in numbers; asked from the thread of a scrape."""
+        """The metrics of every host; called from the thread of a scrape."""
         for name, host in list(self._hosts.items()):
             state = host.state
             refused = [refusal.is_sinkhole for refusal in state.refusals]
@@ -184,14 +184,14 @@ class HostResolver:
             )
 
     def awaits(self, ref: WorkloadRef) -> bool:
-        """Whether something that a workload needs has never been asked for: then nothing follows
-        from its absence."""
+        """Whether a host that a workload needs has not been looked up yet. Its facts then do not
+        count."""
         needs = self._needs.get(ref, frozenset())
         return any(not self._hosts[need.host].known for need in needs)
 
     @property
     def settled(self) -> bool:
-        """Whether every workload has said what it needs."""
+        """Whether the needs of every workload are known."""
         return self._needs.keys() >= self._cache.fleet.workloads.keys()
 
     def _restore(self, need: HostNeed) -> HostState:
@@ -213,30 +213,30 @@ class HostResolver:
             host.task = self._group.create_task(self._keep(name, host))
 
     async def _keep(self, name: str, host: _KeptHost) -> None:
-        """Ask again and again."""
+        """Look up one host periodically."""
         while True:
             try:
-                await self._ask(name, host)
+                await self._look_up(name, host)
                 delay = next_lookup(host.state, self._rules, self._random.random())
             except Exception:  # noqa: BLE001  # a bug with one host must not stop the others
-                _log.exception("%s: what was answered could not be taken in", name)
+                _log.exception("%s: the lookups could not be processed", name)
                 delay = self._rules.longest_interval.total_seconds()
                 if not host.known:
-                    # Nor those that wait for it, for the sake of their other hosts.
-                    host.asked = True
-                    self._tell(host)
+                    # Workloads that wait for this host continue, because of their other hosts.
+                    host.looked_up = True
+                    self._notify(host)
             await asyncio.sleep(delay)
 
-    async def _ask(self, name: str, host: _KeptHost) -> None:
+    async def _look_up(self, name: str, host: _KeptHost) -> None:
         answers = await self._resolver.ask(name)
         first, before = not host.known, self._facts(host)
         host.state = step_host(host.state, answers, self._now(), self._rules)
-        host.asked = True
+        host.looked_up = True
         if first or self._facts(host) != before:
-            self._tell(host)
+            self._notify(host)
         await self._save(name, host)
 
-    def _tell(self, host: _KeptHost, *, but: WorkloadRef | None = None) -> None:
+    def _notify(self, host: _KeptHost, *, but: WorkloadRef | None = None) -> None:
         for ref in host.users - {but}:
             self._on_change(ref)
 
@@ -261,27 +261,27 @@ class HostResolver:
                 kinds.HOST, status_manifest(manifest, status), subresource="status"
             )
         except ApiError as error:
-            # It is tried again after the next answer; until then it is in memory.
-            _log.warning("%s: what is known cannot be saved: %s", name, error)
+            # It is retried after the next lookup; until then the state is in memory.
+            _log.warning("%s: the status cannot be written: %s", name, error)
         else:
             self._cache.upsert(kinds.HOST, written)
 
     async def _sweep(self) -> None:
-        """Remove what nobody needs any more, once every workload has said what it needs."""
+        """Delete the hosts that no workload needs, once the needs of every workload are known."""
         if not self.settled:
             return
         for name in self._cache.hosts.keys() - self._hosts.keys():
             if name in self._hosts:
-                continue  # Since a moment ago: deleting takes time.
+                continue  # It became needed while others were being deleted.
             try:
                 await self._client.delete(kinds.HOST, name)
             except ApiError as error:
-                _log.warning("%s: it cannot be removed: %s", name, error)
+                _log.warning("%s: the TelemetryHost cannot be deleted: %s", name, error)
 
     # Published ranges
 
     def _publish(self, name: str) -> None:
-        """Have a provider's ranges in force, first as they were known last."""
+        """Apply a provider's ranges, first the last known ones, and start fetching them."""
         provider = PROVIDERS.get(name)
         if provider is None:
             return
@@ -292,7 +292,7 @@ class HostResolver:
             self._fetching[name] = self._group.create_task(self._fetch(provider, self._ranges))
 
     def _unpublish(self, name: str | None) -> None:
-        """Stop fetching a provider's ranges where nobody needs them any more."""
+        """Stop fetching a provider's ranges if no host needs them."""
         if name in self._fetching and all(host.provider != name for host in self._hosts.values()):
             self._fetching.pop(name).cancel()
 
@@ -309,17 +309,17 @@ class HostResolver:
         failures = 0
         while True:
             try:
-                self._take(provider, await client.fetch(provider))
+                self._update_ranges(provider, await client.fetch(provider))
                 failures = 0
             except RangesError as error:
                 failures += 1
                 _log.warning("%s", error)
             except Exception:  # noqa: BLE001  # a bug with ranges must not stop anything else
                 failures += 1
-                _log.exception("%s: its ranges could not be taken in", provider.name)
+                _log.exception("%s: the ranges could not be processed", provider.name)
             await asyncio.sleep(wait_seconds(failures, self._random.random()))
 
-    def _take(self, provider: Provider, fresh: Ranges) -> None:
+    def _update_ranges(self, provider: Provider, fresh: Ranges) -> None:
         before = self._published[provider.name]
         after = step_ranges(before, fresh, self._now())
         self._published[provider.name] = after
@@ -336,4 +336,4 @@ class HostResolver:
         for host in self._hosts.values():
             if host.provider == name and host.state.ranges != published:
                 host.state = replace(host.state, ranges=published)
-                self._tell(host)
+                self._notify(host)

@@ -1,1 +1,1 @@
-"""Asking name servers for the addresses of telemetry hosts."""
+"""DNS lookups of telemetry hosts."""

@@ -1,7 +1,7 @@
-"""Asks a name server one question, and reads what counts of its answer.
+"""Sends one query to a name server and parses the response.
 
-The only module that knows dnspython. It asks the given server and nobody else: dnspython's own
-resolver, with its search list, its cache and its choice of servers, is not used.
+No other module uses dnspython. Queries go to the given server only: dnspython's own resolver, with
+its search list, its cache and its choice of servers, is not used.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ LONGEST_TTL = 2**31 - 1
 
 NXDOMAIN = "NXDOMAIN"
 NO_EDNS = ("FORMERR", "NOTIMP", "BADVERS")
-"""What servers answer that do not know EDNS, or not its version."""
+"""Response codes of servers that do not support EDNS, or not its version."""
 
 _NOERROR = "NOERROR"
 _ANSWER, _AUTHORITY, _ADDITIONAL = "answer", "authority", "additional"
 _ROOT = "."
-# What passes every network in one packet; a server truncates what is longer (RFC 9715).
+# A packet of this size passes every network; a server truncates longer responses (RFC 9715).
 _UDP_PAYLOAD = 1232
 _LARGEST_ANSWER = 32 * 1024
-# So many packets that are no answer to the question are passed over.
+# At most this many packets that do not answer the query are skipped.
 _MOST_STRAYS = 64
-# Of all names of an answer together. More would make their reading last.
+# In all names of a response together. Parsing more would take too long.
 _MOST_LABELS = 16_000
 _KINDS = {AddressFamily.IPV4: dns.rdatatype.A, AddressFamily.IPV6: dns.rdatatype.AAAA}
 _Value = TypeVar("_Value")
 
 
 class NoAnswerError(Exception):
-    """There is no answer that says anything."""
+    """The lookup failed: the server did not respond, or its response is not usable."""
 
     def __init__(self, outcome: LookupResult, detail: str) -> None:
         super().__init__(detail)
@@ -59,33 +59,33 @@ class NoAnswerError(Exception):
 
 @dataclass(slots=True)
 class NameRecords(Generic[_Value]):
-    """What an answer has of one name."""
+    """The records of one name in a response."""
 
     values: set[_Value] = field(default_factory=set)
     ttl: int = LONGEST_TTL
-    """Seconds: the shortest of them."""
+    """Seconds: the shortest TTL of the records."""
 
 
 @dataclass(slots=True)
 class DnsResponse:
-    """What a server said. Names are in lower case, without the dot at the end, as in zone files."""
+    """The relevant part of a response. Names are in lower case, without the trailing dot."""
 
     rcode: str = ""
     """Such as ``NOERROR``."""
     aliases: dict[str, NameRecords[str]] = field(default_factory=dict)
     addresses: dict[str, NameRecords[Address]] = field(default_factory=dict)
     denials: dict[str, int] = field(default_factory=dict)
-    """The zones that it answers for, and for how many seconds it holds that there is nothing."""
+    """The negative TTL in seconds of each zone that the response has a SOA record of."""
     is_referral: bool = False
-    """It names the servers of a zone. That is the answer only where there is nothing else."""
+    """It names the servers of a zone. This counts only if the response contains nothing else."""
 
     @property
     def is_answer(self) -> bool:
-        """Whether it says anything of the host."""
+        """Whether the response code is NOERROR or NXDOMAIN."""
         return self.rcode in (_NOERROR, NXDOMAIN)
 
     def denial(self, name: str) -> int | None:
-        """For how many seconds it holds that a name has nothing; None where it is unknown."""
+        """The negative TTL of a name in seconds; None without a SOA record."""
         denials = self.denials.items()
         return min((ttl for zone, ttl in denials if _is_inside(name, zone)), default=None)
 
@@ -97,9 +97,9 @@ def _is_inside(name: str, zone: str) -> bool:
 async def send_query(
     name_server: NameServer, host: str, family: AddressFamily, *, seconds: float, edns: bool = True
 ) -> DnsResponse:
-    """Ask for the addresses of a host: by UDP, and by TCP where the answer is truncated.
+    """Query the addresses of a host: by UDP, and by TCP if the response is truncated.
 
-    ``seconds`` is for each of the two. Raises NoAnswerError and nothing else, whatever comes.
+    ``seconds`` is the timeout of each of the two. Raises only NoAnswerError, whatever is received.
     """
     query = dns.message.make_query(
         host, _KINDS[family], use_edns=0 if edns else False, payload=_UDP_PAYLOAD
@@ -111,11 +111,12 @@ async def send_query(
 async def _ask_by_udp(
     name_server: NameServer, query: dns.message.Message, seconds: float
 ) -> DnsResponse | None:
-    """The answer; None where it is truncated. Raises NoAnswerError."""
+    """The response; None if it is truncated. Raises NoAnswerError."""
     wrong = ""
     try:
         with _new_socket(name_server, socket.SOCK_DGRAM) as connection:
-            # Connected, the kernel drops what others send, and says where nobody listens.
+            # On a connected socket the kernel drops packets of other senders, and reports
+            # closed ports.
             connection.connect(_socket_address(name_server))
             connection.send(query.to_wire())
             async with asyncio.timeout(seconds):
@@ -124,9 +125,9 @@ async def _ask_by_udp(
                     try:
                         return _read_packet(wire, query)
                     except NoAnswerError as error:
-                        # It may be somebody's guess, and the real one still to come.
+                        # The packet may be forged, and the real response may follow.
                         wrong = error.detail
-                    # However fast packets come, others get their turn.
+                    # Other tasks run in between, however fast packets arrive.
                     await asyncio.sleep(0)
     except TimeoutError:
         pass
@@ -140,7 +141,7 @@ async def _ask_by_udp(
 async def _ask_by_tcp(
     name_server: NameServer, query: dns.message.Message, seconds: float
 ) -> DnsResponse:
-    """The answer. Raises NoAnswerError."""
+    """The response. Raises NoAnswerError."""
     loop = asyncio.get_running_loop()
     try:
         with _new_socket(name_server, socket.SOCK_STREAM) as connection:
@@ -150,25 +151,25 @@ async def _ask_by_tcp(
                 size = int.from_bytes(await _receive(connection, 2), "big")
                 if size > _LARGEST_ANSWER:
                     raise NoAnswerError(
-                        LookupResult.FAULT, f"its answer has {size} bytes: too many"
+                        LookupResult.FAULT, f"the response is too large: {size} bytes"
                     )
                 wire = await _receive(connection, size)
     except TimeoutError:
         reason = f"truncated, and no answer by TCP within {seconds:g} s"
         raise NoAnswerError(LookupResult.TRANSIENT, reason) from None
     except EOFError:
-        reason = "truncated, and by TCP the answer ends too early"
+        reason = "truncated, and the response by TCP ends too early"
         raise NoAnswerError(LookupResult.TRANSIENT, reason) from None
     except OSError as error:
         reason = f"truncated, and by TCP: {_reason(error)}"
         raise NoAnswerError(LookupResult.TRANSIENT, reason) from None
     if _is_truncated(wire):
-        raise NoAnswerError(LookupResult.FAULT, "its answer is truncated by TCP, too")
+        raise NoAnswerError(LookupResult.FAULT, "the response is truncated by TCP, too")
     return _read(wire, query)
 
 
 async def _receive(connection: socket.socket, size: int) -> bytes:
-    """So many bytes. Raises EOFError, OSError."""
+    """Receive exactly ``size`` bytes. Raises EOFError, OSError."""
     loop = asyncio.get_running_loop()
     received = b""
     while len(received) < size:
@@ -187,7 +188,7 @@ def _new_socket(name_server: NameServer, kind: socket.SocketKind) -> socket.sock
 
 
 def _socket_address(name_server: NameServer) -> tuple[str, int] | tuple[str, int, int, int]:
-    """In numbers, so that nothing is looked up. Raises OSError for an unknown interface."""
+    """The numeric address, so that no name is resolved. Raises OSError for an unknown interface."""
     scope = name_server.address.scope_id if isinstance(name_server.address, IPv6Address) else None
     if scope is None:
         return str(name_server.address), name_server.port
@@ -200,8 +201,8 @@ def _reason(error: OSError) -> str:
 
 
 def _read_packet(wire: bytes, query: dns.message.Message) -> DnsResponse | None:
-    """The answer; None where it is truncated. Raises NoAnswerError."""
-    # A truncated one may end anywhere: there is nothing more to read.
+    """The response; None if it is truncated. Raises NoAnswerError."""
+    # A truncated response may end anywhere, so it is not parsed.
     is_ours = int.from_bytes(wire[:2], "big") == query.id
     return None if is_ours and _is_truncated(wire) else _read(wire, query)
 
@@ -211,34 +212,35 @@ def _is_truncated(wire: bytes) -> bool:
 
 
 def _read(wire: bytes, query: dns.message.Message) -> DnsResponse:
-    """The answer. Raises NoAnswerError, whatever the bytes are."""
+    """The response. Raises only NoAnswerError, whatever the bytes are."""
     try:
         response = _Reader(wire).read(query)
     except (dns.exception.DNSException, struct.error, ValueError):
-        raise NoAnswerError(LookupResult.FAULT, "its answer is malformed") from None
+        raise NoAnswerError(LookupResult.FAULT, "the response is malformed") from None
     if response is None:
-        raise NoAnswerError(LookupResult.FAULT, "it sent what is no answer to the question")
+        raise NoAnswerError(LookupResult.FAULT, "the packet does not answer the query")
     return response
 
 
 class _Reader:
-    """Reads a message.
+    """Parses a message.
 
-    dns.message would, too, but it builds and compares all records that there are: with names of 127
-    labels a server can make that last for half a minute.
+    ``dns.message`` is not used, because it builds and compares all records: with names of 127
+    labels
+    a server can make that take half a minute.
     """
 
     def __init__(self, wire: bytes) -> None:
         self._wire = wire
         self._at = 0
         self._labels = 0
-        self._told = DnsResponse()
+        self._response = DnsResponse()
         self._extended_flags = 0
 
     def read(self, query: dns.message.Message) -> DnsResponse | None:
-        """What counts; None where it is no answer to the query.
+        """The response; None if the message does not answer the query.
 
-        Raises DNSException, struct.error, ValueError where the bytes are no message.
+        Raises DNSException, struct.error, ValueError if the bytes are not a DNS message.
         """
         number, flags, *counts = self._numbers("!HHHHHH")
         if number != query.id or not flags & dns.flags.QR or dns.opcode.from_flags(flags):
@@ -250,15 +252,15 @@ class _Reader:
                 self._record(section, asked.rdtype)
         if self._at != len(self._wire):
             raise ValueError
-        response = self._told
+        response = self._response
         response.rcode = dns.rcode.to_text(dns.rcode.from_flags(flags, self._extended_flags))
         if questions == [(_text(asked.name), asked.rdtype, asked.rdclass)]:
             return response
-        # An error may come without the question.
+        # An error response may leave out the question.
         return None if questions or response.is_answer else response
 
     def _record(self, section: str, asked: int) -> None:
-        response = self._told
+        response = self._response
         name = self._name()
         kind, rdclass, ttl, size = self._numbers("!HHIH")
         start, end = self._at, self._at + size
@@ -286,7 +288,7 @@ class _Reader:
         return IPv4Address(packed) if kind == dns.rdatatype.A else IPv6Address(packed)
 
     def _minimum(self) -> int:
-        """Of a SOA record: names, numbers, and for how long it holds that there is nothing."""
+        """The last field of a SOA record: the negative TTL in seconds (RFC 2308)."""
         self._name()
         self._name()
         return self._numbers("!IIIII")[-1]

@@ -1,4 +1,4 @@
-"""Which name servers are asked: as the system's resolv.conf or an option names them."""
+"""The name servers to query, from resolv.conf or from an option."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NameServer:
     """A name server. Two of them may give different addresses of the same host."""
 
     name: str
-    """What answers and conditions call it; without one of its own, as its address was written."""
+    """Its name in lookups and conditions; by default its address as it was written."""
     address: Address
     port: int = _PORT
 
@@ -34,8 +34,8 @@ class NameServer:
 def read_name_servers(resolv_conf: str) -> tuple[NameServer, ...]:
     """The name servers of a resolv.conf, in its order, each once.
 
-    Everything else in it (``search``, ``ndots``, ...) is about names that are not whole, and hosts
-    always are. Raises ValueError, naming the line.
+    The other options (``search``, ``ndots``, ...) apply to relative names only, and hosts are
+    always fully qualified. Raises ValueError, naming the line.
     """
     name_servers: dict[Address, NameServer] = {}
     for number, line in enumerate(resolv_conf.splitlines(), 1):
@@ -56,12 +56,12 @@ def read_name_servers(resolv_conf: str) -> tuple[NameServer, ...]:
 def parse_name_server(text: str) -> NameServer:
     """Read ``ADDRESS``, ``ADDRESS:PORT`` or ``[IPV6]:PORT``, with or without ``NAME=`` before it.
 
-    Raises ValueError with a sentence for a person.
+    Raises ValueError with a message for the user.
     """
     name, has_name, where = text.rpartition("=")
     try:
         if has_name and not _NAME.fullmatch(name):
-            raise ValueError(  # noqa: TRY301  # said in one place what the text was
+            raise ValueError(  # noqa: TRY301  # the text is added in one place
                 f"{name!r} is no name: at most 63 letters, digits, '-', '_' and '.',"
                 " with a letter or a digit at both ends"
             )

@@ -1,9 +1,9 @@
-"""Asks name servers for the addresses of telemetry hosts.
+"""Looks up the addresses of telemetry hosts.
 
-It asks the given name servers and nobody else. Whatever they do, the outcome is an ``Lookup``.
+Only the given name servers are queried. Whatever they respond, the result is a ``Lookup``.
 
-Aliases (CNAME) are followed inside an answer. Where an answer ends with an alias and says nothing
-of what is behind it, as servers do at the border of their zone, the same server is asked on.
+Aliases (CNAME) are followed inside a response. If a response ends with an alias and does not
+contain its target, as at the border of a zone, the same server is queried for the target.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one question may take."""
+    """Limits of one lookup."""
 
     try_seconds: float = 2.0
-    """For each packet or connection; a failed question is asked a second time."""
+    """For each packet or connection; a failed query is sent a second time."""
     pause_seconds: float = 0.1
-    """Before the second time."""
+    """Before the second try."""
     total_seconds: float = 5.0
-    """For an answer with everything: both tries, TCP, aliases."""
+    """For the whole lookup: both tries, TCP, aliases."""
     at_once: int = 64
-    """Questions to one name server."""
+    """Concurrent lookups on one name server."""
     aliases: int = 16
-    """One behind the other."""
+    """The longest chain."""
     addresses: int = 256
-    """Of one answer; the others are left out, and the answer says so."""
+    """Of one lookup; the others are left out, and ``detail`` says so."""
 
 
 class Resolver:
-    """Asks every name server for each host. There is nothing to close."""
+    """Queries every name server for each host. There is nothing to close."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Resolver:
         families: frozenset[AddressFamily] = frozenset(AddressFamily),
         limits: Limits = Limits(),
     ) -> None:
-        """Raises ValueError where there is nothing to ask, or two name_servers have one name."""
+        """Raises ValueError without name servers or families, or if two servers share a name."""
         if not name_servers or not families:
             raise ValueError("at least one DNS server and one family of addresses are needed")
         names = [name_server.name for name_server in name_servers]
@@ -71,21 +71,21 @@ class Resolver:
             (name_server, family) for name_server in name_servers for family in sorted(families)
         ]
         self._limits = limits
-        # Each name server has its own, so that a dead one does not delay the others.
+        # Each name server has its own semaphore, so that a dead one does not delay the others.
         self._free = {name: asyncio.Semaphore(limits.at_once) for name in names}
 
     async def ask(self, host: str) -> tuple[Lookup, ...]:
-        """One answer of each name server and family, in the order of the name_servers.
+        """One lookup for each name server and family, in the order of the name servers.
 
-        Raises ValueError for what can be no host's name, and nothing for what a server does.
+        Raises ValueError if the name cannot be a host name. A failure of a server is a result.
         """
         if not _HOST.fullmatch(host):
             raise ValueError(f"{host!r} is no host name: lower case, without a dot at the end")
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._answer(*each, host)) for each in self._questions]
+            tasks = [group.create_task(self._look_up(*each, host)) for each in self._questions]
         return tuple(task.result() for task in tasks)
 
-    async def _answer(self, name_server: NameServer, family: AddressFamily, host: str) -> Lookup:
+    async def _look_up(self, name_server: NameServer, family: AddressFamily, host: str) -> Lookup:
         async with self._free[name_server.name]:
             try:
                 async with asyncio.timeout(self._limits.total_seconds):
@@ -97,11 +97,11 @@ class Resolver:
                 return Lookup(name_server.name, family, error.outcome, detail=error.detail)
 
     async def _follow(self, name_server: NameServer, family: AddressFamily, host: str) -> Lookup:
-        """Ask until it is known what is at the end of the aliases. Raises NoAnswerError."""
+        """Query until the end of the chain of aliases is known. Raises NoAnswerError."""
         chain = _Chain(host, self._limits.aliases)
         while True:
             asked = chain.end
-            response = await self._ask_twice(name_server, family, asked)
+            response = await self._query_twice(name_server, family, asked)
             chain.extend(response)
             if chain.end in response.addresses:
                 return self._found(name_server, family, chain, response)
@@ -112,21 +112,19 @@ class Resolver:
                 or denied is not None
                 or not (is_new or response.is_referral)
             ):
-                # Without a SOA nothing says for how long it holds.
+                # Without a SOA record the response has no negative TTL.
                 return _nothing(name_server, family, chain, response.rcode, denied or 0)
             if not is_new:
                 raise NoAnswerError(
                     LookupResult.TRANSIENT,
-                    "it names other servers to ask: it resolves no names itself",
+                    "it refers to other servers: it does not resolve names itself",
                 )
 
     def _found(
         self, name_server: NameServer, family: AddressFamily, chain: _Chain, response: DnsResponse
     ) -> Lookup:
         if response.rcode == NXDOMAIN:
-            raise NoAnswerError(
-                LookupResult.FAULT, "it answered addresses of a name that does not exist"
-            )
+            raise NoAnswerError(LookupResult.FAULT, "it returned addresses with NXDOMAIN")
         found = response.addresses[chain.end]
         addresses = sorted(found.values, key=int)
         detail = ""
@@ -136,10 +134,10 @@ class Resolver:
         ttl = min(chain.ttl, found.ttl)
         return Lookup(name_server.name, family, LookupResult.OK, tuple(addresses), ttl, detail)
 
-    async def _ask_twice(
+    async def _query_twice(
         self, name_server: NameServer, family: AddressFamily, name: str
     ) -> DnsResponse:
-        """Ask, and once more where there is no answer. Raises NoAnswerError."""
+        """Query, and once more if that fails. Raises NoAnswerError."""
         seconds = self._limits.try_seconds
         edns = True
         try:
@@ -159,19 +157,19 @@ class Resolver:
 def _nothing(
     name_server: NameServer, family: AddressFamily, chain: _Chain, rcode: str, denied: int
 ) -> Lookup:
-    """There are no addresses, and a server knows that."""
+    """A negative result: the server says that there are no addresses."""
     ttl = min(chain.ttl, denied)
     outcome, what = LookupResult.NO_DATA, f"has no {family} address"
     if rcode == NXDOMAIN:
         outcome, what = LookupResult.NX_DOMAIN, "does not exist"
     who = (
-        "the host" if chain.end == chain.host else f"{_shown(chain.end)}, of which it is an alias,"
+        "the host" if chain.end == chain.host else f"{_shown(chain.end)}, the target of its alias,"
     )
     return Lookup(name_server.name, family, outcome, ttl=ttl, detail=f"{who} {what}")
 
 
 class _Chain:
-    """A host and the aliases behind it, as far as they are known."""
+    """A host and the chain of its aliases, as far as it is known."""
 
     def __init__(self, host: str, longest: int) -> None:
         self.host = host
@@ -182,7 +180,7 @@ class _Chain:
         self._seen = {host}
 
     def extend(self, response: DnsResponse) -> None:
-        """Go on to where an answer's aliases lead. Raises NoAnswerError."""
+        """Follow the aliases of a response. Raises NoAnswerError."""
         while self.end not in response.addresses and (alias := response.aliases.get(self.end)):
             if len(alias.values) > 1:
                 raise NoAnswerError(
@@ -191,11 +189,11 @@ class _Chain:
             (target,) = alias.values
             if target in self._seen:
                 raise NoAnswerError(
-                    LookupResult.FAULT, f"aliases in a loop: back at {_shown(target)}"
+                    LookupResult.FAULT, f"the aliases form a loop at {_shown(target)}"
                 )
             if len(self._seen) > self._longest:
                 raise NoAnswerError(
-                    LookupResult.FAULT, f"more than {self._longest} aliases, one behind the other"
+                    LookupResult.FAULT, f"the chain has more than {self._longest} aliases"
                 )
             self._seen.add(target)
             self.end = target

@@ -1,4 +1,4 @@
-"""What the name servers say of a host in one round, taken together."""
+"""Combines the lookups of one round into a summary for each address family."""
 
 from __future__ import annotations
 
@@ -16,57 +16,59 @@ _NEGATIVE = (LookupResult.NO_DATA, LookupResult.NX_DOMAIN)
 
 
 class FamilyResult(Enum):
-    """What all name_servers together say of one family."""
+    """The combined result of all name servers for one family."""
 
     ADDRESSES = auto()
-    """A name server has addresses, and no responder failed."""
+    """A name server returned addresses, and no responder failed."""
     PARTLY = auto()
-    """A name server has addresses, and a responder failed: what only it knows was not told."""
+    """A name server returned addresses, and a responder failed: its addresses may be missing."""
     NOTHING = auto()
-    """Every name server that answered says that there is none, and no responder failed."""
+    """Every name server that responded says that there is none, and no responder failed."""
     NO_ANSWER = auto()
-    """All failed, or a responder did and the others have none."""
+    """All lookups failed, or a responder failed and the others have no address."""
 
 
 @dataclass(frozen=True, slots=True)
 class FamilySummary:
-    """What a round says of one family."""
+    """The result of a round for one family."""
 
-    says: FamilyResult
+    result: FamilyResult
     state: FamilyState
-    """After the round, but for the hold."""
-    told: Mapping[Address, int]
-    """The addresses, each with its longest TTL in seconds. None of them is refused."""
+    """After the round, except for the hold."""
+    addresses: Mapping[Address, int]
+    """Each with its longest TTL in seconds. Refused addresses are not included."""
     ttl: int
-    """The shortest one of what was said, in seconds; 0 where nothing was."""
+    """The shortest TTL of the round in seconds; 0 without a response."""
     is_gone: bool = False
-    """It was said often enough that there is nothing."""
+    """The negative result was repeated often enough to be accepted."""
 
     @property
     def is_conclusive(self) -> bool:
-        """Whether an address is missing that was not told."""
-        return self.says is FamilyResult.ADDRESSES or self.is_gone
+        """Whether an address that was not returned counts as missing."""
+        return self.result is FamilyResult.ADDRESSES or self.is_gone
 
 
 @dataclass(frozen=True, slots=True)
 class RoundSummary:
-    """What a round says of a host."""
+    """The result of a round for a host."""
 
     families: Mapping[AddressFamily, FamilySummary]
-    """All wanted ones, in order."""
+    """All families of the rules, in order."""
     refusals: tuple[Refusal, ...]
-    """At most one of a name server."""
+    """At most one for each name server."""
 
     @property
-    def told(self) -> frozenset[Address]:
+    def addresses(self) -> frozenset[Address]:
         """The addresses of all families."""
-        return frozenset(address for family in self.families.values() for address in family.told)
+        return frozenset(
+            address for family in self.families.values() for address in family.addresses
+        )
 
 
 def summarize(
     state: HostState, answers: Sequence[Lookup], now: datetime, rules: Retention
 ) -> RoundSummary:
-    """Make sense of the answers of one round; the state is of the same time."""
+    """Summarize the lookups of one round. The times of the state are relative to ``now``."""
     refusals = _refusals(answers, now, rules)
     refused = {refusal.name_server for refusal in refusals}
     by_family = tuple(_by_family(answers))
@@ -74,20 +76,20 @@ def summarize(
     for family in sorted(rules.families):
         mine = [answer for answer in by_family if answer.family is family]
         families[family] = _summarize_family(
-            state.family(family), _sort(mine, refused, rules), now, rules
+            state.family(family), _group(mine, refused, rules), now, rules
         )
     return RoundSummary(families, refusals)
 
 
 def _refusals(answers: Iterable[Lookup], now: datetime, rules: Retention) -> tuple[Refusal, ...]:
-    """One of each name server that gave an address that can be no telemetry host's."""
+    """One for each name server that returned an address that no telemetry host can have."""
     name_servers: dict[str, set[Address]] = {}
     for answer in answers:
         if answer.outcome is LookupResult.OK:
             name_servers.setdefault(answer.name_server, set()).update(answer.addresses)
     found = []
     for name_server in sorted(name_servers):
-        # A sinkhole says most, so it is the one that is told.
+        # A sinkhole is the most useful message, so it comes first.
         ordered = sorted(
             in_order(name_servers[name_server]), key=lambda address: not is_sinkhole(address)
         )
@@ -100,8 +102,8 @@ def _refusals(answers: Iterable[Lookup], now: datetime, rules: Retention) -> tup
 
 
 def _by_family(answers: Iterable[Lookup]) -> Iterator[Lookup]:
-    """The answers, each with addresses of its family only: IPv4 addresses that are mapped into IPv6
-    ones are taken out, and count as if they had been asked for."""
+    """The lookups, each with addresses of its own family only. IPv4-mapped IPv6 addresses count as
+    results of a lookup of IPv4 addresses."""
     for answer in answers:
         found: dict[AddressFamily, list[Address]] = {}
         for address in map(unmapped, answer.addresses):
@@ -118,19 +120,19 @@ def _by_family(answers: Iterable[Lookup]) -> Iterator[Lookup]:
 
 
 @dataclass(slots=True)
-class _Sorted:
-    """One family's answers by what they say."""
+class _Grouped:
+    """The lookups of one family, grouped by result."""
 
-    told: dict[Address, int] = field(default_factory=dict)
+    addresses: dict[Address, int] = field(default_factory=dict)
     ttls: list[int] = field(default_factory=list)
     good: set[str] = field(default_factory=set)
     negative: set[LookupResult] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
 
 
-def _sort(answers: Iterable[Lookup], refused: set[str], rules: Retention) -> _Sorted:
-    """Of several answers of a name server, the one with addresses counts, else the negative."""
-    found = _Sorted()
+def _group(answers: Iterable[Lookup], refused: set[str], rules: Retention) -> _Grouped:
+    """Of several lookups of a name server, those with addresses count, else the negative ones."""
+    found = _Grouped()
     name_servers: dict[str, list[Lookup]] = {}
     for answer in answers:
         name_servers.setdefault(answer.name_server, []).append(answer)
@@ -147,7 +149,8 @@ def _sort(answers: Iterable[Lookup], refused: set[str], rules: Retention) -> _So
             found.ttls += (_ttl(one, rules) for one in full or empty)
             for one in full:
                 for address in one.addresses:
-                    found.told[address] = max(found.told.get(address, 0), _ttl(one, rules))
+                    ttl = _ttl(one, rules)
+                    found.addresses[address] = max(found.addresses.get(address, 0), ttl)
     return found
 
 
@@ -156,7 +159,7 @@ def _ttl(answer: Lookup, rules: Retention) -> int:
 
 
 def _summarize_family(
-    before: FamilyState, found: _Sorted, now: datetime, rules: Retention
+    before: FamilyState, found: _Grouped, now: datetime, rules: Retention
 ) -> FamilySummary:
     missed = [
         responder
@@ -176,16 +179,16 @@ def _summarize_family(
             negative_since=None,
         )
         return FamilySummary(
-            FamilyResult.PARTLY if missed else FamilyResult.ADDRESSES, state, found.told, ttl
+            FamilyResult.PARTLY if missed else FamilyResult.ADDRESSES, state, found.addresses, ttl
         )
     if not found.negative:
-        return FamilySummary(FamilyResult.NO_ANSWER, state, found.told, ttl)
+        return FamilySummary(FamilyResult.NO_ANSWER, state, found.addresses, ttl)
     outcome = (
         LookupResult.NX_DOMAIN if LookupResult.NX_DOMAIN in found.negative else LookupResult.NO_DATA
     )
     state = replace(state, answered_at=now, outcome=outcome)
     if missed:
-        return FamilySummary(FamilyResult.NO_ANSWER, state, found.told, ttl)
+        return FamilySummary(FamilyResult.NO_ANSWER, state, found.addresses, ttl)
     since = before.negative_since or now
     count = min(before.negatives + 1, rules.negatives)
     is_gone = count >= rules.negatives and now - since >= rules.negative_time
@@ -195,4 +198,4 @@ def _summarize_family(
         negative_since=since,
         settled=before.settled or is_gone,
     )
-    return FamilySummary(FamilyResult.NOTHING, state, found.told, ttl, is_gone)
+    return FamilySummary(FamilyResult.NOTHING, state, found.addresses, ttl, is_gone)
