@@ -224,7 +224,7 @@ def test_a_component_that_ends_while_starting_is_told_with_its_last_words(
 
     monkeypatch.setattr(slots, "claim", claim_and_note)
     cluster = Cluster(tmp_path, extra_apiserver_args=["--no-such-flag"])
-    with pytest.raises(DevclusterError, match=r"(?s)kube-apiserver ended.*unknown flag"):
+    with pytest.raises(DevclusterError, match=r"(?s)kube-apiserver exited.*unknown flag"):
         cluster.start()
     assert not (tmp_path / "etcd").exists()
     assert len(claims) == 1  # another slot would not have helped

@@ -81,6 +81,6 @@ def test_a_machine_without_go_is_told_so(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_file_that_moved_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     moved = {"moved": type(SETS["cilium"])(MODULE, ("config/crd/nowhere.yaml",))}
-    monkeypatch.setattr("devcluster.foreign_crds.SETS", moved)
+    monkeypatch.setattr("dev.cluster.foreign_crds.SETS", moved)
     with pytest.raises(DevclusterError, match=r"has no config/crd/nowhere\.yaml"):
         foreign_crds("moved")

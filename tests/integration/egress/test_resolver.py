@@ -398,6 +398,6 @@ def test_a_port_is_nobody_elses_while_its_server_is_stopped(tmp_path: Path) -> N
 
 
 def test_what_coredns_refuses_is_told(names: LocalDnsServer) -> None:
-    with pytest.raises(NameServerError, match="CoreDNS does not take its data") as error:
+    with pytest.raises(NameServerError, match="CoreDNS cannot load its data") as error:
         names.set(HOST, Records(a=["192.0.2.1"], ttl=-1))
     assert "zone: dns:" in str(error.value)

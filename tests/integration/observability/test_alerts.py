@@ -86,14 +86,14 @@ LATE_SAID = (
     ),
 )
 UNKNOWN_SAID = (
-    "For a day nothing has shown whether dependency-track submits telemetry.",
+    "It has been unknown for a day whether dependency-track submits telemetry.",
     (
         "{who}: a policy covers the channel Usage, and what is known does not suffice to say where "
         "it stands. The reason is in WorkloadTelemetry."
     ),
 )
 REJECTED_SAID = (
-    "dependency-track cannot be asked: CredentialsRejected.",
+    "dependency-track cannot be checked: CredentialsRejected.",
     (
         "{who}: the credentials that a policy names do not open the product's API, so what it "
         "reports is no longer known."
@@ -156,8 +156,8 @@ FRESH = (
 STALE_SAID = (
     "The addresses of telemetry.example.com are out of date.",
     (
-        "For half an hour no name server has said where telemetry.example.com is. Network "
-        "policies keep what was known: an allowlist for a day, a denylist for good."
+        "No name server has returned addresses of telemetry.example.com for half an hour. Network "
+        "policies keep the known addresses: allowlists for a day, denylists without limit."
     ),
 )
 DAY = 86400
@@ -363,7 +363,7 @@ CASES = (
                 }
                 | {"result": result},
             ),
-            (f"dependency-track cannot be asked: {result}.", said(REJECTED_SAID, IT_SAID)[1]),
+            (f"dependency-track cannot be checked: {result}.", said(REJECTED_SAID, IT_SAID)[1]),
             about=f"also for {result}",
         )
         for result in ("PermissionMissing", "SecretNotReadable", "SecretIncomplete")
@@ -384,9 +384,9 @@ CASES = (
         "0m",
         (EXCEPTION_LABELS,),
         (
-            "An exception of opt-out ends within a week.",
-            ("TelemetryPolicy opt-out is lifted from StatefulSet appsec/api for 6d 0h 0m 0s more; "
-            "then it applies again."),
+            "An exception of opt-out expires within a week.",
+            ("TelemetryPolicy opt-out exempts StatefulSet appsec/api for 6d 0h 0m 0s more. "
+            "Then the policy applies again."),
         ),
         about="six days ahead",
     ),
@@ -508,9 +508,9 @@ CASES = (
         "15m",
         ({"namespace": "fleet-telemetry", "instance": "10.0.0.2:8080"},),
         (
-            "The webhook's certificate ends within a week, or there is none.",
+            "The webhook's certificate expires within a week, or there is none.",
             ("On 10.0.0.2:8080: 5d 23h 45m 0s are left. After that the API server does not trust "
-            "the webhook: workloads are admitted without it, and policies cannot be changed."),
+            "the webhook: workloads are admitted unchanged, and policies cannot be changed."),
         ),
         about="six days ahead",
     ),
@@ -520,9 +520,9 @@ CASES = (
         "15m",
         ({"namespace": "fleet-telemetry", "instance": "10.0.0.2:8080"},),
         (
-            "The webhook's certificate ends within a week, or there is none.",
+            "The webhook's certificate expires within a week, or there is none.",
             ("On 10.0.0.2:8080: -15m 0s are left. After that the API server does not trust "
-            "the webhook: workloads are admitted without it, and policies cannot be changed."),
+            "the webhook: workloads are admitted unchanged, and policies cannot be changed."),
         ),
         about="there is none",
     ),
