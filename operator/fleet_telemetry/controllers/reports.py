@@ -10,7 +10,6 @@ from datetime import datetime
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import items_at
 from fleet_telemetry.reporting.policy_reports import (
     MANAGED_BY,
     OPEN_REPORTS,
@@ -22,7 +21,7 @@ from fleet_telemetry.reporting.policy_reports import (
     to_write,
 )
 from fleet_telemetry.reporting.reports_api import ReportsApi
-from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.reading import read_owning_workloads
 from fleet_telemetry.workloads.workload import Workload, WorkloadRef
 
 _log = logging.getLogger(__name__)
@@ -148,12 +147,8 @@ class ReportWriter:
     async def _list(self, kind: Kind) -> dict[WorkloadRef, tuple[str, Written]]:
         found = {}
         async for manifest in self._client.list(kind, selector=_SELECTOR):
-            metadata = manifest["metadata"]
-            for owner in items_at(manifest, "metadata", "ownerReferences"):
-                if owner.get("kind") in WorkloadKind.__members__.values():
-                    kind_name = WorkloadKind(owner["kind"])
-                    ref = WorkloadRef(metadata["namespace"], kind_name, owner["name"])
-                    found[ref] = metadata["name"], read_written(manifest)
+            for ref, _ in read_owning_workloads(manifest):
+                found[ref] = manifest["metadata"]["name"], read_written(manifest)
         return found
 
     async def _remove(self, kind: Kind) -> None:

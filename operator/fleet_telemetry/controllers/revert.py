@@ -19,10 +19,10 @@ from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest, items_at, place_of
+from fleet_telemetry.objects.manifest import Manifest, place_of
 from fleet_telemetry.switches.edits import Cause, Edit
-from fleet_telemetry.workloads.reading import read_workload
-from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.switches.ownership import is_ours
+from fleet_telemetry.workloads.reading import read_owning_workloads, read_workload
 from fleet_telemetry.workloads.workload import Workload
 
 # All policies before the groups that they refer to.
@@ -46,7 +46,6 @@ def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tup
 
     A variable that somebody else has applied or changed since then is theirs, and stays.
     """
-    recorded = {(one.container, one.name, one.value) for one in injected}
     return tuple(
         Edit(
             container=container.index,
@@ -57,9 +56,7 @@ def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tup
         )
         for container in workload.template.containers
         for entry in container.env
-        if not entry.by_reference
-        and (container.name, entry.name, entry.value) in recorded
-        and not workload.field_owners.covers(container.name, entry.name)
+        if is_ours(workload, container, entry, switches=(), recorded=injected)
     )
 
 
@@ -81,11 +78,9 @@ async def find_leftovers(client: KubernetesClient, namespace: str = "") -> Async
     """The workloads to revert, in all namespaces or in one. Raises ApiError."""
     async for telemetry in client.list(kinds.WORKLOAD_TELEMETRY, namespace):
         status = msgspec.convert(telemetry.get("status") or {}, WorkloadTelemetryStatus)
-        for owner in items_at(telemetry, "metadata", "ownerReferences"):
-            if not status.injected or owner.get("kind") not in WorkloadKind.__members__.values():
-                continue
-            kind = kinds.WORKLOAD_BY_KIND[owner["kind"]]
-            manifest = await client.find(kind, owner["name"], telemetry["metadata"]["namespace"])
+        for ref, _ in read_owning_workloads(telemetry) if status.injected else ():
+            kind = kinds.WORKLOAD_BY_KIND[ref.kind]
+            manifest = await client.find(kind, ref.name, ref.namespace)
             workload = read_workload({"kind": kind.kind, **manifest}) if manifest else None
             # A Job's template is immutable, and another controller would restore its own.
             if workload is None or workload.template_immutable or workload.controller is not None:

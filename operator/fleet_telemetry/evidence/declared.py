@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import DefaultState, Semantics, Setting
 from fleet_telemetry.catalogue.matching import MatchedContainer
-from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.facts import Facts
-from fleet_telemetry.evidence.verdict import Observation, Verdict
+from fleet_telemetry.evidence.source import EvidenceSource
+from fleet_telemetry.evidence.verdict import Observation
 from fleet_telemetry.switches.desired import injectable_rule
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import nearest_to_sending, with_default
 
 
-class DeclaredSource:
+class DeclaredSource(EvidenceSource):
     """The containers of the workload's pod template."""
 
     name = "declared"
@@ -25,34 +25,28 @@ class DeclaredSource:
         """See EvidenceSource."""
         return observe_containers(facts.targets_of(product, channel), channel)
 
-    def status(self, verdict: Verdict, finding: EgressFinding | None) -> dict[str, object]:
-        """See EvidenceSource."""
-        del finding
-        return {self.name: verdict.observed(self.name).setting}
-
 
 def observe_containers(targets: Iterable[MatchedContainer], channel: ChannelName) -> Observation:
     """The setting of several containers."""
-    every = tuple(targets)
+    found = [pair for target in targets for pair in _settings(target, channel)]
     return Observation(
-        setting=_setting(every, channel, effect=False), effect=_setting(every, channel, effect=True)
+        setting=nearest_to_sending(setting for setting, _ in found),
+        effect=nearest_to_sending(effect for _, effect in found),
     )
 
 
-def _setting(targets: Iterable[MatchedContainer], channel: ChannelName, *, effect: bool) -> Setting:
-    settings = []
-    for target in targets:
-        rule = injectable_rule(target, channel)
-        if rule is None:
-            settings.append(Setting.UNKNOWN)
-            continue
-        for switch in rule.switches:
-            reading = read_switch(target.container, switch)
-            # An unset seed shows nothing about data that may have existed before.
-            if effect and switch.semantics is Semantics.START:
-                reading = with_default(reading, rule.default)
-            settings.append(reading.setting)
-        if not rule.switches:
-            silent = effect and rule.default is DefaultState.NO_TELEMETRY
-            settings.append(Setting.DISABLED if silent else Setting.UNSET)
-    return nearest_to_sending(settings)
+def _settings(target: MatchedContainer, channel: ChannelName) -> Iterator[tuple[Setting, Setting]]:
+    """The setting of each switch of a container, and its effect."""
+    rule = injectable_rule(target, channel)
+    if rule is None:
+        yield Setting.UNKNOWN, Setting.UNKNOWN
+        return
+    for switch in rule.switches:
+        reading = read_switch(target.container, switch)
+        # An unset seed shows nothing about data that may have existed before.
+        starts = switch.semantics is Semantics.START
+        effect = with_default(reading, rule.default) if starts else reading
+        yield reading.setting, effect.setting
+    if not rule.switches:
+        silent = rule.default is DefaultState.NO_TELEMETRY
+        yield Setting.UNSET, Setting.DISABLED if silent else Setting.UNSET

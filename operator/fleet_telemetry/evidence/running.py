@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.evidence.declared import observe_containers
-from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.facts import Facts, counterparts
-from fleet_telemetry.evidence.verdict import Observation, Verdict
+from fleet_telemetry.evidence.source import EvidenceSource
+from fleet_telemetry.evidence.verdict import Observation
 
 
-class RunningSource:
+class RunningSource(EvidenceSource):
     """The containers of the workload's pods."""
 
     name = "running"
@@ -20,8 +20,3 @@ class RunningSource:
         targets = facts.targets_of(product, channel)
         found = (target for _, target in counterparts(facts.pods, targets))
         return observe_containers(found, channel)
-
-    def status(self, verdict: Verdict, finding: EgressFinding | None) -> dict[str, object]:
-        """See EvidenceSource."""
-        del finding
-        return {self.name: verdict.observed(self.name).setting}

@@ -26,4 +26,6 @@ class EvidenceSource(Protocol):
         """What it shows of a channel; None if it never shows a setting."""
 
     def status(self, verdict: Verdict, finding: EgressFinding | None) -> dict[str, object]:
-        """Its fields of ``ChannelStatus``, by their Python names."""
+        """Its fields of ``ChannelStatus``, by their Python names. Default: its setting alone."""
+        del finding
+        return {self.name: verdict.observed(self.name).setting}

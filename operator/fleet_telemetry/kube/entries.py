@@ -22,8 +22,8 @@ from fleet_telemetry.api.telemetry_host import TelemetryHostStatus, read_host_st
 from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus
 from fleet_telemetry.catalogue.product import Product, ProductError
 from fleet_telemetry.kube.store import ObjectKey
-from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at, read_time
-from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.objects.manifest import Manifest, mapping_at, read_time
+from fleet_telemetry.workloads.reading import read_owning_workloads
 from fleet_telemetry.workloads.workload import WorkloadRef
 
 PolicyKey = tuple[PolicyKind, str, str]
@@ -112,14 +112,12 @@ def decode_host(_: ObjectKey, manifest: Manifest) -> TelemetryHostStatus:
     return read_host_status(mapping_at(manifest, "status"))
 
 
-def decode_workload_telemetry(key: ObjectKey, manifest: Manifest) -> WorkloadTelemetryEntry:
+def decode_workload_telemetry(_: ObjectKey, manifest: Manifest) -> WorkloadTelemetryEntry:
     """A WorkloadTelemetry."""
     owner: WorkloadRef | None = None
     owner_uid = ""
-    for reference in items_at(manifest, "metadata", "ownerReferences"):
-        if reference.get("kind") in WorkloadKind.__members__.values():
-            owner = WorkloadRef(key[0], WorkloadKind(reference["kind"]), reference["name"])
-            owner_uid = str(reference.get("uid", ""))
+    for ref, uid in read_owning_workloads(manifest):
+        owner, owner_uid = ref, uid
     status = _decode_status(manifest, WorkloadTelemetryStatus)
     return WorkloadTelemetryEntry(owner, owner_uid, status)
 

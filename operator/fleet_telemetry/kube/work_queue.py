@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from fleet_telemetry.backoff import backoff_seconds
+
 Key = TypeVar("Key", bound=Hashable)
 
 _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 60.0
-_DOUBLINGS = 10
-"""More would not change the delay, and would overflow in the end."""
 
 
 class WorkQueue(Generic[Key]):
@@ -91,9 +91,8 @@ class WorkQueue(Generic[Key]):
 
         The delay doubles with each failure, from 0.2 to 60 seconds, until ``done`` resets it.
         """
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        delay: float = min(_FIRST_DELAY * 2.0 ** min(failures, _DOUBLINGS), _LONGEST_DELAY)
+        self._failures[key] = self._failures.get(key, 0) + 1
+        delay = backoff_seconds(self._failures[key], _FIRST_DELAY, _LONGEST_DELAY)
         self._finish(key)
         if key not in self._waiting:
             self.add_after(key, delay)

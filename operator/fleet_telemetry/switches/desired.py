@@ -23,12 +23,16 @@ class DesiredVariable:
 
     name: str
     value: str | None
-    policy: Policy
     effective: EffectivePolicy
     switch: Switch | None = None
     """None for a related setting."""
     mechanism: str = "env"
     """The name of the mechanism that writes it."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that requires it."""
+        return self.effective.policy
 
     @property
     def keeps_user_values(self) -> bool:
@@ -76,7 +80,6 @@ def desired_variables(
                 variable = DesiredVariable(
                     name=mechanism.label(switch),
                     value=mechanism.value_for(switch, in_effect.desired),
-                    policy=in_effect.policy,
                     effective=in_effect,
                     switch=switch,
                     mechanism=mechanism.name,
@@ -107,7 +110,7 @@ def related_settings(
         if settings.product == target.product.name:
             for setting in settings.env:
                 if not any(names_switch(switch, setting.name) for switch in switches):
-                    yield DesiredVariable(setting.name, setting.value, in_effect.policy, in_effect)
+                    yield DesiredVariable(setting.name, setting.value, in_effect)
 
 
 def names_switch(switch: Switch, name: str) -> bool:

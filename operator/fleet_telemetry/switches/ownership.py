@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from fleet_telemetry.api.product import Switch
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
@@ -15,15 +15,16 @@ def is_ours(
     container: Container,
     entry: EnvVar,
     switches: Iterable[Switch],
-    recorded: Iterable[InjectedVariable] = (),
+    recorded: Collection[InjectedVariable] = (),
 ) -> bool:
     """Whether the operator injected the entry: it has no field owner, because admission sets none,
     and it is either a switch with a value that the operator writes, or ``recorded`` with this value
     in WorkloadTelemetry, as related settings are."""
     if entry.by_reference or workload.field_owners.covers(container.name, entry.name):
         return False
-    written = InjectedVariable(container=container.name, name=entry.name, value=entry.value)
-    return _is_switch(entry, switches) or written in recorded
+    return _is_switch(entry, switches) or (
+        InjectedVariable(container=container.name, name=entry.name, value=entry.value) in recorded
+    )
 
 
 def _is_switch(entry: EnvVar, switches: Iterable[Switch]) -> bool:

@@ -11,6 +11,7 @@ from fleet_telemetry.workloads.workload_type import (
     WorkloadType,
     are_replicas_outdated,
     has_no_replicas,
+    is_first_revision,
     is_generation_unobserved,
     name_without_hash,
 )
@@ -30,8 +31,7 @@ class Deployment(WorkloadType):
 
     def has_first_template(self, manifest: Manifest) -> bool:
         """Scaling raises the generation; the controller's revision counts templates only."""
-        revision = dig(manifest, "metadata", "annotations", _REVISION)
-        return revision == "1" or super().has_first_template(manifest)
+        return is_first_revision(manifest, _REVISION) or super().has_first_template(manifest)
 
     def is_rolling_out(self, manifest: Manifest) -> bool:
         """Until every replica is up to date and available."""

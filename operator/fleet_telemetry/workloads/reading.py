@@ -38,6 +38,15 @@ from fleet_telemetry.workloads.workload import (
 from fleet_telemetry.workloads.workload_type import TemplatePath, read_labels
 
 
+def read_owning_workloads(manifest: Manifest) -> Iterator[tuple[WorkloadRef, str]]:
+    """The workloads that an object's owner references name, with the UIDs given there."""
+    namespace = text_at(manifest, "metadata", "namespace")
+    for owner in items_at(manifest, "metadata", "ownerReferences"):
+        if owner.get("kind") in WorkloadKind.__members__.values():
+            ref = WorkloadRef(namespace, WorkloadKind(owner["kind"]), text_at(owner, "name"))
+            yield ref, text_at(owner, "uid")
+
+
 def read_workload(manifest: Manifest) -> Workload | None:
     """A workload; None for any other kind, for a part of another workload, and for an object
     without a pod template of its own.

@@ -27,8 +27,11 @@ from fleet_telemetry.workloads.workload_type import (
     WorkloadType,
     are_replicas_outdated,
     has_no_replicas,
+    is_first_revision,
     name_without_hash,
 )
+
+_REVISION = "rollout.argoproj.io/revision"
 
 
 class ArgoRollout(WorkloadType):
@@ -48,8 +51,7 @@ class ArgoRollout(WorkloadType):
 
     def has_first_template(self, manifest: Manifest) -> bool:
         """Scaling raises the generation; the controller's revision counts templates only."""
-        revision = dig(manifest, "metadata", "annotations", "rollout.argoproj.io/revision")
-        return revision == "1" or super().has_first_template(manifest)
+        return is_first_revision(manifest, _REVISION) or super().has_first_template(manifest)
 
     def is_rolling_out(self, manifest: Manifest) -> bool:
         """Until every replica is up to date and available, through all steps of the strategy."""
@@ -58,5 +60,5 @@ class ArgoRollout(WorkloadType):
         return observed != str(generation) or are_replicas_outdated(manifest)
 
     def name_from_part(self, part: Owner, pod_labels: Mapping[str, str]) -> str | None:
-        """A ReplicaSet is named after the ArgoRollout and the hash in the pod's label."""
+        """A ReplicaSet is named after the Rollout and the hash in the pod's label."""
         return name_without_hash(part, pod_labels, "rollouts-pod-template-hash")

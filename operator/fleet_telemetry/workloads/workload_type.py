@@ -100,6 +100,11 @@ def has_no_replicas(manifest: Manifest) -> bool:
     return bool(dig(manifest, "spec", "replicas") == 0)
 
 
+def is_first_revision(manifest: Manifest, annotation: str) -> bool:
+    """Whether the annotation, in which a controller counts pod templates, has the first."""
+    return bool(dig(manifest, "metadata", "annotations", annotation) == "1")
+
+
 def updates_on_delete(manifest: Manifest) -> bool:
     """Whether pods are only replaced when somebody deletes them."""
     return bool(dig(manifest, "spec", "updateStrategy", "type") == "OnDelete")

@@ -13,6 +13,7 @@ from fleet_telemetry.egress.dialects.dialect import Dialect
 from fleet_telemetry.egress.dialects.foreign_kinds import ForeignKind
 from fleet_telemetry.egress.dialects.registry import DIALECTS, always_served, foreign_kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.kube.store import object_key
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest
 from fleet_telemetry.workloads.workload import FIELD_MANAGER
@@ -63,7 +64,7 @@ class DialectDiscovery:
         )
         others, lower_tier = await self._find_others(present)
         live: dict[ObjectPlace, Manifest] = {
-            (kind, *_key(manifest)): manifest
+            (kind, *object_key(manifest)): manifest
             for dialect in self._dialects
             if dialect in served
             for kind in dialect.required_kinds
@@ -84,13 +85,13 @@ class DialectDiscovery:
 
     def upsert(self, kind: Kind, manifest: Manifest) -> None:
         """An object of ours as it was written."""
-        place = (kind, *_key(manifest))
+        place = (kind, *object_key(manifest))
         self._touched.add(place)
         self.live[place] = manifest
 
     def delete(self, kind: Kind, manifest: Manifest) -> None:
         """An object of ours that was deleted."""
-        place = (kind, *_key(manifest))
+        place = (kind, *object_key(manifest))
         self._touched.add(place)
         self.live.pop(place, None)
 
@@ -127,7 +128,7 @@ class DialectDiscovery:
         try:
             async for manifest in self._client.list(foreign.kind, selector=_NOT_OURS):
                 if foreign.is_lower_tier is not None and foreign.is_lower_tier(manifest):
-                    places.append(_key(manifest))
+                    places.append(object_key(manifest))
                     may_allow = may_allow or foreign.lower_tier_may_allow
                 else:
                     may_allow = True
@@ -139,11 +140,6 @@ class DialectDiscovery:
             if not error.is_not_found:
                 raise
         return may_allow, places
-
-
-def _key(manifest: Manifest) -> tuple[str, str]:
-    metadata = manifest["metadata"]
-    return metadata.get("namespace", ""), metadata["name"]
 
 
 def _alike(some: Mapping[ObjectPlace, Manifest], others: Mapping[ObjectPlace, Manifest]) -> bool:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
+from fleet_telemetry.backoff import backoff_seconds
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.switches.reading import setting_of
 
 _FIRST_RETRY_SECONDS = 10.0
-_DOUBLINGS = 12
+_LONGEST_RETRY_SECONDS = 40960.0
 _FAILURE_THRESHOLD = 3
 """After this many failures in a row, an earlier answer no longer counts."""
 REMEDIATIONS_PER_DAY = 3
@@ -63,8 +64,8 @@ class CheckState:
         """
         if not self._failures:
             return max(retry_after, interval * uniform(1 - _JITTER, 1 + _JITTER))
-        doublings = min(self._failures - 1, _DOUBLINGS)
-        retry = min(_FIRST_RETRY_SECONDS * 2.0**doublings, interval)
+        longest = min(interval, _LONGEST_RETRY_SECONDS)
+        retry = backoff_seconds(self._failures, _FIRST_RETRY_SECONDS, longest)
         return max(retry_after, retry * uniform(1, 1 + _JITTER))
 
     def may_remediate(self, now: float) -> bool:
