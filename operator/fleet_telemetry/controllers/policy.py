@@ -10,6 +10,7 @@ from fleet_telemetry.api.policy import PolicyKind, PolicyStatus
 from fleet_telemetry.api.resources import API_VERSION
 from fleet_telemetry.controllers.keys import ExpiryKey, PolicyStatusKey, ReconcileKey
 from fleet_telemetry.controllers.plans import Plans, policy_key
+from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
@@ -23,7 +24,6 @@ from fleet_telemetry.reporting.policy_status import (
     build_policy_status,
     next_expiry,
 )
-from fleet_telemetry.reporting.workload_status import status_manifest
 
 _LONGEST_TIMER_SECONDS = 86400.0
 
@@ -79,10 +79,7 @@ class PolicyReconciler:
         kind = kinds.POLICY if kind_name is PolicyKind.NAMESPACED else kinds.CLUSTER_POLICY
         metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
         manifest = {"apiVersion": API_VERSION, "kind": kind_name, "metadata": metadata}
-        written = await self._client.apply(
-            kind, status_manifest(manifest, status), subresource="status"
-        )
-        self._cache.upsert(kind, written)
+        await write_status(self._client, self._cache, kind, manifest, status)
         uid = entry.policy.uid if entry.policy is not None else ""
         regarding = Regarding(API_VERSION, kind_name, namespace, name, uid)
         for notice in policy_notices(entry.status.conditions, status.conditions):

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from fleet_telemetry.api.resources import API_VERSION
 from fleet_telemetry.controllers.keys import ProductKey, ReconcileKey, WebhooksKey
+from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.work_queue import WorkQueue
 from fleet_telemetry.reporting.policy_status import build_product_status
-from fleet_telemetry.reporting.workload_status import status_manifest
 
 
 class ProductReconciler:
@@ -49,7 +49,4 @@ class ProductReconciler:
             "kind": kinds.PRODUCT.kind,
             "metadata": {"name": key.name},
         }
-        written = await self._client.apply(
-            kinds.PRODUCT, status_manifest(manifest, status), subresource="status"
-        )
-        self._cache.upsert(kinds.PRODUCT, written)
+        await write_status(self._client, self._cache, kinds.PRODUCT, manifest, status)

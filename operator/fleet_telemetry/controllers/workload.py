@@ -17,6 +17,7 @@ from fleet_telemetry.controllers.plans import Plans, policy_key
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.rollouts import RolloutGate
 from fleet_telemetry.controllers.runtime.verifier import Verifier
+from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.controllers.workload_writer import finish_interrupted_write, write_edits
 from fleet_telemetry.decision import Input, Plan, decide
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
@@ -30,7 +31,6 @@ from fleet_telemetry.reporting.decisions import log_verdicts
 from fleet_telemetry.reporting.events import workload_notices
 from fleet_telemetry.reporting.workload_status import (
     build_workload_status,
-    status_manifest,
     stored_reports,
     workload_telemetry_manifest,
 )
@@ -231,10 +231,7 @@ class WorkloadReconciler:
             )
         elif entry.status == status:
             return
-        written = await self._client.apply(
-            kinds.WORKLOAD_TELEMETRY, status_manifest(manifest, status), subresource="status"
-        )
-        self._cache.upsert(kinds.WORKLOAD_TELEMETRY, written)
+        await write_status(self._client, self._cache, kinds.WORKLOAD_TELEMETRY, manifest, status)
         log_verdicts(workload, before, status)
         regarding = regarding_workload(workload.ref, workload.uid)
         for notice in workload_notices(before.conditions if before else (), status.conditions):

@@ -29,11 +29,10 @@ from fleet_telemetry.kube.entries import (
     decode_workload_telemetry,
 )
 from fleet_telemetry.kube.foreign_stores import (
-    NetworkPolicyKindStore,
     PodKindStore,
     WorkloadKindStore,
 )
-from fleet_telemetry.kube.network_policy_store import Networks
+from fleet_telemetry.kube.network_policy_store import NetworkPolicyStore
 from fleet_telemetry.kube.store import ObjectKey, ReflectorStore, Store
 from fleet_telemetry.kube.workload_store import Fleet
 from fleet_telemetry.objects.kind import Kind
@@ -84,7 +83,7 @@ class ClusterCache:
         self.hosts = Store(_name, decode_host)
         """The status of each TelemetryHost."""
         self.fleet = Fleet(self._workload_changed)
-        self.networks = Networks(self._network_changed)
+        self.networks = NetworkPolicyStore(self._network_changed)
         self.synced = asyncio.Event()
         """Set once everything has been listed. Before that, a missing object may just not have been
         listed yet, so nothing may be decided."""
@@ -100,7 +99,7 @@ class ClusterCache:
             kinds.NAMESPACE: self.namespaces,
             kinds.WORKLOAD_TELEMETRY: self.workload_telemetries,
             kinds.HOST: self.hosts,
-            kinds.NETWORK_POLICY: NetworkPolicyKindStore(self.networks),
+            kinds.NETWORK_POLICY: self.networks,
             **{
                 kind: WorkloadKindStore(self.fleet, kind, self._current_catalogue)
                 for kind in kinds.WORKLOADS

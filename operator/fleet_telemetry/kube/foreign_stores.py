@@ -1,6 +1,6 @@
-"""The stores of the kinds that belong to others: workloads, pods and NetworkPolicies.
+"""The stores of workloads and pods.
 
-They filter by the catalogue or keep indexes across kinds, so their content is not one mapping.
+They filter by the catalogue and share indexes across kinds, so their content is not one mapping.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable
 
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.kube.kinds import POD
-from fleet_telemetry.kube.network_policy_store import Networks
 from fleet_telemetry.kube.store import ObjectKey, ReflectorStore
 from fleet_telemetry.kube.workload_store import Fleet
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest, text_at
+from fleet_telemetry.objects.manifest import Manifest
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 
@@ -54,24 +53,3 @@ class PodKindStore(ReflectorStore):
 
     def _object_keys(self) -> Iterable[ObjectKey]:
         return self._fleet.keys(POD.kind)
-
-
-class NetworkPolicyKindStore(ReflectorStore):
-    """The NetworkPolicies of the cluster."""
-
-    def __init__(self, networks: Networks) -> None:
-        super().__init__()
-        self._networks = networks
-        self._uids: dict[ObjectKey, str] = {}
-
-    def _put(self, key: ObjectKey, manifest: Manifest, /) -> None:
-        self._uids[key] = text_at(manifest, "metadata", "uid")
-        self._networks.take(key, manifest)
-
-    def _remove(self, key: ObjectKey, uid: str | None) -> None:
-        if uid is None or self._uids.get(key, uid) == uid:
-            self._uids.pop(key, None)
-            self._networks.drop(key)
-
-    def _object_keys(self) -> Iterable[ObjectKey]:
-        return self._networks.keys()

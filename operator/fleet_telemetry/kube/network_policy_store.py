@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 
 from fleet_telemetry.egress.network_policies import NetworkPolicy, read_network_policy
-from fleet_telemetry.kube.store import ObjectKey
-from fleet_telemetry.objects.manifest import Manifest
+from fleet_telemetry.kube.store import ObjectKey, ReflectorStore
+from fleet_telemetry.objects.manifest import Manifest, text_at
 
 
-@dataclass
-class Networks:
-    """``changed`` is called with the namespace whose policies came, changed or went."""
+class NetworkPolicyStore(ReflectorStore):
+    """The policies by namespace."""
 
-    changed: Callable[[str], None]
-    ours: dict[ObjectKey, Manifest] = field(default_factory=dict)
-    """The manifests of those that this operator wrote."""
-    _policies: defaultdict[str, dict[str, NetworkPolicy]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
+    def __init__(self, on_change: Callable[[str], None]) -> None:
+        """``on_change`` gets the namespace of a policy that was added, changed or deleted."""
+        super().__init__()
+        self._on_change = on_change
+        self.ours: dict[ObjectKey, Manifest] = {}
+        """The manifests of those that this operator wrote."""
+        self._policies: defaultdict[str, dict[str, NetworkPolicy]] = defaultdict(dict)
+        self._uids: dict[ObjectKey, str] = {}
 
     def of(self, namespace: str) -> tuple[NetworkPolicy, ...]:
         """The policies of a namespace, by name."""
         found = self._policies.get(namespace, {})
         return tuple(found[name] for name in sorted(found))
 
-    def keys(self) -> Iterator[ObjectKey]:
-        """Every policy that is kept."""
-        for namespace, policies in self._policies.items():
-            for name in policies:
-                yield namespace, name
-
-    def take(self, key: ObjectKey, manifest: Manifest) -> None:
-        """A policy as it is now."""
+    def _put(self, key: ObjectKey, manifest: Manifest, /) -> None:
         namespace, name = key
         policy = read_network_policy(manifest)
         is_same = self._policies[namespace].get(name) == policy
@@ -43,18 +36,24 @@ class Networks:
             self.ours[key] = manifest
         else:
             self.ours.pop(key, None)
+        self._uids[key] = text_at(manifest, "metadata", "uid")
         self._policies[namespace][name] = policy
         if not is_same:
-            self.changed(namespace)
+            self._on_change(namespace)
 
-    def drop(self, key: ObjectKey) -> None:
-        """A policy that is gone."""
+    def _remove(self, key: ObjectKey, uid: str | None) -> None:
+        if uid is not None and self._uids.get(key, uid) != uid:
+            return
         namespace, name = key
+        self._uids.pop(key, None)
         self.ours.pop(key, None)
         if self._policies.get(namespace, {}).pop(name, None) is not None:
             if not self._policies[namespace]:
                 del self._policies[namespace]
-            self.changed(namespace)
+            self._on_change(namespace)
+
+    def _object_keys(self) -> Iterable[ObjectKey]:
+        return self._uids
 
 
 def _written(manifest: Manifest | None) -> object:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from fleet_telemetry.api.resources import API_VERSION, TELEMETRY_HOST
 from fleet_telemetry.api.telemetry_host import PublishedRanges, TelemetryHostStatus
+from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.egress.addresses import as_networks
 from fleet_telemetry.egress.dns.resolver import Resolver
 from fleet_telemetry.egress.facts import HostFacts
@@ -41,7 +42,6 @@ from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.reporting.host_metrics import HostFigures
-from fleet_telemetry.reporting.workload_status import status_manifest
 from fleet_telemetry.workloads.workload import WorkloadRef
 
 _log = logging.getLogger(__name__)
@@ -257,14 +257,10 @@ class HostResolver:
         try:
             if saved is None:
                 await self._client.apply(kinds.HOST, manifest)
-            written = await self._client.apply(
-                kinds.HOST, status_manifest(manifest, status), subresource="status"
-            )
+            await write_status(self._client, self._cache, kinds.HOST, manifest, status)
         except ApiError as error:
             # It is retried after the next lookup; until then the state is in memory.
             _log.warning("%s: the status cannot be written: %s", name, error)
-        else:
-            self._cache.upsert(kinds.HOST, written)
 
     async def _sweep(self) -> None:
         """Delete the hosts that no workload needs, once the needs of every workload are known."""
