@@ -161,7 +161,9 @@ def test_what_was_written_before_a_restart_is_swept(space: Space) -> None:
         lambda: not cluster_objects(space, "clusternetworkpolicies"),
         say="its end",
     )
+    # Hosts are swept every 30 s, and only once the needs of every workload are known.
     eventually(
         lambda: not cluster_objects(space, "telemetryhosts"),
+        seconds=120.0,
         say="the hosts' end",
     )
