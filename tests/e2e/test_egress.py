@@ -260,7 +260,7 @@ def test_the_allowlist_for_firewalls_outside(space: Space) -> None:
     space.kubectl("delete", "telemetrypolicy", "opt-in")
     eventually(lambda: not entries(), say="its end")
     eventually(
-        lambda: space.world.find("telemetryhost", own) is None, seconds=60, say="the host's end"
+        lambda: space.world.find("telemetryhost", own) is None, seconds=120, say="the host's end"
     )
 
 
