@@ -87,7 +87,7 @@ class ControllerPart(Part):
         )
         source = FleetSource(
             plans=plans.items,
-            status_of=cache.status_of,
+            status_of=cache.status_by_name,
             checks=writers.verifier.last_checks,
             visible=work.knows_fleet,
         )
