@@ -12,7 +12,7 @@ from tests.support.crd_values import (
     CONDITION,
     DNS_LABEL,
     DNS_SUBDOMAIN,
-    ENV_NAME,
+    SWITCH_NAME,
     HOST,
     SELECTOR,
     WORKLOAD_KIND,
@@ -20,6 +20,7 @@ from tests.support.crd_values import (
     conditions,
     selector,
     text,
+    value,
 )
 
 
@@ -131,8 +132,8 @@ def _injection() -> dict[str, Check]:
             longest=32,
         ),
         f"{setting}.env[0]": Object(required=("name", "value")),
-        f"{setting}.env[0].name": ENV_NAME,
-        f"{setting}.env[0].value": text(4096),
+        f"{setting}.env[0].name": SWITCH_NAME,
+        f"{setting}.env[0].value": value(4096),
     }
 
 

@@ -18,16 +18,19 @@ from tests.support.crd_cases import (
     Text,
 )
 from tests.support.crd_values import (
+    ALIAS,
     CHANNEL,
     CHANNELS,
     CONDITION,
     ENV_NAME,
     HOST,
     MEANING,
+    SWITCH_NAME,
     beginning,
     conditions,
     text,
     texts,
+    value,
 )
 
 _IMAGE = "spec.images[0]"
@@ -156,6 +159,13 @@ _PATH = Text(
     shape=beginning("/"),
 )
 _NAME_GLOB = ("*-search", "a?c", "A.b_c-9", "*")
+_EXCLUSION_RULES = (
+    Rule(
+        message="a pattern of wildcards alone would exclude everything; remove the image instead",
+        accepts=("a*", "*1", "?b"),
+        rejects=("*", "?*", "-", "*.*", "**"),
+    ),
+)
 _NO_NAME_GLOB = ("", "a/b", "a b", "[a]", "a:b", "{a}", "é")
 _RANGE = Text(
     matches=(">=1", "<2", ">=1 <2", ">=1<2", ">=4.13.0 <5.0.0-rc.2", "<5.0.0-dev", ">=26.7"),
@@ -201,10 +211,22 @@ def _image() -> dict[str, Check]:
         ),
         _IMAGE: Object(required=("pattern",)),
         f"{_IMAGE}.pattern": Text(
-            matches=("emqx", "emqx/emqx", "*", "a?b/*-c.d_E9"),
+            matches=("emqx", "emqx/emqx", "a?b/*-cde.f_E9", "k6"),
             mismatches=("a:b", "a@b", "a b", "[ab]", "{a,b}", "é", "a|b"),
             shortest=1,
             longest=256,
+            rules=(
+                Rule(
+                    message="the last part of the pattern names the image: it has letters or "
+                    "digits, and at least three in a row beside wildcards, so that it does not "
+                    "match every image",
+                    accepts=("a", "*/abc", "abc*", "*/*abc?", "a-b", "x/y"),
+                    rejects=(
+                        *("*", "**", "*/*", "**/*", "?*", "registry.example/*", "acme/*", "a*"),
+                        *("ab?", "a*b*c", "-", ".", "acme/", "/", "abc/**", "????"),
+                    ),
+                ),
+            ),
         ),
         f"{_IMAGE}.edition": label,
         f"{_IMAGE}.component": Text(
@@ -213,12 +235,22 @@ def _image() -> dict[str, Check]:
         **_names(
             f"{_IMAGE}.excludeTags",
             texts(16),
-            Text(matches=_NAME_GLOB, mismatches=_NO_NAME_GLOB, longest=128),
+            Text(
+                matches=_NAME_GLOB[:3],
+                mismatches=_NO_NAME_GLOB[1:],
+                longest=128,
+                rules=_EXCLUSION_RULES,
+            ),
         ),
         **_names(
             f"{_IMAGE}.excludeContainers",
             texts(16),
-            Text(matches=_NAME_GLOB, mismatches=_NO_NAME_GLOB, longest=63),
+            Text(
+                matches=_NAME_GLOB[:3],
+                mismatches=_NO_NAME_GLOB[1:],
+                longest=63,
+                rules=_EXCLUSION_RULES,
+            ),
         ),
     }
 
@@ -246,10 +278,10 @@ def _env() -> dict[str, Check]:
     env = f"{_SWITCH}.env"
     return {
         env: Object(required=("name", "disabled")),
-        f"{env}.name": ENV_NAME,
-        f"{env}.disabled": text(256),
-        f"{env}.enabled": text(256),
-        **_names(f"{env}.aliases", texts(16), ENV_NAME),
+        f"{env}.name": SWITCH_NAME,
+        f"{env}.disabled": value(256),
+        f"{env}.enabled": value(256),
+        **_names(f"{env}.aliases", texts(16), ALIAS),
         f"{env}.anyCaseAfter": Text(
             matches=("", "EMQX_", "a.b-C_9"),
             mismatches=("9", "A=", "A B", "$"),
@@ -396,7 +428,7 @@ def _rule() -> dict[str, Check]:
             longest=16,
         ),
         f"{_RULE}.refuses[0]": Object(required=("env", "effect")),
-        f"{_RULE}.refuses[0].env": ENV_NAME,
+        f"{_RULE}.refuses[0].env": SWITCH_NAME,
         f"{_RULE}.refuses[0].effect": text(512, shortest=1),
         f"{_RULE}.harmlessAnywhere": Flag(default=False),
         f"{_RULE}.remedy": text(1024),

@@ -465,6 +465,12 @@ class PolicyReason(_Explained):
         "A related setting names a switch of a channel that the policy covers. The setting is "
         "ignored; the rest of the policy is in effect.",
     )
+    REFUSED_VARIABLE = (
+        "RefusedVariable",
+        "A related setting names a variable that can make a process load code, run a program or "
+        "send its traffic elsewhere, or its value inserts another variable. The setting is "
+        "ignored; the rest of the policy is in effect.",
+    )
     INVALID_PRODUCT = (
         "InvalidProduct",
         "The product contradicts itself. The built-in catalogue entry of that name, if there is "

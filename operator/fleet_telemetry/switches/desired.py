@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import ChannelName, Mode, OnConflict, Policy
 from fleet_telemetry.api.product import ChannelRule, RefusedVariable, Semantics, Switch
+from fleet_telemetry.api.variable_names import is_refused_name, is_refused_value
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.reading import is_expanded, setting_of
@@ -104,12 +105,14 @@ def injectable_rule(target: MatchedContainer, channel: ChannelName) -> ChannelRu
 def related_settings(
     target: MatchedContainer, in_effect: EffectivePolicy
 ) -> Iterator[DesiredVariable]:
-    """The policy's own settings for the product, without those that name a switch."""
+    """The policy's own settings for the product, without those that name a switch and those that
+    no policy may set."""
     switches = list(target.product.switches(*in_effect.policy.spec.channels))
     for settings in in_effect.injection.settings:
         if settings.product == target.product.name:
             for setting in settings.env:
-                if not any(names_switch(switch, setting.name) for switch in switches):
+                refused = is_refused_name(setting.name) or is_refused_value(setting.value)
+                if not refused and not any(names_switch(one, setting.name) for one in switches):
                     yield DesiredVariable(setting.name, setting.value, in_effect)
 
 

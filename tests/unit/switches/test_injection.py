@@ -364,12 +364,29 @@ def test_related_settings_come_with_the_switch() -> None:
     assert cluster.update(sonar(), touched(sonar())).env == {}
 
 
-def test_a_setting_with_a_reference_to_another_variable_is_set_once() -> None:
-    cluster = under(policy(injection={**settings(HOST="$(POD_IP)"), "rollout": "Immediate"}))
-    once = cluster.create(manifest(container(SONARQUBE)))
-    assert once.env["HOST"] == "$(POD_IP)"
-    assert cluster.create(once.manifest, claims=False).plan.changes == ()
-    assert cluster.reconcile(once.manifest).plan.changes == ()
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LD_PRELOAD", "/tmp/x.so"), ("http_proxy", "x"), ("java.tool.options", "x"), ("A", "$(KEY)")],
+)
+@pytest.mark.parametrize("cluster", [True, False])
+def test_a_setting_that_no_policy_may_set_is_not_obeyed(
+    name: str, value: str, *, cluster: bool
+) -> None:
+    # As if it had been stored before the rule, or past admission.
+    injection = settings(**{name: value, "LOG": "x"}) | {"rollout": "Immediate", "when": "Always"}
+    asking = under(policy(cluster=cluster, injection=injection))
+    assert asking.create(manifest(container(SONARQUBE))).env == {SONAR_SWITCH: "false", "LOG": "x"}
+    assert name not in asking.reconcile(sonar()).env
+    own = manifest(container(SONARQUBE, env={name: "mine"}))
+    assert asking.create(own).env[name] == "mine"
+
+
+def test_a_refused_setting_that_was_injected_goes_with_the_next_change() -> None:
+    recorded = (InjectedVariable(container="app", name="LD_PRELOAD", value="x"),)
+    asking = under(policy(injection=settings(LD_PRELOAD="x")), recorded=recorded)
+    before = injected({"LD_PRELOAD": "x"})
+    before = claimed(before, but=[SONAR_SWITCH, "LD_PRELOAD"])
+    assert asking.update(before, touched(before)).env == {SONAR_SWITCH: "false"}
 
 
 def test_a_setting_overrides_what_the_user_wrote_or_is_kept() -> None:
