@@ -171,7 +171,7 @@ _dates = st.text(max_size=80) | st.from_regex(
 @example(" ")
 @example("²")
 def test_retry_after_is_a_time_or_nothing(retry_after: str) -> None:
-    answer = Answer(429, "", b"", retry_after, "GET http://product/")
+    answer = Answer(429, "", b"", (retry_after,), "GET http://product/")
     with pytest.raises(VendorError) as caught:
         answer.check(now=NOW)
     patience = caught.value.retry_after
