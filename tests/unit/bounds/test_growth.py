@@ -15,9 +15,11 @@ import pytest
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.image import LONGEST, ImageReference
+from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.catalogue.version import VersionSpan
 from fleet_telemetry.egress.published_ranges import CLOUDFLARE, parse
 from fleet_telemetry.evidence.checks import read_interval
+from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.vendors import jsonc
 from fleet_telemetry.vendors.inventory import names_of
 from fleet_telemetry.workloads.reading import read_pod, read_workload
@@ -62,6 +64,18 @@ def _match(image: str) -> object:
     return builtin().match_image(image, "c")
 
 
+def _words(*words: str) -> Parser:
+    """The start of a container with these words again and again."""
+
+    def parser(size: int) -> Callable[[], object]:
+        container = {"name": "c", "image": "sonarqube:26.7.0", "args": [*words] * (size // 8)}
+        pod = {"kind": "Pod", "spec": {"containers": [container]}}
+        (target,) = match_containers(read_pod(pod).template, builtin())
+        return lambda: doubt_of_start(target)
+
+    return parser
+
+
 PARSERS: dict[str, Parser] = {
     # The text of 48 kB that stopped the event loop for 12 s, and its kind.
     "comments that do not end": _text(jsonc.loads, head="{", part="/*"),
@@ -87,6 +101,8 @@ PARSERS: dict[str, Parser] = {
     "managed fields": _with_managed_fields,
     "containers": _with_containers,
     "ranges": _ranges,
+    "commands in commands": _words("tini", "--"),
+    "letters in words": _words("-" + "c" * 100 + "!"),
     "a glob": lambda size: lambda: glob_matches("*a*b*c", "ab" * (size // 2)),
 }
 
