@@ -12,14 +12,13 @@ from tests.support.crd_values import (
     CONDITION,
     DNS_LABEL,
     DNS_SUBDOMAIN,
-    SWITCH_NAME,
     HOST,
     SELECTOR,
+    SWITCH_NAME,
     WORKLOAD_KIND,
     beginning,
     conditions,
     selector,
-    text,
     value,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fleet_telemetry.api.product import EnvSwitch, TelemetryProductSpec
+from fleet_telemetry.api.product import EnvSwitch, Image, TelemetryProductSpec
 from fleet_telemetry.api.variable_names import (
     ADVICE,
     EXPANSION_ADVICE,
@@ -40,12 +40,7 @@ def compile_own(name: str, spec: TelemetryProductSpec) -> Product:
 def find_own_problems(spec: TelemetryProductSpec) -> Iterator[str]:
     """What a TelemetryProduct may not say, in sentences."""
     for image in spec.images:
-        problem = problem_of_pattern(image.pattern)
-        if problem:
-            yield f"image {image.pattern}: {problem}"
-        for excluded in (*image.exclude_tags, *image.exclude_containers):
-            if not _LITERAL.search(excluded):
-                yield f"image {image.pattern}: it excludes {excluded}, which is everything"
+        yield from _problems_of_image(image)
     switches = [
         switch.env
         for channel in spec.channels
@@ -56,16 +51,14 @@ def find_own_problems(spec: TelemetryProductSpec) -> Iterator[str]:
     for switch in switches:
         yield from _problems_of_switch(switch)
     for channel in spec.channels:
-        for rule in channel.rules:
-            for refusal in rule.refuses:
-                if is_refused_name(refusal.env):
-                    yield f"channel {channel.name}: it refuses {refusal.env}, which is not its own"
-                elif not any(switch.is_named(refusal.env) for switch in switches):
-                    yield (
-                        f"channel {channel.name}: it refuses {refusal.env}, which is not a switch "
-                        "of this product; what a version refuses is removed, so only a switch of "
-                        "another version may be named"
-                    )
+        for refusal in (refusal for rule in channel.rules for refusal in rule.refuses):
+            is_own = any(switch.is_named(refusal.env) for switch in switches)
+            if is_refused_name(refusal.env) or not is_own:
+                yield (
+                    f"channel {channel.name}: it refuses {refusal.env}, which is not a switch "
+                    "of this product; what a version refuses is removed, so only a switch of "
+                    "another version may be named"
+                )
 
 
 def problem_of_pattern(pattern: str) -> str:
@@ -82,6 +75,15 @@ def problem_of_pattern(pattern: str) -> str:
             f"{covered[1]}; name the images of the product"
         )
     return ""
+
+
+def _problems_of_image(image: Image) -> Iterator[str]:
+    problem = problem_of_pattern(image.pattern)
+    if problem:
+        yield f"image {image.pattern}: {problem}"
+    for excluded in (*image.exclude_tags, *image.exclude_containers):
+        if not _LITERAL.search(excluded):
+            yield f"image {image.pattern}: it excludes {excluded}, which is everything"
 
 
 def _problems_of_switch(switch: EnvSwitch) -> Iterator[str]:
