@@ -67,6 +67,17 @@ _FULL: Manifest = {
             "portNames": ["dashboard"],
             "components": ["broker"],
         },
+        "versions": {
+            "majorTags": "WithSuffix",
+            "lines": [
+                {
+                    "lowest": "5.0.0-dev",
+                    "verified": "5.10",
+                    "highest": "5",
+                    "editions": ["open-source"],
+                }
+            ],
+        },
         "images": [
             {
                 "pattern": "emqx",
@@ -220,6 +231,33 @@ def _image() -> dict[str, Check]:
             texts(16),
             Text(matches=_NAME_GLOB, mismatches=_NO_NAME_GLOB, longest=63),
         ),
+    }
+
+
+_VERSION = Text(
+    matches=("5", "5.10", "5.0.0-rc.2", "5.0.0+build"),
+    mismatches=("", "v5", ".5", ">=5", "5 ", "5,1", "\u0665"),
+    shortest=1,
+    longest=32,
+    shape=lambda length: "1" * length,
+)
+
+
+def _known_versions() -> dict[str, Check]:
+    line = "spec.versions.lines[0]"
+    return {
+        "spec.versions": Object(),
+        "spec.versions.majorTags": Choice(of=("None", "WithSuffix", "Any"), default="None"),
+        "spec.versions.lines": Array(
+            item=lambda index: {"lowest": f"{index}.0", "verified": f"{index}"},
+            kind="atomic",
+            longest=16,
+        ),
+        line: Object(required=("lowest", "verified")),
+        f"{line}.lowest": _VERSION,
+        f"{line}.verified": _VERSION,
+        f"{line}.highest": _VERSION,
+        **_names(f"{line}.editions", texts(8), _LABEL),
     }
 
 
@@ -435,6 +473,7 @@ _TABLE: dict[str, Check] = {
     **_names("spec.api.portNames", texts(8), text(63, shortest=1)),
     **_names("spec.api.components", texts(8), _LABEL),
     **_image(),
+    **_known_versions(),
     "spec.channels": Array(
         item=lambda index: {"name": (*CHANNELS, "Nonsense")[index]},
         kind="map",
