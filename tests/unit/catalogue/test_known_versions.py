@@ -260,10 +260,9 @@ _POINTS = st.builds(
 def test_a_point_is_known_just_where_a_line_has_it(tag: str, major_tags: MajorTags) -> None:
     found = _reader(*_LINES, major_tags=major_tags).read(tag, "standard")
     point = Version.parse(tag)
-    inside = (
-        Version.parse("1.2.0") <= point < Version.parse("2.0.0-dev")
-        or Version.parse("3.0.0-rc") <= point <= Version.parse("3.5.1")
-    )
+    inside = Version.parse("1.2.0") <= point < Version.parse("2.0.0-dev") or Version.parse(
+        "3.0.0-rc"
+    ) <= point <= Version.parse("3.5.1")
     assert (found.fault is None) is inside
     if inside:
         later = Version.parse("1.5.0-dev") <= point < Version.parse("2.0.0-dev")
@@ -274,7 +273,9 @@ def test_a_point_is_known_just_where_a_line_has_it(tag: str, major_tags: MajorTa
 @given(
     st.one_of(
         WILD_TEXT,
-        st.from_regex(r"(?i)v?\d{1,5}([.]\d{1,10}){0,4}([-.](rc|snapshot)\d?)?.{0,9}", fullmatch=True),
+        st.from_regex(
+            r"(?i)v?\d{1,5}([.]\d{1,10}){0,4}([-.](rc|snapshot)\d?)?.{0,9}", fullmatch=True
+        ),
     )
 )
 @example("9" * 10_000)

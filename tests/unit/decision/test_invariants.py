@@ -10,15 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import Policy
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.decision import Plan, decide
 from fleet_telemetry.switches.edits import Cause, Edit, Trigger
 from tests.support.builders import (
     DTRACK_4,
     DTRACK_5,
+    EMQX_SWITCH,
     RC1_SWITCH,
     SONAR_UPDATES,
     V4_SWITCH,
+    V5_SWITCH,
     WORKER_SWITCH,
     Cluster,
     Manifest,
@@ -28,6 +31,7 @@ from tests.support.builders import (
     containers_of,
     env_of,
     manifest,
+    pod_of,
     policy,
     touched,
     under,
@@ -42,6 +46,7 @@ from tests.support.decision_strategies import (
     RESTARTING,
     RESTING,
     SWITCH_OF_IMAGE,
+    SWITCHES,
     manifests,
     policy_sets,
 )
@@ -307,13 +312,13 @@ def test_a_later_version_of_a_line_keeps_the_switch_and_proves_nothing() -> None
         ("emqx/emqx:6.9.0", EMQX_SWITCH),
         ("sourcegraph/worker:5.11.0", WORKER_SWITCH),
     ):
-        written = under(policy()).create(manifest(container(image)))
-        assert switch in written.env
-        assert {verdict.state for verdict in written.plan.verdicts} <= {
-            State.PENDING,
-            State.UNKNOWN,
-            None,
-        }
+        cluster = under(policy())
+        live = claimed(cluster.create(manifest(container(image))).manifest)
+        assert switch in env_of(live)
+        runs = cluster.input(live, Trigger.RECONCILE, pods=(pod_of(live, "it-0"),))
+        verdict = decide(runs).verdicts[0]
+        assert verdict.state is State.UNKNOWN
+        assert verdict.reason in (Reason.VERSION_NOT_VERIFIED, Reason.SEED_NOT_PROVEN)
 
 
 # Invariant 5: what a policy injected goes with the next change after the policy, and only then.
