@@ -228,6 +228,10 @@ class Reason(_Explained):
         "RateLimited",
         "The product limits the rate of requests.",
     )
+    REPORT_STALE = (
+        "ReportStale",
+        "The product's last answer is older than three intervals and counts no more.",
+    )
     VENDOR_ERROR = (
         "VendorError",
         "The product reports an error of its own.",

@@ -219,7 +219,8 @@ def _keyed(fields: Manifest) -> Iterator[tuple[str, Manifest]]:
         if str(key).startswith("k:"):
             try:
                 name = dig(json.loads(key[2:]), "name")
-            except ValueError:
+            # A user may write managed fields, and nest them deeply.
+            except (ValueError, RecursionError):
                 continue
             if isinstance(name, str):
                 yield name, value if isinstance(value, Mapping) else {}

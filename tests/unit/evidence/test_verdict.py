@@ -744,6 +744,7 @@ FAULTS = {
     Reason.UNREACHABLE,
     Reason.TLS_NOT_TRUSTED,
     Reason.RATE_LIMITED,
+    Reason.REPORT_STALE,
     Reason.VENDOR_ERROR,
     Reason.UNEXPECTED_ANSWER,
 }
