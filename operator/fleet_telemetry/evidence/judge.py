@@ -361,7 +361,7 @@ def _not_set(
     mechanism, container = mechanism_of(switch), case.target.container
     entry = mechanism.find(container, switch) if mechanism is not None else None
     ours = entry is not None and is_ours(
-        workload, container, entry, case.target.product.all_switches
+        workload, container, entry, case.target.product.all_switches, case.facts.recorded
     )
     kept = injection.on_conflict is OnConflict.KEEP and entry is not None and not ours
     queued = injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod

@@ -301,6 +301,20 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
             edit(Cause.OVERRIDDEN, "v", policy=policy()),
             f'{WHO}replaced the value of NAME by "v" in container app',
         ),
+        (
+            edit(Cause.RESTORED, "v", policy=policy()),
+            (
+                f'{WHO}set NAME="v" in container app again: the update drops it, and the setting '
+                "stays while a policy asks for it"
+            ),
+        ),
+        (
+            SkippedEdit("app", "NAME", Cause.DROPPED, policy()),
+            (
+                f"{WHO}did not set NAME in container app again, which the update drops, because of "
+                "when: Never; the default of the product applies"
+            ),
+        ),
         (edit(Cause.OVERRIDDEN, None, policy=policy()), f"{WHO}removed NAME in container app"),
         (edit(Cause.SETTING, policy=policy()), f"{WHO}set NAME in container app"),
         (
