@@ -70,6 +70,17 @@ _FULL: Manifest = {
             "portNames": ["dashboard"],
             "components": ["broker"],
         },
+        "versions": {
+            "majorTags": "WithSuffix",
+            "lines": [
+                {
+                    "lowest": "5.0.0-dev",
+                    "verified": "5.10",
+                    "highest": "5",
+                    "editions": ["open-source"],
+                }
+            ],
+        },
         "images": [
             {
                 "pattern": "emqx",
@@ -278,6 +289,33 @@ def _start() -> dict[str, Check]:
         f"{command}.arguments": Choice(of=arguments, default="Product"),
         f"{start}.sources": Array(item=lambda index: f"page {index}", kind="atomic", longest=16),
         f"{start}.sources[0]": text(512, shortest=1),
+    }
+
+
+_VERSION = Text(
+    matches=("5", "5.10", "5.0.0-rc.2", "5.0.0+build"),
+    mismatches=("", "v5", ".5", ">=5", "5 ", "5,1", "\u0665"),
+    shortest=1,
+    longest=32,
+    shape=lambda length: "1" * length,
+)
+
+
+def _known_versions() -> dict[str, Check]:
+    line = "spec.versions.lines[0]"
+    return {
+        "spec.versions": Object(),
+        "spec.versions.majorTags": Choice(of=("None", "WithSuffix", "Any"), default="None"),
+        "spec.versions.lines": Array(
+            item=lambda index: {"lowest": f"{index}.0", "verified": f"{index}"},
+            kind="atomic",
+            longest=16,
+        ),
+        line: Object(required=("lowest", "verified")),
+        f"{line}.lowest": _VERSION,
+        f"{line}.verified": _VERSION,
+        f"{line}.highest": _VERSION,
+        **_names(f"{line}.editions", texts(8), _LABEL),
     }
 
 
@@ -493,6 +531,7 @@ _TABLE: dict[str, Check] = {
     **_names("spec.api.portNames", texts(8), text(63, shortest=1)),
     **_names("spec.api.components", texts(8), _LABEL),
     **_image(),
+    **_known_versions(),
     "spec.channels": Array(
         item=lambda index: {"name": (*CHANNELS, "Nonsense")[index]},
         kind="map",

@@ -84,6 +84,70 @@ Source = Annotated[
 ]
 
 
+VersionNumber = Annotated[
+    str,
+    described(
+        "A version such as 4.13.0 or 5.0.0-rc.2; a short one such as 4.14 is all of 4.14.x.",
+        pattern=r"^[0-9][-+.0-9A-Z_a-z]*$",
+        min_length=1,
+        max_length=32,
+    ),
+]
+
+
+class MajorTags(StrEnum):
+    """Whether the vendor publishes tags with a single number."""
+
+    NONE = "None"
+    WITH_SUFFIX = "WithSuffix"
+    ANY = "Any"
+
+
+class VersionLine(ApiType, frozen=True, kw_only=True):
+    """A line of versions without a gap."""
+
+    lowest: Annotated[VersionNumber, described("The first version of the line.")]
+    verified: Annotated[
+        VersionNumber,
+        described(
+            "The last version for which the product's facts hold. A short one such as 4.14 "
+            "includes all of 4.14.x."
+        ),
+    ]
+    highest: Annotated[
+        VersionNumber | None,
+        described(
+            "The last version that the line may have. From verified up to it a version has the "
+            "switch of the last verified one, and nothing but the product's own report proves "
+            "anything. Default: verified."
+        ),
+    ] = None
+    editions: Annotated[
+        tuple[Label, ...],
+        described("Editions, as images name them. Default: all.", list_type="set", max_length=8),
+    ] = ()
+
+
+class KnownVersions(ApiType, frozen=True, kw_only=True):
+    """Which versions the product has. A tag with another number names no version of it."""
+
+    lines: Annotated[
+        tuple[VersionLine, ...],
+        described(
+            "The lines of versions. Default: any number may be a version.",
+            list_type="atomic",
+            max_length=16,
+        ),
+    ] = ()
+    major_tags: Annotated[
+        MajorTags,
+        described(
+            "Whether the vendor publishes tags with a single number: None, WithSuffix "
+            "(9-community) or Any (9). A tag that it does not publish is taken for a build number."
+        ),
+    ] = MajorTags.NONE
+
+
 class Semantics(StrEnum):
     """When a switch takes effect."""
 
@@ -569,6 +633,10 @@ class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
             "Why it calls home.", list_type="map", list_keys=("name",), min_length=1, max_length=4
         ),
     ]
+    versions: Annotated[
+        KnownVersions,
+        described("Which versions the product has, and for which of them the facts are verified."),
+    ] = KnownVersions()
     api: Annotated[Api | None, described("The product's API, if it reports its setting.")] = None
 
 

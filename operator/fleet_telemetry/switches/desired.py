@@ -130,6 +130,23 @@ def refused_variables(target: MatchedContainer) -> Iterator[RefusedVariable]:
             yield from rule.refuses
 
 
+def kept_names(target: MatchedContainer, effective: EffectivePolicies) -> Iterator[str]:
+    """The switches of a container whose version cannot be read: what was injected stays, unless a
+    version that it may be refuses it."""
+    for channel in target.product.spec.channels:
+        in_effect = effective.get((target.product.name, channel.name))
+        if in_effect is None or not in_effect.enforced:
+            continue
+        if injectable_rule(target, channel.name) is not None:
+            continue
+        rules = tuple(target.product.possible_rules(channel.name, target.image, target.version))
+        refused = {refusal.env for rule in rules for refusal in rule.refuses}
+        for switch in (switch for rule in rules for switch in rule.switches):
+            for entry in target.container.env:
+                if entry.name not in refused and names_switch(switch, entry.name):
+                    yield entry.name
+
+
 def desired_names(target: MatchedContainer, desired: tuple[DesiredVariable, ...]) -> Iterator[str]:
     """The names of desired variables, in the spelling that the container has."""
     for variable in desired:

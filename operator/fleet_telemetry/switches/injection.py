@@ -20,6 +20,7 @@ from fleet_telemetry.switches.desired import (
     audited_names,
     desired_names,
     desired_variables,
+    kept_names,
     refused_variables,
 )
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
@@ -64,6 +65,7 @@ def plan_edits(
         handled[target.container.index] = {
             *desired_names(target, desired),
             *audited_names(target, effective),
+            *kept_names(target, effective),
             *(refusal.env for refusal in refused),
         }
     edits.extend(_revert(context, handled))
