@@ -10,11 +10,11 @@ from typing import Annotated
 from fleet_telemetry.api.conditions import Condition
 from fleet_telemetry.api.schema import ApiType, Rule, Time, described
 from fleet_telemetry.api.selector import LabelSelector
+from fleet_telemetry.api.variable_names import ENV_NAME, NAME_RULE, VALUE_RULE
 from fleet_telemetry.workloads.registry import WorkloadKind
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-ENV_NAME = r"^[-._A-Za-z][-._A-Za-z0-9]*$"
 HOST_NAME = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?$"
 
 ProductName = Annotated[
@@ -143,10 +143,23 @@ class EnvSetting(ApiType, frozen=True, kw_only=True):
     """One environment variable and its value."""
 
     name: Annotated[
-        str, described("The variable's name.", pattern=ENV_NAME, min_length=1, max_length=256)
+        str,
+        described(
+            "The variable's name. Names that can make a process load code, run a program, or send "
+            "its traffic elsewhere are refused.",
+            pattern=ENV_NAME,
+            min_length=1,
+            max_length=256,
+            rules=(NAME_RULE,),
+        ),
     ]
     value: Annotated[
-        str, described("The value, a string: quote true, false and numbers.", max_length=4096)
+        str,
+        described(
+            "The value, a string: quote true, false and numbers. It may not contain $(NAME).",
+            max_length=4096,
+            rules=(VALUE_RULE,),
+        ),
     ]
 
 
@@ -261,7 +274,8 @@ class Runtime(ApiType, frozen=True, kw_only=True):
     interval: Annotated[
         str,
         described(
-            "The time between two checks, at least 1m, such as 30m or 1h.",
+            "The time between two checks, at least 1m, such as 30m or 1h. More than 24h counts as "
+            "24h.",
             pattern=r"^([0-9]+(\.[0-9]+)?(h|m|s))+$",
             max_length=32,
             rules=(Rule("duration(self) >= duration('1m')", "an interval is at least 1m"),),

@@ -123,6 +123,13 @@ class Reason(_Explained):
         "The container takes all variables of a ConfigMap or Secret, which may set the "
         "switch. The operator does not read it.",
     )
+    COMMAND_OVERRIDDEN = (
+        "CommandOverridden",
+        "The container is not started in the way that the catalogue knows for its image, so "
+        "variables may be changed or removed before the product reads them. Only the product's "
+        "own report proves the setting (spec.runtime of the policy). For a product of your own, "
+        "spec.images[].start of the TelemetryProduct lists the commands that pass variables on.",
+    )
     VALUE_NOT_UNDERSTOOD = (
         "ValueNotUnderstood",
         "The variable has a value whose effect on this version is not known.",
@@ -141,6 +148,18 @@ class Reason(_Explained):
         "VersionUnreadable",
         "The version cannot be read from the image (digest only, latest, or a floating tag "
         "whose versions differ), so the right switch is not known.",
+    )
+    VERSION_NOT_KNOWN = (
+        "VersionNotKnown",
+        "The tag has a number that is no known version of the product: a build number, a date, "
+        "or a version newer than this release of the operator. Name the product's version in the "
+        "tag, upgrade the operator, or name credentials, so that the product can report.",
+    )
+    VERSION_NOT_VERIFIED = (
+        "VersionNotVerified",
+        "The version is newer than those for which the switch was verified. The switch of the "
+        "last verified version is used, and nothing shows that it still works. Upgrade the "
+        "operator, or name credentials, so that the product can report.",
     )
     VERSION_NOT_COVERED = (
         "VersionNotCovered",
@@ -208,6 +227,10 @@ class Reason(_Explained):
     RATE_LIMITED = (
         "RateLimited",
         "The product limits the rate of requests.",
+    )
+    REPORT_STALE = (
+        "ReportStale",
+        "The product's last answer is older than three intervals and counts no more.",
     )
     VENDOR_ERROR = (
         "VendorError",
@@ -463,6 +486,12 @@ class PolicyReason(_Explained):
     SETTING_NAMES_SWITCH = (
         "SettingNamesSwitch",
         "A related setting names a switch of a channel that the policy covers. The setting is "
+        "ignored; the rest of the policy is in effect.",
+    )
+    REFUSED_VARIABLE = (
+        "RefusedVariable",
+        "A related setting names a variable that can make a process load code, run a program or "
+        "send its traffic elsewhere, or its value inserts another variable. The setting is "
         "ignored; the rest of the policy is in effect.",
     )
     INVALID_PRODUCT = (

@@ -32,6 +32,9 @@ LARGEST = 96 * 1024
 """Bytes. With more, the last requests of the namespaces that have the most are left out."""
 _MOST_NAMED = 8
 _VERSION = 1
+_LONGEST_NAME = 253
+_NAMESPACE = re.compile(DNS_LABEL)
+_NAME = re.compile(DNS_SUBDOMAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,10 @@ def _read(found: _Request) -> Request:
 
 def _policy_name(found: _Policy) -> PolicyName:
     """Raises ValueError."""
-    for pattern, value in ((DNS_LABEL, found.namespace or "x"), (DNS_SUBDOMAIN, found.name)):
-        # A full match: the end of the patterns themselves accepts a line break.
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"{value!a} is no name")
+    # A full match: the end of the patterns themselves accepts a line break.
+    for pattern, value in ((_NAMESPACE, found.namespace or "none"), (_NAME, found.name)):
+        if len(value) > _LONGEST_NAME or not pattern.fullmatch(value):
+            raise ValueError(f"{value[:_LONGEST_NAME]!a} is no name")
     return PolicyName(found.kind, found.namespace, found.name)
 
 

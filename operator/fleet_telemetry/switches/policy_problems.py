@@ -7,6 +7,12 @@ from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import PolicySpec
 from fleet_telemetry.api.reasons import PolicyReason
+from fleet_telemetry.api.variable_names import (
+    ADVICE,
+    EXPANSION_ADVICE,
+    is_refused_name,
+    is_refused_value,
+)
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.switches.desired import names_switch
 
@@ -31,6 +37,7 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
                 f"unknown product {name!r}; known products are {known}",
                 is_mistake=False,
             )
+    yield from _refused_settings(spec)
     for settings in spec.injection.settings if spec.injection else ():
         product = catalogue.products.get(settings.product)
         if product is None:
@@ -44,6 +51,18 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
                     f"remove it, because spec.submission sets it",
                     is_mistake=True,
                 )
+
+
+def _refused_settings(spec: PolicySpec) -> Iterator[Problem]:
+    for settings in spec.injection.settings if spec.injection else ():
+        for setting in settings.env:
+            where = f"spec.injection.settings: {setting.name} of {settings.product}"
+            if is_refused_name(setting.name):
+                message = f"{where} may not be set by a policy: {ADVICE}"
+                yield Problem(PolicyReason.REFUSED_VARIABLE, message, is_mistake=True)
+            elif is_refused_value(setting.value):
+                message = f"{where}: {EXPANSION_ADVICE}"
+                yield Problem(PolicyReason.REFUSED_VARIABLE, message, is_mistake=True)
 
 
 def _named_products(spec: PolicySpec) -> list[str]:
