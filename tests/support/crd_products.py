@@ -24,6 +24,7 @@ from tests.support.crd_values import (
     ENV_NAME,
     HOST,
     MEANING,
+    REGISTRY,
     beginning,
     conditions,
     text,
@@ -74,6 +75,7 @@ _FULL: Manifest = {
                 "component": "broker",
                 "excludeTags": ["*-search"],
                 "excludeContainers": ["*-init"],
+                "repositories": ["docker.io/emqx/emqx"],
             }
         ],
         "channels": [
@@ -200,6 +202,10 @@ def _image() -> dict[str, Check]:
             longest=32,
         ),
         _IMAGE: Object(required=("pattern",)),
+        f"{_IMAGE}.repositories": Array(
+            item=lambda index: f"docker.io/emqx/emqx-{index}", kind="set", longest=16
+        ),
+        f"{_IMAGE}.repositories[0]": REGISTRY,
         f"{_IMAGE}.pattern": Text(
             matches=("emqx", "emqx/emqx", "*", "a?b/*-c.d_E9"),
             mismatches=("a:b", "a@b", "a b", "[ab]", "{a,b}", "é", "a|b"),

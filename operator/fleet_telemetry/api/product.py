@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from fleet_telemetry.api.conditions import Condition
-from fleet_telemetry.api.policy import ENV_NAME, ChannelName, HostName, Submission
+from fleet_telemetry.api.policy import ENV_NAME, REGISTRY, ChannelName, HostName, Submission
 from fleet_telemetry.api.schema import ApiType, Rule, described
 
 _GLOB = r"^[A-Za-z0-9*?._/-]+$"
@@ -39,6 +39,16 @@ Source = Annotated[
     str,
     described(
         "The source of the fact: repository@tag:path, or a page.", min_length=1, max_length=512
+    ),
+]
+
+Repository = Annotated[
+    str,
+    described(
+        "A repository in full, such as docker.io/dependencytrack/apiserver.",
+        pattern=REGISTRY,
+        min_length=3,
+        max_length=253,
     ),
 ]
 
@@ -408,6 +418,16 @@ class Image(ApiType, frozen=True, kw_only=True):
     exclude_containers: Annotated[
         tuple[Annotated[str, described("A glob.", pattern=_NAME_GLOB, max_length=63)], ...],
         described("Names of containers that run other software.", list_type="set", max_length=16),
+    ] = ()
+    repositories: Annotated[
+        tuple[Repository, ...],
+        described(
+            "The vendor's own repositories of such images. A credential of a "
+            "ClusterTelemetryPolicy is sent only to images of these, or of registries that the "
+            "policy lists.",
+            list_type="set",
+            max_length=16,
+        ),
     ] = ()
 
 

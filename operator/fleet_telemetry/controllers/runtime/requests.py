@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import Submission
@@ -35,17 +35,24 @@ class InstanceClient:
     hosts: Mapping[str, asyncio.Semaphore]
     adapter: Adapter
     credentials: Credentials
+    confirm: Callable[[], None] = lambda: None
+    """Called right before each request, which may have waited for others. Raises
+    CredentialWithheldError if the credential may no longer be sent."""
 
     async def read(self, endpoints: tuple[Endpoint, ...]) -> list[InstanceAnswer]:
-        """Read the setting of each instance."""
+        """Read the setting of each instance. Raises CredentialWithheldError."""
         return await asyncio.gather(*(self._read(endpoint) for endpoint in endpoints))
 
     async def write(
         self, endpoints: tuple[Endpoint, ...], desired: Submission
     ) -> VendorError | None:
-        """Write the setting of each instance; return the last error, if any."""
+        """Write the setting of each instance; return the last error, if any.
+
+        Raises CredentialWithheldError.
+        """
         failure = None
         for endpoint in endpoints:
+            self.confirm()
             try:
                 await self.adapter.write(self._api(endpoint), self.credentials, desired)
             except VendorError as error:
@@ -57,6 +64,7 @@ class InstanceClient:
         host = f"{endpoint.address}:{endpoint.port}"
         try:
             async with self.hosts[host]:
+                self.confirm()
                 self.breaker.check(host)
                 reading = await self.adapter.read(self._api(endpoint), self.credentials)
         except VendorError as error:
