@@ -95,6 +95,8 @@ class FakeProduct:
         self.names = tuple(names)
         self.seen: list[Seen] = []
         """Every request, with or without a fault, oldest first."""
+        self.retry_after = str(RETRY_AFTER_SECONDS)
+        """The header of a fault that asks to wait."""
         self.elsewhere = "/elsewhere"
         """The target of the redirect."""
         self._ca = trustme.CA()
@@ -283,6 +285,11 @@ def _cut(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse
     return answer
 
 
+async def _too_many(product: FakeProduct, _: web.Request) -> web.StreamResponse:
+    headers = {"Retry-After": product.retry_after}
+    return web.Response(status=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
+
+
 _FAULTS: dict[Fault | None, _Failing] = {
     Fault.HTML_200: _error(HTTPStatus.OK),
     Fault.EMPTY_200: _fixed(HTTPStatus.OK),
@@ -298,7 +305,7 @@ _FAULTS: dict[Fault | None, _Failing] = {
     Fault.UNAUTHORIZED_401: _error(HTTPStatus.UNAUTHORIZED),
     Fault.FORBIDDEN_403: _error(HTTPStatus.FORBIDDEN),
     Fault.NOT_FOUND_404: _error(HTTPStatus.NOT_FOUND),
-    Fault.TOO_MANY_429: _error(HTTPStatus.TOO_MANY_REQUESTS, Retry_After=f"{RETRY_AFTER_SECONDS}"),
+    Fault.TOO_MANY_429: _too_many,
     Fault.ERROR_500: _error(HTTPStatus.INTERNAL_SERVER_ERROR),
     Fault.UNAVAILABLE_503: _error(HTTPStatus.SERVICE_UNAVAILABLE),
     Fault.HUGE: _huge,

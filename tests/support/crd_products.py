@@ -76,6 +76,11 @@ _FULL: Manifest = {
                 "excludeTags": ["*-search"],
                 "excludeContainers": ["*-init"],
                 "repositories": ["docker.io/emqx/emqx"],
+                "start": {
+                    "arguments": "Command",
+                    "commands": [{"words": ["/opt/emqx/bin/emqx"], "arguments": "Flags"}],
+                    "sources": ["emqx/emqx@v5.8.9:deploy/docker/Dockerfile"],
+                },
             }
         ],
         "channels": [
@@ -226,6 +231,27 @@ def _image() -> dict[str, Check]:
             texts(16),
             Text(matches=_NAME_GLOB, mismatches=_NO_NAME_GLOB, longest=63),
         ),
+        **_start(),
+    }
+
+
+def _start() -> dict[str, Check]:
+    start, arguments = f"{_IMAGE}.start", ("Product", "Flags", "Command")
+    command = f"{start}.commands[0]"
+    return {
+        start: Object(required=("arguments",)),
+        f"{start}.arguments": Choice(of=arguments),
+        f"{start}.commands": Array(
+            item=lambda index: {"words": [f"/bin/{index}"]}, kind="atomic", longest=16
+        ),
+        command: Object(required=("words",)),
+        f"{command}.words": Array(
+            item=lambda index: f"word {index}", kind="atomic", shortest=1, longest=16
+        ),
+        f"{command}.words[0]": text(512, shortest=1),
+        f"{command}.arguments": Choice(of=arguments, default="Product"),
+        f"{start}.sources": Array(item=lambda index: f"page {index}", kind="atomic", longest=16),
+        f"{start}.sources[0]": text(512, shortest=1),
     }
 
 

@@ -75,7 +75,7 @@ def read(
 ) -> SwitchReading:
     """What a container with these variables and arguments comes to."""
     env = tuple(EnvVar(name, value) for name, value in variables)
-    container = Container(0, "main", image, arguments=tuple(arguments), env=env)
+    container = Container(0, "main", image, args=tuple(arguments), env=env)
     return with_default(
         read_switch(container, switch_of(image, channel)), rule_of(image, channel).default
     )

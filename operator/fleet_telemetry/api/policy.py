@@ -370,7 +370,8 @@ class Runtime(ApiType, frozen=True, kw_only=True):
     interval: Annotated[
         str,
         described(
-            "The time between two checks, at least 1m, such as 30m or 1h.",
+            "The time between two checks, at least 1m, such as 30m or 1h. More than 24h counts as "
+            "24h.",
             pattern=r"^([0-9]+(\.[0-9]+)?(h|m|s))+$",
             max_length=32,
             rules=(Rule("duration(self) >= duration('1m')", "an interval is at least 1m"),),

@@ -390,6 +390,56 @@ class Channel(ApiType, frozen=True, kw_only=True):
     ] = ()
 
 
+class Arguments(StrEnum):
+    """What becomes of the words after a command."""
+
+    PRODUCT = "Product"
+    """They are arguments of the product."""
+    FLAGS = "Flags"
+    """They are arguments of the product if the first one begins with a dash, else a command."""
+    COMMAND = "Command"
+    """They are a command, which is run in place of the product."""
+
+
+class StartCommand(ApiType, frozen=True, kw_only=True):
+    """A command line that starts the product with all variables of the container."""
+
+    words: Annotated[
+        tuple[Annotated[str, described("A word.", min_length=1, max_length=512)], ...],
+        described(
+            "The program and its fixed arguments, without tini and dumb-init.",
+            list_type="atomic",
+            min_length=1,
+            max_length=16,
+        ),
+    ]
+    arguments: Annotated[Arguments, described("What becomes of the words after it.")] = (
+        Arguments.PRODUCT
+    )
+
+
+class Start(ApiType, frozen=True, kw_only=True):
+    """How the images start the product. A container that is started in another way may change or
+    remove variables, so its variables prove nothing."""
+
+    arguments: Annotated[
+        Arguments,
+        described("What the image does with a container's args if the container has no command."),
+    ]
+    commands: Annotated[
+        tuple[Annotated[StartCommand, described("One of them.")], ...],
+        described(
+            "The commands that pass all variables on to the product.",
+            list_type="atomic",
+            max_length=16,
+        ),
+    ] = ()
+    sources: Annotated[
+        tuple[Source, ...],
+        described("Where the facts were read.", list_type="atomic", max_length=16),
+    ] = ()
+
+
 class Image(ApiType, frozen=True, kw_only=True):
     """Images that run the product."""
 
@@ -429,6 +479,13 @@ class Image(ApiType, frozen=True, kw_only=True):
             max_length=16,
         ),
     ] = ()
+    start: Annotated[
+        Start | None,
+        described(
+            "How the images start the product. Default: not known; then args that do not begin "
+            "with a dash, and every command, make the evidence Unknown."
+        ),
+    ] = None
 
 
 class AdapterName(StrEnum):

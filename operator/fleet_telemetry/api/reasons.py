@@ -123,6 +123,13 @@ class Reason(_Explained):
         "The container takes all variables of a ConfigMap or Secret, which may set the "
         "switch. The operator does not read it.",
     )
+    COMMAND_OVERRIDDEN = (
+        "CommandOverridden",
+        "The container is not started in the way that the catalogue knows for its image, so "
+        "variables may be changed or removed before the product reads them. Only the product's "
+        "own report proves the setting (spec.runtime of the policy). For a product of your own, "
+        "spec.images[].start of the TelemetryProduct lists the commands that pass variables on.",
+    )
     VALUE_NOT_UNDERSTOOD = (
         "ValueNotUnderstood",
         "The variable has a value whose effect on this version is not known.",
@@ -241,6 +248,10 @@ class Reason(_Explained):
     RATE_LIMITED = (
         "RateLimited",
         "The product limits the rate of requests.",
+    )
+    REPORT_STALE = (
+        "ReportStale",
+        "The product's last answer is older than three intervals and counts no more.",
     )
     VENDOR_ERROR = (
         "VendorError",

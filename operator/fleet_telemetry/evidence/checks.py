@@ -31,6 +31,8 @@ from fleet_telemetry.switches.desired import EffectivePolicies
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _SHORTEST_SECONDS = 60.0
+_LONGEST_SECONDS = 86400.0
+"""A day. What was reported longer ago says little, whatever the policy's interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def result_without_check(check: Check) -> Reported | None:
 
 
 def read_interval(text: str) -> float:
-    """Seconds of a duration such as 1h30m, at least a minute."""
+    """Seconds of a duration such as 1h30m, at least a minute and at most a day."""
     parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)([hms])", text)
-    return max(_SHORTEST_SECONDS, sum(float(number) * _UNITS[unit] for number, unit in parts))
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return min(max(_SHORTEST_SECONDS, seconds), _LONGEST_SECONDS)

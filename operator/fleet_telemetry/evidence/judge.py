@@ -34,6 +34,8 @@ from fleet_telemetry.switches.reading import (
     with_default,
 )
 from fleet_telemetry.switches.registry import mechanism_of
+from fleet_telemetry.switches.start import doubt_of_start
+from fleet_telemetry.workloads.workload import PodTemplate
 
 _NOT_REPORTED = Reported()
 _WAITS_FOR_REPORT = (Reason.SEED_NOT_PROVEN, Reason.NOT_REPORTED)
@@ -293,6 +295,10 @@ def _by_pods(
             return StateFinding(State.PENDING, Reason.NO_PODS)
         return _not_set(case, switch, declared, next_pods=Reason.NO_PODS)
     different = [reading for reading in running if reading.setting is not case.desired]
+    doubtful = [reading for reading in different if reading.source is ReadingSource.START]
+    if doubtful and len(doubtful) == len(different):
+        detail = f"({doubtful[0].detail}) {len(doubtful)} of {len(running)} pods."
+        return StateFinding(State.UNKNOWN, Reason.COMMAND_OVERRIDDEN, detail)
     if not different:
         by_default = all(reading.source is ReadingSource.DEFAULT for reading in running)
         reason = Reason.DEFAULT_APPLIES if by_default else proven
@@ -319,6 +325,7 @@ def _not_set(
         ReadingSource.REFERENCE,
         ReadingSource.AMBIGUOUS,
         ReadingSource.OVERRIDE,
+        ReadingSource.START,
     )
     audit = effective.policy.spec.mode is Mode.AUDIT
     mechanism, container = mechanism_of(switch), case.target.container
@@ -360,7 +367,19 @@ def _read(
     same = [one for one in rule.switches if mechanism_of(one) and _label(one) == label]
     switches = same or list(rule.switches) or [switch]
     readings = [with_default(read_switch(target.container, s), rule.default) for s in switches]
+    doubt = doubt_of_start(target)
+    if doubt:
+        readings = [_doubted(reading, case.desired, doubt) for reading in readings]
     return farthest_from(case.desired, readings)
+
+
+def _doubted(reading: SwitchReading, desired: Setting, doubt: str) -> SwitchReading:
+    """A reading of a container whose start may change variables: only the opposite stands."""
+    if reading.setting is desired:
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.START, doubt)
+    if reading.source is ReadingSource.DEFAULT:
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.START_UNSET, doubt)
+    return reading
 
 
 def _label(switch: Switch) -> str:
@@ -370,10 +389,15 @@ def _label(switch: Switch) -> str:
 
 def _data(case: Case, switch: Switch) -> list[Data]:
     """Where the data of each pod is; without pods, where that of the next one will be."""
-    return [
-        locate_data(found.container, pod.template, switch.seed_proof)
-        for pod, found in case.counterparts
-    ] or [locate_data(case.target.container, case.facts.workload.template, switch.seed_proof)]
+    return [_locate(found, pod.template, switch) for pod, found in case.counterparts] or [
+        _locate(case.target, case.facts.workload.template, switch)
+    ]
+
+
+def _locate(target: MatchedContainer, template: PodTemplate, switch: Switch) -> Data:
+    if doubt_of_start(target):
+        return Data(DataAge.UNKNOWN)
+    return locate_data(target.container, template, switch.seed_proof)
 
 
 def _proven_claims(case: Case, places: list[Data]) -> tuple[str, ...] | None:

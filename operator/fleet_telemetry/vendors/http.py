@@ -9,7 +9,7 @@ import logging
 import re
 import ssl
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,8 +27,10 @@ CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 """For one request with its whole answer, however slowly it drips."""
 LARGEST_ANSWER = 4 * 1024 * 1024
-LONGEST_PATIENCE_SECONDS = 24 * 3600.0
-"""The upper limit of Retry-After."""
+LONGEST_PATIENCE_SECONDS = 3600.0
+"""The upper limit of Retry-After. A shorter interval between checks is a lower limit."""
+_LONGEST_RETRY_AFTER = 64
+"""Characters."""
 _MOST_CLIENTS = 64
 
 # httpx logs every request at level INFO, httpcore the headers of responses at level DEBUG.
@@ -52,7 +54,8 @@ class Answer:
     status: int
     content_type: str = field(repr=False)
     body: bytes = field(repr=False)
-    retry_after: str = field(repr=False)
+    retry_after: tuple[str, ...] = field(repr=False)
+    """Each Retry-After header."""
     what: str
     """The request in words, for messages."""
 
@@ -87,10 +90,11 @@ class Answer:
                 if self.status >= httpx.codes.INTERNAL_SERVER_ERROR
                 else Reason.UNEXPECTED_ANSWER
             )
-        patience = _seconds(self.retry_after, now or datetime.now(UTC))
+        patience = _patience(self.retry_after, now or datetime.now(UTC))
         text = f"{self.what} answered {self.status}"
         if patience is not None:
-            text += f" and asks to wait for {patience:.0f} s"
+            # Not for how long: a date would be another number, and another status, each time.
+            text += " and asks to wait"
         raise VendorError(reason, text, retry_after=patience)
 
 
@@ -115,16 +119,22 @@ _REASON_BY_STATUS = {
 }
 
 
+def _patience(retry_after: Iterable[str], now: datetime) -> float | None:
+    """The longest readable Retry-After in seconds, within the limit; None without one."""
+    found = (_seconds(text, now) for text in retry_after)
+    longest = max((seconds for seconds in found if seconds is not None), default=None)
+    return None if longest is None else min(max(longest, 0.0), LONGEST_PATIENCE_SECONDS)
+
+
 def _seconds(retry_after: str, now: datetime) -> float | None:
     """Retry-After in seconds: a number, or a date compared with now."""
-    if re.fullmatch("[0-9]+", retry_after):
-        seconds = float(retry_after)
-    else:
-        try:
-            seconds = (parsedate_to_datetime(retry_after) - now).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), LONGEST_PATIENCE_SECONDS)
+    text = retry_after[:_LONGEST_RETRY_AFTER].strip()
+    if re.fullmatch("[0-9]+", text):
+        return float(text)
+    try:
+        return (parsedate_to_datetime(text) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
 
 
 class VendorClient:
@@ -279,7 +289,7 @@ class VendorApi:
             status=response.status_code,
             content_type=response.headers.get("content-type", ""),
             body=bytes(body),
-            retry_after=response.headers.get("retry-after", ""),
+            retry_after=tuple(response.headers.get_list("retry-after")),
             what=what,
         )
 

@@ -141,7 +141,9 @@ def _read_container(index: int, container: Manifest, pod_user: object) -> Contai
         index=index,
         name=text_at(container, "name"),
         image=text_at(container, "image"),
-        arguments=(*_read_words(container, "command"), *_read_words(container, "args")),
+        command=tuple(_read_words(container, "command")),
+        args=tuple(_read_words(container, "args")),
+        has_post_start=bool(dig(container, "lifecycle", "postStart")),
         working_dir=text_at(container, "workingDir"),
         user_id=user if isinstance(user, int) else None,
         env=tuple(

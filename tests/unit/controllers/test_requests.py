@@ -15,7 +15,8 @@ from dev.fakes.server import Fault
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.controllers.runtime.requests import InstanceClient, host_gates
+from fleet_telemetry.controllers.runtime.host_gate import HostGate
+from fleet_telemetry.controllers.runtime.requests import InstanceClient
 from fleet_telemetry.evidence.credentials import CredentialWithheldError
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.vendors.breaker import Breaker
@@ -39,7 +40,7 @@ def endpoint(node: fake.Emqx, name: str, **changes: Any) -> Endpoint:
 async def round_of(credentials: Mapping[str, str] = KEYS) -> AsyncIterator[InstanceClient]:
     vendors = VendorClient(total_seconds=5)
     try:
-        yield InstanceClient(vendors, Breaker(), host_gates(), Emqx(), credentials)
+        yield InstanceClient(vendors, Breaker(), HostGate(), Emqx(), credentials)
     finally:
         await vendors.close()
 
@@ -117,7 +118,7 @@ def test_a_host_gets_two_questions_at_once() -> None:
     async def main() -> None:
         vendors = VendorClient()
         async with node() as one, node() as two:
-            asking = InstanceClient(vendors, Breaker(), host_gates(), Slow(), KEYS)
+            asking = InstanceClient(vendors, Breaker(), HostGate(), Slow(), KEYS)
             await asking.read(tuple(endpoint(one, str(number)) for number in range(8)))
             assert max(under_way) == 2
             under_way.clear()

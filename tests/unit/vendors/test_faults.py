@@ -63,7 +63,7 @@ WORDS = {
     Fault.WRONG_NAME_CERTIFICATE: "for another name",
     Fault.HTML_200: "HTML of ",
     Fault.EMPTY_200: "answered 200 with nothing",
-    Fault.TOO_MANY_429: "answered 429 and asks to wait for 7 s",
+    Fault.TOO_MANY_429: "answered 429 and asks to wait",
 }
 """What the message has to say, where the reason alone would not tell what to do."""
 
