@@ -81,7 +81,7 @@ FLEET = (
         "NonCompliant", "AwaitingUpgrade", is_old=True,
     ),
     Member(
-        "code", "Deployment", "worker", "sourcegraph", "sourcegraph/worker:5.11.0",
+        "code", "Deployment", "worker", "sourcegraph", "sourcegraph/worker:5.6.2535",
         "Compliant", "RunningInEveryPod",
     ),
     Member(

@@ -46,6 +46,7 @@ class Input:
     is_pod: bool = False
     """The template is that of one pod that is being created; the rest is its workload's."""
     recorded: tuple[InjectedVariable, ...] = ()
+    """What WorkloadTelemetry lists as injected, now or earlier."""
     pods: tuple[Pod, ...] = ()
     reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
     """The last reports of products. Only those of products with a check are used."""
@@ -133,6 +134,7 @@ def decide(given: Input) -> Plan:
         reported={key: known[key] or reported.get(key, Reported()) for key in known},
         claims=given.claims,
         seeds=given.seeds,
+        recorded=given.recorded,
     )
     channels = list(_channels(plan.targets))
     verdicts = (
@@ -217,11 +219,16 @@ def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:
     for target in plan.targets:
         container = target.container
         settings = {
-            InjectedVariable(container=container.name, name=one.name, value=one.value)
+            (one.name, one.value)
             for one in desired_variables(target, plan.effective)
-            if one.switch is None and one.value is not None
+            if one.switch is None
         }
-        known = {*settings, *given.recorded}
         for entry in container.env:
-            if is_ours(given.workload, container, entry, target.product.all_switches, known):
+            is_unowned_setting = (entry.name, entry.value) in settings and not (
+                entry.by_reference or given.workload.field_owners.covers(container.name, entry.name)
+            )
+            switches = target.product.all_switches
+            if is_unowned_setting or is_ours(
+                given.workload, container, entry, switches, given.recorded
+            ):
                 yield InjectedVariable(container=container.name, name=entry.name, value=entry.value)

@@ -139,7 +139,11 @@ OWNER = {
 
 
 def claimed(
-    given: Manifest, *, manager: str = "kubectl", but: Iterable[str] = (), path: str | None = None
+    given: Manifest,
+    *,
+    manager: str = "kubectl-client-side-apply",
+    but: Iterable[str] = (),
+    path: str | None = None,
 ) -> Manifest:
     """The same object, every variable but some claimed by a manager, as managed fields say it."""
     fields: Manifest = {

@@ -23,15 +23,15 @@ from tests.support.crd_values import (
     CONDITION,
     DNS_LABEL,
     DNS_SUBDOMAIN,
-    ENV_NAME,
     HOST,
     REGISTRY,
     SELECTOR,
+    SWITCH_NAME,
     WORKLOAD_KIND,
     beginning,
     conditions,
     selector,
-    text,
+    value,
 )
 
 
@@ -152,8 +152,8 @@ def _injection() -> dict[str, Check]:
             longest=32,
         ),
         f"{setting}.env[0]": Object(required=("name", "value")),
-        f"{setting}.env[0].name": ENV_NAME,
-        f"{setting}.env[0].value": text(4096),
+        f"{setting}.env[0].name": SWITCH_NAME,
+        f"{setting}.env[0].value": value(4096),
     }
 
 

@@ -59,6 +59,15 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     "status.injected[0].container": TEXT,
     "status.injected[0].name": TEXT,
     "status.injected[0].value": TEXT,
+    "status.injectedBefore": Array(
+        item=lambda index: {"container": "a", "name": f"NAME_{index}", "value": "b"},
+        kind="atomic",
+        longest=32,
+    ),
+    "status.injectedBefore[0]": Object(required=("container", "name", "value")),
+    "status.injectedBefore[0].container": TEXT,
+    "status.injectedBefore[0].name": TEXT,
+    "status.injectedBefore[0].value": TEXT,
     "status.seeds": Array(
         item=lambda index: {
             "product": f"product-{index}",
@@ -108,6 +117,13 @@ WORKLOAD = Kind(
                 {
                     "container": "api-server",
                     "name": "TELEMETRY_SUBMISSION_ENABLED_DEFAULT",
+                    "value": "false",
+                }
+            ],
+            "injectedBefore": [
+                {
+                    "container": "api-server",
+                    "name": "DT_TELEMETRY_SUBMISSION_DEFAULT_ENABLED",
                     "value": "false",
                 }
             ],

@@ -12,11 +12,11 @@ import msgspec
 from fleet_telemetry.api.conditions import Condition
 from fleet_telemetry.api.schema import ApiType, Rule, Time, described
 from fleet_telemetry.api.selector import LabelSelector
+from fleet_telemetry.api.variable_names import ENV_NAME, NAME_RULE, VALUE_RULE
 from fleet_telemetry.workloads.registry import WorkloadKind
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-ENV_NAME = r"^[-._A-Za-z][-._A-Za-z0-9]*$"
 _HOST_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 # A host name with a dot or a port, or localhost: what container runtimes read as a registry.
 REGISTRY = (
@@ -151,10 +151,23 @@ class EnvSetting(ApiType, frozen=True, kw_only=True):
     """One environment variable and its value."""
 
     name: Annotated[
-        str, described("The variable's name.", pattern=ENV_NAME, min_length=1, max_length=256)
+        str,
+        described(
+            "The variable's name. Names that can make a process load code, run a program, or send "
+            "its traffic elsewhere are refused.",
+            pattern=ENV_NAME,
+            min_length=1,
+            max_length=256,
+            rules=(NAME_RULE,),
+        ),
     ]
     value: Annotated[
-        str, described("The value, a string: quote true, false and numbers.", max_length=4096)
+        str,
+        described(
+            "The value, a string: quote true, false and numbers. It may not contain $(NAME).",
+            max_length=4096,
+            rules=(VALUE_RULE,),
+        ),
     ]
 
 

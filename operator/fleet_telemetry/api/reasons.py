@@ -149,6 +149,18 @@ class Reason(_Explained):
         "The version cannot be read from the image (digest only, latest, or a floating tag "
         "whose versions differ), so the right switch is not known.",
     )
+    VERSION_NOT_KNOWN = (
+        "VersionNotKnown",
+        "The tag has a number that is no known version of the product: a build number, a date, "
+        "or a version newer than this release of the operator. Name the product's version in the "
+        "tag, upgrade the operator, or name credentials, so that the product can report.",
+    )
+    VERSION_NOT_VERIFIED = (
+        "VersionNotVerified",
+        "The version is newer than those for which the switch was verified. The switch of the "
+        "last verified version is used, and nothing shows that it still works. Upgrade the "
+        "operator, or name credentials, so that the product can report.",
+    )
     VERSION_NOT_COVERED = (
         "VersionNotCovered",
         "The catalogue has no rule for this version.",
@@ -514,6 +526,12 @@ class PolicyReason(_Explained):
         "A credential's Secret is in a given namespace, and the policy does not say to which "
         "namespaces it may be sent. The credential is not used; the rest of the policy is in "
         "effect.",
+    )
+    REFUSED_VARIABLE = (
+        "RefusedVariable",
+        "A related setting names a variable that can make a process load code, run a program or "
+        "send its traffic elsewhere, or its value inserts another variable. The setting is "
+        "ignored; the rest of the policy is in effect.",
     )
     INVALID_PRODUCT = (
         "InvalidProduct",

@@ -144,6 +144,15 @@ class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
         tuple[InjectedVariable, ...],
         described("What policies injected into the pod template.", list_type="atomic"),
     ] = ()
+    injected_before: Annotated[
+        tuple[InjectedVariable, ...],
+        described(
+            "What policies injected earlier. If a tool brings it back with an earlier template, "
+            "it still counts as injected.",
+            list_type="atomic",
+            max_length=32,
+        ),
+    ] = ()
     seeds: Annotated[
         tuple[SeedRecord, ...],
         described("Proofs of Seed switches, kept for later pods.", list_type="atomic"),

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from fleet_telemetry.catalogue.glob import glob_matches
 
+LONGEST = 1024
+"""Characters of an image. No registry serves a longer one: a repository has at most 255 characters,
+a tag 128 (github.com/distribution/reference v0.6.0, reference.go and regexp.go), a host name 253
+and a SHA-512 digest 135. The match conditions of the webhook have the same limit."""
+
 _DOCKER_HUB = "docker.io"
 _DOCKER_HUB_ALIASES = ("index.docker.io", "registry-1.docker.io")
 
@@ -26,6 +31,8 @@ class ImageReference:
     @classmethod
     def parse(cls, text: str) -> ImageReference:
         """Never fails: what cannot be understood matches no pattern and has no version."""
+        if len(text) > LONGEST:
+            return cls(registry="", path="", tag="", digest="")
         name, _, digest = text.partition("@")
         head, slash, tail = name.rpartition("/")
         # A colon before the last slash belongs to a registry's port, not to a tag.
@@ -70,5 +77,7 @@ class ImageReference:
         Only whole path segments count, so a mirror's prefix is ignored while
         ``sonarqube`` does not match ``sonarqube-exporter``.
         """
+        if "*" not in pattern and "?" not in pattern:
+            return f"/{self.path}".endswith(f"/{pattern}") and all(pattern.split("/"))
         last = self.path.split("/")[-(pattern.count("/") + 1) :]
         return all(last) and glob_matches(pattern, "/".join(last))

@@ -28,6 +28,8 @@ NAME = "fleet-telemetry-allowlist"
 LARGEST_CONFIG_MAP = 800_000
 """Bytes of values. The API server accepts 1 MiB; JSON escapes make the request longer."""
 _VERSION = 1
+_HOST = re.compile(HOST_NAME)
+_PRODUCT = re.compile(DNS_LABEL)
 
 
 class AllowlistError(Exception):
@@ -171,10 +173,11 @@ class _Document(msgspec.Struct, frozen=True):
 
 def _read(entry: _Entry) -> AllowlistEntry:
     """Raises ValueError. A valid entry goes into a firewall's configuration unchanged."""
-    for pattern, value in ((HOST_NAME, entry.host), (DNS_LABEL, entry.product)):
-        # A full match: the end of the patterns themselves accepts a line break.
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"{value!a} is no name")
+    # A full match: the end of the patterns themselves accepts a line break.
+    if not _HOST.fullmatch(entry.host):
+        raise ValueError(f"{entry.host!a} is no name")
+    if not _PRODUCT.fullmatch(entry.product):
+        raise ValueError(f"{entry.product!a} is no name")
     for text in (*entry.addresses, *entry.ranges):
         if "%" in text:
             raise ValueError(f"{text!a} is link-local")

@@ -29,6 +29,9 @@ from fleet_telemetry.evidence.facts import PodFacts
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.switches.desired import EffectivePolicies
 
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([hms])")
+_LONGEST_INTERVAL = 32
+"""Characters, as in the schema of the policies."""
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _SHORTEST_SECONDS = 60.0
 _LONGEST_SECONDS = 86400.0
@@ -128,6 +131,6 @@ def result_without_check(check: Check) -> Reported | None:
 
 def read_interval(text: str) -> float:
     """Seconds of a duration such as 1h30m, at least a minute and at most a day."""
-    parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)([hms])", text)
+    parts = _PART.findall(text[:_LONGEST_INTERVAL])
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     return min(max(_SHORTEST_SECONDS, seconds), _LONGEST_SECONDS)

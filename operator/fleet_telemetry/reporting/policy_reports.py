@@ -75,6 +75,8 @@ _REMEDIES = {
     Reason.SET_BY_REFERENCE: "Write the value into the manifest instead of a reference.",
     Reason.MAY_BE_SET_BY_ENV_FROM: "Write the value into the manifest.",
     Reason.VERSION_UNREADABLE: "Name the version in the image's tag.",
+    Reason.VERSION_NOT_KNOWN: "Name the product's version in the image's tag.",
+    Reason.VERSION_NOT_VERIFIED: "Upgrade the operator, or name credentials.",
     Reason.VERSION_NOT_COVERED: "Use a newer catalogue, or add a TelemetryProduct.",
     Reason.NO_EFFECTIVE_SWITCH: (
         "Keep it from its hosts, spec.egress.action: Deny, or ask the vendor."

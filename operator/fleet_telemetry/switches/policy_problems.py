@@ -13,6 +13,12 @@ from fleet_telemetry.api.policy import (
     TelemetryPolicySpec,
 )
 from fleet_telemetry.api.reasons import PolicyReason
+from fleet_telemetry.api.variable_names import (
+    ADVICE,
+    EXPANSION_ADVICE,
+    is_refused_name,
+    is_refused_value,
+)
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.switches.desired import names_switch
 
@@ -47,6 +53,7 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
                 f"leave out secretRef.namespace",
                 is_mistake=False,
             )
+    yield from _refused_settings(spec)
     for settings in spec.injection.settings if spec.injection else ():
         product = catalogue.products.get(settings.product)
         if product is None:
@@ -79,6 +86,18 @@ def _credentials(spec: PolicySpec) -> tuple[Credential, ...]:
     if isinstance(spec, TelemetryPolicySpec | ClusterTelemetryPolicySpec) and spec.runtime:
         return spec.runtime.credentials
     return ()
+
+
+def _refused_settings(spec: PolicySpec) -> Iterator[Problem]:
+    for settings in spec.injection.settings if spec.injection else ():
+        for setting in settings.env:
+            where = f"spec.injection.settings: {setting.name} of {settings.product}"
+            if is_refused_name(setting.name):
+                message = f"{where} may not be set by a policy: {ADVICE}"
+                yield Problem(PolicyReason.REFUSED_VARIABLE, message, is_mistake=True)
+            elif is_refused_value(setting.value):
+                message = f"{where}: {EXPANSION_ADVICE}"
+                yield Problem(PolicyReason.REFUSED_VARIABLE, message, is_mistake=True)
 
 
 def _named_products(spec: PolicySpec) -> list[str]:

@@ -8,7 +8,6 @@ own entry point, and the commands that the catalogue lists for the image.
 from __future__ import annotations
 
 import posixpath
-import re
 
 from fleet_telemetry.api.product import Arguments, Start
 from fleet_telemetry.catalogue.matching import MatchedContainer
@@ -26,8 +25,9 @@ _START_VARIABLES = ("BASH_ENV", "LD_AUDIT", "LD_LIBRARY_PATH", "LD_PRELOAD", "PA
 # What the entry points themselves need. A volume in their place may do anything.
 _SYSTEM_FILES = frozenset({"/bin/bash", "/bin/sh", "/etc/ld.so.preload", "/usr/bin/env"})
 _OPTIONS_FILES = ("@", "--env-file", "--flagfile", "-XX:Flags=", "-XX:VMOptionsFile=")
-# What makes a shell, python and others read a program from the next word.
-_RUNS_TEXT = re.compile("-[A-Za-z]*c[A-Za-z]*")
+# A pod template of the largest size has a hundred thousand words; each command starts another one.
+_MOST_WORDS = 256
+_MOST_COMMANDS = 8
 
 _UNKNOWN_START = Start(arguments=Arguments.FLAGS)
 
@@ -51,7 +51,7 @@ def doubt_of_start(target: MatchedContainer) -> str:
     for name in _START_VARIABLES:
         if container.variable(name) is not None:
             return f"the variable {name}"
-    if start is None and any(_RUNS_TEXT.fullmatch(word) for word in container.args):
+    if start is None and any(map(_runs_text, container.args)):
         return "args"
     known = start or _UNKNOWN_START
     mounted = _mounted_program(container, known)
@@ -62,18 +62,30 @@ def doubt_of_start(target: MatchedContainer) -> str:
     return "" if _passes(container.args, known, known.arguments) else "args"
 
 
-def _is_known(words: tuple[str, ...], start: Start) -> bool:
-    """Whether a whole command line starts the product with all variables."""
+def _runs_text(word: str) -> bool:
+    """Whether it makes a shell, python and others read a program from the next word: ``-c``, alone
+    or with other letters."""
+    letters = word[1:]
+    return word.startswith("-") and "c" in letters and letters.isascii() and letters.isalpha()
+
+
+def _is_known(words: tuple[str, ...], start: Start, left: int = _MOST_COMMANDS) -> bool:
+    """Whether a whole command line starts the product with all variables. A line that is too long,
+    or has more than ``left`` commands, is not known."""
+    if len(words) > _MOST_WORDS or not left:
+        return False
     while words and words[0] in _INITS:
         words = words[2:] if words[1:2] == ("--",) else words[1:]
     return any(
         words[: len(command.words)] == command.words
-        and _passes(words[len(command.words) :], start, command.arguments)
+        and _passes(words[len(command.words) :], start, command.arguments, left - 1)
         for command in start.commands
     )
 
 
-def _passes(words: tuple[str, ...], start: Start, arguments: Arguments) -> bool:
+def _passes(
+    words: tuple[str, ...], start: Start, arguments: Arguments, left: int = _MOST_COMMANDS
+) -> bool:
     """Whether the words after a command leave the product its variables."""
     if not words:
         return True
@@ -81,7 +93,7 @@ def _passes(words: tuple[str, ...], start: Start, arguments: Arguments) -> bool:
         arguments is Arguments.FLAGS and not words[0].startswith("-")
     )
     if is_command:
-        return _is_known(words, start)
+        return _is_known(words, start, left)
     return not any(map(names_options_file, words))
 
 

@@ -127,12 +127,20 @@ class FieldOwners:
 
     known: bool = False
     entries: frozenset[OwnedField] = frozenset()
+    restored: frozenset[OwnedField] = frozenset()
+    """Those of ``entries`` whose owners are only tools that write back what stood there before,
+    such as ``kubectl rollout undo``. Such an owner did not decide on the variable."""
     interrupted: bool = False
     """The operator's field manager is still an owner: a write stopped before its last step."""
 
     def covers(self, container: str, variable: str) -> bool:
         """Whether somebody else owns this variable."""
         return not self.known or (container, variable) in self.entries
+
+    def declares(self, container: str, variable: str) -> bool:
+        """Whether somebody decided on this variable, as far as the owners say it."""
+        field_ = container, variable
+        return self.known and field_ in self.entries and field_ not in self.restored
 
 
 @dataclass(frozen=True, slots=True)

@@ -416,7 +416,46 @@ CASES: dict[str, Case] = {
         NON_COMPLIANT, Reason.AWAITING_UPGRADE, reported=SAYS_DISABLED
     ),
     "the product of an unreadable version confirms": of(
-        COMPLIANT, Reason.REPORTED, "sonarqube:latest", reported=SAYS_DISABLED
+        COMPLIANT, Reason.REPORTED, "sonarqube:latest", env=OFF, reported=SAYS_DISABLED
+    ),
+    "the product of an unreadable version confirms, and its next start may undo it": of(
+        UNKNOWN,
+        Reason.VERSION_UNREADABLE,
+        "sonarqube:latest",
+        reported=SAYS_DISABLED,
+        says="the workload does not set the switch",
+    ),
+    "a version that is not verified": of(
+        UNKNOWN,
+        Reason.VERSION_NOT_VERIFIED,
+        "emqx/emqx:6.9.0",
+        env={EMQX_SWITCH: "false"},
+        says="emqx/emqx:6.9.0",
+    ),
+    "a version that is not verified, and its product confirms": of(
+        COMPLIANT,
+        Reason.REPORTED,
+        "emqx/emqx:6.9.0",
+        env={EMQX_SWITCH: "false"},
+        reported=SAYS_DISABLED,
+    ),
+    "a version that is not verified, and its product cannot be asked": of(
+        UNKNOWN,
+        Reason.UNREACHABLE,
+        "emqx/emqx:6.9.0",
+        env={EMQX_SWITCH: "false"},
+        reported=Reported(fault=Reason.UNREACHABLE),
+    ),
+    "a version that is not verified, where the switch is not set": of(
+        NON_COMPLIANT, Reason.AWAITING_UPGRADE, "sonarqube:27.1.0-community"
+    ),
+    "a verified version in the template, and another in a pod": of(
+        UNKNOWN,
+        Reason.VERSION_NOT_VERIFIED,
+        EMQX_6,
+        env={EMQX_SWITCH: "false"},
+        pod_image="emqx/emqx:6.9.0",
+        says="emqx/emqx:6.9.0",
     ),
     "the product without a verified switch confirms": of(
         COMPLIANT, Reason.REPORTED, FRONTEND_7, reported=SAYS_DISABLED
@@ -500,7 +539,10 @@ CASES: dict[str, Case] = {
     "a digest only": of(
         UNKNOWN, Reason.VERSION_UNREADABLE, "sonarqube" + DIGEST, says=f"sonarqube{DIGEST}"
     ),
-    "a floating tag": of(UNKNOWN, Reason.VERSION_UNREADABLE, "dependencytrack/apiserver:4"),
+    "a floating tag": of(UNKNOWN, Reason.VERSION_UNREADABLE, "emqx/emqx:5.0"),
+    "a number that may be a build's": of(
+        UNKNOWN, Reason.VERSION_NOT_KNOWN, "dependencytrack/apiserver:4"
+    ),
     "a version that the catalogue is silent of": of(
         UNKNOWN, Reason.VERSION_NOT_COVERED, "emqx/emqx:4.4.19"
     ),

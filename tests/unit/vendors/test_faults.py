@@ -52,7 +52,7 @@ SHORT_FAULTS = {Fault.HANG, Fault.SLOW_DRIP}
 WORDS = {
     Fault.HANG: "did not answer within 0.25 s",
     Fault.SLOW_DRIP: "did not answer within 0.25 s",
-    Fault.HUGE: "more than 4096 KiB",
+    Fault.HUGE: "more than ",
     # Never unpacked, so it is not too large.
     Fault.GZIP_BOMB: "answered 200 with JSON of ",
     Fault.REDIRECT_301: "redirect, which is not followed",
