@@ -230,7 +230,10 @@ def policy(
     product."""
     if asked:
         reference = {"name": "key", **({"namespace": namespace} if cluster else {})}
-        credentials = [{"product": name, "secretRef": reference} for name in builtin().products]
+        scope = {"namespaces": [namespace], "requireTLS": False} if cluster else {}
+        credentials = [
+            {"product": name, "secretRef": reference, **scope} for name in builtin().products
+        ]
         spec = {"runtime": {"credentials": credentials}, **spec}
     kind = PolicyKind.CLUSTER if cluster else PolicyKind.NAMESPACED
     spec_type = ClusterTelemetryPolicySpec if cluster else TelemetryPolicySpec
