@@ -95,6 +95,8 @@ class FakeProduct:
         self.names = tuple(names)
         self.seen: list[Seen] = []
         """Every request, with or without a fault, oldest first."""
+        self.retry_after = str(RETRY_AFTER_SECONDS)
+        """The header of a fault that asks to wait."""
         self.elsewhere = "/elsewhere"
         """The target of the redirect."""
         self._ca = trustme.CA()
@@ -241,9 +243,10 @@ async def _gzip_bomb(_fake: FakeProduct, request: web.Request) -> web.StreamResp
 
 @functools.cache
 def _bomb() -> bytes:
-    packer = zlib.compressobj(level=1, wbits=31)
+    # Packed as tightly as can be, so that the answer itself is small.
+    packer = zlib.compressobj(level=9, wbits=31)
     spaces = b" " * _CHUNK
-    packed = [packer.compress(spaces) for _ in range(HUGE_BYTES // _CHUNK)]
+    packed = [packer.compress(spaces) for _ in range(HUGE_BYTES // 2 // _CHUNK)]
     return b"".join([*packed, packer.compress(b"{}"), packer.flush()])
 
 
@@ -283,6 +286,11 @@ def _cut(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse
     return answer
 
 
+async def _too_many(product: FakeProduct, _: web.Request) -> web.StreamResponse:
+    headers = {"Retry-After": product.retry_after}
+    return web.Response(status=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
+
+
 _FAULTS: dict[Fault | None, _Failing] = {
     Fault.HTML_200: _error(HTTPStatus.OK),
     Fault.EMPTY_200: _fixed(HTTPStatus.OK),
@@ -298,7 +306,7 @@ _FAULTS: dict[Fault | None, _Failing] = {
     Fault.UNAUTHORIZED_401: _error(HTTPStatus.UNAUTHORIZED),
     Fault.FORBIDDEN_403: _error(HTTPStatus.FORBIDDEN),
     Fault.NOT_FOUND_404: _error(HTTPStatus.NOT_FOUND),
-    Fault.TOO_MANY_429: _error(HTTPStatus.TOO_MANY_REQUESTS, Retry_After=f"{RETRY_AFTER_SECONDS}"),
+    Fault.TOO_MANY_429: _too_many,
     Fault.ERROR_500: _error(HTTPStatus.INTERNAL_SERVER_ERROR),
     Fault.UNAVAILABLE_503: _error(HTTPStatus.SERVICE_UNAVAILABLE),
     Fault.HUGE: _huge,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from enum import Enum, auto
 
 import httpx
 
-_CUT = re.compile(r"disconnected|closed connection")
+_CUT = ("disconnected", "closed connection")
 # X509_V_ERR_... of OpenSSL
 _EXPIRED = 10
 _WRONG_NAME = (62, 64)
@@ -46,7 +45,7 @@ def fault_of(error: Exception) -> HttpFault:
     if isinstance(error, httpx.ConnectError):
         return HttpFault.NO_TLS if isinstance(root, ssl.SSLError) else HttpFault.NO_CONNECTION
     if isinstance(error, httpx.RemoteProtocolError):
-        return HttpFault.CUT if _CUT.search(str(error)) else HttpFault.NO_HTTP
+        return HttpFault.CUT if any(words in str(error) for words in _CUT) else HttpFault.NO_HTTP
     if isinstance(error, (httpx.ReadError, httpx.WriteError)):
         return HttpFault.CUT
     return HttpFault.OTHER

@@ -167,7 +167,11 @@ def pod_manifest(
 
 
 def claimed(
-    given: Manifest, *, manager: str = "kubectl", but: Iterable[str] = (), path: str | None = None
+    given: Manifest,
+    *,
+    manager: str = "kubectl-client-side-apply",
+    but: Iterable[str] = (),
+    path: str | None = None,
 ) -> Manifest:
     """The same object, every variable but some claimed by a manager, as managed fields say it."""
     fields: Manifest = {
@@ -254,7 +258,10 @@ def policy(
     product."""
     if asked:
         reference = {"name": "key", **({"namespace": namespace} if cluster else {})}
-        credentials = [{"product": name, "secretRef": reference} for name in builtin().products]
+        scope = {"namespaces": [namespace], "requireTLS": False} if cluster else {}
+        credentials = [
+            {"product": name, "secretRef": reference, **scope} for name in builtin().products
+        ]
         spec = {"runtime": {"credentials": credentials}, **spec}
     kind = PolicyKind.CLUSTER if cluster else PolicyKind.NAMESPACED
     spec_type = ClusterTelemetryPolicySpec if cluster else TelemetryPolicySpec

@@ -44,6 +44,8 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     f"{_CHANNEL}.running": MEANING,
     f"{_CHANNEL}.reported": Choice(of=MEANING.of, default="Unknown"),
     f"{_CHANNEL}.egress": Choice(of=("Denied", "Allowed", "Open", "Unknown"), default="Unknown"),
+    f"{_CHANNEL}.reportedReason": TEXT,
+    f"{_CHANNEL}.reportedMessage": text(4096),
     f"{_CHANNEL}.egressReason": TEXT,
     f"{_CHANNEL}.egressMessage": text(4096),
     f"{_CHANNEL}.lastSubmissionTime": Time(),
@@ -57,6 +59,15 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     "status.injected[0].container": TEXT,
     "status.injected[0].name": TEXT,
     "status.injected[0].value": TEXT,
+    "status.injectedBefore": Array(
+        item=lambda index: {"container": "a", "name": f"NAME_{index}", "value": "b"},
+        kind="atomic",
+        longest=32,
+    ),
+    "status.injectedBefore[0]": Object(required=("container", "name", "value")),
+    "status.injectedBefore[0].container": TEXT,
+    "status.injectedBefore[0].name": TEXT,
+    "status.injectedBefore[0].value": TEXT,
     "status.seeds": Array(
         item=lambda index: {
             "product": f"product-{index}",
@@ -94,6 +105,8 @@ WORKLOAD = Kind(
                     "running": "Disabled",
                     "reported": "Unset",
                     "egress": "Open",
+                    "reportedReason": "CredentialsMissing",
+                    "reportedMessage": "The policy names no credentials for the product.",
                     "egressReason": "NothingIsolates",
                     "egressMessage": "No network policy isolates the pods for egress.",
                     "lastSubmissionTime": "2026-11-20T08:00:00Z",
@@ -104,6 +117,13 @@ WORKLOAD = Kind(
                 {
                     "container": "api-server",
                     "name": "TELEMETRY_SUBMISSION_ENABLED_DEFAULT",
+                    "value": "false",
+                }
+            ],
+            "injectedBefore": [
+                {
+                    "container": "api-server",
+                    "name": "DT_TELEMETRY_SUBMISSION_DEFAULT_ENABLED",
                     "value": "false",
                 }
             ],

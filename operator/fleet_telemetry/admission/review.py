@@ -53,7 +53,7 @@ def review_workload(request: Manifest, cache: ClusterCache, now: datetime) -> Ad
         trigger=trigger,
         namespace_labels=cache.labels_of(workload.ref.namespace),
         before=read_workload(_with_namespace(request, "oldObject")) if old else None,
-        recorded=cache.injected_into(workload),
+        recorded=cache.ever_injected_into(workload),
     )
     return _answer(given, manifest, workload.ref.kind.type.template_path)
 
@@ -122,6 +122,16 @@ def warning_for(change: Edit | SkippedEdit) -> str:
     match change.cause:
         case Cause.INJECTED if isinstance(change, Edit) and change.value is not None:
             return f'{who}set {change.name}="{change.value}" {where}'
+        case Cause.RESTORED if isinstance(change, Edit) and change.value is not None:
+            return (
+                f'{who}set {change.name}="{change.value}" {where} again: the update drops it, '
+                "and the setting stays while a policy asks for it"
+            )
+        case Cause.DROPPED:
+            return (
+                f"{who}did not set {change.name} {where} again, which the update drops, because "
+                "of when: Never; the default of the product applies"
+            )
         case Cause.OVERRIDDEN if isinstance(change, Edit) and change.value is not None:
             return f'{who}replaced the value of {change.name} by "{change.value}" {where}'
         case Cause.SETTING:

@@ -123,6 +123,13 @@ class Reason(_Explained):
         "The container takes all variables of a ConfigMap or Secret, which may set the "
         "switch. The operator does not read it.",
     )
+    COMMAND_OVERRIDDEN = (
+        "CommandOverridden",
+        "The container is not started in the way that the catalogue knows for its image, so "
+        "variables may be changed or removed before the product reads them. Only the product's "
+        "own report proves the setting (spec.runtime of the policy). For a product of your own, "
+        "spec.images[].start of the TelemetryProduct lists the commands that pass variables on.",
+    )
     VALUE_NOT_UNDERSTOOD = (
         "ValueNotUnderstood",
         "The variable has a value whose effect on this version is not known.",
@@ -141,6 +148,18 @@ class Reason(_Explained):
         "VersionUnreadable",
         "The version cannot be read from the image (digest only, latest, or a floating tag "
         "whose versions differ), so the right switch is not known.",
+    )
+    VERSION_NOT_KNOWN = (
+        "VersionNotKnown",
+        "The tag has a number that is no known version of the product: a build number, a date, "
+        "or a version newer than this release of the operator. Name the product's version in the "
+        "tag, upgrade the operator, or name credentials, so that the product can report.",
+    )
+    VERSION_NOT_VERIFIED = (
+        "VersionNotVerified",
+        "The version is newer than those for which the switch was verified. The switch of the "
+        "last verified version is used, and nothing shows that it still works. Upgrade the "
+        "operator, or name credentials, so that the product can report.",
     )
     VERSION_NOT_COVERED = (
         "VersionNotCovered",
@@ -170,6 +189,39 @@ class Reason(_Explained):
     CREDENTIALS_MISSING = (
         "CredentialsMissing",
         "The policy names no credentials for the product, so the product is not checked.",
+    )
+    CREDENTIAL_SCOPE_MISSING = (
+        "CredentialScopeMissing",
+        "The credential's Secret is in a given namespace, and the policy does not say to which "
+        "namespaces it may be sent, so nothing is sent. Add namespaces or namespaceSelector to "
+        "the credential.",
+    )
+    CREDENTIAL_NOT_FOR_NAMESPACE = (
+        "CredentialNotForNamespace",
+        "The policy does not allow its credential to be sent to this namespace, so nothing is "
+        "sent. To allow it, change namespaces or namespaceSelector of the credential.",
+    )
+    CREDENTIAL_NOT_FOR_IMAGE = (
+        "CredentialNotForImage",
+        "An image is neither in one of the vendor's own repositories nor in a registry that the "
+        "credential lists, so nothing is sent. To allow it, add its registry to registries of the "
+        "credential.",
+    )
+    TLS_REQUIRED = (
+        "TlsRequired",
+        "The credential may only be sent by https, and the product's endpoint is http, so nothing "
+        "is sent. Name a Service with scheme: https in spec.runtime.endpoints, or set "
+        "requireTLS: false on the credential.",
+    )
+    SECRET_NOT_LABELED = (
+        "SecretNotLabeled",
+        "The Secret is not marked as a credential for this operator, so it is not used. Add the "
+        'label fleettelemetry.io/credential: "true" to it.',
+    )
+    SECRET_TYPE_REFUSED = (
+        "SecretTypeRefused",
+        "A Secret of this type holds a credential for Kubernetes or another system and is not "
+        "used. Copy the credential into a Secret of type Opaque.",
     )
     SECRET_NOT_READABLE = (
         "SecretNotReadable",
@@ -208,6 +260,10 @@ class Reason(_Explained):
     RATE_LIMITED = (
         "RateLimited",
         "The product limits the rate of requests.",
+    )
+    REPORT_STALE = (
+        "ReportStale",
+        "The product's last answer is older than three intervals and counts no more.",
     )
     VENDOR_ERROR = (
         "VendorError",
@@ -463,6 +519,18 @@ class PolicyReason(_Explained):
     SETTING_NAMES_SWITCH = (
         "SettingNamesSwitch",
         "A related setting names a switch of a channel that the policy covers. The setting is "
+        "ignored; the rest of the policy is in effect.",
+    )
+    CREDENTIAL_SCOPE_MISSING = (
+        "CredentialScopeMissing",
+        "A credential's Secret is in a given namespace, and the policy does not say to which "
+        "namespaces it may be sent. The credential is not used; the rest of the policy is in "
+        "effect.",
+    )
+    REFUSED_VARIABLE = (
+        "RefusedVariable",
+        "A related setting names a variable that can make a process load code, run a program or "
+        "send its traffic elsewhere, or its value inserts another variable. The setting is "
         "ignored; the rest of the policy is in effect.",
     )
     INVALID_PRODUCT = (

@@ -158,7 +158,7 @@ class WorkloadReconciler:
             now=self._now(),
             trigger=Trigger.RECONCILE,
             namespace_labels=self._cache.labels_of(ref.namespace),
-            recorded=status.injected if status else (),
+            recorded=self._cache.ever_injected_into(workload),
             pods=self._cache.fleet.pods_of(ref),
             claims=claims or {},
             seeds=status.seeds if status else (),

@@ -212,10 +212,11 @@ def wait_seconds(failures: int, chance: float) -> float:
 
 
 def _networks(cidrs: Mapping[AddressFamily, tuple[str, object]]) -> tuple[Network, ...]:
-    read = {family: _family(family, *cidrs[family]) for family in AddressFamily}
-    count = sum(map(len, read.values()))
+    # Before each is read.
+    count = sum(len(listed) for _, listed in cidrs.values() if isinstance(listed, list))
     if count > MOST_RANGES:
         raise ValueError(f"{count} ranges; at most {MOST_RANGES} are accepted")
+    read = {family: _family(family, *cidrs[family]) for family in AddressFamily}
     return tuple(network for family in AddressFamily for network in _outermost(read[family]))
 
 

@@ -13,6 +13,7 @@ from fleet_telemetry.evidence.verdict import Observation
 from fleet_telemetry.switches.desired import injectable_rule
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import nearest_to_sending, with_default
+from fleet_telemetry.switches.start import doubt_of_start
 
 
 class DeclaredSource(EvidenceSource):
@@ -41,12 +42,21 @@ def _settings(target: MatchedContainer, channel: ChannelName) -> Iterator[tuple[
     if rule is None:
         yield Setting.UNKNOWN, Setting.UNKNOWN
         return
+    doubt = doubt_of_start(target)
     for switch in rule.switches:
         reading = read_switch(target.container, switch)
         # An unset seed shows nothing about data that may have existed before.
         starts = switch.semantics is Semantics.START
         effect = with_default(reading, rule.default) if starts else reading
-        yield reading.setting, effect.setting
+        if doubt:
+            yield _unless_enabled(reading.setting), _unless_enabled(effect.setting)
+        else:
+            yield reading.setting, effect.setting
     if not rule.switches:
         silent = rule.default is DefaultState.NO_TELEMETRY
         yield Setting.UNSET, Setting.DISABLED if silent else Setting.UNSET
+
+
+def _unless_enabled(setting: Setting) -> Setting:
+    """A setting that may not reach the product: that it sends is what has to be expected."""
+    return setting if setting is Setting.ENABLED else Setting.UNKNOWN

@@ -7,7 +7,7 @@ workload alone: its template and its pods.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from fleet_telemetry.api.policy import ChannelName, Mode, OnConflict, Rollout, When
@@ -34,9 +34,17 @@ from fleet_telemetry.switches.reading import (
     with_default,
 )
 from fleet_telemetry.switches.registry import mechanism_of
+from fleet_telemetry.switches.start import doubt_of_start
+from fleet_telemetry.workloads.workload import PodTemplate
 
 _NOT_REPORTED = Reported()
-_WAITS_FOR_REPORT = (Reason.SEED_NOT_PROVEN, Reason.NOT_REPORTED)
+_WAITS_FOR_REPORT = (
+    Reason.SEED_NOT_PROVEN,
+    Reason.NOT_REPORTED,
+    Reason.VERSION_UNREADABLE,
+    Reason.VERSION_NOT_KNOWN,
+    Reason.VERSION_NOT_VERIFIED,
+)
 
 
 def judge(
@@ -107,7 +115,15 @@ class Case:
     @cached_property
     def in_workload(self) -> StateFinding:
         """The finding by the workload alone."""
-        return _first(WORKLOAD_CHECKS, self)
+        found = _first(WORKLOAD_CHECKS, self)
+        if found.state is not State.COMPLIANT:
+            return found
+        runs = [self.target, *(pod for _, pod in self.counterparts)]
+        unverified = next((one for one in runs if not one.verified), None)
+        if unverified is None:
+            return found
+        image = f"Image: {unverified.reference}."
+        return StateFinding(State.UNKNOWN, Reason.VERSION_NOT_VERIFIED, image)
 
 
 VerdictCheck = Callable[[Case], StateFinding | None]
@@ -154,6 +170,9 @@ def _reported_desired(case: Case) -> StateFinding | None:
     if case.report.setting is not case.desired:
         return None
     found = case.in_workload
+    if case.lookup.rule is None and _may_be_undone(case):
+        unset = "The product reports the desired setting, but the workload does not set the switch."
+        return replace(found, detail=f"{found.detail} {unset}")
     switches = case.lookup.rule.switches if case.lookup.rule is not None else ()
     read_at_start = any(switch.semantics is Semantics.START for switch in switches)
     is_undone = read_at_start and found.state in (State.NON_COMPLIANT, State.PENDING)
@@ -161,6 +180,19 @@ def _reported_desired(case: Case) -> StateFinding | None:
     if found.reason is Reason.REFUSED_VARIABLE or is_undone or is_proven:
         return found
     return StateFinding(State.COMPLIANT, Reason.REPORTED, seeded=found.seeded)
+
+
+def _may_be_undone(case: Case) -> bool:
+    """Whether the version cannot be read, and may be one that reads a switch at every start which
+    the workload does not set."""
+    target = case.target
+    rules = target.product.possible_rules(case.channel, target.image, target.version)
+    return any(
+        switch.semantics is Semantics.START
+        and read_switch(target.container, switch).setting is not case.desired
+        for rule in rules
+        for switch in rule.switches
+    )
 
 
 def _not_reported(case: Case) -> StateFinding | None:
@@ -193,7 +225,7 @@ CHECKS: tuple[VerdictCheck, ...] = (
 def _without_rule(case: Case) -> StateFinding | None:
     if case.lookup.rule is not None:
         return None
-    reason = case.lookup.reason or Reason.VERSION_NOT_COVERED
+    reason = case.target.fault or case.lookup.reason or Reason.VERSION_NOT_COVERED
     return StateFinding(State.UNKNOWN, reason, f"Image: {case.target.reference}.")
 
 
@@ -293,6 +325,10 @@ def _by_pods(
             return StateFinding(State.PENDING, Reason.NO_PODS)
         return _not_set(case, switch, declared, next_pods=Reason.NO_PODS)
     different = [reading for reading in running if reading.setting is not case.desired]
+    doubtful = [reading for reading in different if reading.source is ReadingSource.START]
+    if doubtful and len(doubtful) == len(different):
+        detail = f"({doubtful[0].detail}) {len(doubtful)} of {len(running)} pods."
+        return StateFinding(State.UNKNOWN, Reason.COMMAND_OVERRIDDEN, detail)
     if not different:
         by_default = all(reading.source is ReadingSource.DEFAULT for reading in running)
         reason = Reason.DEFAULT_APPLIES if by_default else proven
@@ -319,12 +355,13 @@ def _not_set(
         ReadingSource.REFERENCE,
         ReadingSource.AMBIGUOUS,
         ReadingSource.OVERRIDE,
+        ReadingSource.START,
     )
     audit = effective.policy.spec.mode is Mode.AUDIT
     mechanism, container = mechanism_of(switch), case.target.container
     entry = mechanism.find(container, switch) if mechanism is not None else None
     ours = entry is not None and is_ours(
-        workload, container, entry, case.target.product.all_switches
+        workload, container, entry, case.target.product.all_switches, case.facts.recorded
     )
     kept = injection.on_conflict is OnConflict.KEEP and entry is not None and not ours
     queued = injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod
@@ -360,7 +397,19 @@ def _read(
     same = [one for one in rule.switches if mechanism_of(one) and _label(one) == label]
     switches = same or list(rule.switches) or [switch]
     readings = [with_default(read_switch(target.container, s), rule.default) for s in switches]
+    doubt = doubt_of_start(target)
+    if doubt:
+        readings = [_doubted(reading, case.desired, doubt) for reading in readings]
     return farthest_from(case.desired, readings)
+
+
+def _doubted(reading: SwitchReading, desired: Setting, doubt: str) -> SwitchReading:
+    """A reading of a container whose start may change variables: only the opposite stands."""
+    if reading.setting is desired:
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.START, doubt)
+    if reading.source is ReadingSource.DEFAULT:
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.START_UNSET, doubt)
+    return reading
 
 
 def _label(switch: Switch) -> str:
@@ -370,10 +419,15 @@ def _label(switch: Switch) -> str:
 
 def _data(case: Case, switch: Switch) -> list[Data]:
     """Where the data of each pod is; without pods, where that of the next one will be."""
-    return [
-        locate_data(found.container, pod.template, switch.seed_proof)
-        for pod, found in case.counterparts
-    ] or [locate_data(case.target.container, case.facts.workload.template, switch.seed_proof)]
+    return [_locate(found, pod.template, switch) for pod, found in case.counterparts] or [
+        _locate(case.target, case.facts.workload.template, switch)
+    ]
+
+
+def _locate(target: MatchedContainer, template: PodTemplate, switch: Switch) -> Data:
+    if doubt_of_start(target):
+        return Data(DataAge.UNKNOWN)
+    return locate_data(target.container, template, switch.seed_proof)
 
 
 def _proven_claims(case: Case, places: list[Data]) -> tuple[str, ...] | None:

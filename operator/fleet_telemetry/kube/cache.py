@@ -170,6 +170,11 @@ class ClusterCache:
         status = self.status_of(workload)
         return status.injected if status is not None else ()
 
+    def ever_injected_into(self, workload: Workload) -> tuple[InjectedVariable, ...]:
+        """The same, with those that were injected earlier."""
+        status = self.status_of(workload)
+        return (*status.injected, *status.injected_before) if status is not None else ()
+
     def _policy_store(self, kind: PolicyKind) -> Store[PolicyKey, PolicyEntry]:
         return Store(
             lambda key: (kind, *key),

@@ -20,6 +20,7 @@ from fleet_telemetry.api.product import TelemetryProductSpec, TelemetryProductSt
 from fleet_telemetry.api.schema import ApiType
 from fleet_telemetry.api.telemetry_host import TelemetryHostStatus, read_host_status
 from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus, workload_telemetry_name
+from fleet_telemetry.catalogue.own_products import compile_own
 from fleet_telemetry.catalogue.product import Product, ProductError
 from fleet_telemetry.kube.store import ObjectKey
 from fleet_telemetry.objects.manifest import Manifest, mapping_at, read_time
@@ -98,7 +99,7 @@ def decode_product(key: ObjectKey, manifest: Manifest) -> ProductEntry:
     problem = ""
     try:
         spec = msgspec.convert(manifest.get("spec") or {}, TelemetryProductSpec)
-        product = Product.compile(name, spec)
+        product = compile_own(name, spec)
     except (msgspec.ValidationError, ProductError) as error:
         problem = str(error)
     status = _decode_status(manifest, TelemetryProductStatus)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from fleet_telemetry.api.conditions import Condition, ConditionStatus
+from fleet_telemetry.api.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class _Rule:
     reason: str
     also_first: bool = False
     """Also if the condition did not exist before."""
+    because: frozenset[str] = frozenset()
+    """Only for these reasons of the condition; empty for all."""
 
 
 _OF_POLICIES = (
@@ -35,9 +38,23 @@ _OF_POLICIES = (
     _Rule("Conflicted", ConditionStatus.TRUE, "PolicyOverruled", also_first=True),
     _Rule("ExceptionExpired", ConditionStatus.TRUE, "ExceptionExpired"),
 )
+_ANSWER_LOST = frozenset(
+    {
+        Reason.CREDENTIALS_REJECTED,
+        Reason.PERMISSION_MISSING,
+        Reason.RATE_LIMITED,
+        Reason.REPORT_STALE,
+        Reason.SECRET_NOT_READABLE,
+        Reason.TLS_NOT_TRUSTED,
+        Reason.UNREACHABLE,
+        Reason.VENDOR_ERROR,
+    }
+)
 _OF_WORKLOADS = (
     # Becoming compliant is no Event: every rollout goes through Unknown to Compliant.
     _Rule("Compliant", ConditionStatus.FALSE, "TelemetryNotCompliant"),
+    # The product answered before, and a person has to look why it does not any more.
+    _Rule("Compliant", ConditionStatus.UNKNOWN, "TelemetryNotVerified", because=_ANSWER_LOST),
 )
 
 
@@ -60,6 +77,8 @@ def _find(
     for rule in rules:
         found = now.get(rule.condition)
         if found is None or found.status is not rule.status:
+            continue
+        if rule.because and found.reason not in rule.because:
             continue
         if rule.condition not in was and not rule.also_first:
             continue

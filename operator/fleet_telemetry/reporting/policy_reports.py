@@ -75,12 +75,20 @@ _REMEDIES = {
     Reason.SET_BY_REFERENCE: "Write the value into the manifest instead of a reference.",
     Reason.MAY_BE_SET_BY_ENV_FROM: "Write the value into the manifest.",
     Reason.VERSION_UNREADABLE: "Name the version in the image's tag.",
+    Reason.VERSION_NOT_KNOWN: "Name the product's version in the image's tag.",
+    Reason.VERSION_NOT_VERIFIED: "Upgrade the operator, or name credentials.",
     Reason.VERSION_NOT_COVERED: "Use a newer catalogue, or add a TelemetryProduct.",
     Reason.NO_EFFECTIVE_SWITCH: (
         "Keep it from its hosts, spec.egress.action: Deny, or ask the vendor."
     ),
     Reason.CREDENTIALS_REJECTED: "Put new credentials into the Secret.",
     Reason.PERMISSION_MISSING: "Give the credentials the rights that the product's page names.",
+    Reason.CREDENTIAL_SCOPE_MISSING: "Add namespaces or namespaceSelector to the credential.",
+    Reason.CREDENTIAL_NOT_FOR_NAMESPACE: "Add the namespace to the credential, if it may have it.",
+    Reason.CREDENTIAL_NOT_FOR_IMAGE: "Add the registry to registries of the credential.",
+    Reason.TLS_REQUIRED: "Name a Service with scheme: https, or say requireTLS: false.",
+    Reason.SECRET_NOT_LABELED: 'Add the label fleettelemetry.io/credential: "true" to the Secret.',
+    Reason.SECRET_TYPE_REFUSED: "Copy the credential into a Secret of type Opaque.",
     Reason.SECRET_NOT_READABLE: "Create the Secret, and name it in the chart's runtime.secrets.",
 }
 

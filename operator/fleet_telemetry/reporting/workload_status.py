@@ -14,6 +14,7 @@ from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.resources import API_VERSION, WORKLOAD_TELEMETRY
 from fleet_telemetry.api.workload_telemetry import (
     ChannelStatus,
+    InjectedVariable,
     PolicyReference,
     SeedRecord,
     State,
@@ -32,6 +33,8 @@ from fleet_telemetry.workloads.workload import Workload
 
 _LABELS = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
 _MOST_FIELDS = 256
+"""As the schema allows."""
+_MOST_EARLIER = 32
 """As the schema allows."""
 _STATUS_BY_STATE = {
     State.COMPLIANT: ConditionStatus.TRUE,
@@ -68,11 +71,23 @@ def build_workload_status(
             for verdict in plan.verdicts
         ),
         injected=plan.injected,
+        injected_before=_injected_before(before, plan),
         seeds=tuple(_seeds(plan.verdicts)),
         conditions=merge_conditions(
             before.conditions if before else (), _observe(plan.verdicts), now=now
         ),
     )
+
+
+def _injected_before(
+    before: WorkloadTelemetryStatus | None, plan: Plan
+) -> tuple[InjectedVariable, ...]:
+    """What was recorded as injected and is not injected now, without the oldest if too many."""
+    if before is None:
+        return ()
+    known = dict.fromkeys((*before.injected_before, *before.injected))
+    earlier = [one for one in known if one not in plan.injected]
+    return tuple(earlier[-_MOST_EARLIER:])
 
 
 def _channel(verdict: Verdict, egress: EgressFinding | None, *, several: bool) -> ChannelStatus:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fleet_telemetry.api.product import Override, Setting, Switch
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, is_expanded
 from fleet_telemetry.switches.registry import mechanism_of
+from fleet_telemetry.switches.start import names_options_file
 from fleet_telemetry.workloads.workload import Container
 
 
@@ -43,11 +44,20 @@ def _read_override(
 def _read_words(words: Iterable[str], override: Override, switch: Switch) -> SwitchReading | None:
     """The last argument of a name takes effect."""
     prefix = override.argument or ""
-    found = [word for word in words if word.startswith(prefix)]
+    found = [word for word in words if word.startswith(prefix) or _may_become(word, prefix)]
     if not found:
         return None
+    if not found[-1].startswith(prefix):
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, found[-1])
     setting = _override_setting(found[-1].removeprefix(prefix), override, switch)
     return SwitchReading(setting, ReadingSource.OVERRIDE, found[-1])
+
+
+def _may_become(word: str, prefix: str) -> bool:
+    """Whether the word may be an argument of this name when it is used: it begins with a reference
+    that is expanded before, or names a file of further arguments."""
+    literal, dollar, _ = word.partition("$(")
+    return (bool(dollar) and prefix.startswith(literal)) or names_options_file(word)
 
 
 def _override_setting(value: str, override: Override, switch: Switch) -> Setting:

@@ -22,6 +22,10 @@ class ReadingSource(StrEnum):
     OVERRIDE = "Override"
     DEFAULT = "Default"
     UNREADABLE = "Unreadable"
+    START = "Start"
+    """The desired value is set, and may not reach the product."""
+    START_UNSET = "StartUnset"
+    """Nothing is set, and what starts the product may set it."""
 
 
 _WHY_UNKNOWN = {
@@ -31,6 +35,8 @@ _WHY_UNKNOWN = {
     ReadingSource.OVERRIDE: Reason.SWITCH_OVERRIDDEN,
     ReadingSource.DEFAULT: Reason.DEFAULT_UNKNOWN,
     ReadingSource.UNREADABLE: Reason.VERSION_UNREADABLE,
+    ReadingSource.START: Reason.COMMAND_OVERRIDDEN,
+    ReadingSource.START_UNSET: Reason.COMMAND_OVERRIDDEN,
 }
 
 

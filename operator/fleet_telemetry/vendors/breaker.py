@@ -1,9 +1,10 @@
-"""A circuit breaker for each host of a product's API."""
+"""A circuit breaker for each host of one workload's product."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from fleet_telemetry.api.reasons import Reason
@@ -23,11 +24,19 @@ class _HostFailures:
 
 
 class Breaker:
-    """Blocks requests to a host after failures in a row, with exponential backoff."""
+    """Blocks requests to a host after failures in a row, with exponential backoff.
+
+    It belongs to one check: its failures say nothing about the checks of others, and it goes with
+    the check.
+    """
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._hosts: dict[str, _HostFailures] = {}
+
+    def __len__(self) -> int:
+        """The hosts with failures."""
+        return len(self._hosts)
 
     def check(self, host: str) -> None:
         """Raise VendorError if requests to the host are blocked now."""
@@ -48,7 +57,14 @@ class Breaker:
         if found.failures >= _FAILURES:
             after = found.failures - _FAILURES + 1
             seconds = backoff_seconds(after, _FIRST_SECONDS, _LONGEST_SECONDS)
-            found.closed_until = self._clock() + max(seconds, error.retry_after or 0.0)
+            # The product decides for how long, but not without a limit: nobody may end its checks.
+            asked = min(error.retry_after or 0.0, _LONGEST_SECONDS)
+            found.closed_until = self._clock() + max(seconds, asked)
+
+    def keep(self, hosts: AbstractSet[str]) -> None:
+        """Forget all other hosts."""
+        for host in self._hosts.keys() - hosts:
+            del self._hosts[host]
 
     def succeeded(self, host: str) -> None:
         """Forget the failures."""

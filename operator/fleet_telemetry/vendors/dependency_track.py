@@ -14,7 +14,6 @@ Recorded: a real 4.13.6.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from typing import Any
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.vendors.http import Answer, VendorApi, VendorError
+from fleet_telemetry.vendors.http import SMALL_ANSWER, Answer, VendorApi, VendorError, read_json
 from fleet_telemetry.vendors.protocol import Credentials, InstanceReport, header_secret
 
 _PROPERTIES = "/api/v1/configProperty"
@@ -33,6 +32,9 @@ _ENABLED = "submission.enabled"
 _WHEN = "last.submission.epoch.seconds"
 _DATA = "last.submission.data"
 _MOST_NAMES = 64
+_VERSION = re.compile(r"[0-9]{1,4}(\.[0-9A-Za-z-]{1,20}){1,5}")
+_FIELD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_SECONDS = re.compile(r"[0-9]{1,12}")
 
 
 class DependencyTrack:
@@ -140,21 +142,23 @@ def _without_row(version: str) -> InstanceReport:
 
 async def _version(api: VendorApi) -> str:
     """Read without credentials. Raises VendorError if this is not Dependency-Track."""
-    answer = (await api.request("GET", "/api/version")).check()
+    answer = (await api.request("GET", "/api/version", largest=SMALL_ANSWER)).check()
     about = answer.json(dict)
     version = about.get("version")
     if (
         about.get("application") != "Dependency-Track"
         or not isinstance(version, str)
-        or not re.fullmatch(r"[0-9]{1,4}(\.[0-9A-Za-z-]{1,20}){1,5}", version)
+        or not _VERSION.fullmatch(version)
     ):
         raise answer.unexpected("where Dependency-Track's version was expected")
     return version
 
 
 def _time(value: str | None) -> datetime | None:
+    if value is None or not _SECONDS.fullmatch(value):
+        return None
     try:
-        return datetime.fromtimestamp(int(value or ""), UTC)
+        return datetime.fromtimestamp(int(value), UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -162,11 +166,11 @@ def _time(value: str | None) -> datetime | None:
 def _names(data: str) -> tuple[tuple[str, ...], str]:
     """The names of the fields of the last submission, and a note about them."""
     try:
-        sent = json.loads(data)
-    except (ValueError, RecursionError):
+        sent = read_json(data)
+    except ValueError:
         sent = None
     if not isinstance(sent, dict):
         return (), "What it sent last is not readable."
-    names = sorted(name for name in sent if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name))
+    names = sorted(name for name in sent if _FIELD.fullmatch(name))
     left = len(sent) - len(names[:_MOST_NAMES])
     return tuple(names[:_MOST_NAMES]), f"It sent {left} more fields." if left else ""

@@ -25,7 +25,7 @@ from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.version import Version
-from fleet_telemetry.vendors.http import Answer, VendorApi, VendorError
+from fleet_telemetry.vendors.http import SMALL_ANSWER, Answer, VendorApi, VendorError
 from fleet_telemetry.vendors.inventory import names_of
 from fleet_telemetry.vendors.protocol import Credentials, InstanceReport, header_secret
 from fleet_telemetry.vendors.service import Endpoint
@@ -33,6 +33,7 @@ from fleet_telemetry.vendors.service import Endpoint
 _STATUS = "/api/v5/telemetry/status"
 _DATA = "/api/v5/telemetry/data"
 _NODES = "/api/v5/nodes"
+_KNOWN = re.compile(r"[0-9]{1,4}(\.[0-9A-Za-z-]{1,20}){1,5}|Opensource|Enterprise")
 _LEFT_OUT = Version.parse("5.1.0"), Version.parse("5.9.0-dev")
 
 
@@ -50,7 +51,7 @@ class Emqx:
     async def read(self, api: VendorApi, credentials: Credentials) -> InstanceReport:
         """Read the effective setting of this node, and the names of the fields that it sends."""
         headers = _headers(credentials)
-        answer = await api.request("GET", _STATUS, headers=headers)
+        answer = await api.request("GET", _STATUS, headers=headers, largest=SMALL_ANSWER)
         if answer.status == HTTPStatus.NOT_FOUND:
             return _without_telemetry(answer, await _node(api, headers))
         is_on = _enabled(answer.check())
@@ -76,7 +77,12 @@ class Emqx:
         """Set it for the whole cluster, if this node has another value."""
         headers = _headers(credentials)
         wanted = desired is Submission.ENABLED
-        if _enabled((await api.request("GET", _STATUS, headers=headers)).check()) is wanted:
+        if (
+            _enabled(
+                (await api.request("GET", _STATUS, headers=headers, largest=SMALL_ANSWER)).check()
+            )
+            is wanted
+        ):
             return
         answer = await api.request("PUT", _STATUS, headers=headers, content={"enable": wanted})
         if answer.status == HTTPStatus.BAD_REQUEST:
@@ -135,8 +141,7 @@ def _is_at(node: Mapping[str, Any], endpoint: Endpoint) -> bool:
 
 def _known(value: Any) -> str:
     """A version or an edition; empty for another value, which could be our own credential."""
-    shape = r"[0-9]{1,4}(\.[0-9A-Za-z-]{1,20}){1,5}|Opensource|Enterprise"
-    return value if isinstance(value, str) and re.fullmatch(shape, value) else ""
+    return value if isinstance(value, str) and _KNOWN.fullmatch(value) else ""
 
 
 def _without_telemetry(answer: Answer, node: Mapping[str, str]) -> InstanceReport:

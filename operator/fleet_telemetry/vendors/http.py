@@ -9,7 +9,7 @@ import logging
 import re
 import ssl
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -26,9 +26,16 @@ from fleet_telemetry.vendors.service import Endpoint
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 """For one request with its whole answer, however slowly it drips."""
-LARGEST_ANSWER = 4 * 1024 * 1024
-LONGEST_PATIENCE_SECONDS = 24 * 3600.0
-"""The upper limit of Retry-After."""
+LARGEST_ANSWER = 512 * 1024
+"""Bytes. The largest that products give are a Sourcegraph's site configuration, a hundred events,
+and the system information of a SonarQube cluster. JSON of this size is read within 25 ms, whatever
+it is; the event loop waits for that."""
+SMALL_ANSWER = 64 * 1024
+"""Bytes, where a product answers a question for a version or a status."""
+LONGEST_PATIENCE_SECONDS = 3600.0
+"""The upper limit of Retry-After. A shorter interval between checks is a lower limit."""
+_LONGEST_RETRY_AFTER = 64
+"""Characters."""
 _MOST_CLIENTS = 64
 
 # httpx logs every request at level INFO, httpcore the headers of responses at level DEBUG.
@@ -52,15 +59,16 @@ class Answer:
     status: int
     content_type: str = field(repr=False)
     body: bytes = field(repr=False)
-    retry_after: str = field(repr=False)
+    retry_after: tuple[str, ...] = field(repr=False)
+    """Each Retry-After header."""
     what: str
     """The request in words, for messages."""
 
     def json(self, kind: type) -> Any:
         """The body as JSON of a kind (dict or list). Raises VendorError."""
         try:
-            content = json.loads(self.body)
-        except (ValueError, RecursionError):
+            content = read_json(self.body)
+        except ValueError:
             content = None
         if not isinstance(content, kind):
             raise self.unexpected(f"where a JSON {_KINDS.get(kind, kind.__name__)} was expected")
@@ -87,13 +95,15 @@ class Answer:
                 if self.status >= httpx.codes.INTERNAL_SERVER_ERROR
                 else Reason.UNEXPECTED_ANSWER
             )
-        patience = _seconds(self.retry_after, now or datetime.now(UTC))
+        patience = _patience(self.retry_after, now or datetime.now(UTC))
         text = f"{self.what} answered {self.status}"
         if patience is not None:
-            text += f" and asks to wait for {patience:.0f} s"
+            # Not for how long: a date would be another number, and another status, each time.
+            text += " and asks to wait"
         raise VendorError(reason, text, retry_after=patience)
 
 
+_DIGITS = re.compile(r"[0-9]+")
 _KINDS: Mapping[type, str] = {dict: "object", list: "array"}
 _SHOWN_TYPES = {
     "text/html": "HTML",
@@ -115,16 +125,35 @@ _REASON_BY_STATUS = {
 }
 
 
+def read_json(text: bytes | str) -> Any:
+    """What JSON of a product says. Raises only ValueError, whatever the text is.
+
+    The depth is limited by the interpreter's limit of recursion, the digits of a number by its
+    limit of 4300.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+
+
+def _patience(retry_after: Iterable[str], now: datetime) -> float | None:
+    """The longest readable Retry-After in seconds, within the limit; None without one."""
+    found = (_seconds(text, now) for text in retry_after)
+    longest = max((seconds for seconds in found if seconds is not None), default=None)
+    return None if longest is None else min(max(longest, 0.0), LONGEST_PATIENCE_SECONDS)
+
+
 def _seconds(retry_after: str, now: datetime) -> float | None:
     """Retry-After in seconds: a number, or a date compared with now."""
-    if re.fullmatch("[0-9]+", retry_after):
-        seconds = float(retry_after)
-    else:
-        try:
-            seconds = (parsedate_to_datetime(retry_after) - now).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), LONGEST_PATIENCE_SECONDS)
+    text = retry_after[:_LONGEST_RETRY_AFTER].strip()
+    if _DIGITS.fullmatch(text):
+        return float(text)
+    # The parser of the library is not meant for hostile text.
+    try:
+        return (parsedate_to_datetime(text) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError, IndexError, AttributeError):
+        return None
 
 
 class VendorClient:
@@ -225,26 +254,29 @@ class VendorApi:
         *,
         headers: Mapping[str, str] | None = None,
         content: Any = None,
+        largest: int = LARGEST_ANSWER,
     ) -> Answer:
-        """Send a request, with JSON content if any; the whole answer. Raises VendorError.
+        """Send a request, with JSON content if any; the whole answer, of at most ``largest`` bytes.
+        Raises VendorError.
 
         The path appears in messages: it must not contain a secret.
         """
         what = f"{method} {self.endpoint}{path}"
         try:
             async with asyncio.timeout(self._total_seconds):
-                return await self._send(what, method, path, headers or {}, content)
+                request = self._request(method, path, headers or {}, content)
+                return await self._send(what, request, min(largest, self._largest_answer))
         except (TimeoutError, httpx.TimeoutException) as error:
             raise _timed_out(what, error, self._total_seconds) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             # The error's own text is never shown: it may quote a header.
             raise _failed(what, error) from None
 
-    async def _send(
-        self, what: str, method: str, path: str, headers: Mapping[str, str], content: Any
-    ) -> Answer:
+    def _request(
+        self, method: str, path: str, headers: Mapping[str, str], content: Any
+    ) -> httpx.Request:
         end = self.endpoint
-        request = self._client.build_request(
+        return self._client.build_request(
             method,
             # Put together from parts, so that no part can turn into another.
             httpx.URL(
@@ -257,15 +289,17 @@ class VendorApi:
             json=content,
             extensions={"sni_hostname": end.host},
         )
+
+    async def _send(self, what: str, request: httpx.Request, largest: int) -> Answer:
         response = await self._client.send(request, stream=True)
         try:
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
-                if len(body) > self._largest_answer:
+                if len(body) > largest:
                     raise VendorError(
                         Reason.UNEXPECTED_ANSWER,
-                        f"{what} answered with more than {self._largest_answer // 1024} KiB",
+                        f"{what} answered with more than {largest // 1024} KiB",
                     )
         finally:
             await response.aclose()
@@ -279,7 +313,7 @@ class VendorApi:
             status=response.status_code,
             content_type=response.headers.get("content-type", ""),
             body=bytes(body),
-            retry_after=response.headers.get("retry-after", ""),
+            retry_after=tuple(response.headers.get_list("retry-after")),
             what=what,
         )
 

@@ -1,14 +1,27 @@
-"""JSON with comments and trailing commas, changed in one place without touching any other."""
+"""JSON with comments and trailing commas, changed in one place without touching any other.
+
+The text comes from a product's server, so it may be made to take long: it is scanned once, token by
+token, and what does not end, such as a comment, is an error where it begins and no reason to look
+for another one behind it.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
-_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
-_COMMENTS = re.compile(rf"{_STRING}|//[^\r\n]*|/\*.*?\*/", re.DOTALL)
-_TOKENS = re.compile(rf"{_STRING}|[{{}}\[\],]", re.DOTALL)
+LONGEST = 256 * 1024
+"""Characters of a text."""
+DEEPEST = 64
+"""Levels of objects and arrays."""
+
+# Alternatives that begin with different characters, each of which consumes what it has seen.
+_TOKEN = re.compile(
+    r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|//[^\r\n]*+|/\*|[{}\[\],]|[^"/{}\[\],]++', re.DOTALL
+)
+_DEEPER = {"{": 1, "[": 1, "}": -1, "]": -1}
 _SPACE = re.compile(r"[ \t\r\n]*")
 _BOM = "\ufeff"
 
@@ -18,13 +31,7 @@ def loads(text: str) -> dict[str, Any]:
 
     Raises ValueError, with nothing of the text in it, where it is not one object.
     """
-    try:
-        found = json.loads(_plain(text), parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise ValueError("this is not a JSON object with comments")  # noqa: TRY004
-    return found
+    return _read(_plain(text))
 
 
 def set_string(text: str, name: str, value: str) -> str:
@@ -33,8 +40,8 @@ def set_string(text: str, name: str, value: str) -> str:
     Where the name is there twice, the last is changed, which is the one that counts; where it is
     not there, it is added as the first. Raises ValueError where the text is not one object.
     """
-    loads(text)
     plain = _plain(text)
+    _read(plain)
     start, end = _value_of(plain, name)
     literal = json.dumps(value, ensure_ascii=False)
     if end:
@@ -50,23 +57,61 @@ def set_string(text: str, name: str, value: str) -> str:
     return text[:start] + space + member + text[start:]
 
 
+def _read(plain: str) -> dict[str, Any]:
+    try:
+        found = json.loads(plain, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise _not_an_object()
+    return found
+
+
+def _not_an_object() -> ValueError:
+    return ValueError("this is not a JSON object with comments")
+
+
 def _plain(text: str) -> str:
-    """Plain JSON of the same length, so that every place is the same in both."""
+    """Plain JSON of the same length, so that every place is the same in both. Raises ValueError
+    for what cannot become JSON."""
+    if len(text) > LONGEST:
+        raise _not_an_object()
+    parts: list[str] = []
+    before = ""
+    comma = depth = 0
+    """Which part the last comma is, and how deep this one is."""
+    for piece in _tokens(text):
+        kind = piece if piece in _DEEPER or piece == "," else "value" if piece.strip() else ""
+        depth += _DEEPER.get(kind, 0)
+        # A comma trails only where a value stands before it.
+        if not 0 <= depth <= DEEPEST or (kind == "," and before in ("", "{", "[", ",")):
+            raise _not_an_object()
+        if kind == ",":
+            comma = len(parts)
+        elif kind in ("}", "]") and before == ",":
+            parts[comma] = " "
+        before = kind or before
+        parts.append(piece)
+    return "".join(parts)
+
+
+def _tokens(text: str) -> Iterator[str]:
+    """Brackets, commas, strings, and what is between them, with blanks instead of comments. Raises
+    ValueError where a string or a comment does not end."""
+    at = 0
     if text.startswith(_BOM):
-        text = f" {text[1:]}"
-    text = _COMMENTS.sub(lambda m: m[0] if m[0][0] == '"' else " " * len(m[0]), text)
-    characters = list(text)
-    before, end = "", 0
-    for token in _TOKENS.finditer(text):
-        kind = token[0]
-        if text[end : token.start()].strip():
-            before = "value"
-        if kind == "," and before in ("", "{", "[", ","):
-            kind = "stray"  # a comma trails only where a value stands before it
-        if kind in ("}", "]") and before == ",":
-            characters[end - 1] = " "
-        before, end = kind, token.end()
-    return "".join(characters)
+        yield " "
+        at = 1
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise _not_an_object()
+        start, at = at, match.end()
+        if match[0] == "/*":
+            at = text.find("*/", at) + 2
+            if at < match.end():
+                raise _not_an_object()
+        yield " " * (at - start) if match[0].startswith("/") else match[0]
 
 
 def _value_of(plain: str, name: str) -> tuple[int, int]:

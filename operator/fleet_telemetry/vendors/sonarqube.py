@@ -17,12 +17,13 @@ import re
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.vendors.http import VendorApi, VendorError
+from fleet_telemetry.vendors.http import SMALL_ANSWER, VendorApi, VendorError
 from fleet_telemetry.vendors.protocol import Credentials, InstanceReport, header_secret
 
 _ENABLE = "sonar.telemetry.enable"
 _STATES = ("STARTING", "DOWN", "RESTARTING", "DB_MIGRATION_NEEDED", "DB_MIGRATION_RUNNING")
 _FIRST_WITH_BEARER = 10
+_VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,10}){1,4}")
 
 
 class SonarQube:
@@ -81,16 +82,12 @@ def _setting(value: str | None) -> tuple[Setting, str]:
 async def _version(api: VendorApi) -> str:
     """Read without credentials, so that the token is sent only to a SonarQube that is up. Raises
     VendorError otherwise."""
-    answer = (await api.request("GET", "/api/system/status")).check()
+    answer = (await api.request("GET", "/api/system/status", largest=SMALL_ANSWER)).check()
     about = answer.json(dict)
     status, version = about.get("status"), about.get("version")
     if status in _STATES:
         text = f"{answer.what}: SonarQube is not up, it says {status}"
         raise VendorError(Reason.UNREACHABLE, text)
-    if (
-        status != "UP"
-        or not isinstance(version, str)
-        or not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,10}){1,4}", version)
-    ):
+    if status != "UP" or not isinstance(version, str) or not _VERSION.fullmatch(version):
         raise answer.unexpected("where SonarQube's status was expected")
     return version

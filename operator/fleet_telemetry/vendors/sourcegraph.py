@@ -18,6 +18,7 @@ effect. ``eventsQueuedForExport`` is there from 7.0.2178 on.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,12 @@ _SINCE_EVENTS = Version.parse("5.2.1")
 _SINCE_QUEUE = Version.parse("7.0.2178")
 _AIR_GAPPED = "allow-air-gapped"
 _CODY_ONLY = "disable-telemetry-events-export"
+_VERSION = re.compile(
+    r"(?:[\w-]{1,40}_\d{4}-\d\d-\d\d_)?([0-9]{1,4}(?:\.[0-9]{1,9}){1,3})(?:[-+][0-9a-z.]{1,40})?",
+    re.ASCII,
+)
+_MOST_ERRORS = 16
+_LONGEST_ERROR = 1024
 _REMEDY = (
     f"From about 7.1 on {_CHANNEL} has no effect. Ask Sourcegraph for a licence with the tag"
     f" {_AIR_GAPPED} (sends nothing) or {_CODY_ONLY} (sends Cody events only), and deny the hosts"
@@ -116,7 +123,8 @@ class Sourcegraph:
                 return
             if not site.is_editable:
                 raise _not_settable(api)
-            if await ask.update(site.id, jsonc.set_string(site.contents, _CHANNEL, channel)):
+            changed = await asyncio.to_thread(jsonc.set_string, site.contents, _CHANNEL, channel)
+            if await ask.update(site.id, changed):
                 return
         text = f"{api.endpoint}: others changed the site configuration {_ROUNDS} times meanwhile"
         raise VendorError(Reason.VENDOR_ERROR, text)
@@ -154,10 +162,7 @@ def _setting(site: _Site, *, is_air_gapped: bool) -> tuple[Setting, bool]:
 
 def _version(text: object) -> tuple[str, Version | None]:
     """Of a release, or of a build between two: 293671_2024-09-18_5.6-f00ba4."""
-    match = re.fullmatch(
-        r"(?:[\w-]{1,40}_\d{4}-\d\d-\d\d_)?([0-9]{1,4}(?:\.[0-9]{1,9}){1,3})(?:[-+][0-9a-z.]{1,40})?",
-        text if isinstance(text, str) else "",
-    )
+    match = _VERSION.fullmatch(text) if isinstance(text, str) else None
     return (match[1], Version.parse(match[1])) if match else ("", None)
 
 
@@ -182,7 +187,8 @@ class _GraphQL:
         ):
             raise answer.unexpected("where the site configuration was expected")
         try:
-            channel = jsonc.loads(contents).get(_CHANNEL)
+            # In a thread: the scanner is written in Python.
+            channel = (await asyncio.to_thread(jsonc.loads, contents)).get(_CHANNEL)
         except ValueError:
             text = "whose site configuration cannot be read"
             raise answer.unexpected(text) from None
@@ -268,37 +274,38 @@ class _OutdatedError(VendorError):
 def _refusal(answer: Answer, errors: object, api: VendorApi) -> VendorError:
     """The error for GraphQL errors. Their texts are matched and never shown: they may quote
     secrets."""
-    listed = errors if isinstance(errors, list) else []
-    text = "\n".join(str(_dig({"error": one}, "error").get("message")) for one in listed)
+    listed = errors[:_MOST_ERRORS] if isinstance(errors, list) else []
+    messages = (one.get("message") for one in listed if isinstance(one, dict))
+    text = "\n".join(one[:_LONGEST_ERROR] for one in messages if isinstance(one, str))
     if "SITE_CONFIG_FILE" in text:
         return _not_settable(api)
-    for pattern, kind, reason, why in _REFUSALS:
-        if re.search(pattern, text):
+    for phrases, kind, reason, why in _REFUSALS:
+        if any(phrase in text for phrase in phrases):
             return kind(reason, f"{answer.what} answered {why}")
     return VendorError(Reason.VENDOR_ERROR, f"{answer.what} answered with an error of its own")
 
 
-_REFUSALS: tuple[tuple[str, type[VendorError], Reason, str], ...] = (
+_REFUSALS: tuple[tuple[tuple[str, ...], type[VendorError], Reason, str], ...] = (
     (
-        "modified by another request|already applied a newer edit",
+        ("modified by another request", "already applied a newer edit"),
         _OutdatedError,
         Reason.VENDOR_ERROR,
         "that the site configuration was changed meanwhile",
     ),
     (
-        "must be site admin|must be authenticated as",
+        ("must be site admin", "must be authenticated as"),
         VendorError,
         Reason.PERMISSION_MISSING,
         "that the token has to be a site administrator's",
     ),
     (
-        "not authenticated",
+        ("not authenticated",),
         VendorError,
         Reason.CREDENTIALS_REJECTED,
         "that it takes the request for anonymous",
     ),
     (
-        "Cannot query field|Unknown argument",
+        ("Cannot query field", "Unknown argument"),
         VendorError,
         Reason.API_NOT_FOUND,
         "that it has no such field",

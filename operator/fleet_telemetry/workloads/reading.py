@@ -156,7 +156,9 @@ def _read_container(index: int, container: Manifest, pod_user: object) -> Contai
         index=index,
         name=text_at(container, "name"),
         image=text_at(container, "image"),
-        arguments=(*_read_words(container, "command"), *_read_words(container, "args")),
+        command=tuple(_read_words(container, "command")),
+        args=tuple(_read_words(container, "args")),
+        has_post_start=bool(dig(container, "lifecycle", "postStart")),
         working_dir=text_at(container, "workingDir"),
         user_id=user if isinstance(user, int) else None,
         env=tuple(
@@ -210,6 +212,7 @@ def read_field_owners(metadata: Manifest, template_path: TemplatePath) -> FieldO
     if not managed:
         return FieldOwners()
     entries: set[OwnedField] = set()
+    declared: set[OwnedField] = set()
     known = True
     interrupted = False
     path = tuple(f"f:{key}" for key in (*template_path, "spec"))
@@ -223,7 +226,63 @@ def read_field_owners(metadata: Manifest, template_path: TemplatePath) -> FieldO
         for container, container_fields in _keyed(mapping_at(fields, "f:containers")):
             for variable, _ in _keyed(mapping_at(container_fields, "f:env")):
                 entries.add((container, variable))
-    return FieldOwners(known=known, entries=frozenset(entries), interrupted=interrupted)
+                if not _writes_back(entry):
+                    declared.add((container, variable))
+    restored = entries - declared
+    if restored:
+        restored -= _last_applied(metadata, template_path, restored)
+    return FieldOwners(
+        known=known,
+        entries=frozenset(entries),
+        restored=frozenset(restored),
+        interrupted=interrupted,
+    )
+
+
+_WRITE_BACK = frozenset(
+    {
+        # `kubectl rollout undo` sends the template of an earlier revision and names no manager, so
+        # it gets the one of its user agent (kubernetes/kubectl@v0.36.0: pkg/polymorphichelpers/
+        # rollback.go). kubectl before 1.19 applies under this name too; see _last_applied.
+        "kubectl",
+        "kubectl-rollout",
+        "kubectl-argo-rollouts",
+        # They read an object, and write all of it.
+        "kubectl-edit",
+        "kubectl-replace",
+        "velero",
+        "velero-server",
+        # What stood in an object before its first server-side apply, if nobody's fields were
+        # known (kubernetes/apimachinery: pkg/util/managedfields/internal/skipnonapplied.go).
+        "before-first-apply",
+    }
+)
+
+
+def _writes_back(managed: Manifest) -> bool:
+    """Whether the manager is a tool that writes back what stood in the object before."""
+    return managed.get("operation") == "Update" and text_at(managed, "manager") in _WRITE_BACK
+
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def _last_applied(
+    metadata: Manifest, template_path: TemplatePath, wanted: set[OwnedField]
+) -> set[OwnedField]:
+    """Which variables the manifest of the last client-side apply has; all if it cannot be read."""
+    text = mapping_at(metadata, "annotations").get(_LAST_APPLIED)
+    if not text:
+        return set()
+    try:
+        applied = json.loads(str(text))
+    except (ValueError, RecursionError):
+        return wanted
+    return {
+        (text_at(container, "name"), text_at(entry, "name"))
+        for container in items_at(applied, *template_path, "spec", "containers")
+        for entry in items_at(container, "env")
+    }
 
 
 def _keyed(fields: Manifest) -> Iterator[tuple[str, Manifest]]:
@@ -232,7 +291,8 @@ def _keyed(fields: Manifest) -> Iterator[tuple[str, Manifest]]:
         if str(key).startswith("k:"):
             try:
                 name = dig(json.loads(key[2:]), "name")
-            except ValueError:
+            # A user may write managed fields, and nest them deeply.
+            except (ValueError, RecursionError):
                 continue
             if isinstance(name, str):
                 yield name, value if isinstance(value, Mapping) else {}

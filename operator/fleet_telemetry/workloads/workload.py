@@ -54,8 +54,12 @@ class Container:
     index: int
     name: str
     image: str
-    arguments: tuple[str, ...] = ()
-    """``command`` followed by ``args``."""
+    command: tuple[str, ...] = ()
+    """What is run in place of the image's entry point; empty if the image decides."""
+    args: tuple[str, ...] = ()
+    """The arguments of the command or of the image's entry point."""
+    has_post_start: bool = False
+    """A command or a request is run beside the container's process when it starts."""
     working_dir: str = ""
     user_id: int | None = None
     env: tuple[EnvVar, ...] = ()
@@ -63,6 +67,11 @@ class Container:
     mounts: tuple[Mount, ...] = ()
     ports: tuple[tuple[str, int], ...] = ()
     """Name and number of each named TCP port."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """``command`` followed by ``args``."""
+        return (*self.command, *self.args)
 
     def variable(self, name: str) -> EnvVar | None:
         """The last entry of this name, as in Kubernetes; None if there is no entry."""
@@ -118,12 +127,20 @@ class FieldOwners:
 
     known: bool = False
     entries: frozenset[OwnedField] = frozenset()
+    restored: frozenset[OwnedField] = frozenset()
+    """Those of ``entries`` whose owners are only tools that write back what stood there before,
+    such as ``kubectl rollout undo``. Such an owner did not decide on the variable."""
     interrupted: bool = False
     """The operator's field manager is still an owner: a write stopped before its last step."""
 
     def covers(self, container: str, variable: str) -> bool:
         """Whether somebody else owns this variable."""
         return not self.known or (container, variable) in self.entries
+
+    def declares(self, container: str, variable: str) -> bool:
+        """Whether somebody decided on this variable, as far as the owners say it."""
+        field_ = container, variable
+        return self.known and field_ in self.entries and field_ not in self.restored
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,6 +276,20 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
             edit(Cause.OVERRIDDEN, "v", policy=policy()),
             f'{WHO}replaced the value of NAME by "v" in container app',
         ),
+        (
+            edit(Cause.RESTORED, "v", policy=policy()),
+            (
+                f'{WHO}set NAME="v" in container app again: the update drops it, and the setting '
+                "stays while a policy asks for it"
+            ),
+        ),
+        (
+            SkippedEdit("app", "NAME", Cause.DROPPED, policy()),
+            (
+                f"{WHO}did not set NAME in container app again, which the update drops, because of "
+                "when: Never; the default of the product applies"
+            ),
+        ),
         (edit(Cause.OVERRIDDEN, None, policy=policy()), f"{WHO}removed NAME in container app"),
         (edit(Cause.SETTING, policy=policy()), f"{WHO}set NAME in container app"),
         (
@@ -308,14 +322,14 @@ def test_the_sentence(change: Edit | SkippedEdit, sentence: str) -> None:
     assert warning_for(change) == sentence
 
 
-@pytest.mark.parametrize("env", [{}, {"TOKEN": "mine"}, {"TOKEN": FROM_SECRET}])
+@pytest.mark.parametrize("env", [{}, {"SONAR_NOTE": "mine"}, {"SONAR_NOTE": FROM_SECRET}])
 @pytest.mark.parametrize("on_conflict", ["Override", "Keep"])
 def test_values_of_related_settings_stay_unsaid(env: dict[str, Any], on_conflict: str) -> None:
-    entry = {"name": "TOKEN", "value": "s3cret"}
+    entry = {"name": "SONAR_NOTE", "value": "s3cret"}
     settings = [{"product": "sonarqube", "env": [entry]}]
     asking = policy_manifest(injection={"settings": settings, "onConflict": on_conflict})
     found = answer(creation(manifest(container(SONARQUBE, env=env))), asking)
-    assert any("TOKEN" in warning for warning in found.warnings)
+    assert any("SONAR_NOTE" in warning for warning in found.warnings)
     assert not any("s3cret" in warning or "mine" in warning for warning in found.warnings)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,13 +22,14 @@ DOWN = Reported(fault=Reason.UNREACHABLE, message="no connection")
 REJECTED = Reported(fault=Reason.CREDENTIALS_REJECTED)
 REFUSED = Reported(setting=Setting.ENABLED, fault=Reason.PERMISSION_MISSING)
 """It answered, and could not be remediated."""
+HOUR = 3600.0
 DAY = 86400.0
 
 
 def after(*answers: Reported) -> CheckState:
-    state = CheckState()
+    state = CheckState(HOUR, planned=0)
     for answer in answers:
-        state.record_answer(answer)
+        state.record_answer(answer, 0)
     return state
 
 
@@ -37,17 +39,17 @@ def middle(low: float, high: float) -> float:
 
 def test_the_first_answer_counts_whatever_it_is() -> None:
     for answer in (RIGHT, WRONG, DOWN, REFUSED):
-        state = CheckState()
-        assert state.record_answer(answer)
+        state = CheckState(HOUR, planned=0)
+        assert state.record_answer(answer, 0)
         assert state.result is answer
 
 
 def test_the_same_answer_is_nothing_new() -> None:
     state = after(RIGHT)
-    assert not state.record_answer(Reported(setting=Setting.DISABLED))
-    assert state.record_answer(WRONG)
-    assert not after(DOWN).record_answer(DOWN)
-    assert after(DOWN).record_answer(REJECTED)
+    assert not state.record_answer(Reported(setting=Setting.DISABLED), 0)
+    assert state.record_answer(WRONG, 0)
+    assert not after(DOWN).record_answer(DOWN, 0)
+    assert after(DOWN).record_answer(REJECTED, 0)
 
 
 @pytest.mark.parametrize("answered", [RIGHT, WRONG, REFUSED])
@@ -55,10 +57,10 @@ def test_two_failures_keep_an_earlier_answer_and_the_third_does_not(
     answered: Reported,
 ) -> None:
     state = after(answered)
-    assert not state.record_answer(DOWN)
-    assert not state.record_answer(REJECTED)
+    assert not state.record_answer(DOWN, 0)
+    assert not state.record_answer(REJECTED, 0)
     assert state.result is answered
-    assert state.record_answer(DOWN)
+    assert state.record_answer(DOWN, 0)
     assert state.result is DOWN
 
 
@@ -71,7 +73,7 @@ def test_an_answer_in_between_is_patience_anew() -> None:
 
 def test_a_contrary_answer_counts_at_once_also_if_it_could_not_be_remediated() -> None:
     state = after(RIGHT)
-    assert state.record_answer(REFUSED)
+    assert state.record_answer(REFUSED, 0)
     assert state.result is REFUSED
 
 
@@ -114,39 +116,131 @@ def test_a_drift_is_reported_once_also_if_it_cannot_be_remediated() -> None:
     drifts = 0
     for _ in range(5):
         drifts += state.has_drifted(REFUSED, Submission.DISABLED)
-        state.record_answer(REFUSED)
+        state.record_answer(REFUSED, 0)
     assert drifts == 1
 
 
 def test_failures_are_tried_again_later_and_later_up_to_the_interval() -> None:
-    state = CheckState()
+    state = CheckState(HOUR, planned=0)
     waits = []
     for _ in range(20):
-        state.record_answer(DOWN)
-        waits.append(state.delay(3600, 0, lambda low, _: low))
+        state.record_answer(DOWN, 0)
+        waits.append(state.delay(0, lambda low, _: low))
     assert waits == [10, 20, 40, 80, 160, 320, 640, 1280, 2560, *[3600] * 11]
     # The shortest interval is no longer than that.
-    assert state.delay(60, 0, lambda low, _: low) == 60
-    state.record_answer(RIGHT)
-    assert state.delay(3600, 0, middle) == 3600
+    assert replace(state, interval=60).delay(0, lambda low, _: low) == 60
+    state.record_answer(RIGHT, 0)
+    assert state.delay(0, middle) == 3600
 
 
 def test_a_failed_remediation_is_retried_too() -> None:
-    assert after(REFUSED).delay(3600, 0, lambda low, _: low) == 10
-    assert after(REFUSED, REFUSED, REFUSED).delay(3600, 0, lambda low, _: low) == 40
+    assert after(REFUSED).delay(0, lambda low, _: low) == 10
+    assert after(REFUSED, REFUSED, REFUSED).delay(0, lambda low, _: low) == 40
 
 
-def test_a_product_that_asks_to_be_left_alone_is_left_alone() -> None:
-    assert after(DOWN).delay(60, 7200, middle) == 7200
-    assert after(DOWN).delay(3600, 1, lambda low, _: low) == 10
-    assert after(WRONG).delay(60, 7200, middle) == 7200
+def test_a_product_gets_the_time_that_it_asks_for_up_to_the_interval() -> None:
+    assert after(DOWN).delay(1800, middle) == 1800
+    assert after(DOWN).delay(1, lambda low, _: low) == 10
+    for asked in (7200, 86400, 1e300, float("inf")):
+        assert after(DOWN).delay(asked, middle) == HOUR
+        assert after(*[DOWN] * 9).delay(asked, lambda low, _: low) == HOUR
+        assert after(RIGHT).delay(asked, middle) == HOUR
+        assert replace(after(DOWN), interval=60).delay(asked, middle) == 60
+
+
+@examples(300)
+@given(
+    st.lists(st.sampled_from([RIGHT, WRONG, DOWN, REJECTED, REFUSED]), min_size=1, max_size=12),
+    st.floats(0),
+    st.floats(60, DAY),
+    st.randoms(use_true_random=False),
+)
+def test_no_answer_puts_the_next_check_off_beyond_the_interval(
+    answers: list[Reported], asked: float, interval: float, draw: random.Random
+) -> None:
+    state = replace(after(*answers), interval=interval)
+    assert 0 < state.delay(asked, draw.uniform) <= interval * 1.1
+
+
+def test_an_answer_counts_for_three_intervals_and_a_failure_does_not_prolong_that() -> None:
+    state = after(RIGHT)
+    assert not state.record_answer(DOWN, 2 * HOUR)
+    assert state.expires() == 3 * HOUR
+    assert state.current(3 * HOUR - 1) is RIGHT
+    late = state.current(3 * HOUR)
+    assert late == Reported(
+        fault=Reason.REPORT_STALE, message="The last check: Unreachable. no connection"
+    )
+
+
+def test_the_same_answer_after_a_stale_one_is_news() -> None:
+    state = after(RIGHT)
+    assert state.record_answer(RIGHT, 4 * HOUR)
+    assert state.current(4 * HOUR) is RIGHT
+    assert not state.record_answer(RIGHT, 5 * HOUR)
+    assert state.expires() == 8 * HOUR
+
+
+def test_the_first_failure_after_a_stale_answer_says_why() -> None:
+    state = after(RIGHT)
+    assert state.record_answer(DOWN, 4 * HOUR)
+    assert state.current(4 * HOUR) is DOWN
+
+
+def test_pods_that_come_and_go_do_not_keep_an_answer_alive() -> None:
+    # Every change of the pods forgets the failures.
+    state, now = after(RIGHT), 0.0
+    while now < 3 * HOUR:
+        now += 60
+        state.record_answer(DOWN, now)
+        state.reset(check_changed=False)
+    current = state.current(now)
+    assert current is not None
+    assert current.setting is Setting.UNKNOWN
+
+
+def test_before_the_first_answer_an_earlier_leaders_counts_for_ten_minutes() -> None:
+    state = CheckState(HOUR, planned=1000)
+    assert state.current(1599) is None
+    assert state.expires() == 1600
+    assert state.current(1600) == Reported(fault=Reason.REPORT_STALE)
+    assert state.record_answer(RIGHT, 1700)
+
+
+@examples(300)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 2 * HOUR),
+            st.sampled_from([RIGHT, WRONG, DOWN, REJECTED, REFUSED]),
+            st.booleans(),
+        ),
+        max_size=20,
+    ),
+    st.floats(0, DAY),
+)
+def test_a_setting_that_counts_was_answered_within_three_intervals(
+    answers: list[tuple[float, Reported, bool]], later: float
+) -> None:
+    state, now = CheckState(HOUR, planned=0), 0.0
+    given = []
+    for wait, answer, changed in answers:
+        now += wait
+        if changed:
+            state.reset(check_changed=False)
+        state.record_answer(answer, now)
+        given.append((now, answer.setting))
+    now += later
+    current = state.current(now)
+    if current is not None and current.setting is not Setting.UNKNOWN:
+        assert any(setting is current.setting and when > now - 3 * HOUR for when, setting in given)
 
 
 @examples(200)
 @given(st.integers(0, 30), st.floats(60, 86400), st.randoms(use_true_random=False))
 def test_checks_have_a_jitter(failures: int, interval: float, draw: random.Random) -> None:
-    state = after(*([DOWN] * failures or [RIGHT]))
-    wait = state.delay(interval, 0, draw.uniform)
+    state = replace(after(*([DOWN] * failures or [RIGHT])), interval=interval)
+    wait = state.delay(0, draw.uniform)
     if failures:
         # Never sooner than the backoff says.
         expected = min(10 * 2 ** min(failures - 1, 12), interval)
@@ -156,7 +250,7 @@ def test_checks_have_a_jitter(failures: int, interval: float, draw: random.Rando
 
 
 def test_it_is_remediated_three_times_within_a_day() -> None:
-    state = CheckState()
+    state = CheckState(HOUR, planned=0)
     for number, now in enumerate((0.0, 100.0, 200.0), 1):
         assert state.may_remediate(now)
         assert state.count_remediation(now) is (number == REMEDIATIONS_PER_DAY)
@@ -170,7 +264,7 @@ def test_it_is_remediated_three_times_within_a_day() -> None:
 
 
 def test_another_check_resets_the_remediations_and_another_pod_does_not() -> None:
-    state = CheckState()
+    state = CheckState(HOUR, planned=0)
     for _ in range(REMEDIATIONS_PER_DAY):
         state.count_remediation(0)
     state.reset(check_changed=False)
@@ -183,9 +277,9 @@ def test_after_a_change_failures_are_counted_anew_and_the_answer_stands() -> Non
     state = after(RIGHT, DOWN, DOWN)
     state.reset(check_changed=False)
     assert state.result is RIGHT
-    state.record_answer(DOWN)
+    state.record_answer(DOWN, 0)
     assert state.result is RIGHT
-    assert state.delay(3600, 0, lambda low, _: low) == 10
+    assert state.delay(0, lambda low, _: low) == 10
 
 
 @examples(300)

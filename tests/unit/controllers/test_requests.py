@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from dev.fakes.server import Fault
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.controllers.runtime.requests import InstanceClient, host_gates
+from fleet_telemetry.controllers.runtime.host_gate import HostGate
+from fleet_telemetry.controllers.runtime.requests import InstanceClient
+from fleet_telemetry.evidence.credentials import CredentialWithheldError
+from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.vendors.breaker import Breaker
 from fleet_telemetry.vendors.emqx import Emqx
 from fleet_telemetry.vendors.http import VendorClient
@@ -36,7 +40,7 @@ def endpoint(node: fake.Emqx, name: str, **changes: Any) -> Endpoint:
 async def round_of(credentials: Mapping[str, str] = KEYS) -> AsyncIterator[InstanceClient]:
     vendors = VendorClient(total_seconds=5)
     try:
-        yield InstanceClient(vendors, Breaker(), host_gates(), Emqx(), credentials)
+        yield InstanceClient(vendors, Breaker(), HostGate(), Emqx(), credentials)
     finally:
         await vendors.close()
 
@@ -114,7 +118,7 @@ def test_a_host_gets_two_questions_at_once() -> None:
     async def main() -> None:
         vendors = VendorClient()
         async with node() as one, node() as two:
-            asking = InstanceClient(vendors, Breaker(), host_gates(), Slow(), KEYS)
+            asking = InstanceClient(vendors, Breaker(), HostGate(), Slow(), KEYS)
             await asking.read(tuple(endpoint(one, str(number)) for number in range(8)))
             assert max(under_way) == 2
             under_way.clear()
@@ -165,6 +169,24 @@ def test_a_name_in_place_of_an_address_is_not_asked() -> None:
         async with node() as one, round_of() as asking:
             (told,) = await asking.read((endpoint(one, "a", address="localhost"),))
             assert told.fault is Reason.ENDPOINT_NOT_FOUND
+            assert one.seen == []
+
+    asyncio.run(main())
+
+
+def test_a_request_that_had_to_wait_is_not_sent_once_the_credential_may_not_be() -> None:
+    def refuse() -> None:
+        raise CredentialWithheldError(Reported(fault=Reason.CREDENTIAL_NOT_FOR_NAMESPACE))
+
+    async def main() -> None:
+        async with node() as one, round_of() as asking:
+            refused = replace(asking, confirm=refuse)
+            for attempt in (
+                refused.read((endpoint(one, "a"),)),
+                refused.write((endpoint(one, "a"),), Submission.DISABLED),
+            ):
+                with pytest.raises(CredentialWithheldError):
+                    await attempt
             assert one.seen == []
 
     asyncio.run(main())

@@ -224,7 +224,8 @@ FAULTS: dict[Fault, str | None] = {
     Fault.ERROR_500: "URL answered 500",
     Fault.UNAVAILABLE_503: "URL answered 503",
     Fault.HUGE: "URL answered with more than 64 KiB",
-    Fault.GZIP_BOMB: "URL answered with more than 64 KiB",
+    # Never unpacked, so it is not too large.
+    Fault.GZIP_BOMB: "the response is not JSON (32639 bytes)",
     Fault.SLOW_DRIP: "URL did not answer within 0.25 s",
     Fault.HANG: "URL did not answer within 0.25 s",
     Fault.CUT_IN_THE_MIDDLE: "URL: the connection was cut",

@@ -213,5 +213,5 @@ def test_an_interval_is_read_and_at_least_a_minute(text: str, seconds: float) ->
 @examples(100)
 @given(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99))
 def test_an_interval_is_the_sum_of_its_parts(hours: int, minutes: int, seconds: int) -> None:
-    expected = max(60, hours * 3600 + minutes * 60 + seconds)
+    expected = min(max(60, hours * 3600 + minutes * 60 + seconds), 86400)
     assert read_interval(f"{hours}h{minutes}m{seconds}s") == expected

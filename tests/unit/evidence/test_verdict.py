@@ -87,6 +87,8 @@ class Case:
     pods: tuple[Mapping[str, Any] | None, ...] = (None,)
     """The variables of each pod where they differ from those of the template."""
     pod_image: str = ""
+    pod_container: Mapping[str, Any] | None = None
+    """More of the pods' containers, where that differs from the template's."""
     reported: Reported = SAYS_NOTHING
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
@@ -95,13 +97,14 @@ class Case:
     seeded: tuple[str, ...] = ()
 
     def plan(self) -> Plan:
-        def shown(env: Mapping[str, Any], image: str) -> Manifest:
-            given = manifest(container(image, env=env, **self.container), **self.shape)
+        def shown(env: Mapping[str, Any], image: str, more: Mapping[str, Any]) -> Manifest:
+            given = manifest(container(image, env=env, **more), **self.shape)
             return claimed(given, but=self.ours)
 
-        present = shown(self.env, self.image)
+        present = shown(self.env, self.image, self.container)
+        of_pods = self.container if self.pod_container is None else self.pod_container
         started = [
-            shown(self.env if env is None else env, self.pod_image or self.image)
+            shown(self.env if env is None else env, self.pod_image or self.image, of_pods)
             for env in self.pods
         ]
         policies = () if self.policy is None else (policy(**{"asked": True, **self.policy}),)
@@ -136,6 +139,7 @@ ALWAYS = {"injection": {"when": "Always"}}
 NEVER = {"injection": {"when": "Never"}}
 IMMEDIATE = {"injection": {"rollout": "Immediate"}}
 AUDIT = {"mode": "Audit"}
+SHELL = {"command": ["sh", "-c", "unset SONAR_TELEMETRY_ENABLE; exec /opt/run.sh"]}
 OPT_IN = {"submission": "Enabled"}
 FRESH = {"it-data": VolumeClaimFacts("uid-1", NOW - timedelta(days=1), began_empty=True)}
 OLD = {"it-data": VolumeClaimFacts("uid-1", LONG_AGO, began_empty=True)}
@@ -279,6 +283,78 @@ CASES: dict[str, Case] = {
         WORKER,
         env={WORKER_SWITCH: None, "SRC_TELEMETRY_EVENTS_EXPORT_ALL": "true"},
     ),
+    # Something else starts the product.
+    "a shell in front": of(
+        UNKNOWN,
+        Reason.COMMAND_OVERRIDDEN,
+        env=OFF,
+        container=SHELL,
+        says="spec.runtime",
+    ),
+    "a shell in front, and the value is ours": of(
+        UNKNOWN, Reason.COMMAND_OVERRIDDEN, env=OFF, ours=(SONAR_SWITCH,), container=SHELL
+    ),
+    "a shell in front of an opt-in": of(
+        UNKNOWN, Reason.COMMAND_OVERRIDDEN, env=ON, container=SHELL, policy=OPT_IN
+    ),
+    "a shell in front of a default that is as wished": of(
+        UNKNOWN, Reason.COMMAND_OVERRIDDEN, container=SHELL, policy=OPT_IN
+    ),
+    "a shell in front of what nobody sets": of(UNKNOWN, Reason.COMMAND_OVERRIDDEN, container=SHELL),
+    "a shell in front of what will be set": of(
+        PENDING, Reason.AWAITING_ROLLOUT, container=SHELL, policy=ALWAYS
+    ),
+    "a shell in front of the contrary": of(
+        NON_COMPLIANT, Reason.AWAITING_UPGRADE, env=ON, container=SHELL
+    ),
+    "a shell in front, without pods": of(
+        UNKNOWN, Reason.COMMAND_OVERRIDDEN, env=OFF, container=SHELL, pods=()
+    ),
+    "a shell in front of a seed": of(
+        UNKNOWN, Reason.SEED_NOT_PROVEN, DTRACK_4, env=V4_OFF, container=SHELL
+    ),
+    "a hook beside a seed": of(
+        UNKNOWN,
+        Reason.SEED_NOT_PROVEN,
+        DTRACK_4,
+        env=V4_OFF,
+        container={"lifecycle": {"postStart": {"exec": {"command": ["/x"]}}}},
+    ),
+    "a shell in front, and the product confirms": of(
+        COMPLIANT, Reason.REPORTED, env=OFF, container=SHELL, reported=SAYS_DISABLED
+    ),
+    "a shell in front, and the product says the contrary": of(
+        NON_COMPLIANT, Reason.REPORTED_CONTRARY, env=OFF, container=SHELL, reported=SAYS_ENABLED
+    ),
+    "another webhook puts a program in front of every pod": of(
+        UNKNOWN,
+        Reason.COMMAND_OVERRIDDEN,
+        env=OFF,
+        pods=(None, None),
+        pod_container={"command": ["/vault/vault-env"], "args": ["/opt/entrypoint.sh"]},
+        says="(command) 2 of 2 pods.",
+    ),
+    "another webhook puts a program in front of pods that are old as well": of(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        env=OFF,
+        pods=(None, ON),
+        pod_container={"command": ["/vault/vault-env"]},
+    ),
+    "a foreign template whose pods have a program in front": of(
+        UNKNOWN,
+        Reason.COMMAND_OVERRIDDEN,
+        shape={"owner": OWNER},
+        pods=(OFF,),
+        pod_container={"command": ["/vault/vault-env"]},
+    ),
+    "a command of the product itself": of(
+        COMPLIANT,
+        Reason.RUNNING_IN_EVERY_POD,
+        EMQX,
+        env={EMQX_SWITCH: "false"},
+        container={"command": ["/opt/emqx/bin/emqx", "foreground"]},
+    ),
     "a reference": of(
         UNKNOWN, Reason.SET_BY_REFERENCE, env={SONAR_SWITCH: FROM_SECRET}, policy=IMMEDIATE
     ),
@@ -341,7 +417,46 @@ CASES: dict[str, Case] = {
         NON_COMPLIANT, Reason.AWAITING_UPGRADE, reported=SAYS_DISABLED
     ),
     "the product of an unreadable version confirms": of(
-        COMPLIANT, Reason.REPORTED, "sonarqube:latest", reported=SAYS_DISABLED
+        COMPLIANT, Reason.REPORTED, "sonarqube:latest", env=OFF, reported=SAYS_DISABLED
+    ),
+    "the product of an unreadable version confirms, and its next start may undo it": of(
+        UNKNOWN,
+        Reason.VERSION_UNREADABLE,
+        "sonarqube:latest",
+        reported=SAYS_DISABLED,
+        says="the workload does not set the switch",
+    ),
+    "a version that is not verified": of(
+        UNKNOWN,
+        Reason.VERSION_NOT_VERIFIED,
+        "emqx/emqx:6.9.0",
+        env={EMQX_SWITCH: "false"},
+        says="emqx/emqx:6.9.0",
+    ),
+    "a version that is not verified, and its product confirms": of(
+        COMPLIANT,
+        Reason.REPORTED,
+        "emqx/emqx:6.9.0",
+        env={EMQX_SWITCH: "false"},
+        reported=SAYS_DISABLED,
+    ),
+    "a version that is not verified, and its product cannot be asked": of(
+        UNKNOWN,
+        Reason.UNREACHABLE,
+        "emqx/emqx:6.9.0",
+        env={EMQX_SWITCH: "false"},
+        reported=Reported(fault=Reason.UNREACHABLE),
+    ),
+    "a version that is not verified, where the switch is not set": of(
+        NON_COMPLIANT, Reason.AWAITING_UPGRADE, "sonarqube:27.1.0-community"
+    ),
+    "a verified version in the template, and another in a pod": of(
+        UNKNOWN,
+        Reason.VERSION_NOT_VERIFIED,
+        EMQX_6,
+        env={EMQX_SWITCH: "false"},
+        pod_image="emqx/emqx:6.9.0",
+        says="emqx/emqx:6.9.0",
     ),
     "the product without a verified switch confirms": of(
         COMPLIANT, Reason.REPORTED, FRONTEND_7, reported=SAYS_DISABLED
@@ -425,7 +540,10 @@ CASES: dict[str, Case] = {
     "a digest only": of(
         UNKNOWN, Reason.VERSION_UNREADABLE, "sonarqube" + DIGEST, says=f"sonarqube{DIGEST}"
     ),
-    "a floating tag": of(UNKNOWN, Reason.VERSION_UNREADABLE, "dependencytrack/apiserver:4"),
+    "a floating tag": of(UNKNOWN, Reason.VERSION_UNREADABLE, "emqx/emqx:5.0"),
+    "a number that may be a build's": of(
+        UNKNOWN, Reason.VERSION_NOT_KNOWN, "dependencytrack/apiserver:4"
+    ),
     "a version that the catalogue is silent of": of(
         UNKNOWN, Reason.VERSION_NOT_COVERED, "emqx/emqx:4.4.19"
     ),
@@ -621,6 +739,12 @@ CASES: dict[str, Case] = {
     ),
 }
 FAULTS = {
+    Reason.CREDENTIAL_SCOPE_MISSING,
+    Reason.CREDENTIAL_NOT_FOR_NAMESPACE,
+    Reason.CREDENTIAL_NOT_FOR_IMAGE,
+    Reason.TLS_REQUIRED,
+    Reason.SECRET_NOT_LABELED,
+    Reason.SECRET_TYPE_REFUSED,
     Reason.SECRET_NOT_READABLE,
     Reason.SECRET_INCOMPLETE,
     Reason.ENDPOINT_NOT_FOUND,
@@ -630,6 +754,7 @@ FAULTS = {
     Reason.UNREACHABLE,
     Reason.TLS_NOT_TRUSTED,
     Reason.RATE_LIMITED,
+    Reason.REPORT_STALE,
     Reason.VENDOR_ERROR,
     Reason.UNEXPECTED_ANSWER,
 }

@@ -5,15 +5,18 @@ from __future__ import annotations
 import pytest
 
 from fleet_telemetry.api.conditions import Condition, ConditionStatus
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.reporting.events import Notice, policy_notices, workload_notices
 from tests.support.builders import NOW
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
 
-def condition(kind: str, status: ConditionStatus, message: str = "Said.") -> Condition:
+def condition(
+    kind: str, status: ConditionStatus, message: str = "Said.", reason: str = "Why"
+) -> Condition:
     return Condition(
-        type=kind, status=status, reason="Why", message=message, last_transition_time=NOW
+        type=kind, status=status, reason=reason, message=message, last_transition_time=NOW
     )
 
 
@@ -61,6 +64,16 @@ def test_not_knowing_is_no_news() -> None:
     )
     # As after every rollout.
     assert workload_notices([condition("Compliant", UNKNOWN)], [condition("Compliant", TRUE)]) == ()
+
+
+def test_a_product_that_does_not_answer_any_more_is_told_once() -> None:
+    lost = [condition("Compliant", UNKNOWN, reason=Reason.REPORT_STALE)]
+    for before in (TRUE, FALSE):
+        told = workload_notices([condition("Compliant", before)], lost)
+        assert told == (Notice("TelemetryNotVerified", "Said."),)
+    again = [condition("Compliant", UNKNOWN, reason=Reason.RATE_LIMITED)]
+    assert workload_notices(lost, again) == ()
+    assert workload_notices([], lost) == ()
 
 
 def test_what_is_good_or_of_another_kind_is_not_told() -> None:

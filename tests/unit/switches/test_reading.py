@@ -147,6 +147,29 @@ def test_the_meaning_of_a_variable(image: str, env: dict[str, str], meaning: Set
         ),
         (SONARQUBE, {"args": ["-Dsonar.telemetry.enable=$(X)"]}, UNKNOWN, ReadingSource.OVERRIDE),
         (SONARQUBE, {"args": ["--sonar.telemetry.enable=true"]}, UNSET, ReadingSource.NOTHING),
+        # An argument that becomes one of the name only when it is used.
+        (SONARQUBE, {"args": ["$(X)"]}, UNKNOWN, ReadingSource.OVERRIDE),
+        (SONARQUBE, {"args": ["-Dsonar.$(X)"]}, UNKNOWN, ReadingSource.OVERRIDE),
+        (
+            SONARQUBE,
+            {"args": ["-Dsonar.telemetry.enable=false", "$(X)"]},
+            UNKNOWN,
+            ReadingSource.OVERRIDE,
+        ),
+        (SONARQUBE, {"args": ["-Dsonar.name=$(X)"]}, UNSET, ReadingSource.NOTHING),
+        (SONARQUBE, {"args": ["@/scripts/options"]}, UNKNOWN, ReadingSource.OVERRIDE),
+        (
+            SONARQUBE,
+            {"env": {"JDK_JAVA_OPTIONS": "@/scripts/options", SONAR_SWITCH: "false"}},
+            UNKNOWN,
+            ReadingSource.OVERRIDE,
+        ),
+        (
+            SONARQUBE,
+            {"env": {"JAVA_TOOL_OPTIONS": "-XX:Flags=/x $(X)"}},
+            UNKNOWN,
+            ReadingSource.OVERRIDE,
+        ),
         (
             SONARQUBE,
             {"env": {"_JAVA_OPTIONS": "-Xmx1g -Dsonar.telemetry.enable=true"}},

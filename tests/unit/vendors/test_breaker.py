@@ -99,13 +99,30 @@ def test_what_fails_meanwhile_does_not_prolong_it(breaker: Breaker, clock: Clock
     assert left_alone(breaker) == 60
 
 
-def test_a_host_that_asks_for_more_gets_it(breaker: Breaker, clock: Clock) -> None:
-    busy = VendorError(Reason.RATE_LIMITED, "answered 429", retry_after=7200)
-    fail(breaker, 3, busy)
-    assert left_alone(breaker) == 7200
-    clock.now += 7200
+def test_a_host_that_asks_for_more_gets_it_up_to_ten_minutes(
+    breaker: Breaker, clock: Clock
+) -> None:
+    fail(breaker, 3, VendorError(Reason.RATE_LIMITED, "answered 429", retry_after=300))
+    assert left_alone(breaker) == 300
+    clock.now += 300
     fail(breaker, 1, VendorError(Reason.RATE_LIMITED, "answered 429", retry_after=1))
     assert left_alone(breaker) == 60
+    for asked in (601, 86400, float("inf")):
+        clock.now += 600
+        fail(breaker, 1, VendorError(Reason.UNREACHABLE, "answered 503", retry_after=asked))
+        assert left_alone(breaker) == 600
+
+
+def test_only_the_hosts_of_the_workload_are_remembered(breaker: Breaker) -> None:
+    fail(breaker, 3)
+    for number in range(1000):
+        host = f"10.0.1.{number}:80"
+        breaker.keep({HOST, host})
+        breaker.failed(host, DOWN)
+    breaker.keep({HOST, OTHER})
+    assert left_alone(breaker) == 30
+    assert left_alone(breaker, "10.0.1.999:80") == 0
+    assert len(breaker) == 1
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -52,7 +52,7 @@ SHORT_FAULTS = {Fault.HANG, Fault.SLOW_DRIP}
 WORDS = {
     Fault.HANG: "did not answer within 0.25 s",
     Fault.SLOW_DRIP: "did not answer within 0.25 s",
-    Fault.HUGE: "more than 4096 KiB",
+    Fault.HUGE: "more than ",
     # Never unpacked, so it is not too large.
     Fault.GZIP_BOMB: "answered 200 with JSON of ",
     Fault.REDIRECT_301: "redirect, which is not followed",
@@ -63,7 +63,7 @@ WORDS = {
     Fault.WRONG_NAME_CERTIFICATE: "for another name",
     Fault.HTML_200: "HTML of ",
     Fault.EMPTY_200: "answered 200 with nothing",
-    Fault.TOO_MANY_429: "answered 429 and asks to wait for 7 s",
+    Fault.TOO_MANY_429: "answered 429 and asks to wait",
 }
 """What the message has to say, where the reason alone would not tell what to do."""
 

@@ -17,6 +17,8 @@ import httpx
 import pytest
 import trustme
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dev.fakes import FakeProduct, Fault
 from fleet_telemetry.api.reasons import Reason
@@ -531,9 +533,13 @@ def test_requests_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
 # What an answer means
 
 
-def _answer(status: int = 200, body: bytes = b"{}", **changes: str) -> Answer:
-    parts = {"content_type": "application/json", "retry_after": "", "what": "GET it"}
-    return Answer(status=status, body=body, **{**parts, **changes})
+def _answer(
+    status: int = 200,
+    body: bytes = b"{}",
+    content_type: str = "application/json",
+    retry_after: tuple[str, ...] = (),
+) -> Answer:
+    return Answer(status, content_type, body, retry_after, "GET it")
 
 
 @pytest.mark.parametrize(
@@ -583,14 +589,40 @@ NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
         (format_datetime(NOW + timedelta(seconds=90)), 90),
         (format_datetime(NOW - timedelta(seconds=90)), 0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_PATIENCE_SECONDS),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0),
         # Without a time zone.
         ("Sat, 21 Nov 2026 12:00:09 -0000", None),
+        (" 7 ", 7),
+        ("7, 9", None),
+        ("+7", None),
+        ("0x10", None),
+        ("1e9", None),
+        ("inf", None),
+        ("nan", None),
+        ("7" * 100_000, LONGEST_PATIENCE_SECONDS),
     ],
 )
-def test_how_long_to_wait(retry_after: str, seconds: float | None) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_how_long_to_wait(status: int, retry_after: str, seconds: float | None) -> None:
     with pytest.raises(VendorError) as caught:
-        _answer(429, retry_after=retry_after).check(now=NOW)
+        _answer(status, retry_after=(retry_after,)).check(now=NOW)
     assert caught.value.retry_after == seconds
+    # Not the number: it could be made of anything, and a date would be another number each time.
+    asks = " and asks to wait" if seconds is not None else ""
+    assert str(caught.value) == f"GET it answered {status}{asks}"
+
+
+def test_the_longest_of_several_counts() -> None:
+    with pytest.raises(VendorError) as caught:
+        _answer(429, retry_after=("9", "soon", "60", "1")).check(now=NOW)
+    assert caught.value.retry_after == 60
+
+
+@given(st.lists(st.text() | st.integers().map(str) | st.datetimes().map(format_datetime)))
+def test_no_retry_after_is_an_error_or_longer_than_the_limit(texts: list[str]) -> None:
+    with pytest.raises(VendorError) as caught:
+        _answer(429, retry_after=tuple(texts)).check(now=NOW)
+    assert 0 <= (caught.value.retry_after or 0) <= LONGEST_PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize(

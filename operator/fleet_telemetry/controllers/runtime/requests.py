@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import Submission
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.controllers.runtime.host_gate import HostGate
 from fleet_telemetry.evidence.combining import InstanceAnswer
 from fleet_telemetry.vendors.breaker import Breaker
 from fleet_telemetry.vendors.http import VendorApi, VendorClient, VendorError
@@ -17,13 +18,9 @@ from fleet_telemetry.vendors.service import Endpoint
 
 _log = logging.getLogger(__name__)
 
-_REQUESTS_PER_HOST = 2
-"""At the same time."""
-
-
-def host_gates() -> defaultdict[str, asyncio.Semaphore]:
-    """The limits of concurrent requests to each host, over all workloads."""
-    return defaultdict(lambda: asyncio.Semaphore(_REQUESTS_PER_HOST))
+ROUND_SECONDS = 30.0
+"""For the requests to all instances together. A check reads, and may write and read again."""
+_INSTANCES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -32,31 +29,61 @@ class InstanceClient:
 
     vendors: VendorClient
     breaker: Breaker
-    hosts: Mapping[str, asyncio.Semaphore]
+    gate: HostGate
     adapter: Adapter
     credentials: Credentials
+    round_seconds: float = ROUND_SECONDS
+    confirm: Callable[[], None] = lambda: None
+    """Called right before each request, which may have waited for others. Raises
+    CredentialWithheldError if the credential may no longer be sent."""
 
     async def read(self, endpoints: tuple[Endpoint, ...]) -> list[InstanceAnswer]:
-        """Read the setting of each instance."""
-        return await asyncio.gather(*(self._read(endpoint) for endpoint in endpoints))
+        """Read the setting of each instance. Instances that are not read in time have the fault
+        Unreachable; the answers of the others count. Raises CredentialWithheldError."""
+        self.breaker.keep({_host(endpoint) for endpoint in endpoints})
+        deadline = asyncio.get_running_loop().time() + self.round_seconds
+        places = asyncio.Semaphore(_INSTANCES_AT_ONCE)
+        reading = (self._read_until(deadline, places, endpoint) for endpoint in endpoints)
+        return await asyncio.gather(*reading)
 
     async def write(
         self, endpoints: tuple[Endpoint, ...], desired: Submission
     ) -> VendorError | None:
-        """Write the setting of each instance; return the last error, if any."""
+        """Write the setting of each instance; return the last error, if any.
+
+        Raises CredentialWithheldError.
+        """
         failure = None
+        deadline = asyncio.get_running_loop().time() + self.round_seconds
         for endpoint in endpoints:
+            self.confirm()
             try:
-                await self.adapter.write(self._api(endpoint), self.credentials, desired)
+                async with asyncio.timeout_at(deadline):
+                    await self.adapter.write(self._api(endpoint), self.credentials, desired)
+            except TimeoutError:
+                failure = VendorError(Reason.UNREACHABLE, self._not_in_time(endpoint, "written"))
+                break
             except VendorError as error:
                 _log.warning("%s: cannot write the setting: %s", endpoint, error)
                 failure = error
         return failure
 
-    async def _read(self, endpoint: Endpoint) -> InstanceAnswer:
-        host = f"{endpoint.address}:{endpoint.port}"
+    async def _read_until(
+        self, deadline: float, places: asyncio.Semaphore, endpoint: Endpoint
+    ) -> InstanceAnswer:
         try:
-            async with self.hosts[host]:
+            async with asyncio.timeout_at(deadline), places:
+                return await self._read(endpoint)
+        except TimeoutError:
+            text = self._not_in_time(endpoint, "read")
+            self.breaker.failed(_host(endpoint), VendorError(Reason.UNREACHABLE, text))
+            return InstanceAnswer(endpoint.instance, None, Reason.UNREACHABLE, text)
+
+    async def _read(self, endpoint: Endpoint) -> InstanceAnswer:
+        host = _host(endpoint)
+        try:
+            async with self.gate.use(host):
+                self.confirm()
                 self.breaker.check(host)
                 reading = await self.adapter.read(self._api(endpoint), self.credentials)
         except VendorError as error:
@@ -66,5 +93,12 @@ class InstanceClient:
         self.breaker.succeeded(host)
         return InstanceAnswer(endpoint.instance, reading)
 
+    def _not_in_time(self, endpoint: Endpoint, what: str) -> str:
+        return f"{endpoint} was not {what} within {self.round_seconds:g} s"
+
     def _api(self, endpoint: Endpoint) -> VendorApi:
         return self.vendors.api(endpoint, self.credentials.get("ca.crt", ""))
+
+
+def _host(endpoint: Endpoint) -> str:
+    return f"{endpoint.address}:{endpoint.port}"

@@ -1,10 +1,15 @@
-"""Schedules the checks of all products, and remediates settings that a policy wants remediated."""
+"""Schedules the checks of all products, and remediates settings that a policy wants remediated.
+
+Namespaces take turns, and every check has a deadline, so that slow products of one namespace cannot
+keep the products of others from being checked.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,16 +17,28 @@ from datetime import datetime
 from fleet_telemetry.api.policy import ChannelName, RuntimeAction
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.controllers.runtime.check_state import REMEDIATIONS_PER_DAY, CheckState
-from fleet_telemetry.controllers.runtime.requests import InstanceClient, host_gates
+from fleet_telemetry.controllers.runtime.fair_queue import FairQueue
+from fleet_telemetry.controllers.runtime.host_gate import HostGate
+from fleet_telemetry.controllers.runtime.requests import InstanceClient
 from fleet_telemetry.evidence.checks import Check, result_without_check
 from fleet_telemetry.evidence.combining import combine
+from fleet_telemetry.evidence.credentials import (
+    CredentialWithheldError,
+    Destination,
+    images_of,
+    why_withheld,
+    why_withheld_from,
+)
+from fleet_telemetry.evidence.facts import PodFacts
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder, regarding_workload
 from fleet_telemetry.kube.secrets import SecretError, read_secret
+from fleet_telemetry.objects.manifest import mapping_at
 from fleet_telemetry.reporting.fleet_metrics import LastCheck
 from fleet_telemetry.reporting.metrics import VerificationMetrics
 from fleet_telemetry.switches.reading import setting_of
@@ -35,8 +52,14 @@ from fleet_telemetry.workloads.workload import WorkloadRef
 _log = logging.getLogger(__name__)
 
 _WORKERS = 32
+_CHECKS_PER_NAMESPACE = 4
+"""At the same time."""
+_CHECK_SECONDS = 120.0
+"""For a whole check: two rounds of requests, and what the API server is asked."""
 _SOON_SECONDS = 2.0
 """The delay after a change: a product that has just started needs some time to answer."""
+_SLACK_SECONDS = 1.0
+"""A timer may fire a moment early; an answer must have expired when it is decided on."""
 _SERVICES_SECONDS = 15.0
 """How long one list of a namespace's Services is used, by several checks."""
 
@@ -49,11 +72,15 @@ class _Job:
     check: Check
     pods: object
     """The pods that are checked; a change of them means to check soon."""
+    state: CheckState
+    breaker: Breaker = field(default_factory=Breaker)
     timer: asyncio.TimerHandle | None = None
+    """Of the next check."""
+    expiry: asyncio.TimerHandle | None = None
+    """Of the answer that counts."""
     checked_at: datetime | None = None
     outcome: str = ""
     """Of the last check: ``ok`` or a reason."""
-    state: CheckState = field(default_factory=CheckState)
 
 
 @dataclass(frozen=True)
@@ -79,6 +106,7 @@ class Verifier:
         *,
         now: Callable[[], datetime],
         enqueue: Callable[[WorkloadRef], None],
+        vendors: VendorClient | None = None,
     ) -> None:
         """``enqueue`` is called with a workload when an accepted answer changed."""
         self._cache = cache
@@ -87,13 +115,12 @@ class Verifier:
         self._now = now
         self._enqueue = enqueue
         self._events = EventRecorder(client, now)
-        self._vendors = VendorClient()
-        self._breaker = Breaker()
+        self._vendors = vendors or VendorClient()
         self._random = random.Random()  # noqa: S311  # spreads load, hides nothing
         self._jobs: dict[WorkloadRef, dict[str, _Job]] = {}
         """By workload and product."""
-        self._due: asyncio.Queue[Key] = asyncio.Queue()
-        self._hosts = host_gates()
+        self._due: FairQueue[Key] = FairQueue(_CHECKS_PER_NAMESPACE)
+        self._gate = HostGate()
         self._services: dict[str, tuple[float, tuple[Service, ...]]] = {}
 
     async def run(self) -> None:
@@ -105,7 +132,8 @@ class Verifier:
         finally:
             for ref in list(self._jobs):
                 self.plan(ref, (), None)
-            self._due = asyncio.Queue()
+            self._due = FairQueue(_CHECKS_PER_NAMESPACE)
+            self._services.clear()
             await self._vendors.close()
 
     def plan(self, ref: WorkloadRef, checks: tuple[Check, ...], pods: object) -> None:
@@ -113,25 +141,39 @@ class Verifier:
         jobs = self._jobs.setdefault(ref, {})
         wanted = {check.product: check for check in checks}
         for product in jobs.keys() - wanted:
-            self._unschedule(jobs.pop(product))
+            self._forget(jobs.pop(product))
         if not wanted:
             del self._jobs[ref]
         for product, check in wanted.items():
             job = jobs.get(product)
             if job is None:
-                job = jobs[product] = _Job(ref, check, pods)
+                state = CheckState(check.interval, planned=_clock())
+                job = jobs[product] = _Job(ref, check, pods, state)
                 self._schedule(job, 0)
+                self._watch_age(job)
             elif (job.check, job.pods) != (check, pods):
                 job.state.reset(check_changed=job.check != check)
                 job.check, job.pods = check, pods
+                job.state.interval = check.interval
                 self._schedule(job, _SOON_SECONDS)
+                self._watch_age(job)
 
     def results(self, ref: WorkloadRef) -> Results:
-        """The accepted answers of a workload's products; those not checked yet are missing."""
-        return {
-            (product, ChannelName.USAGE): job.state.result
+        """The accepted answers of a workload's products; those not checked yet are missing. An
+        answer that is too old is unknown."""
+        found = {
+            (product, ChannelName.USAGE): job.state.current(_clock())
             for product, job in self._jobs.get(ref, {}).items()
-            if job.state.result is not None
+        }
+        return {key: result for key, result in found.items() if result is not None}
+
+    def sizes(self) -> Mapping[str, int]:
+        """How much is remembered: of checks, and of namespaces and hosts in use."""
+        return {
+            "checks": sum(map(len, self._jobs.values())),
+            "queue": len(self._due),
+            "namespaces": self._due.namespaces,
+            "hosts": len(self._gate),
         }
 
     def last_checks(self) -> Iterator[LastCheck]:
@@ -143,30 +185,49 @@ class Verifier:
                     yield LastCheck(ref, product, job.outcome, job.checked_at)
 
     def _schedule(self, job: _Job, seconds: float) -> None:
-        self._unschedule(job)
-        key = job.ref, job.check.product
-        loop = asyncio.get_running_loop()
-        job.timer = loop.call_later(seconds, self._due.put_nowait, key)
-
-    @staticmethod
-    def _unschedule(job: _Job) -> None:
         if job.timer is not None:
             job.timer.cancel()
+        key = job.ref, job.check.product
+        loop = asyncio.get_running_loop()
+        job.timer = loop.call_later(seconds, self._due.add, job.ref.namespace, key)
+
+    def _watch_age(self, job: _Job) -> None:
+        """Have the workload decided on again when the answer that counts is too old."""
+        if job.expiry is not None:
+            job.expiry.cancel()
+        loop = asyncio.get_running_loop()
+        job.expiry = loop.call_at(job.state.expires() + _SLACK_SECONDS, self._enqueue, job.ref)
+
+    def _forget(self, job: _Job) -> None:
+        for timer in (job.timer, job.expiry):
+            if timer is not None:
+                timer.cancel()
+        self._due.discard(job.ref.namespace, (job.ref, job.check.product))
 
     async def _work(self) -> None:
         while True:
-            ref, product = await self._due.get()
-            job = self._job(ref, product)
-            if job is None:
-                continue
-            check = job.check
+            # Another one replaces it when this replica no longer leads.
+            due = self._due
+            namespace, key = await due.get()
             try:
-                delay = await self._verify(job)
-            except Exception:  # noqa: BLE001  # a bug with one product must not stop the others
-                _log.exception("%s: check of %s failed", job.ref, check.product)
-                delay = check.interval
-            if self._is_current(job, check):
-                self._schedule(job, delay)
+                job = self._job(*key)
+                if job is not None:
+                    await self._run_check(job)
+            finally:
+                due.done(namespace, key)
+
+    async def _run_check(self, job: _Job) -> None:
+        check = job.check
+        try:
+            delay = await self._verify(job)
+        except Exception as error:  # noqa: BLE001  # a bug with one product must not stop the others
+            # The error's own text is never logged: it may quote a credential or a response.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            what = type(error).__name__
+            _log.error("%s: check of %s failed: %s\n%s", job.ref, check.product, what, where)
+            delay = check.interval
+        if self._is_current(job, check):
+            self._schedule(job, delay)
 
     def _is_current(self, job: _Job, check: Check) -> bool:
         """Whether the check was not replaced since it began. If it was, the next one is scheduled
@@ -179,11 +240,16 @@ class Verifier:
     async def _verify(self, job: _Job) -> float:
         """Check once; return the seconds until the next check."""
         check = job.check
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        started = _clock()
         retry_after = 0.0
         try:
-            result, retry_after = await self._check(job)
+            async with asyncio.timeout(_CHECK_SECONDS):
+                result, retry_after = await self._check(job)
+        except TimeoutError:
+            message = f"The check took longer than {_CHECK_SECONDS:g} s."
+            result = Reported(fault=Reason.UNREACHABLE, message=message)
+        except CredentialWithheldError as withheld:
+            result = withheld.result
         except SecretError as error:
             result = Reported(fault=error.reason, message=str(error))
         except EndpointError as error:
@@ -193,15 +259,17 @@ class Verifier:
             message = "The API server did not answer."
             result = Reported(fault=Reason.UNREACHABLE, message=message)
         job.checked_at, job.outcome = self._now(), result.fault or "ok"
-        self._metrics.observe(check.product, job.outcome, clock() - started)
-        if self._is_current(job, check) and job.state.record_answer(result):
-            self._enqueue(job.ref)
-        return job.state.delay(check.interval, retry_after, self._random.uniform)
+        self._metrics.observe(check.product, job.outcome, _clock() - started)
+        if self._is_current(job, check):
+            if job.state.record_answer(result, _clock()):
+                self._enqueue(job.ref)
+            self._watch_age(job)
+        return job.state.delay(retry_after, self._random.uniform)
 
     async def _check(self, job: _Job) -> tuple[Reported, float]:
         """The answer, and the seconds for which the product asks to get no request.
 
-        Raises SecretError, EndpointError, ApiError.
+        Raises CredentialWithheldError, SecretError, EndpointError, ApiError.
         """
         check = job.check
         known = result_without_check(check)
@@ -218,9 +286,14 @@ class Verifier:
     async def _gather(self, job: _Job) -> _Instances:
         """Read the credentials and find the endpoints. Raises as ``_check`` does."""
         check = job.check
-        assert check.secret is not None, "a check without credentials sends no request"
+        assert check.grant is not None, "a check without credentials sends no request"
         adapter = ADAPTERS[check.api.adapter]
-        credentials = await read_secret(self._client, check.secret, adapter.keys)
+        labels = self._cache.labels_of(job.ref.namespace)
+        if check.grant.namespace_selector is not None:
+            # The cache may be behind; whoever took the label away wants nothing to be sent.
+            labels = await self._read_namespace_labels(job.ref.namespace)
+        self._check_destination(job, labels)
+        credentials = await read_secret(self._client, check.grant.secret, adapter.keys)
         endpoints = find_endpoints(
             check.api,
             namespace=job.ref.namespace,
@@ -229,8 +302,49 @@ class Verifier:
             named=check.service,
             per_pod=adapter.per_pod,
         )
-        client = InstanceClient(self._vendors, self._breaker, self._hosts, adapter, credentials)
+        schemes = [endpoint.scheme for endpoint in endpoints]
+        withheld = why_withheld_from(check.grant, schemes, ", ".join(map(str, endpoints[:1])))
+        if withheld is not None:
+            raise CredentialWithheldError(withheld)
+        client = InstanceClient(
+            self._vendors,
+            job.breaker,
+            self._gate,
+            adapter,
+            credentials,
+            confirm=lambda: self._confirm(job, check),
+        )
         return _Instances(client, endpoints)
+
+    def _check_destination(self, job: _Job, namespace_labels: Mapping[str, str]) -> None:
+        """Raise CredentialWithheldError if the credential may not be sent to the workload now."""
+        check, workload = job.check, self._cache.fleet.workloads.get(job.ref)
+        catalogue = self._cache.catalogue
+        product = catalogue.products.get(check.product)
+        assert check.grant is not None
+        if workload is None or product is None:
+            raise CredentialWithheldError(Reported(fault=Reason.ENDPOINT_NOT_FOUND))
+        pods = (
+            PodFacts(pod.template, match_containers(pod.template, catalogue))
+            for pod in self._cache.fleet.pods_of(job.ref)
+        )
+        images = images_of(product, match_containers(workload.template, catalogue), pods)
+        to = Destination(job.ref.namespace, namespace_labels, images)
+        withheld = why_withheld(check.grant, to)
+        if withheld is not None:
+            raise CredentialWithheldError(withheld)
+
+    def _confirm(self, job: _Job, check: Check) -> None:
+        """Raise CredentialWithheldError if a request that had to wait may no longer be sent."""
+        if not self._is_current(job, check):
+            message = "The policy or the workload changed before the request was sent."
+            raise CredentialWithheldError(Reported(fault=Reason.UNREACHABLE, message=message))
+        self._check_destination(job, self._cache.labels_of(job.ref.namespace))
+
+    async def _read_namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        """The labels that a namespace has now. Raises ApiError."""
+        manifest = await self._client.get(kinds.NAMESPACE, namespace)
+        return {str(k): str(v) for k, v in mapping_at(manifest, "metadata", "labels").items()}
 
     def _needs_remediation(self, job: _Job, check: Check, found: Reported) -> bool:
         """Whether the setting differs from the desired one and may be written."""
@@ -245,11 +359,16 @@ class Verifier:
     async def _remediate(self, job: _Job, found: Reported, instances: _Instances) -> Reported:
         """Write the setting and read it back, unless the limit of a day is reached."""
         check = job.check
-        now = asyncio.get_running_loop().time()
+        now = _clock()
         if not job.state.may_remediate(now):
             return replace(found, remediation_conflict=True)
         failure = await instances.client.write(instances.endpoints, check.desired)
         result = combine(await instances.client.read(instances.endpoints), check.desired)
+        if result.setting is Setting.UNKNOWN:
+            # Whatever fails after an answer, the answer counts.
+            message = f"{found.message} {failure or result.message}"
+            fault = failure.reason if failure else result.fault
+            return replace(found, fault=fault or Reason.UNEXPECTED_ANSWER, message=message)
         if failure is not None and result.setting is found.setting:
             message = f"{result.message} {failure}"
             return replace(result, fault=failure.reason, message=message)
@@ -280,10 +399,15 @@ class Verifier:
         await self._events.event(regarding, reason, note, warning=warning)
 
     async def _services_of(self, namespace: str) -> tuple[Service, ...]:
-        clock = asyncio.get_running_loop().time()
         until, found = self._services.get(namespace, (0.0, ()))
-        if clock >= until:
+        if _clock() >= until:
             manifests = self._client.list(kinds.SERVICE, namespace)
             found = tuple([read_service(manifest) async for manifest in manifests])
-            self._services[namespace] = clock + _SERVICES_SECONDS, found
+            now = _clock()
+            kept = {name: held for name, held in self._services.items() if held[0] > now}
+            self._services = {**kept, namespace: (now + _SERVICES_SECONDS, found)}
         return found
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()

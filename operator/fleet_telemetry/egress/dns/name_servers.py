@@ -10,6 +10,7 @@ from fleet_telemetry.egress.model import Address
 
 _PORT = 53
 _LAST_PORT = 65535
+_DIGITS = re.compile(r"[0-9]{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _FORMS = (
     "write [NAME=]ADDRESS[:PORT], such as 10.96.0.10, office=192.0.2.1:5353 or [2001:db8::1]:53"
@@ -99,6 +100,6 @@ def _address(text: str) -> Address:
 
 
 def _port(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= _LAST_PORT:
+    if not _DIGITS.fullmatch(text) or not 0 < int(text) <= _LAST_PORT:
         raise ValueError(f"{text!r} is no port")
     return int(text)

@@ -1,0 +1,163 @@
+"""Four times the input takes about four times the steps: no parser of foreign bytes is quadratic.
+
+What C does in one step is linear: ``str`` methods, ``json``, and the expressions that
+``test_regular_expressions.py`` judges.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+
+from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.catalogue.glob import glob_matches
+from fleet_telemetry.catalogue.image import LONGEST, ImageReference
+from fleet_telemetry.catalogue.matching import match_containers
+from fleet_telemetry.catalogue.version import VersionSpan
+from fleet_telemetry.egress.published_ranges import CLOUDFLARE, parse
+from fleet_telemetry.evidence.checks import read_interval
+from fleet_telemetry.switches.start import doubt_of_start
+from fleet_telemetry.vendors import jsonc
+from fleet_telemetry.vendors.inventory import names_of
+from fleet_telemetry.workloads.reading import read_pod, read_workload
+from tests.support.steps import steps_of
+
+Parser = Callable[[int], Callable[[], object]]
+"""Given a size, what to call."""
+
+
+def _text(read: Callable[[str], object], *, head: str = "", part: str, tail: str = "") -> Parser:
+    return lambda size: lambda: read(head + part * (size // len(part)) + tail)
+
+
+def _with_managed_fields(size: int) -> Callable[[], object]:
+    variables = {f'k:{{"name":"V{n}"}}': {".": {}} for n in range(size // 30)}
+    containers = {'k:{"name":"c"}': {"f:env": variables}}
+    fields = {"f:spec": {"f:template": {"f:spec": {"f:containers": containers}}}}
+    metadata = {"name": "w", "managedFields": [{"manager": "helm", "fieldsV1": fields}]}
+    return lambda: read_workload({"kind": "Deployment", "metadata": metadata, "spec": {}})
+
+
+def _with_containers(size: int) -> Callable[[], object]:
+    containers = [
+        {"name": f"c{n}", "image": "a/b:1", "env": [{"name": "A", "value": "b"}]}
+        for n in range(size // 60)
+    ]
+    return lambda: read_pod({"kind": "Pod", "spec": {"containers": containers}})
+
+
+def _ranges(size: int) -> Callable[[], object]:
+    cidrs = [f"104.{n % 256}.0.0/16" for n in range(size // 16)]
+    result = {"ipv4_cidrs": cidrs, "ipv6_cidrs": ["2400:cb00::/32"]}
+    body = json.dumps({"success": True, "result": result}).encode()
+    return lambda: parse(CLOUDFLARE, body)
+
+
+def _set(text: str) -> str:
+    return jsonc.set_string(text, "update.channel", "none")
+
+
+def _match(image: str) -> object:
+    return builtin().match_image(image, "c")
+
+
+def _words(*words: str) -> Parser:
+    """The start of a container with these words again and again."""
+
+    def parser(size: int) -> Callable[[], object]:
+        container = {"name": "c", "image": "sonarqube:26.7.0", "args": [*words] * (size // 8)}
+        pod = {"kind": "Pod", "spec": {"containers": [container]}}
+        (target,) = match_containers(read_pod(pod).template, builtin())
+        return lambda: doubt_of_start(target)
+
+    return parser
+
+
+PARSERS: dict[str, Parser] = {
+    # The text of 48 kB that stopped the event loop for 12 s, and its kind.
+    "comments that do not end": _text(jsonc.loads, head="{", part="/*"),
+    "strings that do not end": _text(jsonc.loads, head='{"a": "', part='\\"'),
+    "a comment at each end": _text(jsonc.loads, head="{", part="/**/", tail="}"),
+    "comments of slashes": _text(jsonc.loads, head="{", part="//\n", tail="}"),
+    "slashes": _text(jsonc.loads, head="{", part="/"),
+    "stars": _text(jsonc.loads, head="{/*", part="*/*"),
+    "quotes": _text(jsonc.loads, head="{", part='"'),
+    "backslashes": _text(jsonc.loads, head='{"a": "', part="\\\\", tail='"}'),
+    "blanks": _text(jsonc.loads, head="{", part=" ", tail="}"),
+    "commas": _text(jsonc.loads, head='{"a": [1', part=",", tail="]}"),
+    "trailing commas": _text(jsonc.loads, head='{"a": [0', part=",[0,]", tail="]}"),
+    "nesting": _text(jsonc.loads, head='{"a": ', part="["),
+    "members": _text(_set, head="{", part='"a": 1, ', tail='"b": 2}'),
+    "members with comments": _text(_set, head="{", part='"a": 1, /* b */ ', tail="}"),
+    "an inventory": lambda size: lambda: names_of([{f"a{n}": 1 for n in range(size // 8)}]),
+    "an image of slashes": _text(_match, part="a/"),
+    "an image of colons": _text(_match, part="a:"),
+    "a version": _text(VersionSpan.parse, head="1", part=".1"),
+    "a version's flavour": _text(VersionSpan.parse, head="1.2.3-a", part="._"),
+    "an interval": _text(read_interval, part="1"),
+    "managed fields": _with_managed_fields,
+    "containers": _with_containers,
+    "ranges": _ranges,
+    "commands in commands": _words("tini", "--"),
+    "letters in words": _words("-" + "c" * 100 + "!"),
+    "a glob": lambda size: lambda: glob_matches("*a*b*c", "ab" * (size // 2)),
+}
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_steps_grow_with_the_size(name: str) -> None:
+    parser = PARSERS[name]
+    small, large = (steps_of(parser(size)) for size in (1000, 4000))
+    assert large <= 5 * small + 200
+
+
+def test_the_count_finds_a_quadratic_parser() -> None:
+    def quadratic(text: str) -> None:
+        for at in range(len(text)):
+            for _ in text[at:]:
+                pass
+
+    parser = _text(quadratic, part="a")
+    assert steps_of(parser(400)) > 5 * steps_of(parser(100)) + 200
+
+
+def test_a_text_that_is_too_long_is_not_scanned() -> None:
+    with pytest.raises(ValueError, match="not a JSON object"):
+        jsonc.loads(f"{{{' ' * jsonc.LONGEST}}}")
+    assert steps_of(lambda: jsonc.loads(f"{{{' {' * jsonc.LONGEST}}}")) < 20
+
+
+def test_a_text_at_the_limits_is_read() -> None:
+    assert jsonc.loads("{" + " " * (jsonc.LONGEST - 2) + "}") == {}
+    deepest = jsonc.DEEPEST - 1
+    assert jsonc.loads('{"a": ' + "[" * deepest + "]" * deepest + "}")
+    with pytest.raises(ValueError, match="not a JSON object"):
+        jsonc.loads('{"a": ' + "[" * (deepest + 1) + "]" * (deepest + 1) + "}")
+
+
+@pytest.mark.parametrize("size", [LONGEST + 1, 220_000])
+def test_an_image_that_no_registry_serves_runs_no_product(size: int) -> None:
+    tail = "/sonarqube:25.6.0.109173-community"
+    longest = f"registry.example/{'a' * (LONGEST - 17 - len(tail))}{tail}"
+    assert len(longest) == LONGEST
+    assert builtin().match_image(longest, "c") is not None
+    assert builtin().match_image("a" * (size - len(tail)) + tail, "c") is None
+    assert not ImageReference.parse("a" * (size - len(tail)) + tail).matches("*")
+
+
+def test_nothing_waits_for_a_scan() -> None:
+    """The scanner runs in a thread: its Python code lets the event loop go on."""
+
+    async def run() -> int:
+        text = "{" + '"a": 1, ' * (jsonc.LONGEST // 8 - 1) + "}"
+        scan = asyncio.ensure_future(asyncio.to_thread(jsonc.loads, text))
+        turns = 0
+        while not scan.done():
+            turns += 1
+            await asyncio.sleep(0)
+        return turns
+
+    assert asyncio.run(run()) > 1

@@ -1,0 +1,134 @@
+"""No regular expression of the operator takes more than linear time, whatever text it is given."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import fleet_telemetry
+from tests.support.regex_ambiguity import ambiguity
+
+PACKAGE = Path(fleet_telemetry.__file__).parent
+REVIEWED = {
+    ("evidence/checks.py", "_PART"): "of a text of at most 32 characters",
+    ("egress/dialects/cilium.py", "_LABELS_WITHOUT_IDENTITY"): "matched only, with keys of labels",
+    ("egress/dialects/cilium.py", "_NAMESPACE_LABELS_WITHOUT_IDENTITY"): "matched only, the same",
+}
+"""Expressions that may take longer, and why it does not matter."""
+_WHOLE = {"fullmatch", "match"}
+_SEARCHES = {"search", "findall", "finditer", "sub", "subn", "split"}
+
+
+@dataclass(frozen=True)
+class Expression:
+    """One regular expression of the package."""
+
+    file: str
+    name: str
+    """The constant that it is compiled into; the text itself for a schema's."""
+    pattern: re.Pattern[str] | re.Pattern[bytes]
+    searches: bool
+
+
+def _expressions(path: Path) -> Iterator[Expression]:
+    tree = ast.parse(path.read_text())
+    if not any(isinstance(node, ast.Call) and _is_of_interest(node) for node in ast.walk(tree)):
+        return
+    file = path.relative_to(PACKAGE).as_posix()
+    dotted = ".".join(("fleet_telemetry", *path.relative_to(PACKAGE).with_suffix("").parts))
+    module = vars(importlib.import_module(dotted.removesuffix(".__init__")))
+    compiled: set[int] = set()
+    for node in tree.body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and _is_compile(node.value):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            compiled.add(id(node.value))
+            for target in targets:
+                assert isinstance(target, ast.Name)
+                used = _uses(tree, target.id)
+                assert used <= _WHOLE | _SEARCHES, f"{file}: {target.id} is used by {used}"
+                yield Expression(file, target.id, module[target.id], bool(used & _SEARCHES))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _of_re(node):
+            where = f"{file}, line {node.lineno}"
+            assert id(node) in compiled, f"{where}: compile it into a constant of the module"
+        if isinstance(node, ast.Call):
+            for keyword in node.keywords:
+                if keyword.arg == "pattern":
+                    text = eval(compile(ast.Expression(keyword.value), file, "eval"), module)
+                    yield Expression(file, text, re.compile(text), searches=True)
+
+
+def _is_of_interest(node: ast.Call) -> bool:
+    return _of_re(node) or any(keyword.arg == "pattern" for keyword in node.keywords)
+
+
+def _of_re(node: ast.expr | None) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "re"
+    )
+
+
+def _is_compile(node: ast.expr | None) -> bool:
+    return _of_re(node) and node.func.attr == "compile"  # type: ignore[union-attr]
+
+
+def _uses(tree: ast.Module, name: str) -> set[str]:
+    """The methods that the module calls of a constant. One that is passed on may be searched."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found |= {node.attr} if node.value.id == name else set()
+        arguments = node.args if isinstance(node, ast.Call) else ()
+        if any(isinstance(each, ast.Name) and each.id == name for each in arguments):
+            found.add("search")
+    return found
+
+
+EXPRESSIONS = [each for path in sorted(PACKAGE.rglob("*.py")) for each in _expressions(path)]
+
+
+def test_the_expressions_are_found() -> None:
+    names = {(each.file, each.name) for each in EXPRESSIONS}
+    assert ("vendors/jsonc.py", "_TOKEN") in names
+    assert ("api/policy.py", r"^([0-9]+(\.[0-9]+)?(h|m|s))+$") in names
+    assert set(REVIEWED) <= names
+
+
+@pytest.mark.parametrize("found", EXPRESSIONS, ids=lambda each: f"{each.file}:{each.name}"[:80])
+def test_an_expression_is_linear(found: Expression) -> None:
+    why = ambiguity(found.pattern, search=found.searches)
+    if (found.file, found.name) in REVIEWED:
+        assert why
+    else:
+        assert not why, f"{found.file}: {found.pattern.pattern!r}: {why}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "search", "linear"),
+    [
+        (r"(a+)+", False, False),
+        (r"(a*)*b", False, False),
+        (r"a*a*", False, False),
+        (r"(x+x+)+y", False, False),
+        (r"(.*)x(.*)", False, False),
+        (r"/\*.*?\*/", True, False),
+        (r'"[^"\\]*(?:\\.[^"\\]*)*"', True, False),
+        (r"\s+$", True, False),
+        (r"/\*.*?\*/", False, True),
+        (r'"[^"\\]*(?:\\.[^"\\]*)*"', False, True),
+        (r"^\s+$", True, True),
+        (r"[-a-z0-9]*[a-z0-9]", False, True),
+        (r"[0-9]{1,4}(\.[0-9A-Za-z-]{1,20}){1,5}", False, True),
+    ],
+)
+def test_the_check_tells_them_apart(pattern: str, search: bool, linear: bool) -> None:
+    assert (not ambiguity(re.compile(pattern), search=search)) is linear
