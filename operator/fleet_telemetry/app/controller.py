@@ -73,6 +73,7 @@ class ControllerPart(Part):
                 VerificationMetrics(common.metrics),
                 now=common.now,
                 enqueue=queue.add,
+                loopback=options.loopback_pods,
             ),
             reports=ReportWriter(
                 client, options.reports, now=common.now, on_change=enqueuer.enqueue_all

@@ -180,6 +180,7 @@ EGRESS_OPTIONS = (
 )
 
 CONTROLLER_OPTIONS = (
+    click.option("--loopback-pods", is_flag=True, hidden=True),
     click.option(
         "--per-workload-metrics/--no-per-workload-metrics",
         default=True,

@@ -179,6 +179,11 @@ _METADATA: dict[tuple[int, int], str] = {
 }
 
 
+def metadata_service_of(address: Address) -> str | None:
+    """Which cloud's metadata service answers at an address; None if none does."""
+    return _METADATA.get((address.version, int(address)))
+
+
 def refusal_of(address: Address, own_ranges: Collection[Network] = ()) -> str | None:
     """Why an address can be no telemetry host's, for a person; None where it can.
 
