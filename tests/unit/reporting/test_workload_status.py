@@ -92,6 +92,9 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
                 "every start.",
                 "declared": "Disabled",
                 "running": "Disabled",
+                "reportedReason": "CredentialsMissing",
+                "reportedMessage": "The policy names no credentials for the product, so the "
+                "product is not checked.",
             },
             {"name": "UpdateCheck", "declared": "Unset", "running": "Unset"},
         ],
