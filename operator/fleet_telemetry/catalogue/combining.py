@@ -2,7 +2,7 @@
 
 A TelemetryProduct takes the place of a built-in product only if it has its name and says so. It
 claims no image that another product has: a built-in product comes first, then the older
-TelemetryProduct, then the name. What loses is not in effect at all, and is told why.
+TelemetryProduct, then the name. What loses is not in effect at all, and its condition says why.
 """
 
 from __future__ import annotations
