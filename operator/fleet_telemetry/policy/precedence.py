@@ -47,6 +47,8 @@ class EffectivePolicy:
     """Set if an exception exempts the workload from every policy that covers it."""
     egress: EgressSection | None = None
     """None if no policy with the same submission has the section."""
+    injection_policy: Policy | None = None
+    """The policy whose injection section is used; None if it is the same policy."""
     overruled: bool = False
     """A policy of higher precedence asks for the opposite setting. Only for the policy's status."""
 
@@ -131,9 +133,11 @@ def resolve_effective(
     if in_effect:
         winner = in_effect[0]
         agreeing = [policy for policy in in_effect if _agree(policy, winner)]
+        injecting = next((p for p in agreeing if p.spec.injection), winner)
         return EffectivePolicy(
             policy=winner,
-            injection=next(filter(None, (p.spec.injection for p in agreeing)), Injection()),
+            injection=injecting.injection,
+            injection_policy=injecting if injecting is not winner else None,
             runtime=next(filter(None, (p.spec.runtime for p in agreeing)), _NO_RUNTIME),
             egress=next((EgressSection(p, p.spec.egress) for p in agreeing if p.spec.egress), None),
         )

@@ -86,6 +86,7 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
         "channels": [
             {
                 "name": "Usage",
+                "policy": {"kind": "TelemetryPolicy", "namespace": NAMESPACE, "name": "opt-out"},
                 "state": "Compliant",
                 "reason": "RunningInEveryPod",
                 "message": "Every pod was started with the setting, and this version reads it at "
