@@ -28,7 +28,7 @@ _MOST_IN_A_ROUND = 10
 _REPEAT_SECONDS = 600.0
 """Each pod of a workload is injected alike; it is reported once in this time."""
 
-Tell = Callable[[WorkloadRef, str, Notice], Awaitable[None]]
+ReportChange = Callable[[WorkloadRef, str, Notice], Awaitable[None]]
 """Writes an Event on a workload, given by reference and UID. It does not raise."""
 
 
@@ -47,12 +47,12 @@ _Key = tuple[WorkloadRef, tuple[Notice, ...]]
 class AdmissionTrace:
     """What admission has changed and the watch has not shown yet. It belongs to one event loop."""
 
-    def __init__(self, fleet: Fleet, tell: Tell, clock: Callable[[], float]) -> None:
+    def __init__(self, fleet: Fleet, report: ReportChange, clock: Callable[[], float]) -> None:
         self._fleet = fleet
-        self._tell = tell
+        self._report = report
         self._clock = clock
         self._waiting: OrderedDict[_Key, _Expected] = OrderedDict()
-        self._told: OrderedDict[_Key, float] = OrderedDict()
+        self._reported: OrderedDict[_Key, float] = OrderedDict()
 
     def expect(self, result: AdmissionResult) -> None:
         """Remember the changes of a request that is no dry run."""
@@ -64,7 +64,7 @@ class AdmissionTrace:
             return
         key = workload.ref, notices
         now = self._clock()
-        if result.is_pod and now - self._told.get(key, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
+        if result.is_pod and now - self._reported.get(key, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
             return
         self._waiting[key] = _Expected(
             edits=tuple(change for change in result.changes if isinstance(change, Edit)),
@@ -95,7 +95,7 @@ class AdmissionTrace:
                 self._remember(key)
                 written += len(notices)
                 for notice in notices:
-                    await self._tell(ref, workload.uid, notice)
+                    await self._report(ref, workload.uid, notice)
             elif self._clock() >= expected.until:
                 self._waiting.pop(key, None)
 
@@ -117,10 +117,10 @@ class AdmissionTrace:
         return [(workload.uid, workload.generation)] if workload is not None else []
 
     def _remember(self, key: _Key) -> None:
-        self._told[key] = self._clock()
-        self._told.move_to_end(key)
-        while len(self._told) > _MOST_WAITING:
-            self._told.popitem(last=False)
+        self._reported[key] = self._clock()
+        self._reported.move_to_end(key)
+        while len(self._reported) > _MOST_WAITING:
+            self._reported.popitem(last=False)
 
 
 def _all_show(template: PodTemplate, edits: tuple[Edit, ...]) -> bool:

@@ -195,6 +195,39 @@ class Reason(_Explained):
         "CredentialsMissing",
         "The policy names no credentials for the product, so the product is not checked.",
     )
+    CREDENTIAL_SCOPE_MISSING = (
+        "CredentialScopeMissing",
+        "The credential's Secret is in a given namespace, and the policy does not say to which "
+        "namespaces it may be sent, so nothing is sent. Add namespaces or namespaceSelector to "
+        "the credential.",
+    )
+    CREDENTIAL_NOT_FOR_NAMESPACE = (
+        "CredentialNotForNamespace",
+        "The policy does not allow its credential to be sent to this namespace, so nothing is "
+        "sent. To allow it, change namespaces or namespaceSelector of the credential.",
+    )
+    CREDENTIAL_NOT_FOR_IMAGE = (
+        "CredentialNotForImage",
+        "An image is neither in one of the vendor's own repositories nor in a registry that the "
+        "credential lists, so nothing is sent. To allow it, add its registry to registries of the "
+        "credential.",
+    )
+    TLS_REQUIRED = (
+        "TlsRequired",
+        "The credential may only be sent by https, and the product's endpoint is http, so nothing "
+        "is sent. Name a Service with scheme: https in spec.runtime.endpoints, or set "
+        "requireTLS: false on the credential.",
+    )
+    SECRET_NOT_LABELED = (
+        "SecretNotLabeled",
+        "The Secret is not marked as a credential for this operator, so it is not used. Add the "
+        'label fleettelemetry.io/credential: "true" to it.',
+    )
+    SECRET_TYPE_REFUSED = (
+        "SecretTypeRefused",
+        "A Secret of this type holds a credential for Kubernetes or another system and is not "
+        "used. Copy the credential into a Secret of type Opaque.",
+    )
     SECRET_NOT_READABLE = (
         "SecretNotReadable",
         "The Secret that the policy names does not exist, or the operator may not read it.",
@@ -492,6 +525,12 @@ class PolicyReason(_Explained):
         "SettingNamesSwitch",
         "A related setting names a switch of a channel that the policy covers. The setting is "
         "ignored; the rest of the policy is in effect.",
+    )
+    CREDENTIAL_SCOPE_MISSING = (
+        "CredentialScopeMissing",
+        "A credential's Secret is in a given namespace, and the policy does not say to which "
+        "namespaces it may be sent. The credential is not used; the rest of the policy is in "
+        "effect.",
     )
     REFUSED_VARIABLE = (
         "RefusedVariable",

@@ -83,6 +83,19 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
     reported: Annotated[Setting, described("The setting that the product itself reports.")] = (
         Setting.UNKNOWN
     )
+    reported_reason: (
+        Annotated[
+            str,
+            described(
+                "Why the product's report is missing, or could not be remediated; a word of "
+                "docs/reasons.md."
+            ),
+        ]
+        | None
+    ) = None
+    reported_message: (
+        Annotated[str, described("The same in a sentence.", max_length=4096)] | None
+    ) = None
     egress: Annotated[
         EgressVerdict, described("Whether the network lets the pods reach the hosts.")
     ] = EgressVerdict.UNKNOWN

@@ -29,11 +29,11 @@ class WebhookPart(Part):
         )
         events = EventRecorder(common.client, common.now)
 
-        async def tell(ref: WorkloadRef, uid: str, notice: Notice) -> None:
+        async def report(ref: WorkloadRef, uid: str, notice: Notice) -> None:
             regarding = regarding_workload(ref, uid)
             await events.event(regarding, notice.reason, notice.note, warning=notice.warning)
 
-        self._trace = AdmissionTrace(common.cache.fleet, tell, time.monotonic)
+        self._trace = AdmissionTrace(common.cache.fleet, report, time.monotonic)
         self._server = AdmissionServer(
             common.cache,
             AdmissionMetrics(common.metrics),

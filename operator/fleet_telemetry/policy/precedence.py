@@ -43,6 +43,8 @@ class EffectivePolicy:
     policy: Policy
     injection: Injection
     runtime: Runtime = _NO_RUNTIME
+    runtime_policy: Policy | None = None
+    """The policy that the runtime section is from; None if no policy has one."""
     exempt: PolicyException | None = None
     """Set if an exception exempts the workload from every policy that covers it."""
     egress: EgressSection | None = None
@@ -134,11 +136,13 @@ def resolve_effective(
         winner = in_effect[0]
         agreeing = [policy for policy in in_effect if _agree(policy, winner)]
         injecting = next((p for p in agreeing if p.spec.injection), winner)
+        asking = next((p for p in agreeing if p.spec.runtime is not None), None)
         return EffectivePolicy(
             policy=winner,
             injection=injecting.injection,
             injection_policy=injecting if injecting is not winner else None,
-            runtime=next(filter(None, (p.spec.runtime for p in agreeing)), _NO_RUNTIME),
+            runtime=(asking.spec.runtime if asking else None) or _NO_RUNTIME,
+            runtime_policy=asking,
             egress=next((EgressSection(p, p.spec.egress) for p in agreeing if p.spec.egress), None),
         )
     if exempting:

@@ -97,6 +97,12 @@ _REMEDIES = {
     Reason.NO_EFFECTIVE_SWITCH: ("Deny its hosts by spec.egress.action: Deny, or ask the vendor."),
     Reason.CREDENTIALS_REJECTED: "Put new credentials into the Secret.",
     Reason.PERMISSION_MISSING: "Give the credentials the rights that the product's page names.",
+    Reason.CREDENTIAL_SCOPE_MISSING: "Add namespaces or namespaceSelector to the credential.",
+    Reason.CREDENTIAL_NOT_FOR_NAMESPACE: "Add the namespace to the credential, if it may have it.",
+    Reason.CREDENTIAL_NOT_FOR_IMAGE: "Add the registry to registries of the credential.",
+    Reason.TLS_REQUIRED: "Name a Service with scheme: https, or say requireTLS: false.",
+    Reason.SECRET_NOT_LABELED: 'Add the label fleettelemetry.io/credential: "true" to the Secret.',
+    Reason.SECRET_TYPE_REFUSED: "Copy the credential into a Secret of type Opaque.",
     Reason.SECRET_NOT_READABLE: "Create the Secret, and name it in the chart's runtime.secrets.",
 }
 

@@ -93,6 +93,9 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
                 "every start.",
                 "declared": "Disabled",
                 "running": "Disabled",
+                "reportedReason": "CredentialsMissing",
+                "reportedMessage": "The policy names no credentials for the product, so the "
+                "product is not checked.",
             },
             {"name": "UpdateCheck", "declared": "Unset", "running": "Unset"},
         ],
@@ -249,7 +252,7 @@ LONGEST = 4096
 @pytest.mark.parametrize(
     "given_manifest",
     [
-        manifest(container("sonarqube:" + "x" * 9000)),
+        manifest(container("sonarqube:" + "x" * 900)),
         manifest(container(SONARQUBE, args=["-Dsonar.telemetry.enable=true" + "x" * 9000])),
         manifest(container(WORKER, env={"SRC_TELEMETRY_EVENTS_EXPORT_ALL": "true"})),
     ],
