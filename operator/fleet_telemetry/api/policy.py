@@ -204,7 +204,8 @@ class Injection(ApiType, frozen=True, kw_only=True):
         Rollout,
         described(
             "Immediate updates running workloads at once, one workload of a product at a time; "
-            "this may restart pods. OnNextRollout does not change workloads between admissions."
+            "this may restart pods. OnNextRollout leaves them to the "
+            "admissions that when names: by default the next upgrade, not the next restart."
         ),
     ] = Rollout.ON_NEXT_ROLLOUT
     on_conflict: Annotated[

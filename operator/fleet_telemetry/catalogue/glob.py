@@ -7,6 +7,9 @@ import re
 from functools import lru_cache
 
 
+_STARS = re.compile(r"\*+")
+
+
 def glob_matches(pattern: str, text: str) -> bool:
     """Whether ``pattern`` covers the whole of ``text``; ``*`` and ``?`` never match a ``/``."""
     pattern_at = text_at = 0
@@ -57,7 +60,7 @@ def _parts_overlap(one: str, other: str) -> bool:
         return glob_matches(other, one)
     if not _has_wildcard(other):
         return glob_matches(one, other)
-    one, other = re.sub(r"\*+", "*", one), re.sub(r"\*+", "*", other)
+    one, other = _STARS.sub("*", one), _STARS.sub("*", other)
     end = 1 << len(other)
     everywhere = (end << 1) - 1
     stars = _places(other, "*")

@@ -180,6 +180,8 @@ def _accepted(policy: Policy, catalogue: Catalogue) -> ObservedCondition:
 def _programmed(policy: Policy, workloads: list[Covered]) -> ObservedCondition:
     if policy.spec.mode is Mode.AUDIT:
         return _seen("Programmed", holds=False, reason=PolicyReason.AUDIT)
+    if not workloads:
+        return _seen("Programmed", holds=None, reason=PolicyReason.NOTHING_MATCHED)
     missing = [found for found in workloads if any(map(_is_missing, found.verdict.verdicts))]
     if missing:
         return _seen(

@@ -457,6 +457,13 @@ def test_an_overruled_policy_does_not_wait_for_its_egress() -> None:
     assert condition(result, "Programmed").reason != PolicyReason.EGRESS_MISSING
 
 
+def test_a_policy_that_covers_nothing_has_written_nothing() -> None:
+    found = status(policy())
+    assert seen(found, "Programmed") == ("Unknown", "NothingMatched")
+    assert seen(found, "Compliant") == ("Unknown", "NothingMatched")
+    assert seen(status(policy(mode="Audit")), "Programmed") == ("False", "Audit")
+
+
 def accepted(**credential: Any) -> Condition:
     reference = {"name": "key", "namespace": "vault"}
     of_product = {"product": "sonarqube", "secretRef": reference, **credential}
