@@ -3,11 +3,7 @@ at worst ``len(pattern) * len(text)`` steps. Users write them, so regular expres
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-
-
-_STARS = re.compile(r"\*+")
 
 
 def glob_matches(pattern: str, text: str) -> bool:
@@ -60,7 +56,7 @@ def _parts_overlap(one: str, other: str) -> bool:
         return glob_matches(other, one)
     if not _has_wildcard(other):
         return glob_matches(one, other)
-    one, other = _STARS.sub("*", one), _STARS.sub("*", other)
+    one, other = _single_stars(one), _single_stars(other)
     end = 1 << len(other)
     everywhere = (end << 1) - 1
     stars = _places(other, "*")
@@ -76,6 +72,12 @@ def _parts_overlap(one: str, other: str) -> bool:
         reached = ((reached & same) << 1) | (reached & stars)
     reached |= (reached & stars) << 1
     return bool(reached & end)
+
+
+def _single_stars(pattern: str) -> str:
+    while "**" in pattern:  # each round halves the longest row of stars
+        pattern = pattern.replace("**", "*")
+    return pattern
 
 
 def _has_wildcard(pattern: str) -> bool:
