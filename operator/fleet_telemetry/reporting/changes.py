@@ -109,6 +109,8 @@ def _sentence(change: Edit | SkippedEdit) -> str:
             return f"kept {change.name} {where} because of onConflict: Keep{note}"
         case Cause.BY_REFERENCE:
             return f"did not replace {change.name} {where}: its value comes from a reference"
+        case Cause.HOLDS_MORE:
+            return f"did not replace {change.name} {where}: its value may hold more than the switch"
         case Cause.REVERTED:
             return f"removed {change.name} {where}: no policy asks for it on this version"
         case _:
