@@ -9,6 +9,7 @@ from typing import Any
 from fleet_telemetry.decision import Input, plan_injection
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at
+from fleet_telemetry.reporting.messages import printable
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.patch import build_patch
@@ -120,7 +121,8 @@ def _answer(given: Input, manifest: Manifest, path: tuple[str, ...]) -> Admissio
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_WARNING else text[: _LONGEST_WARNING - 3] + "..."
+    # The API server drops a warning with a control character.
+    return printable(text, _LONGEST_WARNING)
 
 
 def warning_for(change: Edit | SkippedEdit) -> str:

@@ -23,7 +23,11 @@ class WebhookPart(Part):
             options.certificate, common.client, common.now, common.metrics
         )
         self._server = AdmissionServer(
-            common.cache, AdmissionMetrics(common.metrics), common.now, self._serving.context
+            common.cache,
+            AdmissionMetrics(common.metrics),
+            common.now,
+            self._serving.context,
+            client_names=options.client_names,
         )
 
     def not_ready(self) -> str:

@@ -244,7 +244,7 @@ LONGEST = 4096
 @pytest.mark.parametrize(
     "given_manifest",
     [
-        manifest(container("sonarqube:" + "x" * 9000)),
+        manifest(container("sonarqube:" + "x" * 1000)),
         manifest(container(SONARQUBE, args=["-Dsonar.telemetry.enable=true" + "x" * 9000])),
         manifest(container(WORKER, env={"SRC_TELEMETRY_EVENTS_EXPORT_ALL": "true"})),
     ],
