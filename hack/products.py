@@ -12,12 +12,15 @@ from fleet_telemetry.api.product import (
     DefaultState,
     Host,
     Image,
+    KnownVersions,
+    MajorTags,
     Override,
     Semantics,
     Switch,
     TelemetryProductSpec,
 )
 from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 from fleet_telemetry.vendors.adapters import ADAPTERS
 
 _DEFAULTS = {
@@ -50,6 +53,14 @@ _CHECKS = {
         "to none and leaves every other byte of the site configuration unchanged. If "
         "SITE_CONFIG_FILE owns the configuration, it cannot be changed: NotSettable."
     ),
+}
+_MAJOR_TAGS = {
+    MajorTags.NONE: "A tag with a single number, such as `5`, is taken for a build number.",
+    MajorTags.WITH_SUFFIX: (
+        "A tag with a single number is read if it has a suffix, as in `5-lts`; without one it is "
+        "taken for a build number."
+    ),
+    MajorTags.ANY: "A tag with a single number, such as `5`, is any version of that number.",
 }
 _SEMANTICS = {
     Semantics.SEED: (
@@ -99,6 +110,8 @@ def product_page(name: str, spec: TelemetryProductSpec) -> str:
     lines += ["## Images", "", "| image | edition | component | excluded |", "|---|---|---|---|"]
     lines += [_image(image) for image in spec.images]
     lines += ["", "Registry and mirror prefixes are ignored, and a digest may follow."]
+    if spec.versions.lines:
+        lines += ["", *_versions(spec.versions)]
     for channel in spec.channels:
         lines += ["", *_channel(channel)]
     if spec.api is not None:
@@ -117,6 +130,7 @@ def _api(name: str, api: Api) -> Iterator[str]:
     yield "Create the Secret that the policy names:"
     yield ""
     yield f"    kubectl create secret generic {name} {keys}"
+    yield f"    kubectl label secret {name} {CREDENTIAL_LABEL}=true"
     yield ""
     yield "Add `--from-file=ca.crt=...` if the API uses TLS with your own CA."
 
@@ -125,6 +139,22 @@ def _image(image: Image) -> str:
     excluded = [f"tag `{tag}`" for tag in image.exclude_tags]
     excluded += [f"container `{name}`" for name in image.exclude_containers]
     return f"| `{image.pattern}` | {image.edition} | {image.component} | {', '.join(excluded)} |"
+
+
+def _versions(known: KnownVersions) -> Iterator[str]:
+    yield from ("## Versions", "", "| first | verified up to | last possible | editions |")
+    yield "|---|---|---|---|"
+    for line in known.lines:
+        editions = ", ".join(line.editions) or "all"
+        yield f"| {line.lowest} | {line.verified} | {line.highest or line.verified} | {editions} |"
+    yield ""
+    yield (
+        "A short number such as 4.14 stands for all of 4.14.x. Tags with another number name no "
+        "known version: nothing is injected, and the state is Unknown. From verified up to the "
+        "last possible version the switch of the last verified version is injected, and only the "
+        "product's own report proves anything. "
+        f"{_MAJOR_TAGS[known.major_tags]} [More](../evidence.md#versions)."
+    )
 
 
 def _channel(channel: Channel) -> Iterator[str]:

@@ -13,7 +13,7 @@ PRODUCTS = (
     DEPENDENCY_TRACK,
     "sonarqube:26.7.0.124771-community",
     "emqx/emqx:5.8.9",
-    "index.docker.io/sourcegraph/worker:5.11.0",
+    "index.docker.io/sourcegraph/worker:5.6.2535",
 )
 SWITCH = "TELEMETRY_SUBMISSION_ENABLED_DEFAULT"
 POLICIES = "/apis/fleettelemetry.io/v1alpha1/clustertelemetrypolicies"

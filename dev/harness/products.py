@@ -77,7 +77,7 @@ def _emqx(**where: Any) -> FakeProduct:
 
 
 def _sourcegraph(**where: Any) -> FakeProduct:
-    return Sourcegraph(version="5.11.0", token=CREDENTIALS["sourcegraph"]["token"], **where)
+    return Sourcegraph(version="5.6.2535", token=CREDENTIALS["sourcegraph"]["token"], **where)
 
 
 def start_products(operator: LocalOperator, places: Sequence[Place]) -> None:

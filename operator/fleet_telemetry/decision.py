@@ -10,7 +10,7 @@ from fleet_telemetry.api.policy import ChannelName, Policy
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
-from fleet_telemetry.evidence.checks import Check, plan_checks, result_without_check
+from fleet_telemetry.evidence.checks import Check, Place, plan_checks, result_without_check
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.facts import Facts, PodFacts
 from fleet_telemetry.evidence.judge import judge
@@ -46,6 +46,7 @@ class Input:
     is_pod: bool = False
     """The template is that of one pod that is being created; the rest is its workload's."""
     recorded: tuple[InjectedVariable, ...] = ()
+    """What WorkloadTelemetry lists as injected, now or earlier."""
     pods: tuple[Pod, ...] = ()
     reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
     """The last reports of products. Only those of products with a check are used."""
@@ -118,19 +119,22 @@ def plan_injection(given: Input) -> Plan:
 def decide(given: Input) -> Plan:
     """The edits of the template, and the verdict on every channel."""
     plan = plan_injection(given)
-    checks = tuple(plan_checks(plan.targets, plan.effective, given.workload.ref.namespace))
+    pods = tuple(
+        PodFacts(pod.template, match_containers(pod.template, given.catalogue))
+        for pod in given.pods
+    )
+    place = Place(given.workload.ref.namespace, given.namespace_labels, pods)
+    checks = tuple(plan_checks(plan.targets, plan.effective, place))
     known = {_channel_of(check): result_without_check(check) for check in checks}
     reported = {**given.reported_before, **given.reported}
     facts = Facts(
         workload=given.workload,
         targets=plan.targets,
-        pods=tuple(
-            PodFacts(pod.template, match_containers(pod.template, given.catalogue))
-            for pod in given.pods
-        ),
+        pods=pods,
         reported={key: known[key] or reported.get(key, Reported()) for key in known},
         claims=given.claims,
         seeds=given.seeds,
+        recorded=given.recorded,
     )
     channels = list(_channels(plan.targets))
     verdicts = (
@@ -173,12 +177,15 @@ def _channels(targets: tuple[MatchedContainer, ...]) -> Iterator[tuple[str, Chan
 
 
 def _may_be_written(given: Input) -> bool:
-    """Another controller would restore its own template, and that of a Job is immutable."""
+    """Another controller would restore its own template, that of a Job is immutable, and one that
+    may be adopted has to stay as its pods were started with."""
+    workload = given.workload
     if given.is_pod:
-        return given.workload.controller is not None
-    if given.workload.controller is not None:
+        return workload.is_injected_by_pod
+    if workload.controller is not None:
         return False
-    return given.trigger is Trigger.CREATE or not given.workload.template_immutable
+    is_new = given.trigger is Trigger.CREATE
+    return is_new or not (workload.template_immutable or workload.is_adoptable)
 
 
 def _judge_by_policy(
@@ -215,11 +222,16 @@ def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:
     for target in plan.targets:
         container = target.container
         settings = {
-            InjectedVariable(container=container.name, name=one.name, value=one.value)
+            (one.name, one.value)
             for one in desired_variables(target, plan.effective)
-            if one.switch is None and one.value is not None
+            if one.switch is None
         }
-        known = {*settings, *given.recorded}
         for entry in container.env:
-            if is_ours(given.workload, container, entry, target.product.all_switches, known):
+            is_unowned_setting = (entry.name, entry.value) in settings and not (
+                entry.by_reference or given.workload.field_owners.covers(container.name, entry.name)
+            )
+            switches = target.product.all_switches
+            if is_unowned_setting or is_ours(
+                given.workload, container, entry, switches, given.recorded
+            ):
                 yield InjectedVariable(container=container.name, name=entry.name, value=entry.value)

@@ -18,16 +18,20 @@ from tests.support.crd_cases import (
     Text,
 )
 from tests.support.crd_values import (
+    ALIAS,
     CHANNEL,
     CHANNELS,
     CONDITION,
     ENV_NAME,
     HOST,
     MEANING,
+    REGISTRY,
+    SWITCH_NAME,
     beginning,
     conditions,
     text,
     texts,
+    value,
 )
 
 _IMAGE = "spec.images[0]"
@@ -67,6 +71,17 @@ _FULL: Manifest = {
             "portNames": ["dashboard"],
             "components": ["broker"],
         },
+        "versions": {
+            "majorTags": "WithSuffix",
+            "lines": [
+                {
+                    "lowest": "5.0.0-dev",
+                    "verified": "5.10",
+                    "highest": "5",
+                    "editions": ["open-source"],
+                }
+            ],
+        },
         "images": [
             {
                 "pattern": "emqx",
@@ -74,6 +89,7 @@ _FULL: Manifest = {
                 "component": "broker",
                 "excludeTags": ["*-search"],
                 "excludeContainers": ["*-init"],
+                "repositories": ["docker.io/emqx/emqx"],
                 "start": {
                     "arguments": "Command",
                     "commands": [{"words": ["/opt/emqx/bin/emqx"], "arguments": "Flags"}],
@@ -161,6 +177,13 @@ _PATH = Text(
     shape=beginning("/"),
 )
 _NAME_GLOB = ("*-search", "a?c", "A.b_c-9", "*")
+_EXCLUSION_RULES = (
+    Rule(
+        message="a pattern of wildcards alone would exclude everything; remove the image instead",
+        accepts=("a*", "*1", "?b"),
+        rejects=("*", "?*", "-", "*.*", "**"),
+    ),
+)
 _NO_NAME_GLOB = ("", "a/b", "a b", "[a]", "a:b", "{a}", "é")
 _RANGE = Text(
     matches=(">=1", "<2", ">=1 <2", ">=1<2", ">=4.13.0 <5.0.0-rc.2", "<5.0.0-dev", ">=26.7"),
@@ -205,11 +228,27 @@ def _image() -> dict[str, Check]:
             longest=32,
         ),
         _IMAGE: Object(required=("pattern",)),
+        f"{_IMAGE}.repositories": Array(
+            item=lambda index: f"docker.io/emqx/emqx-{index}", kind="set", longest=16
+        ),
+        f"{_IMAGE}.repositories[0]": REGISTRY,
         f"{_IMAGE}.pattern": Text(
-            matches=("emqx", "emqx/emqx", "*", "a?b/*-c.d_E9"),
+            matches=("emqx", "emqx/emqx", "a?b/*-cde.f_E9", "k6"),
             mismatches=("a:b", "a@b", "a b", "[ab]", "{a,b}", "é", "a|b"),
             shortest=1,
             longest=256,
+            rules=(
+                Rule(
+                    message="the last part of the pattern names the image: it has letters or "
+                    "digits, and at least three in a row beside wildcards, so that it does not "
+                    "match every image",
+                    accepts=("a", "*/abc", "abc*", "*/*abc?", "a-b", "x/y"),
+                    rejects=(
+                        *("*", "**", "*/*", "**/*", "?*", "registry.example/*", "acme/*", "a*"),
+                        *("ab?", "a*b*c", "-", ".", "acme/", "/", "abc/**", "????"),
+                    ),
+                ),
+            ),
         ),
         f"{_IMAGE}.edition": label,
         f"{_IMAGE}.component": Text(
@@ -218,12 +257,22 @@ def _image() -> dict[str, Check]:
         **_names(
             f"{_IMAGE}.excludeTags",
             texts(16),
-            Text(matches=_NAME_GLOB, mismatches=_NO_NAME_GLOB, longest=128),
+            Text(
+                matches=_NAME_GLOB[:3],
+                mismatches=_NO_NAME_GLOB[1:],
+                longest=128,
+                rules=_EXCLUSION_RULES,
+            ),
         ),
         **_names(
             f"{_IMAGE}.excludeContainers",
             texts(16),
-            Text(matches=_NAME_GLOB, mismatches=_NO_NAME_GLOB, longest=63),
+            Text(
+                matches=_NAME_GLOB[:3],
+                mismatches=_NO_NAME_GLOB[1:],
+                longest=63,
+                rules=_EXCLUSION_RULES,
+            ),
         ),
         **_start(),
     }
@@ -246,6 +295,33 @@ def _start() -> dict[str, Check]:
         f"{command}.arguments": Choice(of=arguments, default="Product"),
         f"{start}.sources": Array(item=lambda index: f"page {index}", kind="atomic", longest=16),
         f"{start}.sources[0]": text(512, shortest=1),
+    }
+
+
+_VERSION = Text(
+    matches=("5", "5.10", "5.0.0-rc.2", "5.0.0+build"),
+    mismatches=("", "v5", ".5", ">=5", "5 ", "5,1", "\u0665"),
+    shortest=1,
+    longest=32,
+    shape=lambda length: "1" * length,
+)
+
+
+def _known_versions() -> dict[str, Check]:
+    line = "spec.versions.lines[0]"
+    return {
+        "spec.versions": Object(),
+        "spec.versions.majorTags": Choice(of=("None", "WithSuffix", "Any"), default="None"),
+        "spec.versions.lines": Array(
+            item=lambda index: {"lowest": f"{index}.0", "verified": f"{index}"},
+            kind="atomic",
+            longest=16,
+        ),
+        line: Object(required=("lowest", "verified")),
+        f"{line}.lowest": _VERSION,
+        f"{line}.verified": _VERSION,
+        f"{line}.highest": _VERSION,
+        **_names(f"{line}.editions", texts(8), _LABEL),
     }
 
 
@@ -272,10 +348,10 @@ def _env() -> dict[str, Check]:
     env = f"{_SWITCH}.env"
     return {
         env: Object(required=("name", "disabled")),
-        f"{env}.name": ENV_NAME,
-        f"{env}.disabled": text(256),
-        f"{env}.enabled": text(256),
-        **_names(f"{env}.aliases", texts(16), ENV_NAME),
+        f"{env}.name": SWITCH_NAME,
+        f"{env}.disabled": value(256),
+        f"{env}.enabled": value(256),
+        **_names(f"{env}.aliases", texts(16), ALIAS),
         f"{env}.anyCaseAfter": Text(
             matches=("", "EMQX_", "a.b-C_9"),
             mismatches=("9", "A=", "A B", "$"),
@@ -422,7 +498,7 @@ def _rule() -> dict[str, Check]:
             longest=16,
         ),
         f"{_RULE}.refuses[0]": Object(required=("env", "effect")),
-        f"{_RULE}.refuses[0].env": ENV_NAME,
+        f"{_RULE}.refuses[0].env": SWITCH_NAME,
         f"{_RULE}.refuses[0].effect": text(512, shortest=1),
         f"{_RULE}.harmlessAnywhere": Flag(default=False),
         f"{_RULE}.remedy": text(1024),
@@ -461,6 +537,7 @@ _TABLE: dict[str, Check] = {
     **_names("spec.api.portNames", texts(8), text(63, shortest=1)),
     **_names("spec.api.components", texts(8), _LABEL),
     **_image(),
+    **_known_versions(),
     "spec.channels": Array(
         item=lambda index: {"name": (*CHANNELS, "Nonsense")[index]},
         kind="map",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from tests.support.crd_cases import Array, Check, Choice, Map, Number, Object, Rule, Text, Time
 
@@ -23,6 +25,41 @@ DNS_SUBDOMAIN = Text(
     mismatches=(".a", "a.", "a..b", "A", "a_b", "-a", "a-", "a-.b", "a.-b", "a/b", "a b"),
     shortest=1,
     longest=253,
+)
+REGISTRY = Text(
+    matches=(
+        "docker.io",
+        "docker.io/acme",
+        "harbor.example.com:5000/hub/a_b.c--d",
+        "registry:5000",
+        "localhost",
+        "localhost:5000/a",
+        "192.0.2.1:5000",
+    ),
+    mismatches=(
+        "acme",
+        "acme/app",
+        "docker.io/",
+        "docker.io//acme",
+        "/docker.io",
+        "https://docker.io",
+        "Docker.io",
+        "docker.io/Acme",
+        "docker.io/acme:1.0",
+        "docker.io/acme@sha256:00",
+        "*.example.com",
+        "docker.io/*",
+        "docker..io",
+        ".docker.io",
+        "docker.io.",
+        "registry:",
+        "registry:5000:1",
+        "d\u00f6cker.io",
+        "docker.io /acme",
+    ),
+    shortest=3,
+    longest=253,
+    shape=lambda length: ("a." + "b" * length)[:length],
 )
 HOST = Text(
     matches=("a.b", "telemetry.example.com", "a-1.b--2.io", "1.a", "a.xn--p1ai"),
@@ -72,6 +109,52 @@ ENV_NAME = Text(
     shortest=1,
     longest=256,
 )
+REFUSED_NAMES = (
+    *("LD_PRELOAD", "ld_library_path", "DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES", "GCONV_PATH"),
+    *("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "SONAR_WEB_JAVAOPTS", "JAVA_OPTS"),
+    *("KAFKA_OPTS", "EXTRA_JAVA_ARGS", "NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "PYTHONPATH"),
+    *("PERL5OPT", "RUBYOPT", "BUNDLE_GEMFILE", "PHP_INI_SCAN_DIR", "DOTNET_STARTUP_HOOKS"),
+    *("CORECLR_PROFILER", "ERL_AFLAGS", "ELIXIR_ERL_OPTIONS", "GOFLAGS", "BASH_ENV", "ENV"),
+    *("IFS", "PS4", "PATH", "Path", "HOME", "SHELL", "TMPDIR", "HTTP_PROXY", "no_proxy"),
+    *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "OPENSSL_CONF", "GIT_SSH_COMMAND", "KUBECONFIG"),
+    *("KUBERNETES_SERVICE_HOST", "AWS_ROLE_ARN", "GOOGLE_APPLICATION_CREDENTIALS"),
+    *("OTEL_EXPORTER_OTLP_ENDPOINT", "SONAR_JDBC_URL", "GITLAB_OMNIBUS_CONFIG", "DB_PASSWORD"),
+)
+HARMLESS_NAMES = ("ACME_TELEMETRY", "OTEL_SDK_DISABLED", "dotnet_cli_telemetry_optout", "GITLAB_A")
+_REFUSED = (
+    "this variable may not be set here: it can make a process load code, run a program, read other "
+    "files, or send traffic or credentials elsewhere; set it in the workload's own manifest"
+)
+SWITCH_NAME = replace(
+    ENV_NAME, rules=(Rule(message=_REFUSED, accepts=HARMLESS_NAMES, rejects=REFUSED_NAMES),)
+)
+ALIAS = replace(
+    ENV_NAME,
+    rules=(
+        Rule(
+            message=_REFUSED,
+            accepts=HARMLESS_NAMES,
+            rejects=("LD_PRELOAD", "node_options", "JDK_JAVA_OPTIONS", "OPENSSL_CONF"),
+        ),
+    ),
+)
+
+
+def value(longest: int) -> Text:
+    """A variable's value."""
+    return Text(
+        longest=longest,
+        rules=(
+            Rule(
+                message="a value may not contain $(: $(NAME) inserts another variable of the "
+                "container, which may be a secret; write the value itself",
+                accepts=("$HOME", "a(b)", "${A}", "$ (A)"),
+                rejects=("$(A)", "a$(A)b", "$$(A)", "$("),
+            ),
+        ),
+    )
+
+
 TEXT = Text()
 CHANNEL = Choice(of=("Usage", "UpdateCheck", "ErrorReport", "License"))
 CHANNELS = CHANNEL.of
@@ -133,11 +216,11 @@ SELECTOR = {
 }
 
 
-def selector(path: str) -> dict[str, Check]:
-    """The checks of a label selector."""
+def selector(path: str, **more: Any) -> dict[str, Check]:
+    """The checks of a label selector; ``more`` of the selector as a whole."""
     expressions = f"{path}.matchExpressions"
     return {
-        path: Object(atomic=({"matchLabels": {"a": "1"}}, {"matchLabels": {"b": "2"}})),
+        path: Object(atomic=({"matchLabels": {"a": "1"}}, {"matchLabels": {"b": "2"}}), **more),
         f"{path}.matchLabels": Map(longest=64),
         f"{path}.matchLabels{{app}}": text(63),
         expressions: Array(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import ChannelRule, EnvSwitch, Host, Switch
 from fleet_telemetry.catalogue.catalogue import ImageMatch, builtin
+from fleet_telemetry.catalogue.known_versions import TagReading
 from fleet_telemetry.catalogue.product import RuleLookup
 from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
 from fleet_telemetry.switches.overrides import read_switch
@@ -29,8 +30,12 @@ def match_image(image: str, container: str = "main") -> ImageMatch:
 
 
 def span_of(image: str) -> VersionSpan | None:
-    tag = match_image(image).reference.tag
-    return VersionSpan.parse(tag) if tag else None
+    return tag_of(image).version
+
+
+def tag_of(image: str) -> TagReading:
+    found = match_image(image)
+    return found.product.read_tag(found.reference, found.image)
 
 
 def look_up(image: str, channel: ChannelName = ChannelName.USAGE) -> RuleLookup:
@@ -59,7 +64,7 @@ def describe(image: str, channel: ChannelName = ChannelName.USAGE) -> str:
     """The rule in one line: the default and every switch; or why there is none."""
     found = look_up(image, channel)
     if found.rule is None:
-        return str(found.reason)
+        return str(tag_of(image).fault or found.reason)
     switches = (
         f"{switch.semantics} {switch.env.name}" if switch.env else switch.semantics.value
         for switch in found.rule.switches

@@ -87,6 +87,7 @@ MATRIX: Mapping[str, Values] = {
         "webhook": {"podDisruptionBudget": {"enabled": False}, "excludedNamespaces": []},
         "controller": {"podDisruptionBudget": {"enabled": False}, "resources": {"limits": None}},
         "runAsUser": None,
+        "networkPolicy": {"enabled": False},
     },
     "everything": {
         "global": {"imageRegistry": "registry.example:5000", "imagePullSecrets": [{"name": "a"}]},
@@ -110,6 +111,7 @@ MATRIX: Mapping[str, Values] = {
             "enforced": ["NetworkPolicy", "Cilium"],
             "clusterRanges": ["192.0.2.0/24"],
             "publishedRanges": "built-in",
+            "allowlistRequests": "catalogue",
             "onUninstall": "Remove",
         },
         "networkPolicy": {

@@ -28,16 +28,17 @@ from fleet_telemetry.admission.request_body import (
 from fleet_telemetry.admission.review import (
     NOTHING,
     AdmissionResult,
-    owner_of_pod,
     review_pod,
     review_workload,
 )
+from fleet_telemetry.admission.trace import AdmissionTrace
 from fleet_telemetry.admission.validation import Validation, validate
 from fleet_telemetry.kube.cache import ClusterCache
-from fleet_telemetry.objects.manifest import Manifest, dig, text_at
+from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, text_at
 from fleet_telemetry.reporting.connections import MOST_CONNECTIONS, Connections
 from fleet_telemetry.reporting.decisions import log_admission
 from fleet_telemetry.reporting.metrics import AdmissionMetrics
+from fleet_telemetry.workloads.owner import read_controller
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class AdmissionServer:
         metrics: AdmissionMetrics,
         now: Callable[[], datetime],
         tls: ssl.SSLContext,
+        trace: AdmissionTrace,
         *,
         client_names: Collection[str] = (),
         bodies: BodyReader | None = None,
@@ -72,6 +74,7 @@ class AdmissionServer:
         self._metrics = metrics
         self._now = now
         self._tls = tls
+        self._trace = trace
         self._client_names = client_names
         self._bodies = bodies or BodyReader()
         self._most_connections = most_connections
@@ -170,6 +173,8 @@ class AdmissionServer:
             if self._cache.synced.is_set():
                 answer = await self._review(request, len(body))
                 result = "patched" if answer.patch else "unchanged"
+                if not request.get("dryRun"):
+                    self._trace.expect(answer)
             else:
                 result = "unsynced"
         except Exception:  # noqa: BLE001  # see the comment; it is logged
@@ -183,16 +188,15 @@ class AdmissionServer:
     async def _review(self, request: Manifest, size: int) -> AdmissionResult:
         if dig(request, "kind", "kind") != "Pod":
             return review_workload(request, self._cache, self._now())
-        ref = owner_of_pod(request)
-        if ref is None:
-            return NOTHING
+        controller = read_controller(mapping_at(request, "object"))
+        namespace = text_at(request, "namespace")
         patience = _OWNER_SECONDS if self._waiting_bytes + size <= _MOST_WAITING_BYTES else 0.0
         self._waiting_bytes += size
         try:
-            owner = await self._cache.fleet.wait_for(ref, patience)
+            owner = await self._cache.fleet.wait_for(namespace, controller, patience)
         finally:
             self._waiting_bytes -= size
-        if owner is None or owner.controller is None:
+        if owner is None or not owner.is_injected_by_pod:
             return NOTHING
         return review_pod(request, owner, self._cache, self._now())
 

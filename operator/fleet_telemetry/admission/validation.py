@@ -13,9 +13,10 @@ from fleet_telemetry.api.policy import (
 )
 from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.catalogue.catalogue import Catalogue
-from fleet_telemetry.catalogue.product import Product, ProductError
+from fleet_telemetry.catalogue.own_products import compile_own
+from fleet_telemetry.catalogue.product import ProductError
 from fleet_telemetry.objects.manifest import Manifest, dig
-from fleet_telemetry.switches.policy_problems import find_problems
+from fleet_telemetry.switches.policy_problems import find_problems, warn_of_clear_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,25 @@ class Validation:
 
 
 def validate(request: Manifest, catalogue: Catalogue) -> Validation:
-    """Judge a policy or a product of an admission request."""
+    """Judge a policy or a product of an admission request.
+
+    An object that was stored before a rule existed can still be labelled or deleted: while its spec
+    does not change, problems are warnings.
+    """
+    found = _validate(request, catalogue)
+    old = dig(request, "oldObject", "spec")
+    if not found.refusal or old is None or old != dig(request, "object", "spec"):
+        return found
+    return Validation(warnings=(found.refusal, *found.warnings))
+
+
+def _validate(request: Manifest, catalogue: Catalogue) -> Validation:
     kind = dig(request, "kind", "kind")
     spec = dig(request, "object", "spec") or {}
     try:
         if kind == "TelemetryProduct":
             name = dig(request, "object", "metadata", "name") or ""
-            Product.compile(name, msgspec.convert(spec, TelemetryProductSpec))
+            compile_own(name, msgspec.convert(spec, TelemetryProductSpec))
             return Validation()
         if kind == PolicyKind.NAMESPACED:
             return _judge(msgspec.convert(spec, TelemetryPolicySpec), catalogue)
@@ -48,7 +61,9 @@ def _judge(
     spec: TelemetryPolicySpec | ClusterTelemetryPolicySpec, catalogue: Catalogue
 ) -> Validation:
     problems = list(find_problems(spec, catalogue))
+    warnings = [problem.message for problem in problems if not problem.is_mistake]
+    clear = warn_of_clear_text(spec)
     return Validation(
         refusal="; ".join(problem.message for problem in problems if problem.is_mistake),
-        warnings=tuple(problem.message for problem in problems if not problem.is_mistake),
+        warnings=(*warnings, *([clear] if clear else [])),
     )

@@ -6,13 +6,24 @@ from enum import StrEnum
 from typing import Annotated
 
 from fleet_telemetry.api.conditions import Condition
-from fleet_telemetry.api.policy import ENV_NAME, ChannelName, HostName, Submission
+from fleet_telemetry.api.policy import REGISTRY, ChannelName, HostName, Submission
 from fleet_telemetry.api.schema import ApiType, Rule, described
+from fleet_telemetry.api.variable_names import ALIAS_RULE, ENV_NAME, NAME_RULE, VALUE_RULE
 
 _GLOB = r"^[A-Za-z0-9*?._/-]+$"
 _NAME_GLOB = r"^[-._A-Za-z0-9*?]+$"
 # What counts as a blank beyond ASCII differs between Python and the API server.
 _PATH = r"^/[^\x00-\x20]*$"
+_LITERAL_RULE = Rule(
+    "self.matches('[A-Za-z0-9]')",
+    "a pattern of wildcards alone would exclude everything; remove the image instead",
+)
+_IMAGE_NAME_RULE = Rule(
+    r"self.matches('(^|/)([-._A-Za-z0-9]*[A-Za-z0-9][-._A-Za-z0-9]*|"
+    r"[^/]*[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][^/]*)$')",
+    "the last part of the pattern names the image: it has letters or digits, and at least three "
+    "in a row beside wildcards, so that it does not match every image",
+)
 _RANGE = r"^(>=[0-9][-+.0-9A-Z_a-z]*)?( *<[0-9][-+.0-9A-Z_a-z]*)?$"
 
 VersionRange = Annotated[
@@ -35,12 +46,116 @@ Label = Annotated[
 EnvName = Annotated[
     str, described("A variable's name.", pattern=ENV_NAME, min_length=1, max_length=256)
 ]
+SwitchName = Annotated[
+    str,
+    described(
+        "A variable's name. Names that can make a process load code, run a program, or send its "
+        "traffic elsewhere are refused.",
+        pattern=ENV_NAME,
+        min_length=1,
+        max_length=256,
+        rules=(NAME_RULE,),
+    ),
+]
+Alias = Annotated[
+    str,
+    described(
+        "A variable's name. The same names are refused.",
+        pattern=ENV_NAME,
+        min_length=1,
+        max_length=256,
+        rules=(ALIAS_RULE,),
+    ),
+]
+ExcludedName = Annotated[
+    str,
+    described(
+        "A glob.",
+        pattern=_NAME_GLOB,
+        max_length=63,
+        rules=(_LITERAL_RULE,),
+    ),
+]
 Source = Annotated[
     str,
     described(
         "The source of the fact: repository@tag:path, or a page.", min_length=1, max_length=512
     ),
 ]
+
+Repository = Annotated[
+    str,
+    described(
+        "A repository in full, such as docker.io/dependencytrack/apiserver.",
+        pattern=REGISTRY,
+        min_length=3,
+        max_length=253,
+    ),
+]
+
+
+VersionNumber = Annotated[
+    str,
+    described(
+        "A version such as 4.13.0 or 5.0.0-rc.2; a short one such as 4.14 is all of 4.14.x.",
+        pattern=r"^[0-9][-+.0-9A-Z_a-z]*$",
+        min_length=1,
+        max_length=32,
+    ),
+]
+
+
+class MajorTags(StrEnum):
+    """Whether the vendor publishes tags with a single number."""
+
+    NONE = "None"
+    WITH_SUFFIX = "WithSuffix"
+    ANY = "Any"
+
+
+class VersionLine(ApiType, frozen=True, kw_only=True):
+    """A line of versions without a gap."""
+
+    lowest: Annotated[VersionNumber, described("The first version of the line.")]
+    verified: Annotated[
+        VersionNumber,
+        described(
+            "The last version for which the product's facts hold. A short one such as 4.14 "
+            "includes all of 4.14.x."
+        ),
+    ]
+    highest: Annotated[
+        VersionNumber | None,
+        described(
+            "The last version that the line may have. From verified up to it a version has the "
+            "switch of the last verified one, and nothing but the product's own report proves "
+            "anything. Default: verified."
+        ),
+    ] = None
+    editions: Annotated[
+        tuple[Label, ...],
+        described("Editions, as images name them. Default: all.", list_type="set", max_length=8),
+    ] = ()
+
+
+class KnownVersions(ApiType, frozen=True, kw_only=True):
+    """Which versions the product has. A tag with another number names no version of it."""
+
+    lines: Annotated[
+        tuple[VersionLine, ...],
+        described(
+            "The lines of versions. Default: any number may be a version.",
+            list_type="atomic",
+            max_length=16,
+        ),
+    ] = ()
+    major_tags: Annotated[
+        MajorTags,
+        described(
+            "Whether the vendor publishes tags with a single number: None, WithSuffix "
+            "(9-community) or Any (9). A tag that it does not publish is taken for a build number."
+        ),
+    ] = MajorTags.NONE
 
 
 class Semantics(StrEnum):
@@ -100,20 +215,23 @@ class Reading(ApiType, frozen=True, kw_only=True):
 class EnvSwitch(ApiType, frozen=True, kw_only=True):
     """A switch that is an environment variable."""
 
-    name: EnvName
-    disabled: Annotated[str, described("The value that disables.", max_length=256)]
+    name: SwitchName
+    disabled: Annotated[
+        str, described("The value that disables.", max_length=256, rules=(VALUE_RULE,))
+    ]
     enabled: (
         Annotated[
             str,
             described(
                 "The value that enables. Default: only the variable's absence enables.",
                 max_length=256,
+                rules=(VALUE_RULE,),
             ),
         ]
         | None
     ) = None
     aliases: Annotated[
-        tuple[EnvName, ...],
+        tuple[Alias, ...],
         described(
             "Other names that the product accepts for the same setting.",
             list_type="set",
@@ -282,7 +400,7 @@ SWITCH_RULES = (
 class RefusedVariable(ApiType, frozen=True, kw_only=True):
     """A variable that a version refuses."""
 
-    env: EnvName
+    env: SwitchName
     effect: Annotated[str, described("What happens when it is set.", min_length=1, max_length=512)]
 
 
@@ -306,7 +424,10 @@ class ChannelRule(ApiType, frozen=True, kw_only=True):
     refuses: Annotated[
         tuple[RefusedVariable, ...],
         described(
-            "Variables that must not be set.", list_type="map", list_keys=("env",), max_length=16
+            "Switches of other versions that must not be set.",
+            list_type="map",
+            list_keys=("env",),
+            max_length=16,
         ),
     ] = ()
     harmless_anywhere: Annotated[
@@ -437,10 +558,12 @@ class Image(ApiType, frozen=True, kw_only=True):
         str,
         described(
             "A glob over the last parts of the repository, such as dependencytrack/apiserver; "
-            "registry and mirror prefixes are ignored. * and ? do not match a slash.",
+            "registry and mirror prefixes are ignored. * and ? do not match a slash. The last "
+            "part has to name the image.",
             pattern=_GLOB,
             min_length=1,
             max_length=256,
+            rules=(_IMAGE_NAME_RULE,),
         ),
     ]
     edition: Annotated[
@@ -452,12 +575,28 @@ class Image(ApiType, frozen=True, kw_only=True):
         described("The component, for rules.", pattern=r"^[a-z0-9-]+$", max_length=63),
     ] = "server"
     exclude_tags: Annotated[
-        tuple[Annotated[str, described("A glob.", pattern=_NAME_GLOB, max_length=128)], ...],
+        tuple[
+            Annotated[
+                str,
+                described("A glob.", pattern=_NAME_GLOB, max_length=128, rules=(_LITERAL_RULE,)),
+            ],
+            ...,
+        ],
         described("Tags of other software.", list_type="set", max_length=16),
     ] = ()
     exclude_containers: Annotated[
-        tuple[Annotated[str, described("A glob.", pattern=_NAME_GLOB, max_length=63)], ...],
+        tuple[ExcludedName, ...],
         described("Names of containers that run other software.", list_type="set", max_length=16),
+    ] = ()
+    repositories: Annotated[
+        tuple[Repository, ...],
+        described(
+            "The vendor's own repositories of such images. A credential of a "
+            "ClusterTelemetryPolicy is sent only to images of these, or of registries that the "
+            "policy lists.",
+            list_type="set",
+            max_length=16,
+        ),
     ] = ()
     start: Annotated[
         Start | None,
@@ -514,6 +653,10 @@ class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
             "Why it calls home.", list_type="map", list_keys=("name",), min_length=1, max_length=4
         ),
     ]
+    versions: Annotated[
+        KnownVersions,
+        described("Which versions the product has, and for which of them the facts are verified."),
+    ] = KnownVersions()
     api: Annotated[Api | None, described("The product's API, if it reports its setting.")] = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleet_telemetry.api.product import Image
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.catalogue import Catalogue, ImageMatch
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.catalogue.version import VersionSpan
@@ -13,7 +14,8 @@ from fleet_telemetry.workloads.workload import Container, PodTemplate
 
 @dataclass(frozen=True, slots=True)
 class MatchedContainer:
-    """A container that runs a product; ``version`` is None where the tag names none."""
+    """A container that runs a product; ``version`` is None where the tag names none that the
+    product is known to have."""
 
     container: Container
     product: Product
@@ -21,6 +23,10 @@ class MatchedContainer:
     version: VersionSpan | None
     reference: str
     """The image as written, to detect a change if no version can be read."""
+    fault: Reason | None = None
+    """Why no version can be read."""
+    verified: bool = True
+    """Whether the product's facts are verified for the version."""
 
 
 def match_containers(template: PodTemplate, catalogue: Catalogue) -> tuple[MatchedContainer, ...]:
@@ -34,12 +40,15 @@ def match_containers(template: PodTemplate, catalogue: Catalogue) -> tuple[Match
 
 
 def _target(container: Container, found: ImageMatch) -> MatchedContainer:
+    tag = found.product.read_tag(found.reference, found.image)
     return MatchedContainer(
         container=container,
         product=found.product,
         image=found.image,
-        version=VersionSpan.parse(found.reference.tag) if found.reference.tag else None,
+        version=tag.version,
         reference=container.image,
+        fault=tag.fault,
+        verified=tag.verified,
     )
 
 

@@ -19,6 +19,7 @@ from fleet_telemetry.api.product import (
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.image import ImageReference
+from fleet_telemetry.catalogue.known_versions import TagReader, TagReading
 from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
 
 
@@ -59,6 +60,7 @@ class Product:
     name: str
     spec: TelemetryProductSpec
     rules: Mapping[ChannelName, tuple[CompiledRule, ...]]
+    tags: TagReader
 
     @classmethod
     def compile(cls, name: str, spec: TelemetryProductSpec) -> Product:
@@ -69,9 +71,15 @@ class Product:
         }
         for channel in spec.channels:
             problems.extend(_check_channel(channel, rules[channel.name], spec))
+        problems.extend(_check_lines(spec))
+        tags = TagReader((), spec.versions.major_tags)
+        try:
+            tags = TagReader.compile(spec.versions)
+        except ValueError as error:
+            problems.append(f"versions: {error}")
         if problems:
             raise ProductError(name, problems)
-        return cls(name, spec, rules)
+        return cls(name, spec, rules, tags)
 
     def match_image(self, image: ImageReference, container: str) -> Image | None:
         """The entry for a container's image, or None if it is something else."""
@@ -82,6 +90,10 @@ class Product:
                 )
                 return None if excluded else entry
         return None
+
+    def read_tag(self, image: ImageReference, entry: Image) -> TagReading:
+        """The version that a container's image has, by its tag."""
+        return self.tags.read(image.tag, entry.edition)
 
     def has_channel(self, channel: ChannelName, image: Image) -> bool:
         """Whether this component of the product uses the channel in any version."""
@@ -99,6 +111,14 @@ class Product:
         if span is None or overlapping:
             return RuleLookup(None, Reason.VERSION_UNREADABLE)
         return RuleLookup(None, Reason.VERSION_NOT_COVERED)
+
+    def possible_rules(
+        self, channel: ChannelName, image: Image, span: VersionSpan | None
+    ) -> Iterator[ChannelRule]:
+        """The rules of all versions that the image may have."""
+        for rule in self.rules.get(channel, ()):
+            if rule.concerns(image) and (span is None or rule.versions.touches(span)):
+                yield rule.rule
 
     def hosts_of(
         self, channel: ChannelName, image: Image, span: VersionSpan | None
@@ -147,6 +167,13 @@ def _compile_rules(channel: Channel, problems: list[str]) -> Iterator[CompiledRu
             VersionRanges.parse(host.versions)
         except ValueError as error:
             problems.append(f"channel {channel.name}, host {host.host}: {error}")
+
+
+def _check_lines(spec: TelemetryProductSpec) -> Iterator[str]:
+    editions = {image.edition for image in spec.images}
+    for index, line in enumerate(spec.versions.lines):
+        for edition in sorted(set(line.editions) - editions):
+            yield f"versions, line {index + 1}: no image has the edition {edition!r}"
 
 
 def _check_channel(

@@ -17,6 +17,9 @@ _TAG = re.compile(
     r"(?P<flavour>[-+][0-9A-Za-z][0-9A-Za-z._+-]*)?",
     re.IGNORECASE | re.ASCII,
 )
+_NUMBERS = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
+_LEADING_ZERO = re.compile(r"v?(?:\d+\.)*0\d", re.IGNORECASE | re.ASCII)
+_COMMIT = re.compile(r"[-+.]g?(?=[a-f]*\d)[0-9a-f]{7,64}", re.ASCII)
 _RANGE = re.compile(r"(?:>=(?P<low>[^\s<>=]+))?\s*(?:<(?P<high>[^\s<>=]+))?")
 
 # The order in which projects step towards a release; everything before the release itself.
@@ -70,6 +73,19 @@ class VersionSpan:
     low: Version
     high: Version | None = None
 
+    @property
+    def precision(self) -> int:
+        """How many numbers are written: 2 in ``4.14``."""
+        match = _NUMBERS.match(self.text)
+        return match[0].count(".") + 1 if match else 0
+
+    @property
+    def end(self) -> Version:
+        """The first point after all of the span."""
+        if self.high is not None:
+            return self.high
+        return Version(self.low.numbers, self.low.stage, self.low.count + 1)
+
     @classmethod
     def parse(cls, tag: str) -> VersionSpan | None:
         """None for a tag that names no version: ``latest``, ``community``, a commit, nothing."""
@@ -78,8 +94,10 @@ class VersionSpan:
             return None
         numbers = [int(number) for number in match["numbers"].split(".")]
         flavour = match["flavour"] or "-"
-        if len(numbers) < _PRECISION and flavour[1:2].isdigit():
-            return None  # a date or a build, such as 2026-11-21
+        if len(numbers) < _PRECISION and (flavour[1:2].isdigit() or _COMMIT.fullmatch(flavour)):
+            return None  # a date or a build, such as 2026-11-21 or 5-1a2b3c4
+        if _LEADING_ZERO.match(tag):
+            return None  # a date, such as 2026.01.02: no version is written so
         padded = (*numbers, 0, 0, 0)[:4]
         low = (padded[0], padded[1], padded[2], padded[3])
         after = (*numbers[:-1], numbers[-1] + 1, 0, 0, 0)[:4]
@@ -148,8 +166,7 @@ class VersionRanges:
 
     def touches(self, span: VersionSpan) -> bool:
         """Whether *some* of the span lies inside."""
-        high = span.high or Version(span.low.numbers, span.low.stage, span.low.count + 1)
-        return self.overlaps(VersionRanges((_Interval(span.low, high),)))
+        return self.overlaps(VersionRanges((_Interval(span.low, span.end),)))
 
     def overlaps(self, other: VersionRanges) -> bool:
         """Whether some version lies in both."""

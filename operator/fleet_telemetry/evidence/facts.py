@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.workload_telemetry import SeedRecord
+from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
@@ -31,6 +31,8 @@ class Facts:
     reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
+    recorded: tuple[InjectedVariable, ...] = ()
+    """What WorkloadTelemetry lists as injected, now or earlier."""
 
     def targets_of(self, product: str, channel: ChannelName) -> tuple[MatchedContainer, ...]:
         """The containers of the pod template that use a channel of a product."""

@@ -7,7 +7,7 @@ workload alone: its template and its pods.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from fleet_telemetry.api.policy import ChannelName, Mode, OnConflict, Rollout, When
@@ -38,7 +38,13 @@ from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.workloads.workload import PodTemplate
 
 _NOT_REPORTED = Reported()
-_WAITS_FOR_REPORT = (Reason.SEED_NOT_PROVEN, Reason.NOT_REPORTED)
+_WAITS_FOR_REPORT = (
+    Reason.SEED_NOT_PROVEN,
+    Reason.NOT_REPORTED,
+    Reason.VERSION_UNREADABLE,
+    Reason.VERSION_NOT_KNOWN,
+    Reason.VERSION_NOT_VERIFIED,
+)
 
 
 def judge(
@@ -109,7 +115,15 @@ class Case:
     @cached_property
     def in_workload(self) -> StateFinding:
         """The finding by the workload alone."""
-        return _first(WORKLOAD_CHECKS, self)
+        found = _first(WORKLOAD_CHECKS, self)
+        if found.state is not State.COMPLIANT:
+            return found
+        runs = [self.target, *(pod for _, pod in self.counterparts)]
+        unverified = next((one for one in runs if not one.verified), None)
+        if unverified is None:
+            return found
+        image = f"Image: {unverified.reference}."
+        return StateFinding(State.UNKNOWN, Reason.VERSION_NOT_VERIFIED, image)
 
 
 VerdictCheck = Callable[[Case], StateFinding | None]
@@ -156,6 +170,9 @@ def _reported_desired(case: Case) -> StateFinding | None:
     if case.report.setting is not case.desired:
         return None
     found = case.in_workload
+    if case.lookup.rule is None and _may_be_undone(case):
+        unset = "The product reports the desired setting, but the workload does not set the switch."
+        return replace(found, detail=f"{found.detail} {unset}")
     switches = case.lookup.rule.switches if case.lookup.rule is not None else ()
     read_at_start = any(switch.semantics is Semantics.START for switch in switches)
     is_undone = read_at_start and found.state in (State.NON_COMPLIANT, State.PENDING)
@@ -163,6 +180,19 @@ def _reported_desired(case: Case) -> StateFinding | None:
     if found.reason is Reason.REFUSED_VARIABLE or is_undone or is_proven:
         return found
     return StateFinding(State.COMPLIANT, Reason.REPORTED, seeded=found.seeded)
+
+
+def _may_be_undone(case: Case) -> bool:
+    """Whether the version cannot be read, and may be one that reads a switch at every start which
+    the workload does not set."""
+    target = case.target
+    rules = target.product.possible_rules(case.channel, target.image, target.version)
+    return any(
+        switch.semantics is Semantics.START
+        and read_switch(target.container, switch).setting is not case.desired
+        for rule in rules
+        for switch in rule.switches
+    )
 
 
 def _not_reported(case: Case) -> StateFinding | None:
@@ -195,7 +225,7 @@ CHECKS: tuple[VerdictCheck, ...] = (
 def _without_rule(case: Case) -> StateFinding | None:
     if case.lookup.rule is not None:
         return None
-    reason = case.lookup.reason or Reason.VERSION_NOT_COVERED
+    reason = case.target.fault or case.lookup.reason or Reason.VERSION_NOT_COVERED
     return StateFinding(State.UNKNOWN, reason, f"Image: {case.target.reference}.")
 
 
@@ -285,9 +315,9 @@ def _by_pods(
         _read(case, found, switch, injectable_rule(found, case.channel))
         for _, found in case.counterparts
     ]
-    # If another controller owns the template, the pods are injected instead, and the template is
-    # no evidence either way.
-    by_template = case.facts.workload.controller is None
+    # If the template is not ours to edit, the pods are injected instead, and the template is no
+    # evidence either way.
+    by_template = not case.facts.workload.is_injected_by_pod
     if by_template and declared.setting is not case.desired:
         return _not_set(case, switch, declared)
     if not running:
@@ -331,9 +361,13 @@ def _not_set(
     mechanism, container = mechanism_of(switch), case.target.container
     entry = mechanism.find(container, switch) if mechanism is not None else None
     ours = entry is not None and is_ours(
-        workload, container, entry, case.target.product.all_switches
+        workload, container, entry, case.target.product.all_switches, case.facts.recorded
     )
-    kept = injection.on_conflict is OnConflict.KEEP and entry is not None and not ours
+    # The reading may be that of an older pod, and the entry as desired.
+    contrary = entry is not None and not (
+        mechanism is not None and mechanism.read(container, switch).setting is case.desired
+    )
+    kept = injection.on_conflict is OnConflict.KEEP and contrary and not ours
     queued = injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod
     missed = missed_admission(workload, effective.policy)
     # The first that holds.

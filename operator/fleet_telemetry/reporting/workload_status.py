@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 
 from fleet_telemetry.api.conditions import ConditionStatus, ObservedCondition, merge_conditions
-from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.policy import ChannelName, Policy
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.resources import API_VERSION, WORKLOAD_TELEMETRY
 from fleet_telemetry.api.workload_telemetry import (
+    ChannelPolicy,
     ChannelStatus,
+    InjectedVariable,
     PolicyReference,
     SeedRecord,
     State,
@@ -32,6 +34,8 @@ from fleet_telemetry.workloads.workload import Workload
 
 _LABELS = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
 _MOST_FIELDS = 256
+"""As the schema allows."""
+_MOST_EARLIER = 32
 """As the schema allows."""
 _STATUS_BY_STATE = {
     State.COMPLIANT: ConditionStatus.TRUE,
@@ -68,11 +72,23 @@ def build_workload_status(
             for verdict in plan.verdicts
         ),
         injected=plan.injected,
+        injected_before=_injected_before(before, plan),
         seeds=tuple(_seeds(plan.verdicts)),
         conditions=merge_conditions(
             before.conditions if before else (), _observe(plan.verdicts), now=now
         ),
     )
+
+
+def _injected_before(
+    before: WorkloadTelemetryStatus | None, plan: Plan
+) -> tuple[InjectedVariable, ...]:
+    """What was recorded as injected and is not injected now, without the oldest if too many."""
+    if before is None:
+        return ()
+    known = dict.fromkeys((*before.injected_before, *before.injected))
+    earlier = [one for one in known if one not in plan.injected]
+    return tuple(earlier[-_MOST_EARLIER:])
 
 
 def _channel(verdict: Verdict, egress: EgressFinding | None, *, several: bool) -> ChannelStatus:
@@ -82,11 +98,16 @@ def _channel(verdict: Verdict, egress: EgressFinding | None, *, several: bool) -
     return ChannelStatus(
         name=verdict.channel,
         product=verdict.product if several else None,
+        policy=_channel_policy(verdict.policy) if verdict.policy else None,
         state=verdict.state,
         reason=verdict.reason,
         message=cut(verdict.message) or None,
         **fields,
     )
+
+
+def _channel_policy(policy: Policy) -> ChannelPolicy:
+    return ChannelPolicy(kind=policy.kind, namespace=policy.namespace or None, name=policy.name)
 
 
 def stored_reports(

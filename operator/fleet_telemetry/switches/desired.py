@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import ChannelName, Mode, OnConflict, Policy
 from fleet_telemetry.api.product import ChannelRule, RefusedVariable, Semantics, Switch
+from fleet_telemetry.api.variable_names import is_refused_name, is_refused_value
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.reading import is_expanded, setting_of
@@ -104,12 +105,14 @@ def injectable_rule(target: MatchedContainer, channel: ChannelName) -> ChannelRu
 def related_settings(
     target: MatchedContainer, in_effect: EffectivePolicy
 ) -> Iterator[DesiredVariable]:
-    """The policy's own settings for the product, without those that name a switch."""
+    """The policy's own settings for the product, without those that name a switch and those that
+    no policy may set."""
     switches = list(target.product.switches(*in_effect.policy.spec.channels))
     for settings in in_effect.injection.settings:
         if settings.product == target.product.name:
             for setting in settings.env:
-                if not any(names_switch(switch, setting.name) for switch in switches):
+                refused = is_refused_name(setting.name) or is_refused_value(setting.value)
+                if not refused and not any(names_switch(one, setting.name) for one in switches):
                     yield DesiredVariable(setting.name, setting.value, in_effect)
 
 
@@ -125,6 +128,23 @@ def refused_variables(target: MatchedContainer) -> Iterator[RefusedVariable]:
         rule = target.product.rule_for(channel.name, target.image, target.version).rule
         if rule is not None:
             yield from rule.refuses
+
+
+def kept_names(target: MatchedContainer, effective: EffectivePolicies) -> Iterator[str]:
+    """The switches of a container whose version cannot be read: what was injected stays, unless a
+    version that it may be refuses it."""
+    for channel in target.product.spec.channels:
+        in_effect = effective.get((target.product.name, channel.name))
+        if in_effect is None or not in_effect.enforced:
+            continue
+        if injectable_rule(target, channel.name) is not None:
+            continue
+        rules = tuple(target.product.possible_rules(channel.name, target.image, target.version))
+        refused = {refusal.env for rule in rules for refusal in rule.refuses}
+        for switch in (switch for rule in rules for switch in rule.switches):
+            for entry in target.container.env:
+                if entry.name not in refused and names_switch(switch, entry.name):
+                    yield entry.name
 
 
 def desired_names(target: MatchedContainer, desired: tuple[DesiredVariable, ...]) -> Iterator[str]:

@@ -27,6 +27,10 @@ class Cause(StrEnum):
     SETTING = "Setting"
     REFUSED = "Refused"
     REVERTED = "Reverted"
+    RESTORED = "Restored"
+    """Set again: the setting stood before the update, which drops it."""
+    DROPPED = "Dropped"
+    """Skipped: the update drops the setting, and the policy has when: Never."""
     KEPT = "Kept"
     """Skipped: the user set another value, and the policy has onConflict: Keep."""
     BY_REFERENCE = "ByReference"
@@ -47,6 +51,8 @@ class Edit:
     note: str = ""
     mechanism: str = "env"
     """The name of the switch mechanism that renders it; related settings are variables."""
+    section: str = ""
+    """The field of a policy by which it is made now, such as ``spec.injection.when: Always``."""
 
 
 @dataclass(frozen=True, slots=True)

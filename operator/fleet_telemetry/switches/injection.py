@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import OnConflict, Policy, Rollout, When
-from fleet_telemetry.api.product import RefusedVariable, Switch
+from fleet_telemetry.api.product import RefusedVariable, Setting, Switch
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer, version_changed
 from fleet_telemetry.policy.precedence import EffectivePolicy
@@ -20,10 +20,13 @@ from fleet_telemetry.switches.desired import (
     audited_names,
     desired_names,
     desired_variables,
+    kept_names,
     refused_variables,
 )
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
+from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.ownership import is_ours
+from fleet_telemetry.switches.reading import setting_of
 from fleet_telemetry.workloads.workload import Container, EnvVar, Workload
 
 
@@ -37,7 +40,7 @@ class InjectionContext:
     before: Workload | None = None
     targets_before: tuple[MatchedContainer, ...] = ()
     recorded: tuple[InjectedVariable, ...] = ()
-    """What WorkloadTelemetry lists as injected."""
+    """What WorkloadTelemetry lists as injected, now or earlier."""
 
     def injected(self, container: Container, entry: EnvVar, switches: Iterable[Switch]) -> bool:
         """Whether the operator injected the entry."""
@@ -62,6 +65,7 @@ def plan_edits(
         handled[target.container.index] = {
             *desired_names(target, desired),
             *audited_names(target, effective),
+            *kept_names(target, effective),
             *(refusal.env for refusal in refused),
         }
     edits.extend(_revert(context, handled))
@@ -83,28 +87,38 @@ def _inject(
         ours = entry is not None and context.injected(container, entry, switches)
         if entry is not None and entry.by_reference:
             yield SkippedEdit(container.name, entry.name, Cause.BY_REFERENCE, variable.policy)
-        elif entry is not None and not ours and variable.keeps_user_values:
+            continue
+        if entry is not None and not ours and variable.keeps_user_values:
             yield SkippedEdit(container.name, entry.name, Cause.KEPT, variable.policy)
-        elif (
-            (ours and _may_follow_policy(context, variable, rewriting=rewriting))
-            or _may_add(context, target, variable, rewriting=rewriting)
-            or _is_kept(context, target, variable)
-        ):
-            replaces = entry is not None and not ours
-            cause = Cause.OVERRIDDEN if replaces else Cause.INJECTED
-            note = ""
-            if variable.switch is None:
-                cause, note = Cause.SETTING, "replacing another value" if replaces else ""
-            yield Edit(
-                container=container.index,
-                container_name=container.name,
-                name=entry.name if entry is not None else variable.name,
-                value=variable.value,
-                cause=cause,
-                policy=variable.policy,
-                note=note,
-                mechanism=variable.mechanism,
-            )
+            continue
+        may_write = (
+            _may_follow_policy(context, variable, rewriting=rewriting)
+            if ours
+            else _may_add(context, target, variable, rewriting=rewriting)
+        )
+        stood = _stood_before(context, target, variable)
+        if not (may_write or (stood and _stays(context, target, variable))):
+            if stood and entry is None:
+                yield SkippedEdit(container.name, variable.name, Cause.DROPPED, variable.policy)
+            continue
+        replaces = entry is not None and not ours
+        cause = Cause.OVERRIDDEN if replaces else Cause.INJECTED
+        note = ""
+        if variable.switch is None:
+            cause, note = Cause.SETTING, "replacing another value" if replaces else ""
+        elif stood and entry is None:
+            cause = Cause.RESTORED
+        yield Edit(
+            container=container.index,
+            container_name=container.name,
+            name=entry.name if entry is not None else variable.name,
+            value=variable.value,
+            cause=cause,
+            policy=variable.policy,
+            note=note,
+            mechanism=variable.mechanism,
+            section=_section(context, variable.effective),
+        )
 
 
 def _may_add(
@@ -153,22 +167,49 @@ def missed_admission(workload: Workload, policy: Policy) -> bool:
     return workload.created is not None and workload.created >= policy.created
 
 
-def _is_kept(
+def _section(context: InjectionContext, effective: EffectivePolicy) -> str:
+    """The field that permits an edit now, and its policy if that is another one."""
+    injection, source = effective.injection, effective.injection_policy
+    field = f"spec.injection.when: {injection.when}"
+    if context.trigger is Trigger.RECONCILE and injection.rollout is Rollout.IMMEDIATE:
+        field = f"spec.injection.rollout: {injection.rollout}"
+    return f"{field} of {source}" if source is not None else field
+
+
+def _stood_before(
     context: InjectionContext, target: MatchedContainer, variable: DesiredVariable
 ) -> bool:
-    """Whether the operator had injected the setting before the update."""
+    """Whether the container had the desired setting before the update, or may have had it."""
     if context.trigger is not Trigger.UPDATE or context.before is None:
         return False
     before = _target_before(context, target)
     if before is None:
         return False
     old = variable.entry_in(before.container)
-    if old is None or not variable.met_by(old):
+    if old is not None and variable.met_by(old):
+        return True
+    if variable.switch is None or variable.value is None:
         return False
-    # An entry with a field owner was overridden, or is the user's own. If the user removes it, it
-    # stays removed; if the user sets the opposite, it is overridden again.
-    unowned = not context.before.field_owners.covers(before.container.name, old.name)
-    return unowned or variable.entry_in(target.container) is not None
+    # It may have stood there in another form: an argument, a reference, or a whole ConfigMap.
+    reading = read_switch(before.container, variable.switch)
+    return reading.setting in (setting_of(variable.effective.desired), Setting.UNKNOWN)
+
+
+def _stays(context: InjectionContext, target: MatchedContainer, variable: DesiredVariable) -> bool:
+    """Whether a setting that stood before the update stays, whoever drops it or turns it.
+
+    Only with when: Never, what somebody else had written and drops is not added.
+    """
+    if variable.effective.injection.when is not When.NEVER:
+        return True
+    before = _target_before(context, target)
+    old = variable.entry_in(before.container) if before is not None else None
+    if before is None or context.before is None or old is None or not variable.met_by(old):
+        return False
+    was_ours = is_ours(
+        context.before, before.container, old, target.product.all_switches, context.recorded
+    )
+    return was_ours or variable.entry_in(target.container) is not None
 
 
 def _remove_refused(
@@ -204,6 +245,7 @@ def _remove_refused(
             cause=Cause.REFUSED,
             policy=owner.policy if owner else None,
             note=refusal.effect,
+            section="spec.injection.onConflict: Override" if owner else "",
         )
 
 

@@ -17,14 +17,20 @@ def is_ours(
     switches: Iterable[Switch],
     recorded: Collection[InjectedVariable] = (),
 ) -> bool:
-    """Whether the operator injected the entry: it has no field owner, because admission sets none,
-    and it is either a switch with a value that the operator writes, or ``recorded`` with this value
-    in WorkloadTelemetry, as related settings are."""
-    if entry.by_reference or workload.field_owners.covers(container.name, entry.name):
+    """Whether the operator injected the entry.
+
+    Admission sets no field owner. So an entry is the operator's if it has none, and is a switch
+    with a value that the operator writes. An entry that is ``recorded`` with this value in
+    WorkloadTelemetry, as related settings are too, stays the operator's when a tool brings it back
+    with an earlier template and becomes its owner. It is the user's once somebody declares it.
+    """
+    if entry.by_reference:
         return False
-    return _is_switch(entry, switches) or (
-        InjectedVariable(container=container.name, name=entry.name, value=entry.value) in recorded
-    )
+    owners = workload.field_owners
+    as_recorded = InjectedVariable(container=container.name, name=entry.name, value=entry.value)
+    if as_recorded in recorded:
+        return not owners.declares(container.name, entry.name)
+    return not owners.covers(container.name, entry.name) and _is_switch(entry, switches)
 
 
 def _is_switch(entry: EnvVar, switches: Iterable[Switch]) -> bool:

@@ -26,7 +26,10 @@ from fleet_telemetry.admission.request_body import (
     read_request,
 )
 from fleet_telemetry.admission.server import AdmissionServer
+from fleet_telemetry.admission.trace import AdmissionTrace
+from fleet_telemetry.reporting.events import Notice
 from fleet_telemetry.reporting.metrics import AdmissionMetrics
+from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.admission_requests import cache_with, creation, policy_manifest
 from tests.support.builders import NOW, SONARQUBE, container, manifest
 from tests.support.client_certificates import new_client
@@ -111,16 +114,22 @@ class Webhook:
         return found
 
 
+async def no_event(ref: WorkloadRef, uid: str, notice: Notice) -> None:
+    raise AssertionError(f"an Event on {ref} ({uid}): {notice}")
+
+
 @asynccontextmanager
 async def serving(client_ca: Path | None = None, **options: Any) -> AsyncIterator[Webhook]:
     registry = CollectorRegistry()
     certificate = ServingCertificate(HOST, lambda: TODAY, lambda _: None, client_ca)
     certificate.load(LEAF)
+    cache = cache_with(policy_manifest())
     server = AdmissionServer(
-        cache_with(policy_manifest()),
+        cache,
         AdmissionMetrics(registry),
         lambda: NOW,
         certificate.context,
+        AdmissionTrace(cache.fleet, no_event, lambda: 0.0),
         **options,
     )
     await server.start("127.0.0.1", 0)

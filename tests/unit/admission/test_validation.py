@@ -119,6 +119,34 @@ def test_a_product_that_contradicts_itself_is_refused(changes: Any, words: str) 
     assert words in validated("TelemetryProduct", PRODUCT | changes, "acme").refusal
 
 
+def ld_preload(kind: str) -> dict[str, Any]:
+    if kind != "TelemetryProduct":
+        env = [{"name": "LD_PRELOAD", "value": "/tmp/x.so"}]
+        return {"injection": {"settings": [{"product": "sonarqube", "env": env}]}}
+    switch = {"semantics": "Start", "env": {"name": "LD_PRELOAD", "disabled": "/tmp/x.so"}}
+    channel = {"name": "Usage", "rules": [{"default": "On", "switches": [switch]}]}
+    return PRODUCT | {"channels": [channel]}
+
+
+@pytest.mark.parametrize("kind", [*POLICY_KINDS, "TelemetryProduct"])
+def test_a_variable_that_loads_code_is_refused(kind: str) -> None:
+    found = validated(kind, ld_preload(kind), "acme")
+    assert "LD_PRELOAD" in found.refusal
+    assert "/tmp/x.so" not in found.refusal
+
+
+@pytest.mark.parametrize("kind", [*POLICY_KINDS, "TelemetryProduct"])
+def test_an_object_of_before_the_rule_can_be_labelled(kind: str) -> None:
+    spec = ld_preload(kind)
+    stored = {"kind": kind, "metadata": {"name": "acme"}, "spec": spec}
+    request = {"kind": {"kind": kind}, "object": stored, "oldObject": stored}
+    found = validate(request, builtin())
+    assert found.refusal == ""
+    assert any("LD_PRELOAD" in warning for warning in found.warnings)
+    changed = {**stored, "spec": spec | {"title": "Other", "mode": "Audit"}}
+    assert "LD_PRELOAD" in validate({**request, "object": changed}, builtin()).refusal
+
+
 @pytest.mark.parametrize("kind", ["WorkloadTelemetry", "Deployment", "", None, 5, ["x"]])
 def test_other_kinds_are_none_of_its_business(kind: Any) -> None:
     assert validated(kind, {"anything": 1}) == Validation()
@@ -157,3 +185,36 @@ def test_a_broken_policy_never_raises(request_: Manifest) -> None:
 @given(broken(REQUESTS[1]))
 def test_a_broken_product_never_raises(request_: Manifest) -> None:
     validate(request_, builtin())
+
+
+def credential(**more: Any) -> dict[str, Any]:
+    reference = {"name": "key", "namespace": "vault"}
+    of_product = {"product": "sonarqube", "secretRef": reference, **more}
+    return {"runtime": {"credentials": [of_product]}}
+
+
+def test_a_credential_without_a_scope_is_a_warning_because_the_crd_refuses_new_ones() -> None:
+    # An object of an earlier version may still be labelled and deleted.
+    found = validated("ClusterTelemetryPolicy", credential())
+    assert found.refusal == ""
+    (warning,) = found.warnings
+    assert "add namespaces or namespaceSelector" in warning
+    assert validated("ClusterTelemetryPolicy", credential(namespaces=["a"])) == Validation()
+
+
+def test_a_cluster_policy_that_sends_credentials_in_clear_is_warned_of() -> None:
+    found = validated("ClusterTelemetryPolicy", credential(namespaces=["a"], requireTLS=False))
+    assert found == Validation(
+        warnings=(
+            (
+                "Credentials are sent in clear where the endpoint is http, because requireTLS is "
+                "false: sonarqube"
+            ),
+        )
+    )
+    assert validated("TelemetryPolicy", credential()) == Validation()
+
+
+def test_a_credential_for_an_unknown_product_is_a_warning() -> None:
+    (warning,) = validated("TelemetryPolicy", credential(product="sonarcube")).warnings
+    assert "unknown product 'sonarcube'" in warning

@@ -74,6 +74,23 @@ def _problems(spec: Any) -> list[str]:
     return caught.value.problems
 
 
+@pytest.mark.parametrize(
+    ("versions", "problem"),
+    [
+        ({"lines": [{"lowest": "2", "verified": "1"}]}, "versions: a line's lowest (2)"),
+        ({"lines": [{"lowest": "1.x", "verified": "2"}]}, "versions: '1.x' is not a version"),
+        (
+            {"lines": [{"lowest": "1", "verified": "2", "editions": ["pro", "lite"]}]},
+            "versions, line 1: no image has the edition 'lite'",
+        ),
+        ({"lines": [{"lowest": "1", "verified": "2"}] * 2}, "versions: line 2 overlaps"),
+    ],
+)
+def test_versions_that_contradict_themselves_are_named(versions: Spec, problem: str) -> None:
+    (found,) = _problems(_with((("versions",), versions)))
+    assert problem in found
+
+
 def test_the_good_one_compiles() -> None:
     product = _compile(_GOOD)
     assert product.name == "widget"

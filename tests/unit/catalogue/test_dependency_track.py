@@ -69,12 +69,14 @@ def test_the_frontend_and_other_images_are_never_taken_for_it(image: str, contai
     ("tag", "expected"),
     [
         # No telemetry before 4.13.
-        ("3.8.0", "NoTelemetry"),
         ("4.0.0", "NoTelemetry"),
         ("4.12.7", "NoTelemetry"),
         ("4.12.7-alpine", "NoTelemetry"),
         ("4.12", "NoTelemetry"),
-        ("3", "NoTelemetry"),
+        # The images began with 4.0.0.
+        ("4.0.0-beta.1", "NoTelemetry"),
+        ("3.8.0", "VersionNotKnown"),
+        ("3.8", "VersionNotKnown"),
         # Builds on the way to 4.13 may have it or not.
         ("4.13.0-SNAPSHOT", "VersionNotCovered"),
         ("4.13.0-rc.1", "VersionNotCovered"),
@@ -96,12 +98,15 @@ def test_the_frontend_and_other_images_are_never_taken_for_it(image: str, contai
         ("5.0.4", f"On, Seed {_V5}"),
         ("5.0", f"On, Seed {_V5}"),
         ("5.1.1", f"On, Seed {_V5}"),
-        ("5", f"On, Seed {_V5}"),
-        ("6.0.0", f"On, Seed {_V5}"),
+        # No later version exists.
+        ("6.0.0", "VersionNotKnown"),
+        ("6.0.0-rc.1", "VersionNotKnown"),
         # Tags that may be versions of several kinds.
-        ("4", "VersionUnreadable"),
-        ("4-snapshot", "VersionUnreadable"),
-        ("5-snapshot", "VersionUnreadable"),
+        ("3", "VersionNotKnown"),
+        ("4", "VersionNotKnown"),
+        ("5", "VersionNotKnown"),
+        ("4-snapshot", "VersionNotKnown"),
+        ("5-snapshot", "VersionNotKnown"),
         ("5.0.0-SNAPSHOT", "VersionUnreadable"),
         ("5.0.0-rc", "VersionUnreadable"),
         # Tags that name no version.
@@ -128,8 +133,9 @@ def test_each_version_has_its_own_switch(tag: str, expected: str) -> None:
         ("5.7.0", f"On, Seed {_RC1}"),
         ("5.7.0-alpha", "VersionUnreadable"),
         ("5.7.0-SNAPSHOT", "VersionUnreadable"),
-        ("5", "VersionUnreadable"),
-        ("4.14.3", "VersionNotCovered"),
+        ("5", "VersionNotKnown"),
+        ("5.8.0", "VersionNotKnown"),
+        ("4.14.3", "VersionNotKnown"),
         ("snapshot", "VersionUnreadable"),
     ],
 )
@@ -166,7 +172,7 @@ def test_a_version_that_cannot_be_read_gets_nothing(image: str) -> None:
         ("5.0.0-rc.2", {_V4, _RC1}),
         ("5.0.4", {_V4, _RC1}),
         ("5.1.1", {_V4, _RC1}),
-        ("5", {_V4, _RC1}),
+        ("5.0", {_V4, _RC1}),
     ],
 )
 def test_version_5_refuses_the_older_names(tag: str, refused: set[str]) -> None:

@@ -68,7 +68,8 @@ def test_its_operator_and_other_images_are_never_taken_for_it(image: str) -> Non
         # Version 4 has another switch.
         ("4.3.22", "VersionNotCovered", "VersionNotCovered"),
         ("4.4.19", "VersionNotCovered", "VersionNotCovered"),
-        ("4", "VersionNotCovered", "VersionNotCovered"),
+        ("4.4", "VersionNotCovered", "VersionNotCovered"),
+        ("4", "VersionNotKnown", "VersionNotKnown"),
         ("5.0.0-beta.1", "VersionNotCovered", "VersionNotCovered"),
         # What somebody set at run time beats the variable of the first versions for ever.
         ("5.0.0", _SEED, _SEED),
@@ -97,9 +98,12 @@ def test_its_operator_and_other_images_are_never_taken_for_it(image: str) -> Non
         ("6.0.3", _LICENCE, _LICENCE),
         ("6.2.2", _LICENCE, _LICENCE),
         ("6.3.0-beta.2", _LICENCE, _LICENCE),
-        ("6", _LICENCE, _LICENCE),
+        ("6.2", _LICENCE, _LICENCE),
+        ("6", "VersionNotKnown", "VersionNotKnown"),
+        ("7.0.0", "VersionNotKnown", "VersionNotKnown"),
+        ("3.2.1", "VersionNotKnown", "VersionNotKnown"),
         # Tags that may be versions of several kinds, or of none.
-        ("5", "VersionUnreadable", "VersionUnreadable"),
+        ("5", "VersionNotKnown", "VersionNotKnown"),
         ("latest", "VersionUnreadable", "VersionUnreadable"),
         ("latest-elixir", "VersionUnreadable", "VersionUnreadable"),
     ],

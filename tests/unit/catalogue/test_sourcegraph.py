@@ -87,17 +87,18 @@ def test_a_frontend_or_a_worker_of_somebody_else_is_not_meant(image: str) -> Non
         # The escape hatch is not verified for version 6 and later.
         ("6.0.0-rc.1", "On", "On, Runtime", "On"),
         ("6.0.0", "On", "On, Runtime", "On"),
-        ("6", "On", "On, Runtime", "On"),
+        ("6.0", "On", "On, Runtime", "On"),
         ("7.0.2178", "On", "On, Runtime", "On"),
         # And the site configuration has no effect from about 7.1 on.
         ("7.1.0-rc.1", "On", "On", "On"),
         ("7.1.0", "On", "On", "On"),
         ("7.6.0", "On", "On", "On"),
-        ("8", "On", "On", "On"),
+        ("8.0.0", "VersionNotKnown", "VersionNotKnown", "VersionNotKnown"),
         # Floats across a border of what is known.
         ("5.2", "VersionUnreadable", "On, Runtime", "VersionUnreadable"),
-        ("5", "VersionUnreadable", "On, Runtime", "VersionUnreadable"),
-        ("7", "On", "VersionUnreadable", "On"),
+        # The vendor publishes no such tags.
+        ("5", "VersionNotKnown", "VersionNotKnown", "VersionNotKnown"),
+        ("7", "VersionNotKnown", "VersionNotKnown", "VersionNotKnown"),
         # Names no version.
         ("insiders", "VersionUnreadable", "VersionUnreadable", "VersionUnreadable"),
         ("latest", "VersionUnreadable", "VersionUnreadable", "VersionUnreadable"),

@@ -63,7 +63,6 @@ _EXACT = [
     ("5.0.0-r1_2", "5.0.0", "5.0.0"),
     ("0.0.0", "0.0.0", "0.0.0"),
     ("1.2.3.4", "1.2.3.4", "1.2.3.4"),
-    ("01.002.0003", "01.002.0003", "1.2.3"),
     # A flavour that only begins like a stage is a flavour.
     ("5.0.0-alphabet", "5.0.0", "5.0.0"),
     ("5.0.0-developer", "5.0.0", "5.0.0"),
@@ -161,6 +160,15 @@ _NO_VERSION = [
     "20261121-alpine",
     "12345",
     "5-20261121",
+    "5-1a2b3c4",
+    "5-g1234567",
+    "4.13-abcdef0",
+    # No version has leading zeros: dates do
+    "01.002.0003",
+    "2026.01.02",
+    "4.013.0",
+    "v04.13.0",
+    "00",
     # Too long for a number of a version
     "1.1234567890.0",
     # Blanks and line ends

@@ -10,15 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import Policy
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.decision import Plan, decide
 from fleet_telemetry.switches.edits import Cause, Edit, Trigger
 from tests.support.builders import (
     DTRACK_4,
     DTRACK_5,
+    EMQX_SWITCH,
     RC1_SWITCH,
     SONAR_UPDATES,
     V4_SWITCH,
+    V5_SWITCH,
     WORKER_SWITCH,
     Cluster,
     Manifest,
@@ -28,6 +31,7 @@ from tests.support.builders import (
     containers_of,
     env_of,
     manifest,
+    pod_of,
     policy,
     touched,
     under,
@@ -42,6 +46,7 @@ from tests.support.decision_strategies import (
     RESTARTING,
     RESTING,
     SWITCH_OF_IMAGE,
+    SWITCHES,
     manifests,
     policy_sets,
 )
@@ -215,6 +220,14 @@ def test_under_keep_what_a_user_wrote_stays(
 # Invariant 4: every version gets the switch of that version, an unreadable one no harm.
 
 
+def kept_env(before: str, after: str, submission: str) -> dict[str, str | None]:
+    """What the next version has of the switch that was injected: all of it if the version cannot be
+    read, unless a version that it may be refuses it."""
+    if after in UNREADABLE and SWITCH_OF_IMAGE[before] not in (V4_SWITCH, RC1_SWITCH):
+        return wanted_env(before, submission)
+    return wanted_env(after, submission)
+
+
 def wanted_env(image: str, submission: str) -> dict[str, str | None]:
     switch = SWITCH_OF_IMAGE[image]
     if switch is None:
@@ -237,7 +250,7 @@ def test_another_version_has_its_own_switch_and_no_other(before: str, after: str
         cluster = under(policy(submission=submission))
         old = cluster.create(manifest(container(before, env={"A": "1"})))
         new = cluster.update(old.manifest, with_image(old.manifest, after))
-        assert new.env == {"A": "1", **wanted_env(after, submission)}
+        assert new.env == {"A": "1", **kept_env(before, after, submission)}
         # Where the webhook was away, only what keeps the product from starting goes.
         missed = cluster.reconcile(with_image(old.manifest, after))
         if missed.plan.edits:
@@ -254,6 +267,58 @@ def test_a_version_that_cannot_be_read_gets_nothing_and_is_unknown(
     assert all(edit.value is None for edit in written.plan.edits)
     states = {verdict.state for verdict in written.plan.verdicts}
     assert states <= {State.UNKNOWN, State.EXEMPT, None}
+
+
+# Tags hold other numbers than versions: of builds, of dates, of a mirror's own calendar.
+NO_VERSIONS = (
+    *("dependencytrack/apiserver:" + tag for tag in ("1187", "3", "4", "5", "42-main", "24.10.1")),
+    "dependencytrack/apiserver:2024.10.1",
+    "dependencytrack/apiserver:20241101",
+    "dependencytrack/apiserver:6.0.0",
+    "dependencytrack/apiserver:1.4.13",
+    "dependencytrack/hyades-apiserver:4.13.2",
+    "emqx/emqx:6",
+    "emqx/emqx:2024.10.1",
+    "sourcegraph/worker:5",
+    "sourcegraph/worker:287912",
+    "sourcegraph/worker:9.1.0",
+)
+
+
+@pytest.mark.parametrize("image", NO_VERSIONS)
+@pytest.mark.parametrize("submission", ["Disabled", "Enabled"])
+def test_a_number_that_is_no_version_changes_nothing_and_proves_nothing(
+    image: str, submission: str
+) -> None:
+    override = {"onConflict": "Override", "when": "Always", "rollout": "Immediate"}
+    for switch in SWITCHES:
+        own = claimed(manifest(container(image, env={switch: "false"})))
+        for injection in ({}, override):
+            cluster = under(policy(submission=submission, injection=injection))
+            for written in (
+                cluster.create(own, claims=False),
+                cluster.update(own, touched(own)),
+                cluster.reconcile(own),
+            ):
+                assert written.env == {switch: "false"}
+                (verdict,) = written.plan.verdicts[:1]
+                assert verdict.state is State.UNKNOWN
+                assert verdict.reason in (Reason.VERSION_NOT_KNOWN, Reason.VERSION_UNREADABLE)
+
+
+def test_a_later_version_of_a_line_keeps_the_switch_and_proves_nothing() -> None:
+    for image, switch in (
+        ("dependencytrack/apiserver:5.9.0", V5_SWITCH),
+        ("emqx/emqx:6.9.0", EMQX_SWITCH),
+        ("sourcegraph/worker:5.11.0", WORKER_SWITCH),
+    ):
+        cluster = under(policy())
+        live = claimed(cluster.create(manifest(container(image))).manifest)
+        assert switch in env_of(live)
+        runs = cluster.input(live, Trigger.RECONCILE, pods=(pod_of(live, "it-0"),))
+        verdict = decide(runs).verdicts[0]
+        assert verdict.state is State.UNKNOWN
+        assert verdict.reason in (Reason.VERSION_NOT_VERIFIED, Reason.SEED_NOT_PROVEN)
 
 
 # Invariant 5: what a policy injected goes with the next change after the policy, and only then.

@@ -171,6 +171,7 @@ ON_CLAIM: dict[str, Any] = {"image": DTRACK_4, "container": DATA, "shape": {"pod
 BORN_ON_CLAIM: dict[str, Any] = ON_CLAIM | {"shape": {"pod": CLAIM, **JUST_CREATED}}
 V4_OFF, V4_ON = {V4_SWITCH: "false"}, {V4_SWITCH: "true"}
 
+ORPHAN: dict[str, Any] = {"kind": "ReplicaSet", "labels": {"pod-template-hash": "5d4f8c7b9"}}
 CASES: dict[str, Case] = {
     # A switch that every start reads.
     "it runs in every pod": of(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, pods=(None, None)),
@@ -416,7 +417,46 @@ CASES: dict[str, Case] = {
         NON_COMPLIANT, Reason.AWAITING_UPGRADE, reported=SAYS_DISABLED
     ),
     "the product of an unreadable version confirms": of(
-        COMPLIANT, Reason.REPORTED, "sonarqube:latest", reported=SAYS_DISABLED
+        COMPLIANT, Reason.REPORTED, "sonarqube:latest", env=OFF, reported=SAYS_DISABLED
+    ),
+    "the product of an unreadable version confirms, and its next start may undo it": of(
+        UNKNOWN,
+        Reason.VERSION_UNREADABLE,
+        "sonarqube:latest",
+        reported=SAYS_DISABLED,
+        says="the workload does not set the switch",
+    ),
+    "a version that is not verified": of(
+        UNKNOWN,
+        Reason.VERSION_NOT_VERIFIED,
+        "emqx/emqx:6.9.0",
+        env={EMQX_SWITCH: "false"},
+        says="emqx/emqx:6.9.0",
+    ),
+    "a version that is not verified, and its product confirms": of(
+        COMPLIANT,
+        Reason.REPORTED,
+        "emqx/emqx:6.9.0",
+        env={EMQX_SWITCH: "false"},
+        reported=SAYS_DISABLED,
+    ),
+    "a version that is not verified, and its product cannot be asked": of(
+        UNKNOWN,
+        Reason.UNREACHABLE,
+        "emqx/emqx:6.9.0",
+        env={EMQX_SWITCH: "false"},
+        reported=Reported(fault=Reason.UNREACHABLE),
+    ),
+    "a version that is not verified, where the switch is not set": of(
+        NON_COMPLIANT, Reason.AWAITING_UPGRADE, "sonarqube:27.1.0-community"
+    ),
+    "a verified version in the template, and another in a pod": of(
+        UNKNOWN,
+        Reason.VERSION_NOT_VERIFIED,
+        EMQX_6,
+        env={EMQX_SWITCH: "false"},
+        pod_image="emqx/emqx:6.9.0",
+        says="emqx/emqx:6.9.0",
     ),
     "the product without a verified switch confirms": of(
         COMPLIANT, Reason.REPORTED, FRONTEND_7, reported=SAYS_DISABLED
@@ -500,7 +540,10 @@ CASES: dict[str, Case] = {
     "a digest only": of(
         UNKNOWN, Reason.VERSION_UNREADABLE, "sonarqube" + DIGEST, says=f"sonarqube{DIGEST}"
     ),
-    "a floating tag": of(UNKNOWN, Reason.VERSION_UNREADABLE, "dependencytrack/apiserver:4"),
+    "a floating tag": of(UNKNOWN, Reason.VERSION_UNREADABLE, "emqx/emqx:5.0"),
+    "a number that may be a build's": of(
+        UNKNOWN, Reason.VERSION_NOT_KNOWN, "dependencytrack/apiserver:4"
+    ),
     "a version that the catalogue is silent of": of(
         UNKNOWN, Reason.VERSION_NOT_COVERED, "emqx/emqx:4.4.19"
     ),
@@ -635,6 +678,9 @@ CASES: dict[str, Case] = {
     "a foreign template that says the contrary": of(
         COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=ON, shape={"owner": OWNER}, pods=(OFF,)
     ),
+    "the pods of an orphan are the evidence, and not its template": of(
+        PENDING, Reason.PODS_OUTDATED, env=OFF, shape=ORPHAN, pods=(OFF, {})
+    ),
     "a foreign template without pods": of(PENDING, Reason.NO_PODS, shape={"owner": OWNER}, pods=()),
     "a foreign template without pods, audited, as wished": of(
         PENDING, Reason.NO_PODS, env=OFF, shape={"owner": OWNER}, pods=(), policy=AUDIT
@@ -647,6 +693,14 @@ CASES: dict[str, Case] = {
         Reason.CONTRARY_VALUE_KEPT,
         env=ON,
         shape={"owner": OWNER},
+        policy=KEEP,
+    ),
+    "a foreign template that is as wished, with an older pod, kept": of(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        env=OFF,
+        shape={"owner": OWNER},
+        pods=(ON,),
         policy=KEEP,
     ),
     "a foreign template with a pod that cannot be read and one that says the contrary": of(
@@ -693,6 +747,12 @@ CASES: dict[str, Case] = {
     ),
 }
 FAULTS = {
+    Reason.CREDENTIAL_SCOPE_MISSING,
+    Reason.CREDENTIAL_NOT_FOR_NAMESPACE,
+    Reason.CREDENTIAL_NOT_FOR_IMAGE,
+    Reason.TLS_REQUIRED,
+    Reason.SECRET_NOT_LABELED,
+    Reason.SECRET_TYPE_REFUSED,
     Reason.SECRET_NOT_READABLE,
     Reason.SECRET_INCOMPLETE,
     Reason.ENDPOINT_NOT_FOUND,

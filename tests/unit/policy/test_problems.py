@@ -89,6 +89,22 @@ def test_a_setting_that_names_a_switch_is_a_mistake(
     assert problem.is_mistake
 
 
+@pytest.mark.parametrize("name", ["LD_PRELOAD", "node.options", "NO_PROXY"])
+@pytest.mark.parametrize("product_name", ["sonarqube", "not-yet-known"])
+def test_a_setting_that_no_policy_may_set_is_a_mistake(name: str, product_name: str) -> None:
+    found = problems(injection=setting(product_name, "A", name))
+    (problem,) = [one for one in found if one.is_mistake]
+    assert problem.reason is PolicyReason.REFUSED_VARIABLE
+    assert f"{name} of {product_name} may not be set by a policy" in problem.message
+
+
+def test_a_setting_that_inserts_another_variable_is_a_mistake() -> None:
+    env = [{"name": "SONAR_TELEMETRY_URL", "value": "https://a.example/$(SONAR_KEY)"}]
+    (problem,) = problems(injection={"settings": [{"product": "sonarqube", "env": env}]})
+    assert (problem.reason, problem.is_mistake) == (PolicyReason.REFUSED_VARIABLE, True)
+    assert "SONAR_KEY" not in problem.message
+
+
 def test_everything_is_told_at_once() -> None:
     found = problems(
         cluster=True, products=["x", "y"], injection=setting("sonarqube", SONAR_SWITCH)

@@ -96,17 +96,17 @@ def request(**more: Any) -> dict[str, Any]:
 
 
 def test_an_admission_is_told_without_values(caplog: pytest.LogCaptureFixture) -> None:
-    settings = [{"product": "sonarqube", "env": [{"name": "TOKEN", "value": "s3cret"}]}]
+    settings = [{"product": "sonarqube", "env": [{"name": "SONAR_NOTE", "value": "s3cret"}]}]
     asking = policy(injection={"settings": settings})
     given = manifest(container(SONARQUBE, env=ON))
     plan = decide(under(asking).input(given, Trigger.CREATE))
     log_admission(request(), plan.changes, 0.00312)
     (line,) = lines(caplog)
     assert line["message"] == (
-        f"admission: CREATE apps/Deployment/it: Overridden {SONAR_SWITCH}, Setting TOKEN"
+        f"admission: CREATE apps/Deployment/it: Overridden {SONAR_SWITCH}, Setting SONAR_NOTE"
     )
     assert line["request_uid"] == "a-request"
-    assert line["changes"] == [f"Overridden {SONAR_SWITCH}", "Setting TOKEN"]
+    assert line["changes"] == [f"Overridden {SONAR_SWITCH}", "Setting SONAR_NOTE"]
     assert line["policies"] == [str(asking)]
     assert line["milliseconds"] == 3.12
     assert line["dry_run"] is False

@@ -350,8 +350,8 @@ def test_the_fleet_is_read_at_the_time_of_the_scrape() -> None:
 
 
 def test_values_of_variables_never_show() -> None:
-    env = {SONAR_SWITCH: "s3cret", "TOKEN": "s3cret"}
-    settings = [{"product": "sonarqube", "env": [{"name": "TOKEN", "value": "s3cret"}]}]
+    env = {SONAR_SWITCH: "s3cret", "SONAR_NOTE": "s3cret"}
+    settings = [{"product": "sonarqube", "env": [{"name": "SONAR_NOTE", "value": "s3cret"}]}]
     asking = policy(injection={"settings": settings})
     source = source_of(planned(SONARQUBE, env, asking, pods=(env,)))
     registry = CollectorRegistry()

@@ -13,7 +13,11 @@ from hypothesis import given
 
 from fleet_telemetry.api.policy import ChannelName, Policy
 from fleet_telemetry.api.reasons import EgressReason, Reason
-from fleet_telemetry.api.workload_telemetry import EgressVerdict, WorkloadTelemetryStatus
+from fleet_telemetry.api.workload_telemetry import (
+    EgressVerdict,
+    InjectedVariable,
+    WorkloadTelemetryStatus,
+)
 from fleet_telemetry.decision import Plan, decide
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
@@ -82,12 +86,16 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
         "channels": [
             {
                 "name": "Usage",
+                "policy": {"kind": "TelemetryPolicy", "namespace": NAMESPACE, "name": "opt-out"},
                 "state": "Compliant",
                 "reason": "RunningInEveryPod",
                 "message": "Every pod was started with the setting, and this version reads it at "
                 "every start.",
                 "declared": "Disabled",
                 "running": "Disabled",
+                "reportedReason": "CredentialsMissing",
+                "reportedMessage": "The policy names no credentials for the product, so the "
+                "product is not checked.",
             },
             {"name": "UpdateCheck", "declared": "Unset", "running": "Unset"},
         ],
@@ -244,7 +252,7 @@ LONGEST = 4096
 @pytest.mark.parametrize(
     "given_manifest",
     [
-        manifest(container("sonarqube:" + "x" * 1000)),
+        manifest(container("sonarqube:" + "x" * 900)),
         manifest(container(SONARQUBE, args=["-Dsonar.telemetry.enable=true" + "x" * 9000])),
         manifest(container(WORKER, env={"SRC_TELEMETRY_EVENTS_EXPORT_ALL": "true"})),
     ],
@@ -291,3 +299,20 @@ def test_what_the_network_does_is_told_of_each_channel() -> None:
     assert len(usage.egress_message or "") <= 4096
     # Nobody has looked yet.
     assert (updates.egress, updates.egress_reason) == (EgressVerdict.UNKNOWN, None)
+
+
+def test_what_was_injected_before_is_remembered_and_not_for_ever() -> None:
+    first = record(SONAR, policy())
+    assert first.injected_before == ()
+    plain = claimed(manifest(container(SONARQUBE)))
+    gone = record(plain, policy(), before=first)
+    assert (gone.injected, gone.injected_before) == ((), first.injected)
+    # It is not forgotten, is written once, and is not listed twice once it is back.
+    assert record(plain, policy(), before=gone) == gone
+    back = record(SONAR, policy(), before=gone)
+    assert (back.injected, back.injected_before) == (first.injected, ())
+    many = tuple(
+        InjectedVariable(container="app", name=f"V{index}", value="1") for index in range(40)
+    )
+    full = record(plain, policy(), before=msgspec.structs.replace(first, injected_before=many))
+    assert full.injected_before == (*many[-31:], *first.injected)

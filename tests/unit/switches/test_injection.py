@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -125,7 +126,6 @@ def test_when_a_setting_is_added(injection: dict[str, Any], at: set[int]) -> Non
         {"kind": "CronJob"},
         {"kind": "ReplicaSet"},
         {"replicas": 0},
-        {"paused": True},
         {"kind": "StatefulSet", "replicas": 0},
         {"kind": "StatefulSet", "updateStrategy": {"type": "OnDelete"}},
         {"kind": "DaemonSet", "updateStrategy": {"type": "OnDelete"}},
@@ -134,6 +134,14 @@ def test_when_a_setting_is_added(injection: dict[str, Any], at: set[int]) -> Non
 def test_where_no_pod_can_restart_it_is_added_between_admissions(shape: dict[str, Any]) -> None:
     assert under(policy()).reconcile(sonar(**shape)).env == {SONAR_SWITCH: "false"}
     assert under(policy(injection={"when": "Never"})).reconcile(sonar(**shape)).env == {}
+
+
+def test_a_paused_deployment_is_written_only_if_its_pods_may_be_replaced() -> None:
+    """They are replaced as soon as it is resumed."""
+    paused = sonar(paused=True)
+    assert under(policy()).reconcile(paused).patch == []
+    immediate = under(policy(injection={"rollout": "Immediate"}))
+    assert immediate.reconcile(paused).env == {SONAR_SWITCH: "false"}
 
 
 def test_a_workload_that_came_under_the_policy_missed_its_admission() -> None:
@@ -154,6 +162,19 @@ def test_a_template_that_somebody_elses_controller_owns_is_left_alone(kind: str)
     # An owner that does not control is no reason.
     other = {key: value for key, value in OWNER.items() if key != "controller"}
     assert cluster.create(sonar(kind=kind, owner=other)).env == {SONAR_SWITCH: "false"}
+
+
+@pytest.mark.parametrize("label", ["pod-template-hash", "rollouts-pod-template-hash"])
+def test_a_template_that_a_deployment_may_adopt_is_left_as_its_pods_were_started_with(
+    label: str,
+) -> None:
+    # Adopted with the Deployment's own template, it would never replace its pods.
+    orphan = sonar(kind="ReplicaSet", labels={label: "5d4f8c7b9"})
+    cluster = under(policy(injection={"when": "Always", "rollout": "Immediate"}))
+    assert cluster.update(orphan, touched(orphan)).patch == []
+    assert cluster.reconcile(orphan).patch == []
+    # No pod was started yet.
+    assert cluster.create(orphan).env == {SONAR_SWITCH: "false"}
 
 
 def test_a_job_is_written_at_its_creation_only() -> None:
@@ -282,16 +303,182 @@ def test_the_last_of_two_entries_is_the_one_that_counts_and_is_turned() -> None:
     assert [entry["value"] for entry in env] == ["false", "false"]
 
 
-def test_an_overridden_value_is_overridden_again_and_a_removed_one_stays_removed() -> None:
+def test_an_overridden_value_is_overridden_again_and_one_that_is_dropped_is_set_again() -> None:
     """The user's next apply says the contrary again; FirstInstallOrUpgrade is long over."""
     contrary = sonar({SONAR_SWITCH: "true"})
     live = sonar({SONAR_SWITCH: "false"})
     again = under(policy()).update(live, touched(contrary))
     assert again.env == {SONAR_SWITCH: "false"}
     assert causes(again) == {SONAR_SWITCH: Cause.OVERRIDDEN}
-    assert under(policy()).update(live, touched(sonar())).env == {}
+    dropped = under(policy()).update(live, touched(sonar()))
+    assert dropped.env == {SONAR_SWITCH: "false"}
+    assert causes(dropped) == {SONAR_SWITCH: Cause.RESTORED}
     # A workload that is older than the policy and always said the contrary waits for an upgrade.
     assert under(policy()).update(contrary, touched(contrary)).env == {SONAR_SWITCH: "true"}
+
+
+# The setting stays, whoever drops it.
+
+
+def brought_under(injection: Mapping[str, Any], env: Mapping[str, Any]) -> tuple[Cluster, Manifest]:
+    """A workload that is older than its policy, after an upgrade."""
+    cluster = under(policy(injection=injection))
+    first = sonar(env)
+    live = cluster.update(first, with_image(first, NEWER))
+    return cluster, live.manifest
+
+
+def dropped(live: Manifest) -> Manifest:
+    return touched(without_variable(live, SONAR_SWITCH))
+
+
+def emptied(_: Manifest) -> Manifest:
+    return touched(claimed(manifest(container(NEWER, env={SONAR_SWITCH: ""}))))
+
+
+def undone(_: Manifest) -> Manifest:
+    """To the revision before the policy: another version, too."""
+    return claimed(manifest(container(SONARQUBE)), manager="kubectl")
+
+
+def replaced(_: Manifest) -> Manifest:
+    return touched(claimed(manifest(container(NEWER, env={"B": "2"})), manager="kubectl-replace"))
+
+
+def renamed(_: Manifest) -> Manifest:
+    return claimed(manifest(container(NEWER, name="other"), container(NGINX, name="app")))
+
+
+WAYS = [dropped, emptied, undone, replaced, renamed]
+CONTRARY_OR_NOTHING: list[dict[str, str]] = [{}, {SONAR_SWITCH: "true"}, {SONAR_SWITCH: "false"}]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("env", CONTRARY_OR_NOTHING)
+@pytest.mark.parametrize("when", ["FirstInstallOrUpgrade", "Always"])
+def test_a_setting_stays_whoever_drops_it(way: Any, env: dict[str, str], when: str) -> None:
+    cluster, live = brought_under({"when": when}, env)
+    assert env_of(live) == {SONAR_SWITCH: "false"}
+    written = cluster.update(live, way(live))
+    name = "other" if way is renamed else "app"
+    assert env_of(written.manifest, name)[SONAR_SWITCH] == "false"
+    assert written.plan.changes
+    # And so does the next one that drops it.
+    again = cluster.update(written.manifest, way(written.manifest))
+    assert env_of(again.manifest, name)[SONAR_SWITCH] == "false"
+
+
+def test_a_container_that_goes_and_comes_back_has_the_setting_again() -> None:
+    cluster, live = brought_under({}, {SONAR_SWITCH: "true"})
+    gone = cluster.update(live, claimed(manifest(container(NGINX, name="web")))).manifest
+    back = cluster.update(gone, claimed(manifest(container(NEWER))))
+    assert back.env == {SONAR_SWITCH: "false"}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"args": ["-Dsonar.telemetry.enable=false"]},
+        {"env": {SONAR_SWITCH: FROM_SECRET}},
+        {"envFrom": [{"configMapRef": {"name": "settings"}}]},
+        {"env": {SONAR_SWITCH: "$(OTHER)"}},
+    ],
+)
+def test_a_setting_that_stood_or_may_have_stood_in_another_form_stays_too(
+    before: dict[str, Any],
+) -> None:
+    live = claimed(manifest(container(SONARQUBE, **before)))
+    written = under(policy()).update(live, touched(sonar()))
+    assert written.env == {SONAR_SWITCH: "false"}
+    assert causes(written) == {SONAR_SWITCH: Cause.RESTORED}
+
+
+def test_under_never_only_what_was_injected_is_set_again_and_the_rest_is_told() -> None:
+    never = under(policy(injection={"when": "Never"}))
+    ours = never.update(injected(), touched(sonar()))
+    assert ours.env == {SONAR_SWITCH: "false"}
+    theirs = never.update(sonar({SONAR_SWITCH: "false"}), touched(sonar()))
+    assert theirs.env == {}
+    (skipped,) = theirs.plan.skipped_edits
+    assert (skipped.name, skipped.cause) == (SONAR_SWITCH, Cause.DROPPED)
+
+
+def test_under_keep_an_empty_value_is_kept_and_told() -> None:
+    cluster, live = brought_under({"onConflict": "Keep"}, {})
+    written = cluster.update(live, emptied(live))
+    assert written.patch == []
+    assert causes(written) == {SONAR_SWITCH: Cause.KEPT}
+    assert cluster.update(live, dropped(live)).env == {SONAR_SWITCH: "false"}
+
+
+# What was recorded as injected stays ours.
+
+V4_INJECTED = InjectedVariable(container="app", name=V4_SWITCH, value="false")
+DTRACK_4_13 = "dependencytrack/apiserver:4.13.2"
+WRITES_BACK = ["kubectl", "kubectl-rollout", "kubectl-edit", "kubectl-replace", "velero-server"]
+DECLARES = ["helm", "kubectl-client-side-apply", "argocd-controller", "Terraform", "kubectl-set"]
+
+
+def brought_back(manager: str) -> Manifest:
+    return claimed(manifest(container(DTRACK_4_13, env={V4_SWITCH: "false"})), manager=manager)
+
+
+@pytest.mark.parametrize("manager", WRITES_BACK)
+def test_what_a_tool_brings_back_is_still_ours_and_goes_with_its_version(manager: str) -> None:
+    """4.13.2, 5.0.4, `kubectl rollout undo`, 5.0.4: what version 5 refuses must not stay."""
+    keep = under(policy(injection={"onConflict": "Keep"}), recorded=(V4_INJECTED,))
+    five = keep.update(brought_back("helm"), with_image(brought_back("helm"), DTRACK_5)).manifest
+    undo = keep.update(five, brought_back(manager))
+    assert undo.env == {V4_SWITCH: "false"}
+    assert undo.plan.injected == (V4_INJECTED,)
+    again = keep.update(undo.manifest, with_image(undo.manifest, DTRACK_5))
+    assert again.env == {V5_SWITCH: "false"}
+    assert again.plan.skipped_edits == ()
+
+
+@pytest.mark.parametrize("manager", DECLARES)
+def test_what_somebody_declares_is_theirs_even_if_it_was_injected_before(manager: str) -> None:
+    keep = under(policy(injection={"onConflict": "Keep"}), recorded=(V4_INJECTED,))
+    live = brought_back(manager)
+    written = keep.update(live, with_image(live, DTRACK_5))
+    assert written.env.keys() == {V4_SWITCH, V5_SWITCH}
+    assert causes(written)[V4_SWITCH] is Cause.KEPT
+
+
+@pytest.mark.parametrize("operation", ["Update", "Apply"])
+def test_who_brings_back_and_who_declares_are_told_apart_by_the_operation(operation: str) -> None:
+    live = brought_back("kubectl")
+    live["metadata"]["managedFields"][0]["operation"] = operation
+    cluster = Cluster(recorded=(V4_INJECTED,))
+    is_ours = cluster.update(live, touched(live)).env == {}
+    assert is_ours is (operation == "Update")
+
+
+def test_what_the_last_applied_manifest_has_is_its_authors() -> None:
+    """An old kubectl applies under the same name as it undoes a rollout."""
+    live = brought_back("kubectl")
+    applied = manifest(container(DTRACK_4_13, env={V4_SWITCH: "false"}))
+    cluster = Cluster(recorded=(V4_INJECTED,))
+    for text, stays in (
+        (json.dumps(applied), True),
+        (json.dumps(manifest(container(DTRACK_4_13))), False),
+        ("{", True),
+        ("[" * 100_000, True),
+        ("null", False),
+    ):
+        annotations = {"kubectl.kubernetes.io/last-applied-configuration": text}
+        given = {**live, "metadata": {**live["metadata"], "annotations": annotations}}
+        assert (cluster.update(given, touched(given)).env != {}) is stays, text[:20]
+
+
+def test_without_managed_fields_the_record_says_what_is_ours() -> None:
+    live = manifest(container(DTRACK_4_13, env={V4_SWITCH: "false"}))
+    assert Cluster(recorded=(V4_INJECTED,)).update(live, touched(live)).env == {}
+
+
+def test_what_was_brought_back_with_another_value_is_not_ours() -> None:
+    live = claimed(manifest(container(DTRACK_4, env={V4_SWITCH: "true"})), manager="kubectl")
+    assert Cluster(recorded=(V4_INJECTED,)).update(live, touched(live)).plan.edits == ()
 
 
 # What is ours follows the policy.
@@ -364,12 +551,29 @@ def test_related_settings_come_with_the_switch() -> None:
     assert cluster.update(sonar(), touched(sonar())).env == {}
 
 
-def test_a_setting_with_a_reference_to_another_variable_is_set_once() -> None:
-    cluster = under(policy(injection={**settings(HOST="$(POD_IP)"), "rollout": "Immediate"}))
-    once = cluster.create(manifest(container(SONARQUBE)))
-    assert once.env["HOST"] == "$(POD_IP)"
-    assert cluster.create(once.manifest, claims=False).plan.changes == ()
-    assert cluster.reconcile(once.manifest).plan.changes == ()
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LD_PRELOAD", "/tmp/x.so"), ("http_proxy", "x"), ("java.tool.options", "x"), ("A", "$(KEY)")],
+)
+@pytest.mark.parametrize("cluster", [True, False])
+def test_a_setting_that_no_policy_may_set_is_not_obeyed(
+    name: str, value: str, *, cluster: bool
+) -> None:
+    # As if it had been stored before the rule, or past admission.
+    injection = settings(**{name: value, "LOG": "x"}) | {"rollout": "Immediate", "when": "Always"}
+    asking = under(policy(cluster=cluster, injection=injection))
+    assert asking.create(manifest(container(SONARQUBE))).env == {SONAR_SWITCH: "false", "LOG": "x"}
+    assert name not in asking.reconcile(sonar()).env
+    own = manifest(container(SONARQUBE, env={name: "mine"}))
+    assert asking.create(own).env[name] == "mine"
+
+
+def test_a_refused_setting_that_was_injected_goes_with_the_next_change() -> None:
+    recorded = (InjectedVariable(container="app", name="LD_PRELOAD", value="x"),)
+    asking = under(policy(injection=settings(LD_PRELOAD="x")), recorded=recorded)
+    before = injected({"LD_PRELOAD": "x"})
+    before = claimed(before, but=[SONAR_SWITCH, "LD_PRELOAD"])
+    assert asking.update(before, touched(before)).env == {SONAR_SWITCH: "false"}
 
 
 def test_a_setting_overrides_what_the_user_wrote_or_is_kept() -> None:

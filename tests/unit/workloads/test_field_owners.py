@@ -148,3 +148,19 @@ def test_a_manager_of_the_whole_list_of_containers_leaves_the_owners_unknown() -
     owners = _owners(whole, managed_env("Deployment", ("web", "A")))
     assert not owners.known
     assert owners.covers("web", "Z")
+
+
+def test_only_what_tools_write_back_is_restored() -> None:
+    def entry(manager: str, *names: str, operation: str = "Update") -> Any:
+        managed = managed_env("Deployment", *(("web", name) for name in names), manager=manager)
+        return {**managed, "operation": operation}
+
+    owners = _owners(
+        entry("kubectl", "A", "B", "C"),
+        entry("helm", "B"),
+        entry("kubectl-edit", "D"),
+        entry("kubectl", "E", operation="Apply"),
+    )
+    assert owners.restored == {("web", "A"), ("web", "C"), ("web", "D")}
+    assert all(owners.covers("web", name) for name in "ABCDE")
+    assert [name for name in "ABCDEZ" if owners.declares("web", name)] == ["B", "E"]
