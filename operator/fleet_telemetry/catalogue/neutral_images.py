@@ -8,7 +8,8 @@ alpine busybox debian ubuntu nginx httpd redis postgres mysql mariadb mongo memc
 python golang openjdk eclipse-temurin php ruby tomcat haproxy envoyproxy/envoy registry docker
 kubernetes/pause kube-apiserver kube-controller-manager kube-scheduler kube-proxy etcd
 coredns/coredns metrics-server/metrics-server ingress-nginx/controller calico/node cilium/cilium
-cilium/operator-generic istio/proxyv2 istio/pilot cert-manager-controller cert-manager-webhook external-dns/external-dns
+cilium/operator-generic istio/proxyv2 istio/pilot cert-manager-controller cert-manager-webhook
+external-dns/external-dns
 prometheus/prometheus prometheus/alertmanager prometheus/node-exporter prometheus-operator
 kube-state-metrics fluent/fluent-bit opensearchproject/opensearch minio/minio bitnami/postgresql
 bitnami/redis bitnami/kafka argoproj/argocd fluxcd/source-controller velero/velero
