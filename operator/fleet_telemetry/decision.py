@@ -177,12 +177,15 @@ def _channels(targets: tuple[MatchedContainer, ...]) -> Iterator[tuple[str, Chan
 
 
 def _may_be_written(given: Input) -> bool:
-    """Another controller would restore its own template, and that of a Job is immutable."""
+    """Another controller would restore its own template, that of a Job is immutable, and one that
+    may be adopted has to stay as its pods were started with."""
+    workload = given.workload
     if given.is_pod:
-        return given.workload.controller is not None
-    if given.workload.controller is not None:
+        return workload.is_injected_by_pod
+    if workload.controller is not None:
         return False
-    return given.trigger is Trigger.CREATE or not given.workload.template_immutable
+    is_new = given.trigger is Trigger.CREATE
+    return is_new or not (workload.template_immutable or workload.is_adoptable)
 
 
 def _judge_by_policy(

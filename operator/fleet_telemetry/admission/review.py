@@ -14,12 +14,11 @@ from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.patch import build_patch
 from fleet_telemetry.workloads.reading import (
     read_field_owners,
-    read_pod,
     read_template,
     read_workload,
 )
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
-from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload, WorkloadRef
+from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload
 
 _LONGEST_WARNING = 250
 """The API server truncates longer ones."""
@@ -54,7 +53,7 @@ def review_workload(request: Manifest, cache: ClusterCache, now: datetime) -> Ad
         trigger=trigger,
         namespace_labels=cache.labels_of(workload.ref.namespace),
         before=read_workload(_with_namespace(request, "oldObject")) if old else None,
-        recorded=cache.ever_injected_into(workload.ref),
+        recorded=cache.ever_injected_into(workload),
     )
     return _answer(given, manifest, workload.ref.kind.type.template_path)
 
@@ -79,13 +78,6 @@ def review_pod(
         is_pod=True,
     )
     return _answer(given, manifest, ())
-
-
-def owner_of_pod(request: Manifest) -> WorkloadRef | None:
-    """The workload that a pod in a request belongs to."""
-    pod = read_pod(mapping_at(request, "object"))
-    namespace = str(request.get("namespace", ""))
-    return pod.workload(namespace)
 
 
 def _trigger(request: Manifest) -> Trigger | None:

@@ -315,9 +315,9 @@ def _by_pods(
         _read(case, found, switch, injectable_rule(found, case.channel))
         for _, found in case.counterparts
     ]
-    # If another controller owns the template, the pods are injected instead, and the template is
-    # no evidence either way.
-    by_template = case.facts.workload.controller is None
+    # If the template is not ours to edit, the pods are injected instead, and the template is no
+    # evidence either way.
+    by_template = not case.facts.workload.is_injected_by_pod
     if by_template and declared.setting is not case.desired:
         return _not_set(case, switch, declared)
     if not running:

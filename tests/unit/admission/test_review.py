@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.admission.review import (
     NOTHING,
-    owner_of_pod,
     review_pod,
     review_workload,
     warning_for,
@@ -19,7 +18,7 @@ from fleet_telemetry.admission.review import (
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
 from fleet_telemetry.workloads.registry import WorkloadKind
-from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, WorkloadRef
+from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER
 from tests.support.admission_requests import (
     admitted,
     answer,
@@ -48,6 +47,7 @@ from tests.support.builders import (
     Manifest,
     claimed,
     container,
+    controller_of,
     env_of,
     manifest,
     policy,
@@ -59,7 +59,6 @@ from tests.support.depth import examples
 from tests.support.json_patch import apply_patch
 
 OPT_OUT = policy_manifest()
-_OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5f7", "controller": True}
 CLUSTER = "ClusterTelemetryPolicy opt-out: "
 DEPLOYMENT, CRON_JOB = (OWNER | {"kind": kind} for kind in ("Deployment", "CronJob"))
 WHO = f"TelemetryPolicy {NAMESPACE}/opt-out: "
@@ -188,13 +187,17 @@ def test_what_was_recorded_is_taken_back() -> None:
             "name": "deployment-it",
             "namespace": NAMESPACE,
             "uid": "1",
-            "ownerReferences": [{"kind": "Deployment", "name": "it", "uid": "uid-of-it"}],
+            "ownerReferences": [controller_of(manifest())],
         },
         "status": {"injected": [{"container": "app", "name": "LOG_LEVEL", "value": "INFO"}]},
     }
     given_manifest = manifest(container(SONARQUBE, env={"LOG_LEVEL": "INFO"}))
     old = claimed(given_manifest, but=["LOG_LEVEL"])
     assert env_of(admitted(rolled(old), record)) == {}
+    # A record of an earlier workload of the same name says nothing of this one.
+    old["metadata"]["uid"] = "new"
+    assert env_of(admitted(rolled(old), record)) == {"LOG_LEVEL": "INFO"}
+    old["metadata"]["uid"] = "uid-of-it"
     assert env_of(admitted(rolled(old))) == {"LOG_LEVEL": "INFO"}
 
 
@@ -256,34 +259,6 @@ def test_what_the_owner_wrote_into_a_pod_is_not_ours() -> None:
     answered = review_pod(request, workload(claimed(owning())), keep, NOW)
     assert answered.patch == ()
     assert answered.warnings[0].startswith(f"{WHO}kept {EMQX_SWITCH}")
-
-
-@pytest.mark.parametrize(
-    ("metadata", "owner"),
-    [
-        ({}, WorkloadRef(NAMESPACE, WorkloadKind.STATEFUL_SET, "emqx")),
-        ({"ownerReferences": []}, None),
-        ({"ownerReferences": [{"kind": "EMQX", "name": "emqx", "controller": True}]}, None),
-        (
-            {"ownerReferences": [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "emqx"}]},
-            None,
-        ),
-        (
-            {
-                "labels": {"pod-template-hash": "5f7"},
-                "ownerReferences": [_OWNER],
-            },
-            WorkloadRef(NAMESPACE, WorkloadKind.DEPLOYMENT, "web"),
-        ),
-        ({"ownerReferences": [_OWNER | {"apiVersion": "apps.kruise.io/v1"}]}, None),
-        (
-            {"ownerReferences": [_OWNER]},
-            WorkloadRef(NAMESPACE, WorkloadKind.REPLICA_SET, "web-5f7"),
-        ),
-    ],
-)
-def test_whose_a_pod_is(metadata: dict[str, Any], owner: WorkloadRef | None) -> None:
-    assert owner_of_pod(pod_creation(**metadata)) == owner
 
 
 # What its author is told.
@@ -401,7 +376,6 @@ def test_a_broken_update_never_raises(request_: Manifest) -> None:
 @examples(100)
 @given(broken(pod_creation()), st.sampled_from([owning(), manifest(container(EMQX))]))
 def test_a_broken_pod_never_raises(request_: Manifest, owner: Manifest) -> None:
-    owner_of_pod(request_)
     review_pod(request_, workload(owner), cache_with(OPT_OUT), NOW)
 
 

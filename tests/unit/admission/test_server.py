@@ -20,7 +20,7 @@ from fleet_telemetry.admission.server import AdmissionServer
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.reporting.metrics import AdmissionMetrics
-from tests.support.admission_requests import cache_with, creation, policy_manifest
+from tests.support.admission_requests import cache_with, creation, policy_manifest, rolled
 from tests.support.admission_strategies import broken
 from tests.support.builders import (
     EMQX,
@@ -33,6 +33,7 @@ from tests.support.builders import (
     Manifest,
     claimed,
     container,
+    controller_of,
     manifest,
 )
 from tests.support.depth import examples
@@ -163,7 +164,7 @@ def pod_request() -> Manifest:
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
         "name": "emqx",
-        "uid": "u",
+        "uid": "uid-of-emqx",
         "controller": True,
     }
     pod = {
@@ -203,13 +204,39 @@ def test_a_pod_waits_a_limited_time_for_its_workload(
 def test_a_pod_of_a_job_of_a_cron_job_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "_OWNER_SECONDS", 3600.0)
     cache = cache_with(OPT_OUT)
-    job = manifest(container(EMQX), kind="Job", name="emqx")
-    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "controller": True}
-    job["metadata"]["ownerReferences"] = [owner]
+    nightly = manifest(container(EMQX), kind="CronJob", name="nightly")
+    job = manifest(container(EMQX), kind="Job", name="emqx", owner=controller_of(nightly))
+    cache.upsert(kinds.WORKLOAD_BY_KIND["CronJob"], nightly)
     cache.upsert(kinds.WORKLOAD_BY_KIND["Job"], job)
     request = pod_request()
-    of_job = {"apiVersion": "batch/v1", "kind": "Job", "name": "emqx", "controller": True}
-    request["object"]["metadata"]["ownerReferences"] = [of_job]
+    request["object"]["metadata"]["ownerReferences"] = [controller_of(job)]
+    assert "patch" not in Webhook(cache).mutate(request)
+
+
+def test_a_pod_of_an_orphan_is_injected_and_its_template_is_not() -> None:
+    cache = cache_with(OPT_OUT)
+    orphan = manifest(
+        container(EMQX), kind="ReplicaSet", name="emqx-5f7", labels={"pod-template-hash": "5f7"}
+    )
+    cache.upsert(kinds.WORKLOAD_BY_KIND["ReplicaSet"], orphan)
+    request = pod_request()
+    request["object"]["metadata"]["ownerReferences"] = [controller_of(orphan)]
+    assert patch_of(Webhook(cache).mutate(request))
+    assert "patch" not in Webhook(cache).mutate(rolled(orphan))
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"uid": "other"}, {"apiVersion": "apps.kruise.io/v1"}, {"name": "other"}, {"kind": "Job"}],
+)
+def test_a_pod_with_a_forged_owner_is_nobodys(
+    monkeypatch: pytest.MonkeyPatch, forged: Manifest
+) -> None:
+    monkeypatch.setattr(server_module, "_OWNER_SECONDS", 0.001)
+    cache = cache_with(OPT_OUT)
+    cache.upsert(kinds.WORKLOAD_BY_KIND["StatefulSet"], stateful_set(owner=OWNER))
+    request = pod_request()
+    request["object"]["metadata"]["ownerReferences"][0] |= forged
     assert "patch" not in Webhook(cache).mutate(request)
 
 

@@ -157,6 +157,19 @@ def test_a_template_that_somebody_elses_controller_owns_is_left_alone(kind: str)
     assert cluster.create(sonar(kind=kind, owner=other)).env == {SONAR_SWITCH: "false"}
 
 
+@pytest.mark.parametrize("label", ["pod-template-hash", "rollouts-pod-template-hash"])
+def test_a_template_that_a_deployment_may_adopt_is_left_as_its_pods_were_started_with(
+    label: str,
+) -> None:
+    # Adopted with the Deployment's own template, it would never replace its pods.
+    orphan = sonar(kind="ReplicaSet", labels={label: "5d4f8c7b9"})
+    cluster = under(policy(injection={"when": "Always", "rollout": "Immediate"}))
+    assert cluster.update(orphan, touched(orphan)).patch == []
+    assert cluster.reconcile(orphan).patch == []
+    # No pod was started yet.
+    assert cluster.create(orphan).env == {SONAR_SWITCH: "false"}
+
+
 def test_a_job_is_written_at_its_creation_only() -> None:
     job = sonar(kind="Job")
     cluster = under(policy(injection={"when": "Always", "rollout": "Immediate"}))

@@ -608,8 +608,7 @@ def _check(found: Workload | Pod) -> None:
         assert all(isinstance(text, str) for pair in found.labels.items() for text in pair)
         assert all(isinstance(text, str) for pair in found.field_owners.entries for text in pair)
         assert all(isinstance(name, str) for name in found.claim_templates)
-    else:
-        found.workload("appsec")
+        assert isinstance(found.is_injected_by_pod, bool)
     for container in found.template.containers:
         texts = [container.name, container.image, container.working_dir, *container.arguments]
         texts += [text for entry in container.env for text in (entry.name, entry.value)]
