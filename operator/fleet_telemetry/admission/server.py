@@ -23,6 +23,7 @@ from fleet_telemetry.admission.review import (
     review_pod,
     review_workload,
 )
+from fleet_telemetry.admission.trace import AdmissionTrace
 from fleet_telemetry.admission.validation import Validation, validate
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, text_at
@@ -49,11 +50,13 @@ class AdmissionServer:
         metrics: AdmissionMetrics,
         now: Callable[[], datetime],
         tls: ssl.SSLContext,
+        trace: AdmissionTrace,
     ) -> None:
         self._cache = cache
         self._metrics = metrics
         self._now = now
         self._tls = tls
+        self._trace = trace
         self._runner: web.AppRunner | None = None
         self._draining = False
 
@@ -89,6 +92,8 @@ class AdmissionServer:
             if self._cache.synced.is_set():
                 answer = await self._review(request)
                 result = "patched" if answer.patch else "unchanged"
+                if not request.get("dryRun"):
+                    self._trace.expect(answer)
             else:
                 result = "unsynced"
         except Exception:  # noqa: BLE001  # see the comment; it is logged

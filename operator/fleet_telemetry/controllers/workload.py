@@ -27,6 +27,7 @@ from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder, regarding_workload
 from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
 from fleet_telemetry.kube.work_queue import WorkQueue
+from fleet_telemetry.reporting.changes import change_notices, rollout_notice, shows
 from fleet_telemetry.reporting.decisions import log_verdicts
 from fleet_telemetry.reporting.events import workload_notices
 from fleet_telemetry.reporting.workload_status import (
@@ -206,7 +207,18 @@ class WorkloadReconciler:
             self._cache.upsert(kind, manifest)
         finally:
             self._gate.end(workload.ref, _clock())
-        return self._cache.fleet.workloads.get(workload.ref, workload)
+        written = self._cache.fleet.workloads.get(workload.ref, workload)
+        await self._report_changes(written, plan)
+        return written
+
+    async def _report_changes(self, written: Workload, plan: Plan) -> None:
+        """Events for what was written, and for the rollout that it begins."""
+        edits = [edit for edit in plan.edits if shows(written.template, edit)]
+        notices = [*change_notices(edits, "The controller")]
+        rollout = rollout_notice(written, edits)
+        regarding = regarding_workload(written.ref, written.uid)
+        for notice in (*notices, rollout) if rollout else notices:
+            await self._events.event(regarding, notice.reason, notice.note, warning=notice.warning)
 
     def _siblings(self, plan: Plan) -> Iterator[Workload]:
         """The workloads that run one of the same products."""

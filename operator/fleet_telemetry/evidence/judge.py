@@ -363,7 +363,11 @@ def _not_set(
     ours = entry is not None and is_ours(
         workload, container, entry, case.target.product.all_switches, case.facts.recorded
     )
-    kept = injection.on_conflict is OnConflict.KEEP and entry is not None and not ours
+    # The reading may be that of an older pod, and the entry as desired.
+    contrary = entry is not None and not (
+        mechanism is not None and mechanism.read(container, switch).setting is case.desired
+    )
+    kept = injection.on_conflict is OnConflict.KEEP and contrary and not ours
     queued = injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod
     missed = missed_admission(workload, effective.policy)
     # The first that holds.

@@ -695,6 +695,14 @@ CASES: dict[str, Case] = {
         shape={"owner": OWNER},
         policy=KEEP,
     ),
+    "a foreign template that is as wished, with an older pod, kept": of(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        env=OFF,
+        shape={"owner": OWNER},
+        pods=(ON,),
+        policy=KEEP,
+    ),
     "a foreign template with a pod that cannot be read and one that says the contrary": of(
         NON_COMPLIANT,
         Reason.INJECTION_OFF,

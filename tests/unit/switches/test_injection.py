@@ -126,7 +126,6 @@ def test_when_a_setting_is_added(injection: dict[str, Any], at: set[int]) -> Non
         {"kind": "CronJob"},
         {"kind": "ReplicaSet"},
         {"replicas": 0},
-        {"paused": True},
         {"kind": "StatefulSet", "replicas": 0},
         {"kind": "StatefulSet", "updateStrategy": {"type": "OnDelete"}},
         {"kind": "DaemonSet", "updateStrategy": {"type": "OnDelete"}},
@@ -135,6 +134,14 @@ def test_when_a_setting_is_added(injection: dict[str, Any], at: set[int]) -> Non
 def test_where_no_pod_can_restart_it_is_added_between_admissions(shape: dict[str, Any]) -> None:
     assert under(policy()).reconcile(sonar(**shape)).env == {SONAR_SWITCH: "false"}
     assert under(policy(injection={"when": "Never"})).reconcile(sonar(**shape)).env == {}
+
+
+def test_a_paused_deployment_is_written_only_if_its_pods_may_be_replaced() -> None:
+    """They are replaced as soon as it is resumed."""
+    paused = sonar(paused=True)
+    assert under(policy()).reconcile(paused).patch == []
+    immediate = under(policy(injection={"rollout": "Immediate"}))
+    assert immediate.reconcile(paused).env == {SONAR_SWITCH: "false"}
 
 
 def test_a_workload_that_came_under_the_policy_missed_its_admission() -> None:
