@@ -284,7 +284,7 @@ def product(name: str, **spec: Any) -> Product:
 
 def catalogue(*products: Product) -> Catalogue:
     """The built-in catalogue with products of the user's own."""
-    return builtin().overridden_by({found.name: found for found in products})
+    return builtin().with_products({found.name: found for found in products})
 
 
 def workload(given: Manifest) -> Workload:

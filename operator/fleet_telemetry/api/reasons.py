@@ -220,8 +220,8 @@ class Reason(_Explained):
     )
     SECRET_NOT_LABELED = (
         "SecretNotLabeled",
-        "The Secret is not marked as a credential for this operator, so it is not used. Add the "
-        'label fleettelemetry.io/credential: "true" to it.',
+        "The Secret is not marked as a credential for the product, so it is not used. Add the "
+        "label fleettelemetry.io/credential to it, with the value true or the product's name.",
     )
     SECRET_TYPE_REFUSED = (
         "SecretTypeRefused",
@@ -540,9 +540,30 @@ class PolicyReason(_Explained):
     )
     INVALID_PRODUCT = (
         "InvalidProduct",
-        "The product contradicts itself. The built-in catalogue entry of that name, if there is "
-        "one, stays in effect.",
+        "The product contradicts itself, or says what a TelemetryProduct may not say. The built-in "
+        "catalogue entry of that name, if there is one, stays in effect.",
     )
+    BUILTIN_NOT_OVERRIDDEN = (
+        "BuiltinNotOverridden",
+        "There is a built-in product of that name, and the TelemetryProduct does not have "
+        "overridesBuiltin: true. The built-in product stays in effect.",
+    )
+    CONFLICT = (
+        "Conflict",
+        "Another product has one of the images. A built-in product comes first, then the older "
+        "TelemetryProduct. The TelemetryProduct is not in effect.",
+    )
+    TOO_MANY_PATTERNS = (
+        "TooManyPatterns",
+        "All TelemetryProducts together have too many image patterns. The youngest are not in "
+        "effect.",
+    )
+    # OverridesBuiltin
+    OVERRIDES_BUILTIN = (
+        "OverridesBuiltin",
+        "The TelemetryProduct replaces the built-in product of its name, whole.",
+    )
+    OVERRIDES_NOTHING = ("OverridesNothing", "No built-in product is replaced.")
     # Programmed
     EVERYTHING_WRITTEN = (
         "EverythingWritten",

@@ -51,7 +51,7 @@ NAMES = _words("""
 """Whole names."""
 
 PARTS = (
-    "^_*(RLD|PYTHON|PERL|RUBY)|JAVA|JVM|PROXY|PRELOAD|JDBC|PASSW|SECRET|TOKEN"
+    "^(_RLD|PYTHON|PERL|RUBY)|JAVA|JVM|PROXY|PRELOAD|JDBC|PASSW|SECRET|TOKEN"
     "|(PATH|OPTS|OPTIONS|ARGS|FLAGS|COMMAND|SHELL|CONFIG)$"
 )
 """What a name starts with, contains or ends with. Google's RE2 reads it like Python does."""

@@ -121,7 +121,7 @@ def build_manager(
             workloads,
             PolicyReconciler(cache, client, queue, plans, writers.events, now=now),
             ExpiryReconciler(enqueuer.policy_changed),
-            ProductReconciler(cache, client, queue, now=now),
+            ProductReconciler(cache, client, queue, writers.events, now=now),
             ProductWebhooksReconciler(cache, client, queue, options.webhook_configuration),
             AllowlistReconciler(allowlist, writers.egress.allowlist),
         ),
