@@ -231,8 +231,8 @@ class Reason(_Explained):
     )
     SECRET_NOT_LABELED = (
         "SecretNotLabeled",
-        "The Secret is not marked as a credential for this operator, so it is not used. Add the "
-        'label fleettelemetry.io/credential: "true" to it.',
+        "The Secret is not marked as a credential for the product, so it is not used. Add the "
+        "label fleettelemetry.io/credential to it, with the value true or the product's name.",
     )
     SECRET_TYPE_REFUSED = (
         "SecretTypeRefused",
