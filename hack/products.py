@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from fleet_telemetry.api.product import (
     AdapterName,
     Api,
+    Arguments,
     Channel,
     ChannelRule,
     DefaultState,
@@ -110,6 +111,7 @@ def product_page(name: str, spec: TelemetryProductSpec) -> str:
     lines += ["## Images", "", "| image | edition | component | excluded |", "|---|---|---|---|"]
     lines += [_image(image) for image in spec.images]
     lines += ["", "Registry and mirror prefixes are ignored, and a digest may follow."]
+    lines += _starts(spec.images)
     if spec.versions.lines:
         lines += ["", *_versions(spec.versions)]
     for channel in spec.channels:
@@ -155,6 +157,28 @@ def _versions(known: KnownVersions) -> Iterator[str]:
         "product's own report proves anything. "
         f"{_MAJOR_TAGS[known.major_tags]} [More](../evidence.md#versions)."
     )
+
+
+_ARGUMENTS = {
+    Arguments.PRODUCT: "arguments of the product",
+    Arguments.FLAGS: "arguments of the product if the first one begins with a dash",
+    Arguments.COMMAND: "a command in place of the product",
+}
+
+
+def _starts(images: Iterable[Image]) -> Iterator[str]:
+    """How the images start the product, which decides whether variables prove anything."""
+    known = [image for image in images if image.start is not None]
+    if not known:
+        return
+    yield from ("", "## Start", "")
+    yield "Any other `command`, and `args` that are a command, make the evidence `Unknown`:"
+    yield "[what starts the product](../evidence.md#what-starts-the-product)."
+    yield from ("", "| image | `args` are | commands that pass variables on |", "|---|---|---|")
+    for image in known:
+        assert image.start is not None
+        commands = ", ".join(f"`{' '.join(one.words)}`" for one in image.start.commands)
+        yield f"| `{image.pattern}` | {_ARGUMENTS[image.start.arguments]} | {commands or 'none'} |"
 
 
 def _channel(channel: Channel) -> Iterator[str]:

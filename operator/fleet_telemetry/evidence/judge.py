@@ -363,6 +363,12 @@ def _not_set(
     ours = entry is not None and is_ours(
         workload, container, entry, case.target.product.all_switches, case.facts.recorded
     )
+    # The variable has to be absent, and is; something else, such as an envFrom, may set it.
+    nothing_to_write = (
+        entry is None
+        and mechanism is not None
+        and mechanism.value_for(switch, effective.desired) is None
+    )
     # The reading may be that of an older pod, and the entry as desired.
     contrary = entry is not None and not (
         mechanism is not None and mechanism.read(container, switch).setting is case.desired
@@ -372,7 +378,7 @@ def _not_set(
     missed = missed_admission(workload, effective.policy)
     # The first that holds.
     answers = (
-        (overridden, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
+        (overridden or nothing_to_write, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
         (effective.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
         (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
         (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),

@@ -26,7 +26,8 @@ from fleet_telemetry.switches.desired import (
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.ownership import is_ours
-from fleet_telemetry.switches.reading import setting_of
+from fleet_telemetry.switches.reading import ReadingSource, setting_of
+from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.workloads.workload import Container, EnvVar, Workload
 
 
@@ -106,8 +107,10 @@ def _inject(
         note = ""
         if variable.switch is None:
             cause, note = Cause.SETTING, "replacing another value" if replaces else ""
-        elif stood and entry is None:
-            cause = Cause.RESTORED
+        else:
+            note = _why_without_effect(target, variable.switch)
+            if stood and entry is None:
+                cause = Cause.RESTORED
         yield Edit(
             container=container.index,
             container_name=container.name,
@@ -165,6 +168,15 @@ def missed_admission(workload: Workload, policy: Policy) -> bool:
     """Whether the workload was created under the policy: then its first install lasts until it has
     the setting. It was created while the webhook was unavailable, or while it was exempt."""
     return workload.created is not None and workload.created >= policy.created
+
+
+def _why_without_effect(target: MatchedContainer, switch: Switch) -> str:
+    """What keeps the switch from taking effect, if the container shows it."""
+    reading = read_switch(target.container, switch)
+    if reading.source is ReadingSource.OVERRIDE:
+        return f"{reading.detail} overrides it"
+    doubt = doubt_of_start(target)
+    return f"it may not reach the product, because of {doubt}" if doubt else ""
 
 
 def _section(context: InjectionContext, effective: EffectivePolicy) -> str:

@@ -277,6 +277,10 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
     [
         (edit(Cause.INJECTED, "v", policy=policy()), f'{WHO}set NAME="v" in container app'),
         (
+            edit(Cause.INJECTED, "v", "-Dx overrides it", policy=policy()),
+            f'{WHO}set NAME="v" in container app, but -Dx overrides it',
+        ),
+        (
             edit(Cause.OVERRIDDEN, "v", policy=policy()),
             f'{WHO}replaced the value of NAME by "v" in container app',
         ),

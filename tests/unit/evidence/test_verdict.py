@@ -361,6 +361,13 @@ CASES: dict[str, Case] = {
     "a whole config map": of(
         UNKNOWN, Reason.MAY_BE_SET_BY_ENV_FROM, EMQX, container=FROM_MAP, policy=AUDIT
     ),
+    "a config map where only absence is as wished": of(
+        UNKNOWN,
+        Reason.MAY_BE_SET_BY_ENV_FROM,
+        WORKER,
+        container=FROM_MAP,
+        policy=OPT_IN | IMMEDIATE,
+    ),
     "a config map that will be shadowed": of(
         PENDING, Reason.AWAITING_ROLLOUT, EMQX, container=FROM_MAP, policy=ALWAYS
     ),
@@ -935,3 +942,16 @@ def test_nothing_is_called_compliant_by_guess(
             shown = said is wanted or verdict.reason is Reason.NO_TELEMETRY_IN_VERSION
             ran = verdict.observed("running").setting in (wanted, Setting.UNSET)
             assert shown or (pods and ran)
+
+
+def test_containers_of_one_component_are_compared_with_those_of_their_own_name() -> None:
+    """One that cannot be read does not make the pods of the other outdated."""
+    present = manifest(container(SONARQUBE), container(SONARQUBE, name="side", **FROM_MAP))
+    cluster = under(policy(**OPT_IN, injection={"when": "Never"}))
+    pods = (pod_of(present),)
+    (verdict, *_) = decide(cluster.input(present, Trigger.RECONCILE, pods=pods)).verdicts
+    assert (verdict.state, verdict.reason) == (UNKNOWN, Reason.MAY_BE_SET_BY_ENV_FROM)
+    renamed = manifest(container(SONARQUBE, name="old"))
+    alone = manifest(container(SONARQUBE, env=OFF))
+    given_ = under(policy()).input(alone, Trigger.RECONCILE, pods=(pod_of(renamed),))
+    assert decide(given_).verdicts[0].reason is Reason.PODS_OUTDATED

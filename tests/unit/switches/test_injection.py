@@ -880,3 +880,25 @@ def test_a_replace_that_drops_a_variable_of_ours_is_no_wish_of_the_user() -> Non
 def test_a_decision_for_a_workload_without_a_product_is_empty() -> None:
     plan = under(policy()).create(manifest(container(NGINX))).plan
     assert (plan.targets, plan.changes, plan.verdicts, plan.by_policy) == ((), (), (), ())
+
+
+# What is set and has no effect.
+
+
+@pytest.mark.parametrize(
+    ("more", "note"),
+    [
+        ({}, ""),
+        (
+            {"args": ["-Dsonar.telemetry.enable=true"]},
+            "-Dsonar.telemetry.enable=true overrides it",
+        ),
+        ({"command": ["sh", "-c", "x"]}, "it may not reach the product, because of command"),
+    ],
+)
+@pytest.mark.parametrize("env", CONTRARY_OR_NOTHING[:2])
+def test_what_may_have_no_effect_is_set_and_says_so(
+    more: dict[str, Any], note: str, env: dict[str, str]
+) -> None:
+    (edit,) = under(policy()).create(manifest(container(SONARQUBE, env=env, **more))).plan.edits
+    assert edit.note == note
