@@ -141,6 +141,34 @@ OWNER = {
 }
 
 
+def controller_of(owner: Manifest) -> Manifest:
+    """The owner reference by which an object names its controller."""
+    metadata = owner["metadata"]
+    names = {"name": metadata["name"], "uid": metadata["uid"], "controller": True}
+    return {"apiVersion": owner["apiVersion"], "kind": owner["kind"], **names}
+
+
+def pod_manifest(
+    of: Manifest, name: str = "it-1", *, labels: Mapping[str, str] | None = None, **more: Any
+) -> Manifest:
+    """A running pod that an object controls, started with the object's template."""
+    body = dig(of, *TEMPLATE_PATHS[of["kind"]])
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": of["metadata"]["namespace"],
+            "uid": f"uid-of-{name}",
+            "labels": {**body["metadata"]["labels"], **(labels or {})},
+            "ownerReferences": [controller_of(of)],
+        },
+        "spec": copy.deepcopy(body["spec"]),
+        "status": {"phase": "Running"},
+        **more,
+    }
+
+
 def claimed(
     given: Manifest,
     *,
@@ -259,7 +287,7 @@ def product(name: str, **spec: Any) -> Product:
 
 def catalogue(*products: Product) -> Catalogue:
     """The built-in catalogue with products of the user's own."""
-    return builtin().overridden_by({found.name: found for found in products})
+    return builtin().with_products({found.name: found for found in products})
 
 
 def workload(given: Manifest) -> Workload:

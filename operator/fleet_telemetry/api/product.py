@@ -721,6 +721,13 @@ class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
     homepage: Annotated[
         str, described("The product's home page.", pattern=r"^(https://.+)?$", max_length=512)
     ] = ""
+    overrides_builtin: Annotated[
+        bool,
+        described(
+            "Whether it replaces the built-in product of its name, whole. Required for that; "
+            "without such a built-in product it has no effect."
+        ),
+    ] = False
     images: Annotated[
         tuple[Image, ...],
         described(
@@ -752,5 +759,7 @@ class TelemetryProductStatus(ApiType, frozen=True, kw_only=True):
     ) = None
     conditions: Annotated[
         tuple[Condition, ...],
-        described("Accepted.", list_type="map", list_keys=("type",), max_length=8),
+        described(
+            "Accepted, OverridesBuiltin.", list_type="map", list_keys=("type",), max_length=8
+        ),
     ] = ()

@@ -88,7 +88,7 @@ class ControllerPart(Part):
         )
         source = FleetSource(
             plans=plans.items,
-            status_of=cache.status_of,
+            status_of=cache.status_by_name,
             checks=writers.verifier.last_checks,
             visible=work.knows_fleet,
         )
@@ -120,7 +120,7 @@ def build_manager(
             workloads,
             PolicyReconciler(cache, client, queue, plans, writers.events, now=now),
             ExpiryReconciler(enqueuer.policy_changed),
-            ProductReconciler(cache, client, queue, now=now),
+            ProductReconciler(cache, client, queue, writers.events, now=now),
             ProductWebhooksReconciler(cache, client, queue, options.webhook_configuration),
             AllowlistReconciler(allowlist, writers.egress.allowlist),
         ),
