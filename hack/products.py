@@ -188,7 +188,9 @@ def _rule(rule: ChannelRule) -> Iterator[str]:
     for switch in rule.switches:
         yield from _switch(switch)
     for refused in rule.refuses:
-        spellings = ", in any spelling and as an argument of the JVM" if refused.config_property else ""
+        spellings = (
+            ", in any spelling and as an argument of the JVM" if refused.config_property else ""
+        )
         yield f"- Refused: `{refused.env}`{spellings}; {refused.effect}."
     if not rule.switches and rule.default is not DefaultState.NO_TELEMETRY:
         yield "- No switch is known to work: NotEnforceable."
@@ -213,8 +215,8 @@ def _switch(switch: Switch) -> Iterator[str]:
     )
     if switch.sufficient:
         yield (
-            "- It is sufficient alone: while it turns off, nothing is sent, whatever the product's own "
-            "setting is."
+            "- It is sufficient alone: while it turns off, nothing is sent, whatever the product's "
+            "own setting is."
         )
     if env.config_property is not None:
         yield _property(env.config_property)
