@@ -20,7 +20,7 @@ from fleet_telemetry.api.policy import (
 from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
-from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.catalogue.product import Origin, Product
 from fleet_telemetry.decision import Input, Plan, decide
 from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.switches.edits import Trigger
@@ -283,6 +283,14 @@ def product(name: str, **spec: Any) -> Product:
     """A product of the user's own."""
     title = {"title": name, "images": [{"pattern": f"acme/{name}"}], **spec}
     return Product.compile(name, msgspec.convert(title, TelemetryProductSpec))
+
+
+def own_product(
+    name: str, *, created: datetime = LONG_AGO, changed: datetime | None = None, **spec: Any
+) -> Product:
+    """The product of a TelemetryProduct, which is not reviewed. Policies cover it by its name."""
+    found = product(name, **spec)
+    return replace(found, origin=Origin(created, changed or created))
 
 
 def catalogue(*products: Product) -> Catalogue:

@@ -211,11 +211,19 @@ class Reading(ApiType, frozen=True, kw_only=True):
     def setting_of(self, value: str) -> Setting:
         """What the product makes of a value."""
         value = value.strip() if self.trim else value
+        listed = self.listed(value)
+        if listed is not None:
+            return listed
+        return self.empty if not value else self.otherwise
+
+    def listed(self, value: str) -> Setting | None:
+        """What a value means that is one of the lists; None if it is in none."""
+        value = value.strip() if self.trim else value
         folded = value.lower() if self.ignore_case else value
         for values, meaning in ((self.enabled, Setting.ENABLED), (self.disabled, Setting.DISABLED)):
             if folded in ({v.lower() for v in values} if self.ignore_case else values):
                 return meaning
-        return self.empty if not value else self.otherwise
+        return None
 
 
 PropertyName = Annotated[
@@ -314,6 +322,12 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
         if value == self.enabled:
             return Setting.ENABLED
         return self.reading.setting_of(value)
+
+    def listed(self, value: str) -> Setting | None:
+        """What a value means that the reading lists or that we would write; else None."""
+        if value in (self.disabled, self.enabled):
+            return self.setting_of(value)
+        return self.reading.listed(value)
 
     def is_named(self, name: str) -> bool:
         """Whether a variable of this name is this switch."""
