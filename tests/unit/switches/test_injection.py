@@ -965,3 +965,16 @@ def test_what_we_wrote_ourselves_is_replaced_whatever_it_looks_like() -> None:
     both = under(asking, catalogue=catalogue(acme))
     written = both.create(manifest(container("acme/acme:1.0", env={"ACME": "reports=true;"})))
     assert written.env == {"ACME": "reports=false;"}
+
+
+@pytest.mark.parametrize("name", [V5_CRON, V5_CRON.lower(), "dt.task.telemetry-submission.cron"])
+def test_a_schedule_of_the_users_own_is_replaced_under_override_and_stays_under_keep(
+    name: str,
+) -> None:
+    given = claimed(manifest(container(DTRACK_5, env={name: "0 3 * * *"})))
+    assert under(policy()).create(given).env == {name: "-", V5_SWITCH: "false"}
+    kept = under(policy(injection={"onConflict": "Keep"})).create(given)
+    assert kept.env == {name: "0 3 * * *", V5_SWITCH: "false"}
+    assert kept.plan.skipped_edits[0].name == name
+    opt_in = under(policy(submission="Enabled")).create(given)
+    assert opt_in.env == {name: "0 3 * * *", V5_SWITCH: "true"}
