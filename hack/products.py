@@ -10,6 +10,7 @@ from fleet_telemetry.api.product import (
     Arguments,
     Channel,
     ChannelRule,
+    ConfigProperty,
     DefaultState,
     Host,
     Image,
@@ -211,7 +212,10 @@ def _rule(rule: ChannelRule) -> Iterator[str]:
     for switch in rule.switches:
         yield from _switch(switch)
     for refused in rule.refuses:
-        yield f"- Refused: `{refused.env}`; {refused.effect}."
+        spellings = (
+            ", in any spelling and as an argument of the JVM" if refused.config_property else ""
+        )
+        yield f"- Refused: `{refused.env}`{spellings}; {refused.effect}."
     if not rule.switches and rule.default is not DefaultState.NO_TELEMETRY:
         yield "- No switch is known to work: NotEnforceable."
     if rule.harmless_anywhere:
@@ -233,6 +237,13 @@ def _switch(switch: Switch) -> Iterator[str]:
         f'- Switch: `{env.name}`, {effect} (`{switch.semantics}`). `"{env.disabled}"` turns off'
         f"{on}. Compliant when {proof}."
     )
+    if switch.sufficient:
+        yield (
+            "- It is sufficient alone: while it turns off, nothing is sent, whatever the product's "
+            "own setting is."
+        )
+    if env.config_property is not None:
+        yield _property(env.config_property)
     if env.aliases:
         yield f"- Aliases: {', '.join(f'`{alias}`' for alias in env.aliases)}."
     overrides = [_override(override) for override in switch.overrides]
@@ -243,6 +254,16 @@ def _switch(switch: Switch) -> Iterator[str]:
         yield f"- Mistaken for it, without effect: {names}."
     if switch.seed_proof is not None:
         yield f"- Path of an embedded database: `{switch.seed_proof.path}`."
+
+
+def _property(found: ConfigProperty) -> str:
+    carriers = ", ".join(f"`{name}`" for name in found.java_options)
+    profiles = ", ".join(f"`{name}`" for name in found.profiles)
+    return (
+        f"- It is the property `{found.name}` of MicroProfile Config, and is "
+        f"[read as such](../evidence.md#microprofile-config). Arguments of the JVM: {carriers}. "
+        f"Active profiles: {profiles}."
+    )
 
 
 def _override(override: Override) -> str:

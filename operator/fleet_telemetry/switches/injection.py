@@ -23,6 +23,7 @@ from fleet_telemetry.switches.desired import (
     desired_variables,
     kept_names,
     names_switch,
+    refused_entries,
     refused_variables,
 )
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
@@ -70,7 +71,7 @@ def plan_edits(
             *desired_names(target, desired),
             *audited_names(target, effective),
             *kept_names(target, effective),
-            *(refusal.env for refusal in refused),
+            *(entry.name for one in refused for entry in refused_entries(target.container, one)),
         }
     edits.extend(_revert(context, handled))
     return tuple(edits)
@@ -243,10 +244,8 @@ def _remove_refused(
     """A refused variable only does harm. An injected one is removed at once, the user's own only
     with onConflict: Override."""
     container = target.container
-    for refusal in refused:
-        entry = container.variable(refusal.env)
-        if entry is None:
-            continue
+    present = ((one, entry) for one in refused for entry in refused_entries(container, one))
+    for refusal, entry in present:
         owner = None
         if not context.injected(container, entry, target.product.all_switches):
             owner = _strictest(target, effective)
