@@ -54,6 +54,8 @@ class Input:
     """The same, from the previous leader; used until the product is checked again."""
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
+    excluded: bool = False
+    """Whether nothing in the namespace may be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ def decide(given: Input) -> Plan:
         reported={key: known[key] or reported.get(key, Reported()) for key in known},
         claims=given.claims,
         seeds=given.seeds,
+        excluded=given.excluded,
         recorded=given.recorded,
     )
     channels = list(_channels(plan.targets))
@@ -176,6 +179,8 @@ def _channels(targets: tuple[MatchedContainer, ...]) -> Iterator[tuple[str, Chan
 
 def _may_be_written(given: Input) -> bool:
     """Another controller would restore its own template, and that of a Job is immutable."""
+    if given.excluded:
+        return False
     if given.is_pod:
         return given.workload.controller is not None
     if given.workload.controller is not None:

@@ -65,6 +65,7 @@ class Options:
     tls_secret: str = ""
     ca_secret: str = ""
     webhook_configuration: str = ""
+    excluded_namespaces: tuple[str, ...] = ()
     per_workload_metrics: bool = True
     reports: ReportsApi = ReportsApi.AUTO
     allowlist: str = ALLOWLIST

@@ -371,6 +371,7 @@ def _not_set(
         (overridden, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
         (effective.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
         (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
+        (case.facts.excluded, State.NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED),
         (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
         (not ours and injection.when is When.NEVER, State.NON_COMPLIANT, Reason.INJECTION_OFF),
         (next_pods is not None, State.PENDING, next_pods),

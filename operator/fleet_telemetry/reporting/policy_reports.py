@@ -63,6 +63,7 @@ _REMEDIES = {
     Reason.SWITCH_OVERRIDDEN: "Remove what overrides the switch from the manifest.",
     Reason.REFUSED_VARIABLE: "Remove the variable from the manifest.",
     Reason.OVERRULED: "Settle which of the two policies is meant.",
+    Reason.NAMESPACE_EXCLUDED: "Set the switch in the manifest.",
     Reason.INJECTION_OFF: "Set the switch in the manifest, or let the policy add it.",
     Reason.AWAITING_UPGRADE: "Restart it, or say rollout: Immediate.",
     Reason.AWAITING_ROLLOUT: "Restart it, or say rollout: Immediate.",
