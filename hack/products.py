@@ -20,6 +20,7 @@ from fleet_telemetry.api.product import (
     TelemetryProductSpec,
 )
 from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 from fleet_telemetry.vendors.adapters import ADAPTERS
 
 _DEFAULTS = {
@@ -129,6 +130,7 @@ def _api(name: str, api: Api) -> Iterator[str]:
     yield "Create the Secret that the policy names:"
     yield ""
     yield f"    kubectl create secret generic {name} {keys}"
+    yield f"    kubectl label secret {name} {CREDENTIAL_LABEL}=true"
     yield ""
     yield "Add `--from-file=ca.crt=...` if the API uses TLS with your own CA."
 

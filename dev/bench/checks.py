@@ -31,6 +31,7 @@ from dev.bench.server import Server, connect, until
 from dev.cluster import Cluster
 from dev.harness.operator import NAMESPACE, LocalOperator
 from dev.harness.products import CREDENTIALS, Place, start_products
+from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 
 _PORT = 8080
 _PODS_SECONDS = 600.0
@@ -117,7 +118,7 @@ class _Checks:
         await asyncio.to_thread(start_products, self.operator, places)
         await asyncio.to_thread(self.operator.start, "webhook")  # it validates policies
         await asyncio.to_thread(self.operator.wait_until_ready)
-        await server.create(POLICIES, _asking_policy())
+        await server.create(POLICIES, _asking_policy(self.size.namespaces))
 
     def _objects(self) -> Iterator[tuple[str, Manifest]]:
         for number in range(self.size.instances):
@@ -149,14 +150,20 @@ def _secret() -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": "dependency-track"},
+        "metadata": {"name": "dependency-track", "labels": {CREDENTIAL_LABEL: "true"}},
         "data": data,
     }
 
 
-def _asking_policy() -> Manifest:
+def _asking_policy(namespaces: int) -> Manifest:
     manifest = policy()
     spec: dict[str, Any] = manifest["spec"]
     reference = {"namespace": NAMESPACE, "name": "dependency-track"}
-    spec["runtime"] = {"credentials": [{"product": "dependency-track", "secretRef": reference}]}
+    credential = {
+        "product": "dependency-track",
+        "secretRef": reference,
+        "namespaces": [fleet_namespace(number) for number in range(namespaces)],
+        "requireTLS": False,
+    }
+    spec["runtime"] = {"credentials": [credential]}
     return manifest

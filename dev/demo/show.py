@@ -18,6 +18,7 @@ from dev.demo.stand import Stand
 from dev.harness.dns_server import Records
 from dev.harness.operator import NAMESPACE
 from dev.harness.products import CREDENTIALS, Place
+from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 
 _SECONDS = 90.0
 _POLICIES = "examples/policies"
@@ -181,6 +182,8 @@ def _start_products(place: Stand, terminal: _Terminal) -> None:
     for name, keys in CREDENTIALS.items():
         literals = " ".join(f"--from-literal={key}={value}" for key, value in keys.items())
         terminal.kubectl(f"create secret generic --namespace={NAMESPACE} {name} {literals}")
+    marked = f"{' '.join(CREDENTIALS)} {CREDENTIAL_LABEL}=true"
+    terminal.kubectl(f"label secret --namespace={NAMESPACE} {marked}")
     services = (
         ("dependency-track", "appsec", "dependency-track-api-server"),
         ("sonarqube", "appsec", "sonarqube"),

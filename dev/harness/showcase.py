@@ -19,6 +19,7 @@ from dev.fakes.dependency_track import DependencyTrack
 from dev.fakes.hosted import Host
 from dev.fakes.sonarqube import SonarQube
 from dev.harness.dns_server import LocalDnsServer, Records
+from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 
 Manifest = dict[str, Any]
 _SECONDS = 60.0
@@ -274,7 +275,11 @@ def _secret(member: Member, **data: str) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": member.name, "namespace": member.namespace},
+        "metadata": {
+            "name": member.name,
+            "namespace": member.namespace,
+            "labels": {CREDENTIAL_LABEL: "true"},
+        },
         "data": encoded,
     }
 

@@ -10,7 +10,7 @@ from fleet_telemetry.api.policy import ChannelName, Policy
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
-from fleet_telemetry.evidence.checks import Check, plan_checks, result_without_check
+from fleet_telemetry.evidence.checks import Check, Place, plan_checks, result_without_check
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.facts import Facts, PodFacts
 from fleet_telemetry.evidence.judge import judge
@@ -121,16 +121,18 @@ def plan_injection(given: Input) -> Plan:
 def decide(given: Input) -> Plan:
     """The edits of the template, and the verdict on every channel."""
     plan = plan_injection(given)
-    checks = tuple(plan_checks(plan.targets, plan.effective, given.workload.ref.namespace))
+    pods = tuple(
+        PodFacts(pod.template, match_containers(pod.template, given.catalogue))
+        for pod in given.pods
+    )
+    place = Place(given.workload.ref.namespace, given.namespace_labels, pods)
+    checks = tuple(plan_checks(plan.targets, plan.effective, place))
     known = {_channel_of(check): result_without_check(check) for check in checks}
     reported = {**given.reported_before, **given.reported}
     facts = Facts(
         workload=given.workload,
         targets=plan.targets,
-        pods=tuple(
-            PodFacts(pod.template, match_containers(pod.template, given.catalogue))
-            for pod in given.pods
-        ),
+        pods=pods,
         reported={key: known[key] or reported.get(key, Reported()) for key in known},
         claims=given.claims,
         seeds=given.seeds,
@@ -178,14 +180,17 @@ def _channels(targets: tuple[MatchedContainer, ...]) -> Iterator[tuple[str, Chan
 
 
 def _may_be_written(given: Input) -> bool:
-    """Another controller would restore its own template, and that of a Job is immutable."""
+    """Another controller would restore its own template, that of a Job is immutable, and one that
+    may be adopted has to stay as its pods were started with."""
     if given.excluded:
         return False
+    workload = given.workload
     if given.is_pod:
-        return given.workload.controller is not None
-    if given.workload.controller is not None:
+        return workload.is_injected_by_pod
+    if workload.controller is not None:
         return False
-    return given.trigger is Trigger.CREATE or not given.workload.template_immutable
+    is_new = given.trigger is Trigger.CREATE
+    return is_new or not (workload.template_immutable or workload.is_adoptable)
 
 
 def _judge_by_policy(

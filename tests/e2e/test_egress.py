@@ -235,33 +235,82 @@ def test_the_allowlist_for_firewalls_outside(space: Space) -> None:
     space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
     space.world.names.set(own, Records(a=["54.230.7.7"], ttl=1))
     hosts = [{"product": "sonarqube", "host": own, "port": 8443}]
-    space.policy("opt-in", submission="Enabled", egress={**OPEN, "hosts": hosts})
+    here = {"matchLabels": {"kubernetes.io/metadata.name": space.name}}
+    cluster_policy(space, "opt-in", namespaceSelector=here, egress={**OPEN, "hosts": hosts})
     space.apply(sonar())
 
-    program = Path(sys.executable).parent / "fleet-telemetry"
-
     def entries() -> list[Manifest]:
-        done = subprocess.run(
-            [
-                program,
-                "allowlist",
-                "--format=json",
-                f"--kubeconfig={space.world.cluster.kubeconfig}",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        found = json.loads(done.stdout)["entries"] if done.returncode == 0 else []
-        return [one for one in found if one["host"] == own]
+        return [one for one in allowlist(space, "json", "entries") if one["host"] == own]
 
     (entry,) = eventually(entries, say="the entry")
     assert (entry["action"], entry["port"], entry["addresses"]) == ("allow", 8443, ["54.230.7.7"])
-    space.kubectl("delete", "telemetrypolicy", "opt-in")
+    space.kubectl("delete", "clustertelemetrypolicy", "opt-in")
     eventually(lambda: not entries(), say="its end")
     eventually(
         lambda: space.world.find("telemetryhost", own) is None, seconds=120, say="the host's end"
     )
+
+
+def test_a_telemetry_policy_writes_no_allowlist_and_its_denial_wins(space: Space) -> None:
+    own, c2 = "perimeter.example.com", "c2.attacker.example"
+    space.world.names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
+    space.world.names.set(own, Records(a=["54.230.7.8", "54.230.7.9"], ttl=1))
+    space.world.names.set(c2, Records(a=["54.230.9.9"], ttl=1))
+    here = {"matchLabels": {"kubernetes.io/metadata.name": space.name}}
+    hosts = [{"product": "sonarqube", "host": own}]
+    cluster_policy(space, "perimeter", namespaceSelector=here, egress={**OPEN, "hosts": hosts})
+    space.apply(sonar())
+
+    def addresses() -> set[str]:
+        found = [one for one in allowlist(space, "json", "entries") if one["host"] == own]
+        return {address for one in found for address in one["addresses"]}
+
+    def requests() -> dict[str, Manifest]:
+        found = allowlist(space, "requests", "requests")
+        mine = [one for one in found if one["policy"].get("namespace") == space.name]
+        return {one["host"]: one for one in mine}
+
+    eventually(lambda: addresses() == {"54.230.7.8", "54.230.7.9"}, say="the cluster's entry")
+    asked = [{"product": "sonarqube", "host": c2}]
+    space.policy(
+        "mine", submission="Enabled", channels=["UpdateCheck"], egress={**OPEN, "hosts": asked}
+    )
+    found = eventually(lambda: requests().get(c2), say="the request")
+    assert (found["action"], found["policy"]["name"]) == ("allow", "mine")
+    assert not [one for one in allowlist(space, "json", "entries") if one["host"] == c2]
+
+    # Denied to another workload: a denial by anybody takes the address out of the list.
+    space.world.names.set(c2, Records(a=["54.230.7.9"], ttl=1))
+    space.apply(workload("Deployment", "other", container(SONARQUBE), labels={"app": "other"}))
+    other = {"matchLabels": {"app": "other"}}
+    space.policy("mine", selector=other, egress={**DENY, "hosts": asked})
+    eventually(lambda: addresses() == {"54.230.7.8"}, say="what is left")
+    space.kubectl("delete", "clustertelemetrypolicy", "perimeter")
+
+
+def cluster_policy(space: Space, name: str, **spec: Any) -> None:
+    space.apply(
+        {
+            "apiVersion": "fleettelemetry.io/v1alpha1",
+            "kind": "ClusterTelemetryPolicy",
+            "metadata": {"name": name},
+            "spec": {"submission": "Enabled", **spec},
+        }
+    )
+
+
+def allowlist(space: Space, form: str, section: str) -> list[Manifest]:
+    """What the command prints; nothing before the ConfigMap exists."""
+    program = Path(sys.executable).parent / "fleet-telemetry"
+    kubeconfig = f"--kubeconfig={space.world.cluster.kubeconfig}"
+    done = subprocess.run(
+        [program, "allowlist", f"--format={form}", kubeconfig],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found: list[Manifest] = json.loads(done.stdout)[section] if done.returncode == 0 else []
+    return found
 
 
 def test_a_setting_that_cannot_be_written_does_not_keep_the_network_from_denying(

@@ -229,9 +229,7 @@ def test_a_product_can_be_added_and_overridden_while_running(world: World, space
     space.telemetry("Deployment", "before", declared="Unset")
     world.cluster.kubectl("get", "mutatingwebhookconfiguration", "fleet-telemetry")
     eventually(
-        lambda: (
-            "webhooks" in world.get("mutatingwebhookconfiguration", "fleet-telemetry-products")
-        ),
+        lambda: "webhooks" in world.get("mutatingwebhookconfiguration", "fleet-telemetry-products"),
         say="the second webhook configuration",
     )
     name = product["metadata"]["name"]  # type: ignore[index]

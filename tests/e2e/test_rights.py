@@ -119,7 +119,8 @@ def _product(host: Host, space: Space) -> Manifest:
         address=address, port=8080, tls=False, version="5.0.4", enabled="true"
     )
     key = base64.b64encode(host.start(product).api_key.encode()).decode()
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "dtrack"}}
+    metadata = {"name": "dtrack", "labels": {"fleettelemetry.io/credential": "true"}}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
     space.apply({**secret, "data": {"apiKey": key}})
     return workload("Deployment", "dtrack", container(DTRACK_5))
 

@@ -47,7 +47,8 @@ def secret(name: str, **data: str) -> Manifest:
     encoded = {
         key.replace("__", "."): base64.b64encode(v.encode()).decode() for key, v in data.items()
     }
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": encoded}
+    metadata = {"name": name, "labels": {"fleettelemetry.io/credential": "true"}}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded}
 
 
 def runtime(product: str, name: str, **more: Any) -> Manifest:

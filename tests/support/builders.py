@@ -138,6 +138,34 @@ OWNER = {
 }
 
 
+def controller_of(owner: Manifest) -> Manifest:
+    """The owner reference by which an object names its controller."""
+    metadata = owner["metadata"]
+    names = {"name": metadata["name"], "uid": metadata["uid"], "controller": True}
+    return {"apiVersion": owner["apiVersion"], "kind": owner["kind"], **names}
+
+
+def pod_manifest(
+    of: Manifest, name: str = "it-1", *, labels: Mapping[str, str] | None = None, **more: Any
+) -> Manifest:
+    """A running pod that an object controls, started with the object's template."""
+    body = dig(of, *TEMPLATE_PATHS[of["kind"]])
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": of["metadata"]["namespace"],
+            "uid": f"uid-of-{name}",
+            "labels": {**body["metadata"]["labels"], **(labels or {})},
+            "ownerReferences": [controller_of(of)],
+        },
+        "spec": copy.deepcopy(body["spec"]),
+        "status": {"phase": "Running"},
+        **more,
+    }
+
+
 def claimed(
     given: Manifest,
     *,
@@ -230,7 +258,10 @@ def policy(
     product."""
     if asked:
         reference = {"name": "key", **({"namespace": namespace} if cluster else {})}
-        credentials = [{"product": name, "secretRef": reference} for name in builtin().products]
+        scope = {"namespaces": [namespace], "requireTLS": False} if cluster else {}
+        credentials = [
+            {"product": name, "secretRef": reference, **scope} for name in builtin().products
+        ]
         spec = {"runtime": {"credentials": credentials}, **spec}
     kind = PolicyKind.CLUSTER if cluster else PolicyKind.NAMESPACED
     spec_type = ClusterTelemetryPolicySpec if cluster else TelemetryPolicySpec

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from fleet_telemetry.api.resources import CLUSTER_TELEMETRY_POLICY, TELEMETRY_POLICY
-from tests.support.crd_cases import Array, Check, Choice, Kind, Number, Object, Rule, Text, Time
+from tests.support.crd_cases import (
+    Array,
+    Check,
+    Choice,
+    Flag,
+    Kind,
+    Number,
+    Object,
+    Rule,
+    Text,
+    Time,
+)
 from tests.support.crd_values import (
     CHANNEL,
     CHANNELS,
@@ -13,6 +24,7 @@ from tests.support.crd_values import (
     DNS_LABEL,
     DNS_SUBDOMAIN,
     HOST,
+    REGISTRY,
     SELECTOR,
     SWITCH_NAME,
     WORKLOAD_KIND,
@@ -25,6 +37,11 @@ from tests.support.crd_values import (
 
 def _full(*, cluster: bool) -> dict[str, Any]:
     namespace = {"namespace": "appsec"} if cluster else {}
+    by_selector = {
+        "product": "sonarqube",
+        "secretRef": {"name": "sonar-telemetry", "namespace": "vault"},
+        "namespaceSelector": SELECTOR,
+    }
     spec = {
         "submission": "Enabled",
         "mode": "Audit",
@@ -59,7 +76,11 @@ def _full(*, cluster: bool) -> dict[str, Any]:
                 {
                     "product": "dependency-track",
                     "secretRef": {"name": "dtrack-telemetry", **namespace},
-                }
+                    "registries": ["harbor.example.com:5000/hub"],
+                    "requireTLS": not cluster,
+                    **({"namespaces": ["appsec"]} if cluster else {}),
+                },
+                *([by_selector] if cluster else []),
             ],
             "endpoints": [
                 {
@@ -238,9 +259,65 @@ def _egress() -> dict[str, Check]:
     }
 
 
+_FROM_ELSEWHERE = {"product": "a", "secretRef": {"name": "secret", "namespace": "vault"}}
+_FROM_WORKLOADS_NAMESPACE = {"product": "a", "secretRef": {"name": "secret"}}
+_BY_LABEL = {"matchLabels": {"kubernetes.io/metadata.name": "appsec"}}
+_CLUSTER_CREDENTIAL_RULES = (
+    Rule(
+        message="a credential from a given namespace says where it may be sent: add namespaces or "
+        "namespaceSelector, or leave out secretRef.namespace to use a Secret of each workload's "
+        "own namespace",
+        accepts=(
+            {**_FROM_ELSEWHERE, "namespaces": ["appsec", "vault"]},
+            {**_FROM_ELSEWHERE, "namespaceSelector": _BY_LABEL},
+            _FROM_WORKLOADS_NAMESPACE,
+        ),
+        rejects=(_FROM_ELSEWHERE, {**_FROM_ELSEWHERE, "registries": ["docker.io"]}),
+    ),
+    Rule(
+        message="name either namespaces or a namespaceSelector",
+        accepts=({**_FROM_WORKLOADS_NAMESPACE, "namespaces": ["appsec"]},),
+        rejects=(
+            {**_FROM_ELSEWHERE, "namespaces": ["appsec"], "namespaceSelector": _BY_LABEL},
+            {**_FROM_WORKLOADS_NAMESPACE, "namespaces": ["a"], "namespaceSelector": _BY_LABEL},
+        ),
+    ),
+)
+
+
+def _cluster_credential(credential: str) -> dict[str, Check]:
+    other = "spec.runtime.credentials[1]"
+    return {
+        f"{credential}.secretRef.namespace": DNS_LABEL,
+        f"{credential}.namespaces": Array(
+            item=lambda index: f"namespace-{index}",
+            kind="set",
+            shortest=1,
+            longest=256,
+            given={"secretRef": {"name": "secret"}},
+        ),
+        f"{credential}.namespaces[0]": DNS_LABEL,
+        **selector(
+            f"{other}.namespaceSelector",
+            rules=(_NOT_EMPTY,),
+            given={"secretRef": {"name": "secret"}},
+        ),
+    }
+
+
+_NOT_EMPTY = Rule(
+    message="an empty selector would send the credential to every namespace; select by a label",
+    accepts=(
+        {"matchLabels": {"a": "b"}},
+        {"matchExpressions": [{"key": "a", "operator": "Exists"}]},
+    ),
+    rejects=({}, {"matchLabels": {}}, {"matchExpressions": []}),
+)
+
+
 def _runtime(*, cluster: bool) -> dict[str, Check]:
     credential, endpoint = "spec.runtime.credentials[0]", "spec.runtime.endpoints[0]"
-    secret = {"name": "secret", "namespace": "appsec"} if cluster else {"name": "secret"}
+    secret = {"name": "secret"}
     return {
         "spec.runtime": Object(),
         "spec.runtime.action": Choice(of=("Verify", "Remediate", "Off"), default="Verify"),
@@ -279,11 +356,18 @@ def _runtime(*, cluster: bool) -> dict[str, Check]:
             twin={"product": "product-0", "secretRef": {**secret, "name": "another"}},
             longest=64,
         ),
-        credential: Object(required=("product", "secretRef")),
+        credential: Object(
+            required=("product", "secretRef"), rules=_CLUSTER_CREDENTIAL_RULES if cluster else ()
+        ),
         f"{credential}.product": DNS_LABEL,
-        f"{credential}.secretRef": Object(required=("name", "namespace") if cluster else ("name",)),
+        f"{credential}.secretRef": Object(required=("name",)),
         f"{credential}.secretRef.name": DNS_SUBDOMAIN,
-        **({f"{credential}.secretRef.namespace": DNS_LABEL} if cluster else {}),
+        f"{credential}.registries": Array(
+            item=lambda index: f"registry-{index}.example.com", kind="set", longest=32
+        ),
+        f"{credential}.registries[0]": REGISTRY,
+        f"{credential}.requireTLS": Flag(default=cluster),
+        **(_cluster_credential(credential) if cluster else {}),
         "spec.runtime.endpoints": Array(
             item=lambda index: {
                 "product": f"product-{index}",

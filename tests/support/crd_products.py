@@ -25,6 +25,7 @@ from tests.support.crd_values import (
     ENV_NAME,
     HOST,
     MEANING,
+    REGISTRY,
     SWITCH_NAME,
     beginning,
     conditions,
@@ -88,6 +89,7 @@ _FULL: Manifest = {
                 "component": "broker",
                 "excludeTags": ["*-search"],
                 "excludeContainers": ["*-init"],
+                "repositories": ["docker.io/emqx/emqx"],
                 "start": {
                     "arguments": "Command",
                     "commands": [{"words": ["/opt/emqx/bin/emqx"], "arguments": "Flags"}],
@@ -226,6 +228,10 @@ def _image() -> dict[str, Check]:
             longest=32,
         ),
         _IMAGE: Object(required=("pattern",)),
+        f"{_IMAGE}.repositories": Array(
+            item=lambda index: f"docker.io/emqx/emqx-{index}", kind="set", longest=16
+        ),
+        f"{_IMAGE}.repositories[0]": REGISTRY,
         f"{_IMAGE}.pattern": Text(
             matches=("emqx", "emqx/emqx", "a?b/*-cde.f_E9", "k6"),
             mismatches=("a:b", "a@b", "a b", "[ab]", "{a,b}", "é", "a|b"),

@@ -35,6 +35,10 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     _CHANNEL: Object(required=("name", "declared", "running")),
     f"{_CHANNEL}.name": CHANNEL,
     f"{_CHANNEL}.product": TEXT,
+    f"{_CHANNEL}.policy": Object(required=("kind", "name")),
+    f"{_CHANNEL}.policy.kind": TEXT,
+    f"{_CHANNEL}.policy.namespace": TEXT,
+    f"{_CHANNEL}.policy.name": TEXT,
     f"{_CHANNEL}.state": Choice(
         of=("Compliant", "NonCompliant", "Pending", "Unknown", "NotEnforceable", "Exempt")
     ),
@@ -44,6 +48,8 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     f"{_CHANNEL}.running": MEANING,
     f"{_CHANNEL}.reported": Choice(of=MEANING.of, default="Unknown"),
     f"{_CHANNEL}.egress": Choice(of=("Denied", "Allowed", "Open", "Unknown"), default="Unknown"),
+    f"{_CHANNEL}.reportedReason": TEXT,
+    f"{_CHANNEL}.reportedMessage": text(4096),
     f"{_CHANNEL}.egressReason": TEXT,
     f"{_CHANNEL}.egressMessage": text(4096),
     f"{_CHANNEL}.lastSubmissionTime": Time(),
@@ -95,6 +101,11 @@ WORKLOAD = Kind(
             "channels": [
                 {
                     "name": "Usage",
+                    "policy": {
+                        "kind": "TelemetryPolicy",
+                        "namespace": "appsec",
+                        "name": "opt-out",
+                    },
                     "product": "dependency-track",
                     "state": "Unknown",
                     "reason": "SeedNotProven",
@@ -103,6 +114,8 @@ WORKLOAD = Kind(
                     "running": "Disabled",
                     "reported": "Unset",
                     "egress": "Open",
+                    "reportedReason": "CredentialsMissing",
+                    "reportedMessage": "The policy names no credentials for the product.",
                     "egressReason": "NothingIsolates",
                     "egressMessage": "No network policy isolates the pods for egress.",
                     "lastSubmissionTime": "2026-11-20T08:00:00Z",

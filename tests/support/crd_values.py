@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from tests.support.crd_cases import Array, Check, Choice, Map, Number, Object, Rule, Text, Time
 
@@ -24,6 +25,41 @@ DNS_SUBDOMAIN = Text(
     mismatches=(".a", "a.", "a..b", "A", "a_b", "-a", "a-", "a-.b", "a.-b", "a/b", "a b"),
     shortest=1,
     longest=253,
+)
+REGISTRY = Text(
+    matches=(
+        "docker.io",
+        "docker.io/acme",
+        "harbor.example.com:5000/hub/a_b.c--d",
+        "registry:5000",
+        "localhost",
+        "localhost:5000/a",
+        "192.0.2.1:5000",
+    ),
+    mismatches=(
+        "acme",
+        "acme/app",
+        "docker.io/",
+        "docker.io//acme",
+        "/docker.io",
+        "https://docker.io",
+        "Docker.io",
+        "docker.io/Acme",
+        "docker.io/acme:1.0",
+        "docker.io/acme@sha256:00",
+        "*.example.com",
+        "docker.io/*",
+        "docker..io",
+        ".docker.io",
+        "docker.io.",
+        "registry:",
+        "registry:5000:1",
+        "d\u00f6cker.io",
+        "docker.io /acme",
+    ),
+    shortest=3,
+    longest=253,
+    shape=lambda length: ("a." + "b" * length)[:length],
 )
 HOST = Text(
     matches=("a.b", "telemetry.example.com", "a-1.b--2.io", "1.a", "a.xn--p1ai"),
@@ -180,11 +216,11 @@ SELECTOR = {
 }
 
 
-def selector(path: str) -> dict[str, Check]:
-    """The checks of a label selector."""
+def selector(path: str, **more: Any) -> dict[str, Check]:
+    """The checks of a label selector; ``more`` of the selector as a whole."""
     expressions = f"{path}.matchExpressions"
     return {
-        path: Object(atomic=({"matchLabels": {"a": "1"}}, {"matchLabels": {"b": "2"}})),
+        path: Object(atomic=({"matchLabels": {"a": "1"}}, {"matchLabels": {"b": "2"}}), **more),
         f"{path}.matchLabels": Map(longest=64),
         f"{path}.matchLabels{{app}}": text(63),
         expressions: Array(

@@ -131,13 +131,14 @@ RESTARTING: tuple[dict[str, Any], ...] = (
     {"kind": "DaemonSet"},
     {"created": NOW},
     {"labels": {"tier": "gold"}},
+    {"paused": True},
 )
 """Shapes of workloads whose pods a new template replaces."""
 RESTING: tuple[dict[str, Any], ...] = (
     {"kind": "CronJob"},
     {"kind": "ReplicaSet"},
     {"replicas": 0},
-    {"paused": True, "labels": {"tier": "gold"}},
+    {"replicas": 0, "labels": {"tier": "gold"}},
     {"kind": "StatefulSet", "updateStrategy": {"type": "OnDelete"}},
 )
 """Shapes of workloads in which a new template replaces no pod."""

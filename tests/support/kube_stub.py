@@ -31,7 +31,8 @@ class KubeStub(FakeProduct):
         )
 
     async def _secret(self, request: web.Request) -> web.Response:
-        metadata = dict(request.match_info)
+        labels = {"fleettelemetry.io/credential": "true"}
+        metadata = {**request.match_info, "labels": labels}
         return web.json_response({"kind": "Secret", "metadata": metadata, "data": self._data})
 
     async def _list(self, _: web.Request) -> web.Response:

@@ -103,6 +103,7 @@ MATRIX: Mapping[str, Values] = {
             "enforced": ["NetworkPolicy", "Cilium"],
             "clusterRanges": ["192.0.2.0/24"],
             "publishedRanges": "built-in",
+            "allowlistRequests": "catalogue",
             "onUninstall": "Remove",
         },
         "networkPolicy": {

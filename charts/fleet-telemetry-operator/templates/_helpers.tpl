@@ -110,6 +110,7 @@ annotations:
 {{- define "fto.egressArgs" -}}
 - --allowlist={{ include "fto.name" . }}-allowlist
 - --published-ranges={{ .Values.egress.publishedRanges }}
+- --allowlist-requests={{ .Values.egress.allowlistRequests }}
 {{- range .Values.egress.dnsServers }}
 - --dns-server={{ . }}
 {{- end }}

@@ -20,15 +20,16 @@ from aiohttp import web
 from fleet_telemetry.admission.review import (
     NOTHING,
     AdmissionResult,
-    owner_of_pod,
     review_pod,
     review_workload,
 )
+from fleet_telemetry.admission.trace import AdmissionTrace
 from fleet_telemetry.admission.validation import Validation, validate
 from fleet_telemetry.kube.cache import ClusterCache
-from fleet_telemetry.objects.manifest import Manifest, dig
+from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, text_at
 from fleet_telemetry.reporting.decisions import log_admission
 from fleet_telemetry.reporting.metrics import AdmissionMetrics
+from fleet_telemetry.workloads.owner import read_controller
 
 _log = logging.getLogger(__name__)
 
@@ -49,11 +50,13 @@ class AdmissionServer:
         metrics: AdmissionMetrics,
         now: Callable[[], datetime],
         tls: ssl.SSLContext,
+        trace: AdmissionTrace,
     ) -> None:
         self._cache = cache
         self._metrics = metrics
         self._now = now
         self._tls = tls
+        self._trace = trace
         self._runner: web.AppRunner | None = None
         self._draining = False
 
@@ -89,6 +92,8 @@ class AdmissionServer:
             if self._cache.synced.is_set():
                 answer = await self._review(request)
                 result = "patched" if answer.patch else "unchanged"
+                if not request.get("dryRun"):
+                    self._trace.expect(answer)
             else:
                 result = "unsynced"
         except Exception:  # noqa: BLE001  # see the comment; it is logged
@@ -102,11 +107,10 @@ class AdmissionServer:
     async def _review(self, request: Manifest) -> AdmissionResult:
         if dig(request, "kind", "kind") != "Pod":
             return review_workload(request, self._cache, self._now())
-        ref = owner_of_pod(request)
-        if ref is None:
-            return NOTHING
-        owner = await self._cache.fleet.wait_for(ref, _OWNER_SECONDS)
-        if owner is None or owner.controller is None:
+        controller = read_controller(mapping_at(request, "object"))
+        namespace = text_at(request, "namespace")
+        owner = await self._cache.fleet.wait_for(namespace, controller, _OWNER_SECONDS)
+        if owner is None or not owner.is_injected_by_pod:
             return NOTHING
         return review_pod(request, owner, self._cache, self._now())
 

@@ -16,7 +16,7 @@ from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.own_products import compile_own
 from fleet_telemetry.catalogue.product import ProductError
 from fleet_telemetry.objects.manifest import Manifest, dig
-from fleet_telemetry.switches.policy_problems import find_problems
+from fleet_telemetry.switches.policy_problems import find_problems, warn_of_clear_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,9 @@ def _judge(
     spec: TelemetryPolicySpec | ClusterTelemetryPolicySpec, catalogue: Catalogue
 ) -> Validation:
     problems = list(find_problems(spec, catalogue))
+    warnings = [problem.message for problem in problems if not problem.is_mistake]
+    clear = warn_of_clear_text(spec)
     return Validation(
         refusal="; ".join(problem.message for problem in problems if problem.is_mistake),
-        warnings=tuple(problem.message for problem in problems if not problem.is_mistake),
+        warnings=(*warnings, *([clear] if clear else [])),
     )

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
+import msgspec
+
 from fleet_telemetry.api.conditions import Condition
 from fleet_telemetry.api.schema import ApiType, Rule, Time, described
 from fleet_telemetry.api.selector import LabelSelector
@@ -15,6 +17,12 @@ from fleet_telemetry.workloads.registry import WorkloadKind
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+_HOST_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+# A host name with a dot or a port, or localhost: what container runtimes read as a registry.
+REGISTRY = (
+    rf"^(localhost(:[0-9]{{1,5}})?|{_HOST_LABEL}(\.{_HOST_LABEL})+(:[0-9]{{1,5}})?"
+    rf"|{_HOST_LABEL}:[0-9]{{1,5}})(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
+)
 HOST_NAME = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?$"
 
 ProductName = Annotated[
@@ -196,7 +204,8 @@ class Injection(ApiType, frozen=True, kw_only=True):
         Rollout,
         described(
             "Immediate updates running workloads at once, one workload of a product at a time; "
-            "this may restart pods. OnNextRollout does not change workloads between admissions."
+            "this may restart pods. OnNextRollout leaves them to the "
+            "admissions that when names: by default the next upgrade, not the next restart."
         ),
     ] = Rollout.ON_NEXT_ROLLOUT
     on_conflict: Annotated[
@@ -223,22 +232,123 @@ class SecretReference(ApiType, frozen=True, kw_only=True):
 
 
 class ClusterSecretReference(SecretReference, frozen=True, kw_only=True):
-    """A Secret by namespace and name."""
+    """A Secret of a namespace, or of each workload's own namespace."""
 
-    namespace: Annotated[NamespaceName, described("The Secret's namespace.")]
+    namespace: (
+        Annotated[
+            NamespaceName,
+            described(
+                "The Secret's namespace. Default: the namespace of the workload. With a "
+                "namespace, the credential needs namespaces or namespaceSelector."
+            ),
+        ]
+        | None
+    ) = None
+
+
+Registry = Annotated[
+    str,
+    described(
+        "A registry, such as harbor.example.com or registry:5000, optionally with the beginning "
+        "of the path, such as docker.io/acme.",
+        pattern=REGISTRY,
+        min_length=3,
+        max_length=253,
+    ),
+]
 
 
 class Credential(ApiType, frozen=True, kw_only=True):
     """The Secret with the credentials for one product's API."""
 
     product: ProductName
-    secret_ref: Annotated[SecretReference, described("The Secret.")]
+    secret_ref: Annotated[
+        SecretReference,
+        described('The Secret. It must have the label fleettelemetry.io/credential: "true".'),
+    ]
+    registries: Annotated[
+        tuple[Registry, ...],
+        described(
+            "The credential is sent only to workloads whose image is in one of the vendor's own "
+            "repositories or of these registries. Default: to workloads with any image.",
+            list_type="set",
+            max_length=32,
+        ),
+    ] = ()
+    require_tls: Annotated[
+        bool,
+        described("Whether the credential is sent only by https."),
+    ] = msgspec.field(default=False, name="requireTLS")
 
 
 class ClusterCredential(Credential, frozen=True, kw_only=True):
-    """The Secret with the credentials for one product's API, wherever the product runs."""
+    """The Secret with the credentials for one product's API, and where they may be sent."""
 
-    secret_ref: Annotated[ClusterSecretReference, described("The Secret.")]
+    secret_ref: Annotated[
+        ClusterSecretReference,
+        described('The Secret. It must have the label fleettelemetry.io/credential: "true".'),
+    ]
+    namespaces: Annotated[
+        tuple[NamespaceName, ...],
+        described(
+            "The credential is sent only to workloads of these namespaces. Required, unless "
+            "namespaceSelector is given, if secretRef has a namespace.",
+            list_type="set",
+            min_length=1,
+            max_length=256,
+        ),
+    ] = ()
+    namespace_selector: Annotated[
+        LabelSelector | None,
+        described(
+            "The credential is sent only to workloads of namespaces with these labels. Whoever "
+            "may label a namespace may thus obtain the credential.",
+            map_type="atomic",
+            rules=(
+                Rule(
+                    "has(self.matchLabels) && size(self.matchLabels) > 0 || "
+                    "has(self.matchExpressions) && size(self.matchExpressions) > 0",
+                    "an empty selector would send the credential to every namespace; select by "
+                    "a label",
+                ),
+            ),
+        ),
+    ] = None
+    registries: Annotated[
+        tuple[Registry, ...],
+        described(
+            "The credential is sent only to workloads whose image is in one of the vendor's own "
+            "repositories or of these registries. Default: the vendor's own repositories.",
+            list_type="set",
+            max_length=32,
+        ),
+    ] = ()
+    require_tls: Annotated[
+        bool,
+        described("Whether the credential is sent only by https."),
+    ] = msgspec.field(default=True, name="requireTLS")
+
+    @property
+    def lacks_scope(self) -> bool:
+        """Whether it has to say to which namespaces it may be sent and does not. Earlier versions
+        of the CRD accepted that."""
+        selector = self.namespace_selector
+        has_selector = selector is not None and not selector.is_empty
+        return self.secret_ref.namespace is not None and not self.namespaces and not has_selector
+
+
+CLUSTER_CREDENTIAL_RULES = (
+    Rule(
+        "!has(self.secretRef.namespace) || has(self.namespaces) || has(self.namespaceSelector)",
+        "a credential from a given namespace says where it may be sent: add namespaces or "
+        "namespaceSelector, or leave out secretRef.namespace to use a Secret of each workload's "
+        "own namespace",
+    ),
+    Rule(
+        "!has(self.namespaces) || !has(self.namespaceSelector)",
+        "name either namespaces or a namespaceSelector",
+    ),
+)
 
 
 class ServiceReference(ApiType, frozen=True, kw_only=True):
@@ -306,7 +416,10 @@ class ClusterRuntime(Runtime, frozen=True, kw_only=True):
     """Whether and how the product's own API is checked, across namespaces."""
 
     credentials: Annotated[
-        tuple[ClusterCredential, ...],
+        tuple[
+            Annotated[ClusterCredential, described("One of them.", rules=CLUSTER_CREDENTIAL_RULES)],
+            ...,
+        ],
         described(
             "Secrets, per product, with the keys that the product's page documents.",
             list_type="map",

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from fleet_telemetry.api.conditions import Condition
-from fleet_telemetry.api.policy import ChannelName, HostName, Submission
+from fleet_telemetry.api.policy import REGISTRY, ChannelName, HostName, Submission
 from fleet_telemetry.api.schema import ApiType, Rule, described
 from fleet_telemetry.api.variable_names import ALIAS_RULE, ENV_NAME, NAME_RULE, VALUE_RULE
 
@@ -80,6 +80,16 @@ Source = Annotated[
     str,
     described(
         "The source of the fact: repository@tag:path, or a page.", min_length=1, max_length=512
+    ),
+]
+
+Repository = Annotated[
+    str,
+    described(
+        "A repository in full, such as docker.io/dependencytrack/apiserver.",
+        pattern=REGISTRY,
+        min_length=3,
+        max_length=253,
     ),
 ]
 
@@ -577,6 +587,16 @@ class Image(ApiType, frozen=True, kw_only=True):
     exclude_containers: Annotated[
         tuple[ExcludedName, ...],
         described("Names of containers that run other software.", list_type="set", max_length=16),
+    ] = ()
+    repositories: Annotated[
+        tuple[Repository, ...],
+        described(
+            "The vendor's own repositories of such images. A credential of a "
+            "ClusterTelemetryPolicy is sent only to images of these, or of registries that the "
+            "policy lists.",
+            list_type="set",
+            max_length=16,
+        ),
     ] = ()
     start: Annotated[
         Start | None,

@@ -41,7 +41,8 @@ class Reason(_Explained):
     )
     DEFAULT_APPLIES = (
         "DefaultApplies",
-        "The switch is not set, and the default of this version is the desired setting.",
+        "The switch is not set or is empty, and the default of this version is the desired "
+        "setting.",
     )
     REPORTED = (
         "Reported",
@@ -54,11 +55,13 @@ class Reason(_Explained):
     )
     CONTRARY_VALUE_KEPT = (
         "ContraryValueKept",
-        "The workload's author set the opposite value, and the policy has onConflict: Keep.",
+        "The workload's author set a value that does not have the desired effect, and the "
+        "policy has onConflict: Keep.",
     )
     SWITCH_OVERRIDDEN = (
         "SwitchOverridden",
-        "An argument or another variable overrides the switch with the opposite setting.",
+        "An argument or another variable overrides the switch, with the opposite setting or "
+        "with one that cannot be read.",
     )
     REFUSED_VARIABLE = (
         "RefusedVariable",
@@ -93,7 +96,8 @@ class Reason(_Explained):
     # Pending
     AWAITING_ROLLOUT = (
         "AwaitingRollout",
-        "The setting is added at the next change of the pod template.",
+        "The setting is written at the next change of the pod template, such as by kubectl rollout "
+        "restart. Deleting pods is not enough.",
     )
     ROLLOUT_QUEUED = (
         "RolloutQueued",
@@ -106,11 +110,11 @@ class Reason(_Explained):
     )
     PODS_OUTDATED = (
         "PodsOutdated",
-        "The pod template has the setting, but some pods were started without it.",
+        "Some pods were started without the setting. Their successors have it.",
     )
     NO_PODS = (
         "NoPods",
-        "The pod template has the setting, but no pod runs that could show it.",
+        "No pod runs that could show the setting. The next pod has it.",
     )
     # Unknown
     SEED_NOT_PROVEN = (
@@ -189,11 +193,45 @@ class Reason(_Explained):
     # What the product itself says, or why it could not be asked
     RESTART_NEEDED = (
         "RestartNeeded",
-        "The setting is stored and takes effect when the product restarts.",
+        "The product still has the opposite setting. The desired one is stored in the product or "
+        "set in its next pods, and takes effect when the product restarts.",
     )
     CREDENTIALS_MISSING = (
         "CredentialsMissing",
         "The policy names no credentials for the product, so the product is not checked.",
+    )
+    CREDENTIAL_SCOPE_MISSING = (
+        "CredentialScopeMissing",
+        "The credential's Secret is in a given namespace, and the policy does not say to which "
+        "namespaces it may be sent, so nothing is sent. Add namespaces or namespaceSelector to "
+        "the credential.",
+    )
+    CREDENTIAL_NOT_FOR_NAMESPACE = (
+        "CredentialNotForNamespace",
+        "The policy does not allow its credential to be sent to this namespace, so nothing is "
+        "sent. To allow it, change namespaces or namespaceSelector of the credential.",
+    )
+    CREDENTIAL_NOT_FOR_IMAGE = (
+        "CredentialNotForImage",
+        "An image is neither in one of the vendor's own repositories nor in a registry that the "
+        "credential lists, so nothing is sent. To allow it, add its registry to registries of the "
+        "credential.",
+    )
+    TLS_REQUIRED = (
+        "TlsRequired",
+        "The credential may only be sent by https, and the product's endpoint is http, so nothing "
+        "is sent. Name a Service with scheme: https in spec.runtime.endpoints, or set "
+        "requireTLS: false on the credential.",
+    )
+    SECRET_NOT_LABELED = (
+        "SecretNotLabeled",
+        "The Secret is not marked as a credential for this operator, so it is not used. Add the "
+        'label fleettelemetry.io/credential: "true" to it.',
+    )
+    SECRET_TYPE_REFUSED = (
+        "SecretTypeRefused",
+        "A Secret of this type holds a credential for Kubernetes or another system and is not "
+        "used. Copy the credential into a Secret of type Opaque.",
     )
     SECRET_NOT_READABLE = (
         "SecretNotReadable",
@@ -492,6 +530,12 @@ class PolicyReason(_Explained):
         "SettingNamesSwitch",
         "A related setting names a switch of a channel that the policy covers. The setting is "
         "ignored; the rest of the policy is in effect.",
+    )
+    CREDENTIAL_SCOPE_MISSING = (
+        "CredentialScopeMissing",
+        "A credential's Secret is in a given namespace, and the policy does not say to which "
+        "namespaces it may be sent. The credential is not used; the rest of the policy is in "
+        "effect.",
     )
     REFUSED_VARIABLE = (
         "RefusedVariable",

@@ -62,6 +62,11 @@ class LabelSelector(ApiType, frozen=True, kw_only=True):
         described("Comparisons that must all hold.", list_type="atomic", max_length=64),
     ] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no part, so that it matches everything."""
+        return not self.match_labels and not self.match_expressions
+
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether an object with these labels is selected."""
         return all(labels.get(key) == value for key, value in self.match_labels.items()) and all(

@@ -43,6 +43,16 @@ class PolicyReference(ApiType, frozen=True, kw_only=True):
     name: Annotated[str, described("The policy's name.")]
 
 
+class ChannelPolicy(ApiType, frozen=True, kw_only=True):
+    """A policy by kind, namespace and name."""
+
+    kind: Annotated[str, described("TelemetryPolicy or ClusterTelemetryPolicy.")]
+    namespace: Annotated[
+        str | None, described("The namespace; absent for a ClusterTelemetryPolicy.")
+    ] = None
+    name: Annotated[str, described("The policy's name.")]
+
+
 class WorkloadName(ApiType, frozen=True, kw_only=True):
     """The workload's kind and name."""
 
@@ -57,6 +67,10 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
     product: Annotated[str, described("The product, where several run in the workload.")] | None = (
         None
     )
+    policy: Annotated[
+        ChannelPolicy | None,
+        described("The channel's effective policy; absent if none covers the channel."),
+    ] = None
     state: Annotated[
         State | None, described("The channel's state; absent if no policy covers it.")
     ] = None
@@ -69,6 +83,19 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
     reported: Annotated[Setting, described("The setting that the product itself reports.")] = (
         Setting.UNKNOWN
     )
+    reported_reason: (
+        Annotated[
+            str,
+            described(
+                "Why the product's report is missing, or could not be remediated; a word of "
+                "docs/reasons.md."
+            ),
+        ]
+        | None
+    ) = None
+    reported_message: (
+        Annotated[str, described("The same in a sentence.", max_length=4096)] | None
+    ) = None
     egress: Annotated[
         EgressVerdict, described("Whether the network lets the pods reach the hosts.")
     ] = EgressVerdict.UNKNOWN

@@ -34,6 +34,7 @@ from fleet_telemetry.egress.dns.resolver import (
 )
 from fleet_telemetry.egress.host_state import Retention
 from fleet_telemetry.egress.model import Network
+from fleet_telemetry.egress.perimeter import IncludedRequests
 from fleet_telemetry.egress.ranges_client import RangesClient
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
@@ -87,7 +88,7 @@ class ControllerPart(Part):
         )
         source = FleetSource(
             plans=plans.items,
-            status_of=cache.status_of,
+            status_of=cache.status_by_name,
             checks=writers.verifier.last_checks,
             visible=work.knows_fleet,
         )
@@ -122,7 +123,7 @@ def build_manager(
             ExpiryReconciler(enqueuer.policy_changed),
             ProductReconciler(cache, client, queue, now=now),
             ProductWebhooksReconciler(cache, client, queue, options.webhook_configuration),
-            AllowlistReconciler(allowlist, writers.egress.entries),
+            AllowlistReconciler(allowlist, writers.egress.allowlist),
         ),
         metrics,
         synced=cache.synced,
@@ -164,7 +165,12 @@ def build_egress(
         on_change=enqueue,
     )
     enforced = frozenset(map(EgressDialect, settings.egress_enforced))
-    options = EgressOptions(families, enforced, settings.egress_interval)
+    options = EgressOptions(
+        families,
+        enforced,
+        IncludedRequests(settings.allowlist_requests),
+        settings.egress_interval,
+    )
     return EgressReconciler(cache, client, hosts, options, enqueue=enqueue)
 
 

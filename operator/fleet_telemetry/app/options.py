@@ -43,6 +43,8 @@ class EgressSettings:
     egress_enforced: tuple[str, ...] = ()
     cluster_ranges: tuple[str, ...] = ()
     published_ranges: str = "fetch"
+    allowlist_requests: str = "none"
+    """Which requests of TelemetryPolicies the allowlist includes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

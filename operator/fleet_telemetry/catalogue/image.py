@@ -11,6 +11,9 @@ LONGEST = 1024
 a tag 128 (github.com/distribution/reference v0.6.0, reference.go and regexp.go), a host name 253
 and a SHA-512 digest 135. The match conditions of the webhook have the same limit."""
 
+_DOCKER_HUB = "docker.io"
+_DOCKER_HUB_ALIASES = ("index.docker.io", "registry-1.docker.io")
+
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
@@ -40,6 +43,33 @@ class ImageReference:
         if slash and ("." in first or ":" in first or first == "localhost"):
             return cls(registry=first, path=rest, tag=tag, digest=digest)
         return cls(registry="", path=path, tag=tag, digest=digest)
+
+    @property
+    def repository(self) -> str:
+        """Registry and path in full, as container runtimes complete them: ``sonarqube`` is
+        ``docker.io/library/sonarqube``."""
+        first, slash, rest = self.path.partition("/")
+        if not self.registry and slash and first != first.lower():
+            # A user's name is in lower case, so this is a host name too.
+            return f"{first.lower()}/{rest}"
+        registry = self.registry.lower() or _DOCKER_HUB
+        if registry in _DOCKER_HUB_ALIASES:
+            registry = _DOCKER_HUB
+        path = self.path
+        if registry == _DOCKER_HUB and "/" not in path:
+            path = f"library/{path}"
+        return f"{registry}/{path}"
+
+    def is_in(self, prefix: str) -> bool:
+        """Whether the image is in a registry, in a part of one, or in a repository.
+
+        ``prefix`` is such as ``harbor.example.com``, ``docker.io/acme`` or
+        ``docker.io/emqx/emqx``. Only whole path segments count.
+        """
+        host, slash, path = prefix.partition("/")
+        host = _DOCKER_HUB if host in _DOCKER_HUB_ALIASES else host
+        whole = f"{host}{slash}{path}"
+        return self.repository == whole or self.repository.startswith(f"{whole}/")
 
     def matches(self, pattern: str) -> bool:
         """Whether the last parts of the path match ``pattern``, a glob such as ``emqx/emqx``.

@@ -10,17 +10,20 @@ import uvloop
 from fleet_telemetry.cli.allowlist_store import read_allowlist
 from fleet_telemetry.cli.options import KUBECONFIG_OPTION
 from fleet_telemetry.egress.allowlist import NAME, AllowlistError, Format, render
+from fleet_telemetry.egress.allowlist_requests import render_requests
+
+_REQUESTS = "requests"
 
 
 @click.command
 @click.option(
     "--format",
     "form",
-    type=click.Choice([form.value for form in Format]),
+    type=click.Choice([*(form.value for form in Format), _REQUESTS]),
     default=Format.PLAIN.value,
     show_default=True,
     help="plain: one range a line. squid: lines for squid.conf. csv and json: also the denied "
-    "addresses.",
+    "addresses. requests: what policies ask for and the list does not contain, as JSON.",
 )
 @click.option(
     "--namespace",
@@ -34,7 +37,12 @@ from fleet_telemetry.egress.allowlist import NAME, AllowlistError, Format, rende
 def allowlist(form: str, namespace: str, name: str, kubeconfig: str | None) -> None:
     """Print the addresses that firewalls and proxies outside the cluster have to allow."""
     try:
-        entries = uvloop.run(read_allowlist(kubeconfig, namespace, name))
+        found = uvloop.run(read_allowlist(kubeconfig, namespace, name))
     except AllowlistError as error:
         sys.exit(f"fleet-telemetry: {error}")
-    click.echo(render(entries, Format(form)), nl=False)
+    text = (
+        render_requests(found.requests)
+        if form == _REQUESTS
+        else render(found.entries, Format(form))
+    )
+    click.echo(text, nl=False)

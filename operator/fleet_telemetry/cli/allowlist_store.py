@@ -8,21 +8,23 @@ from pathlib import Path
 from kubernetes.aio.config import ConfigException
 from yaml import YAMLError
 
-from fleet_telemetry.egress.allowlist import AllowlistEntry, AllowlistError, from_config_map
+from fleet_telemetry.egress.allowlist import AllowlistError, from_config_map
+from fleet_telemetry.egress.allowlist_requests import requests_in
+from fleet_telemetry.egress.perimeter import Allowlist
 from fleet_telemetry.kube.client import ApiError, KubernetesClient, find_kubeconfig
 from fleet_telemetry.kube.kinds import CONFIG_MAP
 from fleet_telemetry.objects.manifest import Manifest
 
 
-async def read_allowlist(
-    kubeconfig: str | None, namespace: str, name: str
-) -> tuple[AllowlistEntry, ...]:
-    """Read the entries, by one request. Without a kubeconfig, use the service account in a pod, and
-    ``~/.kube/config`` elsewhere. Raises AllowlistError with a message for a person."""
+async def read_allowlist(kubeconfig: str | None, namespace: str, name: str) -> Allowlist:
+    """Read the allowlist and the requests, by one call. Without a kubeconfig, use the service
+    account in a pod, and ``~/.kube/config`` elsewhere. Raises AllowlistError with a message for a
+    person."""
     where = f"ConfigMap {namespace}/{name}"
     client = await _connect(_kubeconfig(kubeconfig))
     try:
-        return from_config_map(await _get(client, where, namespace, name))
+        manifest = await _get(client, where, namespace, name)
+        return Allowlist(from_config_map(manifest), requests_in(manifest))
     finally:
         await client.close()
 

@@ -11,6 +11,7 @@ import click
 from fleet_telemetry.api.policy import EgressDialect
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
+from fleet_telemetry.egress.perimeter import IncludedRequests
 from fleet_telemetry.reporting.reports_api import ReportsApi
 
 Command = Callable[..., None]
@@ -114,6 +115,14 @@ EGRESS_OPTIONS = (
         show_default=True,
         help="The ConfigMap, in the operator's namespace, with the addresses that firewalls "
         "outside the cluster have to allow.",
+    ),
+    click.option(
+        "--allowlist-requests",
+        type=click.Choice([one.value for one in IncludedRequests]),
+        default=IncludedRequests.NONE.value,
+        show_default=True,
+        help="What TelemetryPolicies allow that the allowlist includes, in addition to what "
+        "ClusterTelemetryPolicies allow: hosts of the catalogue, or all.",
     ),
     click.option(
         "--dns-server",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, summarize_address_range
+from itertools import chain, islice, starmap
 
 from fleet_telemetry.egress.model import Address, Network
 
@@ -77,6 +79,10 @@ class AddressSet:
                 at += 2
         return AddressSet(tuple(edges))
 
+    def networks(self, most: int) -> Iterator[Network]:
+        """The addresses as networks, in order: at most so many."""
+        return islice(chain.from_iterable(starmap(_networks, self.spans())), most)
+
     def spans(self) -> Iterator[tuple[int, int]]:
         """Its unbroken stretches: where each begins and, one past its last, ends."""
         return zip(self.edges[::2], self.edges[1::2], strict=True)
@@ -88,6 +94,14 @@ EVERYWHERE = AddressSet((0, _END))
 
 def _place(address: Address) -> int:
     return int(address) if address.version == 4 else _IPV6 + int(address)  # noqa: PLR2004  # IPv4
+
+
+def _networks(begin: int, end: int) -> Iterator[Network]:
+    if begin < _IPV6:
+        yield from summarize_address_range(IPv4Address(begin), IPv4Address(min(end, _IPV6) - 1))
+    if end > _IPV6:
+        first = IPv6Address(max(begin, _IPV6) - _IPV6)
+        yield from summarize_address_range(first, IPv6Address(end - _IPV6 - 1))
 
 
 def _span(network: Network) -> tuple[int, int]:

@@ -10,8 +10,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Any
@@ -34,6 +34,10 @@ _PRODUCT = re.compile(DNS_LABEL)
 
 class AllowlistError(Exception):
     """There is no usable allowlist; the message says what is wrong."""
+
+
+REQUESTS_KEY = "requests.json"
+"""The key in the ConfigMap of what policies ask for and the list does not contain."""
 
 
 class Format(StrEnum):
@@ -69,9 +73,8 @@ class EntryAction(StrEnum):
 class AllowlistEntry:
     """One host that one product calls on one channel, at one port, and the action for it.
 
-    Different products or channels may have different actions for one host. A firewall outside of
-    the cluster cannot distinguish the pods, so what one may reach is allowed for all: plain and
-    squid hold every host that has an entry with ``ALLOW``.
+    plain and squid hold every entry with ``ALLOW``: ``perimeter.build_allowlist`` has taken out of
+    them what any policy denies.
     """
 
     host: str
@@ -97,8 +100,10 @@ def render(entries: Iterable[AllowlistEntry], form: Format) -> str:
     return _RENDERERS[form](_sorted(entries))
 
 
-def config_map(entries: Iterable[AllowlistEntry], namespace: str, name: str) -> dict[str, Any]:
-    """The ConfigMap with one key for each format.
+def config_map(
+    entries: Iterable[AllowlistEntry], namespace: str, name: str, requests: str = ""
+) -> dict[str, Any]:
+    """The ConfigMap with one key for each format, and one for the rendered requests, if any.
 
     Where they are too large together, formats are left out, but never JSON: the command line makes
     all the others from it. Raises AllowlistError where JSON alone is too large.
@@ -114,6 +119,8 @@ def config_map(entries: Iterable[AllowlistEntry], namespace: str, name: str) -> 
         elif form is Format.JSON:
             count = len(tidy)
             raise AllowlistError(f"the allowlist of {count} entries is too large for a ConfigMap")
+    if requests:
+        data[REQUESTS_KEY] = requests
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -144,7 +151,7 @@ def from_config_map(manifest: Manifest) -> tuple[AllowlistEntry, ...]:
                 f"{_VERSION} only; use the command of the operator's release"
             )
         entries = msgspec.json.decode(text, type=_Document).entries
-        return _sorted(map(_read, entries))
+        return _sorted(map(read_entry, entries))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise AllowlistError(f"{where} has no allowlist under {key}: {error}") from None
 
@@ -156,7 +163,9 @@ class _Versioned(msgspec.Struct, frozen=True):
     version: int
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class EntryDocument(msgspec.Struct, frozen=True):
+    """An entry as it is in JSON."""
+
     action: EntryAction
     host: str
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -168,11 +177,12 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 class _Document(msgspec.Struct, frozen=True):
-    entries: tuple[_Entry, ...]
+    entries: tuple[EntryDocument, ...]
 
 
-def _read(entry: _Entry) -> AllowlistEntry:
-    """Raises ValueError. A valid entry goes into a firewall's configuration unchanged."""
+def read_entry(entry: EntryDocument) -> AllowlistEntry:
+    """An entry from JSON. Raises ValueError. A valid entry goes into a firewall's configuration
+    unchanged."""
     # A full match: the end of the patterns themselves accepts a line break.
     if not _HOST.fullmatch(entry.host):
         raise ValueError(f"{entry.host!a} is no name")
@@ -201,23 +211,20 @@ def _read(entry: _Entry) -> AllowlistEntry:
 
 
 def _sorted(entries: Iterable[AllowlistEntry]) -> tuple[AllowlistEntry, ...]:
-    tidy = {
-        AllowlistEntry(
-            host=entry.host,
-            port=entry.port,
-            product=entry.product,
-            channel=entry.channel,
-            action=entry.action,
-            addresses=tuple(sorted(set(entry.addresses), key=_address_order)),
-            ranges=tuple(sorted(set(entry.ranges), key=network_order)),
-            used_by=entry.used_by,
-        )
-        for entry in entries
-    }
-    return tuple(sorted(tidy, key=_entry_order))
+    return tuple(sorted(set(map(tidy_entry, entries)), key=entry_order))
 
 
-def _entry_order(entry: AllowlistEntry) -> tuple[object, ...]:
+def tidy_entry(entry: AllowlistEntry) -> AllowlistEntry:
+    """The entry with its addresses and ranges in order, each once."""
+    return replace(
+        entry,
+        addresses=tuple(sorted(set(entry.addresses), key=_address_order)),
+        ranges=tuple(sorted(set(entry.ranges), key=network_order)),
+    )
+
+
+def entry_order(entry: AllowlistEntry) -> tuple[object, ...]:
+    """The sort key of a tidy entry."""
     return (
         entry.host,
         entry.port,
@@ -292,24 +299,24 @@ def _csv(entries: Sequence[AllowlistEntry]) -> str:
 
 
 def _json(entries: Sequence[AllowlistEntry]) -> str:
-    lines = ",\n".join(
-        json.dumps(
-            {
-                "action": entry.action,
-                "host": entry.host,
-                "port": entry.port,
-                "product": entry.product,
-                "channel": entry.channel,
-                "workloads": entry.used_by,
-                "addresses": list(map(str, entry.addresses)),
-                "ranges": list(map(str, entry.ranges)),
-            }
-        )
-        for entry in entries
-    )
+    lines = ",\n".join(json.dumps(entry_document(entry)) for entry in entries)
     # One line for each entry: people read it, and their tools compare it.
     body = f"\n{lines}\n" if lines else ""
     return _lines(f'{{"version": {_VERSION}, "entries": [{body}]}}')
+
+
+def entry_document(entry: AllowlistEntry) -> Mapping[str, Any]:
+    """The entry as it is in JSON."""
+    return {
+        "action": entry.action,
+        "host": entry.host,
+        "port": entry.port,
+        "product": entry.product,
+        "channel": entry.channel,
+        "workloads": entry.used_by,
+        "addresses": list(map(str, entry.addresses)),
+        "ranges": list(map(str, entry.ranges)),
+    }
 
 
 _RENDERERS = {

@@ -52,11 +52,7 @@ def may_stay(given: EgressInput, dialect: Dialect, action: EgressAction) -> bool
 
 def _resolve_widening(given: EgressInput, draft: PlannedNetworkPolicy) -> Resolution:
     """A draft that allows all the rest: none of its pods may be isolated without it."""
-    for dialect in given.network.served:
-        if dialect.breaks_range_denials:
-            detail = f"On {dialect.name} only dialect: {dialect.name} denies."
-            return _refused(draft, Note(EgressReason.DIALECT_CANNOT, detail))
-    note = _isolated_by(given)
+    note = _plugin_against(given) or _isolated_by(given)
     if note is not None:
         return _refused(draft, note)
     own = read_selector(draft.desired.selector)
@@ -66,6 +62,22 @@ def _resolve_widening(given: EgressInput, draft: PlannedNetworkPolicy) -> Resolu
         detail = f"NetworkPolicy {named(one.name for one in others)}, for other pods."
         return _refused(draft, Note(EgressReason.WOULD_WIDEN, detail))
     return Resolution(_selecting(draft, own, apart))
+
+
+def _plugin_against(given: EgressInput) -> Note | None:
+    """Which network plug-in would take an address range for less than it is."""
+    for dialect in given.network.served:
+        if dialect.plugin is not None:
+            detail = f"On {dialect.name} only dialect: {dialect.name} denies."
+            return Note(EgressReason.DIALECT_CANNOT, detail)
+    for plugin, sign in given.network.plugins:
+        detail = (
+            f"The cluster has {plugin.name} ({sign}), with which a NetworkPolicy that denies would "
+            f"cut the pods off from nodes and the API server. To deny with {plugin.name}, the "
+            f"cluster has to serve {plugin.needs}."
+        )
+        return Note(EgressReason.DIALECT_CANNOT, detail)
+    return None
 
 
 def _isolated_by(given: EgressInput) -> Note | None:

@@ -23,7 +23,7 @@ from fleet_telemetry.api.resources import API_VERSION
 from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.egress.address_set import AddressSet
 from fleet_telemetry.egress.dialects.dialect import Dialect
-from fleet_telemetry.egress.dialects.registry import select_dialect
+from fleet_telemetry.egress.dialects.registry import dialect_named, select_dialect
 from fleet_telemetry.egress.facts import EgressInput, HostFacts, PlannedNetworkPolicy
 from fleet_telemetry.egress.host_use import HostUse, Key, needed_besides
 from fleet_telemetry.egress.model import (
@@ -157,7 +157,10 @@ def _refusal(given: EgressInput, section: EgressSection, dialect: Dialect | None
     if not given.workload.pod_selector:
         return Note(EgressReason.PODS_NOT_SELECTABLE)
     if dialect is None:
-        return Note(EgressReason.DIALECT_NOT_SERVED, f"It asks for {section.egress.dialect}.")
+        asked = dialect_named(section.egress.dialect)
+        needs = f" It needs {asked.plugin.needs}." if asked and asked.plugin else ""
+        detail = f"It asks for {section.egress.dialect}.{needs}"
+        return Note(EgressReason.DIALECT_NOT_SERVED, detail)
     return None
 
 

@@ -9,6 +9,7 @@ from fleet_telemetry.api.policy import EgressAction, EgressDialect
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.egress.dialects.dialect import Dialect
+from fleet_telemetry.egress.dialects.plugin import NetworkPlugin
 from fleet_telemetry.egress.dialects.registry import DIALECTS, always_served
 from fleet_telemetry.egress.host_use import Key
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network
@@ -48,6 +49,8 @@ class NetworkFacts:
     """All NetworkPolicies of its namespace, including ours."""
     served: frozenset[Dialect] = always_served(DIALECTS)
     """The dialects whose kinds the cluster serves."""
+    plugins: tuple[tuple[NetworkPlugin, str], ...] = ()
+    """The network plug-ins of which there is a sign, with the sign."""
     enforced: bool = False
     """The installation declares that the cluster enforces NetworkPolicies."""
     others: tuple[str, ...] = ()

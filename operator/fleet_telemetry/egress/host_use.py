@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from fleet_telemetry.api.policy import ChannelName, Policy, SharedAddresses, Submission
+from fleet_telemetry.api.policy import (
+    ChannelName,
+    Policy,
+    PolicyKind,
+    SharedAddresses,
+    Submission,
+)
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.egress.model import Address
 from fleet_telemetry.switches.desired import EffectivePolicies
@@ -29,6 +35,8 @@ class HostUse:
     """Addresses that the vendor publishes."""
     provider: str | None = None
     """The provider that publishes the ranges that the host may be in."""
+    in_catalogue: bool = field(default=True, compare=False)
+    """False where only a policy names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,30 @@ class HostNeed:
     host: str
     seeds: frozenset[Address] = frozenset()
     provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PolicyName:
+    """A policy, by its place."""
+
+    kind: PolicyKind
+    namespace: str
+    """Empty for a ClusterTelemetryPolicy."""
+    name: str
+
+    @classmethod
+    def of(cls, policy: Policy) -> PolicyName:
+        """The name of a policy."""
+        return cls(policy.kind, policy.namespace, policy.name)
+
+    @property
+    def is_tenant(self) -> bool:
+        """Whether users of a namespace write it."""
+        return self.kind is PolicyKind.NAMESPACED
+
+    def __str__(self) -> str:
+        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +83,13 @@ class HostRule:
     opens: bool
     """The host is allowed; otherwise it is denied."""
     takes_ranges: bool
-    """The ranges that its provider publishes count, too."""
+    """Addresses that others share count, too, and the ranges that the provider publishes."""
+    policy: PolicyName
+    """The policy of the egress section."""
+    in_catalogue: bool = True
+    """The catalogue has the host; otherwise only the policy names it."""
+    spares: tuple[str, ...] = ()
+    """Hosts of channels that are not denied. Their addresses are not denied either."""
 
 
 def find_host_rules(
@@ -72,9 +110,21 @@ def find_host_rules(
             continue
         opens = key in opening
         accepts = section.egress.shared_addresses is SharedAddresses.ACCEPT
-        needed = needed_besides(use, uses, section.policy, sections.keys() - opening)
+        needed = list(needed_besides(use, uses, section.policy, sections.keys() - opening))
         if use.certain if opens else use.host not in {other.host for other in needed}:
-            rules.append(HostRule(use.product, use.channel, use.host, use.port, opens, accepts))
+            rules.append(
+                HostRule(
+                    product=use.product,
+                    channel=use.channel,
+                    host=use.host,
+                    port=use.port,
+                    opens=opens,
+                    takes_ranges=accepts,
+                    policy=PolicyName.of(section.policy),
+                    in_catalogue=use.in_catalogue,
+                    spares=() if opens else tuple(sorted({other.host for other in needed})),
+                )
+            )
     return tuple(dict.fromkeys(rules))
 
 
@@ -121,7 +171,13 @@ def _of_policies(effective: EffectivePolicies) -> Iterator[HostUse]:
     for (product, channel), in_effect in effective.items():
         for host in in_effect.egress.egress.hosts if in_effect.egress else ():
             if host.product == product:
-                yield HostUse(product=product, channel=channel, host=host.host, port=host.port)
+                yield HostUse(
+                    product=product,
+                    channel=channel,
+                    host=host.host,
+                    port=host.port,
+                    in_catalogue=False,
+                )
 
 
 def find_needs(uses: tuple[HostUse, ...], effective: EffectivePolicies) -> frozenset[HostNeed]:

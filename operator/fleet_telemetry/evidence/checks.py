@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import (
     ChannelName,
-    ClusterCredential,
     Mode,
     RuntimeAction,
     ServiceReference,
@@ -17,6 +16,16 @@ from fleet_telemetry.api.policy import (
 from fleet_telemetry.api.product import Api
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.evidence.credentials import (
+    CredentialGrant,
+    Destination,
+    grant_credential,
+    images_of,
+    why_withheld,
+    why_withheld_from,
+)
+from fleet_telemetry.evidence.facts import PodFacts
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.switches.desired import EffectivePolicies
 
@@ -40,13 +49,29 @@ class Check:
     """Verify or Remediate."""
     interval: float
     """Seconds."""
-    secret: tuple[str, str] | None
-    """Namespace and name; None if the policy names no credentials."""
+    grant: CredentialGrant | None
+    """None if the policy names no credentials."""
     service: ServiceReference | None = None
+    withheld: Reported | None = None
+    """Why the credential is not sent; None if it may be."""
+
+    @property
+    def secret(self) -> tuple[str, str] | None:
+        """Namespace and name."""
+        return self.grant.secret if self.grant is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the workload is: what decides whether a credential may be sent to it."""
+
+    namespace: str
+    namespace_labels: Mapping[str, str]
+    pods: tuple[PodFacts, ...] = ()
 
 
 def plan_checks(
-    targets: tuple[MatchedContainer, ...], effective: EffectivePolicies, namespace: str
+    targets: tuple[MatchedContainer, ...], effective: EffectivePolicies, place: Place
 ) -> Iterator[Check]:
     """The checks of a workload, one for each product with an API and an effective policy."""
     seen = set()
@@ -65,11 +90,12 @@ def plan_checks(
         seen.add(product.name)
         runtime = in_effect.runtime
         credential = next((c for c in runtime.credentials if c.product == product.name), None)
-        secret = None
-        if isinstance(credential, ClusterCredential):
-            secret = credential.secret_ref.namespace, credential.secret_ref.name
-        elif credential is not None:
-            secret = namespace, credential.secret_ref.name
+        service = next((e.service for e in runtime.endpoints if e.product == product.name), None)
+        grant = withheld = None
+        if credential is not None and in_effect.runtime_policy is not None:
+            policy = in_effect.runtime_policy
+            grant = grant_credential(credential, policy, product, place.namespace)
+            withheld = _why_withheld(grant, product, targets, place, service)
         audits = in_effect.policy.spec.mode is Mode.AUDIT
         yield Check(
             product=product.name,
@@ -77,14 +103,30 @@ def plan_checks(
             desired=in_effect.desired,
             action=RuntimeAction.VERIFY if audits else runtime.action,
             interval=read_interval(runtime.interval),
-            secret=secret,
-            service=next((e.service for e in runtime.endpoints if e.product == product.name), None),
+            grant=grant,
+            service=service,
+            withheld=withheld,
         )
+
+
+def _why_withheld(
+    grant: CredentialGrant,
+    product: Product,
+    targets: tuple[MatchedContainer, ...],
+    place: Place,
+    service: ServiceReference | None,
+) -> Reported | None:
+    images = images_of(product, targets, place.pods)
+    to = Destination(place.namespace, place.namespace_labels, images)
+    withheld = why_withheld(grant, to)
+    if withheld is None and service is not None:
+        withheld = why_withheld_from(grant, [service.scheme], f"Service {service.name}")
+    return withheld
 
 
 def result_without_check(check: Check) -> Reported | None:
     """The result for a product that cannot be checked; None if it can."""
-    return Reported(fault=Reason.CREDENTIALS_MISSING) if check.secret is None else None
+    return Reported(fault=Reason.CREDENTIALS_MISSING) if check.grant is None else check.withheld
 
 
 def read_interval(text: str) -> float:

@@ -9,6 +9,7 @@ from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.verdict import Observation, Verdict
 
 _MOST_FIELDS = 256
+_LONGEST_MESSAGE = 4096
 
 
 class ReportedSource:
@@ -25,6 +26,8 @@ class ReportedSource:
             effect=found.setting,
             last_submission=found.last_submission,
             inventory=found.inventory,
+            reason=found.fault,
+            message=f"{found.fault.meaning} {found.message}".strip() if found.fault else "",
         )
 
     def status(self, verdict: Verdict, finding: EgressFinding | None) -> dict[str, object]:
@@ -33,6 +36,8 @@ class ReportedSource:
         seen = verdict.observed(self.name)
         return {
             self.name: seen.setting,
+            "reported_reason": seen.reason,
+            "reported_message": seen.message[:_LONGEST_MESSAGE] or None,
             "last_submission_time": seen.last_submission,
             "inventory": seen.inventory[:_MOST_FIELDS],
         }

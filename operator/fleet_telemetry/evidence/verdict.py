@@ -23,6 +23,10 @@ class Observation:
     """When the product last sent something, if the source shows it."""
     inventory: tuple[str, ...] = ()
     """The names of the fields that are sent, if the source shows them."""
+    reason: Reason | None = None
+    """Why the setting is not known, if the source says so."""
+    message: str = ""
+    """The same in a sentence."""
 
 
 _NOTHING = Observation()

@@ -18,7 +18,7 @@ from kubernetes.aio import config
 
 from fleet_telemetry import __version__
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest, dig
+from fleet_telemetry.objects.manifest import Manifest, dig, items_at, text_at
 from fleet_telemetry.workloads.workload import FIELD_MANAGER
 
 PAGE = 20
@@ -155,6 +155,16 @@ class KubernetesClient:
                 return set()
             raise
         return {resource["name"] for resource in found.get("resources") or ()}
+
+    async def served_groups(self) -> dict[str, frozenset[str]]:
+        """The versions of each named API group that the cluster serves. Raises ApiError."""
+        found = await self._request("GET", Kind("", "", "", "APIGroupList"), "/apis")
+        return {
+            text_at(group, "name"): frozenset(
+                text_at(version, "version") for version in items_at(group, "versions")
+            )
+            for group in items_at(found, "groups")
+        }
 
     async def create(self, kind: Kind, manifest: Manifest, namespace: str = "") -> dict[str, Any]:
         """Create an object. Raises ApiError; a conflict if it exists already."""

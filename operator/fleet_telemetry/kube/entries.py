@@ -19,7 +19,7 @@ from fleet_telemetry.api.policy import (
 from fleet_telemetry.api.product import TelemetryProductSpec, TelemetryProductStatus
 from fleet_telemetry.api.schema import ApiType
 from fleet_telemetry.api.telemetry_host import TelemetryHostStatus, read_host_status
-from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus
+from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus, workload_telemetry_name
 from fleet_telemetry.catalogue.own_products import compile_own
 from fleet_telemetry.catalogue.product import Product, ProductError
 from fleet_telemetry.kube.store import ObjectKey
@@ -56,10 +56,13 @@ class ProductEntry:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadTelemetryEntry:
-    """A WorkloadTelemetry: the workload that owns it, and its status."""
+    """A WorkloadTelemetry: the workload that it speaks of, and its status."""
 
     owner: WorkloadRef | None
+    """None if its name is not the one that the operator gives to a workload's."""
     owner_uid: str
+    """Empty if no owner reference names the workload: ``kubectl delete --cascade=orphan`` removes
+    them."""
     status: WorkloadTelemetryStatus
 
 
@@ -113,14 +116,16 @@ def decode_host(_: ObjectKey, manifest: Manifest) -> TelemetryHostStatus:
     return read_host_status(mapping_at(manifest, "status"))
 
 
-def decode_workload_telemetry(_: ObjectKey, manifest: Manifest) -> WorkloadTelemetryEntry:
+def decode_workload_telemetry(key: ObjectKey, manifest: Manifest) -> WorkloadTelemetryEntry:
     """A WorkloadTelemetry."""
-    owner: WorkloadRef | None = None
-    owner_uid = ""
-    for ref, uid in read_owning_workloads(manifest):
-        owner, owner_uid = ref, uid
+    namespace, name = key
     status = _decode_status(manifest, WorkloadTelemetryStatus)
-    return WorkloadTelemetryEntry(owner, owner_uid, status)
+    candidates = list(read_owning_workloads(manifest))
+    if status.workload is not None:
+        candidates.append((WorkloadRef(namespace, status.workload.kind, status.workload.name), ""))
+    named = (found for found in candidates if workload_telemetry_name(found[0]) == name)
+    owner, uid = next(named, (None, ""))
+    return WorkloadTelemetryEntry(owner, uid, status)
 
 
 def _decode_status(manifest: Manifest, kind: type[_Status]) -> _Status:

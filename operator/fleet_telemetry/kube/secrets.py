@@ -8,9 +8,16 @@ import binascii
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
-from fleet_telemetry.objects.manifest import Manifest, mapping_at
+from fleet_telemetry.objects.manifest import Manifest, mapping_at, text_at
 
+CREDENTIAL_LABEL = "fleettelemetry.io/credential"
+"""A Secret without this label, with the value "true", is not used: whoever may write a policy could
+otherwise have any Secret of a namespace sent to a product."""
+_USABLE_KUBERNETES_TYPES = ("kubernetes.io/basic-auth",)
+"""The others hold tokens, keys and configurations of Kubernetes, registries and hosts. Basic
+authentication is how people log in to products."""
 _CA = "ca.crt"
+_LONGEST_TYPE = 100
 
 
 class SecretError(Exception):
@@ -39,7 +46,23 @@ async def read_secret(
             text = f"{where} may not be read; add it to the chart's value runtime.secrets"
             raise SecretError(Reason.SECRET_NOT_READABLE, text) from None
         raise
+    check_consent(manifest, where)
     return credentials_in(manifest, where, keys)
+
+
+def check_consent(manifest: Manifest, where: str) -> None:
+    """Raise SecretError unless the Secret is marked as a credential, and of a type for that."""
+    if mapping_at(manifest, "metadata", "labels").get(CREDENTIAL_LABEL) != "true":
+        raise SecretError(
+            Reason.SECRET_NOT_LABELED, f'{where} lacks the label {CREDENTIAL_LABEL}: "true"'
+        )
+    kind = text_at(manifest, "type")
+    domain = kind.partition("/")[0].lower() if "/" in kind else ""
+    of_kubernetes = domain == "kubernetes.io" or domain.endswith(".kubernetes.io")
+    if of_kubernetes and kind not in _USABLE_KUBERNETES_TYPES:
+        raise SecretError(
+            Reason.SECRET_TYPE_REFUSED, f"{where} has the type {kind[:_LONGEST_TYPE]}"
+        )
 
 
 def credentials_in(manifest: Manifest, where: str, keys: tuple[str, ...]) -> dict[str, str]:

@@ -43,10 +43,14 @@ class EffectivePolicy:
     policy: Policy
     injection: Injection
     runtime: Runtime = _NO_RUNTIME
+    runtime_policy: Policy | None = None
+    """The policy that the runtime section is from; None if no policy has one."""
     exempt: PolicyException | None = None
     """Set if an exception exempts the workload from every policy that covers it."""
     egress: EgressSection | None = None
     """None if no policy with the same submission has the section."""
+    injection_policy: Policy | None = None
+    """The policy whose injection section is used; None if it is the same policy."""
     overruled: bool = False
     """A policy of higher precedence asks for the opposite setting. Only for the policy's status."""
 
@@ -131,10 +135,14 @@ def resolve_effective(
     if in_effect:
         winner = in_effect[0]
         agreeing = [policy for policy in in_effect if _agree(policy, winner)]
+        injecting = next((p for p in agreeing if p.spec.injection), winner)
+        asking = next((p for p in agreeing if p.spec.runtime is not None), None)
         return EffectivePolicy(
             policy=winner,
-            injection=next(filter(None, (p.spec.injection for p in agreeing)), Injection()),
-            runtime=next(filter(None, (p.spec.runtime for p in agreeing)), _NO_RUNTIME),
+            injection=injecting.injection,
+            injection_policy=injecting if injecting is not winner else None,
+            runtime=(asking.spec.runtime if asking else None) or _NO_RUNTIME,
+            runtime_policy=asking,
             egress=next((EgressSection(p, p.spec.egress) for p in agreeing if p.spec.egress), None),
         )
     if exempting:

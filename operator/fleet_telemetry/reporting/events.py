@@ -14,10 +14,12 @@ from fleet_telemetry.api.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A warning to write as an Event."""
+    """What to write as an Event."""
 
     reason: str
     note: str
+    warning: bool = True
+    """An Event of the type Warning; else of the type Normal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.verdict import Verdict, worst_state
 from fleet_telemetry.policy.precedence import has_expired
 from fleet_telemetry.reporting.messages import cut
-from fleet_telemetry.switches.policy_problems import find_problems
+from fleet_telemetry.switches.policy_problems import find_problems, warn_of_clear_text
 from fleet_telemetry.workloads.workload import WorkloadRef
 
 _NAMED = 5
@@ -155,16 +155,21 @@ def _seen(
 
 def _accepted(policy: Policy, catalogue: Catalogue) -> ObservedCondition:
     problems = list(find_problems(policy.spec, catalogue))
+    clear = warn_of_clear_text(policy.spec)
+    clear = f" {clear}." if clear else ""
     if not problems:
-        return _seen("Accepted", holds=True, reason=PolicyReason.VALID)
+        message = f"{PolicyReason.VALID.meaning}{clear}"
+        return _seen("Accepted", holds=True, reason=PolicyReason.VALID, message=message)
     messages = "; ".join(problem.message for problem in problems)
-    message = f"{messages}. The rest of the policy is in force."
+    message = f"{messages}. The rest of the policy is in force.{clear}"
     return _seen("Accepted", holds=False, reason=problems[0].reason, message=message)
 
 
 def _programmed(policy: Policy, workloads: list[Covered]) -> ObservedCondition:
     if policy.spec.mode is Mode.AUDIT:
         return _seen("Programmed", holds=False, reason=PolicyReason.AUDIT)
+    if not workloads:
+        return _seen("Programmed", holds=None, reason=PolicyReason.NOTHING_MATCHED)
     missing = [found for found in workloads if any(map(_is_missing, found.verdict.verdicts))]
     if missing:
         return _seen(

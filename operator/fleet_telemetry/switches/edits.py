@@ -51,6 +51,8 @@ class Edit:
     note: str = ""
     mechanism: str = "env"
     """The name of the switch mechanism that renders it; related settings are variables."""
+    section: str = ""
+    """The field of a policy by which it is made now, such as ``spec.injection.when: Always``."""
 
 
 @dataclass(frozen=True, slots=True)

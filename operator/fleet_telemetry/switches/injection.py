@@ -117,6 +117,7 @@ def _inject(
             policy=variable.policy,
             note=note,
             mechanism=variable.mechanism,
+            section=_section(context, variable.effective),
         )
 
 
@@ -164,6 +165,15 @@ def missed_admission(workload: Workload, policy: Policy) -> bool:
     """Whether the workload was created under the policy: then its first install lasts until it has
     the setting. It was created while the webhook was unavailable, or while it was exempt."""
     return workload.created is not None and workload.created >= policy.created
+
+
+def _section(context: InjectionContext, effective: EffectivePolicy) -> str:
+    """The field that permits an edit now, and its policy if that is another one."""
+    injection, source = effective.injection, effective.injection_policy
+    field = f"spec.injection.when: {injection.when}"
+    if context.trigger is Trigger.RECONCILE and injection.rollout is Rollout.IMMEDIATE:
+        field = f"spec.injection.rollout: {injection.rollout}"
+    return f"{field} of {source}" if source is not None else field
 
 
 def _stood_before(
@@ -235,6 +245,7 @@ def _remove_refused(
             cause=Cause.REFUSED,
             policy=owner.policy if owner else None,
             note=refusal.effect,
+            section="spec.injection.onConflict: Override" if owner else "",
         )
 
 

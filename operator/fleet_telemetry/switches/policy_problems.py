@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fleet_telemetry.api.policy import PolicySpec
+from fleet_telemetry.api.policy import (
+    ClusterCredential,
+    ClusterTelemetryPolicySpec,
+    Credential,
+    PolicySpec,
+    TelemetryPolicySpec,
+)
 from fleet_telemetry.api.reasons import PolicyReason
 from fleet_telemetry.api.variable_names import (
     ADVICE,
@@ -37,6 +43,16 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
                 f"unknown product {name!r}; known products are {known}",
                 is_mistake=False,
             )
+    for found in _credentials(spec):
+        if isinstance(found, ClusterCredential) and found.lacks_scope:
+            # Not a mistake: the CRD refuses it. Objects of earlier versions may still be changed.
+            yield Problem(
+                PolicyReason.CREDENTIAL_SCOPE_MISSING,
+                f"spec.runtime.credentials: the credential for {found.product} is not used; add "
+                f"namespaces or namespaceSelector to say to which namespaces it may be sent, or "
+                f"leave out secretRef.namespace",
+                is_mistake=False,
+            )
     yield from _refused_settings(spec)
     for settings in spec.injection.settings if spec.injection else ():
         product = catalogue.products.get(settings.product)
@@ -51,6 +67,25 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
                     f"remove it, because spec.submission sets it",
                     is_mistake=True,
                 )
+
+
+def warn_of_clear_text(spec: PolicySpec) -> str:
+    """A sentence if a cluster policy permits to send credentials without TLS; else empty."""
+    if not isinstance(spec, ClusterTelemetryPolicySpec):
+        return ""
+    products = [found.product for found in _credentials(spec) if not found.require_tls]
+    if not products:
+        return ""
+    return (
+        f"Credentials are sent in clear where the endpoint is http, because requireTLS is false: "
+        f"{', '.join(products)}"
+    )
+
+
+def _credentials(spec: PolicySpec) -> tuple[Credential, ...]:
+    if isinstance(spec, TelemetryPolicySpec | ClusterTelemetryPolicySpec) and spec.runtime:
+        return spec.runtime.credentials
+    return ()
 
 
 def _refused_settings(spec: PolicySpec) -> Iterator[Problem]:
@@ -71,4 +106,5 @@ def _named_products(spec: PolicySpec) -> list[str]:
         named += [host.product for host in spec.egress.hosts]
     if spec.injection:
         named += [settings.product for settings in spec.injection.settings]
+    named += [found.product for found in _credentials(spec)]
     return list(dict.fromkeys(named))

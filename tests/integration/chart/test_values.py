@@ -68,6 +68,7 @@ WRONG: list[tuple[str, Any]] = [
     ("egress.enforced", ["Calico"]),
     ("egress.clusterRanges", ["192.0.2.1"]),
     ("egress.publishedRanges", True),
+    ("egress.allowlistRequests", "tenants"),
     ("egress.onUninstall", "Delete"),
     ("networkPolicy.apiServerPorts", ["https"]),
     ("metrics.serviceMonitor.interval", 30),

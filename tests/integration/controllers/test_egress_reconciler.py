@@ -508,13 +508,85 @@ def test_a_dialects_kinds_go_and_come_back(run: Run, cilium: Callable[[str], Non
             async def is_back() -> bool:
                 await kit.egress.look()
                 await kit.reconcile()
-                return kit.find() is None
+                return kit.find(kind="ciliumnetworkpolicy") is not None
 
             await until(is_back)
-            assert kit.find(kind="ciliumnetworkpolicy") is not None
+            assert kit.find() is None
             assert "54.230.1.1/32" in kit.kubectl("get", group, "--output=json")
 
     run(body)
+
+
+OLD_CILIUM = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "ciliumnetworkpolicies.cilium.io"},
+    "spec": {
+        "group": "cilium.io",
+        "scope": "Namespaced",
+        "names": {
+            "kind": "CiliumNetworkPolicy",
+            "listKind": "CiliumNetworkPolicyList",
+            "plural": "ciliumnetworkpolicies",
+        },
+        "versions": [
+            {
+                "name": "v2",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": True,
+                    }
+                },
+            }
+        ],
+    },
+}
+"""Cilium before 1.18 serves its policies and no CiliumCIDRGroup v2."""
+
+
+def test_an_older_cilium_gets_no_network_policy_that_denies(run: Run, cluster: Cluster) -> None:
+    def is_served() -> bool:
+        return "cilium.io" in cluster.kubectl("get", "--raw=/apis").stdout
+
+    async def body(kit: Kit) -> None:
+        kit.policy()
+        kit.know("54.230.1.1")
+        async with kit.leading():
+            await denied(kit)
+            assert kit.find() is not None
+            kit.kubectl("apply", "-f", "-", manifest=OLD_CILIUM)
+
+            async def is_gone() -> bool:
+                await kit.egress.look()
+                found, _ = await kit.reconcile()
+                return found.reason is EgressReason.DIALECT_CANNOT and kit.find() is None
+
+            await until(is_gone)
+            found, _ = await kit.reconcile()
+            assert "API group cilium.io" in found.detail
+            assert "Cilium 1.18 or later" in found.detail
+            # Nor where the policy asks for one.
+            kit.policy(egress={"dialect": "NetworkPolicy"})
+            found, _ = await kit.reconcile()
+            assert (found.reason, kit.find()) == (EgressReason.DIALECT_CANNOT, None)
+
+            kit.kubectl("delete", "crd", "ciliumnetworkpolicies.cilium.io")
+
+            async def is_back() -> bool:
+                await kit.egress.look()
+                await kit.reconcile()
+                return kit.find() is not None
+
+            await until(is_back)
+
+    try:
+        run(body)
+    finally:
+        cluster.kubectl("delete", "crd", "ciliumnetworkpolicies.cilium.io", "--ignore-not-found")
+        eventually(lambda: not is_served(), say="the end of Cilium's API group")
 
 
 @pytest.mark.usefixtures("cilium")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 import pytest
@@ -45,7 +46,7 @@ def _id(value: object) -> str:
 
 def _apply_both(server: Server, kind: Kind, path: str, one: object, two: object) -> Answer:
     """One manager applies the full object with one value, then another one with the other."""
-    name = path.lower().replace(".", "-").replace("[0]", "")
+    name = re.sub(r"[.\[]", "-", path.lower().replace("[0]", "")).replace("]", "")
     root = path.partition(".")[0]
     if root == "status":
         server.create(kind, name, kind.bare)

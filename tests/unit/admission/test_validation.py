@@ -185,3 +185,36 @@ def test_a_broken_policy_never_raises(request_: Manifest) -> None:
 @given(broken(REQUESTS[1]))
 def test_a_broken_product_never_raises(request_: Manifest) -> None:
     validate(request_, builtin())
+
+
+def credential(**more: Any) -> dict[str, Any]:
+    reference = {"name": "key", "namespace": "vault"}
+    of_product = {"product": "sonarqube", "secretRef": reference, **more}
+    return {"runtime": {"credentials": [of_product]}}
+
+
+def test_a_credential_without_a_scope_is_a_warning_because_the_crd_refuses_new_ones() -> None:
+    # An object of an earlier version may still be labelled and deleted.
+    found = validated("ClusterTelemetryPolicy", credential())
+    assert found.refusal == ""
+    (warning,) = found.warnings
+    assert "add namespaces or namespaceSelector" in warning
+    assert validated("ClusterTelemetryPolicy", credential(namespaces=["a"])) == Validation()
+
+
+def test_a_cluster_policy_that_sends_credentials_in_clear_is_warned_of() -> None:
+    found = validated("ClusterTelemetryPolicy", credential(namespaces=["a"], requireTLS=False))
+    assert found == Validation(
+        warnings=(
+            (
+                "Credentials are sent in clear where the endpoint is http, because requireTLS is "
+                "false: sonarqube"
+            ),
+        )
+    )
+    assert validated("TelemetryPolicy", credential()) == Validation()
+
+
+def test_a_credential_for_an_unknown_product_is_a_warning() -> None:
+    (warning,) = validated("TelemetryPolicy", credential(product="sonarcube")).warnings
+    assert "unknown product 'sonarcube'" in warning

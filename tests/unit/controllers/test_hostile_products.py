@@ -23,6 +23,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.evidence.checks import Check
+from fleet_telemetry.evidence.credentials import CredentialGrant
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
@@ -137,7 +138,7 @@ class Kit:
             desired=Submission.DISABLED,
             action=action,
             interval=self.interval,
-            secret=(namespace, "emqx"),
+            grant=CredentialGrant("TelemetryPolicy ask", (namespace, "emqx")),
         )
         self.verifier.plan(ref(namespace, number), (check,), None)
         return product

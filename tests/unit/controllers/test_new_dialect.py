@@ -73,7 +73,11 @@ class FirewallServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
-                if path == "/apis/firewall.example.com/v1":
+                if path == "/apis":
+                    version = {"version": "v1"}
+                    group = {"name": "firewall.example.com", "versions": [version]}
+                    self._answer({"groups": [group]})
+                elif path == "/apis/firewall.example.com/v1":
                     self._answer({"resources": [{"name": "firewalls"}]})
                 elif path == "/apis/firewall.example.com/v1/firewalls":
                     ours = "managed-by%3D" in self.path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.controllers.runtime.host_gate import HostGate
 from fleet_telemetry.controllers.runtime.requests import InstanceClient
+from fleet_telemetry.evidence.credentials import CredentialWithheldError
+from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.vendors.breaker import Breaker
 from fleet_telemetry.vendors.emqx import Emqx
 from fleet_telemetry.vendors.http import VendorClient
@@ -166,6 +169,24 @@ def test_a_name_in_place_of_an_address_is_not_asked() -> None:
         async with node() as one, round_of() as asking:
             (told,) = await asking.read((endpoint(one, "a", address="localhost"),))
             assert told.fault is Reason.ENDPOINT_NOT_FOUND
+            assert one.seen == []
+
+    asyncio.run(main())
+
+
+def test_a_request_that_had_to_wait_is_not_sent_once_the_credential_may_not_be() -> None:
+    def refuse() -> None:
+        raise CredentialWithheldError(Reported(fault=Reason.CREDENTIAL_NOT_FOR_NAMESPACE))
+
+    async def main() -> None:
+        async with node() as one, round_of() as asking:
+            refused = replace(asking, confirm=refuse)
+            for attempt in (
+                refused.read((endpoint(one, "a"),)),
+                refused.write((endpoint(one, "a"),), Submission.DISABLED),
+            ):
+                with pytest.raises(CredentialWithheldError):
+                    await attempt
             assert one.seen == []
 
     asyncio.run(main())

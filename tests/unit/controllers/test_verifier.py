@@ -21,9 +21,11 @@ from prometheus_client import CollectorRegistry
 from fleet_telemetry.api.policy import ChannelName, RuntimeAction, Submission
 from fleet_telemetry.api.product import AdapterName, Api
 from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.evidence.checks import Check
+from fleet_telemetry.evidence.credentials import CredentialGrant
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
@@ -41,9 +43,10 @@ WITHOUT = Check(
     desired=Submission.DISABLED,
     action=RuntimeAction.VERIFY,
     interval=3600,
-    secret=None,
+    grant=None,
 )
 """Without credentials: nothing and nobody is asked, and that is the answer."""
+GRANT = CredentialGrant("TelemetryPolicy apps/ask", ("apps", "dtrack"))
 MISSING = {
     ("dependency-track", ChannelName.USAGE): Reported(fault=Reason.CREDENTIALS_MISSING),
 }
@@ -196,9 +199,7 @@ def test_a_bug_with_one_product_does_not_stop_the_others(
 ) -> None:
     # No catalogue has such a thing; it stands for whatever nobody thought of.
     nobody: Any = "Nobody"
-    broken = replace(
-        WITHOUT, product="broken", api=Api(adapter=nobody, port=1), secret=("apps", "dtrack")
-    )
+    broken = replace(WITHOUT, product="broken", api=Api(adapter=nobody, port=1), grant=GRANT)
     caplog.set_level(logging.ERROR, "fleet_telemetry")
 
     async def body(kit: Kit) -> None:
@@ -244,8 +245,10 @@ def test_an_api_server_that_does_not_answer_is_a_reason_and_no_end() -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))  # and nobody listens
             kit = Kit(f"http://127.0.0.1:{taken.getsockname()[1]}")
+            # The labels of the namespace are what is asked for first.
+            by_label = replace(GRANT, namespace_selector=LabelSelector(match_labels={"a": "b"}))
             async with kit.leading():
-                kit.verifier.plan(ONE, (replace(WITHOUT, secret=("apps", "dtrack")),), None)
+                kit.verifier.plan(ONE, (replace(WITHOUT, grant=by_label),), None)
                 async with asyncio.timeout(10):
                     await kit.changed.wait()
                 (found,) = kit.verifier.results(ONE).values()

@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.egress.allowlist import (
     LARGEST_CONFIG_MAP,
     AllowlistEntry,
@@ -115,19 +114,6 @@ def test_where_nothing_is_allowed_nothing_is_let_through() -> None:
             assert all(line.startswith("#") for line in lines)
     assert render([], Format.JSON) == '{"version": 1, "entries": []}\n'
     assert render([], Format.CSV).count("\n") == 1
-
-
-def test_what_one_product_may_reach_and_another_not_is_let_through() -> None:
-    both = [
-        entry(addresses=["192.0.2.1"], channel=ChannelName.LICENSE),
-        entry(addresses=["192.0.2.1"], action=EntryAction.DENY),
-    ]
-    assert "192.0.2.1/32" in render(both, Format.PLAIN).splitlines()
-    assert render(both, Format.SQUID).count("dstdomain") == 1
-    assert [row.partition(",")[0] for row in render(both, Format.CSV).splitlines()[1:]] == [
-        "allow",
-        "deny",
-    ]
 
 
 def test_a_firewall_gets_no_address_twice() -> None:

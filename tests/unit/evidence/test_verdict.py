@@ -173,6 +173,7 @@ ON_CLAIM: dict[str, Any] = {"image": DTRACK_4, "container": DATA, "shape": {"pod
 BORN_ON_CLAIM: dict[str, Any] = ON_CLAIM | {"shape": {"pod": CLAIM, **JUST_CREATED}}
 V4_OFF, V4_ON = {V4_SWITCH: "false"}, {V4_SWITCH: "true"}
 
+ORPHAN: dict[str, Any] = {"kind": "ReplicaSet", "labels": {"pod-template-hash": "5d4f8c7b9"}}
 CASES: dict[str, Case] = {
     # A switch that every start reads.
     "it runs in every pod": of(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, pods=(None, None)),
@@ -691,6 +692,9 @@ CASES: dict[str, Case] = {
     "a foreign template that says the contrary": of(
         COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=ON, shape={"owner": OWNER}, pods=(OFF,)
     ),
+    "the pods of an orphan are the evidence, and not its template": of(
+        PENDING, Reason.PODS_OUTDATED, env=OFF, shape=ORPHAN, pods=(OFF, {})
+    ),
     "a foreign template without pods": of(PENDING, Reason.NO_PODS, shape={"owner": OWNER}, pods=()),
     "a foreign template without pods, audited, as wished": of(
         PENDING, Reason.NO_PODS, env=OFF, shape={"owner": OWNER}, pods=(), policy=AUDIT
@@ -703,6 +707,14 @@ CASES: dict[str, Case] = {
         Reason.CONTRARY_VALUE_KEPT,
         env=ON,
         shape={"owner": OWNER},
+        policy=KEEP,
+    ),
+    "a foreign template that is as wished, with an older pod, kept": of(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        env=OFF,
+        shape={"owner": OWNER},
+        pods=(ON,),
         policy=KEEP,
     ),
     "a foreign template with a pod that cannot be read and one that says the contrary": of(
@@ -749,6 +761,12 @@ CASES: dict[str, Case] = {
     ),
 }
 FAULTS = {
+    Reason.CREDENTIAL_SCOPE_MISSING,
+    Reason.CREDENTIAL_NOT_FOR_NAMESPACE,
+    Reason.CREDENTIAL_NOT_FOR_IMAGE,
+    Reason.TLS_REQUIRED,
+    Reason.SECRET_NOT_LABELED,
+    Reason.SECRET_TYPE_REFUSED,
     Reason.SECRET_NOT_READABLE,
     Reason.SECRET_INCOMPLETE,
     Reason.ENDPOINT_NOT_FOUND,

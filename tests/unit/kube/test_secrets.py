@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.kube.secrets import SecretError, credentials_in
+from fleet_telemetry.kube.secrets import SecretError, check_consent, credentials_in
 
 WHERE = "Secret apps/dtrack"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -73,3 +73,65 @@ def test_a_value_that_no_header_can_hold_is_refused_and_not_quoted(value: str) -
 def test_malformed_data_is_incomplete(data: Any) -> None:
     with pytest.raises(SecretError, match="has no value for the key 'apiKey'"):
         credentials_in({"data": data}, WHERE, ("apiKey",))
+
+
+LABELED = {"fleettelemetry.io/credential": "true"}
+
+
+def consent(labels: Any = None, **more: Any) -> Reason | None:
+    try:
+        check_consent({"metadata": {"labels": labels}, **more}, WHERE)
+    except SecretError as error:
+        return error.reason
+    return None
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        None,
+        {},
+        [],
+        "fleettelemetry.io/credential",
+        {"fleettelemetry.io/credential": "false"},
+        {"fleettelemetry.io/credential": ""},
+        {"fleettelemetry.io/credential": "True"},
+        {"fleettelemetry.io/credential": True},
+        {"fleettelemetry.io/credentials": "true"},
+        {"credential": "true"},
+    ],
+)
+def test_a_secret_without_the_label_is_not_used(labels: Any) -> None:
+    assert consent(labels) is Reason.SECRET_NOT_LABELED
+    with pytest.raises(SecretError, match=rf'{WHERE} lacks the label \S+/credential: "true"'):
+        check_consent({"metadata": {"labels": labels}}, WHERE)
+
+
+@pytest.mark.parametrize(
+    "of_type",
+    [
+        "kubernetes.io/service-account-token",
+        "kubernetes.io/dockercfg",
+        "kubernetes.io/dockerconfigjson",
+        "kubernetes.io/ssh-auth",
+        "kubernetes.io/tls",
+        "kubernetes.io/anything-new",
+        "Kubernetes.io/service-account-token",
+        "bootstrap.kubernetes.io/token",
+    ],
+)
+def test_a_type_of_kubernetes_is_refused_with_the_label_too(of_type: str) -> None:
+    assert consent(LABELED, type=of_type) is Reason.SECRET_TYPE_REFUSED
+
+
+@pytest.mark.parametrize(
+    "of_type",
+    ["Opaque", "", "kubernetes.io/basic-auth", "vault.example/token", "kubernetes.io.example/x"],
+)
+def test_a_type_for_credentials_is_used_with_the_label(of_type: str) -> None:
+    assert consent(LABELED, type=of_type) is None
+    assert consent({}, type=of_type) is Reason.SECRET_NOT_LABELED
+
+
+def test_a_secret_of_no_type_is_opaque() -> None:
+    assert consent(LABELED) is None

@@ -419,3 +419,34 @@ def test_an_overruled_policy_does_not_wait_for_its_egress() -> None:
     result = build_policy_status(asking, [told], builtin(), PolicyStatus(), NOW)
 
     assert condition(result, "Programmed").reason != PolicyReason.EGRESS_MISSING
+
+
+def test_a_policy_that_covers_nothing_has_written_nothing() -> None:
+    found = status(policy())
+    assert seen(found, "Programmed") == ("Unknown", "NothingMatched")
+    assert seen(found, "Compliant") == ("Unknown", "NothingMatched")
+    assert seen(status(policy(mode="Audit")), "Programmed") == ("False", "Audit")
+
+
+def accepted(**credential: Any) -> Condition:
+    reference = {"name": "key", "namespace": "vault"}
+    of_product = {"product": "sonarqube", "secretRef": reference, **credential}
+    asking = policy(cluster=True, runtime={"credentials": [of_product]})
+    return condition(status(asking), "Accepted")
+
+
+def test_a_credential_of_an_earlier_version_that_does_not_say_where_is_told() -> None:
+    found = accepted()
+    assert (found.status, found.reason) == ("False", PolicyReason.CREDENTIAL_SCOPE_MISSING)
+    assert "the credential for sonarqube is not used; add namespaces" in found.message
+
+
+def test_a_cluster_policy_that_sends_credentials_in_clear_says_so() -> None:
+    found = accepted(namespaces=["a"], requireTLS=False)
+    assert (found.status, found.reason) == ("True", PolicyReason.VALID)
+    assert found.message == (
+        f"{PolicyReason.VALID.meaning} Credentials are sent in clear where the endpoint is http, "
+        "because requireTLS is false: sonarqube."
+    )
+    assert accepted(namespaces=["a"]).message == PolicyReason.VALID.meaning
+    assert accepted(requireTLS=False).message.endswith("requireTLS is false: sonarqube.")

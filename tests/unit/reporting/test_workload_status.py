@@ -86,12 +86,16 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
         "channels": [
             {
                 "name": "Usage",
+                "policy": {"kind": "TelemetryPolicy", "namespace": NAMESPACE, "name": "opt-out"},
                 "state": "Compliant",
                 "reason": "RunningInEveryPod",
                 "message": "Every pod was started with the setting, and this version reads it at "
                 "every start.",
                 "declared": "Disabled",
                 "running": "Disabled",
+                "reportedReason": "CredentialsMissing",
+                "reportedMessage": "The policy names no credentials for the product, so the "
+                "product is not checked.",
             },
             {"name": "UpdateCheck", "declared": "Unset", "running": "Unset"},
         ],
@@ -248,7 +252,7 @@ LONGEST = 4096
 @pytest.mark.parametrize(
     "given_manifest",
     [
-        manifest(container("sonarqube:" + "x" * 9000)),
+        manifest(container("sonarqube:" + "x" * 900)),
         manifest(container(SONARQUBE, args=["-Dsonar.telemetry.enable=true" + "x" * 9000])),
         manifest(container(WORKER, env={"SRC_TELEMETRY_EVENTS_EXPORT_ALL": "true"})),
     ],

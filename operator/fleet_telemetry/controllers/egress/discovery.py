@@ -7,16 +7,21 @@ drift in such an object is reverted within a minute.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 
 from fleet_telemetry.egress.dialects.dialect import Dialect
 from fleet_telemetry.egress.dialects.foreign_kinds import ForeignKind
+from fleet_telemetry.egress.dialects.plugin import NetworkPlugin
 from fleet_telemetry.egress.dialects.registry import DIALECTS, always_served, foreign_kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.store import object_key
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest
+from fleet_telemetry.objects.manifest import Manifest, place_of
 from fleet_telemetry.workloads.workload import FIELD_MANAGER
+
+_log = logging.getLogger(__name__)
+_DAEMON_SET = Kind("apps", "v1", "daemonsets", "DaemonSet")
 
 OURS = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
 _NOT_OURS = f"app.kubernetes.io/managed-by!={FIELD_MANAGER}"
@@ -44,6 +49,10 @@ class DialectDiscovery:
         self.others: tuple[str, ...] = ()
         """Kinds that are not evaluated and of which others have a policy that may allow what
         NetworkPolicies deny. A kind that may not be listed counts as present."""
+        self.plugins: tuple[tuple[NetworkPlugin, str], ...] = ()
+        """The network plug-ins of which there is a sign, with the sign."""
+        self._resources: dict[tuple[str, str], frozenset[str]] = {}
+        """The plurals of each group version, as they were last read."""
         self.live: dict[ObjectPlace, Manifest] = {}
         """Objects with our label, of the kinds that are not watched."""
         self._lower_tier: dict[str, tuple[str, ...]] = {}
@@ -58,16 +67,24 @@ class DialectDiscovery:
     async def refresh(self) -> bool:
         """List everything again; whether anything changed. Raises ApiError."""
         self._touched.clear()
-        present = await self._find_kinds()
+        groups = await self._client.served_groups()
+        self._resources = await self._find_resources(groups)
+        present = frozenset(
+            kind
+            for kind in self._kinds
+            if kind.plural in self._resources.get((kind.group, kind.version), ())
+        )
+        plugins = await self._find_plugins(groups)
         served = frozenset(
             dialect for dialect in self._dialects if present.issuperset(dialect.required_kinds)
         )
         others, lower_tier = await self._find_others(present)
         live: dict[ObjectPlace, Manifest] = {
             (kind, *object_key(manifest)): manifest
+            # Objects of a dialect that is no longer served as a whole are stale.
             for dialect in self._dialects
-            if dialect in served
             for kind in dialect.required_kinds
+            if kind in present
             async for manifest in self._client.list(kind, selector=OURS)
         }
         for place in self._touched:
@@ -76,10 +93,12 @@ class DialectDiscovery:
                 live[place] = self.live[place]
         same = (
             self.known
-            and (served, others, lower_tier) == (self.served, self.others, self._lower_tier)
+            and (served, others, lower_tier, plugins)
+            == (self.served, self.others, self._lower_tier, self.plugins)
             and _alike(live, self.live)
         )
         self.served, self.others, self._lower_tier, self.live = served, others, lower_tier, live
+        self.plugins = plugins
         self.known = True
         return not same
 
@@ -95,13 +114,59 @@ class DialectDiscovery:
         self._touched.add(place)
         self.live.pop(place, None)
 
-    async def _find_kinds(self) -> frozenset[Kind]:
-        """The kinds of interest that the cluster serves: each API group is asked once."""
-        groups = {(kind.group, kind.version) for kind in self._kinds}
-        plurals = {group: await self._client.served_plurals(*group) for group in sorted(groups)}
-        return frozenset(
-            kind for kind in self._kinds if kind.plural in plurals[kind.group, kind.version]
-        )
+    async def _find_resources(
+        self, groups: Mapping[str, Collection[str]]
+    ) -> dict[tuple[str, str], frozenset[str]]:
+        """The resources of each group version of interest that the cluster serves. One that fails
+        has those of the last time; it is left out if it has never been read."""
+        wanted = {(kind.group, kind.version) for kind in self._kinds}
+        wanted |= {
+            (plugin.api_group, version)
+            for plugin in self._known_plugins()
+            for version in groups.get(plugin.api_group, ())
+        }
+        found: dict[tuple[str, str], frozenset[str]] = {}
+        for group, version in sorted(wanted):
+            if version not in groups.get(group, ()):
+                continue
+            try:
+                plurals = await self._client.served_plurals(group, version)
+            except ApiError as error:
+                _log.warning("the resources of %s/%s cannot be read: %s", group, version, error)
+                if (group, version) in self._resources:
+                    found[group, version] = self._resources[group, version]
+            else:
+                found[group, version] = frozenset(plurals)
+        return found
+
+    def _known_plugins(self) -> list[NetworkPlugin]:
+        return [dialect.plugin for dialect in self._dialects if dialect.plugin is not None]
+
+    async def _find_plugins(
+        self, groups: Mapping[str, Collection[str]]
+    ) -> tuple[tuple[NetworkPlugin, str], ...]:
+        """The network plug-ins of which the cluster has any sign."""
+        found = []
+        for plugin in self._known_plugins():
+            versions = groups.get(plugin.api_group, ())
+            plurals = {
+                version: self._resources.get((plugin.api_group, version)) for version in versions
+            }
+            if plugin.is_served(plurals):
+                found.append((plugin, f"API group {plugin.api_group}"))
+            elif plugin.daemon_selector and (name := await self._find_daemon(plugin)):
+                found.append((plugin, f"DaemonSet {name}"))
+        return tuple(found)
+
+    async def _find_daemon(self, plugin: NetworkPlugin) -> str:
+        """The DaemonSet of a plug-in's agent; empty if there is none, or it may not be listed."""
+        try:
+            async for manifest in self._client.list(_DAEMON_SET, selector=plugin.daemon_selector):
+                return place_of(manifest)
+        except ApiError as error:
+            if not (error.is_forbidden or error.is_not_found):
+                raise
+        return ""
 
     async def _find_others(
         self, present: frozenset[Kind]

@@ -16,7 +16,6 @@ from fleet_telemetry.controllers.egress.hosts import HostResolver
 from fleet_telemetry.controllers.egress.live_objects import LiveObjects
 from fleet_telemetry.controllers.egress.network_policy_writer import NetworkPolicyWriter
 from fleet_telemetry.decision import Plan
-from fleet_telemetry.egress.allowlist import AllowlistEntry, EntryAction
 from fleet_telemetry.egress.desired import EgressPlan, plan_egress
 from fleet_telemetry.egress.dialects.dialect import Dialect
 from fleet_telemetry.egress.dialects.registry import DIALECTS
@@ -24,6 +23,7 @@ from fleet_telemetry.egress.facts import EgressInput, HostFacts, NetworkFacts
 from fleet_telemetry.egress.host_use import HostRule, Key, find_host_rules, find_needs, find_uses
 from fleet_telemetry.egress.judgement import ObjectResults, judge_egress
 from fleet_telemetry.egress.model import Network
+from fleet_telemetry.egress.perimeter import Allowlist, IncludedRequests, build_allowlist
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
@@ -42,6 +42,8 @@ class EgressOptions:
     """The families of addresses that policies allow."""
     enforced: frozenset[EgressDialect] = frozenset()
     """The dialects that the cluster is known to enforce."""
+    allowlist_requests: IncludedRequests = IncludedRequests.NONE
+    """The requests of TelemetryPolicies that the allowlist includes."""
     look_seconds: float = 60.0
     """Seconds between two lists of the kinds of network policy that are not watched."""
 
@@ -165,17 +167,15 @@ class EgressReconciler:
         network = self._network(given.workload.ref.namespace)
         return judge_egress(replace(given, network=network), egress, results)
 
-    def entries(self) -> tuple[AllowlistEntry, ...] | None:
+    def allowlist(self) -> Allowlist | None:
         """The allowlist for firewalls outside of the cluster. None until every workload has been
         reconciled and every host has been looked up: a firewall blocks what is not listed."""
         if not self._hosts.settled or any(map(self._hosts.awaits, self._host_rules)):
             return None
         workloads = Counter(rule for rules in self._host_rules.values() for rule in rules)
-        facts = self._hosts.facts({rule.host for rule in workloads})
-        return tuple(
-            _entry(rule, facts.get(rule.host, HostFacts()), count)
-            for rule, count in workloads.items()
-        )
+        named = ((rule.host, *rule.spares) for rule in workloads)
+        facts = self._hosts.facts({host for hosts in named for host in hosts})
+        return build_allowlist(workloads, facts, self._options.allowlist_requests)
 
     def _network(self, namespace: str) -> NetworkFacts:
         return NetworkFacts(
@@ -184,6 +184,7 @@ class EgressReconciler:
             enforced=not self._evaluated.isdisjoint(self._options.enforced),
             others=self._discovery.others,
             lower_tier=self._discovery.lower_tier(namespace),
+            plugins=self._discovery.plugins,
             families=self._options.families,
         )
 
@@ -195,17 +196,3 @@ class EgressReconciler:
             unresolved = [name for name, facts in hosts.items() if facts.unresolved]
             self._previously_denied[ref] = self._writer.denied_for(ref, unresolved)
         return self._previously_denied.get(ref, {})
-
-
-def _entry(rule: HostRule, facts: HostFacts, workloads: int) -> AllowlistEntry:
-    networks = facts.allow if rule.opens else facts.deny
-    return AllowlistEntry(
-        host=rule.host,
-        port=rule.port,
-        product=rule.product,
-        channel=rule.channel,
-        action=EntryAction.ALLOW if rule.opens else EntryAction.DENY,
-        addresses=tuple(network.network_address for network in networks),
-        ranges=facts.ranges if rule.takes_ranges else (),
-        used_by=workloads,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import Submission
@@ -32,10 +33,13 @@ class InstanceClient:
     adapter: Adapter
     credentials: Credentials
     round_seconds: float = ROUND_SECONDS
+    confirm: Callable[[], None] = lambda: None
+    """Called right before each request, which may have waited for others. Raises
+    CredentialWithheldError if the credential may no longer be sent."""
 
     async def read(self, endpoints: tuple[Endpoint, ...]) -> list[InstanceAnswer]:
         """Read the setting of each instance. Instances that are not read in time have the fault
-        Unreachable; the answers of the others count."""
+        Unreachable; the answers of the others count. Raises CredentialWithheldError."""
         self.breaker.keep({_host(endpoint) for endpoint in endpoints})
         deadline = asyncio.get_running_loop().time() + self.round_seconds
         places = asyncio.Semaphore(_INSTANCES_AT_ONCE)
@@ -45,10 +49,14 @@ class InstanceClient:
     async def write(
         self, endpoints: tuple[Endpoint, ...], desired: Submission
     ) -> VendorError | None:
-        """Write the setting of each instance; return the last error, if any."""
+        """Write the setting of each instance; return the last error, if any.
+
+        Raises CredentialWithheldError.
+        """
         failure = None
         deadline = asyncio.get_running_loop().time() + self.round_seconds
         for endpoint in endpoints:
+            self.confirm()
             try:
                 async with asyncio.timeout_at(deadline):
                     await self.adapter.write(self._api(endpoint), self.credentials, desired)
@@ -75,6 +83,7 @@ class InstanceClient:
         host = _host(endpoint)
         try:
             async with self.gate.use(host):
+                self.confirm()
                 self.breaker.check(host)
                 reading = await self.adapter.read(self._api(endpoint), self.credentials)
         except VendorError as error:

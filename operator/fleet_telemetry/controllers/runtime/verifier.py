@@ -17,18 +17,28 @@ from datetime import datetime
 from fleet_telemetry.api.policy import ChannelName, RuntimeAction
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.controllers.runtime.check_state import REMEDIATIONS_PER_DAY, CheckState
 from fleet_telemetry.controllers.runtime.fair_queue import FairQueue
 from fleet_telemetry.controllers.runtime.host_gate import HostGate
 from fleet_telemetry.controllers.runtime.requests import InstanceClient
 from fleet_telemetry.evidence.checks import Check, result_without_check
 from fleet_telemetry.evidence.combining import combine
+from fleet_telemetry.evidence.credentials import (
+    CredentialWithheldError,
+    Destination,
+    images_of,
+    why_withheld,
+    why_withheld_from,
+)
+from fleet_telemetry.evidence.facts import PodFacts
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder, regarding_workload
 from fleet_telemetry.kube.secrets import SecretError, read_secret
+from fleet_telemetry.objects.manifest import mapping_at
 from fleet_telemetry.reporting.fleet_metrics import LastCheck
 from fleet_telemetry.reporting.metrics import VerificationMetrics
 from fleet_telemetry.switches.reading import setting_of
@@ -238,6 +248,8 @@ class Verifier:
         except TimeoutError:
             message = f"The check took longer than {_CHECK_SECONDS:g} s."
             result = Reported(fault=Reason.UNREACHABLE, message=message)
+        except CredentialWithheldError as withheld:
+            result = withheld.result
         except SecretError as error:
             result = Reported(fault=error.reason, message=str(error))
         except EndpointError as error:
@@ -257,7 +269,7 @@ class Verifier:
     async def _check(self, job: _Job) -> tuple[Reported, float]:
         """The answer, and the seconds for which the product asks to get no request.
 
-        Raises SecretError, EndpointError, ApiError.
+        Raises CredentialWithheldError, SecretError, EndpointError, ApiError.
         """
         check = job.check
         known = result_without_check(check)
@@ -274,9 +286,14 @@ class Verifier:
     async def _gather(self, job: _Job) -> _Instances:
         """Read the credentials and find the endpoints. Raises as ``_check`` does."""
         check = job.check
-        assert check.secret is not None, "a check without credentials sends no request"
+        assert check.grant is not None, "a check without credentials sends no request"
         adapter = ADAPTERS[check.api.adapter]
-        credentials = await read_secret(self._client, check.secret, adapter.keys)
+        labels = self._cache.labels_of(job.ref.namespace)
+        if check.grant.namespace_selector is not None:
+            # The cache may be behind; whoever took the label away wants nothing to be sent.
+            labels = await self._read_namespace_labels(job.ref.namespace)
+        self._check_destination(job, labels)
+        credentials = await read_secret(self._client, check.grant.secret, adapter.keys)
         endpoints = find_endpoints(
             check.api,
             namespace=job.ref.namespace,
@@ -285,8 +302,49 @@ class Verifier:
             named=check.service,
             per_pod=adapter.per_pod,
         )
-        client = InstanceClient(self._vendors, job.breaker, self._gate, adapter, credentials)
+        schemes = [endpoint.scheme for endpoint in endpoints]
+        withheld = why_withheld_from(check.grant, schemes, ", ".join(map(str, endpoints[:1])))
+        if withheld is not None:
+            raise CredentialWithheldError(withheld)
+        client = InstanceClient(
+            self._vendors,
+            job.breaker,
+            self._gate,
+            adapter,
+            credentials,
+            confirm=lambda: self._confirm(job, check),
+        )
         return _Instances(client, endpoints)
+
+    def _check_destination(self, job: _Job, namespace_labels: Mapping[str, str]) -> None:
+        """Raise CredentialWithheldError if the credential may not be sent to the workload now."""
+        check, workload = job.check, self._cache.fleet.workloads.get(job.ref)
+        catalogue = self._cache.catalogue
+        product = catalogue.products.get(check.product)
+        assert check.grant is not None
+        if workload is None or product is None:
+            raise CredentialWithheldError(Reported(fault=Reason.ENDPOINT_NOT_FOUND))
+        pods = (
+            PodFacts(pod.template, match_containers(pod.template, catalogue))
+            for pod in self._cache.fleet.pods_of(job.ref)
+        )
+        images = images_of(product, match_containers(workload.template, catalogue), pods)
+        to = Destination(job.ref.namespace, namespace_labels, images)
+        withheld = why_withheld(check.grant, to)
+        if withheld is not None:
+            raise CredentialWithheldError(withheld)
+
+    def _confirm(self, job: _Job, check: Check) -> None:
+        """Raise CredentialWithheldError if a request that had to wait may no longer be sent."""
+        if not self._is_current(job, check):
+            message = "The policy or the workload changed before the request was sent."
+            raise CredentialWithheldError(Reported(fault=Reason.UNREACHABLE, message=message))
+        self._check_destination(job, self._cache.labels_of(job.ref.namespace))
+
+    async def _read_namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        """The labels that a namespace has now. Raises ApiError."""
+        manifest = await self._client.get(kinds.NAMESPACE, namespace)
+        return {str(k): str(v) for k, v in mapping_at(manifest, "metadata", "labels").items()}
 
     def _needs_remediation(self, job: _Job, check: Check, found: Reported) -> bool:
         """Whether the setting differs from the desired one and may be written."""

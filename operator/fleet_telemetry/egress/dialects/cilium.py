@@ -52,6 +52,7 @@ from fleet_telemetry.egress.dialects.parts import (
     selector,
     unique,
 )
+from fleet_telemetry.egress.dialects.plugin import NetworkPlugin
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network, Reachable
 from fleet_telemetry.egress.networks import outermost
 from fleet_telemetry.objects.kind import Kind
@@ -90,6 +91,24 @@ _LABELS_WITHOUT_IDENTITY = re.compile(
 _NAMESPACE_LABELS_WITHOUT_IDENTITY = re.compile(r".*beta\.kubernetes\.io")
 
 
+CILIUM = NetworkPlugin(
+    name="Cilium",
+    api_group="cilium.io",
+    # Tetragon has its kinds in the same group and works without Cilium
+    # (cilium/tetragon@v1.4.0: pkg/k8s/apis/cilium.io/client/crds/v1alpha1).
+    other_resources={
+        "v1alpha1": frozenset(
+            f"{plural}{part}"
+            for plural in ("tracingpolicies", "tracingpoliciesnamespaced", "podinfo")
+            for part in ("", "/status")
+        )
+    },
+    # Also the agent of GKE Dataplane V2, which serves no CiliumNetworkPolicy.
+    daemon_selector="k8s-app=cilium",
+    needs="CiliumNetworkPolicy and CiliumCIDRGroup of cilium.io/v2: Cilium 1.18 or later",
+)
+
+
 class CiliumDialect(Dialect):
     """The dialect that Auto selects where Cilium's kinds are served."""
 
@@ -98,7 +117,7 @@ class CiliumDialect(Dialect):
     required_kinds = (CILIUM_NETWORK_POLICY, CILIUM_CIDR_GROUP)
     group_kind = CILIUM_CIDR_GROUP
     auto_preference = 1
-    breaks_range_denials = True
+    plugin = CILIUM
     foreign_kinds = (ForeignKind(CILIUM_NETWORK_POLICY), ForeignKind(_CLUSTERWIDE))
 
     def cannot(self, desired: DesiredNetworkPolicy) -> str | None:

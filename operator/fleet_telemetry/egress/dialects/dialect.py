@@ -19,6 +19,7 @@ from fleet_telemetry.egress.dialects.common import (
 )
 from fleet_telemetry.egress.dialects.foreign_kinds import ForeignKind
 from fleet_telemetry.egress.dialects.object_state import ObjectResult, read_conditions
+from fleet_telemetry.egress.dialects.plugin import NetworkPlugin
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest
@@ -61,9 +62,10 @@ class Dialect(Protocol):
     """A denial cannot be overridden by what other policies allow."""
     only_cluster_policies_open: bool = False
     """Only a ClusterTelemetryPolicy may allow anything by this dialect."""
-    breaks_range_denials: bool = False
-    """The network plug-in that serves it matches no pod and no node by an address range. A Deny by
-    a NetworkPolicy would cut the pods off from nodes and the API server, so none is written."""
+    plugin: NetworkPlugin | None = None
+    """The network plug-in that serves the kinds, if it matches no pod and no node by an address
+    range. A Deny by a NetworkPolicy would cut the pods off from nodes and the API server, so none
+    is written where there is any sign of it, whether or not it serves the kinds."""
     foreign_kinds: tuple[ForeignKind, ...] = ()
     """Kinds of the same network plug-in of which others may have policies, this one included."""
     condition_types: Collection[str] = ("Valid", "Accepted", "Programmed", "Ready")

@@ -36,6 +36,11 @@ def select_dialect(asked: EgressDialect, served: Iterable[Dialect]) -> Dialect |
     return max(preferred, key=lambda pair: pair[0], default=(0, None))[1]
 
 
+def dialect_named(name: EgressDialect) -> Dialect | None:
+    """The dialect with this name; None for ``Auto``."""
+    return next((dialect for dialect in DIALECTS if dialect.name is name), None)
+
+
 def foreign_kinds(dialects: Iterable[Dialect]) -> tuple[ForeignKind, ...]:
     """The kinds of which others may have policies."""
     return (*(one for dialect in dialects for one in dialect.foreign_kinds), *FOREIGN_KINDS)

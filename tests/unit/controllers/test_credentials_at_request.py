@@ -1,0 +1,249 @@
+"""What is checked at the moment of a request: everything may have changed since it was planned.
+
+The API server is a small one of the test's own; the product is a fake that records every request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from kubernetes.aio import client as api
+from prometheus_client import CollectorRegistry
+
+from dev.fakes.dependency_track import DependencyTrack
+from fleet_telemetry.api.policy import ServiceReference
+from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.controllers.runtime.verifier import Verifier
+from fleet_telemetry.decision import decide
+from fleet_telemetry.evidence.checks import Check
+from fleet_telemetry.evidence.report import Reported
+from fleet_telemetry.kube import kinds
+from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.reporting.metrics import VerificationMetrics
+from fleet_telemetry.switches.edits import Trigger
+from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.workload import WorkloadRef
+from tests.support.builders import (
+    DTRACK_5,
+    NAMESPACE,
+    NOW,
+    Manifest,
+    container,
+    manifest,
+    policy,
+    under,
+)
+
+PRODUCT = "dependency-track"
+REF = WorkloadRef(NAMESPACE, WorkloadKind.STATEFUL_SET, "it")
+NAME_LABEL = {"kubernetes.io/metadata.name": NAMESPACE}
+ALLOWED = {**NAME_LABEL, "may-have": "it"}
+MARKED = {"fleettelemetry.io/credential": "true"}
+EVIL = "evil.example/dependencytrack/apiserver:5.0.4"
+
+
+class Cluster:
+    """A namespace with a product, as the API server shows it."""
+
+    def __init__(self, product: DependencyTrack) -> None:
+        self.product = product
+        self.labels = dict(ALLOWED)
+        self.secret: Manifest = {
+            "metadata": {"labels": dict(MARKED)},
+            "type": "Opaque",
+            "data": {"apiKey": base64.b64encode(product.api_key.encode()).decode()},
+        }
+        self.seen: list[str] = []
+        self.cache = ClusterCache(builtin())
+        self.workload = manifest(self._container(DTRACK_5), kind="StatefulSet")
+        self.cache.upsert(kinds.WORKLOAD_BY_KIND["StatefulSet"], self.workload)
+        self.run_pod(DTRACK_5)
+        namespace = {"metadata": {"name": NAMESPACE, "labels": dict(ALLOWED)}}
+        self.cache.upsert(kinds.NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", **namespace})
+
+    def _container(self, image: str) -> Manifest:
+        return container(image, ports=[{"name": "web", "containerPort": self.product.port}])
+
+    def run_pod(self, image: str) -> None:
+        """The workload's only pod runs this image."""
+        owner = {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "name": "it",
+            "uid": self.workload["metadata"]["uid"],
+            "controller": True,
+        }
+        metadata = {
+            "name": "it-0",
+            "namespace": NAMESPACE,
+            "uid": "uid-of-it-0",
+            "labels": {"app": "it"},
+            "ownerReferences": [owner],
+        }
+        status = {
+            "phase": "Running",
+            "podIP": self.product.address,
+            "podIPs": [{"ip": self.product.address}],
+        }
+        spec = {"containers": [self._container(image)]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+        self.cache.upsert(kinds.POD, {**pod, "status": status})
+
+    def plan(self, **credential: Any) -> Check:
+        """The check by a cluster policy, as it is planned now."""
+        of_product = {
+            "product": PRODUCT,
+            "secretRef": {"name": "key", "namespace": "vault"},
+            "namespaceSelector": {"matchLabels": {"may-have": "it"}},
+            "requireTLS": False,
+            **credential,
+        }
+        asking = policy(cluster=True, runtime={"credentials": [of_product]})
+        cluster = under(asking, namespace_labels=self.cache.labels_of(NAMESPACE))
+        (check,) = decide(cluster.input(self.workload, Trigger.RECONCILE)).checks
+        return replace(check, service=ServiceReference(name="web", port=self.product.port))
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """What the API server answers."""
+        self.seen.append(request.path)
+        if request.path == f"/api/v1/namespaces/{NAMESPACE}":
+            return web.json_response({"metadata": {"name": NAMESPACE, "labels": self.labels}})
+        if request.path == "/api/v1/namespaces/vault/secrets/key":
+            return web.json_response(self.secret)
+        if request.path.endswith("/services"):
+            ports = [{"name": "web", "port": self.product.port, "targetPort": self.product.port}]
+            spec = {"clusterIP": self.product.address, "selector": {"app": "it"}, "ports": ports}
+            service = {"metadata": {"name": "web", "namespace": NAMESPACE}, "spec": spec}
+            return web.json_response({"items": [service]})
+        return web.json_response({"kind": "Status", "code": 404}, status=404)
+
+    async def ask(self, check: Check) -> Reported:
+        """What one check comes to."""
+        async with self._api_server() as url:
+            client = KubernetesClient(api.ApiClient(api.Configuration(host=url)))
+            told = asyncio.Event()
+            verifier = Verifier(
+                self.cache,
+                client,
+                VerificationMetrics(CollectorRegistry()),
+                now=lambda: NOW,
+                enqueue=lambda _: told.set(),
+            )
+            task = asyncio.create_task(verifier.run())
+            try:
+                verifier.plan(REF, (check,), None)
+                async with asyncio.timeout(20):
+                    await told.wait()
+                (found,) = verifier.results(REF).values()
+            finally:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+                await client.close()
+        return found
+
+    @asynccontextmanager
+    async def _api_server(self) -> AsyncIterator[str]:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self.answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+    @property
+    def has_read_a_secret(self) -> bool:
+        return any("secrets" in path for path in self.seen)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Cluster]:
+    async with DependencyTrack(tls=False, version="5.0.4", enabled="false") as product:
+        yield Cluster(product)
+
+
+def test_what_is_allowed_is_asked() -> None:
+    async def main() -> None:
+        async with running() as cluster:
+            found = await cluster.ask(cluster.plan())
+            assert (found.setting, found.fault) == (Setting.DISABLED, None)
+            assert cluster.product.seen
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("labels", [NAME_LABEL, {**NAME_LABEL, "may-have": "not"}, {}])
+def test_a_namespace_that_lost_its_label_gets_nothing(labels: dict[str, str]) -> None:
+    async def main() -> None:
+        async with running() as cluster:
+            check = cluster.plan()
+            assert check.withheld is None
+            # The watch has not brought it yet.
+            cluster.labels = labels
+            found = await cluster.ask(check)
+            assert found.fault is Reason.CREDENTIAL_NOT_FOR_NAMESPACE
+            assert not cluster.has_read_a_secret
+            assert cluster.product.seen == []
+
+    asyncio.run(main())
+
+
+def test_a_pod_with_another_image_gets_nothing() -> None:
+    async def main() -> None:
+        async with running() as cluster:
+            check = cluster.plan()
+            assert check.withheld is None
+            cluster.run_pod(EVIL)
+            found = await cluster.ask(check)
+            assert found.fault is Reason.CREDENTIAL_NOT_FOR_IMAGE
+            assert EVIL in found.message
+            assert not cluster.has_read_a_secret
+            assert cluster.product.seen == []
+
+    asyncio.run(main())
+
+
+def test_a_credential_that_requires_tls_is_not_sent_by_http() -> None:
+    async def main() -> None:
+        async with running() as cluster:
+            check = cluster.plan()
+            assert check.grant is not None
+            found = await cluster.ask(replace(check, grant=replace(check.grant, require_tls=True)))
+            assert found.fault is Reason.TLS_REQUIRED
+            assert cluster.product.seen == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"metadata": {}}, Reason.SECRET_NOT_LABELED),
+        ({"type": "kubernetes.io/service-account-token"}, Reason.SECRET_TYPE_REFUSED),
+    ],
+)
+def test_a_secret_that_does_not_consent_is_not_sent(change: Manifest, reason: Reason) -> None:
+    async def main() -> None:
+        async with running() as cluster:
+            cluster.secret |= change
+            found = await cluster.ask(cluster.plan())
+            assert found.fault is reason
+            assert "vault/key" in found.message
+            assert cluster.product.seen == []
+
+    asyncio.run(main())
