@@ -1,4 +1,4 @@
-"""The chart ships the second webhook configuration empty; what the operator fills in stays, whatever
+"""The chart ships the second webhook configuration empty. What the operator fills in stays, whatever
 Helm does to the release."""
 
 from __future__ import annotations
