@@ -617,7 +617,8 @@ class PolicySpec(ApiType, frozen=True, kw_only=True):
         Annotated[
             tuple[ProductName, ...],
             described(
-                "Catalogue names. Default: every product.",
+                "Catalogue names. Default: every built-in product, and those in "
+                "additionalProducts. A TelemetryProduct is only covered if it is named.",
                 list_type="set",
                 min_length=1,
                 max_length=256,
@@ -625,6 +626,14 @@ class PolicySpec(ApiType, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    additional_products: Annotated[
+        tuple[ProductName, ...],
+        described(
+            "TelemetryProducts to cover in addition to products, or to every built-in product.",
+            list_type="set",
+            max_length=256,
+        ),
+    ] = ()
     channels: Annotated[
         tuple[ChannelName, ...],
         described(

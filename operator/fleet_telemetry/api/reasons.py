@@ -105,8 +105,14 @@ class Reason(_Explained):
     )
     MISSED_ADMISSION = (
         "MissedAdmission",
-        "The workload was created under the policy and did not pass the webhook. The setting "
-        "is added at the next change of the pod template.",
+        "The workload was created under the policy and has no setting. The webhook was "
+        "unavailable, the workload was exempt, or the operator did not know the product. The "
+        "setting is added at the next change of the pod template.",
+    )
+    PRODUCT_ADDED_LATER = (
+        "ProductAddedLater",
+        "The workload is older than the TelemetryProduct, or than its last change. The setting is "
+        "added at the next change of the pod template.",
     )
     PODS_OUTDATED = (
         "PodsOutdated",
@@ -142,6 +148,11 @@ class Reason(_Explained):
     VALUE_NOT_UNDERSTOOD = (
         "ValueNotUnderstood",
         "The variable has a value whose effect on this version is not known.",
+    )
+    VALUE_MAY_HOLD_MORE = (
+        "ValueMayHoldMore",
+        "The variable has a value that is not the desired setting and may hold more than this "
+        "switch, so it is not replaced. Write the setting into it in the manifest.",
     )
     AMBIGUOUS_VARIABLE = (
         "AmbiguousVariable",
@@ -225,8 +236,8 @@ class Reason(_Explained):
     )
     SECRET_NOT_LABELED = (
         "SecretNotLabeled",
-        "The Secret is not marked as a credential for this operator, so it is not used. Add the "
-        'label fleettelemetry.io/credential: "true" to it.',
+        "The Secret is not marked as a credential for the product, so it is not used. Add the "
+        "label fleettelemetry.io/credential to it, with the value true or the product's name.",
     )
     SECRET_TYPE_REFUSED = (
         "SecretTypeRefused",
@@ -545,9 +556,30 @@ class PolicyReason(_Explained):
     )
     INVALID_PRODUCT = (
         "InvalidProduct",
-        "The product contradicts itself. The built-in catalogue entry of that name, if there is "
-        "one, stays in effect.",
+        "The product contradicts itself, or says what a TelemetryProduct may not say. The built-in "
+        "catalogue entry of that name, if there is one, stays in effect.",
     )
+    BUILTIN_NOT_OVERRIDDEN = (
+        "BuiltinNotOverridden",
+        "There is a built-in product of that name, and the TelemetryProduct does not have "
+        "overridesBuiltin: true. The built-in product stays in effect.",
+    )
+    CONFLICT = (
+        "Conflict",
+        "Another product has one of the images. A built-in product comes first, then the older "
+        "TelemetryProduct. The TelemetryProduct is not in effect.",
+    )
+    TOO_MANY_PATTERNS = (
+        "TooManyPatterns",
+        "All TelemetryProducts together have too many image patterns. The youngest are not in "
+        "effect.",
+    )
+    # OverridesBuiltin
+    OVERRIDES_BUILTIN = (
+        "OverridesBuiltin",
+        "The TelemetryProduct replaces the built-in product of its name, whole.",
+    )
+    OVERRIDES_NOTHING = ("OverridesNothing", "No built-in product is replaced.")
     # Programmed
     EVERYTHING_WRITTEN = (
         "EverythingWritten",

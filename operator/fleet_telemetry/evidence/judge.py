@@ -34,6 +34,7 @@ from fleet_telemetry.switches.reading import (
     with_default,
 )
 from fleet_telemetry.switches.registry import mechanism_of
+from fleet_telemetry.switches.shared_values import may_replace
 from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.workloads.workload import PodTemplate
 
@@ -368,8 +369,15 @@ def _not_set(
         mechanism is not None and mechanism.read(container, switch).setting is case.desired
     )
     kept = injection.on_conflict is OnConflict.KEEP and contrary and not ours
+    holds_more = (
+        entry is not None
+        and contrary
+        and not ours
+        and not may_replace(case.target.product, switch, entry.value)
+    )
     queued = injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod
     missed = missed_admission(workload, effective.policy)
+    later = missed and _is_older_than_product(case)
     # The first that holds.
     answers = (
         (overridden, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
@@ -377,19 +385,28 @@ def _not_set(
         (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
         (case.facts.excluded, State.NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED),
         (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
+        (holds_more, State.NON_COMPLIANT, Reason.VALUE_MAY_HOLD_MORE),
         (not ours and injection.when is When.NEVER, State.NON_COMPLIANT, Reason.INJECTION_OFF),
         (next_pods is not None, State.PENDING, next_pods),
         (workload.template_immutable, State.NON_COMPLIANT, Reason.TEMPLATE_IMMUTABLE),
         (queued, State.PENDING, Reason.ROLLOUT_QUEUED),
         # An injected value follows its policy at any change of the template.
         (ours or injection.when is When.ALWAYS, State.PENDING, Reason.AWAITING_ROLLOUT),
+        (later, State.PENDING, Reason.PRODUCT_ADDED_LATER),
         (missed, State.PENDING, Reason.MISSED_ADMISSION),
     )
     late = State.NON_COMPLIANT, Reason.AWAITING_UPGRADE
     state, reason = next(((s, r) for holds, s, r in answers if holds and r), late)
     if state is State.NON_COMPLIANT and reading.setting is Setting.UNKNOWN:
-        return StateFinding(State.UNKNOWN, reading.why_unknown, detail)
+        why = reason if reason is Reason.VALUE_MAY_HOLD_MORE else reading.why_unknown
+        return StateFinding(State.UNKNOWN, why, detail)
     return StateFinding(state, reason, detail)
+
+
+def _is_older_than_product(case: Case) -> bool:
+    """Whether the workload was created before the TelemetryProduct was as it is now."""
+    origin, created = case.target.product.origin, case.facts.workload.created
+    return origin is not None and created is not None and created < origin.changed
 
 
 def _read(

@@ -16,6 +16,7 @@ from fleet_telemetry.api.workload_telemetry import (
     workload_telemetry_name,
 )
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.catalogue.combining import Rejection, combine
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.entries import (
     PolicyEntry,
@@ -72,6 +73,8 @@ class ClusterCache:
         """The kinds to list and watch, in the order of listing."""
         self.catalogue = builtin
         """The built-in products and the TelemetryProducts."""
+        self.rejected_products: Mapping[str, Rejection] = {}
+        """The TelemetryProducts that are valid by themselves and not in the catalogue."""
         self.namespaced_policies = self._policy_store(PolicyKind.NAMESPACED)
         self.cluster_policies = self._policy_store(PolicyKind.CLUSTER)
         self.products = Store(_name, decode_product, self._product_changed)
@@ -198,12 +201,9 @@ class ClusterCache:
     ) -> None:
         if before and after and replace(before, status=after.status) == after:
             return  # only the status changed
-        usable = {
-            name: entry.product
-            for name, entry in self.products.items()
-            if entry.product is not None
-        }
-        self.catalogue = self._builtin.overridden_by(usable)
+        usable = (entry.product for entry in self.products.values() if entry.product is not None)
+        combined = combine(self._builtin, usable)
+        self.catalogue, self.rejected_products = combined.catalogue, combined.rejected
         self.catalogue_changed.set()
         for listener in self._listeners:
             listener.product_changed(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -49,6 +49,7 @@ from tests.support.builders import (
     claimed,
     container,
     manifest,
+    own_product,
     pod_of,
     policy,
     product,
@@ -168,6 +169,15 @@ def acme(**rule: Any) -> Catalogue:
     return catalogue(product("acme", channels=[{"name": "Usage", "rules": rules}]))
 
 
+def own_acme(
+    created: datetime = LONG_AGO, changed: datetime | None = None, **env: Any
+) -> Catalogue:
+    """The same from a TelemetryProduct."""
+    switch = {"semantics": "Start", "env": {"name": "ACME", "disabled": "no", **env}}
+    channels = [{"name": "Usage", "rules": [{"default": "On", "switches": [switch]}]}]
+    return catalogue(own_product("acme", created=created, changed=changed, channels=channels))
+
+
 ACME = "acme/acme:1.0"
 ON_CLAIM: dict[str, Any] = {"image": DTRACK_4, "container": DATA, "shape": {"pod": CLAIM}}
 BORN_ON_CLAIM: dict[str, Any] = ON_CLAIM | {"shape": {"pod": CLAIM, **JUST_CREATED}}
@@ -234,6 +244,56 @@ CASES: dict[str, Case] = {
     "the policy rolls out": of(PENDING, Reason.ROLLOUT_QUEUED, policy=IMMEDIATE),
     "nothing would restart": of(PENDING, Reason.ROLLOUT_QUEUED, shape={"replicas": 0}, pods=()),
     "younger than the policy": of(PENDING, Reason.MISSED_ADMISSION, shape={"created": NOW}),
+    "older than the product": of(
+        PENDING,
+        Reason.PRODUCT_ADDED_LATER,
+        ACME,
+        shape={"created": NOW - timedelta(days=5)},
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(created=NOW - timedelta(days=1)),
+    ),
+    "older than the last change of the product": of(
+        PENDING,
+        Reason.PRODUCT_ADDED_LATER,
+        ACME,
+        shape={"created": NOW - timedelta(days=5)},
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(changed=NOW - timedelta(days=1)),
+    ),
+    "younger than the product and the policy": of(
+        PENDING,
+        Reason.MISSED_ADMISSION,
+        ACME,
+        shape={"created": NOW - timedelta(days=5)},
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(),
+    ),
+    "older than the policy and the product": of(
+        NON_COMPLIANT,
+        Reason.AWAITING_UPGRADE,
+        ACME,
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(created=NOW - timedelta(days=1)),
+    ),
+    "a value that holds more": of(
+        UNKNOWN, Reason.VALUE_MAY_HOLD_MORE, EMQX, env={EMQX_SWITCH: "a=b"}, policy=IMMEDIATE
+    ),
+    "a value that holds more and enables": of(
+        NON_COMPLIANT,
+        Reason.VALUE_MAY_HOLD_MORE,
+        ACME,
+        env={"ACME": "-Xmx4g"},
+        policy=ALWAYS | {"additionalProducts": ["acme"]},
+        catalogue=own_acme(reading={"otherwise": "Enabled"}),
+    ),
+    "a word that is not understood, of a product that nobody reviewed": of(
+        UNKNOWN,
+        Reason.VALUE_MAY_HOLD_MORE,
+        ACME,
+        env={"ACME": "maybe"},
+        policy=ALWAYS | {"additionalProducts": ["acme"]},
+        catalogue=own_acme(),
+    ),
     "as old as the policy": of(
         PENDING, Reason.MISSED_ADMISSION, shape={"created": LONG_AGO}, policy={"created": LONG_AGO}
     ),

@@ -213,6 +213,35 @@ def test_a_product_that_was_created_again_changes_the_catalogue(cache: ClusterCa
     assert not cache.catalogue.match_image("acme/in-house:1", "it")
 
 
+def test_a_product_with_a_taken_image_is_not_in_the_catalogue(cache: ClusterCache) -> None:
+    older, newer = product(), product()
+    older["metadata"] |= {"creationTimestamp": "2026-11-01T00:00:00Z"}
+    newer["metadata"] |= {"name": "a-newer", "creationTimestamp": "2026-11-02T00:00:00Z"}
+    cache.upsert(kinds.PRODUCT, newer)
+    assert cache.rejected_products == {}
+
+    cache.upsert(kinds.PRODUCT, older)
+    assert list(cache.rejected_products) == ["a-newer"]
+    found = cache.catalogue.match_image("acme/in-house:1", "it")
+    assert found
+    assert found.product.name == "in-house"
+
+    cache.delete(kinds.PRODUCT, older)
+    assert cache.rejected_products == {}
+    assert "a-newer" in cache.catalogue.products
+
+
+def test_a_product_that_was_stored_past_admission_is_not_obeyed(cache: ClusterCache) -> None:
+    stored = product()
+    env = {"name": "LD_PRELOAD", "disabled": "/tmp/x.so"}
+    rules = [{"default": "On", "switches": [{"semantics": "Start", "env": env}]}]
+    stored["spec"]["channels"] = [{"name": "Usage", "rules": rules}]
+    cache.upsert(kinds.PRODUCT, stored)
+
+    assert "LD_PRELOAD may not be a switch" in cache.products["in-house"].problem
+    assert not cache.catalogue.match_image("acme/in-house:1", "it")
+
+
 def test_a_full_list_removes_workloads_and_pods_of_its_kind_only(
     cache: ClusterCache, listener: Recorder
 ) -> None:
