@@ -51,8 +51,6 @@ UNUSED = {
     "list policyreports.wgpolicyk8s.io",
     "patch policyreports.wgpolicyk8s.io",
     "delete policyreports.wgpolicyk8s.io",
-    # Only before a credential is sent that a policy gives to namespaces with a label.
-    "get namespaces",
     # Kinds that this cluster does not have; they are listed where they are.
     "list ciliumclusterwidenetworkpolicies.cilium.io",
     "list adminnetworkpolicies.policy.networking.k8s.io",
