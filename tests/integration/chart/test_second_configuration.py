@@ -1,5 +1,5 @@
-"""The chart ships the second webhook configuration empty. What the operator fills in stays, whatever
-Helm does to the release."""
+"""The chart ships the second webhook configuration empty. What the operator fills in stays,
+whatever Helm does to the release."""
 
 from __future__ import annotations
 
