@@ -54,6 +54,8 @@ class Input:
     """The same, from the previous leader; used until the product is checked again."""
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
+    excluded: bool = False
+    """Whether nothing in the namespace may be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def decide(given: Input) -> Plan:
         reported={key: known[key] or reported.get(key, Reported()) for key in known},
         claims=given.claims,
         seeds=given.seeds,
+        excluded=given.excluded,
         recorded=given.recorded,
     )
     channels = list(_channels(plan.targets))
@@ -193,6 +196,8 @@ def _built_in(targets: tuple[MatchedContainer, ...]) -> set[str]:
 def _may_be_written(given: Input) -> bool:
     """Another controller would restore its own template, that of a Job is immutable, and one that
     may be adopted has to stay as its pods were started with."""
+    if given.excluded:
+        return False
     workload = given.workload
     if given.is_pod:
         return workload.is_injected_by_pod
