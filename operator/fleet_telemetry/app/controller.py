@@ -13,6 +13,7 @@ from fleet_telemetry.api.policy import EgressDialect
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.app.options import EgressSettings
 from fleet_telemetry.app.parts import Common, Part
+from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.controllers.egress.allowlist import AllowlistReconciler, AllowlistWriter
 from fleet_telemetry.controllers.egress.hosts import HostResolver
 from fleet_telemetry.controllers.egress.reconciler import EgressOptions, EgressReconciler
@@ -70,7 +71,7 @@ class ControllerPart(Part):
             verifier=Verifier(
                 cache,
                 client,
-                VerificationMetrics(common.metrics),
+                VerificationMetrics(common.metrics, _products_with_api(cache.catalogue)),
                 now=common.now,
                 enqueue=queue.add,
                 loopback=options.loopback_pods,
@@ -114,14 +115,15 @@ def build_manager(
     """The manager with all reconcilers. A new reconciler is added to the list here."""
     options, cache, client, now = common.options, common.cache, common.client, common.now
     allowlist = AllowlistWriter(client, options.namespace, options.allowlist)
-    workloads = WorkloadReconciler(cache, client, queue, plans, writers, now=now)
+    excluded = frozenset({options.namespace, *options.excluded_namespaces})
+    workloads = WorkloadReconciler(cache, client, queue, plans, writers, now=now, excluded=excluded)
     return Manager(
         queue,
         (
             workloads,
             PolicyReconciler(cache, client, queue, plans, writers.events, now=now),
             ExpiryReconciler(enqueuer.policy_changed),
-            ProductReconciler(cache, client, queue, now=now),
+            ProductReconciler(cache, client, queue, writers.events, now=now),
             ProductWebhooksReconciler(cache, client, queue, options.webhook_configuration),
             AllowlistReconciler(allowlist, writers.egress.allowlist),
         ),
@@ -188,3 +190,7 @@ def _name_servers(settings: EgressSettings) -> tuple[NameServer, ...]:
 
 def _own_ranges(settings: EgressSettings) -> tuple[Network, ...]:
     return tuple(map(ip_network, settings.cluster_ranges))
+
+
+def _products_with_api(catalogue: Catalogue) -> list[str]:
+    return [name for name, product in catalogue.products.items() if product.spec.api is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from itertools import combinations
 
@@ -15,6 +16,7 @@ from fleet_telemetry.api.product import (
     Image,
     Switch,
     TelemetryProductSpec,
+    spelt_in_capitals,
 )
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.glob import glob_matches
@@ -53,6 +55,16 @@ class RuleLookup:
     reason: Reason | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The TelemetryProduct that a product comes from."""
+
+    created: datetime
+    changed: datetime
+    """When its spec or its metadata were last written."""
+    replaces_builtin: bool = False
+
+
 @dataclass(frozen=True)
 class Product:
     """A product whose specification holds together."""
@@ -61,9 +73,18 @@ class Product:
     spec: TelemetryProductSpec
     rules: Mapping[ChannelName, tuple[CompiledRule, ...]]
     tags: TagReader
+    origin: Origin | None = None
+    """None for a built-in product, which is reviewed."""
+
+    @property
+    def has_builtin_name(self) -> bool:
+        """Whether it is built in or takes the place of a product that is."""
+        return self.origin is None or self.origin.replaces_builtin
 
     @classmethod
-    def compile(cls, name: str, spec: TelemetryProductSpec) -> Product:
+    def compile(
+        cls, name: str, spec: TelemetryProductSpec, origin: Origin | None = None
+    ) -> Product:
         """Raises ProductError, which names every problem at once."""
         problems: list[str] = []
         rules = {
@@ -79,7 +100,7 @@ class Product:
             problems.append(f"versions: {error}")
         if problems:
             raise ProductError(name, problems)
-        return cls(name, spec, rules, tags)
+        return cls(name, spec, rules, tags, origin)
 
     def match_image(self, image: ImageReference, container: str) -> Image | None:
         """The entry for a container's image, or None if it is something else."""
@@ -169,6 +190,11 @@ def _compile_rules(channel: Channel, problems: list[str]) -> Iterator[CompiledRu
             problems.append(f"channel {channel.name}, host {host.host}: {error}")
 
 
+def _check_property(where: str, variable: str, name: str) -> Iterator[str]:
+    if name and spelt_in_capitals(name) != variable:
+        yield f"{where}: the variable {variable} is not the property {name} in capitals"
+
+
 def _check_lines(spec: TelemetryProductSpec) -> Iterator[str]:
     editions = {image.edition for image in spec.images}
     for index, line in enumerate(spec.versions.lines):
@@ -189,7 +215,12 @@ def _check_channel(
         for component in sorted(set(rule.components) - components):
             yield f"{where}: no image has the component {component!r}"
         refused = {refusal.env for refusal in rule.refuses}
+        for refusal in rule.refuses:
+            yield from _check_property(where, refusal.env, refusal.config_property or "")
         for switch in rule.switches:
+            if switch.env is not None:
+                own = switch.env.config_property
+                yield from _check_property(where, switch.env.name, own.name if own else "")
             if switch.env is not None and any(map(switch.env.is_named, refused)):
                 yield f"{where}: it refuses its own switch {switch.env.name}"
     for first, second in combinations(rules, 2):

@@ -106,6 +106,20 @@ WEBHOOK_OPTIONS = (
         type=click.Path(path_type=Path),
         help="The file with the certificate's key (PEM).",
     ),
+    click.option(
+        "--client-ca-file",
+        "client_ca",
+        type=click.Path(path_type=Path),
+        help="A file with CAs (PEM). The webhook then answers only clients with a certificate of "
+        "one of them. [default: it answers all clients]",
+    ),
+    click.option(
+        "--client-name",
+        "client_names",
+        multiple=True,
+        help="With --client-ca-file: the common name that a client's certificate must have. May be "
+        "given several times. [default: any]",
+    ),
 )
 
 EGRESS_OPTIONS = (
@@ -181,6 +195,13 @@ EGRESS_OPTIONS = (
 
 CONTROLLER_OPTIONS = (
     click.option("--loopback-pods", is_flag=True, hidden=True),
+    click.option(
+        "--excluded-namespace",
+        "excluded_namespaces",
+        multiple=True,
+        help="A namespace whose workloads the controller does not change, in addition to its own. "
+        "Give the same ones as in the webhook configuration.",
+    ),
     click.option(
         "--per-workload-metrics/--no-per-workload-metrics",
         default=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
@@ -12,7 +12,12 @@ from typing import ClassVar
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import workload_telemetry_name
 from fleet_telemetry.controllers.egress.reconciler import EgressReconciler
-from fleet_telemetry.controllers.keys import AllowlistKey, PolicyStatusKey, ReconcileKey
+from fleet_telemetry.controllers.keys import (
+    AllowlistKey,
+    PolicyStatusKey,
+    ReconcileKey,
+    WebhooksKey,
+)
 from fleet_telemetry.controllers.plans import Plans, policy_key
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.rollouts import RolloutGate
@@ -27,6 +32,7 @@ from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder, regarding_workload
 from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
 from fleet_telemetry.kube.work_queue import WorkQueue
+from fleet_telemetry.reporting.changes import change_notices, rollout_notice, shows
 from fleet_telemetry.reporting.decisions import log_verdicts
 from fleet_telemetry.reporting.events import workload_notices
 from fleet_telemetry.reporting.workload_status import (
@@ -73,7 +79,10 @@ class WorkloadReconciler:
         writers: Writers,
         *,
         now: Callable[[], datetime],
+        excluded: Collection[str] = (),
     ) -> None:
+        """Workloads in the ``excluded`` namespaces are never written."""
+        self._excluded = excluded
         self._cache = cache
         self._client = client
         self._queue = queue
@@ -84,6 +93,8 @@ class WorkloadReconciler:
         self._events = writers.events
         self._now = now
         self._gate = RolloutGate()
+        self._refused: dict[WorkloadRef, str] = {}
+        """Why the API server last refused a write, by workload: an Event for each reason."""
 
     async def resume_rollouts(self) -> None:
         """Treat the rollouts that an earlier leader may have begun as our own."""
@@ -100,19 +111,17 @@ class WorkloadReconciler:
         answered = {product for product, _ in self._verifier.results(key)}
         plan = decide(self._gather(workload))
         try:
-            claims = await self._read_claims(workload, plan)
-            if claims:
-                plan = decide(self._gather(workload, claims))
-            if plan.edits:
-                workload = await self._write(workload, plan, claims)
-                plan = decide(self._gather(workload, claims))
-            if workload.field_owners.interrupted:
-                kind = kinds.WORKLOAD_BY_KIND[key.kind]
-                self._cache.upsert(kind, await finish_interrupted_write(self._client, workload))
+            workload, plan, refusal = await self._make_comply(workload, plan)
         except ApiError:
             # Network policies protect against settings that fail, also if they are not written.
             await self._egress.reconcile(workload, plan, self._cache.fleet.pods_of(key))
             raise
+        if not plan.targets and not plan.injected:
+            # Its product is no longer known, and nothing is left of what was injected.
+            self._cache.fleet.delete_workload(key)
+            await self._delete(key)
+            self._queue.add(WebhooksKey())
+            return
         pods = self._cache.fleet.pods_of(key)
         findings, problem = await self._egress.reconcile(workload, plan, pods)
         plan = replace(plan, egress=findings)
@@ -128,13 +137,45 @@ class WorkloadReconciler:
         if {check.product for check in plan.checks} <= answered:
             await self._reports.write(workload, plan)
         self._queue.add_after(AllowlistKey(), _ALLOWLIST_DELAY_SECONDS)
-        if problem is not None:
-            raise problem
+        failure = problem or refusal
+        if failure is not None:
+            raise failure
+
+    async def _make_comply(
+        self, workload: Workload, plan: Plan
+    ) -> tuple[Workload, Plan, ApiError | None]:
+        """Write the edits; the workload and the plan after that, and the error if the API server
+        refuses the write. A refusal lasts, so the state is reported all the same.
+
+        Raises ApiError for what may pass soon.
+        """
+        ref, claims = workload.ref, await self._read_claims(workload, plan)
+        if claims:
+            plan = decide(self._gather(workload, claims))
+        try:
+            if plan.edits:
+                workload = await self._write(workload, plan, claims)
+                plan = decide(self._gather(workload, claims))
+            if workload.field_owners.interrupted and ref.namespace not in self._excluded:
+                kind = kinds.WORKLOAD_BY_KIND[ref.kind]
+                self._cache.upsert(kind, await finish_interrupted_write(self._client, workload))
+        except ApiError as error:
+            if not error.is_refusal:
+                raise
+            if self._refused.get(ref) != str(error):
+                self._refused[ref] = str(error)
+                note = f"the operator may not change this workload: {error}"
+                regarding = regarding_workload(ref, workload.uid)
+                await self._events.event(regarding, "TelemetryWriteRefused", note, warning=True)
+            return workload, plan, error
+        self._refused.pop(ref, None)
+        return workload, plan, None
 
     async def _delete(self, ref: WorkloadRef) -> None:
         """Delete what was written for a workload that no longer exists. Raises ApiError."""
         before = self._plans.get(ref)
         self._plans.delete(ref)
+        self._refused.pop(ref, None)
         # This comes before all that may fail: the next attempt would see no difference.
         self._enqueue_policies(before)
         self._verifier.plan(ref, (), None)
@@ -162,6 +203,7 @@ class WorkloadReconciler:
             pods=self._cache.fleet.pods_of(ref),
             claims=claims or {},
             seeds=status.seeds if status else (),
+            excluded=ref.namespace in self._excluded,
             reported=self._verifier.results(ref),
             reported_before=stored_reports(status) if status else {},
         )
@@ -206,7 +248,18 @@ class WorkloadReconciler:
             self._cache.upsert(kind, manifest)
         finally:
             self._gate.end(workload.ref, _clock())
-        return self._cache.fleet.workloads.get(workload.ref, workload)
+        written = self._cache.fleet.workloads.get(workload.ref, workload)
+        await self._report_changes(written, plan)
+        return written
+
+    async def _report_changes(self, written: Workload, plan: Plan) -> None:
+        """Events for what was written, and for the rollout that it begins."""
+        edits = [edit for edit in plan.edits if shows(written.template, edit)]
+        notices = [*change_notices(edits, "The controller")]
+        rollout = rollout_notice(written, edits)
+        regarding = regarding_workload(written.ref, written.uid)
+        for notice in (*notices, rollout) if rollout else notices:
+            await self._events.event(regarding, notice.reason, notice.note, warning=notice.warning)
 
     def _siblings(self, plan: Plan) -> Iterator[Workload]:
         """The workloads that run one of the same products."""
@@ -241,7 +294,7 @@ class WorkloadReconciler:
 
 
 def _pods_to_ask(pods: Iterable[Pod]) -> object:
-    """What a check depends on: a change of it is an occasion to check."""
+    """What a check depends on. After a change of it, the product is checked soon."""
     return frozenset((pod.uid, pod.address, pod.ready) for pod in pods if pod.address)
 
 

@@ -16,6 +16,7 @@ from fleet_telemetry.api.workload_telemetry import (
     workload_telemetry_name,
 )
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.catalogue.combining import Rejection, combine
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.entries import (
     PolicyEntry,
@@ -72,6 +73,8 @@ class ClusterCache:
         """The kinds to list and watch, in the order of listing."""
         self.catalogue = builtin
         """The built-in products and the TelemetryProducts."""
+        self.rejected_products: Mapping[str, Rejection] = {}
+        """The TelemetryProducts that are valid by themselves and not in the catalogue."""
         self.namespaced_policies = self._policy_store(PolicyKind.NAMESPACED)
         self.cluster_policies = self._policy_store(PolicyKind.CLUSTER)
         self.products = Store(_name, decode_product, self._product_changed)
@@ -82,7 +85,7 @@ class ClusterCache:
         )
         self.hosts = Store(_name, decode_host)
         """The status of each TelemetryHost."""
-        self.fleet = Fleet(self._workload_changed)
+        self.fleet = Fleet(self._workload_changed, self._has_record)
         self.networks = NetworkPolicyStore(self._network_changed)
         self.synced = asyncio.Event()
         """Set once everything has been listed. Before that, a missing object may just not have been
@@ -175,6 +178,10 @@ class ClusterCache:
         status = self.status_of(workload)
         return (*status.injected, *status.injected_before) if status is not None else ()
 
+    def _has_record(self, ref: WorkloadRef, uid: str) -> bool:
+        entry = self.telemetry_of(ref)
+        return entry is not None and entry.owner_uid == uid and bool(entry.status.injected)
+
     def _policy_store(self, kind: PolicyKind) -> Store[PolicyKey, PolicyEntry]:
         return Store(
             lambda key: (kind, *key),
@@ -198,12 +205,9 @@ class ClusterCache:
     ) -> None:
         if before and after and replace(before, status=after.status) == after:
             return  # only the status changed
-        usable = {
-            name: entry.product
-            for name, entry in self.products.items()
-            if entry.product is not None
-        }
-        self.catalogue = self._builtin.overridden_by(usable)
+        usable = (entry.product for entry in self.products.values() if entry.product is not None)
+        combined = combine(self._builtin, usable)
+        self.catalogue, self.rejected_products = combined.catalogue, combined.rejected
         self.catalogue_changed.set()
         for listener in self._listeners:
             listener.product_changed(name)

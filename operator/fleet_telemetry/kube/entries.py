@@ -21,9 +21,9 @@ from fleet_telemetry.api.schema import ApiType
 from fleet_telemetry.api.telemetry_host import TelemetryHostStatus, read_host_status
 from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus, workload_telemetry_name
 from fleet_telemetry.catalogue.own_products import compile_own
-from fleet_telemetry.catalogue.product import Product, ProductError
+from fleet_telemetry.catalogue.product import Origin, Product, ProductError
 from fleet_telemetry.kube.store import ObjectKey
-from fleet_telemetry.objects.manifest import Manifest, mapping_at, read_time
+from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at, read_time
 from fleet_telemetry.workloads.reading import read_owning_workloads
 from fleet_telemetry.workloads.workload import WorkloadRef
 
@@ -49,6 +49,7 @@ class ProductEntry:
     """A TelemetryProduct: the product, or the problem why it cannot be used; and its status."""
 
     generation: int
+    uid: str
     product: Product | None
     problem: str
     status: TelemetryProductStatus
@@ -94,16 +95,27 @@ def decode_policy(kind: PolicyKind, key: ObjectKey, manifest: Manifest) -> Polic
 def decode_product(key: ObjectKey, manifest: Manifest) -> ProductEntry:
     """A TelemetryProduct. A spec that is invalid or does not compile becomes the problem."""
     _, name = key
-    generation = int(mapping_at(manifest, "metadata").get("generation") or 0)
+    metadata = mapping_at(manifest, "metadata")
+    generation = int(metadata.get("generation") or 0)
     product: Product | None = None
     problem = ""
     try:
         spec = msgspec.convert(manifest.get("spec") or {}, TelemetryProductSpec)
-        product = compile_own(name, spec)
+        product = compile_own(name, spec, _read_origin(metadata))
     except (msgspec.ValidationError, ProductError) as error:
         problem = str(error)
     status = _decode_status(manifest, TelemetryProductStatus)
-    return ProductEntry(generation, product, problem, status)
+    return ProductEntry(generation, str(metadata.get("uid", "")), product, problem, status)
+
+
+def _read_origin(metadata: Manifest) -> Origin:
+    created = read_time(metadata.get("creationTimestamp")) or _EPOCH
+    written = (
+        read_time(entry.get("time"))
+        for entry in items_at(metadata, "managedFields")
+        if entry.get("subresource") != "status"
+    )
+    return Origin(created, max((time for time in written if time is not None), default=created))
 
 
 def decode_labels(_: ObjectKey, manifest: Manifest) -> Mapping[str, str]:

@@ -94,6 +94,7 @@ def read_workload_or_part(manifest: Manifest) -> Workload | None:
         replicas=number_at(spec, "replicas", default=1),
         template_immutable=workload_type.template_immutable,
         restarts_no_pod=restarts_no_pod,
+        paused=workload_type.is_paused(manifest),
         first_template=workload_type.has_first_template(manifest),
         # The status of a workload that replaces no pods says nothing about a rollout.
         rolling_out=not restarts_no_pod and workload_type.is_rolling_out(manifest),

@@ -160,7 +160,9 @@ class Workload:
     replicas: int = 1
     template_immutable: bool = False
     restarts_no_pod: bool = False
-    """A change of the template restarts nothing: CronJob, OnDelete, no replicas, paused."""
+    """A change of the template restarts nothing: CronJob, OnDelete, no replicas."""
+    paused: bool = False
+    """A change of the template replaces pods once somebody resumes the workload."""
     first_template: bool = False
     """The pod template is the one that the workload was created with."""
     rolling_out: bool = False

@@ -56,6 +56,10 @@ class WorkloadType(ABC):
     def restarts_no_pod(self, manifest: Manifest) -> bool:
         """Whether a change of the pod template restarts no pod."""
 
+    def is_paused(self, manifest: Manifest) -> bool:  # noqa: ARG002  # for overriding
+        """Whether a change of the pod template replaces pods only once somebody resumes."""
+        return False
+
     def has_first_template(self, manifest: Manifest) -> bool:
         """Whether the pod template is certainly the one that the workload was created with."""
         return bool(dig(manifest, "metadata", "generation") == 1)

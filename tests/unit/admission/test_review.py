@@ -13,9 +13,9 @@ from fleet_telemetry.admission.review import (
     NOTHING,
     review_pod,
     review_workload,
-    warning_for,
 )
 from fleet_telemetry.kube import kinds
+from fleet_telemetry.reporting.changes import warning_for
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER
@@ -43,7 +43,7 @@ from tests.support.builders import (
     SONAR_SWITCH,
     SONARQUBE,
     V4_SWITCH,
-    V5_SWITCH,
+    V5_OFF,
     Manifest,
     claimed,
     container,
@@ -59,9 +59,11 @@ from tests.support.depth import examples
 from tests.support.json_patch import apply_patch
 
 OPT_OUT = policy_manifest()
-CLUSTER = "ClusterTelemetryPolicy opt-out: "
+CLUSTER = "ClusterTelemetryPolicy opt-out: Deployment it: "
 DEPLOYMENT, CRON_JOB = (OWNER | {"kind": kind} for kind in ("Deployment", "CronJob"))
-WHO = f"TelemetryPolicy {NAMESPACE}/opt-out: "
+POLICY = f"TelemetryPolicy {NAMESPACE}/opt-out: "
+WHO = f"{POLICY}Deployment it: "
+NOBODY = "fleet-telemetry: Deployment it: "
 
 
 @pytest.mark.parametrize("kind", list(WorkloadKind))
@@ -69,7 +71,7 @@ def test_a_new_workload_of_any_kind_gets_the_setting(kind: str) -> None:
     request = creation(manifest(container(SONARQUBE, env={"A": "1"}), kind=kind))
     assert env_of(admitted(request, OPT_OUT)) == {"A": "1", SONAR_SWITCH: "false"}
     assert answer(request, OPT_OUT).warnings == (
-        f'{WHO}set {SONAR_SWITCH}="false" in container app',
+        f'{POLICY}{kind} it: set {SONAR_SWITCH}="false" in container app',
     )
 
 
@@ -123,12 +125,14 @@ def test_any_change_of_the_template_is_an_occasion(kind: str) -> None:
 def test_an_upgrade_swaps_the_variables_and_says_so() -> None:
     old = admitted(creation(manifest(container(DTRACK_4))), OPT_OUT)
     request = update(old, with_image(old, DTRACK_5))
-    assert env_of(admitted(request, OPT_OUT)) == {V5_SWITCH: "false"}
-    removed, added = answer(request, OPT_OUT).warnings
+    assert env_of(admitted(request, OPT_OUT)) == V5_OFF
+    removed, *added = answer(request, OPT_OUT).warnings
     assert removed.startswith(
-        f"fleet-telemetry: removed {V4_SWITCH} in container app: version 5 refuses to start"
+        f"{NOBODY}removed {V4_SWITCH} in container app: version 5 refuses to start"
     )
-    assert added == f'{WHO}set {V5_SWITCH}="false" in container app'
+    assert added == [
+        f'{WHO}set {name}="{value}" in container app' for name, value in V5_OFF.items()
+    ]
 
 
 @pytest.mark.parametrize("operation", ["DELETE", "CONNECT"])
@@ -207,7 +211,7 @@ def test_a_cluster_policy_selects_by_the_labels_of_the_namespace() -> None:
     request = creation(manifest(container(SONARQUBE)))
     assert answer(request, cluster) == NOTHING
     found = answer(request, cluster, labels={"team": "a"})
-    assert found.warnings[0].startswith("ClusterTelemetryPolicy opt-out: set ")
+    assert found.warnings[0].startswith(f"{CLUSTER}set ")
 
 
 def test_a_policy_that_cannot_be_read_is_none() -> None:
@@ -242,7 +246,9 @@ def test_a_pod_is_injected_as_its_owner_would_be() -> None:
     found = review_pod(request, workload(owning()), cache_with(OPT_OUT), NOW)
     after = apply_patch(request["object"], list(found.patch))
     assert env_of(after) == {"A": "1", EMQX_SWITCH: "false"}
-    assert found.warnings == (f'{WHO}set {EMQX_SWITCH}="false" in container app',)
+    assert found.warnings == (
+        f'{POLICY}StatefulSet emqx: set {EMQX_SWITCH}="false" in container app',
+    )
     selecting = policy_manifest(selector={"matchLabels": {"tier": "gold"}})
     gold = owning(labels={"tier": "gold"})
     assert review_pod(request, workload(owning()), cache_with(selecting), NOW) == NOTHING
@@ -258,7 +264,7 @@ def test_what_the_owner_wrote_into_a_pod_is_not_ours() -> None:
     keep = cache_with(policy_manifest(injection={"onConflict": "Keep"}))
     answered = review_pod(request, workload(claimed(owning())), keep, NOW)
     assert answered.patch == ()
-    assert answered.warnings[0].startswith(f"{WHO}kept {EMQX_SWITCH}")
+    assert answered.warnings[0].startswith(f"{POLICY}StatefulSet emqx: kept {EMQX_SWITCH}")
 
 
 # What its author is told.
@@ -272,6 +278,10 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
     ("change", "sentence"),
     [
         (edit(Cause.INJECTED, "v", policy=policy()), f'{WHO}set NAME="v" in container app'),
+        (
+            edit(Cause.INJECTED, "v", "-Dx overrides it", policy=policy()),
+            f'{WHO}set NAME="v" in container app, but -Dx overrides it',
+        ),
         (
             edit(Cause.OVERRIDDEN, "v", policy=policy()),
             f'{WHO}replaced the value of NAME by "v" in container app',
@@ -298,11 +308,11 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
         ),
         (
             edit(Cause.REFUSED, None, "it crashes"),
-            "fleet-telemetry: removed NAME in container app: it crashes",
+            "fleet-telemetry: Deployment it: removed NAME in container app: it crashes",
         ),
         (
             edit(Cause.REVERTED, None),
-            "fleet-telemetry: removed NAME in container app: no policy asks for it on this version",
+            f"{NOBODY}removed NAME in container app: no policy asks for it on this version",
         ),
         (
             SkippedEdit("app", "NAME", Cause.KEPT, policy()),
@@ -319,7 +329,7 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
     ],
 )
 def test_the_sentence(change: Edit | SkippedEdit, sentence: str) -> None:
-    assert warning_for(change) == sentence
+    assert warning_for(change, "Deployment it") == sentence
 
 
 @pytest.mark.parametrize("env", [{}, {"SONAR_NOTE": "mine"}, {"SONAR_NOTE": FROM_SECRET}])
@@ -331,6 +341,14 @@ def test_values_of_related_settings_stay_unsaid(env: dict[str, Any], on_conflict
     found = answer(creation(manifest(container(SONARQUBE, env=env))), asking)
     assert any("SONAR_NOTE" in warning for warning in found.warnings)
     assert not any("s3cret" in warning or "mine" in warning for warning in found.warnings)
+
+
+def test_a_workload_without_a_name_yet_is_called_by_its_prefix() -> None:
+    request = creation(manifest(container(SONARQUBE), kind="Job"))
+    del request["object"]["metadata"]["name"]
+    request["object"]["metadata"]["generateName"] = "nightly-"
+    (warning,) = answer(request, OPT_OUT).warnings
+    assert warning.startswith(f"{POLICY}Job nightly-...: set ")
 
 
 def test_a_long_sentence_is_cut_to_what_the_api_server_shows() -> None:
@@ -346,7 +364,10 @@ def test_a_long_sentence_is_cut_to_what_the_api_server_shows() -> None:
 
 
 def warning_of(name: str, where: str) -> str:
-    return f'TelemetryPolicy {NAMESPACE}/{name}: set {SONAR_SWITCH}="false" in container {where}'
+    return (
+        f"TelemetryPolicy {NAMESPACE}/{name}: Deployment it: "
+        f'set {SONAR_SWITCH}="false" in container {where}'
+    )
 
 
 # Whatever comes.

@@ -17,14 +17,18 @@ from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.admission import server as server_module
 from fleet_telemetry.admission.server import AdmissionServer
+from fleet_telemetry.admission.trace import AdmissionTrace
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.reporting.events import Notice
 from fleet_telemetry.reporting.metrics import AdmissionMetrics
+from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.admission_requests import cache_with, creation, policy_manifest, rolled
 from tests.support.admission_strategies import broken
 from tests.support.builders import (
     EMQX,
     EMQX_SWITCH,
+    NAMESPACE,
     NGINX,
     NOW,
     OWNER,
@@ -45,13 +49,18 @@ TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
 
 class Http:
-    """The part of an HTTP request that the server reads."""
+    """The part of an HTTP request that the server reads; ``test_network.py`` has real ones."""
+
+    content_type = "application/json"
+    headers: dict[str, str] = {}  # never changed
 
     def __init__(self, body: bytes) -> None:
-        self._body = body
+        self._left = [body]
+        self.content_length = len(body)
+        self.content = self
 
-    async def read(self) -> bytes:
-        return self._body
+    async def readany(self) -> bytes:
+        return self._left.pop() if self._left else b""
 
 
 class Webhook:
@@ -60,7 +69,12 @@ class Webhook:
     def __init__(self, cache: ClusterCache) -> None:
         self.registry = CollectorRegistry()
         metrics = AdmissionMetrics(self.registry)
-        self.server = AdmissionServer(cache, metrics, lambda: NOW, TLS)
+        self.told: list[tuple[WorkloadRef, str, Notice]] = []
+        self.trace = AdmissionTrace(cache.fleet, self._tell, lambda: 0.0)
+        self.server = AdmissionServer(cache, metrics, lambda: NOW, TLS, self.trace)
+
+    async def _tell(self, ref: WorkloadRef, uid: str, notice: Notice) -> None:
+        self.told.append((ref, uid, notice))
 
     def post(self, path: str, body: Any) -> Manifest:
         """The AdmissionReview in the response."""
@@ -77,7 +91,8 @@ class Webhook:
     def mutate(self, request: Any) -> Manifest:
         found: Manifest = self.post("mutate", {"kind": "AdmissionReview", "request": request})
         assert found["response"]["allowed"] is True
-        assert found["response"]["uid"] == request.get("uid", "")
+        uid = request.get("uid", "")
+        assert found["response"]["uid"] == (uid if isinstance(uid, str) else "")
         return found["response"]
 
     def counted(self, **labels: str) -> float:
@@ -272,3 +287,16 @@ def test_a_policy_with_an_unknown_product_is_accepted_with_a_warning() -> None:
     response = Webhook(cache_with()).post("validate", {"request": request})["response"]
     assert response["allowed"] is True
     assert "sonarcube" in response["warnings"][0]
+
+
+def test_a_dry_run_leaves_no_event() -> None:
+    webhook = Webhook(cache_with(OPT_OUT))
+    cache = webhook.server._cache
+    for dry_run in (True, False):
+        response = webhook.mutate(CREATION | {"dryRun": dry_run})
+        changed = apply_patch(CREATION["object"], patch_of(response))
+        changed["metadata"] |= {"uid": f"uid-{dry_run}", "namespace": NAMESPACE}
+        cache.upsert(next(kind for kind in kinds.WORKLOADS if kind.kind == "Deployment"), changed)
+        asyncio.run(webhook.trace.write())
+        cache.delete(next(kind for kind in kinds.WORKLOADS if kind.kind == "Deployment"), changed)
+        assert [uid for _, uid, _ in webhook.told] == ([] if dry_run else ["uid-False"])

@@ -213,6 +213,35 @@ def test_a_product_that_was_created_again_changes_the_catalogue(cache: ClusterCa
     assert not cache.catalogue.match_image("acme/in-house:1", "it")
 
 
+def test_a_product_with_a_taken_image_is_not_in_the_catalogue(cache: ClusterCache) -> None:
+    older, newer = product(), product()
+    older["metadata"] |= {"creationTimestamp": "2026-11-01T00:00:00Z"}
+    newer["metadata"] |= {"name": "a-newer", "creationTimestamp": "2026-11-02T00:00:00Z"}
+    cache.upsert(kinds.PRODUCT, newer)
+    assert cache.rejected_products == {}
+
+    cache.upsert(kinds.PRODUCT, older)
+    assert list(cache.rejected_products) == ["a-newer"]
+    found = cache.catalogue.match_image("acme/in-house:1", "it")
+    assert found
+    assert found.product.name == "in-house"
+
+    cache.delete(kinds.PRODUCT, older)
+    assert cache.rejected_products == {}
+    assert "a-newer" in cache.catalogue.products
+
+
+def test_a_product_that_was_stored_past_admission_is_not_obeyed(cache: ClusterCache) -> None:
+    stored = product()
+    env = {"name": "LD_PRELOAD", "disabled": "/tmp/x.so"}
+    rules = [{"default": "On", "switches": [{"semantics": "Start", "env": env}]}]
+    stored["spec"]["channels"] = [{"name": "Usage", "rules": rules}]
+    cache.upsert(kinds.PRODUCT, stored)
+
+    assert "LD_PRELOAD may not be a switch" in cache.products["in-house"].problem
+    assert not cache.catalogue.match_image("acme/in-house:1", "it")
+
+
 def test_a_full_list_removes_workloads_and_pods_of_its_kind_only(
     cache: ClusterCache, listener: Recorder
 ) -> None:
@@ -298,3 +327,34 @@ def test_a_workload_without_a_uid_has_no_record(cache: ClusterCache) -> None:
     found = read_workload(fresh)
     assert found is not None
     assert cache.status_of(found) is None
+
+
+def test_a_workload_with_a_record_is_kept_when_its_product_is_no_longer_known(
+    cache: ClusterCache,
+) -> None:
+    deployment = kinds.WORKLOAD_BY_KIND["Deployment"]
+    cache.upsert(kinds.PRODUCT, product())
+    given = manifest(container("acme/in-house:1", env={"A": "b"}))
+    cache.upsert(deployment, given)
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "it", "uid": "uid-of-it"}
+    record = {
+        "metadata": {"name": "deployment-it", "namespace": "appsec", "ownerReferences": [owner]},
+        "status": {"injected": [{"container": "app", "name": "A", "value": "b"}]},
+    }
+    cache.upsert(kinds.WORKLOAD_TELEMETRY, record)
+    cache.delete(kinds.PRODUCT, product())
+
+    with cache.store(deployment).replace() as listed:
+        listed(given)
+    assert IT in cache.fleet.workloads
+    # Another object of the same name has no record.
+    again = manifest(container("acme/in-house:1"))
+    again["metadata"]["uid"] = "another"
+    cache.upsert(deployment, again)
+    assert IT not in cache.fleet.workloads
+
+    cache.upsert(deployment, given)
+    cache.upsert(kinds.WORKLOAD_TELEMETRY, {**record, "status": {}})
+    with cache.store(deployment).replace() as listed:
+        listed(given)
+    assert IT not in cache.fleet.workloads

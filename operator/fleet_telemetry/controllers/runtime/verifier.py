@@ -308,7 +308,9 @@ class Verifier:
             # The cache may be behind; whoever took the label away wants nothing to be sent.
             labels = await self._read_namespace_labels(job.ref.namespace)
         self._check_destination(job, labels)
-        credentials = await read_secret(self._client, check.grant.secret, adapter.keys)
+        credentials = await read_secret(
+            self._client, check.grant.secret, adapter.keys, check.product
+        )
         services = await self._services_of(job.ref.namespace)
         instances, unasked = self._find_instances(job)
         if not instances:
