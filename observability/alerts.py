@@ -25,8 +25,7 @@ _FAILED_OPEN = 'apiserver_admission_webhook_fail_open_count{name=~".+[.]fleettel
 _UNDECIDED = f'{m.ADMISSION_REQUESTS}{{path="mutate", result=~"error|unreadable|unsynced"}}'
 _OVER_A_LIMIT = f'{m.ADMISSION_REFUSED}{{reason=~"busy|slow|too-large"}}'
 _NOT_MATCHED = (
-    "apiserver_admission_match_condition_evaluation_errors_total"
-    '{name=~".+[.]fleettelemetry[.]io"}'
+    'apiserver_admission_match_condition_evaluation_errors_total{name=~".+[.]fleettelemetry[.]io"}'
 )
 _IS_WEBHOOK = f'{m.BUILD_INFO}{{role=~"webhook|all"}}'
 
