@@ -69,6 +69,7 @@ class Options:
     client_ca: Path | None = None
     client_names: tuple[str, ...] = ()
     webhook_configuration: str = ""
+    excluded_namespaces: tuple[str, ...] = ()
     per_workload_metrics: bool = True
     reports: ReportsApi = ReportsApi.AUTO
     allowlist: str = ALLOWLIST
