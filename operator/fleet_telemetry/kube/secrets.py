@@ -12,8 +12,8 @@ from fleet_telemetry.objects.manifest import Manifest, mapping_at, text_at
 
 CREDENTIAL_LABEL = "fleettelemetry.io/credential"
 """A Secret without this label is not used: whoever may write a policy could otherwise have any
-Secret of a namespace sent to a product. Its value is "true", or the name of the only product that may
-have it."""
+Secret of a namespace sent to a product. Its value is "true", or the name of the only product that
+may have it."""
 _USABLE_KUBERNETES_TYPES = ("kubernetes.io/basic-auth",)
 """The others hold tokens, keys and configurations of Kubernetes, registries and hosts. Basic
 authentication is how people log in to products."""
