@@ -20,7 +20,7 @@ from fleet_telemetry.api.policy import (
 from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
-from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.catalogue.product import Origin, Product
 from fleet_telemetry.decision import Input, Plan, decide
 from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.switches.edits import Trigger
@@ -60,6 +60,9 @@ DIGEST = "@sha256:" + "ab" * 32
 V4_SWITCH = "TELEMETRY_SUBMISSION_ENABLED_DEFAULT"
 RC1_SWITCH = "DT_TELEMETRY_SUBMISSION_ENABLED_DEFAULT"
 V5_SWITCH = "DT_TELEMETRY_SUBMISSION_DEFAULT_ENABLED"
+V5_CRON = "DT_TASK_TELEMETRY_SUBMISSION_CRON"
+V5_OFF = {V5_SWITCH: "false", V5_CRON: "-"}
+"""What version 5 of Dependency-Track gets to be off: a seed, and a task that never runs."""
 SONAR_SWITCH = "SONAR_TELEMETRY_ENABLE"
 SONAR_UPDATES = "SONAR_UPDATECENTER_ACTIVATE"
 EMQX_SWITCH = "EMQX_TELEMETRY__ENABLE"
@@ -280,6 +283,14 @@ def product(name: str, **spec: Any) -> Product:
     """A product of the user's own."""
     title = {"title": name, "images": [{"pattern": f"acme/{name}"}], **spec}
     return Product.compile(name, msgspec.convert(title, TelemetryProductSpec))
+
+
+def own_product(
+    name: str, *, created: datetime = LONG_AGO, changed: datetime | None = None, **spec: Any
+) -> Product:
+    """The product of a TelemetryProduct, which is not reviewed. Policies cover it by its name."""
+    found = product(name, **spec)
+    return replace(found, origin=Origin(created, changed or created))
 
 
 def catalogue(*products: Product) -> Catalogue:

@@ -119,3 +119,8 @@ annotations:
 - --cluster-range={{ . }}
 {{- end }}
 {{- end }}
+
+{{- /* The ConfigMap with the CAs of the webhook's clients. */}}
+{{- define "fto.clientCA" -}}
+{{ include "fto.name" . }}-clients-{{ .Values.webhook.clientCA | trim | sha256sum | trunc 8 }}
+{{- end -}}

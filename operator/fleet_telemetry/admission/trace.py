@@ -21,6 +21,8 @@ from fleet_telemetry.switches.edits import Edit
 from fleet_telemetry.workloads.workload import PodTemplate, Workload, WorkloadRef
 
 _MOST_WAITING = 500
+_LONGEST_TEXTS = 8192
+"""Characters of one request's names and Events."""
 _WAIT_SECONDS = 60.0
 _ROUND_SECONDS = 1.0
 _MOST_IN_A_ROUND = 10
@@ -60,7 +62,9 @@ class AdmissionTrace:
         if workload is None or not workload.ref.name or not result.is_final:
             return
         notices = tuple(change_notices(result.changes, "At admission"))
-        if not notices:
+        texts = (workload.ref.namespace, workload.ref.name, *(one.note for one in notices))
+        # Anybody may send a request, of megabytes, for an object that never comes.
+        if not notices or sum(map(len, texts)) > _LONGEST_TEXTS:
             return
         key = workload.ref, notices
         now = self._clock()

@@ -100,8 +100,14 @@ class Reason(_Explained):
     )
     MISSED_ADMISSION = (
         "MissedAdmission",
-        "The workload was created under the policy and did not pass the webhook. The setting "
-        "is added at the next change of the pod template.",
+        "The workload was created under the policy and has no setting. The webhook was "
+        "unavailable, the workload was exempt, or the operator did not know the product. The "
+        "setting is added at the next change of the pod template.",
+    )
+    PRODUCT_ADDED_LATER = (
+        "ProductAddedLater",
+        "The workload is older than the TelemetryProduct, or than its last change. The setting is "
+        "added at the next change of the pod template.",
     )
     PODS_OUTDATED = (
         "PodsOutdated",
@@ -137,6 +143,11 @@ class Reason(_Explained):
     VALUE_NOT_UNDERSTOOD = (
         "ValueNotUnderstood",
         "The variable has a value whose effect on this version is not known.",
+    )
+    VALUE_MAY_HOLD_MORE = (
+        "ValueMayHoldMore",
+        "The variable has a value that is not the desired setting and may hold more than this "
+        "switch, so it is not replaced. Write the setting into it in the manifest.",
     )
     AMBIGUOUS_VARIABLE = (
         "AmbiguousVariable",

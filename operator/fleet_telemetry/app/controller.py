@@ -13,6 +13,7 @@ from fleet_telemetry.api.policy import EgressDialect
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.app.options import EgressSettings
 from fleet_telemetry.app.parts import Common, Part
+from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.controllers.egress.allowlist import AllowlistReconciler, AllowlistWriter
 from fleet_telemetry.controllers.egress.hosts import HostResolver
 from fleet_telemetry.controllers.egress.reconciler import EgressOptions, EgressReconciler
@@ -70,7 +71,7 @@ class ControllerPart(Part):
             verifier=Verifier(
                 cache,
                 client,
-                VerificationMetrics(common.metrics),
+                VerificationMetrics(common.metrics, _products_with_api(cache.catalogue)),
                 now=common.now,
                 enqueue=queue.add,
             ),
@@ -187,3 +188,7 @@ def _name_servers(settings: EgressSettings) -> tuple[NameServer, ...]:
 
 def _own_ranges(settings: EgressSettings) -> tuple[Network, ...]:
     return tuple(map(ip_network, settings.cluster_ranges))
+
+
+def _products_with_api(catalogue: Catalogue) -> list[str]:
+    return [name for name, product in catalogue.products.items() if product.spec.api is not None]

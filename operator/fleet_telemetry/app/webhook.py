@@ -40,6 +40,7 @@ class WebhookPart(Part):
             common.now,
             self._serving.context,
             self._trace,
+            client_names=options.client_names,
         )
 
     def not_ready(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from fleet_telemetry.reporting.events import Notice
+from fleet_telemetry.reporting.messages import printable
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
 from fleet_telemetry.workloads.workload import Container, PodTemplate, Workload
 
@@ -28,7 +29,8 @@ _REASONS = {
 def warning_for(change: Edit | SkippedEdit, workload: str) -> str:
     """The admission warning; ``workload`` is its kind and name."""
     text = f"{change.policy or 'fleet-telemetry'}: {workload}: {_sentence(change)}"
-    return text if len(text) <= _LONGEST_WARNING else text[: _LONGEST_WARNING - 3] + "..."
+    # The API server drops a warning with a control character.
+    return printable(text, _LONGEST_WARNING)
 
 
 def change_notices(changes: Iterable[Edit | SkippedEdit], by: str) -> Iterator[Notice]:
@@ -85,13 +87,14 @@ def _origin(edit: Edit) -> str:
 
 def _sentence(change: Edit | SkippedEdit) -> str:
     where = f"in container {change.container_name}"
+    but = f", but {change.note}" if change.note else ""
     value = change.value if isinstance(change, Edit) else None
     match change.cause:
         case Cause.INJECTED if value is not None:
-            return f'set {change.name}="{value}" {where}'
+            return f'set {change.name}="{value}" {where}{but}'
         case Cause.RESTORED if value is not None:
             return (
-                f'set {change.name}="{value}" {where} again: the update drops it, and the '
+                f'set {change.name}="{value}" {where} again{but}: the update drops it, and the '
                 "setting stays while a policy asks for it"
             )
         case Cause.DROPPED:
@@ -100,7 +103,7 @@ def _sentence(change: Edit | SkippedEdit) -> str:
                 "when: Never; the default of the product applies"
             )
         case Cause.OVERRIDDEN if value is not None:
-            return f'replaced the value of {change.name} by "{value}" {where}'
+            return f'replaced the value of {change.name} by "{value}" {where}{but}'
         case Cause.SETTING:
             note = f", {change.note}" if change.note else ""
             return f"set {change.name} {where}{note}"
@@ -109,6 +112,8 @@ def _sentence(change: Edit | SkippedEdit) -> str:
             return f"kept {change.name} {where} because of onConflict: Keep{note}"
         case Cause.BY_REFERENCE:
             return f"did not replace {change.name} {where}: its value comes from a reference"
+        case Cause.HOLDS_MORE:
+            return f"did not replace {change.name} {where}: its value may hold more than the switch"
         case Cause.REVERTED:
             return f"removed {change.name} {where}: no policy asks for it on this version"
         case _:

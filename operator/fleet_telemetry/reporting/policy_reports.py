@@ -83,6 +83,7 @@ _REMEDIES = {
     ),
     Reason.AWAITING_ROLLOUT: _NEXT_CHANGE,
     Reason.MISSED_ADMISSION: _NEXT_CHANGE,
+    Reason.PRODUCT_ADDED_LATER: _NEXT_CHANGE,
     Reason.PODS_OUTDATED: (
         "Wait for the rollout to end, resume it if it is paused, or delete the pods that are older."
     ),

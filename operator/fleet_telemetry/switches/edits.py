@@ -35,6 +35,8 @@ class Cause(StrEnum):
     """Skipped: the user set another value, and the policy has onConflict: Keep."""
     BY_REFERENCE = "ByReference"
     """Skipped: the value comes from a reference."""
+    HOLDS_MORE = "HoldsMore"
+    """Skipped: the user's value may hold more than the switch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from fleet_telemetry.api.policy import OnConflict, Policy, Rollout, When
 from fleet_telemetry.api.product import RefusedVariable, Setting, Switch
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer, version_changed
+from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.desired import (
     DesiredVariable,
@@ -21,12 +22,16 @@ from fleet_telemetry.switches.desired import (
     desired_names,
     desired_variables,
     kept_names,
+    names_switch,
+    refused_entries,
     refused_variables,
 )
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.ownership import is_ours
-from fleet_telemetry.switches.reading import setting_of
+from fleet_telemetry.switches.reading import ReadingSource, setting_of
+from fleet_telemetry.switches.shared_values import may_replace
+from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.workloads.workload import Container, EnvVar, Workload
 
 
@@ -66,7 +71,7 @@ def plan_edits(
             *desired_names(target, desired),
             *audited_names(target, effective),
             *kept_names(target, effective),
-            *(refusal.env for refusal in refused),
+            *(entry.name for one in refused for entry in refused_entries(target.container, one)),
         }
     edits.extend(_revert(context, handled))
     return tuple(edits)
@@ -91,6 +96,9 @@ def _inject(
         if entry is not None and not ours and variable.keeps_user_values:
             yield SkippedEdit(container.name, entry.name, Cause.KEPT, variable.policy)
             continue
+        if entry is not None and not ours and _holds_more(target.product, variable, entry):
+            yield SkippedEdit(container.name, entry.name, Cause.HOLDS_MORE, variable.policy)
+            continue
         may_write = (
             _may_follow_policy(context, variable, rewriting=rewriting)
             if ours
@@ -106,8 +114,10 @@ def _inject(
         note = ""
         if variable.switch is None:
             cause, note = Cause.SETTING, "replacing another value" if replaces else ""
-        elif stood and entry is None:
-            cause = Cause.RESTORED
+        else:
+            note = _why_without_effect(target, variable.switch)
+            if stood and entry is None:
+                cause = Cause.RESTORED
         yield Edit(
             container=container.index,
             container_name=container.name,
@@ -119,6 +129,10 @@ def _inject(
             mechanism=variable.mechanism,
             section=_section(context, variable.effective),
         )
+
+
+def _holds_more(product: Product, variable: DesiredVariable, entry: EnvVar) -> bool:
+    return variable.switch is not None and not may_replace(product, variable.switch, entry.value)
 
 
 def _may_add(
@@ -165,6 +179,15 @@ def missed_admission(workload: Workload, policy: Policy) -> bool:
     """Whether the workload was created under the policy: then its first install lasts until it has
     the setting. It was created while the webhook was unavailable, or while it was exempt."""
     return workload.created is not None and workload.created >= policy.created
+
+
+def _why_without_effect(target: MatchedContainer, switch: Switch) -> str:
+    """What keeps the switch from taking effect, if the container shows it."""
+    reading = read_switch(target.container, switch)
+    if reading.source is ReadingSource.OVERRIDE:
+        return f"{reading.detail} overrides it"
+    doubt = doubt_of_start(target)
+    return f"it may not reach the product, because of {doubt}" if doubt else ""
 
 
 def _section(context: InjectionContext, effective: EffectivePolicy) -> str:
@@ -221,14 +244,17 @@ def _remove_refused(
     """A refused variable only does harm. An injected one is removed at once, the user's own only
     with onConflict: Override."""
     container = target.container
-    for refusal in refused:
-        entry = container.variable(refusal.env)
-        if entry is None:
-            continue
+    present = ((one, entry) for one in refused for entry in refused_entries(container, one))
+    for refusal, entry in present:
         owner = None
         if not context.injected(container, entry, target.product.all_switches):
             owner = _strictest(target, effective)
             if owner is None:
+                continue
+            if _refused_value_holds_more(target.product, entry):
+                yield SkippedEdit(
+                    container.name, entry.name, Cause.HOLDS_MORE, owner.policy, refusal.effect
+                )
                 continue
             if owner.injection.on_conflict is OnConflict.KEEP:
                 yield SkippedEdit(
@@ -247,6 +273,18 @@ def _remove_refused(
             note=refusal.effect,
             section="spec.injection.onConflict: Override" if owner else "",
         )
+
+
+def _refused_value_holds_more(product: Product, entry: EnvVar) -> bool:
+    """Whether removing a user's variable loses more than a switch. What a built-in product lists as
+    refused is reviewed; a TelemetryProduct may only name its own switches."""
+    if product.origin is None:
+        return False
+    return entry.by_reference or any(
+        not may_replace(product, switch, entry.value)
+        for switch in product.all_switches
+        if names_switch(switch, entry.name)
+    )
 
 
 def _strictest(target: MatchedContainer, effective: EffectivePolicies) -> EffectivePolicy | None:

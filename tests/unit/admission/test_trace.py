@@ -174,3 +174,16 @@ def test_a_burst_is_written_a_few_at_a_time_and_bounded() -> None:
         told.write()
     # The oldest were given up.
     assert [event[0].name for event in told.events] == names[100:]
+
+
+def test_requests_with_endless_names_are_not_remembered() -> None:
+    """Anybody may send them, and no such object ever comes."""
+    told = Told()
+    for number in range(3):
+        request = creation(SONAR)
+        request["object"]["metadata"]["name"] = f"{number}" + "x" * 100_000
+        request["name"] = request["object"]["metadata"]["name"]
+        told.request(request)
+    assert not told.trace._waiting
+    told.request(creation(SONAR))
+    assert len(told.trace._waiting) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +9,9 @@ from hypothesis import given
 
 from fleet_telemetry.admission.validation import Validation, validate
 from fleet_telemetry.catalogue.catalogue import builtin
-from fleet_telemetry.catalogue.product import Origin
 from tests.support.admission_requests import policy_manifest
 from tests.support.admission_strategies import broken
-from tests.support.builders import NOW, SONAR_SWITCH, SONAR_UPDATES, Manifest, catalogue, product
+from tests.support.builders import SONAR_SWITCH, SONAR_UPDATES, Manifest, catalogue, own_product
 from tests.support.depth import examples
 
 POLICY_KINDS = ["TelemetryPolicy", "ClusterTelemetryPolicy"]
@@ -135,8 +133,8 @@ def test_replacing_a_built_in_product_is_said_explicitly() -> None:
 def test_an_image_of_another_product_is_refused(
     pattern: str, winner: str, *, overrides: bool
 ) -> None:
-    first = product("first", images=[{"pattern": "acme/tak*"}], channels=[{"name": "Usage"}])
-    first = replace(first, origin=Origin(NOW, NOW))
+    images = [{"pattern": "acme/tak*"}]
+    first = own_product("first", images=images, channels=[{"name": "Usage"}])
     taken = {"images": [{"pattern": "acme/acme"}, {"pattern": pattern}]}
     spec = PRODUCT | taken | {"overridesBuiltin": overrides}
     shown = {"kind": "TelemetryProduct", "metadata": {"name": "acme"}, "spec": spec}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -40,6 +40,8 @@ from tests.support.builders import (
     SONAR_SWITCH,
     SONARQUBE,
     V4_SWITCH,
+    V5_CRON,
+    V5_OFF,
     V5_SWITCH,
     WORKER,
     WORKER_6,
@@ -49,6 +51,7 @@ from tests.support.builders import (
     claimed,
     container,
     manifest,
+    own_product,
     pod_of,
     policy,
     product,
@@ -166,6 +169,15 @@ def acme(**rule: Any) -> Catalogue:
     return catalogue(product("acme", channels=[{"name": "Usage", "rules": rules}]))
 
 
+def own_acme(
+    created: datetime = LONG_AGO, changed: datetime | None = None, **env: Any
+) -> Catalogue:
+    """The same from a TelemetryProduct."""
+    switch = {"semantics": "Start", "env": {"name": "ACME", "disabled": "no", **env}}
+    channels = [{"name": "Usage", "rules": [{"default": "On", "switches": [switch]}]}]
+    return catalogue(own_product("acme", created=created, changed=changed, channels=channels))
+
+
 ACME = "acme/acme:1.0"
 ON_CLAIM: dict[str, Any] = {"image": DTRACK_4, "container": DATA, "shape": {"pod": CLAIM}}
 BORN_ON_CLAIM: dict[str, Any] = ON_CLAIM | {"shape": {"pod": CLAIM, **JUST_CREATED}}
@@ -232,6 +244,56 @@ CASES: dict[str, Case] = {
     "the policy rolls out": of(PENDING, Reason.ROLLOUT_QUEUED, policy=IMMEDIATE),
     "nothing would restart": of(PENDING, Reason.ROLLOUT_QUEUED, shape={"replicas": 0}, pods=()),
     "younger than the policy": of(PENDING, Reason.MISSED_ADMISSION, shape={"created": NOW}),
+    "older than the product": of(
+        PENDING,
+        Reason.PRODUCT_ADDED_LATER,
+        ACME,
+        shape={"created": NOW - timedelta(days=5)},
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(created=NOW - timedelta(days=1)),
+    ),
+    "older than the last change of the product": of(
+        PENDING,
+        Reason.PRODUCT_ADDED_LATER,
+        ACME,
+        shape={"created": NOW - timedelta(days=5)},
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(changed=NOW - timedelta(days=1)),
+    ),
+    "younger than the product and the policy": of(
+        PENDING,
+        Reason.MISSED_ADMISSION,
+        ACME,
+        shape={"created": NOW - timedelta(days=5)},
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(),
+    ),
+    "older than the policy and the product": of(
+        NON_COMPLIANT,
+        Reason.AWAITING_UPGRADE,
+        ACME,
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(created=NOW - timedelta(days=1)),
+    ),
+    "a value that holds more": of(
+        UNKNOWN, Reason.VALUE_MAY_HOLD_MORE, EMQX, env={EMQX_SWITCH: "a=b"}, policy=IMMEDIATE
+    ),
+    "a value that holds more and enables": of(
+        NON_COMPLIANT,
+        Reason.VALUE_MAY_HOLD_MORE,
+        ACME,
+        env={"ACME": "-Xmx4g"},
+        policy=ALWAYS | {"additionalProducts": ["acme"]},
+        catalogue=own_acme(reading={"otherwise": "Enabled"}),
+    ),
+    "a word that is not understood, of a product that nobody reviewed": of(
+        UNKNOWN,
+        Reason.VALUE_MAY_HOLD_MORE,
+        ACME,
+        env={"ACME": "maybe"},
+        policy=ALWAYS | {"additionalProducts": ["acme"]},
+        catalogue=own_acme(),
+    ),
     "as old as the policy": of(
         PENDING, Reason.MISSED_ADMISSION, shape={"created": LONG_AGO}, policy={"created": LONG_AGO}
     ),
@@ -360,6 +422,13 @@ CASES: dict[str, Case] = {
     ),
     "a whole config map": of(
         UNKNOWN, Reason.MAY_BE_SET_BY_ENV_FROM, EMQX, container=FROM_MAP, policy=AUDIT
+    ),
+    "a config map where only absence is as wished": of(
+        UNKNOWN,
+        Reason.MAY_BE_SET_BY_ENV_FROM,
+        WORKER,
+        container=FROM_MAP,
+        policy=OPT_IN | IMMEDIATE,
     ),
     "a config map that will be shadowed": of(
         PENDING, Reason.AWAITING_ROLLOUT, EMQX, container=FROM_MAP, policy=ALWAYS
@@ -647,6 +716,70 @@ CASES: dict[str, Case] = {
     "a contrary seed that is about to be overridden": of(
         UNKNOWN, Reason.SEED_NOT_PROVEN, env=V4_ON, policy=IMMEDIATE, **ON_CLAIM
     ),
+    # A switch that is sufficient alone, beside a seed.
+    "a task that never runs": of(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, DTRACK_5, env=V5_OFF),
+    "a task that never runs, and the seed is missing": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, DTRACK_5, env={V5_CRON: "-"}
+    ),
+    "a task that never runs, and the product's own setting is on": of(
+        COMPLIANT,
+        Reason.RUNNING_IN_EVERY_POD,
+        DTRACK_5,
+        env=V5_OFF,
+        reported=SAYS_ENABLED,
+        says="has no effect while the switch is set",
+    ),
+    "a task that never runs in one of two pods, and the product's own setting is on": of(
+        PENDING,
+        Reason.RESTART_NEEDED,
+        DTRACK_5,
+        env=V5_OFF,
+        pods=(None, {}),
+        reported=SAYS_ENABLED,
+    ),
+    "a task that never runs in one of two pods": of(
+        PENDING, Reason.PODS_OUTDATED, DTRACK_5, env=V5_OFF, pods=(None, {})
+    ),
+    "a task that never runs, and an ordinal makes the environment count for nothing": of(
+        NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN, DTRACK_5, env=V5_OFF | {"CONFIG_ORDINAL": "100"}
+    ),
+    "a task that runs, and the product's own setting is off": of(
+        COMPLIANT, Reason.REPORTED, DTRACK_5, env={V5_CRON: "0 3 * * *"}, reported=SAYS_DISABLED
+    ),
+    "a task that never runs, for an opt-in": of(
+        PENDING,
+        Reason.AWAITING_ROLLOUT,
+        DTRACK_5,
+        env={V5_CRON: "-"},
+        ours=[V5_CRON],
+        policy=OPT_IN,
+        reported=SAYS_ENABLED,
+    ),
+    "an opt-in of a seed whose task runs": of(
+        UNKNOWN, Reason.SEED_NOT_PROVEN, DTRACK_5, env={V5_SWITCH: "true"}, policy=OPT_IN
+    ),
+    "a pod of version 4 has no such task": of(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        DTRACK_5,
+        env=V5_OFF,
+        pods=({V4_SWITCH: "false"},),
+        pod_image=DTRACK_4,
+    ),
+    "a refused property among the arguments": of(
+        NON_COMPLIANT,
+        Reason.REFUSED_VARIABLE,
+        DTRACK_5,
+        env=V5_OFF | {"JAVA_OPTIONS": "-Dtelemetry.submission.enabled.default"},
+        says="-Dtelemetry.submission.enabled.default: version 5 refuses",
+    ),
+    "a refused variable in another spelling": of(
+        NON_COMPLIANT,
+        Reason.REFUSED_VARIABLE,
+        DTRACK_5,
+        env=V5_OFF | {"telemetry.submission.enabled_default": ""},
+        says="telemetry.submission.enabled_default: version 5 refuses",
+    ),
     "a seed in a database of its own": of(
         UNKNOWN, Reason.SEED_NOT_PROVEN, DTRACK_5, env={V5_SWITCH: "false"}
     ),
@@ -692,6 +825,14 @@ CASES: dict[str, Case] = {
         NON_COMPLIANT,
         Reason.CONTRARY_VALUE_KEPT,
         env=ON,
+        shape={"owner": OWNER},
+        policy=KEEP,
+    ),
+    "a foreign template with an unclaimed contrary value, kept": of(
+        NON_COMPLIANT,
+        Reason.CONTRARY_VALUE_KEPT,
+        env=ON,
+        ours=(SONAR_SWITCH,),
         shape={"owner": OWNER},
         policy=KEEP,
     ),
@@ -935,3 +1076,16 @@ def test_nothing_is_called_compliant_by_guess(
             shown = said is wanted or verdict.reason is Reason.NO_TELEMETRY_IN_VERSION
             ran = verdict.observed("running").setting in (wanted, Setting.UNSET)
             assert shown or (pods and ran)
+
+
+def test_containers_of_one_component_are_compared_with_those_of_their_own_name() -> None:
+    """One that cannot be read does not make the pods of the other outdated."""
+    present = manifest(container(SONARQUBE), container(SONARQUBE, name="side", **FROM_MAP))
+    cluster = under(policy(**OPT_IN, injection={"when": "Never"}))
+    pods = (pod_of(present),)
+    (verdict, *_) = decide(cluster.input(present, Trigger.RECONCILE, pods=pods)).verdicts
+    assert (verdict.state, verdict.reason) == (UNKNOWN, Reason.MAY_BE_SET_BY_ENV_FROM)
+    renamed = manifest(container(SONARQUBE, name="old"))
+    alone = manifest(container(SONARQUBE, env=OFF))
+    given_ = under(policy()).input(alone, Trigger.RECONCILE, pods=(pod_of(renamed),))
+    assert decide(given_).verdicts[0].reason is Reason.PODS_OUTDATED
