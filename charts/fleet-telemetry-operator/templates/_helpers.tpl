@@ -118,4 +118,7 @@ annotations:
 {{- range .Values.egress.clusterRanges }}
 - --cluster-range={{ . }}
 {{- end }}
+{{- range .Values.egress.nat64Prefixes }}
+- --nat64-prefix={{ . }}
+{{- end }}
 {{- end }}
