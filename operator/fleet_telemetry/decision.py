@@ -158,8 +158,16 @@ def _resolve_all(
     given: Input, targets: tuple[MatchedContainer, ...], covering: tuple[Policy, ...]
 ) -> EffectivePolicies:
     effective = {}
+    built_in = _built_in(targets)
     for product, channel in _channels(targets):
-        in_effect = resolve_effective(covering, given.workload.ref, product, channel, given.now)
+        in_effect = resolve_effective(
+            covering,
+            given.workload.ref,
+            product,
+            channel,
+            given.now,
+            built_in=product in built_in,
+        )
         if in_effect is not None:
             effective[product, channel] = in_effect
     return effective
@@ -176,13 +184,21 @@ def _channels(targets: tuple[MatchedContainer, ...]) -> Iterator[tuple[str, Chan
                 yield key
 
 
+def _built_in(targets: tuple[MatchedContainer, ...]) -> set[str]:
+    """The products that policies cover without naming them."""
+    return {target.product.name for target in targets if target.product.has_builtin_name}
+
+
 def _may_be_written(given: Input) -> bool:
-    """Another controller would restore its own template, and that of a Job is immutable."""
+    """Another controller would restore its own template, that of a Job is immutable, and one that
+    may be adopted has to stay as its pods were started with."""
+    workload = given.workload
     if given.is_pod:
-        return given.workload.controller is not None
-    if given.workload.controller is not None:
+        return workload.is_injected_by_pod
+    if workload.controller is not None:
         return False
-    return given.trigger is Trigger.CREATE or not given.workload.template_immutable
+    is_new = given.trigger is Trigger.CREATE
+    return is_new or not (workload.template_immutable or workload.is_adoptable)
 
 
 def _judge_by_policy(
@@ -192,11 +208,12 @@ def _judge_by_policy(
     channels: list[tuple[str, ChannelName]],
 ) -> Iterator[PolicyVerdict]:
     """The verdicts of each policy that covers the workload, by that policy alone."""
+    built_in = _built_in(facts.targets)
     for policy in select_policies(given.policies, given.workload, given.namespace_labels):
         verdicts = []
         winners = []
         for product, channel in channels:
-            if not covers_channel(policy, product, channel):
+            if not covers_channel(policy, product, channel, built_in=product in built_in):
                 continue
             own = effective[product, channel]
             exempt = live_exception(policy, given.workload.ref, given.now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,7 +14,7 @@ from dev.harness.operator import LocalOperator, egress_values
 from tests.support.world import Space, World
 
 _numbers = itertools.count(1)
-RUNTIME_SPACES = [f"runtime-{number}" for number in range(1, 21)]
+RUNTIME_SPACES = [f"runtime-{number}" for number in range(1, 51)]
 """Namespaces whose Secrets the chart lets the operator read."""
 _free_runtime_spaces = iter(RUNTIME_SPACES)
 
@@ -47,6 +48,26 @@ def space(world: World, request: pytest.FixtureRequest) -> Iterator[Space]:
 
 @pytest.fixture
 def runtime_space(world: World) -> Iterator[Space]:
+    with _runtime_space(world) as space:
+        yield space
+
+
+@pytest.fixture
+def vault(world: World) -> Iterator[Space]:
+    """A second namespace of that kind, such as one with Secrets for others."""
+    with _runtime_space(world) as space:
+        yield space
+
+
+@pytest.fixture
+def home(world: World) -> Iterator[Space]:
+    """A third one."""
+    with _runtime_space(world) as space:
+        yield space
+
+
+@contextmanager
+def _runtime_space(world: World) -> Iterator[Space]:
     name = next(_free_runtime_spaces)
     yield Space(world, name)
     world.cluster.kubectl("delete", "namespace", name, "--wait=false")

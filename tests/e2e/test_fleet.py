@@ -225,14 +225,14 @@ def test_a_product_can_be_added_and_overridden_while_running(world: World, space
     image = f"registry.example/{space.name}/acme:1.0"
     space.apply(workload("Deployment", "before", container(image)))
     world.apply(product)
-    space.policy()
+    name = product["metadata"]["name"]  # type: ignore[index]
+    space.policy(additionalProducts=[name])
     space.telemetry("Deployment", "before", declared="Unset")
     world.cluster.kubectl("get", "mutatingwebhookconfiguration", "fleet-telemetry")
     eventually(
         lambda: world.find("mutatingwebhookconfiguration", "fleet-telemetry-products"),
         say="the second webhook configuration",
     )
-    name = product["metadata"]["name"]  # type: ignore[index]
     eventually(
         lambda: (
             '"status":"True"'

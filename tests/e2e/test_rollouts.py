@@ -76,7 +76,6 @@ def test_immediate_rolls_out_one_workload_of_a_product_at_a_time(space: Space) -
         ("CronJob", {}),
         ("ReplicaSet", {}),
         ("Deployment", {"replicas": 0}),
-        ("Deployment", {"paused": True}),
         ("StatefulSet", {"updateStrategy": {"type": "OnDelete"}}),
         ("DaemonSet", {"updateStrategy": {"type": "OnDelete"}}),
     ],

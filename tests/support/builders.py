@@ -20,7 +20,7 @@ from fleet_telemetry.api.policy import (
 from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
-from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.catalogue.product import Origin, Product
 from fleet_telemetry.decision import Input, Plan, decide
 from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.switches.edits import Trigger
@@ -136,6 +136,34 @@ OWNER = {
     "uid": "uid-of-emqx",
     "controller": True,
 }
+
+
+def controller_of(owner: Manifest) -> Manifest:
+    """The owner reference by which an object names its controller."""
+    metadata = owner["metadata"]
+    names = {"name": metadata["name"], "uid": metadata["uid"], "controller": True}
+    return {"apiVersion": owner["apiVersion"], "kind": owner["kind"], **names}
+
+
+def pod_manifest(
+    of: Manifest, name: str = "it-1", *, labels: Mapping[str, str] | None = None, **more: Any
+) -> Manifest:
+    """A running pod that an object controls, started with the object's template."""
+    body = dig(of, *TEMPLATE_PATHS[of["kind"]])
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": of["metadata"]["namespace"],
+            "uid": f"uid-of-{name}",
+            "labels": {**body["metadata"]["labels"], **(labels or {})},
+            "ownerReferences": [controller_of(of)],
+        },
+        "spec": copy.deepcopy(body["spec"]),
+        "status": {"phase": "Running"},
+        **more,
+    }
 
 
 def claimed(
@@ -254,9 +282,17 @@ def product(name: str, **spec: Any) -> Product:
     return Product.compile(name, msgspec.convert(title, TelemetryProductSpec))
 
 
+def own_product(
+    name: str, *, created: datetime = LONG_AGO, changed: datetime | None = None, **spec: Any
+) -> Product:
+    """The product of a TelemetryProduct, which is not reviewed. Policies cover it by its name."""
+    found = product(name, **spec)
+    return replace(found, origin=Origin(created, changed or created))
+
+
 def catalogue(*products: Product) -> Catalogue:
     """The built-in catalogue with products of the user's own."""
-    return builtin().overridden_by({found.name: found for found in products})
+    return builtin().with_products({found.name: found for found in products})
 
 
 def workload(given: Manifest) -> Workload:

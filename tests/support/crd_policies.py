@@ -46,6 +46,7 @@ def _full(*, cluster: bool) -> dict[str, Any]:
         "submission": "Enabled",
         "mode": "Audit",
         "products": ["dependency-track", "sonarqube"],
+        "additionalProducts": ["acme-scanner"],
         "channels": ["UpdateCheck"],
         "selector": SELECTOR,
         "injection": {
@@ -474,6 +475,10 @@ def _table(*, cluster: bool) -> dict[str, Check]:
             item=lambda index: f"product-{index}", kind="set", shortest=1, longest=256
         ),
         "spec.products[0]": DNS_LABEL,
+        "spec.additionalProducts": Array(
+            item=lambda index: f"product-{index}", kind="set", longest=256
+        ),
+        "spec.additionalProducts[0]": DNS_LABEL,
         "spec.channels": Array(
             item=lambda index: (*CHANNELS, "Nonsense")[index],
             kind="set",

@@ -65,6 +65,7 @@ _FULL: Manifest = {
     "spec": {
         "title": "EMQX",
         "homepage": "https://www.emqx.com",
+        "overridesBuiltin": True,
         "api": {
             "adapter": "EMQX",
             "port": 18083,
@@ -525,6 +526,7 @@ _TABLE: dict[str, Check] = {
     ),
     "spec": Object(required=("title", "images", "channels")),
     "spec.title": text(128, shortest=1),
+    "spec.overridesBuiltin": Flag(default=False),
     "spec.homepage": Text(
         matches=("", "https://www.emqx.com", "https://a/é?b#c"),
         mismatches=("http://a", "https://", "ftp://a", "www.emqx.com", " https://a"),

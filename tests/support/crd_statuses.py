@@ -35,6 +35,10 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     _CHANNEL: Object(required=("name", "declared", "running")),
     f"{_CHANNEL}.name": CHANNEL,
     f"{_CHANNEL}.product": TEXT,
+    f"{_CHANNEL}.policy": Object(required=("kind", "name")),
+    f"{_CHANNEL}.policy.kind": TEXT,
+    f"{_CHANNEL}.policy.namespace": TEXT,
+    f"{_CHANNEL}.policy.name": TEXT,
     f"{_CHANNEL}.state": Choice(
         of=("Compliant", "NonCompliant", "Pending", "Unknown", "NotEnforceable", "Exempt")
     ),
@@ -97,6 +101,11 @@ WORKLOAD = Kind(
             "channels": [
                 {
                     "name": "Usage",
+                    "policy": {
+                        "kind": "TelemetryPolicy",
+                        "namespace": "appsec",
+                        "name": "opt-out",
+                    },
                     "product": "dependency-track",
                     "state": "Unknown",
                     "reason": "SeedNotProven",

@@ -131,13 +131,14 @@ RESTARTING: tuple[dict[str, Any], ...] = (
     {"kind": "DaemonSet"},
     {"created": NOW},
     {"labels": {"tier": "gold"}},
+    {"paused": True},
 )
 """Shapes of workloads whose pods a new template replaces."""
 RESTING: tuple[dict[str, Any], ...] = (
     {"kind": "CronJob"},
     {"kind": "ReplicaSet"},
     {"replicas": 0},
-    {"paused": True, "labels": {"tier": "gold"}},
+    {"replicas": 0, "labels": {"tier": "gold"}},
     {"kind": "StatefulSet", "updateStrategy": {"type": "OnDelete"}},
 )
 """Shapes of workloads in which a new template replaces no pod."""
@@ -205,7 +206,7 @@ def _scopes() -> Iterator[tuple[bool, dict[str, Any]]]:
     for cluster in (False, True):
         yield cluster, {}
         yield cluster, {"selector": {"matchLabels": {"tier": "gold"}}}
-        yield cluster, {"products": ["sonarqube", "unheard-of"]}
+        yield cluster, {"products": ["sonarqube", "unanswered-of"]}
         yield cluster, {"channels": ["Usage", "UpdateCheck"]}
         yield cluster, {"channels": ["UpdateCheck", "License"]}
         yield cluster, _exception(cluster=cluster, expires=LATER)

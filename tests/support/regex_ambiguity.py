@@ -45,11 +45,12 @@ class _Automaton:
         self._flags = pattern.flags
         self._is_bytes = isinstance(pattern.pattern, bytes)
         parsed = _parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
-        whole = self._sequence(parsed)
-        if search and not _is_anchored(parsed):
-            loop = self._letter(_ALL)
-            start = self._loop(loop)
-            whole = self._then(_Part(start.first, start.last), whole)
+        self._is_inside = False
+        self._sequence(parsed)
+        if search:
+            # The expression once more, behind the part of the text that the search has passed.
+            self._is_inside = True
+            self._then(self._loop(self._letter(_ALL)), self._sequence(parsed))
 
     def _letter(self, letters: int) -> _Part:
         self.letters.append(letters)
@@ -101,6 +102,8 @@ class _Automaton:
                 for _ in range(least - 1):
                     part = self._then(part, self._sequence(inner))
             return _Part(part.first, part.last, empty=part.empty and not least)
+        if op is sre.AT and value in (sre.AT_BEGINNING, sre.AT_BEGINNING_STRING):
+            return _Part(empty=not self._is_inside)
         if op in (sre.AT, sre.ASSERT, sre.ASSERT_NOT):
             return _Part()
         return self._letter(self._letters(op, value))
@@ -136,13 +139,6 @@ class _Automaton:
                     found.add(after)
                     left.append(after)
         return found
-
-
-def _is_anchored(parsed: Any) -> bool:
-    return bool(parsed) and parsed[0] in (
-        (sre.AT, sre.AT_BEGINNING),
-        (sre.AT, sre.AT_BEGINNING_STRING),
-    )
 
 
 def ambiguity(pattern: re.Pattern[str] | re.Pattern[bytes], *, search: bool) -> str:

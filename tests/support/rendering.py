@@ -87,6 +87,7 @@ MATRIX: Mapping[str, Values] = {
         "webhook": {"podDisruptionBudget": {"enabled": False}, "excludedNamespaces": []},
         "controller": {"podDisruptionBudget": {"enabled": False}, "resources": {"limits": None}},
         "runAsUser": None,
+        "networkPolicy": {"enabled": False},
     },
     "everything": {
         "global": {"imageRegistry": "registry.example:5000", "imagePullSecrets": [{"name": "a"}]},
@@ -94,7 +95,14 @@ MATRIX: Mapping[str, Values] = {
         "commonLabels": {"cost-center": "4711"},
         "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": [{"name": "a"}, {"name": "b"}]},
         "crds": {"keep": False},
-        "webhook": {**_EXTRA, "service": {"port": 8443}, "port": 8443, "drainSeconds": 0.5},
+        "webhook": {
+            **_EXTRA,
+            "service": {"port": 8443},
+            "port": 8443,
+            "drainSeconds": 0.5,
+            "clientCA": CERTIFICATE,
+            "clientNames": ["kube-apiserver"],
+        },
         "controller": {**_EXTRA},
         "runtime": {"secrets": [{"namespace": "appsec", "names": ["a", "b"]}, {"namespace": "b"}]},
         "egress": {
@@ -111,6 +119,7 @@ MATRIX: Mapping[str, Values] = {
             "enabled": True,
             "webhookFrom": [{"ipBlock": {"cidr": "10.0.0.0/8"}}],
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"a": "b"}}}],
+            "limitEgress": True,
             "apiServerPorts": [443, 6443],
         },
         "metrics": {

@@ -122,3 +122,8 @@ annotations:
 - --nat64-prefix={{ . }}
 {{- end }}
 {{- end }}
+
+{{- /* The ConfigMap with the CAs of the webhook's clients. */}}
+{{- define "fto.clientCA" -}}
+{{ include "fto.name" . }}-clients-{{ .Values.webhook.clientCA | trim | sha256sum | trunc 8 }}
+{{- end -}}

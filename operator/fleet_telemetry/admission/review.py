@@ -8,21 +8,18 @@ from typing import Any
 
 from fleet_telemetry.decision import Input, plan_injection
 from fleet_telemetry.kube.cache import ClusterCache
-from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at
-from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
+from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, text_at
+from fleet_telemetry.reporting.changes import warning_for
+from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.patch import build_patch
 from fleet_telemetry.workloads.reading import (
     read_field_owners,
-    read_pod,
     read_template,
     read_workload,
 )
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
-from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload, WorkloadRef
-
-_LONGEST_WARNING = 250
-"""The API server truncates longer ones."""
+from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +30,14 @@ class AdmissionResult:
     warnings: tuple[str, ...] = ()
     changes: tuple[Edit | SkippedEdit, ...] = ()
     """The edits and skipped edits behind both."""
+    workload: Workload | None = None
+    """The workload of the request, or the owner of its pod; None if there are no changes."""
+    before: Workload | None = None
+    """The workload before the update."""
+    is_pod: bool = False
+    """The request is about a pod of the workload."""
+    is_final: bool = True
+    """No other part of the operator reports these changes."""
 
 
 NOTHING = AdmissionResult()
@@ -54,7 +59,7 @@ def review_workload(request: Manifest, cache: ClusterCache, now: datetime) -> Ad
         trigger=trigger,
         namespace_labels=cache.labels_of(workload.ref.namespace),
         before=read_workload(_with_namespace(request, "oldObject")) if old else None,
-        recorded=cache.ever_injected_into(workload.ref),
+        recorded=cache.ever_injected_into(workload),
     )
     return _answer(given, manifest, workload.ref.kind.type.template_path)
 
@@ -81,13 +86,6 @@ def review_pod(
     return _answer(given, manifest, ())
 
 
-def owner_of_pod(request: Manifest) -> WorkloadRef | None:
-    """The workload that a pod in a request belongs to."""
-    pod = read_pod(mapping_at(request, "object"))
-    namespace = str(request.get("namespace", ""))
-    return pod.workload(namespace)
-
-
 def _trigger(request: Manifest) -> Trigger | None:
     """The trigger; None if the pod template does not change."""
     if request.get("operation") == "CREATE":
@@ -112,46 +110,22 @@ def _with_namespace(request: Manifest, key: str) -> dict[str, Any]:
 
 def _answer(given: Input, manifest: Manifest, path: tuple[str, ...]) -> AdmissionResult:
     plan = plan_injection(given)
+    if not plan.changes:
+        return NOTHING
+    kind, name = given.workload.ref.kind, _name_of(manifest, given)
     return AdmissionResult(
         patch=tuple(build_patch(manifest, path, plan.edits)),
-        warnings=tuple(_cut(warning_for(change)) for change in plan.changes),
+        warnings=tuple(warning_for(change, f"{kind} {name}") for change in plan.changes),
         changes=plan.changes,
+        workload=given.workload,
+        before=given.before,
+        is_pod=given.is_pod,
+        # The controller reports what it asked for by a no-op patch.
+        is_final=given.trigger is not Trigger.RECONCILE,
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_WARNING else text[: _LONGEST_WARNING - 3] + "..."
-
-
-def warning_for(change: Edit | SkippedEdit) -> str:
-    """The warning for an edit or skipped edit. It has no values of related settings."""
-    who = f"{change.policy}: " if change.policy else "fleet-telemetry: "
-    where = f"in container {change.container_name}"
-    match change.cause:
-        case Cause.INJECTED if isinstance(change, Edit) and change.value is not None:
-            return f'{who}set {change.name}="{change.value}" {where}'
-        case Cause.RESTORED if isinstance(change, Edit) and change.value is not None:
-            return (
-                f'{who}set {change.name}="{change.value}" {where} again: the update drops it, '
-                "and the setting stays while a policy asks for it"
-            )
-        case Cause.DROPPED:
-            return (
-                f"{who}did not set {change.name} {where} again, which the update drops, because "
-                "of when: Never; the default of the product applies"
-            )
-        case Cause.OVERRIDDEN if isinstance(change, Edit) and change.value is not None:
-            return f'{who}replaced the value of {change.name} by "{change.value}" {where}'
-        case Cause.SETTING:
-            note = f", {change.note}" if change.note else ""
-            return f"{who}set {change.name} {where}{note}"
-        case Cause.KEPT:
-            note = f" ({change.note})" if change.note else ""
-            return f"{who}kept {change.name} {where} because of onConflict: Keep{note}"
-        case Cause.BY_REFERENCE:
-            return f"{who}did not replace {change.name} {where}: its value comes from a reference"
-        case Cause.REVERTED:
-            return f"{who}removed {change.name} {where}: no policy asks for it on this version"
-        case _:
-            note = f": {change.note}" if change.note else ""
-            return f"{who}removed {change.name} {where}{note}"
+def _name_of(manifest: Manifest, given: Input) -> str:
+    """The workload's name, or the prefix from which the API server makes one."""
+    prefix = text_at(manifest, "metadata", "generateName")
+    return given.workload.ref.name or (f"{prefix}..." if prefix else "")

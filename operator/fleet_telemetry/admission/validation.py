@@ -13,6 +13,7 @@ from fleet_telemetry.api.policy import (
 )
 from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.catalogue.combining import find_rejection
 from fleet_telemetry.catalogue.own_products import compile_own
 from fleet_telemetry.catalogue.product import ProductError
 from fleet_telemetry.objects.manifest import Manifest, dig
@@ -46,8 +47,7 @@ def _validate(request: Manifest, catalogue: Catalogue) -> Validation:
     try:
         if kind == "TelemetryProduct":
             name = dig(request, "object", "metadata", "name") or ""
-            compile_own(name, msgspec.convert(spec, TelemetryProductSpec))
-            return Validation()
+            return _judge_product(name, msgspec.convert(spec, TelemetryProductSpec), catalogue)
         if kind == PolicyKind.NAMESPACED:
             return _judge(msgspec.convert(spec, TelemetryPolicySpec), catalogue)
         if kind == PolicyKind.CLUSTER:
@@ -55,6 +55,20 @@ def _validate(request: Manifest, catalogue: Catalogue) -> Validation:
     except (msgspec.ValidationError, ProductError) as error:
         return Validation(refusal=str(error))
     return Validation()
+
+
+def _judge_product(name: str, spec: TelemetryProductSpec, catalogue: Catalogue) -> Validation:
+    """Raises ProductError."""
+    product = compile_own(name, spec)
+    rejection = find_rejection(product, catalogue)
+    if rejection is not None:
+        return Validation(refusal=rejection.message)
+    namesake = catalogue.products.get(name)
+    if not spec.overrides_builtin:
+        return Validation()
+    if namesake is not None and namesake.has_builtin_name:
+        return Validation(warnings=(f"it replaces the built-in product {name}, whole",))
+    return Validation(warnings=(f"overridesBuiltin has no effect: {name} is not built in",))
 
 
 def _judge(

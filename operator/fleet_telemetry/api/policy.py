@@ -204,7 +204,8 @@ class Injection(ApiType, frozen=True, kw_only=True):
         Rollout,
         described(
             "Immediate updates running workloads at once, one workload of a product at a time; "
-            "this may restart pods. OnNextRollout does not change workloads between admissions."
+            "this may restart pods. OnNextRollout leaves them to the "
+            "admissions that when names: by default the next upgrade, not the next restart."
         ),
     ] = Rollout.ON_NEXT_ROLLOUT
     on_conflict: Annotated[
@@ -616,7 +617,8 @@ class PolicySpec(ApiType, frozen=True, kw_only=True):
         Annotated[
             tuple[ProductName, ...],
             described(
-                "Catalogue names. Default: every product.",
+                "Catalogue names. Default: every built-in product, and those in "
+                "additionalProducts. A TelemetryProduct is only covered if it is named.",
                 list_type="set",
                 min_length=1,
                 max_length=256,
@@ -624,6 +626,14 @@ class PolicySpec(ApiType, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    additional_products: Annotated[
+        tuple[ProductName, ...],
+        described(
+            "TelemetryProducts to cover in addition to products, or to every built-in product.",
+            list_type="set",
+            max_length=256,
+        ),
+    ] = ()
     channels: Annotated[
         tuple[ChannelName, ...],
         described(

@@ -205,11 +205,19 @@ class Reading(ApiType, frozen=True, kw_only=True):
     def setting_of(self, value: str) -> Setting:
         """What the product makes of a value."""
         value = value.strip() if self.trim else value
+        listed = self.listed(value)
+        if listed is not None:
+            return listed
+        return self.empty if not value else self.otherwise
+
+    def listed(self, value: str) -> Setting | None:
+        """What a value means that is one of the lists; None if it is in none."""
+        value = value.strip() if self.trim else value
         folded = value.lower() if self.ignore_case else value
         for values, meaning in ((self.enabled, Setting.ENABLED), (self.disabled, Setting.DISABLED)):
             if folded in ({v.lower() for v in values} if self.ignore_case else values):
                 return meaning
-        return self.empty if not value else self.otherwise
+        return None
 
 
 class EnvSwitch(ApiType, frozen=True, kw_only=True):
@@ -268,6 +276,12 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
         if value == self.enabled:
             return Setting.ENABLED
         return self.reading.setting_of(value)
+
+    def listed(self, value: str) -> Setting | None:
+        """What a value means that the reading lists or that we would write; else None."""
+        if value in (self.disabled, self.enabled):
+            return self.setting_of(value)
+        return self.reading.listed(value)
 
     def is_named(self, name: str) -> bool:
         """Whether a variable of this name is this switch."""
@@ -638,6 +652,13 @@ class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
     homepage: Annotated[
         str, described("The product's home page.", pattern=r"^(https://.+)?$", max_length=512)
     ] = ""
+    overrides_builtin: Annotated[
+        bool,
+        described(
+            "Whether it replaces the built-in product of its name, whole. Required for that; "
+            "without such a built-in product it has no effect."
+        ),
+    ] = False
     images: Annotated[
         tuple[Image, ...],
         described(
@@ -669,5 +690,7 @@ class TelemetryProductStatus(ApiType, frozen=True, kw_only=True):
     ) = None
     conditions: Annotated[
         tuple[Condition, ...],
-        described("Accepted.", list_type="map", list_keys=("type",), max_length=8),
+        described(
+            "Accepted, OverridesBuiltin.", list_type="map", list_keys=("type",), max_length=8
+        ),
     ] = ()

@@ -41,7 +41,8 @@ class Reason(_Explained):
     )
     DEFAULT_APPLIES = (
         "DefaultApplies",
-        "The switch is not set, and the default of this version is the desired setting.",
+        "The switch is not set or is empty, and the default of this version is the desired "
+        "setting.",
     )
     REPORTED = (
         "Reported",
@@ -54,11 +55,13 @@ class Reason(_Explained):
     )
     CONTRARY_VALUE_KEPT = (
         "ContraryValueKept",
-        "The workload's author set the opposite value, and the policy has onConflict: Keep.",
+        "The workload's author set a value that does not have the desired effect, and the "
+        "policy has onConflict: Keep.",
     )
     SWITCH_OVERRIDDEN = (
         "SwitchOverridden",
-        "An argument or another variable overrides the switch with the opposite setting.",
+        "An argument or another variable overrides the switch, with the opposite setting or "
+        "with one that cannot be read.",
     )
     REFUSED_VARIABLE = (
         "RefusedVariable",
@@ -88,7 +91,8 @@ class Reason(_Explained):
     # Pending
     AWAITING_ROLLOUT = (
         "AwaitingRollout",
-        "The setting is added at the next change of the pod template.",
+        "The setting is written at the next change of the pod template, such as by kubectl rollout "
+        "restart. Deleting pods is not enough.",
     )
     ROLLOUT_QUEUED = (
         "RolloutQueued",
@@ -96,16 +100,22 @@ class Reason(_Explained):
     )
     MISSED_ADMISSION = (
         "MissedAdmission",
-        "The workload was created under the policy and did not pass the webhook. The setting "
-        "is added at the next change of the pod template.",
+        "The workload was created under the policy and has no setting. The webhook was "
+        "unavailable, the workload was exempt, or the operator did not know the product. The "
+        "setting is added at the next change of the pod template.",
+    )
+    PRODUCT_ADDED_LATER = (
+        "ProductAddedLater",
+        "The workload is older than the TelemetryProduct, or than its last change. The setting is "
+        "added at the next change of the pod template.",
     )
     PODS_OUTDATED = (
         "PodsOutdated",
-        "The pod template has the setting, but some pods were started without it.",
+        "Some pods were started without the setting. Their successors have it.",
     )
     NO_PODS = (
         "NoPods",
-        "The pod template has the setting, but no pod runs that could show it.",
+        "No pod runs that could show the setting. The next pod has it.",
     )
     # Unknown
     SEED_NOT_PROVEN = (
@@ -133,6 +143,11 @@ class Reason(_Explained):
     VALUE_NOT_UNDERSTOOD = (
         "ValueNotUnderstood",
         "The variable has a value whose effect on this version is not known.",
+    )
+    VALUE_MAY_HOLD_MORE = (
+        "ValueMayHoldMore",
+        "The variable has a value that is not the desired setting and may hold more than this "
+        "switch, so it is not replaced. Write the setting into it in the manifest.",
     )
     AMBIGUOUS_VARIABLE = (
         "AmbiguousVariable",
@@ -184,7 +199,8 @@ class Reason(_Explained):
     # What the product itself says, or why it could not be asked
     RESTART_NEEDED = (
         "RestartNeeded",
-        "The setting is stored and takes effect when the product restarts.",
+        "The product still has the opposite setting. The desired one is stored in the product or "
+        "set in its next pods, and takes effect when the product restarts.",
     )
     CREDENTIALS_MISSING = (
         "CredentialsMissing",
@@ -215,8 +231,8 @@ class Reason(_Explained):
     )
     SECRET_NOT_LABELED = (
         "SecretNotLabeled",
-        "The Secret is not marked as a credential for this operator, so it is not used. Add the "
-        'label fleettelemetry.io/credential: "true" to it.',
+        "The Secret is not marked as a credential for the product, so it is not used. Add the "
+        "label fleettelemetry.io/credential to it, with the value true or the product's name.",
     )
     SECRET_TYPE_REFUSED = (
         "SecretTypeRefused",
@@ -541,9 +557,30 @@ class PolicyReason(_Explained):
     )
     INVALID_PRODUCT = (
         "InvalidProduct",
-        "The product contradicts itself. The built-in catalogue entry of that name, if there is "
-        "one, stays in effect.",
+        "The product contradicts itself, or says what a TelemetryProduct may not say. The built-in "
+        "catalogue entry of that name, if there is one, stays in effect.",
     )
+    BUILTIN_NOT_OVERRIDDEN = (
+        "BuiltinNotOverridden",
+        "There is a built-in product of that name, and the TelemetryProduct does not have "
+        "overridesBuiltin: true. The built-in product stays in effect.",
+    )
+    CONFLICT = (
+        "Conflict",
+        "Another product has one of the images. A built-in product comes first, then the older "
+        "TelemetryProduct. The TelemetryProduct is not in effect.",
+    )
+    TOO_MANY_PATTERNS = (
+        "TooManyPatterns",
+        "All TelemetryProducts together have too many image patterns. The youngest are not in "
+        "effect.",
+    )
+    # OverridesBuiltin
+    OVERRIDES_BUILTIN = (
+        "OverridesBuiltin",
+        "The TelemetryProduct replaces the built-in product of its name, whole.",
+    )
+    OVERRIDES_NOTHING = ("OverridesNothing", "No built-in product is replaced.")
     # Programmed
     EVERYTHING_WRITTEN = (
         "EverythingWritten",

@@ -51,7 +51,7 @@ NAMES = _words("""
 """Whole names."""
 
 PARTS = (
-    "^_*(RLD|PYTHON|PERL|RUBY)|JAVA|JVM|PROXY|PRELOAD|JDBC|PASSW|SECRET|TOKEN"
+    "^(_RLD|PYTHON|PERL|RUBY)|JAVA|JVM|PROXY|PRELOAD|JDBC|PASSW|SECRET|TOKEN"
     "|(PATH|OPTS|OPTIONS|ARGS|FLAGS|COMMAND|SHELL|CONFIG)$"
 )
 """What a name starts with, contains or ends with. Google's RE2 reads it like Python does."""
@@ -85,6 +85,7 @@ EXPANSION_ADVICE = (
     "itself"
 )
 
+_NAME = re.compile(ENV_NAME)
 _PARTS = re.compile(f"{PARTS}|{MORE_PARTS}")
 _UNIFORM = str.maketrans(".-", "__")
 
@@ -95,7 +96,7 @@ def is_refused_name(name: str) -> bool:
     Upper and lower case are equal, and so are dots, dashes and underscores, because some runtimes
     treat them alike. A name that no environment variable can have is refused, too.
     """
-    if re.fullmatch(ENV_NAME, name) is None:
+    if _NAME.fullmatch(name) is None:
         return True
     folded = name.upper().translate(_UNIFORM)
     if folded in HARMLESS:

@@ -43,6 +43,16 @@ class PolicyReference(ApiType, frozen=True, kw_only=True):
     name: Annotated[str, described("The policy's name.")]
 
 
+class ChannelPolicy(ApiType, frozen=True, kw_only=True):
+    """A policy by kind, namespace and name."""
+
+    kind: Annotated[str, described("TelemetryPolicy or ClusterTelemetryPolicy.")]
+    namespace: Annotated[
+        str | None, described("The namespace; absent for a ClusterTelemetryPolicy.")
+    ] = None
+    name: Annotated[str, described("The policy's name.")]
+
+
 class WorkloadName(ApiType, frozen=True, kw_only=True):
     """The workload's kind and name."""
 
@@ -57,6 +67,10 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
     product: Annotated[str, described("The product, where several run in the workload.")] | None = (
         None
     )
+    policy: Annotated[
+        ChannelPolicy | None,
+        described("The channel's effective policy; absent if none covers the channel."),
+    ] = None
     state: Annotated[
         State | None, described("The channel's state; absent if no policy covers it.")
     ] = None

@@ -13,6 +13,7 @@ from fleet_telemetry.api.policy import EgressDialect
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.app.options import EgressSettings
 from fleet_telemetry.app.parts import Common, Part
+from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.controllers.egress.allowlist import AllowlistReconciler, AllowlistWriter
 from fleet_telemetry.controllers.egress.hosts import HostResolver
 from fleet_telemetry.controllers.egress.reconciler import EgressOptions, EgressReconciler
@@ -70,7 +71,7 @@ class ControllerPart(Part):
             verifier=Verifier(
                 cache,
                 client,
-                VerificationMetrics(common.metrics),
+                VerificationMetrics(common.metrics, _products_with_api(cache.catalogue)),
                 now=common.now,
                 enqueue=queue.add,
             ),
@@ -88,7 +89,7 @@ class ControllerPart(Part):
         )
         source = FleetSource(
             plans=plans.items,
-            status_of=cache.status_of,
+            status_of=cache.status_by_name,
             checks=writers.verifier.last_checks,
             visible=work.knows_fleet,
         )
@@ -120,7 +121,7 @@ def build_manager(
             workloads,
             PolicyReconciler(cache, client, queue, plans, writers.events, now=now),
             ExpiryReconciler(enqueuer.policy_changed),
-            ProductReconciler(cache, client, queue, now=now),
+            ProductReconciler(cache, client, queue, writers.events, now=now),
             ProductWebhooksReconciler(cache, client, queue, options.webhook_configuration),
             AllowlistReconciler(allowlist, writers.egress.allowlist),
         ),
@@ -190,3 +191,7 @@ def _own_network(settings: EgressSettings) -> OwnNetwork:
         ranges=tuple(map(ip_network, settings.cluster_ranges)),
         nat64=tuple(map(read_nat64_prefix, settings.nat64_prefixes)),
     )
+
+
+def _products_with_api(catalogue: Catalogue) -> list[str]:
+    return [name for name, product in catalogue.products.items() if product.spec.api is not None]

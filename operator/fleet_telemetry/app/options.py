@@ -67,6 +67,8 @@ class Options:
     tls_key: Path | None = None
     tls_secret: str = ""
     ca_secret: str = ""
+    client_ca: Path | None = None
+    client_names: tuple[str, ...] = ()
     webhook_configuration: str = ""
     per_workload_metrics: bool = True
     reports: ReportsApi = ReportsApi.AUTO
@@ -84,4 +86,5 @@ class Options:
             leaf_secret=self.tls_secret,
             authority_secret=self.ca_secret,
             configuration=self.webhook_configuration,
+            client_ca=self.client_ca,
         )

@@ -40,14 +40,10 @@ class Catalogue:
                 return ImageMatch(product, entry, reference)
         return None
 
-    def overridden_by(self, products: Mapping[str, Product]) -> Catalogue:
-        """With the cluster's own products, which replace entries of the same name whole.
-
-        They are asked first, so that one can claim images that a built-in entry would take.
-        """
-        own = dict(sorted(products.items()))
-        rest = {name: product for name, product in self.products.items() if name not in own}
-        return Catalogue({**own, **rest})
+    def with_products(self, products: Mapping[str, Product]) -> Catalogue:
+        """With more products, which are asked first and replace those of the same name whole."""
+        rest = {name: product for name, product in self.products.items() if name not in products}
+        return Catalogue({**products, **rest})
 
     def patterns(self) -> Iterator[str]:
         """Every image pattern."""

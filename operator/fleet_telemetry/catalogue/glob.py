@@ -3,6 +3,8 @@ at worst ``len(pattern) * len(text)`` steps. Users write them, so regular expres
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 
 def glob_matches(pattern: str, text: str) -> bool:
     """Whether ``pattern`` covers the whole of ``text``; ``*`` and ``?`` never match a ``/``."""
@@ -33,3 +35,54 @@ def glob_to_regex(pattern: str) -> str:
     """
     special = {"*": "[^/]*", "?": "[^/]", ".": "[.]"}
     return "".join(special.get(character, character) for character in pattern)
+
+
+@lru_cache(maxsize=65536)
+def patterns_overlap(one: str, other: str) -> bool:
+    """Whether an image's path can match both image patterns. Of the longer one, the parts that
+    stand before the shorter one do not count, because a pattern matches the last parts of a path.
+    """
+    pairs = zip(reversed(one.split("/")), reversed(other.split("/")), strict=False)
+    return all(_parts_overlap(first, second) for first, second in pairs)
+
+
+def _parts_overlap(one: str, other: str) -> bool:
+    """Whether a text without slashes matches both globs.
+
+    A walk over both globs at once; ``reached`` has a bit for each place in ``other``, so it takes
+    one step of a few integer operations for each character of ``one``.
+    """
+    if not _has_wildcard(one):
+        return glob_matches(other, one)
+    if not _has_wildcard(other):
+        return glob_matches(one, other)
+    one, other = _single_stars(one), _single_stars(other)
+    end = 1 << len(other)
+    everywhere = (end << 1) - 1
+    stars = _places(other, "*")
+    anything = (end - 1) & ~stars
+    reached = 1
+    for character in one:
+        reached |= (reached & stars) << 1  # a star in the other glob may stand for nothing
+        if character == "*":
+            # It swallows any rest of the other glob, or nothing: all places from the first one on.
+            reached = everywhere & ~((reached & -reached) - 1) if reached else 0
+            continue
+        same = anything if character == "?" else _places(other, character) | _places(other, "?")
+        reached = ((reached & same) << 1) | (reached & stars)
+    reached |= (reached & stars) << 1
+    return bool(reached & end)
+
+
+def _single_stars(pattern: str) -> str:
+    while "**" in pattern:  # each round halves the longest row of stars
+        pattern = pattern.replace("**", "*")
+    return pattern
+
+
+def _has_wildcard(pattern: str) -> bool:
+    return "*" in pattern or "?" in pattern
+
+
+def _places(text: str, wanted: str) -> int:
+    return sum(1 << place for place, character in enumerate(text) if character == wanted)

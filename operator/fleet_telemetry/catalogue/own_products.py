@@ -14,7 +14,7 @@ from fleet_telemetry.api.variable_names import (
 )
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.neutral_images import NEUTRAL_IMAGES
-from fleet_telemetry.catalogue.product import Product, ProductError
+from fleet_telemetry.catalogue.product import Origin, Product, ProductError
 
 _MOST_NEUTRAL_IMAGES = 1
 """A pattern that covers more than one of them does not mean one product."""
@@ -23,12 +23,12 @@ _LITERAL = re.compile(r"[A-Za-z0-9]")
 _LITERAL_RUN = re.compile(r"[A-Za-z0-9]{3}")
 
 
-def compile_own(name: str, spec: TelemetryProductSpec) -> Product:
+def compile_own(name: str, spec: TelemetryProductSpec, origin: Origin | None = None) -> Product:
     """The product of a TelemetryProduct. Raises ProductError, which names every problem at once."""
     problems: list[str] = []
     product: Product | None = None
     try:
-        product = Product.compile(name, spec)
+        product = Product.compile(name, spec, origin)
     except ProductError as error:
         problems.extend(error.problems)
     problems.extend(find_own_problems(spec))

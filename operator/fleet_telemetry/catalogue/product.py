@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from itertools import combinations
 
@@ -53,6 +54,16 @@ class RuleLookup:
     reason: Reason | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The TelemetryProduct that a product comes from."""
+
+    created: datetime
+    changed: datetime
+    """When its spec or its metadata were last written."""
+    replaces_builtin: bool = False
+
+
 @dataclass(frozen=True)
 class Product:
     """A product whose specification holds together."""
@@ -61,9 +72,18 @@ class Product:
     spec: TelemetryProductSpec
     rules: Mapping[ChannelName, tuple[CompiledRule, ...]]
     tags: TagReader
+    origin: Origin | None = None
+    """None for a built-in product, which is reviewed."""
+
+    @property
+    def has_builtin_name(self) -> bool:
+        """Whether it is built in or takes the place of a product that is."""
+        return self.origin is None or self.origin.replaces_builtin
 
     @classmethod
-    def compile(cls, name: str, spec: TelemetryProductSpec) -> Product:
+    def compile(
+        cls, name: str, spec: TelemetryProductSpec, origin: Origin | None = None
+    ) -> Product:
         """Raises ProductError, which names every problem at once."""
         problems: list[str] = []
         rules = {
@@ -79,7 +99,7 @@ class Product:
             problems.append(f"versions: {error}")
         if problems:
             raise ProductError(name, problems)
-        return cls(name, spec, rules, tags)
+        return cls(name, spec, rules, tags, origin)
 
     def match_image(self, image: ImageReference, container: str) -> Image | None:
         """The entry for a container's image, or None if it is something else."""

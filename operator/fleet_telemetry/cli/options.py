@@ -106,6 +106,20 @@ WEBHOOK_OPTIONS = (
         type=click.Path(path_type=Path),
         help="The file with the certificate's key (PEM).",
     ),
+    click.option(
+        "--client-ca-file",
+        "client_ca",
+        type=click.Path(path_type=Path),
+        help="A file with CAs (PEM). The webhook then answers only clients with a certificate of "
+        "one of them. [default: it answers all clients]",
+    ),
+    click.option(
+        "--client-name",
+        "client_names",
+        multiple=True,
+        help="With --client-ca-file: the common name that a client's certificate must have. May be "
+        "given several times. [default: any]",
+    ),
 )
 
 EGRESS_OPTIONS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import fields
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import click
 import uvloop
 from kubernetes.aio.config import ConfigException
-from pythonjsonlogger.json import JsonFormatter
 
 from fleet_telemetry.app.options import EgressSettings, Options, Role
 from fleet_telemetry.cli.options import (
@@ -20,6 +18,7 @@ from fleet_telemetry.cli.options import (
     WEBHOOK_OPTIONS,
     with_options,
 )
+from fleet_telemetry.reporting.log_lines import set_up_logging
 
 
 @click.command
@@ -47,7 +46,7 @@ def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None
     # Later than the other commands need it: it imports kopf.
     from fleet_telemetry.app.process import run  # noqa: PLC0415
 
-    _set_up_logging(log_format, log_level)
+    set_up_logging(log_format, log_level)
     egress = {
         name.name: given.pop(name.name) for name in fields(EgressSettings) if name.name in given
     }
@@ -56,6 +55,7 @@ def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None
         _check_egress(options.egress)
     if role.serves_webhook:
         _check_certificate(options)
+        _check_clients(options)
     try:
         uvloop.run(run(options))
     except (OSError, ConfigException) as error:
@@ -74,20 +74,21 @@ def _check_egress(settings: EgressSettings) -> None:
         raise click.UsageError(f"{error}; name the servers with --dns-server") from None
 
 
+def _check_clients(options: Options) -> None:
+    # Only the webhook's process needs it.
+    from fleet_telemetry.admission.certificates.serving import serving_context  # noqa: PLC0415
+
+    if options.client_names and not options.client_ca:
+        raise click.UsageError("--client-name needs --client-ca-file")
+    try:
+        serving_context(options.client_ca)
+    except OSError as error:
+        raise click.UsageError(f"--client-ca-file {options.client_ca}: {error}") from None
+
+
 def _check_certificate(options: Options) -> None:
     files = (options.tls_certificate, options.tls_key)
     if any(files) == bool(options.tls_secret) or any(files) != all(files):
         raise click.UsageError("give either --tls-secret or both --tls-certificate and --tls-key")
     if options.ca_secret and not (options.tls_secret and options.webhook_configuration):
         raise click.UsageError("--ca-secret needs --tls-secret and --webhook-configuration")
-
-
-def _set_up_logging(log_format: str, log_level: str) -> None:
-    handler = logging.StreamHandler()
-    fields = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    handler.setFormatter(
-        JsonFormatter(fields) if log_format == "json" else logging.Formatter(fields)
-    )
-    logging.basicConfig(level=log_level.upper(), handlers=[handler])
-    # kopf logs each event that it handles.
-    logging.getLogger("kopf").setLevel(logging.WARNING)

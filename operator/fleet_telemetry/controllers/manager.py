@@ -62,6 +62,7 @@ class Manager:
         self._background = background
         self._enqueue_all = enqueue_all
         self._on_stop = on_stop
+        metrics.declare(reconciler.name for reconciler in self._reconcilers.values())
         metrics.set_queue(lambda: (len(queue), queue.oldest_age()))
 
     async def run_as_leader(self) -> None:

@@ -12,12 +12,14 @@ from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.events import EventRecorder, Regarding
 from fleet_telemetry.kube.work_queue import WorkQueue
-from fleet_telemetry.reporting.policy_status import build_product_status
+from fleet_telemetry.reporting.events import product_notices
+from fleet_telemetry.reporting.policy_status import build_product_status, find_product_problem
 
 
 class ProductReconciler:
-    """Writes the status of a TelemetryProduct, and enqueues the webhook configuration."""
+    """Writes the status and the Events of a TelemetryProduct, and enqueues the webhooks."""
 
     key_type: ClassVar = ProductKey
     name: ClassVar = "product"
@@ -27,12 +29,14 @@ class ProductReconciler:
         cache: ClusterCache,
         client: KubernetesClient,
         queue: WorkQueue[ReconcileKey],
+        events: EventRecorder,
         *,
         now: Callable[[], datetime],
     ) -> None:
         self._cache = cache
         self._client = client
         self._queue = queue
+        self._events = events
         self._now = now
 
     async def reconcile(self, key: ProductKey) -> None:
@@ -41,7 +45,16 @@ class ProductReconciler:
         self._queue.add(WebhooksKey())
         if entry is None:
             return
-        status = build_product_status(entry.problem, entry.generation, entry.status, self._now())
+        product = self._cache.catalogue.products.get(key.name)
+        status = build_product_status(
+            find_product_problem(entry.problem, self._cache.rejected_products.get(key.name)),
+            entry.generation,
+            entry.status,
+            self._now(),
+            overrides=product is not None
+            and product.origin is not None
+            and product.origin.replaces_builtin,
+        )
         if status == entry.status:
             return
         manifest = {
@@ -50,3 +63,6 @@ class ProductReconciler:
             "metadata": {"name": key.name},
         }
         await write_status(self._client, self._cache, kinds.PRODUCT, manifest, status)
+        regarding = Regarding(API_VERSION, kinds.PRODUCT.kind, "", key.name, entry.uid)
+        for notice in product_notices(entry.status.conditions, status.conditions):
+            await self._events.event(regarding, notice.reason, notice.note, warning=True)

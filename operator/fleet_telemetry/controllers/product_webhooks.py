@@ -49,9 +49,9 @@ class ProductWebhooksReconciler:
     async def _reconcile(self) -> None:
         patterns = {
             image.pattern
-            for entry in self._cache.products.values()
-            if entry.product is not None
-            for image in entry.product.spec.images
+            for product in self._cache.catalogue.products.values()
+            if product.origin is not None
+            for image in product.spec.images
         }
         live = await self._client.find(MUTATING_WEBHOOKS, self._name)
         chart = await self._client.find(MUTATING_WEBHOOKS, self._chart_configuration)

@@ -10,6 +10,7 @@ from datetime import datetime
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.reporting.policy_reports import (
     MANAGED_BY,
     OPEN_REPORTS,
@@ -114,6 +115,8 @@ class ReportWriter:
             return
         uid, before = self._written.get(workload.ref, ("", None))
         if uid != workload.uid:
+            # The report of an earlier workload of this name may have lost its owner.
+            await self.delete(workload.ref)
             before = None
         seconds = to_write(results, before, int(self._now().timestamp()))
         if seconds is None:
@@ -147,8 +150,13 @@ class ReportWriter:
     async def _list(self, kind: Kind) -> dict[WorkloadRef, tuple[str, Written]]:
         found = {}
         async for manifest in self._client.list(kind, selector=_SELECTOR):
-            for ref, _ in read_owning_workloads(manifest):
-                found[ref] = manifest["metadata"]["name"], read_written(manifest)
+            name = manifest["metadata"]["name"]
+            owners = list(read_owning_workloads(manifest))
+            for ref, _ in owners:
+                found[ref] = name, read_written(manifest)
+            if not owners and dig(manifest, "scope", "uid") == name:
+                # Its workload was deleted with --cascade=orphan.
+                await self._client.delete(kind, name, manifest["metadata"]["namespace"])
         return found
 
     async def _remove(self, kind: Kind) -> None:

@@ -78,12 +78,15 @@ async def find_leftovers(client: KubernetesClient, namespace: str = "") -> Async
     """The workloads to revert, in all namespaces or in one. Raises ApiError."""
     async for telemetry in client.list(kinds.WORKLOAD_TELEMETRY, namespace):
         status = msgspec.convert(telemetry.get("status") or {}, WorkloadTelemetryStatus)
-        for ref, _ in read_owning_workloads(telemetry) if status.injected else ():
+        for ref, uid in read_owning_workloads(telemetry) if status.injected else ():
             kind = kinds.WORKLOAD_BY_KIND[ref.kind]
             manifest = await client.find(kind, ref.name, ref.namespace)
             workload = read_workload({"kind": kind.kind, **manifest}) if manifest else None
-            # A Job's template is immutable, and another controller would restore its own.
-            if workload is None or workload.template_immutable or workload.controller is not None:
+            # A Job's template is immutable, another controller would restore its own, and one that
+            # may be adopted has to stay as its pods were started with.
+            if workload is None or workload.uid != uid or workload.template_immutable:
+                continue
+            if workload.is_injected_by_pod:
                 continue
             if edits_for(workload, status.injected):
                 yield Leftover(workload, status.injected)

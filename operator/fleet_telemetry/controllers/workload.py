@@ -27,6 +27,7 @@ from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder, regarding_workload
 from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
 from fleet_telemetry.kube.work_queue import WorkQueue
+from fleet_telemetry.reporting.changes import change_notices, rollout_notice, shows
 from fleet_telemetry.reporting.decisions import log_verdicts
 from fleet_telemetry.reporting.events import workload_notices
 from fleet_telemetry.reporting.workload_status import (
@@ -88,7 +89,7 @@ class WorkloadReconciler:
     async def resume_rollouts(self) -> None:
         """Treat the rollouts that an earlier leader may have begun as our own."""
         for workload in self._cache.fleet.workloads.values():
-            if workload.rolling_out and self._cache.injected_into(workload.ref):
+            if workload.rolling_out and self._cache.injected_into(workload):
                 self._gate.end(workload.ref, _clock())
 
     async def reconcile(self, key: WorkloadRef) -> None:
@@ -143,14 +144,14 @@ class WorkloadReconciler:
         self._queue.add_after(AllowlistKey(), _ALLOWLIST_DELAY_SECONDS)
         # The garbage collector deletes the WorkloadTelemetry of a deleted workload, but not that
         # of a workload that no longer runs a product.
-        if self._cache.status_of(ref) is not None:
+        if self._cache.telemetry_of(ref) is not None:
             name = workload_telemetry_name(ref)
             await self._client.delete(kinds.WORKLOAD_TELEMETRY, name, ref.namespace)
 
     def _gather(self, workload: Workload, claims: Claims | None = None) -> Input:
         """Everything that the decision depends on, from the cache as it is now."""
         ref = workload.ref
-        status = self._cache.status_of(ref)
+        status = self._cache.status_of(workload)
         return Input(
             workload=workload,
             policies=self._cache.policies_for(ref.namespace),
@@ -158,7 +159,7 @@ class WorkloadReconciler:
             now=self._now(),
             trigger=Trigger.RECONCILE,
             namespace_labels=self._cache.labels_of(ref.namespace),
-            recorded=self._cache.ever_injected_into(ref),
+            recorded=self._cache.ever_injected_into(workload),
             pods=self._cache.fleet.pods_of(ref),
             claims=claims or {},
             seeds=status.seeds if status else (),
@@ -168,7 +169,7 @@ class WorkloadReconciler:
 
     async def _read_claims(self, workload: Workload, plan: Plan) -> Claims:
         """The volume claims of the pods, if a verdict depends on them. Raises ApiError."""
-        status = self._cache.status_of(workload.ref)
+        status = self._cache.status_of(workload)
         unproven = any(verdict.reason is Reason.SEED_NOT_PROVEN for verdict in plan.verdicts)
         if not unproven and not (status and status.seeds):
             return {}
@@ -206,7 +207,18 @@ class WorkloadReconciler:
             self._cache.upsert(kind, manifest)
         finally:
             self._gate.end(workload.ref, _clock())
-        return self._cache.fleet.workloads.get(workload.ref, workload)
+        written = self._cache.fleet.workloads.get(workload.ref, workload)
+        await self._report_changes(written, plan)
+        return written
+
+    async def _report_changes(self, written: Workload, plan: Plan) -> None:
+        """Events for what was written, and for the rollout that it begins."""
+        edits = [edit for edit in plan.edits if shows(written.template, edit)]
+        notices = [*change_notices(edits, "The controller")]
+        rollout = rollout_notice(written, edits)
+        regarding = regarding_workload(written.ref, written.uid)
+        for notice in (*notices, rollout) if rollout else notices:
+            await self._events.event(regarding, notice.reason, notice.note, warning=notice.warning)
 
     def _siblings(self, plan: Plan) -> Iterator[Workload]:
         """The workloads that run one of the same products."""
@@ -219,17 +231,15 @@ class WorkloadReconciler:
 
     async def _write_telemetry(self, workload: Workload, plan: Plan) -> None:
         """Write the WorkloadTelemetry if its status changed. Raises ApiError."""
-        key = (workload.ref.namespace, workload_telemetry_name(workload.ref))
-        entry = self._cache.workload_telemetries.get(key)
-        before = entry.status if entry else None
+        before = self._cache.status_of(workload)
         status = build_workload_status(workload, plan, before, self._now())
         manifest = workload_telemetry_manifest(workload)
-        if entry is None or entry.owner_uid != workload.uid:
+        if before is None:
             self._cache.upsert(
                 kinds.WORKLOAD_TELEMETRY,
                 await self._client.apply(kinds.WORKLOAD_TELEMETRY, manifest),
             )
-        elif entry.status == status:
+        elif before == status:
             return
         await write_status(self._client, self._cache, kinds.WORKLOAD_TELEMETRY, manifest, status)
         log_verdicts(workload, before, status)

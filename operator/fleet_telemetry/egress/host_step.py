@@ -131,7 +131,7 @@ def host_facts(state: HostState, rules: Retention) -> HostFacts:
         ranges=as_networks((), wanted),
         complete=is_complete(state, rules),
         shared_by=", ".join(sorted(providers)),
-        unheard=tuple(
+        unanswered=tuple(
             family
             for family in sorted(rules.families)
             if state.as_of is not None and state.family(family).answered_at is None

@@ -21,7 +21,7 @@ from fleet_telemetry.egress.host_use import Key
 from fleet_telemetry.egress.model import EVERY_ADDRESS, Destination
 from fleet_telemetry.egress.network_policies import EgressRule, NetworkPolicy, PortRange, Protocol
 from fleet_telemetry.egress.networks import collapsed
-from fleet_telemetry.egress.notes import Note, unheard_families
+from fleet_telemetry.egress.notes import Note, unanswered_families
 from fleet_telemetry.egress.reachability import Judgement, judge
 from fleet_telemetry.egress.selectors import read_selector
 from fleet_telemetry.evidence.egress import EgressFinding
@@ -163,8 +163,8 @@ class _ChannelJudgement:
             if facts.unresolved or not (facts.allow or facts.deny or facts.ranges):
                 return Note(EgressReason.HOSTS_NOT_RESOLVED, f"{host}.")
         for host, facts in hosts.items():
-            if facts.unheard:
-                return unheard_families(host, facts)
+            if facts.unanswered:
+                return unanswered_families(host, facts)
         return Note(EgressReason.TOO_MANY_ADDRESSES)
 
     def _is_reachable(self) -> bool:
@@ -182,8 +182,8 @@ class _ChannelJudgement:
         in a family for which no name server has answered."""
         for use in self._uses:
             facts = self._given.hosts.get(use.host, HostFacts())
-            unheard = (EVERY_ADDRESS[family] for family in facts.unheard if whole)
-            networks = collapsed({*facts.allow, *facts.deny, *facts.ranges, *unheard})
+            unanswered = (EVERY_ADDRESS[family] for family in facts.unanswered if whole)
+            networks = collapsed({*facts.allow, *facts.deny, *facts.ranges, *unanswered})
             anywhere = whole and (facts.unresolved or not facts.complete)
             yield Destination(use.host, use.port, () if anywhere else networks)
         if not self._uses:

@@ -43,9 +43,9 @@ _BY_RANK = (
 """The reasons of notes, the gravest last."""
 
 
-def unheard_families(host: str, facts: HostFacts) -> Note:
+def unanswered_families(host: str, facts: HostFacts) -> Note:
     """That some families of a host have never been answered."""
-    families = " and ".join(facts.unheard)
+    families = " and ".join(facts.unanswered)
     return Note(EgressReason.FAMILY_NOT_ANSWERED, f"{host}: no name server answers for {families}.")
 
 

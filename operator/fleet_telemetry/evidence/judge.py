@@ -34,6 +34,7 @@ from fleet_telemetry.switches.reading import (
     with_default,
 )
 from fleet_telemetry.switches.registry import mechanism_of
+from fleet_telemetry.switches.shared_values import may_replace
 from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.workloads.workload import PodTemplate
 
@@ -315,9 +316,9 @@ def _by_pods(
         _read(case, found, switch, injectable_rule(found, case.channel))
         for _, found in case.counterparts
     ]
-    # If another controller owns the template, the pods are injected instead, and the template is
-    # no evidence either way.
-    by_template = case.facts.workload.controller is None
+    # If the template is not ours to edit, the pods are injected instead, and the template is no
+    # evidence either way.
+    by_template = not case.facts.workload.is_injected_by_pod
     if by_template and declared.setting is not case.desired:
         return _not_set(case, switch, declared)
     if not running:
@@ -363,28 +364,48 @@ def _not_set(
     ours = entry is not None and is_ours(
         workload, container, entry, case.target.product.all_switches, case.facts.recorded
     )
-    kept = injection.on_conflict is OnConflict.KEEP and entry is not None and not ours
+    # The reading may be that of an older pod, and the entry as desired.
+    contrary = entry is not None and not (
+        mechanism is not None and mechanism.read(container, switch).setting is case.desired
+    )
+    kept = injection.on_conflict is OnConflict.KEEP and contrary and not ours
+    holds_more = (
+        entry is not None
+        and contrary
+        and not ours
+        and not may_replace(case.target.product, switch, entry.value)
+    )
     queued = injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod
     missed = missed_admission(workload, effective.policy)
+    later = missed and _is_older_than_product(case)
     # The first that holds.
     answers = (
         (overridden, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
         (effective.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
         (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
         (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
+        (holds_more, State.NON_COMPLIANT, Reason.VALUE_MAY_HOLD_MORE),
         (not ours and injection.when is When.NEVER, State.NON_COMPLIANT, Reason.INJECTION_OFF),
         (next_pods is not None, State.PENDING, next_pods),
         (workload.template_immutable, State.NON_COMPLIANT, Reason.TEMPLATE_IMMUTABLE),
         (queued, State.PENDING, Reason.ROLLOUT_QUEUED),
         # An injected value follows its policy at any change of the template.
         (ours or injection.when is When.ALWAYS, State.PENDING, Reason.AWAITING_ROLLOUT),
+        (later, State.PENDING, Reason.PRODUCT_ADDED_LATER),
         (missed, State.PENDING, Reason.MISSED_ADMISSION),
     )
     late = State.NON_COMPLIANT, Reason.AWAITING_UPGRADE
     state, reason = next(((s, r) for holds, s, r in answers if holds and r), late)
     if state is State.NON_COMPLIANT and reading.setting is Setting.UNKNOWN:
-        return StateFinding(State.UNKNOWN, reading.why_unknown, detail)
+        why = reason if reason is Reason.VALUE_MAY_HOLD_MORE else reading.why_unknown
+        return StateFinding(State.UNKNOWN, why, detail)
     return StateFinding(state, reason, detail)
+
+
+def _is_older_than_product(case: Case) -> bool:
+    """Whether the workload was created before the TelemetryProduct was as it is now."""
+    origin, created = case.target.product.origin, case.facts.workload.created
+    return origin is not None and created is not None and created < origin.changed
 
 
 def _read(

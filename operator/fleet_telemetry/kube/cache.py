@@ -16,6 +16,7 @@ from fleet_telemetry.api.workload_telemetry import (
     workload_telemetry_name,
 )
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.catalogue.combining import Rejection, combine
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.entries import (
     PolicyEntry,
@@ -37,7 +38,7 @@ from fleet_telemetry.kube.store import ObjectKey, ReflectorStore, Store
 from fleet_telemetry.kube.workload_store import Fleet
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest
-from fleet_telemetry.workloads.workload import WorkloadRef
+from fleet_telemetry.workloads.workload import Workload, WorkloadRef
 
 
 class CacheListener(Protocol):
@@ -72,6 +73,8 @@ class ClusterCache:
         """The kinds to list and watch, in the order of listing."""
         self.catalogue = builtin
         """The built-in products and the TelemetryProducts."""
+        self.rejected_products: Mapping[str, Rejection] = {}
+        """The TelemetryProducts that are valid by themselves and not in the catalogue."""
         self.namespaced_policies = self._policy_store(PolicyKind.NAMESPACED)
         self.cluster_policies = self._policy_store(PolicyKind.CLUSTER)
         self.products = Store(_name, decode_product, self._product_changed)
@@ -148,19 +151,31 @@ class ClusterCache:
         """The labels of a namespace; empty if it is not cached."""
         return self.namespaces.get(namespace, {})
 
-    def status_of(self, ref: WorkloadRef) -> WorkloadTelemetryStatus | None:
-        """The WorkloadTelemetry status of a workload; None if there is none."""
-        entry = self.workload_telemetries.get((ref.namespace, workload_telemetry_name(ref)))
-        return entry.status if entry is not None else None
+    def telemetry_of(self, ref: WorkloadRef) -> WorkloadTelemetryEntry | None:
+        """The WorkloadTelemetry by a workload's name, of whatever object it speaks."""
+        return self.workload_telemetries.get((ref.namespace, workload_telemetry_name(ref)))
 
-    def injected_into(self, ref: WorkloadRef) -> tuple[InjectedVariable, ...]:
+    def status_of(self, workload: Workload) -> WorkloadTelemetryStatus | None:
+        """The WorkloadTelemetry status of a workload; None if there is none, or if it speaks of an
+        earlier object of the same name."""
+        entry = self.telemetry_of(workload.ref)
+        if entry is None or not workload.uid or entry.owner_uid != workload.uid:
+            return None
+        return entry.status
+
+    def status_by_name(self, ref: WorkloadRef) -> WorkloadTelemetryStatus | None:
+        """The same, of the workload that is cached under a name."""
+        workload = self.fleet.workloads.get(ref)
+        return self.status_of(workload) if workload is not None else None
+
+    def injected_into(self, workload: Workload) -> tuple[InjectedVariable, ...]:
         """The injected variables in the WorkloadTelemetry status of a workload."""
-        status = self.status_of(ref)
+        status = self.status_of(workload)
         return status.injected if status is not None else ()
 
-    def ever_injected_into(self, ref: WorkloadRef) -> tuple[InjectedVariable, ...]:
+    def ever_injected_into(self, workload: Workload) -> tuple[InjectedVariable, ...]:
         """The same, with those that were injected earlier."""
-        status = self.status_of(ref)
+        status = self.status_of(workload)
         return (*status.injected, *status.injected_before) if status is not None else ()
 
     def _policy_store(self, kind: PolicyKind) -> Store[PolicyKey, PolicyEntry]:
@@ -186,12 +201,9 @@ class ClusterCache:
     ) -> None:
         if before and after and replace(before, status=after.status) == after:
             return  # only the status changed
-        usable = {
-            name: entry.product
-            for name, entry in self.products.items()
-            if entry.product is not None
-        }
-        self.catalogue = self._builtin.overridden_by(usable)
+        usable = (entry.product for entry in self.products.values() if entry.product is not None)
+        combined = combine(self._builtin, usable)
+        self.catalogue, self.rejected_products = combined.catalogue, combined.rejected
         self.catalogue_changed.set()
         for listener in self._listeners:
             listener.product_changed(name)

@@ -19,11 +19,11 @@ from fleet_telemetry.api.policy import (
 from fleet_telemetry.api.product import TelemetryProductSpec, TelemetryProductStatus
 from fleet_telemetry.api.schema import ApiType
 from fleet_telemetry.api.telemetry_host import TelemetryHostStatus, read_host_status
-from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus
+from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus, workload_telemetry_name
 from fleet_telemetry.catalogue.own_products import compile_own
-from fleet_telemetry.catalogue.product import Product, ProductError
+from fleet_telemetry.catalogue.product import Origin, Product, ProductError
 from fleet_telemetry.kube.store import ObjectKey
-from fleet_telemetry.objects.manifest import Manifest, mapping_at, read_time
+from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at, read_time
 from fleet_telemetry.workloads.reading import read_owning_workloads
 from fleet_telemetry.workloads.workload import WorkloadRef
 
@@ -49,6 +49,7 @@ class ProductEntry:
     """A TelemetryProduct: the product, or the problem why it cannot be used; and its status."""
 
     generation: int
+    uid: str
     product: Product | None
     problem: str
     status: TelemetryProductStatus
@@ -56,10 +57,13 @@ class ProductEntry:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadTelemetryEntry:
-    """A WorkloadTelemetry: the workload that owns it, and its status."""
+    """A WorkloadTelemetry: the workload that it speaks of, and its status."""
 
     owner: WorkloadRef | None
+    """None if its name is not the one that the operator gives to a workload's."""
     owner_uid: str
+    """Empty if no owner reference names the workload: ``kubectl delete --cascade=orphan`` removes
+    them."""
     status: WorkloadTelemetryStatus
 
 
@@ -91,16 +95,27 @@ def decode_policy(kind: PolicyKind, key: ObjectKey, manifest: Manifest) -> Polic
 def decode_product(key: ObjectKey, manifest: Manifest) -> ProductEntry:
     """A TelemetryProduct. A spec that is invalid or does not compile becomes the problem."""
     _, name = key
-    generation = int(mapping_at(manifest, "metadata").get("generation") or 0)
+    metadata = mapping_at(manifest, "metadata")
+    generation = int(metadata.get("generation") or 0)
     product: Product | None = None
     problem = ""
     try:
         spec = msgspec.convert(manifest.get("spec") or {}, TelemetryProductSpec)
-        product = compile_own(name, spec)
+        product = compile_own(name, spec, _read_origin(metadata))
     except (msgspec.ValidationError, ProductError) as error:
         problem = str(error)
     status = _decode_status(manifest, TelemetryProductStatus)
-    return ProductEntry(generation, product, problem, status)
+    return ProductEntry(generation, str(metadata.get("uid", "")), product, problem, status)
+
+
+def _read_origin(metadata: Manifest) -> Origin:
+    created = read_time(metadata.get("creationTimestamp")) or _EPOCH
+    written = (
+        read_time(entry.get("time"))
+        for entry in items_at(metadata, "managedFields")
+        if entry.get("subresource") != "status"
+    )
+    return Origin(created, max((time for time in written if time is not None), default=created))
 
 
 def decode_labels(_: ObjectKey, manifest: Manifest) -> Mapping[str, str]:
@@ -113,14 +128,16 @@ def decode_host(_: ObjectKey, manifest: Manifest) -> TelemetryHostStatus:
     return read_host_status(mapping_at(manifest, "status"))
 
 
-def decode_workload_telemetry(_: ObjectKey, manifest: Manifest) -> WorkloadTelemetryEntry:
+def decode_workload_telemetry(key: ObjectKey, manifest: Manifest) -> WorkloadTelemetryEntry:
     """A WorkloadTelemetry."""
-    owner: WorkloadRef | None = None
-    owner_uid = ""
-    for ref, uid in read_owning_workloads(manifest):
-        owner, owner_uid = ref, uid
+    namespace, name = key
     status = _decode_status(manifest, WorkloadTelemetryStatus)
-    return WorkloadTelemetryEntry(owner, owner_uid, status)
+    candidates = list(read_owning_workloads(manifest))
+    if status.workload is not None:
+        candidates.append((WorkloadRef(namespace, status.workload.kind, status.workload.name), ""))
+    named = (found for found in candidates if workload_telemetry_name(found[0]) == name)
+    owner, uid = next(named, (None, ""))
+    return WorkloadTelemetryEntry(owner, uid, status)
 
 
 def _decode_status(manifest: Manifest, kind: type[_Status]) -> _Status:

@@ -62,6 +62,7 @@ class Reflector:
             while loop.time() < until and not cache.catalogue_changed.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(cache.catalogue_changed.wait(), _POLL_SECONDS)
+                cache.fleet.settle(loop.time())
                 if not await self._list(self._schedule.due()):
                     await asyncio.sleep(_RETRY_SECONDS)
 

@@ -11,8 +11,9 @@ from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.objects.manifest import Manifest, mapping_at, text_at
 
 CREDENTIAL_LABEL = "fleettelemetry.io/credential"
-"""A Secret without this label, with the value "true", is not used: whoever may write a policy could
-otherwise have any Secret of a namespace sent to a product."""
+"""A Secret without this label is not used: whoever may write a policy could otherwise have any
+Secret of a namespace sent to a product. Its value is "true", or the name of the only product that
+may have it."""
 _USABLE_KUBERNETES_TYPES = ("kubernetes.io/basic-auth",)
 """The others hold tokens, keys and configurations of Kubernetes, registries and hosts. Basic
 authentication is how people log in to products."""
@@ -29,7 +30,7 @@ class SecretError(Exception):
 
 
 async def read_secret(
-    client: KubernetesClient, secret: tuple[str, str], keys: tuple[str, ...]
+    client: KubernetesClient, secret: tuple[str, str], keys: tuple[str, ...], product: str
 ) -> dict[str, str]:
     """The decoded values of these keys of a Secret (namespace, name), and of ca.crt if it exists.
 
@@ -46,15 +47,18 @@ async def read_secret(
             text = f"{where} may not be read; add it to the chart's value runtime.secrets"
             raise SecretError(Reason.SECRET_NOT_READABLE, text) from None
         raise
-    check_consent(manifest, where)
+    check_consent(manifest, where, product)
     return credentials_in(manifest, where, keys)
 
 
-def check_consent(manifest: Manifest, where: str) -> None:
-    """Raise SecretError unless the Secret is marked as a credential, and of a type for that."""
-    if mapping_at(manifest, "metadata", "labels").get(CREDENTIAL_LABEL) != "true":
+def check_consent(manifest: Manifest, where: str, product: str) -> None:
+    """Raise SecretError unless the Secret is marked as a credential for the product, and of a type
+    for that."""
+    label = mapping_at(manifest, "metadata", "labels").get(CREDENTIAL_LABEL)
+    if label not in ("true", product):
         raise SecretError(
-            Reason.SECRET_NOT_LABELED, f'{where} lacks the label {CREDENTIAL_LABEL}: "true"'
+            Reason.SECRET_NOT_LABELED,
+            f'{where} lacks the label {CREDENTIAL_LABEL}: "true", or has it for another product',
         )
     kind = text_at(manifest, "type")
     domain = kind.partition("/")[0].lower() if "/" in kind else ""

@@ -1,20 +1,46 @@
-"""The workloads that run products, and their pods."""
+"""The workloads that run products, and their pods.
+
+What belongs together is decided as Kubernetes decides it: by the owner reference that is marked as
+the controller, whose API group, kind, name and uid must all be those of the cached object. A name
+or a label alone never counts.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import msgspec
+
+from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.kube.store import ObjectKey
 from fleet_telemetry.objects.manifest import Manifest, items_at
-from fleet_telemetry.workloads.owner import read_controller
-from fleet_telemetry.workloads.reading import read_pod, read_workload
-from fleet_telemetry.workloads.registry import WorkloadKind, whole_of
+from fleet_telemetry.workloads.owner import Owner
+from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
+from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
 from fleet_telemetry.workloads.workload import Pod, Workload, WorkloadRef
 from fleet_telemetry.workloads.workload_type import TemplatePath
+
+UNPROVEN_SECONDS = 60.0
+"""How long a part may wait for its whole. Watches of different kinds are not in order, and the
+garbage collector needs some time to delete what a deleted object leaves."""
+
+_Node = tuple[str, Owner]
+"""A namespace, and an object of it as an owner reference names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An object that another workload controls, such as a ReplicaSet of a Deployment."""
+
+    node: _Node
+    whole: _Node
+    workload: Workload | None
+    """The object as a workload of its own, for the case that its whole is not found; None if it is
+    scaled to zero. The old ReplicaSets of a Deployment are many, and nothing runs in them."""
 
 
 @dataclass
@@ -28,125 +54,277 @@ class Fleet:
 
     changed: Callable[[WorkloadRef], None]
     workloads: dict[WorkloadRef, Workload] = field(default_factory=dict)
-    _pods: defaultdict[WorkloadRef, dict[str, Pod]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
-    _workload_of_pod: dict[ObjectKey, WorkloadRef] = field(default_factory=dict)
-    _whole_of_part: dict[WorkloadRef, WorkloadRef] = field(default_factory=dict)
-    _parts_of: defaultdict[WorkloadRef, set[WorkloadRef]] = field(
+    """Parts are left out, unless their whole was not found in time."""
+    _parts: dict[WorkloadRef, _Part] = field(default_factory=dict)
+    _parts_of: defaultdict[_Node, set[WorkloadRef]] = field(
         default_factory=lambda: defaultdict(set)
     )
-    _awaited: defaultdict[WorkloadRef, set[asyncio.Future[None]]] = field(
+    """By the whole that the parts name, whether it exists or not."""
+    _unproven: dict[WorkloadRef, float | None] = field(default_factory=dict)
+    """Parts whose whole is not cached, and since when ``settle`` knows."""
+    _adopters: defaultdict[str, set[WorkloadRef]] = field(default_factory=lambda: defaultdict(set))
+    """By namespace: the workloads that adopt objects by a selector."""
+    _adoptees: defaultdict[str, set[WorkloadRef]] = field(default_factory=lambda: defaultdict(set))
+    """By namespace: the workloads without a controller that could be adopted."""
+    _pods: defaultdict[_Node, dict[str, Pod]] = field(default_factory=lambda: defaultdict(dict))
+    _node_of_pod: dict[ObjectKey, _Node] = field(default_factory=dict)
+    _awaited: defaultdict[str, set[tuple[_Node, asyncio.Future[None]]]] = field(
         default_factory=lambda: defaultdict(set)
     )
 
     def pods_of(self, ref: WorkloadRef) -> tuple[Pod, ...]:
         """The pods of a workload that run or are about to, sorted by name. Finished pods of a Job
         count too: they show what the Job ran with."""
-        refs = self._parts_of.get(ref, {ref})
-        pods = [pod for one in refs for pod in self._pods.get(one, {}).values()]
+        workload = self.workloads.get(ref)
+        if workload is None:
+            return ()
+        node = _node_of(workload)
+        nodes = (node, *(self._parts[part].node for part in self._parts_of.get(node, ())))
+        pods = [pod for one in nodes for pod in self._pods.get(one, {}).values()]
         finished_count = ref.kind.type.keeps_finished_pods
         counted = (pod for pod in pods if pod.counts or (finished_count and not pod.terminating))
         return tuple(sorted(counted, key=lambda pod: pod.name))
 
-    async def wait_for(self, ref: WorkloadRef, seconds: float) -> Workload | None:
-        """A workload, once a watch event has brought it; None if none does within that time.
+    def workload_of(self, namespace: str, controller: Owner | None) -> Workload | None:
+        """The workload that an object with this controller belongs to; None if there is none, or
+        it is not cached."""
+        return None if controller is None else self._find_workload((namespace, controller))
 
-        A part, such as a Job of a CronJob, is no workload of its own: None as soon as it is seen.
-        """
-        if ref not in self.workloads and ref not in self._whole_of_part and seconds > 0:
-            arrival = asyncio.get_running_loop().create_future()
-            self._awaited[ref].add(arrival)
-            try:
-                await asyncio.wait_for(arrival, seconds)
-            except TimeoutError:
-                pass
-            finally:
-                self._awaited[ref].discard(arrival)
-                if not self._awaited[ref]:
-                    del self._awaited[ref]
-        return self.workloads.get(ref)
+    async def wait_for(
+        self, namespace: str, controller: Owner | None, seconds: float
+    ) -> Workload | None:
+        """The same, once watch events have brought it; None if they do not within that time."""
+        if controller is None or kind_of_owner(controller) is None:
+            return None
+        node = namespace, controller
+        found = self._find_workload(node)
+        if found is not None or seconds <= 0:
+            return found
+        arrival = node, asyncio.get_running_loop().create_future()
+        self._awaited[namespace].add(arrival)
+        try:
+            await asyncio.wait_for(arrival[1], seconds)
+        except TimeoutError:
+            pass
+        finally:
+            self._awaited[namespace].discard(arrival)
+            if not self._awaited[namespace]:
+                del self._awaited[namespace]
+        return self._find_workload(node)
+
+    def settle(self, now: float) -> None:
+        """List the parts with running pods whose whole was not found in time as workloads of their
+        own. ``now`` is in seconds; to be called every few seconds."""
+        for ref, since in list(self._unproven.items()):
+            part = self._parts[ref]
+            if since is None:
+                self._unproven[ref] = now
+                continue
+            runs = any(pod.counts for pod in self._pods.get(part.node, {}).values())
+            if runs and part.workload is not None and now - since >= UNPROVEN_SECONDS:
+                self._put(ref, part.workload)
 
     def upsert_workload(self, manifest: Manifest, catalogue: Catalogue) -> None:
         """Add or replace a workload."""
         kind = WorkloadKind(manifest["kind"])
         metadata = manifest["metadata"]
         ref = WorkloadRef(metadata["namespace"], kind, metadata["name"])
-        if not _runs_product(manifest, kind.type.template_path, catalogue):
+        workload = None
+        if _runs_product(manifest, kind.type.template_path, catalogue):
+            workload = read_workload_or_part(manifest)
+        if workload is None:
             self.delete_workload(ref)
             return
-        workload = read_workload(manifest)
-        if workload is None:
-            if self.workloads.pop(ref, None) is not None:
-                self.changed(ref)
-            self._upsert_part(ref, manifest)
-        elif self.workloads.get(ref) != workload:
-            self.workloads[ref] = workload
-            self._resolve_waiting(ref)
-            self.changed(ref)
-
-    def _resolve_waiting(self, ref: WorkloadRef) -> None:
-        for arrival in self._awaited.get(ref, ()):
-            if not arrival.done():
-                arrival.set_result(None)
+        if whole_of(kind.type.api, workload.controller) is None or workload.controller is None:
+            self._drop_part(ref)
+            self._put(ref, self._with_adoption(workload))
+        else:
+            self._put_part(ref, workload, (ref.namespace, workload.controller))
+        self._wake(ref.namespace)
 
     def delete_workload(self, ref: WorkloadRef, uid: str | None = None) -> None:
         """Delete a workload; with a ``uid``, only if that object is the one in the store."""
-        if uid is not None and ref in self.workloads and self.workloads[ref].uid != uid:
+        cached = self._parts[ref].node[1] if ref in self._parts else self.workloads.get(ref)
+        if cached is None or uid not in (None, cached.uid):
             return
-        whole = self._whole_of_part.pop(ref, None)
-        if whole is not None:
-            self._parts_of[whole].discard(ref)
-            if not self._parts_of[whole]:
-                del self._parts_of[whole]
-            self.changed(whole)
-        if self.workloads.pop(ref, None) is not None:
-            self.changed(ref)
+        self._drop_part(ref)
+        self._remove(ref)
 
     def upsert_pod(self, manifest: Manifest, catalogue: Catalogue) -> None:
         """Add or replace a pod."""
         key = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        if not _runs_product(manifest, (), catalogue):
+        pod = read_pod(manifest) if _runs_product(manifest, (), catalogue) else None
+        if pod is None or pod.owner is None or kind_of_owner(pod.owner) is None:
             self.delete_pod(key)
             return
-        pod = read_pod(manifest)
-        owner = pod.workload(key[0])
-        if owner is not None and self._pods[owner].get(pod.name) != pod:
-            self._pods[owner][pod.name] = pod
-            self._workload_of_pod[key] = owner
-            self.changed(self._whole_of_part.get(owner, owner))
+        node = key[0], pod.owner
+        if self._node_of_pod.get(key) != node:
+            # Somebody released the pod, or adopted it.
+            self.delete_pod(key)
+        if self._pods[node].get(pod.name) != pod:
+            self._pods[node][pod.name] = pod
+            self._node_of_pod[key] = node
+            self._report_pods(node)
 
     def delete_pod(self, key: ObjectKey, uid: str | None = None) -> None:
         """Delete a pod; with a ``uid``, only if that object is the one in the store."""
-        owner = self._workload_of_pod.get(key)
-        if owner is not None and uid in (None, self._pods[owner][key[1]].uid):
-            del self._workload_of_pod[key]
-            del self._pods[owner][key[1]]
-            if not self._pods[owner]:
-                del self._pods[owner]
-            self.changed(self._whole_of_part.get(owner, owner))
+        node = self._node_of_pod.get(key)
+        if node is not None and uid in (None, self._pods[node][key[1]].uid):
+            del self._node_of_pod[key]
+            del self._pods[node][key[1]]
+            if not self._pods[node]:
+                del self._pods[node]
+            self._report_pods(node)
 
     def keys(self, kind: str) -> Iterator[ObjectKey]:
         """The keys of all objects of a kind in the store."""
         if kind == "Pod":
-            yield from self._workload_of_pod
+            yield from self._node_of_pod
             return
-        for ref in (*self.workloads, *self._whole_of_part):
+        for ref in {**self.workloads, **self._parts}:
             if ref.kind == kind:
                 yield ref.namespace, ref.name
 
-    def _upsert_part(self, ref: WorkloadRef, manifest: Manifest) -> None:
-        """A part of another workload. It is kept only where its pods do not show the whole."""
-        controller = read_controller(manifest)
-        kind = whole_of(ref.kind.type.api, controller)
-        if kind is None or controller is None or not kind.type.needs_parts:
+    def _find_workload(self, node: _Node) -> Workload | None:
+        """The workload that is this object, or that this object is a proven part of."""
+        ref = _ref_of(node)
+        part = self._parts.get(ref) if ref is not None else None
+        if part is not None and part.node == node:
+            whole = self._exact(part.whole)
+            return whole if whole is not None else self._exact(node)
+        return self._exact(node)
+
+    def _exact(self, node: _Node) -> Workload | None:
+        """The workload that is this very object."""
+        ref = _ref_of(node)
+        found = self.workloads.get(ref) if ref is not None else None
+        return found if found is not None and _node_of(found) == node else None
+
+    def _put(self, ref: WorkloadRef, workload: Workload) -> None:
+        """List an object as a workload."""
+        before = self.workloads.get(ref)
+        self._unproven.pop(ref, None)
+        if before == workload:
             return
-        whole = WorkloadRef(ref.namespace, kind, controller.name)
-        if self._whole_of_part.get(ref) != whole:
-            self._whole_of_part[ref] = whole
-            self._parts_of[whole].add(ref)
-            self._resolve_waiting(ref)
-            self.changed(whole)
+        if before is not None and before.uid != workload.uid:
+            self._leave_parts(_node_of(before))
+        self.workloads[ref] = workload
+        for part in self._parts_of.get(_node_of(workload), ()):
+            self._unproven.pop(part, None)
+            self._remove(part)
+        if ref.kind.type.adopts:
+            self._adopters[ref.namespace].add(ref)
+            self._update_adoption(ref.namespace)
+        if workload.controller is None and ref.kind.type.is_adopted:
+            self._adoptees[ref.namespace].add(ref)
+        else:
+            _discard(self._adoptees, ref)
+        self.changed(ref)
+
+    def _remove(self, ref: WorkloadRef) -> None:
+        """List an object as a workload no longer."""
+        before = self.workloads.pop(ref, None)
+        if before is None:
+            return
+        self._leave_parts(_node_of(before))
+        _discard(self._adoptees, ref)
+        if ref in self._adopters.get(ref.namespace, ()):
+            _discard(self._adopters, ref)
+            self._update_adoption(ref.namespace)
+        self.changed(ref)
+
+    def _put_part(self, ref: WorkloadRef, workload: Workload, whole: _Node) -> None:
+        runs = workload.replicas > 0
+        part = _Part(_node_of(workload), whole, workload if runs else None)
+        if self._parts.get(ref) == part:
+            return
+        self._drop_part(ref)
+        self._parts[ref] = part
+        self._parts_of[whole].add(ref)
+        found = self._exact(whole)
+        if found is not None:
+            self._remove(ref)
+            self.changed(found.ref)
+        elif ref in self.workloads and runs:
+            # It is listed, and stays so until its whole is known.
+            self._put(ref, workload)
+        else:
+            self._remove(ref)
+            self._unproven[ref] = None
+
+    def _drop_part(self, ref: WorkloadRef) -> None:
+        part = self._parts.pop(ref, None)
+        self._unproven.pop(ref, None)
+        if part is None:
+            return
+        self._parts_of[part.whole].discard(ref)
+        if not self._parts_of[part.whole]:
+            del self._parts_of[part.whole]
+        whole = self._exact(part.whole)
+        if whole is not None:
+            self.changed(whole.ref)
+
+    def _leave_parts(self, whole: _Node) -> None:
+        """A workload is gone; what names it waits for the garbage collector."""
+        for part in self._parts_of.get(whole, ()):
+            if part not in self.workloads:
+                self._unproven[part] = None
+
+    def _report_pods(self, node: _Node) -> None:
+        found = self._find_workload(node)
+        if found is not None:
+            self.changed(found.ref)
+
+    def _wake(self, namespace: str) -> None:
+        for node, arrival in self._awaited.get(namespace, ()):
+            if not arrival.done() and self._find_workload(node) is not None:
+                arrival.set_result(None)
+
+    def _with_adoption(self, workload: Workload) -> Workload:
+        """The same workload; whether it may be adopted also depends on others' selectors."""
+        if workload.controller is not None or not workload.ref.kind.type.is_adopted:
+            return workload
+        adopters = self._adopters.get(workload.ref.namespace, ())
+        selected = any(
+            _selects(self.workloads[ref], workload)
+            for ref in adopters
+            if workload.ref.kind.type.is_part_of(ref.kind.type)
+        )
+        return replace(workload, is_selected=selected)
+
+    def _update_adoption(self, namespace: str) -> None:
+        for ref in list(self._adoptees.get(namespace, ())):
+            before = self.workloads[ref]
+            after = self._with_adoption(before)
+            if after != before:
+                self.workloads[ref] = after
+                self.changed(ref)
+
+
+def _node_of(workload: Workload) -> _Node:
+    return workload.ref.namespace, workload.as_owner
+
+
+def _ref_of(node: _Node) -> WorkloadRef | None:
+    namespace, owner = node
+    kind = kind_of_owner(owner)
+    return None if kind is None else WorkloadRef(namespace, kind, owner.name)
+
+
+def _discard(index: defaultdict[str, set[WorkloadRef]], ref: WorkloadRef) -> None:
+    if ref.namespace in index:
+        index[ref.namespace].discard(ref)
+        if not index[ref.namespace]:
+            del index[ref.namespace]
+
+
+def _selects(adopter: Workload, workload: Workload) -> bool:
+    """Whether the selector of one workload matches the labels of another."""
+    try:
+        selector = msgspec.convert(adopter.pod_selector, LabelSelector)
+    except msgspec.ValidationError:
+        return False
+    return bool(adopter.pod_selector) and selector.matches(workload.labels)
 
 
 def _runs_product(manifest: Manifest, template_path: TemplatePath, catalogue: Catalogue) -> bool:

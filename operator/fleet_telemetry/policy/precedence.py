@@ -49,6 +49,8 @@ class EffectivePolicy:
     """Set if an exception exempts the workload from every policy that covers it."""
     egress: EgressSection | None = None
     """None if no policy with the same submission has the section."""
+    injection_policy: Policy | None = None
+    """The policy whose injection section is used; None if it is the same policy."""
     overruled: bool = False
     """A policy of higher precedence asks for the opposite setting. Only for the policy's status."""
 
@@ -84,10 +86,20 @@ def _selects(policy: Policy, workload: Workload, namespace_labels: Mapping[str, 
     return spec.selector is None or spec.selector.matches(workload.labels)
 
 
-def covers_channel(policy: Policy, product: str, channel: ChannelName) -> bool:
-    """Whether a policy covers this channel of this product."""
+def covers_channel(
+    policy: Policy, product: str, channel: ChannelName, *, built_in: bool = True
+) -> bool:
+    """Whether a policy covers this channel of this product.
+
+    A product that is not built in has to be named: otherwise, whoever writes TelemetryProducts
+    would set variables with the rights of whoever wrote the policy.
+    """
     spec = policy.spec
-    return channel in spec.channels and (spec.products is None or product in spec.products)
+    if channel not in spec.channels:
+        return False
+    if spec.products is None:
+        return built_in or product in spec.additional_products
+    return product in spec.products or product in spec.additional_products
 
 
 def live_exception(policy: Policy, ref: WorkloadRef, now: datetime) -> PolicyException | None:
@@ -119,12 +131,17 @@ def resolve_effective(
     product: str,
     channel: ChannelName,
     now: datetime,
+    *,
+    built_in: bool = True,
 ) -> EffectivePolicy | None:
-    """The effective policy, of those that ``select_policies`` found; None if there is none."""
+    """The effective policy, of those that ``select_policies`` found; None if there is none.
+
+    ``built_in``: the product is built in, or takes the place of a built-in one.
+    """
     in_effect: list[Policy] = []
     exempting: list[tuple[Policy, PolicyException]] = []
     for policy in sorted(policies, key=_rank):
-        if covers_channel(policy, product, channel):
+        if covers_channel(policy, product, channel, built_in=built_in):
             exception = live_exception(policy, ref, now)
             if exception is None:
                 in_effect.append(policy)
@@ -133,10 +150,12 @@ def resolve_effective(
     if in_effect:
         winner = in_effect[0]
         agreeing = [policy for policy in in_effect if _agree(policy, winner)]
+        injecting = next((p for p in agreeing if p.spec.injection), winner)
         asking = next((p for p in agreeing if p.spec.runtime is not None), None)
         return EffectivePolicy(
             policy=winner,
-            injection=next(filter(None, (p.spec.injection for p in agreeing)), Injection()),
+            injection=injecting.injection,
+            injection_policy=injecting if injecting is not winner else None,
             runtime=(asking.spec.runtime if asking else None) or _NO_RUNTIME,
             runtime_policy=asking,
             egress=next((EgressSection(p, p.spec.egress) for p in agreeing if p.spec.egress), None),

@@ -14,10 +14,12 @@ from fleet_telemetry.api.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A warning to write as an Event."""
+    """What to write as an Event."""
 
     reason: str
     note: str
+    warning: bool = True
+    """An Event of the type Warning; else of the type Normal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ _ANSWER_LOST = frozenset(
         Reason.VENDOR_ERROR,
     }
 )
+_OF_PRODUCTS = (
+    _Rule("Accepted", ConditionStatus.FALSE, "ProductNotAccepted", also_first=True),
+    _Rule("OverridesBuiltin", ConditionStatus.TRUE, "BuiltinProductOverridden", also_first=True),
+)
 _OF_WORKLOADS = (
     # Becoming compliant is no Event: every rollout goes through Unknown to Compliant.
     _Rule("Compliant", ConditionStatus.FALSE, "TelemetryNotCompliant"),
@@ -61,6 +67,11 @@ _OF_WORKLOADS = (
 def policy_notices(before: Iterable[Condition], after: Iterable[Condition]) -> tuple[Notice, ...]:
     """The Events of a policy."""
     return tuple(_find(before, after, _OF_POLICIES))
+
+
+def product_notices(before: Iterable[Condition], after: Iterable[Condition]) -> tuple[Notice, ...]:
+    """The Events of a TelemetryProduct."""
+    return tuple(_find(before, after, _OF_PRODUCTS))
 
 
 def workload_notices(before: Iterable[Condition], after: Iterable[Condition]) -> tuple[Notice, ...]:

@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from fleet_telemetry import __version__
+from fleet_telemetry.api.policy import PolicyKind
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.reporting.families import PREFIX
+from fleet_telemetry.workloads.registry import WorkloadKind
 
 _ADMISSION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 _PATIENCE_SECONDS = 120.0
 _RECONCILE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0)
 
 
+OTHER = "other"
+"""The value of a label for all that is not known."""
+MOST_PRODUCTS = 64
+_MUTATED = ("Pod", *WorkloadKind)
+_VALIDATED = (*PolicyKind, "TelemetryProduct")
+_KINDS = {"mutate": frozenset(_MUTATED), "validate": frozenset(_VALIDATED)}
+_ADMISSION_RESULTS = {
+    "mutate": ("patched", "unchanged", "unsynced", "unreadable", "error"),
+    "validate": ("accepted", "refused", "unreadable", "error"),
+}
+_REFUSALS = ("busy", "client", "media-type", "not-a-review", "slow", "too-large", OTHER)
+_RECONCILE_RESULTS = ("ok", "conflict", "error", "bug", "namespace_ending")
+_CHECK_RESULTS = (
+    "ok",
+    Reason.API_NOT_FOUND,
+    Reason.CREDENTIALS_REJECTED,
+    Reason.PERMISSION_MISSING,
+    Reason.RATE_LIMITED,
+    Reason.TLS_NOT_TRUSTED,
+    Reason.UNEXPECTED_ANSWER,
+    Reason.UNREACHABLE,
+    Reason.VENDOR_ERROR,
+)
+
+
 class AdmissionMetrics:
-    """Metrics of admission."""
+    """Metrics of admission. Every series exists from the start, so that Prometheus sees the first
+    increase, and no request adds one."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -32,11 +62,27 @@ class AdmissionMetrics:
             buckets=_ADMISSION_BUCKETS,
             registry=registry,
         )
+        self._refused = Counter(
+            f"{PREFIX}_admission_refused_requests",
+            "Admission requests that were not read, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        for path, results in _ADMISSION_RESULTS.items():
+            self._duration.labels(path)
+            for kind, result in product((*_KINDS[path], OTHER), results):
+                self._requests.labels(path, kind, result)
+        for reason in _REFUSALS:
+            self._refused.labels(reason)
 
     def observe(self, path: str, kind: str, result: str, seconds: float) -> None:
-        """Count one request."""
-        self._requests.labels(path, kind, result).inc()
+        """Count one request. ``kind`` may be anything: whoever sends a request chooses it."""
+        self._requests.labels(path, kind if kind in _KINDS[path] else OTHER, result).inc()
         self._duration.labels(path).observe(seconds)
+
+    def refuse(self, reason: str) -> None:
+        """Count one request that was not read."""
+        self._refused.labels(reason).inc()
 
 
 class ControllerMetrics:
@@ -70,6 +116,11 @@ class ControllerMetrics:
             f"{PREFIX}_leader", "1 in the replica that is the leader.", registry=registry
         )
 
+    def declare(self, subjects: Iterable[str]) -> None:
+        """Make the series of these reconcilers, so that Prometheus sees the first increase."""
+        for subject, result in product(subjects, _RECONCILE_RESULTS):
+            self._reconciles.labels(subject, result)
+
     def observe(self, subject: str, result: str, seconds: float) -> None:
         """Count one reconcile."""
         self._reconciles.labels(subject, result).inc()
@@ -100,9 +151,11 @@ class ControllerMetrics:
 
 
 class VerificationMetrics:
-    """Metrics of product checks."""
+    """Metrics of product checks. The series of the ``products`` exist from the start. Users may add
+    products: the first ones have series of their own, the others share one."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, products: Iterable[str] = ()) -> None:
+        self._products: set[str] = set()
         self._checks = Counter(
             f"{PREFIX}_vendor_checks",
             "Checks of products by their API, by product and result (ok or a reason).",
@@ -129,18 +182,35 @@ class VerificationMetrics:
             registry=registry,
         )
 
+        for name in products:
+            self._label(name)
+
+    def _label(self, name: str) -> str:
+        """The product's label, with its series."""
+        if name in self._products:
+            return name
+        label = name if len(self._products) < MOST_PRODUCTS else OTHER
+        if label not in self._products:
+            self._products.add(label)
+            self._drift.labels(label)
+            self._remediations.labels(label)
+            for result in _CHECK_RESULTS:
+                self._checks.labels(label, result)
+        return label
+
     def observe(self, product: str, result: str, seconds: float) -> None:
         """Count one check."""
-        self._checks.labels(product, result).inc()
-        self._duration.labels(product).observe(seconds)
+        label = self._label(product)
+        self._checks.labels(label, result).inc()
+        self._duration.labels(label).observe(seconds)
 
     def count_drift(self, product: str) -> None:
         """Count one drift."""
-        self._drift.labels(product).inc()
+        self._drift.labels(self._label(product)).inc()
 
     def count_remediation(self, product: str) -> None:
         """Count one remediation."""
-        self._remediations.labels(product).inc()
+        self._remediations.labels(self._label(product)).inc()
 
 
 class ApiMetrics:

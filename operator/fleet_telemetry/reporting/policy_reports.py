@@ -53,34 +53,49 @@ _SEVERITIES = {
     Outcome.ERROR: "medium",
     Outcome.FAIL: "high",
 }
+_NEXT_CHANGE = (
+    "Change the pod template, for example by kubectl rollout restart, or set "
+    "spec.injection.rollout: Immediate."
+)
+_LET_IT_REPORT = (
+    "If the product's page has an API check, name credentials in spec.runtime, so that the product "
+    "reports its setting."
+)
 _REMEDIES = {
     Reason.REPORTED_CONTRARY: (
-        "Turn it off in the product, or let the operator: spec.runtime.action: Remediate."
+        "Change the setting in the product, or set spec.runtime.action: Remediate if its API can "
+        "change it."
     ),
     Reason.CONTRARY_VALUE_KEPT: (
-        "Remove the contrary value from the manifest, or say onConflict: Override."
+        "Set the desired value in the manifest, or set spec.injection.onConflict: Override."
     ),
     Reason.SWITCH_OVERRIDDEN: "Remove what overrides the switch from the manifest.",
+    Reason.COMMAND_OVERRIDDEN: (
+        "Remove what the message names from the manifest. " + _LET_IT_REPORT
+    ),
     Reason.REFUSED_VARIABLE: "Remove the variable from the manifest.",
     Reason.OVERRULED: "Settle which of the two policies is meant.",
     Reason.INJECTION_OFF: "Set the switch in the manifest, or let the policy add it.",
-    Reason.AWAITING_UPGRADE: "Restart it, or say rollout: Immediate.",
-    Reason.AWAITING_ROLLOUT: "Restart it, or say rollout: Immediate.",
-    Reason.MISSED_ADMISSION: "Restart it, or say rollout: Immediate.",
-    Reason.PODS_OUTDATED: "Wait for the rollout to end, or delete the pods that are older.",
+    # A restart changes no version, so it would add nothing.
+    Reason.AWAITING_UPGRADE: (
+        "Upgrade the product, or set spec.injection.rollout: Immediate, or set the switch in the "
+        "manifest."
+    ),
+    Reason.AWAITING_ROLLOUT: _NEXT_CHANGE,
+    Reason.MISSED_ADMISSION: _NEXT_CHANGE,
+    Reason.PRODUCT_ADDED_LATER: _NEXT_CHANGE,
+    Reason.PODS_OUTDATED: (
+        "Wait for the rollout to end, resume it if it is paused, or delete the pods that are older."
+    ),
     Reason.TEMPLATE_IMMUTABLE: "Create the Job again.",
-    Reason.SEED_NOT_PROVEN: "Name credentials, so that the product can be asked.",
-    Reason.NOT_REPORTED: "Name credentials, so that the product can be asked.",
-    Reason.CREDENTIALS_MISSING: "Name credentials, so that the product can be asked.",
+    Reason.SEED_NOT_PROVEN: _LET_IT_REPORT,
+    Reason.NOT_REPORTED: _LET_IT_REPORT,
+    Reason.CREDENTIALS_MISSING: "Name credentials in spec.runtime.",
     Reason.SET_BY_REFERENCE: "Write the value into the manifest instead of a reference.",
     Reason.MAY_BE_SET_BY_ENV_FROM: "Write the value into the manifest.",
     Reason.VERSION_UNREADABLE: "Name the version in the image's tag.",
-    Reason.VERSION_NOT_KNOWN: "Name the product's version in the image's tag.",
-    Reason.VERSION_NOT_VERIFIED: "Upgrade the operator, or name credentials.",
     Reason.VERSION_NOT_COVERED: "Use a newer catalogue, or add a TelemetryProduct.",
-    Reason.NO_EFFECTIVE_SWITCH: (
-        "Keep it from its hosts, spec.egress.action: Deny, or ask the vendor."
-    ),
+    Reason.NO_EFFECTIVE_SWITCH: ("Deny its hosts by spec.egress.action: Deny, or ask the vendor."),
     Reason.CREDENTIALS_REJECTED: "Put new credentials into the Secret.",
     Reason.PERMISSION_MISSING: "Give the credentials the rights that the product's page names.",
     Reason.CREDENTIAL_SCOPE_MISSING: "Add namespaces or namespaceSelector to the credential.",

@@ -13,6 +13,7 @@ from fleet_telemetry.api.product import Setting, TelemetryProductStatus
 from fleet_telemetry.api.reasons import EgressReason, PolicyReason, Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.catalogue.combining import Rejection
 from fleet_telemetry.decision import PolicyVerdict
 from fleet_telemetry.egress.host_use import Key
 from fleet_telemetry.evidence.egress import EgressFinding
@@ -29,6 +30,7 @@ _NOT_WRITTEN = {
     Reason.AWAITING_ROLLOUT,
     Reason.ROLLOUT_QUEUED,
     Reason.MISSED_ADMISSION,
+    Reason.PRODUCT_ADDED_LATER,
     Reason.TEMPLATE_IMMUTABLE,
 }
 
@@ -118,20 +120,31 @@ def build_invalid_status(
     )
 
 
+def find_product_problem(invalid: str, rejection: Rejection | None) -> Rejection | None:
+    """Why a TelemetryProduct is not in effect: ``invalid`` says why it is not valid by itself."""
+    return Rejection(PolicyReason.INVALID_PRODUCT, invalid) if invalid else rejection
+
+
 def build_product_status(
-    problem: str, generation: int, before: TelemetryProductStatus, now: datetime
+    problem: Rejection | None,
+    generation: int,
+    before: TelemetryProductStatus,
+    now: datetime,
+    *,
+    overrides: bool,
 ) -> TelemetryProductStatus:
-    """The status of a product; ``problem`` is empty where it is in force."""
-    reason = PolicyReason.INVALID_PRODUCT if problem else PolicyReason.VALID
-    seen = ObservedCondition(
-        type="Accepted",
-        status=ConditionStatus.FALSE if problem else ConditionStatus.TRUE,
-        reason=reason,
-        message=cut(problem or reason.meaning),
+    """The status of a product. ``problem`` is None if it is in effect, ``overrides`` says whether
+    it replaces a built-in product."""
+    accepted = PolicyReason.VALID if problem is None else problem.reason
+    replaced = PolicyReason.OVERRIDES_BUILTIN if overrides else PolicyReason.OVERRIDES_NOTHING
+    message = problem.message if problem is not None else ""
+    seen = (
+        _seen("Accepted", holds=problem is None, reason=accepted, message=message),
+        _seen("OverridesBuiltin", holds=overrides, reason=replaced),
     )
     return TelemetryProductStatus(
         observed_generation=generation,
-        conditions=merge_conditions(before.conditions, [seen], now=now, generation=generation),
+        conditions=merge_conditions(before.conditions, seen, now=now, generation=generation),
     )
 
 
@@ -168,6 +181,8 @@ def _accepted(policy: Policy, catalogue: Catalogue) -> ObservedCondition:
 def _programmed(policy: Policy, workloads: list[Covered]) -> ObservedCondition:
     if policy.spec.mode is Mode.AUDIT:
         return _seen("Programmed", holds=False, reason=PolicyReason.AUDIT)
+    if not workloads:
+        return _seen("Programmed", holds=None, reason=PolicyReason.NOTHING_MATCHED)
     missing = [found for found in workloads if any(map(_is_missing, found.verdict.verdicts))]
     if missing:
         return _seen(

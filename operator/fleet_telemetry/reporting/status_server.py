@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from fleet_telemetry.reporting.connections import Connections
+
 Probe = Callable[[], str]
 """Returns the problem; the empty string if the probe succeeds."""
 MetricsText = Callable[[], Iterator[str]]
 """Returns metrics in the Prometheus text format, in pieces."""
 
+_MOST_SCRAPES = 4
+"""At once: each holds all metrics in memory."""
+_READ_BUFFER_BYTES = 16 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -26,6 +31,9 @@ class StatusServer:
         self._alive = alive
         self._ready = ready
         self._runner: web.AppRunner | None = None
+        self._connections: Connections | None = None
+        self._server: asyncio.Server | None = None
+        self._scrapes = 0
 
     def add_metrics(self, text: MetricsText) -> None:
         """Serve more metrics after those of the registry, which is too slow for many series."""
@@ -37,29 +45,51 @@ class StatusServer:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(
+            app, access_log=None, auto_decompress=False, read_bufsize=_READ_BUFFER_BYTES
+        )
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
+        assert self._runner.server is not None
+        self._connections = Connections(self._runner.server)
+        self._server = await self._connections.listen(host, port, None)
 
     @property
     def port(self) -> int:
         """The port that it listens on, after start."""
-        assert self._runner is not None
-        port: int = self._runner.addresses[0][1]
+        assert self._server is not None
+        port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     async def stop(self) -> None:
         """Stop listening."""
+        if self._server is not None:
+            self._server.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _healthz(self, _: web.Request) -> web.Response:
+    async def _healthz(self, request: web.Request) -> web.Response:
+        self._used(request)
         return _probe_response(self._alive())
 
-    async def _readyz(self, _: web.Request) -> web.Response:
+    async def _readyz(self, request: web.Request) -> web.Response:
+        self._used(request)
         return _probe_response(self._ready())
 
+    def _used(self, request: web.Request) -> None:
+        assert self._connections is not None
+        self._connections.used(request)
+
     async def _metrics(self, request: web.Request) -> web.Response:
+        self._used(request)
+        if self._scrapes >= _MOST_SCRAPES:
+            raise web.HTTPServiceUnavailable(text="too many scrapes at once\n")
+        self._scrapes += 1
+        try:
+            return await self._scrape(request)
+        finally:
+            self._scrapes -= 1
+
+    async def _scrape(self, request: web.Request) -> web.Response:
         headers = {hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST}
         # In a thread: with a large fleet, rendering would block the event loop for too long.
         if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):

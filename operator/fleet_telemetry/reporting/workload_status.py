@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from fleet_telemetry.api.conditions import ConditionStatus, ObservedCondition, merge_conditions
-from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.policy import ChannelName, Policy
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.resources import API_VERSION, WORKLOAD_TELEMETRY
 from fleet_telemetry.api.workload_telemetry import (
+    ChannelPolicy,
     ChannelStatus,
     InjectedVariable,
     PolicyReference,
@@ -97,11 +98,16 @@ def _channel(verdict: Verdict, egress: EgressFinding | None, *, several: bool) -
     return ChannelStatus(
         name=verdict.channel,
         product=verdict.product if several else None,
+        policy=_channel_policy(verdict.policy) if verdict.policy else None,
         state=verdict.state,
         reason=verdict.reason,
         message=cut(verdict.message) or None,
         **fields,
     )
+
+
+def _channel_policy(policy: Policy) -> ChannelPolicy:
+    return ChannelPolicy(kind=policy.kind, namespace=policy.namespace or None, name=policy.name)
 
 
 def stored_reports(

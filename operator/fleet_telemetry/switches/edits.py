@@ -35,6 +35,8 @@ class Cause(StrEnum):
     """Skipped: the user set another value, and the policy has onConflict: Keep."""
     BY_REFERENCE = "ByReference"
     """Skipped: the value comes from a reference."""
+    HOLDS_MORE = "HoldsMore"
+    """Skipped: the user's value may hold more than the switch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Edit:
     note: str = ""
     mechanism: str = "env"
     """The name of the switch mechanism that renders it; related settings are variables."""
+    section: str = ""
+    """The field of a policy by which it is made now, such as ``spec.injection.when: Always``."""
 
 
 @dataclass(frozen=True, slots=True)

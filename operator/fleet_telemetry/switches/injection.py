@@ -13,6 +13,7 @@ from fleet_telemetry.api.policy import OnConflict, Policy, Rollout, When
 from fleet_telemetry.api.product import RefusedVariable, Setting, Switch
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer, version_changed
+from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.desired import (
     DesiredVariable,
@@ -21,12 +22,14 @@ from fleet_telemetry.switches.desired import (
     desired_names,
     desired_variables,
     kept_names,
+    names_switch,
     refused_variables,
 )
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.ownership import is_ours
 from fleet_telemetry.switches.reading import setting_of
+from fleet_telemetry.switches.shared_values import may_replace
 from fleet_telemetry.workloads.workload import Container, EnvVar, Workload
 
 
@@ -91,6 +94,9 @@ def _inject(
         if entry is not None and not ours and variable.keeps_user_values:
             yield SkippedEdit(container.name, entry.name, Cause.KEPT, variable.policy)
             continue
+        if entry is not None and not ours and _holds_more(target.product, variable, entry):
+            yield SkippedEdit(container.name, entry.name, Cause.HOLDS_MORE, variable.policy)
+            continue
         may_write = (
             _may_follow_policy(context, variable, rewriting=rewriting)
             if ours
@@ -117,7 +123,12 @@ def _inject(
             policy=variable.policy,
             note=note,
             mechanism=variable.mechanism,
+            section=_section(context, variable.effective),
         )
+
+
+def _holds_more(product: Product, variable: DesiredVariable, entry: EnvVar) -> bool:
+    return variable.switch is not None and not may_replace(product, variable.switch, entry.value)
 
 
 def _may_add(
@@ -164,6 +175,15 @@ def missed_admission(workload: Workload, policy: Policy) -> bool:
     """Whether the workload was created under the policy: then its first install lasts until it has
     the setting. It was created while the webhook was unavailable, or while it was exempt."""
     return workload.created is not None and workload.created >= policy.created
+
+
+def _section(context: InjectionContext, effective: EffectivePolicy) -> str:
+    """The field that permits an edit now, and its policy if that is another one."""
+    injection, source = effective.injection, effective.injection_policy
+    field = f"spec.injection.when: {injection.when}"
+    if context.trigger is Trigger.RECONCILE and injection.rollout is Rollout.IMMEDIATE:
+        field = f"spec.injection.rollout: {injection.rollout}"
+    return f"{field} of {source}" if source is not None else field
 
 
 def _stood_before(
@@ -220,6 +240,11 @@ def _remove_refused(
             owner = _strictest(target, effective)
             if owner is None:
                 continue
+            if _refused_value_holds_more(target.product, entry):
+                yield SkippedEdit(
+                    container.name, entry.name, Cause.HOLDS_MORE, owner.policy, refusal.effect
+                )
+                continue
             if owner.injection.on_conflict is OnConflict.KEEP:
                 yield SkippedEdit(
                     container.name, entry.name, Cause.KEPT, owner.policy, refusal.effect
@@ -235,7 +260,20 @@ def _remove_refused(
             cause=Cause.REFUSED,
             policy=owner.policy if owner else None,
             note=refusal.effect,
+            section="spec.injection.onConflict: Override" if owner else "",
         )
+
+
+def _refused_value_holds_more(product: Product, entry: EnvVar) -> bool:
+    """Whether removing a user's variable loses more than a switch. What a built-in product lists as
+    refused is reviewed; a TelemetryProduct may only name its own switches."""
+    if product.origin is None:
+        return False
+    return entry.by_reference or any(
+        not may_replace(product, switch, entry.value)
+        for switch in product.all_switches
+        if names_switch(switch, entry.name)
+    )
 
 
 def _strictest(target: MatchedContainer, effective: EffectivePolicies) -> EffectivePolicy | None:

@@ -101,7 +101,7 @@ def _refused_settings(spec: PolicySpec) -> Iterator[Problem]:
 
 
 def _named_products(spec: PolicySpec) -> list[str]:
-    named = list(spec.products or ())
+    named = [*(spec.products or ()), *spec.additional_products]
     if spec.egress:
         named += [host.product for host in spec.egress.hosts]
     if spec.injection:

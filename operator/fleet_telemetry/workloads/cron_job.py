@@ -13,7 +13,6 @@ class CronJob(WorkloadType):
     api = Kind("batch", "v1", "cronjobs", "CronJob")
     template_path = ("spec", "jobTemplate", "spec", "template")
     parts = frozenset({("batch", "Job")})
-    needs_parts = True
 
     def restarts_no_pod(self, manifest: Manifest) -> bool:  # noqa: ARG002  # the same for all
         """A new template only counts for the next Job."""

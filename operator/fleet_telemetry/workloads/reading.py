@@ -18,8 +18,13 @@ from fleet_telemetry.objects.manifest import (
     read_time,
     text_at,
 )
-from fleet_telemetry.workloads.owner import read_controller
-from fleet_telemetry.workloads.registry import WorkloadKind, whole_of
+from fleet_telemetry.workloads.owner import read_controller, read_owners
+from fleet_telemetry.workloads.registry import (
+    WorkloadKind,
+    kind_of_owner,
+    part_labels,
+    whole_of,
+)
 from fleet_telemetry.workloads.workload import (
     FIELD_MANAGER,
     Container,
@@ -41,10 +46,10 @@ from fleet_telemetry.workloads.workload_type import TemplatePath, read_labels
 def read_owning_workloads(manifest: Manifest) -> Iterator[tuple[WorkloadRef, str]]:
     """The workloads that an object's owner references name, with the UIDs given there."""
     namespace = text_at(manifest, "metadata", "namespace")
-    for owner in items_at(manifest, "metadata", "ownerReferences"):
-        if owner.get("kind") in WorkloadKind.__members__.values():
-            ref = WorkloadRef(namespace, WorkloadKind(owner["kind"]), text_at(owner, "name"))
-            yield ref, text_at(owner, "uid")
+    for owner in read_owners(manifest):
+        kind = kind_of_owner(owner)
+        if kind is not None:
+            yield WorkloadRef(namespace, kind, owner.name), owner.uid
 
 
 def read_workload(manifest: Manifest) -> Workload | None:
@@ -54,26 +59,34 @@ def read_workload(manifest: Manifest) -> Workload | None:
     A ReplicaSet of a Deployment and a Job of a CronJob are parts. What holds for the whole holds
     for its parts.
     """
+    found = read_workload_or_part(manifest)
+    return None if found is None or whole_of(found.ref.kind.type.api, found.controller) else found
+
+
+def read_workload_or_part(manifest: Manifest) -> Workload | None:
+    """The same, and a part too."""
     try:
         kind = WorkloadKind(dig(manifest, "kind"))
     except ValueError:
         return None
     workload_type = kind.type
     controller = read_controller(manifest)
-    if whole_of(workload_type.api, controller) or not workload_type.has_own_template(manifest):
+    if not workload_type.has_own_template(manifest):
         return None
     metadata = mapping_at(manifest, "metadata")
     spec = mapping_at(manifest, "spec")
     restarts_no_pod = workload_type.restarts_no_pod(manifest)
+    labels = read_labels(metadata)
+    template = read_template(mapping_at(manifest, *workload_type.template_path))
     return Workload(
         ref=WorkloadRef(
             namespace=text_at(metadata, "namespace") or "default",
             kind=kind,
             name=text_at(metadata, "name"),
         ),
-        template=read_template(mapping_at(manifest, *workload_type.template_path)),
+        template=template,
         uid=text_at(metadata, "uid"),
-        labels=read_labels(metadata),
+        labels=labels,
         created=read_time(metadata.get("creationTimestamp")),
         generation=number_at(metadata, "generation"),
         controller=controller,
@@ -81,6 +94,7 @@ def read_workload(manifest: Manifest) -> Workload | None:
         replicas=number_at(spec, "replicas", default=1),
         template_immutable=workload_type.template_immutable,
         restarts_no_pod=restarts_no_pod,
+        paused=workload_type.is_paused(manifest),
         first_template=workload_type.has_first_template(manifest),
         # The status of a workload that replaces no pods says nothing about a rollout.
         rolling_out=not restarts_no_pod and workload_type.is_rolling_out(manifest),
@@ -90,6 +104,8 @@ def read_workload(manifest: Manifest) -> Workload | None:
             if not _copies_data(mapping_at(template, "spec"))
         ),
         pod_selector=workload_type.pod_selector(manifest),
+        is_orphan=controller is None
+        and any(one in labels or one in template.labels for one in part_labels(kind)),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Self
 
@@ -57,22 +56,15 @@ def whole_of(part: Kind, controller: Owner | None) -> WorkloadKind | None:
     return next((kind for kind in WorkloadKind if kind.type.owns(part, controller)), None)
 
 
-def workload_of_pod(
-    controller: Owner | None, pod_labels: Mapping[str, str]
-) -> tuple[WorkloadKind, str] | None:
-    """Kind and name of the workload that a pod belongs to; None if no registered type controls it.
+def kind_of_owner(owner: Owner) -> WorkloadKind | None:
+    """The registered kind that an owner reference names; None for any other."""
+    place = owner.api_group, owner.kind
+    return next(
+        (kind for kind in WorkloadKind if (kind.type.api.group, kind.type.api.kind) == place), None
+    )
 
-    A part is returned as itself where the pod does not show the whole, as with a Job of a CronJob.
-    """
-    if controller is None:
-        return None
-    place = controller.api_group, controller.kind
-    for kind in WorkloadKind:
-        if place in kind.type.parts:
-            name = kind.type.name_from_part(controller, pod_labels)
-            if name is not None:
-                return kind, name
-    for kind in WorkloadKind:
-        if place == (kind.type.api.group, kind.type.api.kind):
-            return kind, controller.name
-    return None
+
+def part_labels(part: WorkloadKind) -> frozenset[str]:
+    """The labels of which one is on every object of a kind that is, or was, a part."""
+    wholes = (kind.type for kind in WorkloadKind if part.type.is_part_of(kind.type))
+    return frozenset(whole.part_label for whole in wholes if whole.part_label)

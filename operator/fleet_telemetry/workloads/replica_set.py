@@ -11,6 +11,7 @@ class ReplicaSet(WorkloadType):
     """A ReplicaSet."""
 
     api = Kind("apps", "v1", "replicasets", "ReplicaSet")
+    is_adopted = True
 
     def restarts_no_pod(self, manifest: Manifest) -> bool:  # noqa: ARG002  # the same for all
         """A ReplicaSet never replaces pods because its template changed."""

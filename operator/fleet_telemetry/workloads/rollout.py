@@ -18,17 +18,13 @@ Facts from argoproj/argo-rollouts, tag v1.9.1:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig, text_at
-from fleet_telemetry.workloads.owner import Owner
 from fleet_telemetry.workloads.workload_type import (
     WorkloadType,
     are_replicas_outdated,
     has_no_replicas,
     is_first_revision,
-    name_without_hash,
 )
 
 _REVISION = "rollout.argoproj.io/revision"
@@ -40,6 +36,8 @@ class ArgoRollout(WorkloadType):
     api = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout")
     optional = True
     parts = frozenset({("apps", "ReplicaSet")})
+    adopts = True
+    part_label = "rollouts-pod-template-hash"
 
     def has_own_template(self, manifest: Manifest) -> bool:
         """With a ``workloadRef``, the Deployment that it names is the one to inject into."""
@@ -58,7 +56,3 @@ class ArgoRollout(WorkloadType):
         generation = dig(manifest, "metadata", "generation")
         observed = text_at(manifest, "status", "observedGeneration")
         return observed != str(generation) or are_replicas_outdated(manifest)
-
-    def name_from_part(self, part: Owner, pod_labels: Mapping[str, str]) -> str | None:
-        """A ReplicaSet is named after the Rollout and the hash in the pod's label."""
-        return name_without_hash(part, pod_labels, "rollouts-pod-template-hash")

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from fleet_telemetry.workloads.owner import Owner
-from fleet_telemetry.workloads.registry import WorkloadKind, workload_of_pod
+from fleet_telemetry.workloads.registry import WorkloadKind
 
 FIELD_MANAGER = "fleet-telemetry"
 """The field manager of everything this operator writes."""
@@ -158,7 +158,9 @@ class Workload:
     replicas: int = 1
     template_immutable: bool = False
     restarts_no_pod: bool = False
-    """A change of the template restarts nothing: CronJob, OnDelete, no replicas, paused."""
+    """A change of the template restarts nothing: CronJob, OnDelete, no replicas."""
+    paused: bool = False
+    """A change of the template replaces pods once somebody resumes the workload."""
     first_template: bool = False
     """The pod template is the one that the workload was created with."""
     rolling_out: bool = False
@@ -167,6 +169,28 @@ class Workload:
     """Names of the volume claim templates whose volumes start empty."""
     pod_selector: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """A LabelSelector of the workload's pods, as in manifests; empty where there is none."""
+    is_orphan: bool = False
+    """Its labels are those of a part, and it has no controller."""
+    is_selected: bool = False
+    """The selector of another workload matches its labels, and it has no controller."""
+
+    @property
+    def as_owner(self) -> Owner:
+        """The workload as an owner reference names it."""
+        api = self.ref.kind.type.api
+        return Owner(api.group, api.kind, self.ref.name, self.uid)
+
+    @property
+    def is_adoptable(self) -> bool:
+        """Another workload may take it over. If the templates are equal then, no pod is ever
+        replaced, so an edited template would say what its pods were not started with."""
+        return self.is_orphan or self.is_selected
+
+    @property
+    def is_injected_by_pod(self) -> bool:
+        """The template is not ours to edit: its pods are injected as they are created, and they are
+        the evidence."""
+        return self.controller is not None or self.is_adoptable
 
 
 class PodPhase(StrEnum):
@@ -196,14 +220,6 @@ class Pod:
     def counts(self) -> bool:
         """Whether the pod runs or is about to."""
         return not self.terminating and self.phase not in (PodPhase.SUCCEEDED, PodPhase.FAILED)
-
-    def workload(self, namespace: str) -> WorkloadRef | None:
-        """The workload that the pod belongs to; None if no registered type controls the pod.
-
-        The Job of a CronJob is returned as itself: only the cache knows which Jobs a CronJob has.
-        """
-        found = workload_of_pod(self.owner, self.template.labels)
-        return None if found is None else WorkloadRef(namespace, *found)
 
 
 def volumes_by_name(volumes: Iterable[Volume]) -> dict[str, Volume]:

@@ -7,7 +7,6 @@ Each type has a file of its own and one line in ``registry.py``. Lists of worklo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, number_at
@@ -34,8 +33,13 @@ class WorkloadType(ABC):
     parts: frozenset[tuple[str, str]] = frozenset()
     """API group and kind of the objects that this type creates to run its pods. Such an object is
     no workload of its own while a workload of this type controls it."""
-    needs_parts: bool = False
-    """A pod does not show which workload its part belongs to, so the cache keeps the parts."""
+    adopts: bool = False
+    """Its controller takes over objects that have no controller and that its selector matches."""
+    part_label: str = ""
+    """A label that its controller gives to every part. A part keeps it when it is orphaned."""
+    is_adopted: bool = False
+    """Objects of this type may be taken over, template and all, by a workload that has no reason
+    then to replace their pods."""
     keeps_finished_pods: bool = False
     """Pods that have finished still count as the workload's pods."""
 
@@ -51,6 +55,10 @@ class WorkloadType(ABC):
     @abstractmethod
     def restarts_no_pod(self, manifest: Manifest) -> bool:
         """Whether a change of the pod template restarts no pod."""
+
+    def is_paused(self, manifest: Manifest) -> bool:  # noqa: ARG002  # for overriding
+        """Whether a change of the pod template replaces pods only once somebody resumes."""
+        return False
 
     def has_first_template(self, manifest: Manifest) -> bool:
         """Whether the pod template is certainly the one that the workload was created with."""
@@ -68,16 +76,9 @@ class WorkloadType(ABC):
         selector = mapping_at(manifest, "spec", "selector")
         return selector or ({"matchLabels": labels} if labels else {})
 
-    def name_from_part(
-        self,
-        part: Owner,  # noqa: ARG002  # for overriding
-        pod_labels: Mapping[str, str],  # noqa: ARG002
-    ) -> str | None:
-        """The name of the workload whose part controls a pod with these labels.
-
-        None if the pod does not show it: then the part is not this type's, or ``needs_parts``.
-        """
-        return None
+    def is_part_of(self, whole: WorkloadType) -> bool:
+        """Whether objects of this type can be parts of workloads of another type."""
+        return (self.api.group, self.api.kind) in whole.parts
 
     def owns(self, part: Kind, controller: Owner | None) -> bool:
         """Whether an object of kind ``part`` with this controller is a part of a workload of this
@@ -123,12 +124,3 @@ def are_replicas_outdated(manifest: Manifest) -> bool:
         number_at(status, key) for key in ("updatedReplicas", "availableReplicas")
     )
     return min(updated, available) < number_at(manifest, "spec", "replicas", default=1)
-
-
-def name_without_hash(part: Owner, pod_labels: Mapping[str, str], hash_label: str) -> str | None:
-    """The name of a workload whose parts are named ``<name>-<hash>``, with the hash from the pod's
-    label; None if that does not fit."""
-    template_hash = pod_labels.get(hash_label, "")
-    if template_hash and part.name.endswith(suffix := f"-{template_hash}"):
-        return part.name.removesuffix(suffix)
-    return None

@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.admission.review import (
     NOTHING,
-    owner_of_pod,
     review_pod,
     review_workload,
-    warning_for,
 )
 from fleet_telemetry.kube import kinds
+from fleet_telemetry.reporting.changes import warning_for
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
 from fleet_telemetry.workloads.registry import WorkloadKind
-from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, WorkloadRef
+from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER
 from tests.support.admission_requests import (
     admitted,
     answer,
@@ -48,6 +47,7 @@ from tests.support.builders import (
     Manifest,
     claimed,
     container,
+    controller_of,
     env_of,
     manifest,
     policy,
@@ -59,10 +59,11 @@ from tests.support.depth import examples
 from tests.support.json_patch import apply_patch
 
 OPT_OUT = policy_manifest()
-_OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5f7", "controller": True}
-CLUSTER = "ClusterTelemetryPolicy opt-out: "
+CLUSTER = "ClusterTelemetryPolicy opt-out: Deployment it: "
 DEPLOYMENT, CRON_JOB = (OWNER | {"kind": kind} for kind in ("Deployment", "CronJob"))
-WHO = f"TelemetryPolicy {NAMESPACE}/opt-out: "
+POLICY = f"TelemetryPolicy {NAMESPACE}/opt-out: "
+WHO = f"{POLICY}Deployment it: "
+NOBODY = "fleet-telemetry: Deployment it: "
 
 
 @pytest.mark.parametrize("kind", list(WorkloadKind))
@@ -70,7 +71,7 @@ def test_a_new_workload_of_any_kind_gets_the_setting(kind: str) -> None:
     request = creation(manifest(container(SONARQUBE, env={"A": "1"}), kind=kind))
     assert env_of(admitted(request, OPT_OUT)) == {"A": "1", SONAR_SWITCH: "false"}
     assert answer(request, OPT_OUT).warnings == (
-        f'{WHO}set {SONAR_SWITCH}="false" in container app',
+        f'{POLICY}{kind} it: set {SONAR_SWITCH}="false" in container app',
     )
 
 
@@ -127,7 +128,7 @@ def test_an_upgrade_swaps_the_variables_and_says_so() -> None:
     assert env_of(admitted(request, OPT_OUT)) == {V5_SWITCH: "false"}
     removed, added = answer(request, OPT_OUT).warnings
     assert removed.startswith(
-        f"fleet-telemetry: removed {V4_SWITCH} in container app: version 5 refuses to start"
+        f"{NOBODY}removed {V4_SWITCH} in container app: version 5 refuses to start"
     )
     assert added == f'{WHO}set {V5_SWITCH}="false" in container app'
 
@@ -188,13 +189,17 @@ def test_what_was_recorded_is_taken_back() -> None:
             "name": "deployment-it",
             "namespace": NAMESPACE,
             "uid": "1",
-            "ownerReferences": [{"kind": "Deployment", "name": "it", "uid": "uid-of-it"}],
+            "ownerReferences": [controller_of(manifest())],
         },
         "status": {"injected": [{"container": "app", "name": "LOG_LEVEL", "value": "INFO"}]},
     }
     given_manifest = manifest(container(SONARQUBE, env={"LOG_LEVEL": "INFO"}))
     old = claimed(given_manifest, but=["LOG_LEVEL"])
     assert env_of(admitted(rolled(old), record)) == {}
+    # A record of an earlier workload of the same name says nothing of this one.
+    old["metadata"]["uid"] = "new"
+    assert env_of(admitted(rolled(old), record)) == {"LOG_LEVEL": "INFO"}
+    old["metadata"]["uid"] = "uid-of-it"
     assert env_of(admitted(rolled(old))) == {"LOG_LEVEL": "INFO"}
 
 
@@ -204,7 +209,7 @@ def test_a_cluster_policy_selects_by_the_labels_of_the_namespace() -> None:
     request = creation(manifest(container(SONARQUBE)))
     assert answer(request, cluster) == NOTHING
     found = answer(request, cluster, labels={"team": "a"})
-    assert found.warnings[0].startswith("ClusterTelemetryPolicy opt-out: set ")
+    assert found.warnings[0].startswith(f"{CLUSTER}set ")
 
 
 def test_a_policy_that_cannot_be_read_is_none() -> None:
@@ -239,7 +244,9 @@ def test_a_pod_is_injected_as_its_owner_would_be() -> None:
     found = review_pod(request, workload(owning()), cache_with(OPT_OUT), NOW)
     after = apply_patch(request["object"], list(found.patch))
     assert env_of(after) == {"A": "1", EMQX_SWITCH: "false"}
-    assert found.warnings == (f'{WHO}set {EMQX_SWITCH}="false" in container app',)
+    assert found.warnings == (
+        f'{POLICY}StatefulSet emqx: set {EMQX_SWITCH}="false" in container app',
+    )
     selecting = policy_manifest(selector={"matchLabels": {"tier": "gold"}})
     gold = owning(labels={"tier": "gold"})
     assert review_pod(request, workload(owning()), cache_with(selecting), NOW) == NOTHING
@@ -255,35 +262,7 @@ def test_what_the_owner_wrote_into_a_pod_is_not_ours() -> None:
     keep = cache_with(policy_manifest(injection={"onConflict": "Keep"}))
     answered = review_pod(request, workload(claimed(owning())), keep, NOW)
     assert answered.patch == ()
-    assert answered.warnings[0].startswith(f"{WHO}kept {EMQX_SWITCH}")
-
-
-@pytest.mark.parametrize(
-    ("metadata", "owner"),
-    [
-        ({}, WorkloadRef(NAMESPACE, WorkloadKind.STATEFUL_SET, "emqx")),
-        ({"ownerReferences": []}, None),
-        ({"ownerReferences": [{"kind": "EMQX", "name": "emqx", "controller": True}]}, None),
-        (
-            {"ownerReferences": [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "emqx"}]},
-            None,
-        ),
-        (
-            {
-                "labels": {"pod-template-hash": "5f7"},
-                "ownerReferences": [_OWNER],
-            },
-            WorkloadRef(NAMESPACE, WorkloadKind.DEPLOYMENT, "web"),
-        ),
-        ({"ownerReferences": [_OWNER | {"apiVersion": "apps.kruise.io/v1"}]}, None),
-        (
-            {"ownerReferences": [_OWNER]},
-            WorkloadRef(NAMESPACE, WorkloadKind.REPLICA_SET, "web-5f7"),
-        ),
-    ],
-)
-def test_whose_a_pod_is(metadata: dict[str, Any], owner: WorkloadRef | None) -> None:
-    assert owner_of_pod(pod_creation(**metadata)) == owner
+    assert answered.warnings[0].startswith(f"{POLICY}StatefulSet emqx: kept {EMQX_SWITCH}")
 
 
 # What its author is told.
@@ -323,11 +302,11 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
         ),
         (
             edit(Cause.REFUSED, None, "it crashes"),
-            "fleet-telemetry: removed NAME in container app: it crashes",
+            "fleet-telemetry: Deployment it: removed NAME in container app: it crashes",
         ),
         (
             edit(Cause.REVERTED, None),
-            "fleet-telemetry: removed NAME in container app: no policy asks for it on this version",
+            f"{NOBODY}removed NAME in container app: no policy asks for it on this version",
         ),
         (
             SkippedEdit("app", "NAME", Cause.KEPT, policy()),
@@ -344,7 +323,7 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
     ],
 )
 def test_the_sentence(change: Edit | SkippedEdit, sentence: str) -> None:
-    assert warning_for(change) == sentence
+    assert warning_for(change, "Deployment it") == sentence
 
 
 @pytest.mark.parametrize("env", [{}, {"SONAR_NOTE": "mine"}, {"SONAR_NOTE": FROM_SECRET}])
@@ -356,6 +335,14 @@ def test_values_of_related_settings_stay_unsaid(env: dict[str, Any], on_conflict
     found = answer(creation(manifest(container(SONARQUBE, env=env))), asking)
     assert any("SONAR_NOTE" in warning for warning in found.warnings)
     assert not any("s3cret" in warning or "mine" in warning for warning in found.warnings)
+
+
+def test_a_workload_without_a_name_yet_is_called_by_its_prefix() -> None:
+    request = creation(manifest(container(SONARQUBE), kind="Job"))
+    del request["object"]["metadata"]["name"]
+    request["object"]["metadata"]["generateName"] = "nightly-"
+    (warning,) = answer(request, OPT_OUT).warnings
+    assert warning.startswith(f"{POLICY}Job nightly-...: set ")
 
 
 def test_a_long_sentence_is_cut_to_what_the_api_server_shows() -> None:
@@ -371,7 +358,10 @@ def test_a_long_sentence_is_cut_to_what_the_api_server_shows() -> None:
 
 
 def warning_of(name: str, where: str) -> str:
-    return f'TelemetryPolicy {NAMESPACE}/{name}: set {SONAR_SWITCH}="false" in container {where}'
+    return (
+        f"TelemetryPolicy {NAMESPACE}/{name}: Deployment it: "
+        f'set {SONAR_SWITCH}="false" in container {where}'
+    )
 
 
 # Whatever comes.
@@ -401,7 +391,6 @@ def test_a_broken_update_never_raises(request_: Manifest) -> None:
 @examples(100)
 @given(broken(pod_creation()), st.sampled_from([owning(), manifest(container(EMQX))]))
 def test_a_broken_pod_never_raises(request_: Manifest, owner: Manifest) -> None:
-    owner_of_pod(request_)
     review_pod(request_, workload(owner), cache_with(OPT_OUT), NOW)
 
 

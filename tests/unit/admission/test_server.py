@@ -17,14 +17,18 @@ from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.admission import server as server_module
 from fleet_telemetry.admission.server import AdmissionServer
+from fleet_telemetry.admission.trace import AdmissionTrace
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.reporting.events import Notice
 from fleet_telemetry.reporting.metrics import AdmissionMetrics
-from tests.support.admission_requests import cache_with, creation, policy_manifest
+from fleet_telemetry.workloads.workload import WorkloadRef
+from tests.support.admission_requests import cache_with, creation, policy_manifest, rolled
 from tests.support.admission_strategies import broken
 from tests.support.builders import (
     EMQX,
     EMQX_SWITCH,
+    NAMESPACE,
     NGINX,
     NOW,
     OWNER,
@@ -33,6 +37,7 @@ from tests.support.builders import (
     Manifest,
     claimed,
     container,
+    controller_of,
     manifest,
 )
 from tests.support.depth import examples
@@ -44,13 +49,18 @@ TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
 
 class Http:
-    """The part of an HTTP request that the server reads."""
+    """The part of an HTTP request that the server reads; ``test_network.py`` has real ones."""
+
+    content_type = "application/json"
+    headers: dict[str, str] = {}  # never changed
 
     def __init__(self, body: bytes) -> None:
-        self._body = body
+        self._left = [body]
+        self.content_length = len(body)
+        self.content = self
 
-    async def read(self) -> bytes:
-        return self._body
+    async def readany(self) -> bytes:
+        return self._left.pop() if self._left else b""
 
 
 class Webhook:
@@ -59,7 +69,12 @@ class Webhook:
     def __init__(self, cache: ClusterCache) -> None:
         self.registry = CollectorRegistry()
         metrics = AdmissionMetrics(self.registry)
-        self.server = AdmissionServer(cache, metrics, lambda: NOW, TLS)
+        self.told: list[tuple[WorkloadRef, str, Notice]] = []
+        self.trace = AdmissionTrace(cache.fleet, self._tell, lambda: 0.0)
+        self.server = AdmissionServer(cache, metrics, lambda: NOW, TLS, self.trace)
+
+    async def _tell(self, ref: WorkloadRef, uid: str, notice: Notice) -> None:
+        self.told.append((ref, uid, notice))
 
     def post(self, path: str, body: Any) -> Manifest:
         """The AdmissionReview in the response."""
@@ -76,7 +91,8 @@ class Webhook:
     def mutate(self, request: Any) -> Manifest:
         found: Manifest = self.post("mutate", {"kind": "AdmissionReview", "request": request})
         assert found["response"]["allowed"] is True
-        assert found["response"]["uid"] == request.get("uid", "")
+        uid = request.get("uid", "")
+        assert found["response"]["uid"] == (uid if isinstance(uid, str) else "")
         return found["response"]
 
     def counted(self, **labels: str) -> float:
@@ -163,7 +179,7 @@ def pod_request() -> Manifest:
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
         "name": "emqx",
-        "uid": "u",
+        "uid": "uid-of-emqx",
         "controller": True,
     }
     pod = {
@@ -203,13 +219,39 @@ def test_a_pod_waits_a_limited_time_for_its_workload(
 def test_a_pod_of_a_job_of_a_cron_job_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "_OWNER_SECONDS", 3600.0)
     cache = cache_with(OPT_OUT)
-    job = manifest(container(EMQX), kind="Job", name="emqx")
-    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "controller": True}
-    job["metadata"]["ownerReferences"] = [owner]
+    nightly = manifest(container(EMQX), kind="CronJob", name="nightly")
+    job = manifest(container(EMQX), kind="Job", name="emqx", owner=controller_of(nightly))
+    cache.upsert(kinds.WORKLOAD_BY_KIND["CronJob"], nightly)
     cache.upsert(kinds.WORKLOAD_BY_KIND["Job"], job)
     request = pod_request()
-    of_job = {"apiVersion": "batch/v1", "kind": "Job", "name": "emqx", "controller": True}
-    request["object"]["metadata"]["ownerReferences"] = [of_job]
+    request["object"]["metadata"]["ownerReferences"] = [controller_of(job)]
+    assert "patch" not in Webhook(cache).mutate(request)
+
+
+def test_a_pod_of_an_orphan_is_injected_and_its_template_is_not() -> None:
+    cache = cache_with(OPT_OUT)
+    orphan = manifest(
+        container(EMQX), kind="ReplicaSet", name="emqx-5f7", labels={"pod-template-hash": "5f7"}
+    )
+    cache.upsert(kinds.WORKLOAD_BY_KIND["ReplicaSet"], orphan)
+    request = pod_request()
+    request["object"]["metadata"]["ownerReferences"] = [controller_of(orphan)]
+    assert patch_of(Webhook(cache).mutate(request))
+    assert "patch" not in Webhook(cache).mutate(rolled(orphan))
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"uid": "other"}, {"apiVersion": "apps.kruise.io/v1"}, {"name": "other"}, {"kind": "Job"}],
+)
+def test_a_pod_with_a_forged_owner_is_nobodys(
+    monkeypatch: pytest.MonkeyPatch, forged: Manifest
+) -> None:
+    monkeypatch.setattr(server_module, "_OWNER_SECONDS", 0.001)
+    cache = cache_with(OPT_OUT)
+    cache.upsert(kinds.WORKLOAD_BY_KIND["StatefulSet"], stateful_set(owner=OWNER))
+    request = pod_request()
+    request["object"]["metadata"]["ownerReferences"][0] |= forged
     assert "patch" not in Webhook(cache).mutate(request)
 
 
@@ -245,3 +287,16 @@ def test_a_policy_with_an_unknown_product_is_accepted_with_a_warning() -> None:
     response = Webhook(cache_with()).post("validate", {"request": request})["response"]
     assert response["allowed"] is True
     assert "sonarcube" in response["warnings"][0]
+
+
+def test_a_dry_run_leaves_no_event() -> None:
+    webhook = Webhook(cache_with(OPT_OUT))
+    cache = webhook.server._cache
+    for dry_run in (True, False):
+        response = webhook.mutate(CREATION | {"dryRun": dry_run})
+        changed = apply_patch(CREATION["object"], patch_of(response))
+        changed["metadata"] |= {"uid": f"uid-{dry_run}", "namespace": NAMESPACE}
+        cache.upsert(next(kind for kind in kinds.WORKLOADS if kind.kind == "Deployment"), changed)
+        asyncio.run(webhook.trace.write())
+        cache.delete(next(kind for kind in kinds.WORKLOADS if kind.kind == "Deployment"), changed)
+        assert [uid for _, uid, _ in webhook.told] == ([] if dry_run else ["uid-False"])

@@ -11,7 +11,7 @@ from fleet_telemetry.admission.validation import Validation, validate
 from fleet_telemetry.catalogue.catalogue import builtin
 from tests.support.admission_requests import policy_manifest
 from tests.support.admission_strategies import broken
-from tests.support.builders import SONAR_SWITCH, SONAR_UPDATES, Manifest
+from tests.support.builders import SONAR_SWITCH, SONAR_UPDATES, Manifest, catalogue, own_product
 from tests.support.depth import examples
 
 POLICY_KINDS = ["TelemetryPolicy", "ClusterTelemetryPolicy"]
@@ -117,6 +117,34 @@ def test_a_good_product() -> None:
 )
 def test_a_product_that_contradicts_itself_is_refused(changes: Any, words: str) -> None:
     assert words in validated("TelemetryProduct", PRODUCT | changes, "acme").refusal
+
+
+def test_replacing_a_built_in_product_is_said_explicitly() -> None:
+    own = PRODUCT | {"images": [{"pattern": "emqx/emqx"}]}
+    assert "spec.overridesBuiltin: true" in validated("TelemetryProduct", own, "emqx").refusal
+    found = validated("TelemetryProduct", own | {"overridesBuiltin": True}, "emqx")
+    assert found == Validation(warnings=("it replaces the built-in product emqx, whole",))
+    useless = validated("TelemetryProduct", PRODUCT | {"overridesBuiltin": True}, "acme")
+    assert (useless.refusal, len(useless.warnings)) == ("", 1)
+
+
+@pytest.mark.parametrize("overrides", [True, False])
+@pytest.mark.parametrize(("pattern", "winner"), [("emqx/emq?", "emqx"), ("acme/taken", "first")])
+def test_an_image_of_another_product_is_refused(
+    pattern: str, winner: str, *, overrides: bool
+) -> None:
+    images = [{"pattern": "acme/tak*"}]
+    first = own_product("first", images=images, channels=[{"name": "Usage"}])
+    taken = {"images": [{"pattern": "acme/acme"}, {"pattern": pattern}]}
+    spec = PRODUCT | taken | {"overridesBuiltin": overrides}
+    shown = {"kind": "TelemetryProduct", "metadata": {"name": "acme"}, "spec": spec}
+    request = {"kind": {"kind": "TelemetryProduct"}, "object": shown}
+    assert f"the image {pattern} belongs to" in validate(request, catalogue(first)).refusal
+    assert f" {winner} " in validate(request, catalogue(first)).refusal
+    # It is none of a conflict with itself.
+    again = {**request, "object": {**shown, "metadata": {"name": winner}}}
+    if winner == "first":
+        assert validate(again, catalogue(first)).refusal == ""
 
 
 def ld_preload(kind: str) -> dict[str, Any]:

@@ -126,6 +126,8 @@ def test_an_expression_is_linear(found: Expression) -> None:
         (r"/\*.*?\*/", False, True),
         (r'"[^"\\]*(?:\\.[^"\\]*)*"', False, True),
         (r"^\s+$", True, True),
+        (r"^_*(A|B)|C", True, True),
+        (r"_*(A|B)|C", True, False),
         (r"[-a-z0-9]*[a-z0-9]", False, True),
         (r"[0-9]{1,4}(\.[0-9A-Za-z-]{1,20}){1,5}", False, True),
     ],

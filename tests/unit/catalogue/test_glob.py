@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from itertools import product
 from typing import SupportsIndex
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fleet_telemetry.catalogue.glob import glob_matches, glob_to_regex
+from fleet_telemetry.catalogue.glob import glob_matches, glob_to_regex, patterns_overlap
 from tests.support.depth import steady
 
 
@@ -182,3 +183,47 @@ def test_long_input_needs_no_stack() -> None:
 )
 def test_the_regular_expression_says_the_same_without_anchors(pattern: str, regex: str) -> None:
     assert glob_to_regex(pattern) == regex
+
+
+_WORDS = ["".join(letters) for n in range(1, 6) for letters in product("ab", repeat=n)]
+
+
+@steady
+@given(st.text("ab*?", min_size=1, max_size=4), st.text("ab*?", min_size=1, max_size=4))
+@example("a*b", "?*")
+@example("*a", "b*")
+@example("a*", "*b*a")
+@example("?", "*")
+def test_two_globs_overlap_if_a_text_matches_both(one: str, other: str) -> None:
+    # A text that both match need not be longer than both together; five letters show nearly all.
+    common = [word for word in _WORDS if glob_matches(one, word) and glob_matches(other, word)]
+    if common:
+        assert patterns_overlap(one, other)
+    elif len(one) + len(other) <= 5:
+        assert not patterns_overlap(one, other)
+    assert patterns_overlap(one, other) == patterns_overlap(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [
+        ("emqx/emqx", "emqx", True),
+        ("mirror/emqx/emqx", "emqx/emqx", True),
+        ("acme/emqx", "emqx/emqx", False),
+        ("acme/*x", "*e/emq?", True),
+        ("acme/*x", "*e/emq", False),
+        ("a/b", "a/b/c", False),
+        ("b/c", "a/b/c", True),
+    ],
+)
+def test_patterns_overlap_by_their_last_parts(one: str, other: str, *, overlap: bool) -> None:
+    assert patterns_overlap(one, other) is overlap
+    assert patterns_overlap(other, one) is overlap
+
+
+def test_comparing_hostile_patterns_takes_linear_time() -> None:
+    started = time.perf_counter()
+    for n in range(50):
+        patterns_overlap(f"{n}" + "*a" * 126, "*b" * 126 + f"*{n}")
+        patterns_overlap("?*" * 126 + f"{n}", "*?" * 126 + "x")
+    assert time.perf_counter() - started < 1

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import msgspec
+import pytest
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import DefaultState, TelemetryProductSpec
-from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.reasons import PolicyReason, Reason
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
-from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.catalogue.combining import Combined, combine
+from fleet_telemetry.catalogue.product import Origin, Product
 from fleet_telemetry.catalogue.version import VersionSpan
 
+CREATED = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
-def _product(name: str, *patterns: str, **image: Any) -> Product:
+
+def _product(
+    name: str, *patterns: str, age: int = 0, overrides: bool = False, **image: Any
+) -> Product:
+    """A TelemetryProduct that is ``age`` days old."""
     spec = {
         "title": f"Our own {name}",
+        "overridesBuiltin": overrides,
         "images": [{"pattern": pattern, **image} for pattern in patterns],
         "channels": [{"name": "ErrorReport", "rules": [{"default": "Off"}]}],
     }
-    return Product.compile(name, msgspec.convert(spec, TelemetryProductSpec))
+    created = CREATED - timedelta(days=age)
+    return Product.compile(
+        name, msgspec.convert(spec, TelemetryProductSpec), Origin(created, created)
+    )
+
+
+def _combined(*products: Product) -> Combined:
+    """The outcome, which is the same in whatever order they arrive."""
+    first, *others = (combine(builtin(), order) for order in permutations(products))
+    assert all(other == first for other in others)
+    return first
 
 
 def _with(*products: Product) -> Catalogue:
-    return builtin().overridden_by({product.name: product for product in products})
+    combined = _combined(*products)
+    assert combined.rejected == {}
+    return combined.catalogue
 
 
 def _name(catalogue: Catalogue, image: str, container: str = "main") -> str | None:
@@ -40,9 +62,10 @@ def test_a_new_product_is_added_and_all_others_stay() -> None:
     assert "acme/widget" in list(catalogue.patterns())
 
 
-def test_a_product_of_the_same_name_replaces_the_entry_whole() -> None:
-    catalogue = _with(_product("sonarqube", "acme/sonar"))
+def test_a_product_of_the_same_name_that_says_so_replaces_the_entry_whole() -> None:
+    catalogue = _with(_product("sonarqube", "acme/sonar", overrides=True))
     own = catalogue.products["sonarqube"]
+    assert own.has_builtin_name
     assert len(catalogue.products) == len(builtin().products)
     # Nothing of the built-in entry is left: no image, no channel, no switch, no host.
     assert _name(catalogue, "sonarqube:lts") is None
@@ -56,36 +79,99 @@ def test_a_product_of_the_same_name_replaces_the_entry_whole() -> None:
     assert own.rule_for(ChannelName.USAGE, image, None).rule is None
 
 
-def test_own_products_are_asked_first_so_that_they_can_claim_built_in_images() -> None:
-    catalogue = _with(_product("zz-broker", "emqx/emqx"))
-    assert _name(catalogue, "emqx/emqx:5.8.9") == "zz-broker"
-    assert _name(catalogue, "library/emqx:5.8.9") == "emqx"
-    assert next(iter(catalogue.products)) == "zz-broker"
+def test_a_product_of_the_same_name_that_does_not_say_so_is_not_in_effect() -> None:
+    combined = _combined(_product("sonarqube", "acme/sonar"))
+    assert combined.catalogue.products == builtin().products
+    rejection = combined.rejected["sonarqube"]
+    assert rejection.reason is PolicyReason.BUILTIN_NOT_OVERRIDDEN
+    assert "spec.overridesBuiltin: true" in rejection.message
 
 
-def test_of_two_own_products_the_first_by_name_counts_however_they_arrive() -> None:
-    one, other = _product("b", "acme/*"), _product("a", "acme/widget")
-    for arrival in ((one, other), (other, one)):
-        assert _name(_with(*arrival), "acme/widget:1") == "a"
-        assert _name(_with(*arrival), "acme/gadget:1") == "b"
+def test_a_product_of_another_name_says_so_without_effect() -> None:
+    # The built-in product of that name may come with the next version.
+    catalogue = _with(_product("widget", "acme/widget", overrides=True))
+    assert not catalogue.products["widget"].has_builtin_name
 
 
-def test_an_exclusion_leaves_the_image_to_the_next_product() -> None:
-    catalogue = _with(_product("ours", "sonarqube", excludeTags=["*-community"]))
-    assert _name(catalogue, "sonarqube:26.7.0-developer") == "ours"
-    assert _name(catalogue, "sonarqube:26.7.0-community") == "sonarqube"
+@pytest.mark.parametrize("overrides", [True, False])
+@pytest.mark.parametrize(
+    "pattern", ["emqx/emqx", "emqx", "mirror/emqx/emqx", "emqx/em*", "*/emqx", "???x", "*/emq?"]
+)
+def test_no_product_takes_an_image_of_a_built_in_one(pattern: str, *, overrides: bool) -> None:
+    thief = _product("zz-broker", "acme/broker", pattern, age=9999, overrides=overrides)
+    combined = _combined(thief)
+    assert combined.catalogue.products == builtin().products
+    rejection = combined.rejected["zz-broker"]
+    assert rejection.reason is PolicyReason.CONFLICT
+    assert f"the image {pattern} belongs to the built-in product emqx" in rejection.message
+    # An image that is free does not come with those that are not.
+    assert _name(combined.catalogue, "acme/broker:1") is None
+
+
+def test_replacing_one_built_in_product_takes_nothing_of_another() -> None:
+    combined = _combined(_product("sonarqube", "sonarqube", "emqx/emqx", overrides=True))
+    assert combined.catalogue.products == builtin().products
+    assert "emqx" in combined.rejected["sonarqube"].message
+
+
+def test_of_two_products_with_an_image_the_older_has_it() -> None:
+    older, newer = _product("zz", "acme/widget*", age=2), _product("aa", "acme/widget", age=1)
+    combined = _combined(older, newer)
+    assert _name(combined.catalogue, "acme/widget:1") == "zz"
+    assert combined.rejected["aa"].reason is PolicyReason.CONFLICT
+    assert "the TelemetryProduct zz" in combined.rejected["aa"].message
+    assert list(combined.rejected) == ["aa"]
+
+
+def test_of_two_products_of_one_age_the_first_by_name_has_the_image() -> None:
+    combined = _combined(_product("b", "acme/widget"), _product("a", "acme/widget"))
+    assert list(combined.rejected) == ["b"]
+
+
+def test_what_loses_takes_no_image_from_others() -> None:
+    oldest, between, newest = (
+        _product("a", "acme/one", age=3),
+        _product("b", "acme/one", "acme/two", age=2),
+        _product("c", "acme/two", age=1),
+    )
+    combined = _combined(oldest, between, newest)
+    assert list(combined.rejected) == ["b"]
+    assert _name(combined.catalogue, "acme/two:1") == "c"
+
+
+def test_an_image_that_a_replacement_gives_up_is_free() -> None:
+    replacement = _product("emqx", "acme/emqx-own", overrides=True, age=1)
+    waiting = _product("broker", "emqx/emqx-enterprise", age=5)
+    catalogue = _with(replacement, waiting)
+    assert _name(catalogue, "emqx/emqx-enterprise:5.8.6") == "broker"
+
+
+def test_an_excluded_tag_frees_no_image() -> None:
+    # Whether the exclusions of two products leave nothing in common cannot be told in general.
+    combined = _combined(_product("ours", "sonarqube", excludeTags=["*-community"]))
+    assert list(combined.rejected) == ["ours"]
+
+
+def test_too_many_patterns_are_refused_from_the_youngest_on() -> None:
+    crowd = [
+        _product(f"p{n:02}", *(f"acme/p{n:02}-{m:02}" for m in range(32)), age=99 - n)
+        for n in range(18)
+    ]
+    combined = combine(builtin(), crowd)
+    assert set(combined.rejected) == {"p16", "p17"}
+    assert {one.reason for one in combined.rejected.values()} == {PolicyReason.TOO_MANY_PATTERNS}
 
 
 def test_overriding_changes_neither_the_built_in_catalogue_nor_what_is_given() -> None:
     before = dict(builtin().products)
     given = {"widget": _product("widget", "acme/widget")}
-    builtin().overridden_by(given)
+    combine(builtin(), given.values())
     assert dict(builtin().products) == before
     assert list(given) == ["widget"]
 
 
 def test_nothing_of_its_own_leaves_everything_as_it_is() -> None:
-    assert builtin().overridden_by({}).products == builtin().products
+    assert combine(builtin(), ()) == Combined(builtin())
 
 
 def test_without_any_product_nothing_is_recognised() -> None:
@@ -99,7 +185,7 @@ def test_the_first_image_that_matches_counts_also_where_it_excludes() -> None:
         "images": [
             {"pattern": "widget", "edition": "first", "excludeContainers": ["*-init", "proxy"]},
             {"pattern": "acme/widget", "edition": "second"},
-            {"pattern": "w*", "edition": "third"},
+            {"pattern": "wod*", "edition": "third"},
         ],
         "channels": [{"name": "Usage"}],
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -65,12 +65,20 @@ class Cluster:
             "data": {"apiKey": base64.b64encode(product.api_key.encode()).decode()},
         }
         self.seen: list[str] = []
+        self.before_services: Callable[[], None] = lambda: None
+        """Called right before the last answer that a check needs of the API server."""
         self.cache = ClusterCache(builtin())
         self.workload = manifest(self._container(DTRACK_5), kind="StatefulSet")
         self.cache.upsert(kinds.WORKLOAD_BY_KIND["StatefulSet"], self.workload)
         self.run_pod(DTRACK_5)
-        namespace = {"metadata": {"name": NAMESPACE, "labels": dict(ALLOWED)}}
-        self.cache.upsert(kinds.NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", **namespace})
+        self.label(dict(ALLOWED))
+
+    def label(self, labels: dict[str, str]) -> None:
+        """The cache knows of these labels of the namespace."""
+        metadata = {"name": NAMESPACE, "labels": labels}
+        self.cache.upsert(
+            kinds.NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+        )
 
     def _container(self, image: str) -> Manifest:
         return container(image, ports=[{"name": "web", "containerPort": self.product.port}])
@@ -122,6 +130,7 @@ class Cluster:
         if request.path == "/api/v1/namespaces/vault/secrets/key":
             return web.json_response(self.secret)
         if request.path.endswith("/services"):
+            self.before_services()
             ports = [{"name": "web", "port": self.product.port, "targetPort": self.product.port}]
             spec = {"clusterIP": self.product.address, "selector": {"app": "it"}, "ports": ports}
             service = {"metadata": {"name": "web", "namespace": NAMESPACE}, "spec": spec}
@@ -198,6 +207,19 @@ def test_a_namespace_that_lost_its_label_gets_nothing(labels: dict[str, str]) ->
             found = await cluster.ask(check)
             assert found.fault is Reason.CREDENTIAL_NOT_FOR_NAMESPACE
             assert not cluster.has_read_a_secret
+            assert cluster.product.seen == []
+
+    asyncio.run(main())
+
+
+def test_a_label_that_goes_while_a_check_is_under_way_ends_it() -> None:
+    async def main() -> None:
+        async with running() as cluster:
+            check = cluster.plan()
+            cluster.before_services = lambda: cluster.label(dict(NAME_LABEL))
+            found = await cluster.ask(check)
+            assert found.fault is Reason.CREDENTIAL_NOT_FOR_NAMESPACE
+            assert cluster.has_read_a_secret
             assert cluster.product.seen == []
 
     asyncio.run(main())

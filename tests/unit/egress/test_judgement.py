@@ -500,11 +500,11 @@ def test_a_policy_that_cannot_be_read_is_named(odd: Any) -> None:
 IPV4, IPV6 = AddressFamily.IPV4, AddressFamily.IPV6
 
 
-@pytest.mark.parametrize("unheard", [(IPV6,), (IPV4,), (IPV4, IPV6)])
+@pytest.mark.parametrize("unanswered", [(IPV6,), (IPV4,), (IPV4, IPV6)])
 def test_a_family_that_was_never_answered_is_not_denied(
-    unheard: tuple[AddressFamily, ...],
+    unanswered: tuple[AddressFamily, ...],
 ) -> None:
-    hosts = {SONAR_HOST: facts("54.230.1.1", "2600:9000::1", unheard=unheard)}
+    hosts = {SONAR_HOST: facts("54.230.1.1", "2600:9000::1", unanswered=unanswered)}
     given = situation(
         policy(egress={}),
         hosts=hosts,
@@ -513,13 +513,13 @@ def test_a_family_that_was_never_answered_is_not_denied(
     found = finding(given)
     assert found.verdict is EgressVerdict.UNKNOWN
     assert found.reason is EgressReason.FAMILY_NOT_ANSWERED
-    assert found.detail == f"{SONAR_HOST}: no name server answers for {' and '.join(unheard)}."
-    heard = replace(given, hosts={SONAR_HOST: replace(hosts[SONAR_HOST], unheard=())})
+    assert found.detail == f"{SONAR_HOST}: no name server answers for {' and '.join(unanswered)}."
+    heard = replace(given, hosts={SONAR_HOST: replace(hosts[SONAR_HOST], unanswered=())})
     assert finding(heard).verdict is EgressVerdict.DENIED
 
 
 def test_without_a_policy_of_ours_it_is_not_denied_either() -> None:
-    hosts = {SONAR_HOST: facts("54.230.1.1", unheard=(IPV6,))}
+    hosts = {SONAR_HOST: facts("54.230.1.1", unanswered=(IPV6,))}
     v6 = net("v6", egress=[{"to": [{"ipBlock": {"cidr": "2000::/3"}}]}])
     found = finding(situation(policy(egress={}), hosts=hosts, network=[v6]))
     assert (found.verdict, found.reason) == (
@@ -529,14 +529,14 @@ def test_without_a_policy_of_ours_it_is_not_denied_either() -> None:
 
 
 def test_where_nothing_of_the_family_is_let_through_it_is_denied_all_the_same() -> None:
-    hosts = {SONAR_HOST: facts("54.230.1.1", unheard=(IPV6,))}
+    hosts = {SONAR_HOST: facts("54.230.1.1", unanswered=(IPV6,))}
     v4 = net("v4", egress=[{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}])
     found = finding(situation(policy(egress={}), hosts=hosts, network=[v4]))
     assert found.verdict is EgressVerdict.DENIED
 
 
 def test_nor_by_the_status_of_an_object() -> None:
-    hosts = {SONAR_HOST: facts("54.230.1.1", unheard=(IPV6,))}
+    hosts = {SONAR_HOST: facts("54.230.1.1", unanswered=(IPV6,))}
     given = situation(policy(egress={}), hosts=hosts, served=[EgressDialect.CILIUM])
     (planned,) = plan_egress(given).policies
     found = finding(given, results={planned.role: ObjectResult(ObjectState.ENFORCED)})
@@ -552,15 +552,15 @@ def test_a_family_is_heard_once_a_name_server_says_anything_of_it(family: Addres
     for outcome in (LookupResult.TRANSIENT, LookupResult.FAULT):
         host = History()
         host.hears(*says(LookupResult.NO_DATA, other), *says(outcome, family))
-        assert host_facts(host.state, host.rules).unheard == (family,)
+        assert host_facts(host.state, host.rules).unanswered == (family,)
         host.hears(*says(LookupResult.NX_DOMAIN, family))
-        assert host_facts(host.state, host.rules).unheard == ()
+        assert host_facts(host.state, host.rules).unanswered == ()
         # A later failure does not take that back: what was denied stays denied.
         host.hears(*says(outcome, family), after=HOUR)
-        assert host_facts(host.state, host.rules).unheard == ()
+        assert host_facts(host.state, host.rules).unanswered == ()
 
 
 def test_a_family_that_is_turned_off_is_not_waited_for() -> None:
     host = History(Retention(families=frozenset({IPV4})))
     host.hears(*ok(ip_address("54.230.1.1")), *says(LookupResult.TRANSIENT, IPV6))
-    assert host_facts(host.state, host.rules).unheard == ()
+    assert host_facts(host.state, host.rules).unanswered == ()

@@ -179,6 +179,13 @@ def test_an_earlier_report_no_longer_counts_where_the_credential_may_not_be_sent
 # Several policies
 
 
+def test_the_reason_names_the_policy_that_the_section_is_from() -> None:
+    first = policy("a", cluster=True, created=LONG_AGO)
+    found = check(first, asking(name="b", namespaces=["other"]))
+    assert found.withheld is not None
+    assert "Policy: ClusterTelemetryPolicy b;" in found.withheld.message
+
+
 def test_of_several_policies_the_first_decides_and_the_next_does_not_stand_in() -> None:
     # A section is taken whole: the credential of the other would come without its endpoints.
     first = asking(name="a", namespaces=["other"])
@@ -338,6 +345,19 @@ def test_the_images_of_the_pods_count_too() -> None:
     # A rollout that was paused, or a pod that was adopted.
     assert withheld(allowed, pods=(good, evil)) is Reason.CREDENTIAL_NOT_FOR_IMAGE
     assert withheld(allowed, pods=(good, other)) is Reason.CREDENTIAL_NOT_FOR_IMAGE
+
+
+def test_a_sidecar_may_be_of_any_registry() -> None:
+    allowed = asking(namespaces=[NAMESPACE])
+    both = manifest(container(DTRACK_5), container("mesh.example/proxy:1", name="proxy"))
+    assert withheld(allowed, pods=(pod_of(both),)) is None
+
+
+def test_a_host_in_upper_case_is_no_user_of_docker_hub() -> None:
+    listed = asking(namespaces=[NAMESPACE], registries=["docker.io"])
+    assert withheld(listed, image="evil/dependencytrack/apiserver:5.0.4") is None
+    image = "EVIL/dependencytrack/apiserver:5.0.4"
+    assert withheld(listed, image=image) is Reason.CREDENTIAL_NOT_FOR_IMAGE
 
 
 def test_a_namespaced_policy_asks_any_image_unless_it_lists_registries() -> None:

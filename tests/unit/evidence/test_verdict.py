@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -49,6 +49,7 @@ from tests.support.builders import (
     claimed,
     container,
     manifest,
+    own_product,
     pod_of,
     policy,
     product,
@@ -166,11 +167,21 @@ def acme(**rule: Any) -> Catalogue:
     return catalogue(product("acme", channels=[{"name": "Usage", "rules": rules}]))
 
 
+def own_acme(
+    created: datetime = LONG_AGO, changed: datetime | None = None, **env: Any
+) -> Catalogue:
+    """The same from a TelemetryProduct."""
+    switch = {"semantics": "Start", "env": {"name": "ACME", "disabled": "no", **env}}
+    channels = [{"name": "Usage", "rules": [{"default": "On", "switches": [switch]}]}]
+    return catalogue(own_product("acme", created=created, changed=changed, channels=channels))
+
+
 ACME = "acme/acme:1.0"
 ON_CLAIM: dict[str, Any] = {"image": DTRACK_4, "container": DATA, "shape": {"pod": CLAIM}}
 BORN_ON_CLAIM: dict[str, Any] = ON_CLAIM | {"shape": {"pod": CLAIM, **JUST_CREATED}}
 V4_OFF, V4_ON = {V4_SWITCH: "false"}, {V4_SWITCH: "true"}
 
+ORPHAN: dict[str, Any] = {"kind": "ReplicaSet", "labels": {"pod-template-hash": "5d4f8c7b9"}}
 CASES: dict[str, Case] = {
     # A switch that every start reads.
     "it runs in every pod": of(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, pods=(None, None)),
@@ -231,6 +242,56 @@ CASES: dict[str, Case] = {
     "the policy rolls out": of(PENDING, Reason.ROLLOUT_QUEUED, policy=IMMEDIATE),
     "nothing would restart": of(PENDING, Reason.ROLLOUT_QUEUED, shape={"replicas": 0}, pods=()),
     "younger than the policy": of(PENDING, Reason.MISSED_ADMISSION, shape={"created": NOW}),
+    "older than the product": of(
+        PENDING,
+        Reason.PRODUCT_ADDED_LATER,
+        ACME,
+        shape={"created": NOW - timedelta(days=5)},
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(created=NOW - timedelta(days=1)),
+    ),
+    "older than the last change of the product": of(
+        PENDING,
+        Reason.PRODUCT_ADDED_LATER,
+        ACME,
+        shape={"created": NOW - timedelta(days=5)},
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(changed=NOW - timedelta(days=1)),
+    ),
+    "younger than the product and the policy": of(
+        PENDING,
+        Reason.MISSED_ADMISSION,
+        ACME,
+        shape={"created": NOW - timedelta(days=5)},
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(),
+    ),
+    "older than the policy and the product": of(
+        NON_COMPLIANT,
+        Reason.AWAITING_UPGRADE,
+        ACME,
+        policy={"additionalProducts": ["acme"]},
+        catalogue=own_acme(created=NOW - timedelta(days=1)),
+    ),
+    "a value that holds more": of(
+        UNKNOWN, Reason.VALUE_MAY_HOLD_MORE, EMQX, env={EMQX_SWITCH: "a=b"}, policy=IMMEDIATE
+    ),
+    "a value that holds more and enables": of(
+        NON_COMPLIANT,
+        Reason.VALUE_MAY_HOLD_MORE,
+        ACME,
+        env={"ACME": "-Xmx4g"},
+        policy=ALWAYS | {"additionalProducts": ["acme"]},
+        catalogue=own_acme(reading={"otherwise": "Enabled"}),
+    ),
+    "a word that is not understood, of a product that nobody reviewed": of(
+        UNKNOWN,
+        Reason.VALUE_MAY_HOLD_MORE,
+        ACME,
+        env={"ACME": "maybe"},
+        policy=ALWAYS | {"additionalProducts": ["acme"]},
+        catalogue=own_acme(),
+    ),
     "as old as the policy": of(
         PENDING, Reason.MISSED_ADMISSION, shape={"created": LONG_AGO}, policy={"created": LONG_AGO}
     ),
@@ -677,6 +738,9 @@ CASES: dict[str, Case] = {
     "a foreign template that says the contrary": of(
         COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=ON, shape={"owner": OWNER}, pods=(OFF,)
     ),
+    "the pods of an orphan are the evidence, and not its template": of(
+        PENDING, Reason.PODS_OUTDATED, env=OFF, shape=ORPHAN, pods=(OFF, {})
+    ),
     "a foreign template without pods": of(PENDING, Reason.NO_PODS, shape={"owner": OWNER}, pods=()),
     "a foreign template without pods, audited, as wished": of(
         PENDING, Reason.NO_PODS, env=OFF, shape={"owner": OWNER}, pods=(), policy=AUDIT
@@ -689,6 +753,14 @@ CASES: dict[str, Case] = {
         Reason.CONTRARY_VALUE_KEPT,
         env=ON,
         shape={"owner": OWNER},
+        policy=KEEP,
+    ),
+    "a foreign template that is as wished, with an older pod, kept": of(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        env=OFF,
+        shape={"owner": OWNER},
+        pods=(ON,),
         policy=KEEP,
     ),
     "a foreign template with a pod that cannot be read and one that says the contrary": of(

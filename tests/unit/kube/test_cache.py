@@ -11,9 +11,10 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.entries import PolicyKey
+from fleet_telemetry.workloads.reading import read_workload
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
-from tests.support.builders import SONARQUBE, Manifest, container, manifest
+from tests.support.builders import SONARQUBE, Manifest, container, controller_of, manifest
 
 IT = WorkloadRef("appsec", WorkloadKind.DEPLOYMENT, "it")
 HOST = "telemetry.sonarsource.com"
@@ -61,8 +62,18 @@ def cache(listener: Recorder) -> ClusterCache:
     return cache
 
 
+def replica_set() -> Manifest:
+    owner = controller_of(manifest(container(SONARQUBE)))
+    return manifest(container(SONARQUBE), kind="ReplicaSet", name="it-abc", owner=owner)
+
+
+def create_deployment(cache: ClusterCache) -> None:
+    cache.upsert(kinds.WORKLOAD_BY_KIND["Deployment"], manifest(container(SONARQUBE)))
+    cache.upsert(kinds.WORKLOAD_BY_KIND["ReplicaSet"], replica_set())
+
+
 def pod(**labels: str) -> Manifest:
-    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "it-abc", "controller": True}
+    owner = controller_of(replica_set())
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -80,6 +91,7 @@ def pod(**labels: str) -> Manifest:
 
 def test_a_label_of_a_running_pod_changes(cache: ClusterCache, listener: Recorder) -> None:
     # Another NetworkPolicy may select it from now on.
+    create_deployment(cache)
     cache.upsert(kinds.POD, pod())
     listener.take()
 
@@ -201,11 +213,40 @@ def test_a_product_that_was_created_again_changes_the_catalogue(cache: ClusterCa
     assert not cache.catalogue.match_image("acme/in-house:1", "it")
 
 
+def test_a_product_with_a_taken_image_is_not_in_the_catalogue(cache: ClusterCache) -> None:
+    older, newer = product(), product()
+    older["metadata"] |= {"creationTimestamp": "2026-11-01T00:00:00Z"}
+    newer["metadata"] |= {"name": "a-newer", "creationTimestamp": "2026-11-02T00:00:00Z"}
+    cache.upsert(kinds.PRODUCT, newer)
+    assert cache.rejected_products == {}
+
+    cache.upsert(kinds.PRODUCT, older)
+    assert list(cache.rejected_products) == ["a-newer"]
+    found = cache.catalogue.match_image("acme/in-house:1", "it")
+    assert found
+    assert found.product.name == "in-house"
+
+    cache.delete(kinds.PRODUCT, older)
+    assert cache.rejected_products == {}
+    assert "a-newer" in cache.catalogue.products
+
+
+def test_a_product_that_was_stored_past_admission_is_not_obeyed(cache: ClusterCache) -> None:
+    stored = product()
+    env = {"name": "LD_PRELOAD", "disabled": "/tmp/x.so"}
+    rules = [{"default": "On", "switches": [{"semantics": "Start", "env": env}]}]
+    stored["spec"]["channels"] = [{"name": "Usage", "rules": rules}]
+    cache.upsert(kinds.PRODUCT, stored)
+
+    assert "LD_PRELOAD may not be a switch" in cache.products["in-house"].problem
+    assert not cache.catalogue.match_image("acme/in-house:1", "it")
+
+
 def test_a_full_list_removes_workloads_and_pods_of_its_kind_only(
     cache: ClusterCache, listener: Recorder
 ) -> None:
     deployment = kinds.WORKLOAD_BY_KIND["Deployment"]
-    cache.upsert(deployment, manifest(container(SONARQUBE)))
+    create_deployment(cache)
     cache.upsert(kinds.POD, pod())
     listener.take()
 
@@ -222,3 +263,67 @@ def test_a_full_list_removes_workloads_and_pods_of_its_kind_only(
         pass
     assert listener.take() == [("workload", IT)]
     assert IT not in cache.fleet.workloads
+
+
+# What is recorded of a workload
+
+
+def record(*owners: Manifest, name: str = "deployment-it") -> Manifest:
+    injected = [{"container": "app", "name": "A", "value": "1"}]
+    status = {"injected": injected, "workload": {"kind": "Deployment", "name": "it"}}
+    metadata = {"name": name, "namespace": "appsec", "uid": "1", "ownerReferences": list(owners)}
+    return {"metadata": metadata, "status": status}
+
+
+def test_a_record_speaks_of_the_object_with_the_uid_that_it_names(
+    cache: ClusterCache, listener: Recorder
+) -> None:
+    create_deployment(cache)
+    own = controller_of(manifest())
+    cache.upsert(kinds.WORKLOAD_TELEMETRY, record(own))
+    assert cache.status_by_name(IT) is not None
+    assert cache.injected_into(cache.fleet.workloads[IT]) != ()
+
+    for others in (
+        [{**own, "uid": "earlier"}],
+        # Orphaned: kubectl delete --cascade=orphan.
+        [],
+        [{**own, "apiVersion": "apps.example.org/v1"}],
+        [{**own, "name": "other"}],
+        [{**own, "kind": "StatefulSet"}],
+    ):
+        cache.upsert(kinds.WORKLOAD_TELEMETRY, record(own))
+        listener.take()
+        cache.upsert(kinds.WORKLOAD_TELEMETRY, record(*others))
+        assert cache.status_by_name(IT) is None
+        assert cache.injected_into(cache.fleet.workloads[IT]) == ()
+        # It is reconciled: written anew, or deleted where the workload is gone.
+        assert ("workload", IT) in listener.take()
+        assert cache.telemetry_of(IT) is not None
+
+
+def test_a_record_of_two_owners_speaks_of_the_one_that_its_name_is_of(cache: ClusterCache) -> None:
+    create_deployment(cache)
+    own = controller_of(manifest())
+    other = {**own, "name": "other", "uid": "2"}
+    for owners in ([own, other], [other, own]):
+        cache.upsert(kinds.WORKLOAD_TELEMETRY, record(*owners))
+        assert cache.status_by_name(IT) is not None
+
+
+def test_a_record_under_a_name_that_the_operator_does_not_give_is_of_nobody(
+    cache: ClusterCache, listener: Recorder
+) -> None:
+    cache.upsert(kinds.WORKLOAD_TELEMETRY, record(controller_of(manifest()), name="mine"))
+    assert listener.take() == []
+    assert cache.telemetry_of(IT) is None
+
+
+def test_a_workload_without_a_uid_has_no_record(cache: ClusterCache) -> None:
+    # As in a request to create; an orphaned record names no uid either.
+    cache.upsert(kinds.WORKLOAD_TELEMETRY, record())
+    fresh = manifest(container(SONARQUBE))
+    del fresh["metadata"]["uid"]
+    found = read_workload(fresh)
+    assert found is not None
+    assert cache.status_of(found) is None

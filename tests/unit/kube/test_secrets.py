@@ -80,7 +80,7 @@ LABELED = {"fleettelemetry.io/credential": "true"}
 
 def consent(labels: Any = None, **more: Any) -> Reason | None:
     try:
-        check_consent({"metadata": {"labels": labels}, **more}, WHERE)
+        check_consent({"metadata": {"labels": labels}, **more}, WHERE, "sonarqube")
     except SecretError as error:
         return error.reason
     return None
@@ -98,13 +98,14 @@ def consent(labels: Any = None, **more: Any) -> Reason | None:
         {"fleettelemetry.io/credential": "True"},
         {"fleettelemetry.io/credential": True},
         {"fleettelemetry.io/credentials": "true"},
+        {"fleettelemetry.io/credential": "sourcegraph"},
         {"credential": "true"},
     ],
 )
 def test_a_secret_without_the_label_is_not_used(labels: Any) -> None:
     assert consent(labels) is Reason.SECRET_NOT_LABELED
     with pytest.raises(SecretError, match=rf'{WHERE} lacks the label \S+/credential: "true"'):
-        check_consent({"metadata": {"labels": labels}}, WHERE)
+        check_consent({"metadata": {"labels": labels}}, WHERE, "sonarqube")
 
 
 @pytest.mark.parametrize(
@@ -135,3 +136,7 @@ def test_a_type_for_credentials_is_used_with_the_label(of_type: str) -> None:
 
 def test_a_secret_of_no_type_is_opaque() -> None:
     assert consent(LABELED) is None
+
+
+def test_a_secret_may_be_for_one_product() -> None:
+    assert consent({"fleettelemetry.io/credential": "sonarqube"}) is None

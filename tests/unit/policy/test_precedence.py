@@ -10,6 +10,7 @@ from hypothesis import given
 from fleet_telemetry.api.policy import ChannelName, Policy, Submission, When
 from fleet_telemetry.policy.precedence import (
     EffectivePolicy,
+    covers_channel,
     has_expired,
     live_exception,
     resolve_effective,
@@ -236,9 +237,21 @@ def test_who_decides_does_not_depend_on_the_order(policies: tuple[Policy, ...]) 
             p
             for p in policies
             if USAGE in p.spec.channels
-            and p.spec.products in (None, ("sonarqube", "unheard-of"))
+            and p.spec.products in (None, ("sonarqube", "unanswered-of"))
             and live_exception(p, REF, NOW) is None
         ]
         enforcing = [p for p in in_force if p.spec.mode == "Enforce"] or in_force
         wishes = {p.spec.submission for p in enforcing}
         assert found[0].desired == ("Disabled" if "Disabled" in wishes else "Enabled")
+
+
+def test_a_product_that_is_not_built_in_has_to_be_named() -> None:
+    def covers(*, built_in: bool, **spec: Any) -> bool:
+        return covers_channel(policy(**spec), "widget", USAGE, built_in=built_in)
+
+    assert covers(built_in=True)
+    assert not covers(built_in=False)
+    assert covers(built_in=False, additionalProducts=["widget"])
+    assert covers(built_in=False, products=["widget"])
+    assert covers(built_in=False, products=["emqx"], additionalProducts=["widget"])
+    assert not covers(built_in=True, products=["emqx"])

@@ -15,13 +15,16 @@ from fleet_telemetry.api.product import TelemetryProductStatus
 from fleet_telemetry.api.reasons import EgressReason, PolicyReason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.catalogue.combining import Rejection
 from fleet_telemetry.decision import decide
 from fleet_telemetry.evidence.egress import EgressFinding
+from fleet_telemetry.reporting.events import Notice, product_notices
 from fleet_telemetry.reporting.policy_status import (
     Covered,
     build_invalid_status,
     build_policy_status,
     build_product_status,
+    find_product_problem,
     next_expiry,
 )
 from fleet_telemetry.switches.edits import Trigger
@@ -302,7 +305,7 @@ def test_a_times_moves_only_when_a_status_flips() -> None:
 @pytest.mark.parametrize(
     "asking",
     [
-        policy(products=[f"unheard-of-{'x' * 40}-{number}" for number in range(200)]),
+        policy(products=[f"unanswered-of-{'x' * 40}-{number}" for number in range(200)]),
         policy(exceptions=exceptions(*[LONG_AGO] * 256, name="x" * 60)),
     ],
 )
@@ -342,19 +345,52 @@ def test_a_policy_that_cannot_be_read_says_only_that() -> None:
     assert read_back(endless) == endless
 
 
+def product_status(
+    problem: str,
+    generation: int,
+    before: TelemetryProductStatus,
+    now: datetime,
+    *,
+    rejection: Rejection | None = None,
+    overrides: bool = False,
+) -> TelemetryProductStatus:
+    found = find_product_problem(problem, rejection)
+    return build_product_status(found, generation, before, now, overrides=overrides)
+
+
 def test_a_product_is_in_force_or_says_why_not() -> None:
-    good = build_product_status("", 2, TelemetryProductStatus(), NOW)
-    (one,) = good.conditions
+    good = product_status("", 2, TelemetryProductStatus(), NOW)
+    (one, _) = good.conditions
     assert (one.type, one.status, one.reason) == ("Accepted", "True", "Valid")
     assert one.message == PolicyReason.VALID.meaning
-    bad = build_product_status("rules overlap", 3, good, LATER)
-    (one,) = bad.conditions
+    bad = product_status("rules overlap", 3, good, LATER)
+    (one, _) = bad.conditions
     assert (one.status, one.reason, one.message) == ("False", "InvalidProduct", "rules overlap")
     assert (bad.observed_generation, one.last_transition_time) == (3, LATER)
-    assert build_product_status("rules overlap", 3, bad, LATER + timedelta(1)) == bad
-    endless = build_product_status("x" * 9000, 3, bad, LATER)
+    assert product_status("rules overlap", 3, bad, LATER + timedelta(1)) == bad
+    endless = product_status("x" * 9000, 3, bad, LATER)
     found = msgspec.convert(msgspec.to_builtins(endless), TelemetryProductStatus)
     assert found == endless
+
+
+def test_a_product_that_loses_an_image_says_which_and_to_whom() -> None:
+    lost = Rejection(PolicyReason.CONFLICT, "the image a/b belongs to x")
+    found = product_status("", 2, TelemetryProductStatus(), NOW, rejection=lost)
+    accepted, overrides = found.conditions
+    assert (accepted.status, accepted.reason) == ("False", "Conflict")
+    assert accepted.message == lost.message
+    assert (overrides.type, overrides.status) == ("OverridesBuiltin", "False")
+    (notice,) = product_notices((), found.conditions)
+    assert notice == Notice("ProductNotAccepted", lost.message)
+
+
+def test_a_replaced_built_in_product_is_told_by_a_condition_and_an_event() -> None:
+    found = product_status("", 2, TelemetryProductStatus(), NOW, overrides=True)
+    (overrides,) = [one for one in found.conditions if one.type == "OverridesBuiltin"]
+    assert (overrides.status, overrides.reason) == ("True", "OverridesBuiltin")
+    (notice,) = product_notices((), found.conditions)
+    assert notice.reason == "BuiltinProductOverridden"
+    assert product_notices(found.conditions, found.conditions) == ()
 
 
 EGRESS_OUT = policy("egress-out", egress={"action": "Deny"})
@@ -419,6 +455,13 @@ def test_an_overruled_policy_does_not_wait_for_its_egress() -> None:
     result = build_policy_status(asking, [told], builtin(), PolicyStatus(), NOW)
 
     assert condition(result, "Programmed").reason != PolicyReason.EGRESS_MISSING
+
+
+def test_a_policy_that_covers_nothing_has_written_nothing() -> None:
+    found = status(policy())
+    assert seen(found, "Programmed") == ("Unknown", "NothingMatched")
+    assert seen(found, "Compliant") == ("Unknown", "NothingMatched")
+    assert seen(status(policy(mode="Audit")), "Programmed") == ("False", "Audit")
 
 
 def accepted(**credential: Any) -> Condition:

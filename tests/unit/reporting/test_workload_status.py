@@ -86,6 +86,7 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
         "channels": [
             {
                 "name": "Usage",
+                "policy": {"kind": "TelemetryPolicy", "namespace": NAMESPACE, "name": "opt-out"},
                 "state": "Compliant",
                 "reason": "RunningInEveryPod",
                 "message": "Every pod was started with the setting, and this version reads it at "
@@ -251,7 +252,7 @@ LONGEST = 4096
 @pytest.mark.parametrize(
     "given_manifest",
     [
-        manifest(container("sonarqube:" + "x" * 9000)),
+        manifest(container("sonarqube:" + "x" * 900)),
         manifest(container(SONARQUBE, args=["-Dsonar.telemetry.enable=true" + "x" * 9000])),
         manifest(container(WORKER, env={"SRC_TELEMETRY_EVENTS_EXPORT_ALL": "true"})),
     ],

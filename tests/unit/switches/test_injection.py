@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.api.policy import Policy
-from fleet_telemetry.api.workload_telemetry import InjectedVariable
+from fleet_telemetry.api.workload_telemetry import InjectedVariable, State
 from fleet_telemetry.switches.edits import Cause
 from tests.support.builders import (
     DIGEST,
@@ -40,6 +40,7 @@ from tests.support.builders import (
     container,
     env_of,
     manifest,
+    own_product,
     policy,
     product,
     touched,
@@ -126,7 +127,6 @@ def test_when_a_setting_is_added(injection: dict[str, Any], at: set[int]) -> Non
         {"kind": "CronJob"},
         {"kind": "ReplicaSet"},
         {"replicas": 0},
-        {"paused": True},
         {"kind": "StatefulSet", "replicas": 0},
         {"kind": "StatefulSet", "updateStrategy": {"type": "OnDelete"}},
         {"kind": "DaemonSet", "updateStrategy": {"type": "OnDelete"}},
@@ -135,6 +135,14 @@ def test_when_a_setting_is_added(injection: dict[str, Any], at: set[int]) -> Non
 def test_where_no_pod_can_restart_it_is_added_between_admissions(shape: dict[str, Any]) -> None:
     assert under(policy()).reconcile(sonar(**shape)).env == {SONAR_SWITCH: "false"}
     assert under(policy(injection={"when": "Never"})).reconcile(sonar(**shape)).env == {}
+
+
+def test_a_paused_deployment_is_written_only_if_its_pods_may_be_replaced() -> None:
+    """They are replaced as soon as it is resumed."""
+    paused = sonar(paused=True)
+    assert under(policy()).reconcile(paused).patch == []
+    immediate = under(policy(injection={"rollout": "Immediate"}))
+    assert immediate.reconcile(paused).env == {SONAR_SWITCH: "false"}
 
 
 def test_a_workload_that_came_under_the_policy_missed_its_admission() -> None:
@@ -155,6 +163,19 @@ def test_a_template_that_somebody_elses_controller_owns_is_left_alone(kind: str)
     # An owner that does not control is no reason.
     other = {key: value for key, value in OWNER.items() if key != "controller"}
     assert cluster.create(sonar(kind=kind, owner=other)).env == {SONAR_SWITCH: "false"}
+
+
+@pytest.mark.parametrize("label", ["pod-template-hash", "rollouts-pod-template-hash"])
+def test_a_template_that_a_deployment_may_adopt_is_left_as_its_pods_were_started_with(
+    label: str,
+) -> None:
+    # Adopted with the Deployment's own template, it would never replace its pods.
+    orphan = sonar(kind="ReplicaSet", labels={label: "5d4f8c7b9"})
+    cluster = under(policy(injection={"when": "Always", "rollout": "Immediate"}))
+    assert cluster.update(orphan, touched(orphan)).patch == []
+    assert cluster.reconcile(orphan).patch == []
+    # No pod was started yet.
+    assert cluster.create(orphan).env == {SONAR_SWITCH: "false"}
 
 
 def test_a_job_is_written_at_its_creation_only() -> None:
@@ -860,3 +881,77 @@ def test_a_replace_that_drops_a_variable_of_ours_is_no_wish_of_the_user() -> Non
 def test_a_decision_for_a_workload_without_a_product_is_empty() -> None:
     plan = under(policy()).create(manifest(container(NGINX))).plan
     assert (plan.targets, plan.changes, plan.verdicts, plan.by_policy) == ((), (), (), ())
+
+
+# Variables that hold more than the switch.
+
+
+def own_acme(*, otherwise: str = "Unknown", refuses: bool = False) -> Cluster:
+    """Under a policy that overrides and covers acme, a product that nobody reviewed."""
+    env = {"name": "ACME", "disabled": "no", "reading": {"otherwise": otherwise}}
+    rule = {"default": "On", "switches": [{"semantics": "Start", "env": env}]}
+    rules = [rule | {"versions": ["<2.0"]}] if refuses else [rule]
+    if refuses:
+        refusal = {"env": "ACME", "effect": "it does not start"}
+        rules.append({"default": "On", "versions": [">=2.0"], "refuses": [refusal]})
+    acme = own_product("acme", channels=[{"name": "Usage", "rules": rules}])
+    asking = policy(additionalProducts=["acme"], injection={"when": "Always"})
+    return under(asking, catalogue=catalogue(acme))
+
+
+HOLDS_MORE = [
+    *("-Xmx4g", " -Xmx4g", "a=b", "true -Da=b", "reports=true; sentry=true;", '{"a": true}', "[a]"),
+    *("a,b", "a|b", "a&b", "x\ny", "'x'", "true;", "true false"),
+]
+
+
+@pytest.mark.parametrize("value", HOLDS_MORE)
+@pytest.mark.parametrize("otherwise", ["Unknown", "Enabled", "Unset"])
+def test_a_value_that_may_hold_more_is_never_replaced(value: str, otherwise: str) -> None:
+    given = manifest(container("acme/acme:1.0", env={"ACME": value}))
+    written = own_acme(otherwise=otherwise).create(given)
+    assert written.env == {"ACME": value}
+    assert causes(written) == {"ACME": Cause.HOLDS_MORE}
+    (verdict,) = written.plan.verdicts
+    assert verdict.state is not State.COMPLIANT
+    # Nor is it of a built-in product.
+    written = under(policy()).create(manifest(container(EMQX, env={EMQX_SWITCH: value})))
+    assert written.env == {EMQX_SWITCH: value}
+    assert causes(written) == {EMQX_SWITCH: Cause.HOLDS_MORE}
+
+
+@pytest.mark.parametrize("value", ["true", "TRUE", "", " ", "false"])
+def test_a_value_that_is_understood_is_replaced(value: str) -> None:
+    given = manifest(container("acme/acme:1.0", env={"ACME": value}))
+    written = own_acme().create(given)
+    assert written.env == {"ACME": value if value == "false" else "no"}
+
+
+@pytest.mark.parametrize("value", ["maybe", "$(X)", "${X}", "4g"])
+def test_a_word_that_is_not_understood_is_replaced_only_of_a_reviewed_product(value: str) -> None:
+    given = manifest(container("acme/acme:1.0", env={"ACME": value}))
+    assert own_acme().create(given).env == {"ACME": value}
+    built_in = under(policy()).create(manifest(container(EMQX, env={EMQX_SWITCH: value})))
+    assert built_in.env == {EMQX_SWITCH: "false"}
+    if not value.startswith("$"):
+        assert own_acme(otherwise="Enabled").create(given).env == {"ACME": "no"}
+
+
+@pytest.mark.parametrize(("value", "stays"), [("-Xmx4g", True), ("maybe", True), ("yes", True)])
+def test_a_refused_variable_of_an_own_product_that_holds_more_stays(
+    value: str, *, stays: bool
+) -> None:
+    given = manifest(container("acme/acme:2.0", env={"ACME": value}))
+    assert (own_acme(refuses=True).create(given).env == {"ACME": value}) is stays
+    understood = manifest(container("acme/acme:2.0", env={"ACME": "true"}))
+    assert own_acme(refuses=True).create(understood).env == {}
+
+
+def test_what_we_wrote_ourselves_is_replaced_whatever_it_looks_like() -> None:
+    env = {"name": "ACME", "disabled": "reports=false;", "enabled": "reports=true;"}
+    rule = {"default": "On", "switches": [{"semantics": "Start", "env": env}]}
+    acme = own_product("acme", channels=[{"name": "Usage", "rules": [rule]}])
+    asking = policy(additionalProducts=["acme"])
+    both = under(asking, catalogue=catalogue(acme))
+    written = both.create(manifest(container("acme/acme:1.0", env={"ACME": "reports=true;"})))
+    assert written.env == {"ACME": "reports=false;"}

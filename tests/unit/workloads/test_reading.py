@@ -262,7 +262,7 @@ def test_only_a_jobs_template_is_immutable() -> None:
         ("Deployment", {}, False),
         ("Deployment", {"replicas": None}, False),
         ("Deployment", {"replicas": 0}, True),
-        ("Deployment", {"paused": True}, True),
+        ("Deployment", {"paused": True}, False),
         ("Deployment", {"paused": False}, False),
         ("Deployment", {"strategy": {"type": "Recreate"}}, False),
         ("StatefulSet", {}, False),
@@ -335,6 +335,7 @@ _ON_DELETE = {"updateStrategy": {"type": "OnDelete"}}
         ("Deployment", {"updatedReplicas": 0, "availableReplicas": 1}, {"replicas": None}, True),
         # What replaces no pods is not rolling out, whatever else its status says.
         ("Deployment", {"updatedReplicas": 1}, {"paused": True}, False),
+        ("Deployment", {"observedGeneration": 2}, {"paused": True}, False),
         ("Deployment", {"observedGeneration": 2}, {"replicas": 0}, False),
         ("StatefulSet", {"observedGeneration": 2}, {}, True),
         ("StatefulSet", {"updateRevision": "web-2"}, {}, True),
@@ -608,8 +609,7 @@ def _check(found: Workload | Pod) -> None:
         assert all(isinstance(text, str) for pair in found.labels.items() for text in pair)
         assert all(isinstance(text, str) for pair in found.field_owners.entries for text in pair)
         assert all(isinstance(name, str) for name in found.claim_templates)
-    else:
-        found.workload("appsec")
+        assert isinstance(found.is_injected_by_pod, bool)
     for container in found.template.containers:
         texts = [container.name, container.image, container.working_dir, *container.arguments]
         texts += [text for entry in container.env for text in (entry.name, entry.value)]

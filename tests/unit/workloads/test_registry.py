@@ -7,7 +7,7 @@ import pytest
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
 from fleet_telemetry.workloads.owner import Owner
-from fleet_telemetry.workloads.registry import WorkloadKind, whole_of, workload_of_pod
+from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, part_labels, whole_of
 from fleet_telemetry.workloads.workload_type import WorkloadType
 from hack.permissions import workload_permissions
 
@@ -35,10 +35,19 @@ def test_an_owner_of_another_api_group_is_no_whole() -> None:
     assert whole_of(replica_set, None) is None
 
 
-def test_a_pod_of_another_api_group_belongs_to_no_workload() -> None:
+def test_an_owner_of_another_api_group_is_of_no_registered_kind() -> None:
     # OpenKruise has StatefulSets of its own.
-    assert workload_of_pod(Owner("apps.kruise.io", "StatefulSet", "web", "1"), {}) is None
-    assert workload_of_pod(None, {}) is None
+    assert kind_of_owner(Owner("apps.kruise.io", "StatefulSet", "web", "1")) is None
+    assert kind_of_owner(Owner("apps", "Pod", "web", "1")) is None
+    assert kind_of_owner(Owner("apps", "StatefulSet", "web", "1")) is WorkloadKind.STATEFUL_SET
+
+
+def test_a_part_is_known_by_a_label_of_each_type_that_adopts_it() -> None:
+    assert part_labels(WorkloadKind.REPLICA_SET) == {
+        "pod-template-hash",
+        "rollouts-pod-template-hash",
+    }
+    assert part_labels(WorkloadKind.JOB) == part_labels(WorkloadKind.DEPLOYMENT) == frozenset()
 
 
 def test_every_type_is_watched_and_the_webhook_gets_what_can_change_its_template() -> None:

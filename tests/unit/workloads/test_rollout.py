@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fleet_telemetry.kube import kinds
-from fleet_telemetry.workloads.reading import read_pod, read_workload
-from fleet_telemetry.workloads.registry import WorkloadKind
-from fleet_telemetry.workloads.workload import WorkloadRef
-from tests.support.vendor_manifests import AT_REST, Manifest, owner, pod, workload
+from fleet_telemetry.workloads.reading import read_workload
+from tests.support.vendor_manifests import AT_REST, Manifest, owner, workload
 
 ARGO = "argoproj.io/v1alpha1"
 
@@ -30,19 +28,21 @@ def test_a_replica_set_of_a_rollout_is_a_part_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "expected"),
-    [
-        ("rollouts-pod-template-hash", ("Rollout", "web")),
-        ("pod-template-hash", ("Deployment", "web")),
-        ("other", ("ReplicaSet", "web-5d4f8c7b9")),
-    ],
+    ("label", "is_orphan"),
+    [("rollouts-pod-template-hash", True), ("pod-template-hash", True), ("other", False)],
 )
-def test_the_label_of_a_pod_shows_whose_replica_set_it_is(
-    label: str, expected: tuple[str, str]
+def test_a_replica_set_keeps_the_label_of_a_part_when_it_is_orphaned(
+    label: str, is_orphan: bool
 ) -> None:
-    found = read_pod(pod(labels={label: "5d4f8c7b9"}))
-    kind, name = expected
-    assert found.workload("appsec") == WorkloadRef("appsec", WorkloadKind(kind), name)
+    manifest = workload("ReplicaSet")
+    manifest["metadata"]["labels"] = {label: "5d4f8c7b9"}
+    found = read_workload(manifest)
+    assert found is not None
+    assert found.is_orphan is found.is_adoptable is found.is_injected_by_pod is is_orphan
+    manifest["metadata"]["ownerReferences"] = [owner("EMQX", "web")]
+    found = read_workload(manifest)
+    assert found is not None
+    assert not found.is_orphan
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from fleet_telemetry.workloads.owner import Owner
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import (
     FIELD_MANAGER,
@@ -20,44 +19,8 @@ from fleet_telemetry.workloads.workload import (
 )
 
 
-def _pod(kind: str = "", name: str = "", template_hash: str = "", **fields: object) -> Pod:
-    group = WorkloadKind(kind).type.api.group if kind in set(WorkloadKind) else "apps"
-    controller = Owner(group, kind, name, "uid") if kind else None
-    labels = {"pod-template-hash": template_hash} if template_hash else {}
-    return Pod("pod", PodTemplate((), labels=labels), owner=controller, **fields)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("kind", list(WorkloadKind))
-def test_a_pod_belongs_to_its_controller(kind: WorkloadKind) -> None:
-    assert _pod(kind, "web").workload("appsec") == WorkloadRef("appsec", kind, "web")
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "template_hash", "expected"),
-    [
-        ("ReplicaSet", "web-5d4f8c7b9", "5d4f8c7b9", ("Deployment", "web")),
-        ("ReplicaSet", "web-api-5d4f8c7b9", "5d4f8c7b9", ("Deployment", "web-api")),
-        ("ReplicaSet", "a-a-a", "a", ("Deployment", "a-a")),
-        # A bare ReplicaSet, such as the EMQX operator's.
-        ("ReplicaSet", "web-5d4f8c7b9", "", ("ReplicaSet", "web-5d4f8c7b9")),
-        ("ReplicaSet", "web", "5d4f8c7b9", ("ReplicaSet", "web")),
-        ("ReplicaSet", "web5d4f8c7b9", "5d4f8c7b9", ("ReplicaSet", "web5d4f8c7b9")),
-        ("ReplicaSet", "web-", "", ("ReplicaSet", "web-")),
-        # The label means something only with a ReplicaSet.
-        ("StatefulSet", "web-5d4f8c7b9", "5d4f8c7b9", ("StatefulSet", "web-5d4f8c7b9")),
-        ("DaemonSet", "web-1", "1", ("DaemonSet", "web-1")),
-    ],
-)
-def test_a_deployments_pods_are_found_by_the_name_of_the_replica_set(
-    kind: str, name: str, template_hash: str, expected: tuple[str, str]
-) -> None:
-    holder = _pod(kind, name, template_hash).workload("appsec")
-    assert holder == WorkloadRef("appsec", WorkloadKind(expected[0]), expected[1])
-
-
-@pytest.mark.parametrize("kind", ["", "EMQX", "Node", "ReplicationController", "deployment"])
-def test_a_pod_of_nobody_that_we_know_has_no_holder(kind: str) -> None:
-    assert _pod(kind, "web", "1").workload("appsec") is None
+def _pod(**fields: object) -> Pod:
+    return Pod("pod", PodTemplate(()), **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

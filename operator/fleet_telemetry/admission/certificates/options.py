@@ -20,6 +20,8 @@ class CertificateOptions:
     leaf_secret: str = ""
     authority_secret: str = ""
     """Empty if the operator does not issue the certificate."""
+    client_ca: Path | None = None
+    """The CAs of the clients that are answered; None if all are."""
     configuration: str = ""
     """The name of the chart's webhook configurations that get the CA bundle. Empty if others set
     the bundle."""

@@ -28,10 +28,15 @@ class ServingCertificate:
     """A TLS context with a replaceable certificate. Open connections keep the old certificate."""
 
     def __init__(
-        self, host: str, now: Callable[[], datetime], on_load: Callable[[datetime], None]
+        self,
+        host: str,
+        now: Callable[[], datetime],
+        on_load: Callable[[datetime], None],
+        client_ca: Path | None = None,
     ) -> None:
-        """``on_load`` gets the expiry of each certificate that is loaded."""
-        self.context = _context()
+        """``on_load`` gets the expiry of each certificate that is loaded. With ``client_ca``, only
+        clients with a certificate of these CAs are accepted. Raises OSError if it has none."""
+        self.context = serving_context(client_ca)
         self._host = host
         self._now = now
         self._on_load = on_load
@@ -58,7 +63,7 @@ class ServingCertificate:
             key.write_text(pair.key)
             try:
                 # A failed load leaves a context without a certificate, so try another one first.
-                _context().load_cert_chain(chain, key)
+                serving_context().load_cert_chain(chain, key)
             except ssl.SSLError as error:
                 raise CertificateError(f"OpenSSL cannot load it: {error.reason}") from error
             self.context.load_cert_chain(chain, key)
@@ -70,9 +75,14 @@ class ServingCertificate:
             _log.warning("the API server will not trust the webhook's certificate: %s", problem)
 
 
-def _context() -> ssl.SSLContext:
+def serving_context(client_ca: Path | None = None) -> ssl.SSLContext:
+    """A context without a certificate of its own. Raises OSError if the file of the clients' CAs
+    cannot be read or has no certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if client_ca is not None:
+        context.load_verify_locations(cafile=client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 

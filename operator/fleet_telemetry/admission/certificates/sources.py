@@ -40,7 +40,9 @@ def certificate_from(
     metrics: CollectorRegistry,
 ) -> tuple[ServingCertificate, Callable[[], Awaitable[None]]]:
     """The serving certificate, not loaded yet, and the function that loads and renews it."""
-    serving = ServingCertificate(options.host, now, CertificateMetrics(metrics).observe)
+    serving = ServingCertificate(
+        options.host, now, CertificateMetrics(metrics).observe, options.client_ca
+    )
     if options.certificate and options.key:
         return serving, FileSource(serving, options.certificate, options.key).refresh
     if options.authority_secret:

@@ -293,7 +293,9 @@ class Verifier:
             # The cache may be behind; whoever took the label away wants nothing to be sent.
             labels = await self._read_namespace_labels(job.ref.namespace)
         self._check_destination(job, labels)
-        credentials = await read_secret(self._client, check.grant.secret, adapter.keys)
+        credentials = await read_secret(
+            self._client, check.grant.secret, adapter.keys, check.product
+        )
         endpoints = find_endpoints(
             check.api,
             namespace=job.ref.namespace,

@@ -1,0 +1,120 @@
+"""Edits in words: admission warnings, and the Events that stay on the workload.
+
+No text has a value of a related setting, or any value that the operator did not choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from fleet_telemetry.reporting.events import Notice
+from fleet_telemetry.reporting.messages import printable
+from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
+from fleet_telemetry.workloads.workload import Container, PodTemplate, Workload
+
+_LONGEST_WARNING = 250
+"""The API server truncates longer ones."""
+_REASONS = {
+    Cause.INJECTED: "TelemetrySettingInjected",
+    Cause.RESTORED: "TelemetrySettingInjected",
+    Cause.SETTING: "TelemetrySettingInjected",
+    Cause.OVERRIDDEN: "TelemetrySettingOverridden",
+    Cause.REFUSED: "TelemetrySettingRemoved",
+    Cause.REVERTED: "TelemetrySettingRemoved",
+    Cause.DROPPED: "TelemetrySettingDropped",
+}
+"""Nothing changes where a value is kept or comes from a reference: the status says it."""
+
+
+def warning_for(change: Edit | SkippedEdit, workload: str) -> str:
+    """The admission warning; ``workload`` is its kind and name."""
+    text = f"{change.policy or 'fleet-telemetry'}: {workload}: {_sentence(change)}"
+    # The API server drops a warning with a control character.
+    return printable(text, _LONGEST_WARNING)
+
+
+def change_notices(changes: Iterable[Edit | SkippedEdit], by: str) -> Iterator[Notice]:
+    """The Events for changes of a workload, one for each reason; ``by`` says who made them."""
+    notes: dict[str, list[str]] = {}
+    for change in changes:
+        if change.cause in _REASONS:
+            notes.setdefault(_REASONS[change.cause], []).append(_with_policy(change))
+    for reason, parts in notes.items():
+        is_warning = reason == _REASONS[Cause.DROPPED]
+        yield Notice(reason, f"{by}: {'; '.join(parts)}.", warning=is_warning)
+
+
+def rollout_notice(workload: Workload, edits: Sequence[Edit]) -> Notice | None:
+    """The Event for a write of the controller that replaces pods; None if it replaces none."""
+    if workload.restarts_no_pod or not edits:
+        return None
+    when = "when it is resumed, because it is paused" if workload.paused else "now"
+    why = dict.fromkeys(_origin(edit) for edit in edits)
+    return Notice(
+        "TelemetryRollout",
+        f"The controller changed the pod template, so the pods are replaced {when}. "
+        f"Asked for by {'; '.join(why)}.",
+        warning=False,
+    )
+
+
+def shows(template: PodTemplate, edit: Edit) -> bool:
+    """Whether a pod template is as the edit makes it."""
+    return any(
+        container.name == edit.container_name and _value_in(container, edit.name) == edit.value
+        for container in template.containers
+    )
+
+
+def _value_in(container: Container, name: str) -> str | None:
+    entry = container.variable(name)
+    return entry.value if entry is not None else None
+
+
+def _with_policy(change: Edit | SkippedEdit) -> str:
+    origin = _origin(change) if isinstance(change, Edit) else str(change.policy)
+    return f"{_sentence(change)} ({origin})"
+
+
+def _origin(edit: Edit) -> str:
+    """The policy and its field; without a policy, why the operator makes the edit."""
+    if edit.policy is not None:
+        return f"{edit.policy}, {edit.section}" if edit.section else str(edit.policy)
+    if edit.cause is Cause.REFUSED:
+        return "no policy: the product cannot start with what was injected for another version"
+    return "no policy: what was injected goes with its policy"
+
+
+def _sentence(change: Edit | SkippedEdit) -> str:
+    where = f"in container {change.container_name}"
+    value = change.value if isinstance(change, Edit) else None
+    match change.cause:
+        case Cause.INJECTED if value is not None:
+            return f'set {change.name}="{value}" {where}'
+        case Cause.RESTORED if value is not None:
+            return (
+                f'set {change.name}="{value}" {where} again: the update drops it, and the '
+                "setting stays while a policy asks for it"
+            )
+        case Cause.DROPPED:
+            return (
+                f"did not set {change.name} {where} again, which the update drops, because of "
+                "when: Never; the default of the product applies"
+            )
+        case Cause.OVERRIDDEN if value is not None:
+            return f'replaced the value of {change.name} by "{value}" {where}'
+        case Cause.SETTING:
+            note = f", {change.note}" if change.note else ""
+            return f"set {change.name} {where}{note}"
+        case Cause.KEPT:
+            note = f" ({change.note})" if change.note else ""
+            return f"kept {change.name} {where} because of onConflict: Keep{note}"
+        case Cause.BY_REFERENCE:
+            return f"did not replace {change.name} {where}: its value comes from a reference"
+        case Cause.HOLDS_MORE:
+            return f"did not replace {change.name} {where}: its value may hold more than the switch"
+        case Cause.REVERTED:
+            return f"removed {change.name} {where}: no policy asks for it on this version"
+        case _:
+            note = f": {change.note}" if change.note else ""
+            return f"removed {change.name} {where}{note}"
