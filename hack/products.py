@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from fleet_telemetry.api.product import (
     AdapterName,
     Api,
+    Arguments,
     Channel,
     ChannelRule,
+    ConfigProperty,
     DefaultState,
     Host,
     Image,
@@ -110,6 +112,7 @@ def product_page(name: str, spec: TelemetryProductSpec) -> str:
     lines += ["## Images", "", "| image | edition | component | excluded |", "|---|---|---|---|"]
     lines += [_image(image) for image in spec.images]
     lines += ["", "Registry and mirror prefixes are ignored, and a digest may follow."]
+    lines += _starts(spec.images)
     if spec.versions.lines:
         lines += ["", *_versions(spec.versions)]
     for channel in spec.channels:
@@ -157,6 +160,28 @@ def _versions(known: KnownVersions) -> Iterator[str]:
     )
 
 
+_ARGUMENTS = {
+    Arguments.PRODUCT: "arguments of the product",
+    Arguments.FLAGS: "arguments of the product if the first one begins with a dash",
+    Arguments.COMMAND: "a command in place of the product",
+}
+
+
+def _starts(images: Iterable[Image]) -> Iterator[str]:
+    """How the images start the product, which decides whether variables prove anything."""
+    known = [image for image in images if image.start is not None]
+    if not known:
+        return
+    yield from ("", "## Start", "")
+    yield "Any other `command`, and `args` that are a command, make the evidence `Unknown`:"
+    yield "[what starts the product](../evidence.md#what-starts-the-product)."
+    yield from ("", "| image | `args` are | commands that pass variables on |", "|---|---|---|")
+    for image in known:
+        assert image.start is not None
+        commands = ", ".join(f"`{' '.join(one.words)}`" for one in image.start.commands)
+        yield f"| `{image.pattern}` | {_ARGUMENTS[image.start.arguments]} | {commands or 'none'} |"
+
+
 def _channel(channel: Channel) -> Iterator[str]:
     yield f"## {channel.name}"
     if channel.summary:
@@ -187,7 +212,10 @@ def _rule(rule: ChannelRule) -> Iterator[str]:
     for switch in rule.switches:
         yield from _switch(switch)
     for refused in rule.refuses:
-        yield f"- Refused: `{refused.env}`; {refused.effect}."
+        spellings = (
+            ", in any spelling and as an argument of the JVM" if refused.config_property else ""
+        )
+        yield f"- Refused: `{refused.env}`{spellings}; {refused.effect}."
     if not rule.switches and rule.default is not DefaultState.NO_TELEMETRY:
         yield "- No switch is known to work: NotEnforceable."
     if rule.harmless_anywhere:
@@ -209,6 +237,13 @@ def _switch(switch: Switch) -> Iterator[str]:
         f'- Switch: `{env.name}`, {effect} (`{switch.semantics}`). `"{env.disabled}"` turns off'
         f"{on}. Compliant when {proof}."
     )
+    if switch.sufficient:
+        yield (
+            "- It is sufficient alone: while it turns off, nothing is sent, whatever the product's "
+            "own setting is."
+        )
+    if env.config_property is not None:
+        yield _property(env.config_property)
     if env.aliases:
         yield f"- Aliases: {', '.join(f'`{alias}`' for alias in env.aliases)}."
     overrides = [_override(override) for override in switch.overrides]
@@ -219,6 +254,16 @@ def _switch(switch: Switch) -> Iterator[str]:
         yield f"- Mistaken for it, without effect: {names}."
     if switch.seed_proof is not None:
         yield f"- Path of an embedded database: `{switch.seed_proof.path}`."
+
+
+def _property(found: ConfigProperty) -> str:
+    carriers = ", ".join(f"`{name}`" for name in found.java_options)
+    profiles = ", ".join(f"`{name}`" for name in found.profiles)
+    return (
+        f"- It is the property `{found.name}` of MicroProfile Config, and is "
+        f"[read as such](../evidence.md#microprofile-config). Arguments of the JVM: {carriers}. "
+        f"Active profiles: {profiles}."
+    )
 
 
 def _override(override: Override) -> str:

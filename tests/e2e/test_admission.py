@@ -14,6 +14,7 @@ from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
     V4_SWITCH,
+    V5_OFF,
     V5_SWITCH,
     Space,
     container,
@@ -101,7 +102,7 @@ def test_an_upgrade_to_version_5_swaps_the_variables(space: Space) -> None:
     said = space.apply(workload("Deployment", "dtrack", container(DTRACK_5, env={"A": "1"})))
     assert f'set {V5_SWITCH}="false"' in said
     assert f"removed {V4_SWITCH} in container app: version 5 refuses to start" in said
-    assert space.env("deployment", "dtrack") == {"A": "1", V5_SWITCH: "false"}
+    assert space.env("deployment", "dtrack") == {"A": "1", **V5_OFF}
     assert space.get("deployment", "dtrack")["metadata"]["generation"] == 2
 
 

@@ -19,7 +19,7 @@ from tests.support.world import (
     DTRACK_5,
     SONAR_SWITCH,
     SONARQUBE,
-    V5_SWITCH,
+    V5_OFF,
     Space,
     World,
     container,
@@ -106,7 +106,7 @@ def test_what_we_injected_and_a_new_version_refuses_is_removed_at_once(lonely: S
     # The upgrade passes without the webhook, and version 5 cannot start with the old variable.
     space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
     eventually(
-        lambda: space.env("deployment", "dtrack") == {V5_SWITCH: "false"},
+        lambda: space.env("deployment", "dtrack") == V5_OFF,
         say="the removal of the old variable",
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.world import DTRACK_4, DTRACK_5, V4_SWITCH, V5_SWITCH, Space, workload
+from tests.support.world import DTRACK_4, DTRACK_5, V4_SWITCH, V5_OFF, Space, workload
 from tests.support.world import container as container_of
 
 pytestmark = pytest.mark.cluster
@@ -55,7 +55,7 @@ def test_install_upgrade_rollback_and_uninstall(space: Space, helm: Helm, chart:
     assert space.env("statefulset", "dtrack") == {"A": "1", V4_SWITCH: "false"}
 
     helm("upgrade", "dtrack", str(chart), "--set", f"image={DTRACK_5}")
-    assert space.env("statefulset", "dtrack") == {V5_SWITCH: "false"}
+    assert space.env("statefulset", "dtrack") == V5_OFF
 
     helm("rollback", "dtrack", "1")
     assert space.env("statefulset", "dtrack") == {V4_SWITCH: "false"}

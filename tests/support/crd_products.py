@@ -52,6 +52,11 @@ _ENV: Manifest = {
     "aliases": ["EMQX_TELEMETRY_ON"],
     "anyCaseAfter": "EMQX_",
     "shadows": ["EMQX_TELEMETRY"],
+    "configProperty": {
+        "name": "emqx.telemetry--enable",
+        "javaOptions": ["JAVA_OPTIONS"],
+        "profiles": ["emqx.profile"],
+    },
     "reading": {
         "enabled": ["yes"],
         "disabled": ["no"],
@@ -147,8 +152,15 @@ _FULL: Manifest = {
                                 ],
                                 "ineffective": ["EMQX_TELEMETRY_ENABLED"],
                             },
+                            {"semantics": "Start", "env": _ENV, "sufficient": True},
                         ],
-                        "refuses": [{"env": "OLD", "effect": "The product does not start."}],
+                        "refuses": [
+                            {
+                                "env": "OLD",
+                                "effect": "The product does not start.",
+                                "configProperty": "old",
+                            }
+                        ],
                         "harmlessAnywhere": True,
                         "remedy": "Ask for another licence.",
                         "sources": ["emqx/emqx@v5.0.22:apps/emqx/src/emqx_config.erl"],
@@ -308,6 +320,15 @@ _VERSION = Text(
 )
 
 
+_PROPERTY = Text(
+    matches=("a", "dt.task.telemetry-submission.cron", "a.9"),
+    mismatches=("", "A", "9", ".a", "a_b", "a b", "%a.b"),
+    shortest=1,
+    longest=256,
+    shape=lambda length: "a" * length,
+)
+
+
 def _known_versions() -> dict[str, Check]:
     line = "spec.versions.lines[0]"
     return {
@@ -359,6 +380,18 @@ def _env() -> dict[str, Check]:
             longest=256,
         ),
         **_names(f"{env}.shadows", texts(16), ENV_NAME),
+        f"{env}.configProperty": Object(required=("name",)),
+        f"{env}.configProperty.name": _PROPERTY,
+        **_names(
+            f"{env}.configProperty.javaOptions",
+            Array(item=lambda index: f"NAME_{index}", kind="atomic", longest=16),
+            ENV_NAME,
+        ),
+        **_names(
+            f"{env}.configProperty.profiles",
+            Array(item=lambda index: f"profile.{index}", kind="set", longest=8),
+            _PROPERTY,
+        ),
         f"{env}.reading": Object(),
         f"{env}.reading.enabled": Array(
             item=lambda index: f"value {index}", kind="set", longest=16, default=["true"]
@@ -432,6 +465,17 @@ def _switch() -> dict[str, Check]:
                     rejects=({"semantics": "Seed"}, {"semantics": "Start"}),
                 ),
                 Rule(
+                    message="only a Start switch is sufficient alone",
+                    accepts=(
+                        {"semantics": "Start", "env": env, "sufficient": True},
+                        {"semantics": "Seed", "env": env, "sufficient": False},
+                    ),
+                    rejects=tuple(
+                        {"semantics": semantics, "env": env, "sufficient": True}
+                        for semantics in ("Seed", "Runtime", "None")
+                    ),
+                ),
+                Rule(
                     message="only a Seed switch has a seedProof",
                     accepts=(
                         {"semantics": "Seed", "env": env, "seedProof": proof},
@@ -460,6 +504,7 @@ def _switch() -> dict[str, Check]:
             _PATH,
         ),
         f"{_SEED}.seedProof.userId": Number(lowest=0),
+        f"{_RULE}.switches[2].sufficient": Flag(default=False),
         **_names(f"{_SWITCH}.ineffective", texts(16), ENV_NAME),
     }
 
@@ -501,6 +546,7 @@ def _rule() -> dict[str, Check]:
         f"{_RULE}.refuses[0]": Object(required=("env", "effect")),
         f"{_RULE}.refuses[0].env": SWITCH_NAME,
         f"{_RULE}.refuses[0].effect": text(512, shortest=1),
+        f"{_RULE}.refuses[0].configProperty": _PROPERTY,
         f"{_RULE}.harmlessAnywhere": Flag(default=False),
         f"{_RULE}.remedy": text(1024),
         f"{_RULE}.sources": Array(item=lambda index: f"page {index}", kind="atomic", longest=16),

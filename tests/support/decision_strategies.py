@@ -24,6 +24,7 @@ from tests.support.builders import (
     SONAR_SWITCH,
     SONAR_UPDATES,
     V4_SWITCH,
+    V5_CRON,
     V5_SWITCH,
     WORKER_SWITCH,
     Manifest,
@@ -72,11 +73,12 @@ OTHER_NAMES_OF_SWITCHES = (
     SONAR_UPDATES,
     "EMQX_TELEMETRY__enable",
     "dt.telemetry.submission.default-enabled",
+    V5_CRON,
 )
 CATALOGUE_NAMES = (*SWITCHES, *OTHER_NAMES_OF_SWITCHES)
 RELATED_NAMES = ("LOG_LEVEL", "EXTRA_JAVA_OPTIONS")
 FREE_NAMES = ("A", "_JAVA_OPTIONS", "EMQX_TELEMETRY", "SONAR_TELEMETRY_ENABLED")
-VALUES = ("false", "true", "", "$(A)", " FALSE ", "INFO", "é\u0000")
+VALUES = ("false", "true", "", "$(A)", " FALSE ", "INFO", "-", "é\u0000")
 
 
 def entries(names: Iterable[str]) -> list[Manifest]:
@@ -111,6 +113,7 @@ _NAMES_OF = {
         V4_SWITCH,
         RC1_SWITCH,
         V5_SWITCH,
+        V5_CRON,
         "dt.telemetry.submission.default-enabled",
     ),
     "sonarqube": (SONAR_SWITCH, SONAR_UPDATES, "SONAR_TELEMETRY_ENABLED"),

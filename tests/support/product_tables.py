@@ -50,8 +50,8 @@ def rule_of(image: str, channel: ChannelName = ChannelName.USAGE) -> ChannelRule
 
 
 def switch_of(image: str, channel: ChannelName = ChannelName.USAGE) -> Switch:
-    (switch,) = (switch for switch in rule_of(image, channel).switches if switch.env is not None)
-    return switch
+    """The first variable: that of the product's own setting, if there are several."""
+    return next(switch for switch in rule_of(image, channel).switches if switch.env is not None)
 
 
 def variable_of(image: str, channel: ChannelName = ChannelName.USAGE) -> EnvSwitch:

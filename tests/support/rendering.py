@@ -83,7 +83,7 @@ MATRIX: Mapping[str, Values] = {
     "single": {"webhook": {"replicas": 1}, "controller": {"replicas": 1}},
     "bare": {
         "crds": {"enabled": False},
-        "rbac": {"aggregate": False},
+        "rbac": {"aggregate": False, "admissionPolicies": False},
         "webhook": {"podDisruptionBudget": {"enabled": False}, "excludedNamespaces": []},
         "controller": {"podDisruptionBudget": {"enabled": False}, "resources": {"limits": None}},
         "runAsUser": None,

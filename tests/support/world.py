@@ -23,6 +23,9 @@ SONARQUBE = "sonarqube:26.7.0.124771-community"
 EMQX = "emqx/emqx:5.8.9"
 V4_SWITCH = "TELEMETRY_SUBMISSION_ENABLED_DEFAULT"
 V5_SWITCH = "DT_TELEMETRY_SUBMISSION_DEFAULT_ENABLED"
+V5_CRON = "DT_TASK_TELEMETRY_SUBMISSION_CRON"
+V5_OFF = {V5_SWITCH: "false", V5_CRON: "-"}
+"""What version 5 of Dependency-Track gets to be off: a seed, and a task that never runs."""
 SONAR_SWITCH = "SONAR_TELEMETRY_ENABLE"
 SECONDS = 30.0
 

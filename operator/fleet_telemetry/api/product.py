@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -186,6 +187,11 @@ class Setting(StrEnum):
     UNKNOWN = "Unknown"
 
 
+def spelt_in_capitals(name: str) -> str:
+    """The spelling of a property or variable by which MicroProfile Config compares them."""
+    return re.sub(r"[^0-9A-Za-z]", "_", name).upper()
+
+
 class Reading(ApiType, frozen=True, kw_only=True):
     """How the product reads the value of its switch."""
 
@@ -218,6 +224,35 @@ class Reading(ApiType, frozen=True, kw_only=True):
             if folded in ({v.lower() for v in values} if self.ignore_case else values):
                 return meaning
         return None
+
+
+PropertyName = Annotated[
+    str,
+    described("A property's name.", pattern=r"^[a-z][-.0-9a-z]*$", min_length=1, max_length=256),
+]
+
+
+class ConfigProperty(ApiType, frozen=True, kw_only=True):
+    """A property of MicroProfile Config, as SmallRye reads it; the variable is one spelling."""
+
+    name: Annotated[PropertyName, described("The property.")]
+    java_options: Annotated[
+        tuple[EnvName, ...],
+        described(
+            "Variables that the image's start passes to the JVM as arguments, weakest first. Those "
+            "that every JVM reads are known.",
+            list_type="atomic",
+            max_length=16,
+        ),
+    ] = ()
+    profiles: Annotated[
+        tuple[PropertyName, ...],
+        described(
+            "Properties that name the active profiles, besides those of SmallRye.",
+            list_type="set",
+            max_length=8,
+        ),
+    ] = ()
 
 
 class EnvSwitch(ApiType, frozen=True, kw_only=True):
@@ -263,6 +298,17 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
             max_length=16,
         ),
     ] = ()
+    config_property: (
+        Annotated[
+            ConfigProperty,
+            described(
+                "The property that the product reads, if it uses MicroProfile Config. Then other "
+                "spellings of the name, JVM arguments, profiles and ordinals are read as SmallRye "
+                "reads them."
+            ),
+        ]
+        | None
+    ) = None
     reading: Annotated[Reading, described("How the product reads the value.")] = Reading()
 
     def value_for(self, desired: Submission) -> str | None:
@@ -288,6 +334,10 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
         return (
             name == self.name
             or name in self.aliases
+            or (
+                self.config_property is not None
+                and spelt_in_capitals(name) == spelt_in_capitals(self.config_property.name)
+            )
             or (
                 bool(self.any_case_after)
                 and name.startswith(self.any_case_after)
@@ -389,6 +439,14 @@ class Switch(ApiType, frozen=True, kw_only=True):
     seed_proof: Annotated[
         SeedProof | None, described("How to prove that a Seed switch took effect.")
     ] = None
+    sufficient: Annotated[
+        bool,
+        described(
+            "Whether the switch alone stops the channel: while it disables, nothing is sent, "
+            "whatever the other switches and the product's own setting are. To enable, all "
+            "switches are needed."
+        ),
+    ] = False
     ineffective: Annotated[
         tuple[EnvName, ...],
         described(
@@ -408,6 +466,10 @@ SWITCH_RULES = (
         "!has(self.seedProof) || self.semantics == 'Seed'",
         "only a Seed switch has a seedProof",
     ),
+    Rule(
+        "!has(self.sufficient) || !self.sufficient || self.semantics == 'Start'",
+        "only a Start switch is sufficient alone",
+    ),
 )
 
 
@@ -416,6 +478,23 @@ class RefusedVariable(ApiType, frozen=True, kw_only=True):
 
     env: SwitchName
     effect: Annotated[str, described("What happens when it is set.", min_length=1, max_length=512)]
+    config_property: (
+        Annotated[
+            PropertyName,
+            described(
+                "The property of MicroProfile Config of which the variable is one spelling. Other "
+                "spellings and JVM arguments are refused too."
+            ),
+        ]
+        | None
+    ) = None
+
+    def is_named(self, name: str) -> bool:
+        """Whether a variable of this name is refused."""
+        return name == self.env or (
+            self.config_property is not None
+            and spelt_in_capitals(name) == spelt_in_capitals(self.config_property)
+        )
 
 
 class ChannelRule(ApiType, frozen=True, kw_only=True):
@@ -433,7 +512,11 @@ class ChannelRule(ApiType, frozen=True, kw_only=True):
     default: Annotated[DefaultState, described("What the product does when no switch is set.")]
     switches: Annotated[
         tuple[Annotated[Switch, described("One of them.", rules=SWITCH_RULES)], ...],
-        described("The switches; all of them must be set.", list_type="atomic", max_length=8),
+        described(
+            "The switches; all of them must be set, unless one is sufficient.",
+            list_type="atomic",
+            max_length=8,
+        ),
     ] = ()
     refuses: Annotated[
         tuple[RefusedVariable, ...],

@@ -75,6 +75,11 @@ class Reason(_Explained):
         "AuditOnly",
         "The policy has mode: Audit and changes nothing.",
     )
+    NAMESPACE_EXCLUDED = (
+        "NamespaceExcluded",
+        "The operator changes no workload of this namespace: the chart's value "
+        "webhook.excludedNamespaces has it.",
+    )
     INJECTION_OFF = (
         "InjectionOff",
         "The policy has when: Never and adds nothing.",

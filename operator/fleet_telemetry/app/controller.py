@@ -114,7 +114,8 @@ def build_manager(
     """The manager with all reconcilers. A new reconciler is added to the list here."""
     options, cache, client, now = common.options, common.cache, common.client, common.now
     allowlist = AllowlistWriter(client, options.namespace, options.allowlist)
-    workloads = WorkloadReconciler(cache, client, queue, plans, writers, now=now)
+    excluded = frozenset({options.namespace, *options.excluded_namespaces})
+    workloads = WorkloadReconciler(cache, client, queue, plans, writers, now=now, excluded=excluded)
     return Manager(
         queue,
         (

@@ -70,6 +70,7 @@ class Options:
     client_ca: Path | None = None
     client_names: tuple[str, ...] = ()
     webhook_configuration: str = ""
+    excluded_namespaces: tuple[str, ...] = ()
     per_workload_metrics: bool = True
     reports: ReportsApi = ReportsApi.AUTO
     allowlist: str = ALLOWLIST

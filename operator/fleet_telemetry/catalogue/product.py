@@ -16,6 +16,7 @@ from fleet_telemetry.api.product import (
     Image,
     Switch,
     TelemetryProductSpec,
+    spelt_in_capitals,
 )
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.glob import glob_matches
@@ -189,6 +190,11 @@ def _compile_rules(channel: Channel, problems: list[str]) -> Iterator[CompiledRu
             problems.append(f"channel {channel.name}, host {host.host}: {error}")
 
 
+def _check_property(where: str, variable: str, name: str) -> Iterator[str]:
+    if name and spelt_in_capitals(name) != variable:
+        yield f"{where}: the variable {variable} is not the property {name} in capitals"
+
+
 def _check_lines(spec: TelemetryProductSpec) -> Iterator[str]:
     editions = {image.edition for image in spec.images}
     for index, line in enumerate(spec.versions.lines):
@@ -209,7 +215,12 @@ def _check_channel(
         for component in sorted(set(rule.components) - components):
             yield f"{where}: no image has the component {component!r}"
         refused = {refusal.env for refusal in rule.refuses}
+        for refusal in rule.refuses:
+            yield from _check_property(where, refusal.env, refusal.config_property or "")
         for switch in rule.switches:
+            if switch.env is not None:
+                own = switch.env.config_property
+                yield from _check_property(where, switch.env.name, own.name if own else "")
             if switch.env is not None and any(map(switch.env.is_named, refused)):
                 yield f"{where}: it refuses its own switch {switch.env.name}"
     for first, second in combinations(rules, 2):

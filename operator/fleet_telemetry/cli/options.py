@@ -202,6 +202,13 @@ EGRESS_OPTIONS = (
 
 CONTROLLER_OPTIONS = (
     click.option(
+        "--excluded-namespace",
+        "excluded_namespaces",
+        multiple=True,
+        help="A namespace whose workloads the controller does not change, in addition to its own. "
+        "Give the same ones as in the webhook configuration.",
+    ),
+    click.option(
         "--per-workload-metrics/--no-per-workload-metrics",
         default=True,
         show_default=True,

@@ -43,8 +43,12 @@ def _settings(target: MatchedContainer, channel: ChannelName) -> Iterator[tuple[
         yield Setting.UNKNOWN, Setting.UNKNOWN
         return
     doubt = doubt_of_start(target)
-    for switch in rule.switches:
-        reading = read_switch(target.container, switch)
+    readings = {id(switch): read_switch(target.container, switch) for switch in rule.switches}
+    stopping = [s for s in rule.switches if s.sufficient]
+    stops = [s for s in stopping if readings[id(s)].setting is Setting.DISABLED]
+    # A switch that is sufficient alone decides if it disables, and says nothing if it does not.
+    for switch in stops or [s for s in rule.switches if s not in stopping] or rule.switches:
+        reading = readings[id(switch)]
         # An unset seed shows nothing about data that may have existed before.
         starts = switch.semantics is Semantics.START
         effect = with_default(reading, rule.default) if starts else reading

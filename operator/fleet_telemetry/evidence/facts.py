@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fleet_telemetry.api.policy import ChannelName
@@ -31,6 +31,8 @@ class Facts:
     reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
+    excluded: bool = False
+    """Whether nothing in the namespace may be changed."""
     recorded: tuple[InjectedVariable, ...] = ()
     """What WorkloadTelemetry lists as injected, now or earlier."""
 
@@ -44,11 +46,20 @@ class Facts:
 
 
 def counterparts(
-    pods: Iterable[PodFacts], targets: Iterable[MatchedContainer]
+    pods: Iterable[PodFacts], targets: Sequence[MatchedContainer]
 ) -> Iterator[tuple[PodFacts, MatchedContainer]]:
-    """The containers of pods that run the same components of the same products."""
+    """The containers of pods that run the same components of the same products.
+
+    If a pod has containers of the same names among them, only those: the others have counterparts
+    of their own. In an older pod the container may have had another name.
+    """
     wanted = {(target.product.name, target.image.component) for target in targets}
+    names = {target.container.name for target in targets}
     for pod in pods:
-        for target in pod.targets:
-            if (target.product.name, target.image.component) in wanted:
-                yield pod, target
+        found = [
+            target
+            for target in pod.targets
+            if (target.product.name, target.image.component) in wanted
+        ]
+        namesakes = [target for target in found if target.container.name in names]
+        yield from ((pod, target) for target in namesakes or found)

@@ -6,12 +6,19 @@ workload alone: its template and its pods.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from fleet_telemetry.api.policy import ChannelName, Mode, OnConflict, Rollout, When
-from fleet_telemetry.api.product import ChannelRule, DefaultState, Semantics, Setting, Switch
+from fleet_telemetry.api.product import (
+    ChannelRule,
+    DefaultState,
+    RefusedVariable,
+    Semantics,
+    Setting,
+    Switch,
+)
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.catalogue.matching import MatchedContainer
@@ -20,10 +27,17 @@ from fleet_telemetry.evidence.facts import Facts, PodFacts, counterparts
 from fleet_telemetry.evidence.registry import SOURCES
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import Data, DataAge, locate_data, prove_volume_claims
-from fleet_telemetry.evidence.verdict import Observation, StateFinding, Verdict, worst_finding
+from fleet_telemetry.evidence.verdict import (
+    Observation,
+    StateFinding,
+    Verdict,
+    best_finding,
+    worst_finding,
+)
 from fleet_telemetry.policy.precedence import EffectivePolicy
-from fleet_telemetry.switches.desired import injectable_rule
+from fleet_telemetry.switches.desired import injectable_rule, refused_entries
 from fleet_telemetry.switches.injection import missed_admission
+from fleet_telemetry.switches.jvm import jvm_words, system_property
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.ownership import is_ours
 from fleet_telemetry.switches.reading import (
@@ -114,6 +128,17 @@ class Case:
         return list(counterparts(self.facts.pods, [self.target]))
 
     @cached_property
+    def is_stopped(self) -> bool:
+        """Whether a switch that is sufficient alone is proven to be set."""
+        if self.lookup.rule is None or self.in_workload.state is not State.COMPLIANT:
+            return False
+        return any(
+            _is_sufficient(self, switch)
+            and _BY_SEMANTICS[switch.semantics](self, switch).state is State.COMPLIANT
+            for switch in _effective_switches(self)
+        )
+
+    @cached_property
     def in_workload(self) -> StateFinding:
         """The finding by the workload alone."""
         found = _first(WORKLOAD_CHECKS, self)
@@ -151,10 +176,16 @@ def _exempt(case: Case) -> StateFinding | None:
 
 
 def _reported_opposite(case: Case) -> StateFinding | None:
-    """A report of the opposite setting overrides all other evidence."""
+    """A report of the opposite setting overrides all other evidence, except a switch that stops the
+    channel whatever the product's own setting is."""
     report = case.report
     if report.setting in (Setting.UNKNOWN, case.desired):
         return None
+    if case.is_stopped:
+        own = (
+            "The product's own setting is the opposite, and has no effect while the switch is set."
+        )
+        return replace(case.in_workload, detail=f"{case.in_workload.detail} {own}".strip())
     if report.restart_needed or case.in_workload.reason is Reason.PODS_OUTDATED:
         return StateFinding(State.PENDING, Reason.RESTART_NEEDED, report.message)
     if not report.enforceable:
@@ -175,12 +206,24 @@ def _reported_desired(case: Case) -> StateFinding | None:
         unset = "The product reports the desired setting, but the workload does not set the switch."
         return replace(found, detail=f"{found.detail} {unset}")
     switches = case.lookup.rule.switches if case.lookup.rule is not None else ()
-    read_at_start = any(switch.semantics is Semantics.START for switch in switches)
-    is_undone = read_at_start and found.state in (State.NON_COMPLIANT, State.PENDING)
+    undone = [
+        finding
+        for switch in switches
+        if _is_needed_at_start(case, switch)
+        and (finding := _BY_SEMANTICS[switch.semantics](case, switch)).state
+        in (State.NON_COMPLIANT, State.PENDING)
+    ]
+    if undone and found.reason is not Reason.REFUSED_VARIABLE:
+        return worst_finding(undone)
     is_proven = found.state is State.COMPLIANT and found.reason is not Reason.DEFAULT_APPLIES
-    if found.reason is Reason.REFUSED_VARIABLE or is_undone or is_proven:
+    if found.reason is Reason.REFUSED_VARIABLE or is_proven:
         return found
     return StateFinding(State.COMPLIANT, Reason.REPORTED, seeded=found.seeded)
+
+
+def _is_needed_at_start(case: Case, switch: Switch) -> bool:
+    """Whether the next start changes a setting that the product reports if this is not set."""
+    return switch.semantics is Semantics.START and not _is_sufficient(case, switch)
 
 
 def _may_be_undone(case: Case) -> bool:
@@ -189,7 +232,7 @@ def _may_be_undone(case: Case) -> bool:
     target = case.target
     rules = target.product.possible_rules(case.channel, target.image, target.version)
     return any(
-        switch.semantics is Semantics.START
+        _is_needed_at_start(case, switch)
         and read_switch(target.container, switch).setting is not case.desired
         for rule in rules
         for switch in rule.switches
@@ -240,10 +283,25 @@ def _without_telemetry(case: Case) -> StateFinding | None:
 
 def _refused_variable(case: Case) -> StateFinding | None:
     for refusal in case.rule.refuses:
-        if case.target.container.variable(refusal.env) is not None:
-            detail = f"{refusal.env}: {refusal.effect}"
+        for name in _refused_names(case, refusal):
+            detail = f"{name}: {refusal.effect}"
             return StateFinding(State.NON_COMPLIANT, Reason.REFUSED_VARIABLE, detail)
     return None
+
+
+def _refused_names(case: Case, refusal: RefusedVariable) -> Iterator[str]:
+    """The variables and the system properties of the container that are refused."""
+    container = case.target.container
+    yield from (entry.name for entry in refused_entries(container, refusal))
+    options = (
+        switch.env.config_property.java_options
+        for switch in case.rule.switches
+        if switch.env is not None and switch.env.config_property is not None
+    )
+    if refusal.config_property is not None:
+        for word in jvm_words(container, next(options, ())):
+            if (system_property(word) or ("",))[0] == refusal.config_property:
+                yield word
 
 
 def _without_switch(case: Case) -> StateFinding | None:
@@ -253,8 +311,19 @@ def _without_switch(case: Case) -> StateFinding | None:
 
 
 def _by_switches(case: Case) -> StateFinding | None:
-    """All switches must be set: the one that needs attention most decides."""
-    return worst_finding(_BY_SEMANTICS[s.semantics](case, s) for s in _effective_switches(case))
+    """All switches must be set, and the one that needs attention most decides; or one that is
+    sufficient alone."""
+    sufficient = [switch for switch in _effective_switches(case) if _is_sufficient(case, switch)]
+    others = [switch for switch in _effective_switches(case) if switch not in sufficient]
+    findings = [_BY_SEMANTICS[switch.semantics](case, switch) for switch in sufficient]
+    if others:
+        worst = worst_finding(_BY_SEMANTICS[switch.semantics](case, switch) for switch in others)
+        findings.append(worst)
+    return best_finding(findings)
+
+
+def _is_sufficient(case: Case, switch: Switch) -> bool:
+    return switch.sufficient and case.desired is Setting.DISABLED
 
 
 WORKLOAD_CHECKS: tuple[VerdictCheck, ...] = (
@@ -361,8 +430,20 @@ def _not_set(
     audit = effective.policy.spec.mode is Mode.AUDIT
     mechanism, container = mechanism_of(switch), case.target.container
     entry = mechanism.find(container, switch) if mechanism is not None else None
-    ours = entry is not None and is_ours(
-        workload, container, entry, case.target.product.all_switches, case.facts.recorded
+    # In another controller's template nothing is ours, and it owns what it copies into pods.
+    by_template = workload.controller is None
+    ours = (
+        by_template
+        and entry is not None
+        and is_ours(
+            workload, container, entry, case.target.product.all_switches, case.facts.recorded
+        )
+    )
+    # The variable has to be absent, and is; something else, such as an envFrom, may set it.
+    nothing_to_write = (
+        entry is None
+        and mechanism is not None
+        and mechanism.value_for(switch, effective.desired) is None
     )
     # The reading may be that of an older pod, and the entry as desired.
     contrary = entry is not None and not (
@@ -380,9 +461,10 @@ def _not_set(
     later = missed and _is_older_than_product(case)
     # The first that holds.
     answers = (
-        (overridden, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
+        (overridden or nothing_to_write, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
         (effective.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
         (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
+        (case.facts.excluded, State.NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED),
         (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
         (holds_more, State.NON_COMPLIANT, Reason.VALUE_MAY_HOLD_MORE),
         (not ours and injection.when is When.NEVER, State.NON_COMPLIANT, Reason.INJECTION_OFF),
@@ -417,6 +499,9 @@ def _read(
     label = _label(switch)
     same = [one for one in rule.switches if mechanism_of(one) and _label(one) == label]
     switches = same or list(rule.switches) or [switch]
+    if switch.semantics is Semantics.START and any(s.semantics is Semantics.SEED for s in switches):
+        # The pod's version reads it once only, so that it runs with the setting is not proven.
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.NOTHING)
     readings = [with_default(read_switch(target.container, s), rule.default) for s in switches]
     doubt = doubt_of_start(target)
     if doubt:

@@ -88,3 +88,19 @@ class StateFinding:
 def worst_finding(findings: Iterable[StateFinding]) -> StateFinding:
     """The finding that needs attention most. Raises ValueError if there are none."""
     return min(findings, key=lambda found: _WORST_FIRST.index(found.state))
+
+
+_BEST_FIRST = (
+    State.COMPLIANT,
+    State.EXEMPT,
+    State.PENDING,
+    State.UNKNOWN,
+    State.NOT_ENFORCEABLE,
+    State.NON_COMPLIANT,
+)
+
+
+def best_finding(findings: Iterable[StateFinding]) -> StateFinding:
+    """The finding that decides where one of several things suffices. Raises ValueError if there are
+    none."""
+    return min(findings, key=lambda found: _BEST_FIRST.index(found.state))

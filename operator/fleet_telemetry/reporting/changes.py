@@ -87,13 +87,14 @@ def _origin(edit: Edit) -> str:
 
 def _sentence(change: Edit | SkippedEdit) -> str:
     where = f"in container {change.container_name}"
+    but = f", but {change.note}" if change.note else ""
     value = change.value if isinstance(change, Edit) else None
     match change.cause:
         case Cause.INJECTED if value is not None:
-            return f'set {change.name}="{value}" {where}'
+            return f'set {change.name}="{value}" {where}{but}'
         case Cause.RESTORED if value is not None:
             return (
-                f'set {change.name}="{value}" {where} again: the update drops it, and the '
+                f'set {change.name}="{value}" {where} again{but}: the update drops it, and the '
                 "setting stays while a policy asks for it"
             )
         case Cause.DROPPED:
@@ -102,7 +103,7 @@ def _sentence(change: Edit | SkippedEdit) -> str:
                 "when: Never; the default of the product applies"
             )
         case Cause.OVERRIDDEN if value is not None:
-            return f'replaced the value of {change.name} by "{value}" {where}'
+            return f'replaced the value of {change.name} by "{value}" {where}{but}'
         case Cause.SETTING:
             note = f", {change.note}" if change.note else ""
             return f"set {change.name} {where}{note}"

@@ -87,9 +87,9 @@ def desired_variables(
                 )
                 desired.setdefault(variable.name, variable)
         settings.extend(related_settings(target, in_effect))
-    refused = {refusal.env for refusal in refused_variables(target)}
+    refused = tuple(refused_variables(target))
     for variable in settings:
-        if variable.name not in refused:
+        if not any(refusal.is_named(variable.name) for refusal in refused):
             desired.setdefault(variable.name, variable)
     return tuple(desired.values())
 
@@ -130,6 +130,11 @@ def refused_variables(target: MatchedContainer) -> Iterator[RefusedVariable]:
             yield from rule.refuses
 
 
+def refused_entries(container: Container, refusal: RefusedVariable) -> Iterator[EnvVar]:
+    """The container's entries that are refused, in their spellings; of one name, the last."""
+    yield from {e.name: e for e in container.env if refusal.is_named(e.name)}.values()
+
+
 def kept_names(target: MatchedContainer, effective: EffectivePolicies) -> Iterator[str]:
     """The switches of a container whose version cannot be read: what was injected stays, unless a
     version that it may be refuses it."""
@@ -140,10 +145,11 @@ def kept_names(target: MatchedContainer, effective: EffectivePolicies) -> Iterat
         if injectable_rule(target, channel.name) is not None:
             continue
         rules = tuple(target.product.possible_rules(channel.name, target.image, target.version))
-        refused = {refusal.env for rule in rules for refusal in rule.refuses}
+        refused = [refusal for rule in rules for refusal in rule.refuses]
         for switch in (switch for rule in rules for switch in rule.switches):
             for entry in target.container.env:
-                if entry.name not in refused and names_switch(switch, entry.name):
+                is_refused = any(refusal.is_named(entry.name) for refusal in refused)
+                if not is_refused and names_switch(switch, entry.name):
                     yield entry.name
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import EnvSwitch, Setting, Switch
 from fleet_telemetry.objects.manifest import Manifest, dig
+from fleet_telemetry.switches.config_property import find_property, read_property
 from fleet_telemetry.switches.edits import Edit
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, is_expanded
@@ -33,6 +34,8 @@ class EnvMechanism:
     def find(self, container: Container, switch: Switch) -> EnvVar | None:
         """The exact name first: of several spellings it is the likelier one to take effect."""
         env = _env(switch)
+        if env.config_property is not None:
+            return find_property(container, env)
         exact = container.variable(env.name)
         if exact is not None:
             return exact
@@ -41,6 +44,8 @@ class EnvMechanism:
     def read(self, container: Container, switch: Switch) -> SwitchReading:
         """See SwitchMechanism."""
         env = _env(switch)
+        if env.config_property is not None:
+            return read_property(container, env)
         spellings = {entry.name for entry in container.env if env.is_named(entry.name)}
         if len(spellings) > 1:
             names = ", ".join(sorted(spellings))

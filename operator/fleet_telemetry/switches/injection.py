@@ -23,13 +23,15 @@ from fleet_telemetry.switches.desired import (
     desired_variables,
     kept_names,
     names_switch,
+    refused_entries,
     refused_variables,
 )
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.ownership import is_ours
-from fleet_telemetry.switches.reading import setting_of
+from fleet_telemetry.switches.reading import ReadingSource, setting_of
 from fleet_telemetry.switches.shared_values import may_replace
+from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.workloads.workload import Container, EnvVar, Workload
 
 
@@ -69,7 +71,7 @@ def plan_edits(
             *desired_names(target, desired),
             *audited_names(target, effective),
             *kept_names(target, effective),
-            *(refusal.env for refusal in refused),
+            *(entry.name for one in refused for entry in refused_entries(target.container, one)),
         }
     edits.extend(_revert(context, handled))
     return tuple(edits)
@@ -112,8 +114,10 @@ def _inject(
         note = ""
         if variable.switch is None:
             cause, note = Cause.SETTING, "replacing another value" if replaces else ""
-        elif stood and entry is None:
-            cause = Cause.RESTORED
+        else:
+            note = _why_without_effect(target, variable.switch)
+            if stood and entry is None:
+                cause = Cause.RESTORED
         yield Edit(
             container=container.index,
             container_name=container.name,
@@ -177,6 +181,15 @@ def missed_admission(workload: Workload, policy: Policy) -> bool:
     return workload.created is not None and workload.created >= policy.created
 
 
+def _why_without_effect(target: MatchedContainer, switch: Switch) -> str:
+    """What keeps the switch from taking effect, if the container shows it."""
+    reading = read_switch(target.container, switch)
+    if reading.source is ReadingSource.OVERRIDE:
+        return f"{reading.detail} overrides it"
+    doubt = doubt_of_start(target)
+    return f"it may not reach the product, because of {doubt}" if doubt else ""
+
+
 def _section(context: InjectionContext, effective: EffectivePolicy) -> str:
     """The field that permits an edit now, and its policy if that is another one."""
     injection, source = effective.injection, effective.injection_policy
@@ -231,10 +244,8 @@ def _remove_refused(
     """A refused variable only does harm. An injected one is removed at once, the user's own only
     with onConflict: Override."""
     container = target.container
-    for refusal in refused:
-        entry = container.variable(refusal.env)
-        if entry is None:
-            continue
+    present = ((one, entry) for one in refused for entry in refused_entries(container, one))
+    for refusal, entry in present:
         owner = None
         if not context.injected(container, entry, target.product.all_switches):
             owner = _strictest(target, effective)
@@ -290,7 +301,8 @@ def _strictest(target: MatchedContainer, effective: EffectivePolicies) -> Effect
 
 def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Iterator[Edit]:
     """Remove what was injected and no policy asks for any more, if that restarts no pod that would
-    not restart anyway; also from a container that ran a product before the update."""
+    not restart anyway; also from a container that ran a product before the update, or one that is
+    no longer known, of which only the record is left."""
     if context.trigger is Trigger.CREATE or (
         context.trigger is Trigger.RECONCILE and not context.workload.restarts_no_pod
     ):
@@ -299,12 +311,10 @@ def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Itera
     for target in (*context.targets, *context.targets_before):
         switches.setdefault(target.container.name, []).extend(target.product.all_switches)
     for container in context.workload.template.containers:
-        if container.name not in switches:
-            continue
         for entry in container.env:
             if entry.name in handled.get(container.index, ()):
                 continue
-            if context.injected(container, entry, switches[container.name]):
+            if context.injected(container, entry, switches.get(container.name, ())):
                 yield Edit(container.index, container.name, entry.name, None, Cause.REVERTED)
 
 

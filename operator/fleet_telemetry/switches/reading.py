@@ -68,13 +68,14 @@ def with_default(reading: SwitchReading, default: DefaultState) -> SwitchReading
     """The effect of a reading in a version with this default: an unset switch has the default."""
     if reading.setting is not Setting.UNSET:
         return reading
-    match default:
-        case DefaultState.ON:
-            return SwitchReading(Setting.ENABLED, ReadingSource.DEFAULT)
-        case DefaultState.OFF | DefaultState.NO_TELEMETRY:
-            return SwitchReading(Setting.DISABLED, ReadingSource.DEFAULT)
-        case _:
-            return SwitchReading(Setting.UNKNOWN, ReadingSource.DEFAULT)
+    setting = Setting.UNKNOWN
+    if default is DefaultState.ON:
+        setting = Setting.ENABLED
+    elif default in (DefaultState.OFF, DefaultState.NO_TELEMETRY):
+        setting = Setting.DISABLED
+    if reading.source is ReadingSource.OVERRIDE:  # the switch itself would not count
+        return SwitchReading(setting, reading.source, reading.detail)
+    return SwitchReading(setting, ReadingSource.DEFAULT)
 
 
 _NEAREST_TO_SENDING = (Setting.ENABLED, Setting.UNSET, Setting.UNKNOWN, Setting.DISABLED)

@@ -24,6 +24,8 @@ def may_replace(product: Product, switch: Switch, value: str) -> bool:
     env = switch.env
     if env is None or not value.strip() or env.listed(value) is not None:
         return True
+    if product.origin is None and env.config_property is not None:
+        return True  # a property is one value, such as the schedule 0 3 * * *
     if value.lstrip().startswith(("-", "{", "[")) or not _JOINTS.isdisjoint(value.strip()):
         return False
     if product.origin is None:

@@ -43,7 +43,7 @@ from tests.support.builders import (
     SONAR_SWITCH,
     SONARQUBE,
     V4_SWITCH,
-    V5_SWITCH,
+    V5_OFF,
     Manifest,
     claimed,
     container,
@@ -125,12 +125,14 @@ def test_any_change_of_the_template_is_an_occasion(kind: str) -> None:
 def test_an_upgrade_swaps_the_variables_and_says_so() -> None:
     old = admitted(creation(manifest(container(DTRACK_4))), OPT_OUT)
     request = update(old, with_image(old, DTRACK_5))
-    assert env_of(admitted(request, OPT_OUT)) == {V5_SWITCH: "false"}
-    removed, added = answer(request, OPT_OUT).warnings
+    assert env_of(admitted(request, OPT_OUT)) == V5_OFF
+    removed, *added = answer(request, OPT_OUT).warnings
     assert removed.startswith(
         f"{NOBODY}removed {V4_SWITCH} in container app: version 5 refuses to start"
     )
-    assert added == f'{WHO}set {V5_SWITCH}="false" in container app'
+    assert added == [
+        f'{WHO}set {name}="{value}" in container app' for name, value in V5_OFF.items()
+    ]
 
 
 @pytest.mark.parametrize("operation", ["DELETE", "CONNECT"])
@@ -276,6 +278,10 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
     ("change", "sentence"),
     [
         (edit(Cause.INJECTED, "v", policy=policy()), f'{WHO}set NAME="v" in container app'),
+        (
+            edit(Cause.INJECTED, "v", "-Dx overrides it", policy=policy()),
+            f'{WHO}set NAME="v" in container app, but -Dx overrides it',
+        ),
         (
             edit(Cause.OVERRIDDEN, "v", policy=policy()),
             f'{WHO}replaced the value of NAME by "v" in container app',

@@ -20,6 +20,7 @@ from tests.support.product_tables import (
 _V4 = "TELEMETRY_SUBMISSION_ENABLED_DEFAULT"
 _RC1 = "DT_TELEMETRY_SUBMISSION_ENABLED_DEFAULT"
 _V5 = "DT_TELEMETRY_SUBMISSION_DEFAULT_ENABLED"
+_CRON = "DT_TASK_TELEMETRY_SUBMISSION_CRON"
 
 
 @pytest.mark.parametrize(
@@ -91,13 +92,13 @@ def test_the_frontend_and_other_images_are_never_taken_for_it(image: str, contai
         # The candidates of 5.0.0 differ from each other.
         ("5.0.0-alpha.1", "VersionNotCovered"),
         ("5.0.0-beta.1", "VersionNotCovered"),
-        ("5.0.0-rc.1", f"On, Seed {_RC1}"),
-        ("5.0.0-rc.2", f"On, Seed {_V5}"),
-        ("5.0.0-rc.3", f"On, Seed {_V5}"),
-        ("5.0.0", f"On, Seed {_V5}"),
-        ("5.0.4", f"On, Seed {_V5}"),
-        ("5.0", f"On, Seed {_V5}"),
-        ("5.1.1", f"On, Seed {_V5}"),
+        ("5.0.0-rc.1", f"On, Seed {_RC1}, Start {_CRON}"),
+        ("5.0.0-rc.2", f"On, Seed {_V5}, Start {_CRON}"),
+        ("5.0.0-rc.3", f"On, Seed {_V5}, Start {_CRON}"),
+        ("5.0.0", f"On, Seed {_V5}, Start {_CRON}"),
+        ("5.0.4", f"On, Seed {_V5}, Start {_CRON}"),
+        ("5.0", f"On, Seed {_V5}, Start {_CRON}"),
+        ("5.1.1", f"On, Seed {_V5}, Start {_CRON}"),
         # No later version exists.
         ("6.0.0", "VersionNotKnown"),
         ("6.0.0-rc.1", "VersionNotKnown"),

@@ -40,6 +40,8 @@ from tests.support.builders import (
     SONAR_SWITCH,
     SONARQUBE,
     V4_SWITCH,
+    V5_CRON,
+    V5_OFF,
     V5_SWITCH,
     WORKER,
     WORKER_6,
@@ -94,6 +96,7 @@ class Case:
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
     catalogue: Catalogue = field(default_factory=builtin)
+    excluded: bool = False
     says: str = ""
     seeded: tuple[str, ...] = ()
 
@@ -119,6 +122,7 @@ class Case:
                 reported={(found, USAGE): self.reported},
                 claims=self.claims,
                 seeds=self.seeds,
+                excluded=self.excluded,
             )
         )
 
@@ -300,6 +304,18 @@ CASES: dict[str, Case] = {
     "an audit of what is as wished": of(
         COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, policy=AUDIT
     ),
+    "an excluded namespace": of(
+        NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED, policy=IMMEDIATE, excluded=True
+    ),
+    "an excluded namespace that opts out by itself": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, excluded=True
+    ),
+    "an excluded namespace with the setting in the template only": of(
+        PENDING, Reason.PODS_OUTDATED, env=OFF, pods=(ON,), excluded=True
+    ),
+    "an excluded namespace with a foreign template": of(
+        NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED, shape={"owner": OWNER}, excluded=True
+    ),
     "the policy adds nothing": of(NON_COMPLIANT, Reason.INJECTION_OFF, policy=NEVER),
     "the policy adds nothing, not even at once": of(
         NON_COMPLIANT,
@@ -420,6 +436,13 @@ CASES: dict[str, Case] = {
     ),
     "a whole config map": of(
         UNKNOWN, Reason.MAY_BE_SET_BY_ENV_FROM, EMQX, container=FROM_MAP, policy=AUDIT
+    ),
+    "a config map where only absence is as wished": of(
+        UNKNOWN,
+        Reason.MAY_BE_SET_BY_ENV_FROM,
+        WORKER,
+        container=FROM_MAP,
+        policy=OPT_IN | IMMEDIATE,
     ),
     "a config map that will be shadowed": of(
         PENDING, Reason.AWAITING_ROLLOUT, EMQX, container=FROM_MAP, policy=ALWAYS
@@ -707,6 +730,70 @@ CASES: dict[str, Case] = {
     "a contrary seed that is about to be overridden": of(
         UNKNOWN, Reason.SEED_NOT_PROVEN, env=V4_ON, policy=IMMEDIATE, **ON_CLAIM
     ),
+    # A switch that is sufficient alone, beside a seed.
+    "a task that never runs": of(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, DTRACK_5, env=V5_OFF),
+    "a task that never runs, and the seed is missing": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, DTRACK_5, env={V5_CRON: "-"}
+    ),
+    "a task that never runs, and the product's own setting is on": of(
+        COMPLIANT,
+        Reason.RUNNING_IN_EVERY_POD,
+        DTRACK_5,
+        env=V5_OFF,
+        reported=SAYS_ENABLED,
+        says="has no effect while the switch is set",
+    ),
+    "a task that never runs in one of two pods, and the product's own setting is on": of(
+        PENDING,
+        Reason.RESTART_NEEDED,
+        DTRACK_5,
+        env=V5_OFF,
+        pods=(None, {}),
+        reported=SAYS_ENABLED,
+    ),
+    "a task that never runs in one of two pods": of(
+        PENDING, Reason.PODS_OUTDATED, DTRACK_5, env=V5_OFF, pods=(None, {})
+    ),
+    "a task that never runs, and an ordinal makes the environment count for nothing": of(
+        NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN, DTRACK_5, env=V5_OFF | {"CONFIG_ORDINAL": "100"}
+    ),
+    "a task that runs, and the product's own setting is off": of(
+        COMPLIANT, Reason.REPORTED, DTRACK_5, env={V5_CRON: "0 3 * * *"}, reported=SAYS_DISABLED
+    ),
+    "a task that never runs, for an opt-in": of(
+        PENDING,
+        Reason.AWAITING_ROLLOUT,
+        DTRACK_5,
+        env={V5_CRON: "-"},
+        ours=[V5_CRON],
+        policy=OPT_IN,
+        reported=SAYS_ENABLED,
+    ),
+    "an opt-in of a seed whose task runs": of(
+        UNKNOWN, Reason.SEED_NOT_PROVEN, DTRACK_5, env={V5_SWITCH: "true"}, policy=OPT_IN
+    ),
+    "a pod of version 4 has no such task": of(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        DTRACK_5,
+        env=V5_OFF,
+        pods=({V4_SWITCH: "false"},),
+        pod_image=DTRACK_4,
+    ),
+    "a refused property among the arguments": of(
+        NON_COMPLIANT,
+        Reason.REFUSED_VARIABLE,
+        DTRACK_5,
+        env=V5_OFF | {"JAVA_OPTIONS": "-Dtelemetry.submission.enabled.default"},
+        says="-Dtelemetry.submission.enabled.default: version 5 refuses",
+    ),
+    "a refused variable in another spelling": of(
+        NON_COMPLIANT,
+        Reason.REFUSED_VARIABLE,
+        DTRACK_5,
+        env=V5_OFF | {"telemetry.submission.enabled_default": ""},
+        says="telemetry.submission.enabled_default: version 5 refuses",
+    ),
     "a seed in a database of its own": of(
         UNKNOWN, Reason.SEED_NOT_PROVEN, DTRACK_5, env={V5_SWITCH: "false"}
     ),
@@ -752,6 +839,14 @@ CASES: dict[str, Case] = {
         NON_COMPLIANT,
         Reason.CONTRARY_VALUE_KEPT,
         env=ON,
+        shape={"owner": OWNER},
+        policy=KEEP,
+    ),
+    "a foreign template with an unclaimed contrary value, kept": of(
+        NON_COMPLIANT,
+        Reason.CONTRARY_VALUE_KEPT,
+        env=ON,
+        ours=(SONAR_SWITCH,),
         shape={"owner": OWNER},
         policy=KEEP,
     ),
@@ -995,3 +1090,16 @@ def test_nothing_is_called_compliant_by_guess(
             shown = said is wanted or verdict.reason is Reason.NO_TELEMETRY_IN_VERSION
             ran = verdict.observed("running").setting in (wanted, Setting.UNSET)
             assert shown or (pods and ran)
+
+
+def test_containers_of_one_component_are_compared_with_those_of_their_own_name() -> None:
+    """One that cannot be read does not make the pods of the other outdated."""
+    present = manifest(container(SONARQUBE), container(SONARQUBE, name="side", **FROM_MAP))
+    cluster = under(policy(**OPT_IN, injection={"when": "Never"}))
+    pods = (pod_of(present),)
+    (verdict, *_) = decide(cluster.input(present, Trigger.RECONCILE, pods=pods)).verdicts
+    assert (verdict.state, verdict.reason) == (UNKNOWN, Reason.MAY_BE_SET_BY_ENV_FROM)
+    renamed = manifest(container(SONARQUBE, name="old"))
+    alone = manifest(container(SONARQUBE, env=OFF))
+    given_ = under(policy()).input(alone, Trigger.RECONCILE, pods=(pod_of(renamed),))
+    assert decide(given_).verdicts[0].reason is Reason.PODS_OUTDATED

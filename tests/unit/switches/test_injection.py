@@ -28,6 +28,8 @@ from tests.support.builders import (
     SONAR_UPDATES,
     SONARQUBE,
     V4_SWITCH,
+    V5_CRON,
+    V5_OFF,
     V5_SWITCH,
     WORKER,
     WORKER_6,
@@ -228,8 +230,16 @@ def test_init_containers_are_never_touched() -> None:
         # Whatever is not true is false to SonarQube.
         (SONARQUBE, "Disabled", {SONAR_SWITCH: "off"}),
         (SONARQUBE, "Enabled", {SONAR_SWITCH: "True"}),
-        (DTRACK_5, "Disabled", {V5_SWITCH: "no"}),
-        (DTRACK_5, "Disabled", {"dt.telemetry.submission.default-enabled": "off"}),
+        (DTRACK_5, "Disabled", {V5_SWITCH: "no", V5_CRON: "-"}),
+        (DTRACK_5, "Enabled", {V5_SWITCH: "ja", V5_CRON: "0 3 * * *"}),
+        (
+            DTRACK_5,
+            "Disabled",
+            {
+                "dt.telemetry.submission.default-enabled": "off",
+                "dt.task.telemetry-submission.cron": "-",
+            },
+        ),
         (EMQX, "Disabled", {EMQX_OTHERWISE: "false"}),
         (WORKER, "Disabled", {WORKER_SWITCH: None}),
         (WORKER, "Enabled", {WORKER_SWITCH: "gateway.example:443"}),
@@ -433,7 +443,7 @@ def test_what_a_tool_brings_back_is_still_ours_and_goes_with_its_version(manager
     assert undo.env == {V4_SWITCH: "false"}
     assert undo.plan.injected == (V4_INJECTED,)
     again = keep.update(undo.manifest, with_image(undo.manifest, DTRACK_5))
-    assert again.env == {V5_SWITCH: "false"}
+    assert again.env == V5_OFF
     assert again.plan.skipped_edits == ()
 
 
@@ -442,7 +452,7 @@ def test_what_somebody_declares_is_theirs_even_if_it_was_injected_before(manager
     keep = under(policy(injection={"onConflict": "Keep"}), recorded=(V4_INJECTED,))
     live = brought_back(manager)
     written = keep.update(live, with_image(live, DTRACK_5))
-    assert written.env.keys() == {V4_SWITCH, V5_SWITCH}
+    assert written.env.keys() == {V4_SWITCH, *V5_OFF}
     assert causes(written)[V4_SWITCH] is Cause.KEPT
 
 
@@ -679,8 +689,8 @@ def test_a_setting_that_the_version_refuses_is_not_added() -> None:
 def test_an_upgrade_from_4_to_5_swaps_the_variables_and_keeps_all_others() -> None:
     old = under(policy()).create(manifest(container(DTRACK_4, env={"A": "1"}))).manifest
     new = under(policy()).update(old, with_image(old, DTRACK_5))
-    assert list(new.env.items()) == [("A", "1"), (V5_SWITCH, "false")]
-    assert causes(new) == {V4_SWITCH: Cause.REFUSED, V5_SWITCH: Cause.INJECTED}
+    assert list(new.env.items()) == [("A", "1"), *V5_OFF.items()]
+    assert causes(new) == {V4_SWITCH: Cause.REFUSED, **dict.fromkeys(V5_OFF, Cause.INJECTED)}
     refused = next(edit for edit in new.plan.edits if edit.value is None)
     assert "refuses to start" in refused.note
     assert refused.policy is None
@@ -690,7 +700,7 @@ def test_a_downgrade_from_5_to_4_swaps_them_back() -> None:
     old = under(policy()).create(manifest(container(DTRACK_5))).manifest
     new = under(policy()).update(old, with_image(old, DTRACK_4))
     assert new.env == {V4_SWITCH: "false"}
-    assert causes(new) == {V5_SWITCH: Cause.REVERTED, V4_SWITCH: Cause.INJECTED}
+    assert causes(new) == {**dict.fromkeys(V5_OFF, Cause.REVERTED), V4_SWITCH: Cause.INJECTED}
 
 
 def test_a_version_whose_switch_is_not_verified_loses_the_old_one() -> None:
@@ -705,12 +715,12 @@ def test_a_refused_variable_of_the_users_own_goes_under_override_and_stays_under
 ) -> None:
     given = claimed(manifest(container(DTRACK_5, env={"A": "1", V4_SWITCH: value})))
     overriding = under(policy()).create(given)
-    assert overriding.env == {"A": "1", V5_SWITCH: "false"}
+    assert overriding.env == {"A": "1", **V5_OFF}
     assert causes(overriding)[V4_SWITCH] is Cause.REFUSED
     assert overriding.plan.edits[0].policy == policy()
 
     kept = under(policy(injection={"onConflict": "Keep"})).create(given)
-    assert kept.env.keys() == {"A", V4_SWITCH, V5_SWITCH}
+    assert kept.env.keys() == {"A", V4_SWITCH, *V5_OFF}
     (remark,) = kept.plan.skipped_edits
     assert (remark.name, remark.cause) == (V4_SWITCH, Cause.KEPT)
     assert "refuses to start" in remark.note
@@ -723,16 +733,16 @@ def test_between_admissions_a_refused_variable_of_the_users_own_goes_only_with_i
     given = claimed(manifest(container(DTRACK_5, env={V4_SWITCH: "false"})))
     assert under(policy()).reconcile(given).plan.edits == ()
     immediate = under(policy(injection={"rollout": "Immediate"}))
-    assert immediate.reconcile(given).env == {V5_SWITCH: "false"}
+    assert immediate.reconcile(given).env == V5_OFF
     resting = claimed(manifest(container(DTRACK_5, env={V4_SWITCH: "false"}), replicas=0))
-    assert under(policy()).reconcile(resting).env == {V5_SWITCH: "false"}
+    assert under(policy()).reconcile(resting).env == V5_OFF
 
 
 def test_a_refused_variable_of_ours_goes_at_once_and_whatever_the_policies_say() -> None:
     given = claimed(manifest(container(DTRACK_5, env={V4_SWITCH: "false"})), but=[V4_SWITCH])
     for injection, env in (
-        ({}, {V5_SWITCH: "false"}),
-        ({"onConflict": "Keep"}, {V5_SWITCH: "false"}),
+        ({}, V5_OFF),
+        ({"onConflict": "Keep"}, V5_OFF),
         ({"when": "Never"}, {}),
     ):
         assert under(policy(injection=injection)).reconcile(given).env == env
@@ -883,6 +893,28 @@ def test_a_decision_for_a_workload_without_a_product_is_empty() -> None:
     assert (plan.targets, plan.changes, plan.verdicts, plan.by_policy) == ((), (), (), ())
 
 
+# What is set and has no effect.
+
+
+@pytest.mark.parametrize(
+    ("more", "note"),
+    [
+        ({}, ""),
+        (
+            {"args": ["-Dsonar.telemetry.enable=true"]},
+            "-Dsonar.telemetry.enable=true overrides it",
+        ),
+        ({"command": ["sh", "-c", "x"]}, "it may not reach the product, because of command"),
+    ],
+)
+@pytest.mark.parametrize("env", CONTRARY_OR_NOTHING[:2])
+def test_what_may_have_no_effect_is_set_and_says_so(
+    more: dict[str, Any], note: str, env: dict[str, str]
+) -> None:
+    (edit,) = under(policy()).create(manifest(container(SONARQUBE, env=env, **more))).plan.edits
+    assert edit.note == note
+
+
 # Variables that hold more than the switch.
 
 
@@ -955,3 +987,41 @@ def test_what_we_wrote_ourselves_is_replaced_whatever_it_looks_like() -> None:
     both = under(asking, catalogue=catalogue(acme))
     written = both.create(manifest(container("acme/acme:1.0", env={"ACME": "reports=true;"})))
     assert written.env == {"ACME": "reports=false;"}
+
+
+# A product that is no longer known.
+
+
+def test_what_was_injected_goes_without_its_product() -> None:
+    recorded = (InjectedVariable(container="app", name="ACME", value="no"),)
+    after = Cluster((policy(),), recorded=recorded)
+    env = {"ACME": "no", "OWN": "1"}
+    stands = claimed(manifest(container("acme/acme:1.0", env=env)), but=["ACME"])
+    # Not at once, because pods would restart; the record stays, for the command revert, too.
+    waiting = after.reconcile(stands)
+    assert waiting.plan.edits == ()
+    assert waiting.plan.injected == recorded
+    written = after.update(stands, touched(stands))
+    assert written.env == {"OWN": "1"}
+    assert causes(written) == {"ACME": Cause.REVERTED}
+    assert after.reconcile(written.manifest).plan.injected == ()
+
+
+def test_without_a_restart_it_goes_at_once() -> None:
+    recorded = (InjectedVariable(container="app", name="ACME", value="no"),)
+    given = manifest(container("acme/acme:1.0", env={"ACME": "no"}), kind="CronJob")
+    written = Cluster(recorded=recorded).reconcile(claimed(given, but=["ACME"]))
+    assert written.env == {}
+
+
+@pytest.mark.parametrize("name", [V5_CRON, V5_CRON.lower(), "dt.task.telemetry-submission.cron"])
+def test_a_schedule_of_the_users_own_is_replaced_under_override_and_stays_under_keep(
+    name: str,
+) -> None:
+    given = claimed(manifest(container(DTRACK_5, env={name: "0 3 * * *"})))
+    assert under(policy()).create(given).env == {name: "-", V5_SWITCH: "false"}
+    kept = under(policy(injection={"onConflict": "Keep"})).create(given)
+    assert kept.env == {name: "0 3 * * *", V5_SWITCH: "false"}
+    assert kept.plan.skipped_edits[0].name == name
+    opt_in = under(policy(submission="Enabled")).create(given)
+    assert opt_in.env == {name: "0 3 * * *", V5_SWITCH: "true"}

@@ -1,0 +1,51 @@
+"""Arguments of the Java virtual machine in a container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from fleet_telemetry.switches.start import names_options_file
+from fleet_telemetry.workloads.workload import Container, EnvVar
+
+_BEFORE_ALL = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
+_AFTER_ALL = "_JAVA_OPTIONS"
+
+
+def jvm_variables(container: Container, java_options: Iterable[str]) -> Iterator[EnvVar]:
+    """The variables with arguments that the container sets, weakest first."""
+    for name in (*_BEFORE_ALL, *java_options, _AFTER_ALL):
+        entry = container.variable(name)
+        if entry is not None:
+            yield entry
+
+
+def jvm_words(container: Container, java_options: Iterable[str]) -> tuple[str, ...]:
+    """All arguments in the order in which the JVM reads them: of several, the last takes effect.
+
+    HotSpot reads JAVA_TOOL_OPTIONS first and _JAVA_OPTIONS last (openjdk/jdk@jdk-21+35:
+    src/hotspot/share/runtime/arguments.cpp); the launcher puts JDK_JAVA_OPTIONS in front of the
+    command line.
+    """
+    words: list[str] = []
+    for entry in jvm_variables(container, java_options):
+        if entry.name != _AFTER_ALL:
+            words += entry.value.split()
+    words += container.arguments
+    last = container.variable(_AFTER_ALL)
+    return (*words, *(last.value.split() if last is not None else ()))
+
+
+def system_property(word: str) -> tuple[str, str] | None:
+    """The name and value of an argument that sets a system property; the value may be left out."""
+    if not word.startswith("-D"):
+        return None
+    name, _, value = word[2:].partition("=")
+    return name, value
+
+
+def may_set_property(word: str) -> bool:
+    """Whether an argument may set a property that cannot be read: it begins with a reference that
+    is expanded before, or names a file with further arguments."""
+    literal, dollar, _ = word.partition("$(")
+    may_begin = "-D".startswith(literal) or (literal.startswith("-D") and "=" not in literal)
+    return (bool(dollar) and may_begin) or names_options_file(word)
