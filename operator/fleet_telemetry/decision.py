@@ -54,6 +54,8 @@ class Input:
     """The same, from the previous leader; used until the product is checked again."""
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
+    excluded: bool = False
+    """Whether nothing in the namespace may be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ def plan_injection(given: Input) -> Plan:
     covering = select_policies(given.policies, given.workload, given.namespace_labels)
     effective = _resolve_all(given, targets, covering)
     planned: tuple[Edit | SkippedEdit, ...] = ()
-    if (targets or targets_before) and _may_be_written(given):
+    # What was injected for a product that is no longer known is still recorded, and goes.
+    if (targets or targets_before or given.recorded) and _may_be_written(given):
         planned = plan_edits(
             InjectionContext(
                 trigger=given.trigger,
@@ -134,6 +137,7 @@ def decide(given: Input) -> Plan:
         reported={key: known[key] or reported.get(key, Reported()) for key in known},
         claims=given.claims,
         seeds=given.seeds,
+        excluded=given.excluded,
         recorded=given.recorded,
     )
     channels = list(_channels(plan.targets))
@@ -192,6 +196,8 @@ def _built_in(targets: tuple[MatchedContainer, ...]) -> set[str]:
 def _may_be_written(given: Input) -> bool:
     """Another controller would restore its own template, that of a Job is immutable, and one that
     may be adopted has to stay as its pods were started with."""
+    if given.excluded:
+        return False
     workload = given.workload
     if given.is_pod:
         return workload.is_injected_by_pod
@@ -233,6 +239,14 @@ def _judge_by_policy(
 def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:
     """What policies injected into the template: switches and related settings without a field
     owner, or what was recorded before."""
+    known = {target.container.index for target in plan.targets}
+    for container in given.workload.template.containers:
+        if container.index not in known:  # it ran a product that is no longer known
+            for entry in container.env:
+                if is_ours(given.workload, container, entry, (), given.recorded):
+                    yield InjectedVariable(
+                        container=container.name, name=entry.name, value=entry.value
+                    )
     for target in plan.targets:
         container = target.container
         settings = {

@@ -269,7 +269,9 @@ def test_after_an_uninstall_nothing_hangs_and_injected_settings_stay(bare: Space
     short_lived.kubectl("rollout", "status", "deployment/sonar", "--timeout=60s")
     space.world.apply(yaml.safe_load((ROOT / "examples" / "policies" / "product.yaml").read_text()))
     eventually(
-        lambda: space.world.find("mutatingwebhookconfiguration", f"{RELEASE}-products"),
+        lambda: (
+            "webhooks" in space.world.get("mutatingwebhookconfiguration", f"{RELEASE}-products")
+        ),
         say="the configuration of products",
     )
     before = _fleet(space)

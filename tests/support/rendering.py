@@ -83,7 +83,7 @@ MATRIX: Mapping[str, Values] = {
     "single": {"webhook": {"replicas": 1}, "controller": {"replicas": 1}},
     "bare": {
         "crds": {"enabled": False},
-        "rbac": {"aggregate": False},
+        "rbac": {"aggregate": False, "admissionPolicies": False},
         "webhook": {"podDisruptionBudget": {"enabled": False}, "excludedNamespaces": []},
         "controller": {"podDisruptionBudget": {"enabled": False}, "resources": {"limits": None}},
         "runAsUser": None,
@@ -110,6 +110,7 @@ MATRIX: Mapping[str, Values] = {
             "families": ["IPv4"],
             "enforced": ["NetworkPolicy", "Cilium"],
             "clusterRanges": ["192.0.2.0/24"],
+            "nat64Prefixes": ["2001:db8:64::/96"],
             "publishedRanges": "built-in",
             "allowlistRequests": "catalogue",
             "onUninstall": "Remove",

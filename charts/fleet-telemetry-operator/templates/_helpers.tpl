@@ -71,6 +71,11 @@ caBundle: {{ .ca | b64enc }}
 {{- end }}
 {{- end -}}
 
+{{- /* The namespaces whose workloads the operator does not change, as a JSON array. */}}
+{{- define "fto.excludedNamespaces" -}}
+{{- concat .Values.webhook.excludedNamespaces (list .Release.Namespace) | uniq | toJson -}}
+{{- end -}}
+
 {{- /* The Secret with the webhook's certificate. */}}
 {{- define "fto.certificateSecret" -}}
 {{- with .Values.webhook.certificate -}}
@@ -117,6 +122,9 @@ annotations:
 {{- end }}
 {{- range .Values.egress.clusterRanges }}
 - --cluster-range={{ . }}
+{{- end }}
+{{- range .Values.egress.nat64Prefixes }}
+- --nat64-prefix={{ . }}
 {{- end }}
 {{- end }}
 

@@ -75,6 +75,11 @@ class Reason(_Explained):
         "AuditOnly",
         "The policy has mode: Audit and changes nothing.",
     )
+    NAMESPACE_EXCLUDED = (
+        "NamespaceExcluded",
+        "The operator changes no workload of this namespace: the chart's value "
+        "webhook.excludedNamespaces has it.",
+    )
     INJECTION_OFF = (
         "InjectionOff",
         "The policy has when: Never and adds nothing.",
@@ -342,6 +347,12 @@ class EgressReason(_Explained):
     HOSTS_NOT_RESOLVED = (
         "HostsNotResolved",
         "A host of the channel has no known address. Its TelemetryHost has the reason.",
+    )
+    FAMILY_NOT_ANSWERED = (
+        "FamilyNotAnswered",
+        "No name server has ever answered for one address family of a host, so the host may have "
+        "addresses that are not denied. The condition Fresh of its TelemetryHost says why. Repair "
+        "the name server, or turn the family off in egress.families of the chart's values.",
     )
     TOO_MANY_ADDRESSES = (
         "TooManyAddresses",

@@ -184,6 +184,13 @@ EGRESS_OPTIONS = (
         help="A public range that belongs to the cluster, so no telemetry host is in it.",
     ),
     click.option(
+        "--nat64-prefix",
+        "nat64_prefixes",
+        multiple=True,
+        help="A prefix by which the cluster's DNS64 and NAT64 translate IPv4 addresses, such as "
+        "2001:db8:64::/96, in addition to 64:ff9b::/96.",
+    ),
+    click.option(
         "--published-ranges",
         type=click.Choice(["fetch", "built-in"]),
         default="fetch",
@@ -194,6 +201,13 @@ EGRESS_OPTIONS = (
 )
 
 CONTROLLER_OPTIONS = (
+    click.option(
+        "--excluded-namespace",
+        "excluded_namespaces",
+        multiple=True,
+        help="A namespace whose workloads the controller does not change, in addition to its own. "
+        "Give the same ones as in the webhook configuration.",
+    ),
     click.option(
         "--per-workload-metrics/--no-per-workload-metrics",
         default=True,

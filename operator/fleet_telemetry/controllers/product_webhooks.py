@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from typing import ClassVar
 
+from fleet_telemetry.catalogue.image import ImageReference
+from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.controllers.keys import ReconcileKey, WebhooksKey
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.kinds import MUTATING_WEBHOOKS
 from fleet_telemetry.kube.webhook_configuration import mutating_webhooks, products_configuration
 from fleet_telemetry.kube.work_queue import WorkQueue
-from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at, text_at
+from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at
 
-_LABELS = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
+_log = logging.getLogger(__name__)
+
+_LONGEST_PATTERN = 256
+_LITERAL = re.compile(r"[A-Za-z0-9._/-]+")
 _RESYNC_SECONDS = 300.0
 """The chart's configuration, which the CA is copied from, is not watched."""
 
 
+def pattern_of(image: str) -> str:
+    """A pattern of a workload's own image, for one whose product is no longer known: what was
+    injected goes with the next change, so admission has to see it. Empty if it cannot be one."""
+    last = "/".join(ImageReference.parse(image).path.split("/")[-2:])
+    return last if len(last) <= _LONGEST_PATTERN and _LITERAL.fullmatch(last) else ""
+
+
 class ProductWebhooksReconciler:
-    """Writes a configuration beside the chart's own, from which it copies the client config.
+    """Writes the webhooks of the chart's second configuration, which the chart itself leaves out.
+    The client config is that of the first one.
 
     It does nothing if ``chart_configuration``, the name of the chart's configuration, is empty.
     """
@@ -40,48 +55,56 @@ class ProductWebhooksReconciler:
         self._name = products_configuration(chart_configuration)
 
     async def reconcile(self, key: WebhooksKey) -> None:
-        """Write, update or delete the configuration. Raises ApiError."""
+        """Write the webhooks if they differ. Raises ApiError."""
         if not self._chart_configuration:
             return
         await self._reconcile()
         self._queue.add_after(key, _RESYNC_SECONDS)
 
     async def _reconcile(self) -> None:
+        catalogue = self._cache.catalogue
         patterns = {
             image.pattern
-            for product in self._cache.catalogue.products.values()
+            for product in catalogue.products.values()
             if product.origin is not None
             for image in product.spec.images
+        } | {
+            pattern
+            for workload in self._cache.fleet.workloads.values()
+            if not match_containers(workload.template, catalogue)
+            for container in workload.template.containers
+            if (pattern := pattern_of(container.image))
         }
         live = await self._client.find(MUTATING_WEBHOOKS, self._name)
-        chart = await self._client.find(MUTATING_WEBHOOKS, self._chart_configuration)
-        if not patterns or not items_at(chart, "webhooks"):
-            if live is not None:
-                await self._client.delete(MUTATING_WEBHOOKS, self._name)
+        if live is None:
+            if patterns:
+                text = (
+                    "%s %s does not exist, so the images of TelemetryProducts are not injected at "
+                )
+                text += "admission; install the chart again"
+                _log.warning(text, MUTATING_WEBHOOKS.kind, self._name)
             return
+        chart = await self._client.find(MUTATING_WEBHOOKS, self._chart_configuration)
         desired = self._desired(patterns, chart)
-        owners = desired["metadata"]["ownerReferences"]
-        is_owned = items_at(live, "metadata", "ownerReferences") == owners
-        if not is_owned or items_at(live, "webhooks") != desired["webhooks"]:
+        if items_at(live, "webhooks") != desired.get("webhooks", []):
             await self._client.apply(MUTATING_WEBHOOKS, desired)
 
     def _desired(self, patterns: set[str], chart: Manifest | None) -> Manifest:
-        first = items_at(chart, "webhooks")[0]
-        excluded = items_at(first, "namespaceSelector", "matchExpressions")
-        # It is deleted with the chart's configuration, so that it never names a missing webhook.
-        owner = {
+        """Without webhooks if there is no image, or no webhook that it could name."""
+        desired = {
             "apiVersion": MUTATING_WEBHOOKS.api_version,
             "kind": MUTATING_WEBHOOKS.kind,
-            "name": self._chart_configuration,
-            "uid": text_at(chart, "metadata", "uid"),
+            "metadata": {"name": self._name},
         }
+        webhooks = items_at(chart, "webhooks")
+        if not patterns or not webhooks:
+            return desired
+        excluded = items_at(webhooks[0], "namespaceSelector", "matchExpressions")
         return {
-            "apiVersion": MUTATING_WEBHOOKS.api_version,
-            "kind": MUTATING_WEBHOOKS.kind,
-            "metadata": {"name": self._name, "labels": _LABELS, "ownerReferences": [owner]},
+            **desired,
             "webhooks": mutating_webhooks(
                 patterns,
-                mapping_at(first, "clientConfig"),
+                mapping_at(webhooks[0], "clientConfig"),
                 suffix="products.fleettelemetry.io",
                 excluded_namespaces=excluded[0].get("values", ()) if excluded else (),
             ),

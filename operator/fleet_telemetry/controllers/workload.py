@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
@@ -12,7 +12,12 @@ from typing import ClassVar
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import workload_telemetry_name
 from fleet_telemetry.controllers.egress.reconciler import EgressReconciler
-from fleet_telemetry.controllers.keys import AllowlistKey, PolicyStatusKey, ReconcileKey
+from fleet_telemetry.controllers.keys import (
+    AllowlistKey,
+    PolicyStatusKey,
+    ReconcileKey,
+    WebhooksKey,
+)
 from fleet_telemetry.controllers.plans import Plans, policy_key
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.rollouts import RolloutGate
@@ -74,7 +79,10 @@ class WorkloadReconciler:
         writers: Writers,
         *,
         now: Callable[[], datetime],
+        excluded: Collection[str] = (),
     ) -> None:
+        """Workloads in the ``excluded`` namespaces are never written."""
+        self._excluded = excluded
         self._cache = cache
         self._client = client
         self._queue = queue
@@ -85,6 +93,8 @@ class WorkloadReconciler:
         self._events = writers.events
         self._now = now
         self._gate = RolloutGate()
+        self._refused: dict[WorkloadRef, str] = {}
+        """Why the API server last refused a write, by workload: an Event for each reason."""
 
     async def resume_rollouts(self) -> None:
         """Treat the rollouts that an earlier leader may have begun as our own."""
@@ -101,19 +111,17 @@ class WorkloadReconciler:
         answered = {product for product, _ in self._verifier.results(key)}
         plan = decide(self._gather(workload))
         try:
-            claims = await self._read_claims(workload, plan)
-            if claims:
-                plan = decide(self._gather(workload, claims))
-            if plan.edits:
-                workload = await self._write(workload, plan, claims)
-                plan = decide(self._gather(workload, claims))
-            if workload.field_owners.interrupted:
-                kind = kinds.WORKLOAD_BY_KIND[key.kind]
-                self._cache.upsert(kind, await finish_interrupted_write(self._client, workload))
+            workload, plan, refusal = await self._make_comply(workload, plan)
         except ApiError:
             # Network policies protect against settings that fail, also if they are not written.
             await self._egress.reconcile(workload, plan, self._cache.fleet.pods_of(key))
             raise
+        if not plan.targets and not plan.injected:
+            # Its product is no longer known, and nothing is left of what was injected.
+            self._cache.fleet.delete_workload(key)
+            await self._delete(key)
+            self._queue.add(WebhooksKey())
+            return
         pods = self._cache.fleet.pods_of(key)
         findings, problem = await self._egress.reconcile(workload, plan, pods)
         plan = replace(plan, egress=findings)
@@ -129,13 +137,45 @@ class WorkloadReconciler:
         if {check.product for check in plan.checks} <= answered:
             await self._reports.write(workload, plan)
         self._queue.add_after(AllowlistKey(), _ALLOWLIST_DELAY_SECONDS)
-        if problem is not None:
-            raise problem
+        failure = problem or refusal
+        if failure is not None:
+            raise failure
+
+    async def _make_comply(
+        self, workload: Workload, plan: Plan
+    ) -> tuple[Workload, Plan, ApiError | None]:
+        """Write the edits; the workload and the plan after that, and the error if the API server
+        refuses the write. A refusal lasts, so the state is reported all the same.
+
+        Raises ApiError for what may pass soon.
+        """
+        ref, claims = workload.ref, await self._read_claims(workload, plan)
+        if claims:
+            plan = decide(self._gather(workload, claims))
+        try:
+            if plan.edits:
+                workload = await self._write(workload, plan, claims)
+                plan = decide(self._gather(workload, claims))
+            if workload.field_owners.interrupted and ref.namespace not in self._excluded:
+                kind = kinds.WORKLOAD_BY_KIND[ref.kind]
+                self._cache.upsert(kind, await finish_interrupted_write(self._client, workload))
+        except ApiError as error:
+            if not error.is_refusal:
+                raise
+            if self._refused.get(ref) != str(error):
+                self._refused[ref] = str(error)
+                note = f"the operator may not change this workload: {error}"
+                regarding = regarding_workload(ref, workload.uid)
+                await self._events.event(regarding, "TelemetryWriteRefused", note, warning=True)
+            return workload, plan, error
+        self._refused.pop(ref, None)
+        return workload, plan, None
 
     async def _delete(self, ref: WorkloadRef) -> None:
         """Delete what was written for a workload that no longer exists. Raises ApiError."""
         before = self._plans.get(ref)
         self._plans.delete(ref)
+        self._refused.pop(ref, None)
         # This comes before all that may fail: the next attempt would see no difference.
         self._enqueue_policies(before)
         self._verifier.plan(ref, (), None)
@@ -163,6 +203,7 @@ class WorkloadReconciler:
             pods=self._cache.fleet.pods_of(ref),
             claims=claims or {},
             seeds=status.seeds if status else (),
+            excluded=ref.namespace in self._excluded,
             reported=self._verifier.results(ref),
             reported_before=stored_reports(status) if status else {},
         )

@@ -31,6 +31,8 @@ class Facts:
     reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
+    excluded: bool = False
+    """Whether nothing in the namespace may be changed."""
     recorded: tuple[InjectedVariable, ...] = ()
     """What WorkloadTelemetry lists as injected, now or earlier."""
 

@@ -464,6 +464,7 @@ def _not_set(
         (overridden or nothing_to_write, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
         (effective.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
         (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
+        (case.facts.excluded, State.NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED),
         (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
         (holds_more, State.NON_COMPLIANT, Reason.VALUE_MAY_HOLD_MORE),
         (not ours and injection.when is When.NEVER, State.NON_COMPLIANT, Reason.INJECTION_OFF),

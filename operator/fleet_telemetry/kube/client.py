@@ -63,6 +63,12 @@ class ApiError(Exception):
         return self.status == 409 or self.reason == "Invalid"  # noqa: PLR2004
 
     @property
+    def is_refusal(self) -> bool:
+        """RBAC, an admission policy or another webhook does not allow the call."""
+        # Webhooks that deny may choose any of these.
+        return self.status in (400, 403, 422) and not self.is_conflict
+
+    @property
     def is_ending_namespace(self) -> bool:
         """The namespace is being deleted, so nothing can be created in it."""
         return "NamespaceTerminating" in self._causes

@@ -75,6 +75,7 @@ _REMEDIES = {
     ),
     Reason.REFUSED_VARIABLE: "Remove the variable from the manifest.",
     Reason.OVERRULED: "Settle which of the two policies is meant.",
+    Reason.NAMESPACE_EXCLUDED: "Set the switch in the manifest.",
     Reason.INJECTION_OFF: "Set the switch in the manifest, or let the policy add it.",
     # A restart changes no version, so it would add nothing.
     Reason.AWAITING_UPGRADE: (

@@ -96,6 +96,7 @@ class Case:
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
     catalogue: Catalogue = field(default_factory=builtin)
+    excluded: bool = False
     says: str = ""
     seeded: tuple[str, ...] = ()
 
@@ -121,6 +122,7 @@ class Case:
                 reported={(found, USAGE): self.reported},
                 claims=self.claims,
                 seeds=self.seeds,
+                excluded=self.excluded,
             )
         )
 
@@ -301,6 +303,18 @@ CASES: dict[str, Case] = {
     "the policy only audits": of(NON_COMPLIANT, Reason.AUDIT_ONLY, policy=AUDIT | ALWAYS),
     "an audit of what is as wished": of(
         COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, policy=AUDIT
+    ),
+    "an excluded namespace": of(
+        NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED, policy=IMMEDIATE, excluded=True
+    ),
+    "an excluded namespace that opts out by itself": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, excluded=True
+    ),
+    "an excluded namespace with the setting in the template only": of(
+        PENDING, Reason.PODS_OUTDATED, env=OFF, pods=(ON,), excluded=True
+    ),
+    "an excluded namespace with a foreign template": of(
+        NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED, shape={"owner": OWNER}, excluded=True
     ),
     "the policy adds nothing": of(NON_COMPLIANT, Reason.INJECTION_OFF, policy=NEVER),
     "the policy adds nothing, not even at once": of(

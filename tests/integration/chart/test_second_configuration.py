@@ -1,0 +1,92 @@
+"""The chart ships the second webhook configuration empty. What the operator fills in stays,
+whatever Helm does to the release."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.cluster import Cluster
+from dev.cluster.cluster import HelmProgram
+from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
+from fleet_telemetry.kube import kinds
+from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
+
+pytestmark = pytest.mark.cluster
+
+PRODUCTS = f"{RELEASE}-products"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("second") / "cluster", controller_manager=False) as found:
+        yield found
+
+
+@pytest.fixture(params=["helm", "helm3"], ids=["helm-4", "helm-3"])
+def operator(
+    cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[LocalOperator]:
+    program: HelmProgram = request.param
+    found = LocalOperator(cluster, tmp_path / "operator", helm=program)
+    yield found
+    found.helm("uninstall", RELEASE)
+
+
+def live(cluster: Cluster) -> Any:
+    text = cluster.kubectl("get", "mutatingwebhookconfiguration", PRODUCTS, "-o=yaml").stdout
+    return yaml.safe_load(text)
+
+
+def fill(cluster: Cluster, directory: Path) -> None:
+    """What the controller writes, as the controller."""
+    kubeconfig = cluster.service_account_kubeconfig(
+        NAMESPACE, f"{RELEASE}-controller", directory / "kubeconfig"
+    )
+
+    async def main() -> None:
+        client = await KubernetesClient.connect(str(kubeconfig))
+        chart = await client.get(kinds.MUTATING_WEBHOOKS, RELEASE)
+        first = chart["webhooks"][0]
+        (excluded,) = first["namespaceSelector"]["matchExpressions"]
+        webhooks = mutating_webhooks(
+            {"acme/scanner"},
+            first["clientConfig"],
+            suffix="products.fleettelemetry.io",
+            excluded_namespaces=excluded["values"],
+        )
+        manifest = {
+            "apiVersion": kinds.MUTATING_WEBHOOKS.api_version,
+            "kind": kinds.MUTATING_WEBHOOKS.kind,
+            "metadata": {"name": PRODUCTS},
+            "webhooks": webhooks,
+        }
+        await client.apply(kinds.MUTATING_WEBHOOKS, manifest)
+        await client.close()
+
+    asyncio.run(main())
+
+
+def test_no_upgrade_or_rollback_removes_the_webhooks(
+    cluster: Cluster, operator: LocalOperator, tmp_path: Path
+) -> None:
+    operator.install()
+    assert "webhooks" not in live(cluster)
+    fill(cluster, tmp_path)
+    webhooks = live(cluster)["webhooks"]
+    assert webhooks
+
+    operator.install()
+    assert live(cluster)["webhooks"] == webhooks
+    operator.install({"commonLabels": {"cost-center": "4711"}, "logLevel": "debug"})
+    assert live(cluster)["webhooks"] == webhooks
+    assert live(cluster)["metadata"]["labels"]["cost-center"] == "4711"
+    operator.helm("rollback", RELEASE, "1")
+    assert live(cluster)["webhooks"] == webhooks
+    assert "cost-center" not in live(cluster)["metadata"]["labels"]
