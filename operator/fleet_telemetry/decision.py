@@ -100,7 +100,8 @@ def plan_injection(given: Input) -> Plan:
     covering = select_policies(given.policies, given.workload, given.namespace_labels)
     effective = _resolve_all(given, targets, covering)
     planned: tuple[Edit | SkippedEdit, ...] = ()
-    if (targets or targets_before) and _may_be_written(given):
+    # What was injected for a product that is no longer known is still recorded, and goes.
+    if (targets or targets_before or given.recorded) and _may_be_written(given):
         planned = plan_edits(
             InjectionContext(
                 trigger=given.trigger,
@@ -247,6 +248,14 @@ def _judge_by_policy(
 def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:
     """What policies injected into the template: switches and related settings without a field
     owner, or what was recorded before."""
+    known = {target.container.index for target in plan.targets}
+    for container in given.workload.template.containers:
+        if container.index not in known:  # it ran a product that is no longer known
+            for entry in container.env:
+                if is_ours(given.workload, container, entry, (), given.recorded):
+                    yield InjectedVariable(
+                        container=container.name, name=entry.name, value=entry.value
+                    )
     for target in plan.targets:
         container = target.container
         settings = {

@@ -140,8 +140,11 @@ def test_a_policy_covers_a_product_of_the_cluster_only_by_name(world: World, spa
     try:
         _accepted(world, name)
         eventually(
-            lambda: world.find("mutatingwebhookconfiguration", "fleet-telemetry-products"),
-            say="the second webhook configuration",
+            lambda: (
+                f"{space.name}/acme"
+                in json.dumps(world.get("mutatingwebhookconfiguration", "fleet-telemetry-products"))
+            ),
+            say="the image in the second webhook configuration",
         )
         space.policy()
         image = f"registry.example/{space.name}/acme:1.0"

@@ -12,7 +12,12 @@ from typing import ClassVar
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import workload_telemetry_name
 from fleet_telemetry.controllers.egress.reconciler import EgressReconciler
-from fleet_telemetry.controllers.keys import AllowlistKey, PolicyStatusKey, ReconcileKey
+from fleet_telemetry.controllers.keys import (
+    AllowlistKey,
+    PolicyStatusKey,
+    ReconcileKey,
+    WebhooksKey,
+)
 from fleet_telemetry.controllers.plans import Plans, policy_key
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.rollouts import RolloutGate
@@ -111,6 +116,12 @@ class WorkloadReconciler:
             # Network policies protect against settings that fail, also if they are not written.
             await self._egress.reconcile(workload, plan, self._cache.fleet.pods_of(key))
             raise
+        if not plan.targets and not plan.injected:
+            # Its product is no longer known, and nothing is left of what was injected.
+            self._cache.fleet.delete_workload(key)
+            await self._delete(key)
+            self._queue.add(WebhooksKey())
+            return
         pods = self._cache.fleet.pods_of(key)
         findings, problem = await self._egress.reconcile(workload, plan, pods)
         plan = replace(plan, egress=findings)

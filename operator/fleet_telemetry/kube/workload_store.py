@@ -53,6 +53,9 @@ class Fleet:
     """
 
     changed: Callable[[WorkloadRef], None]
+    has_record: Callable[[WorkloadRef, str], bool] = lambda _, __: False
+    """Whether variables are recorded as injected into a workload, by reference and uid. Such a
+    workload is kept when its product is no longer known, until they are gone."""
     workloads: dict[WorkloadRef, Workload] = field(default_factory=dict)
     """Parts are left out, unless their whole was not found in time."""
     _parts: dict[WorkloadRef, _Part] = field(default_factory=dict)
@@ -130,7 +133,9 @@ class Fleet:
         metadata = manifest["metadata"]
         ref = WorkloadRef(metadata["namespace"], kind, metadata["name"])
         workload = None
-        if _runs_product(manifest, kind.type.template_path, catalogue):
+        if _runs_product(manifest, kind.type.template_path, catalogue) or self.has_record(
+            ref, str(metadata.get("uid", ""))
+        ):
             workload = read_workload_or_part(manifest)
         if workload is None:
             self.delete_workload(ref)

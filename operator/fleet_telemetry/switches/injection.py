@@ -301,7 +301,8 @@ def _strictest(target: MatchedContainer, effective: EffectivePolicies) -> Effect
 
 def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Iterator[Edit]:
     """Remove what was injected and no policy asks for any more, if that restarts no pod that would
-    not restart anyway; also from a container that ran a product before the update."""
+    not restart anyway; also from a container that ran a product before the update, or one that is
+    no longer known, of which only the record is left."""
     if context.trigger is Trigger.CREATE or (
         context.trigger is Trigger.RECONCILE and not context.workload.restarts_no_pod
     ):
@@ -310,12 +311,10 @@ def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Itera
     for target in (*context.targets, *context.targets_before):
         switches.setdefault(target.container.name, []).extend(target.product.all_switches)
     for container in context.workload.template.containers:
-        if container.name not in switches:
-            continue
         for entry in container.env:
             if entry.name in handled.get(container.index, ()):
                 continue
-            if context.injected(container, entry, switches[container.name]):
+            if context.injected(container, entry, switches.get(container.name, ())):
                 yield Edit(container.index, container.name, entry.name, None, Cause.REVERTED)
 
 
