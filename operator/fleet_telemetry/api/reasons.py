@@ -352,6 +352,12 @@ class EgressReason(_Explained):
         "HostsNotResolved",
         "A host of the channel has no known address. Its TelemetryHost has the reason.",
     )
+    FAMILY_NOT_ANSWERED = (
+        "FamilyNotAnswered",
+        "No name server has ever answered for one address family of a host, so the host may have "
+        "addresses that are not denied. The condition Fresh of its TelemetryHost says why. Repair "
+        "the name server, or turn the family off in egress.families of the chart's values.",
+    )
     TOO_MANY_ADDRESSES = (
         "TooManyAddresses",
         "A host has more addresses than are kept, so some of them are not denied.",

@@ -320,7 +320,7 @@ def test_a_times_moves_only_when_a_status_flips() -> None:
 @pytest.mark.parametrize(
     "asking",
     [
-        policy(products=[f"unheard-of-{'x' * 40}-{number}" for number in range(200)]),
+        policy(products=[f"unanswered-of-{'x' * 40}-{number}" for number in range(200)]),
         policy(exceptions=exceptions(*[LONG_AGO] * 256, name="x" * 60)),
     ],
 )
