@@ -294,6 +294,10 @@ class Reason(_Explained):
         "UnexpectedAnswer",
         "The response is not one of the product's API.",
     )
+    SETTING_NOT_REPORTED = (
+        "SettingNotReported",
+        "The product answers, and its answer does not have the setting.",
+    )
     NOT_SETTABLE = (
         "NotSettable",
         "The product reads this setting from its own configuration file and rejects changes "
@@ -623,6 +627,23 @@ class PolicyReason(_Explained):
     NO_CONFLICT = (
         "NoConflict",
         "No other policy asks for the opposite setting for the same workloads.",
+    )
+    # Verified
+    EVERY_PRODUCT_REPORTS = (
+        "EveryProductReports",
+        "Every product that the policy has credentials for reports its setting.",
+    )
+    CHECKS_FAIL = (
+        "ChecksFail",
+        "The checks of some products fail. reportedReason of their WorkloadTelemetry says why.",
+    )
+    NOT_CHECKED_YET = (
+        "NotCheckedYet",
+        "Some products that the policy has credentials for have not been checked yet.",
+    )
+    NOTHING_TO_CHECK = (
+        "NothingToCheck",
+        "The policy has credentials, and covers no product that they are for.",
     )
     # ExceptionExpired
     EXPIRED = ("Expired", "An exception has expired and no longer exempts its workload.")
