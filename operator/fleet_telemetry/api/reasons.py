@@ -299,6 +299,10 @@ class Reason(_Explained):
         "UnexpectedAnswer",
         "The response is not one of the product's API.",
     )
+    SETTING_NOT_REPORTED = (
+        "SettingNotReported",
+        "The product answers, and its answer does not have the setting.",
+    )
     NOT_SETTABLE = (
         "NotSettable",
         "The product reads this setting from its own configuration file and rejects changes "
@@ -352,6 +356,12 @@ class EgressReason(_Explained):
     HOSTS_NOT_RESOLVED = (
         "HostsNotResolved",
         "A host of the channel has no known address. Its TelemetryHost has the reason.",
+    )
+    FAMILY_NOT_ANSWERED = (
+        "FamilyNotAnswered",
+        "No name server has ever answered for one address family of a host, so the host may have "
+        "addresses that are not denied. The condition Fresh of its TelemetryHost says why. Repair "
+        "the name server, or turn the family off in egress.families of the chart's values.",
     )
     TOO_MANY_ADDRESSES = (
         "TooManyAddresses",
@@ -622,6 +632,23 @@ class PolicyReason(_Explained):
     NO_CONFLICT = (
         "NoConflict",
         "No other policy asks for the opposite setting for the same workloads.",
+    )
+    # Verified
+    EVERY_PRODUCT_REPORTS = (
+        "EveryProductReports",
+        "Every product that the policy has credentials for reports its setting.",
+    )
+    CHECKS_FAIL = (
+        "ChecksFail",
+        "The checks of some products fail. reportedReason of their WorkloadTelemetry says why.",
+    )
+    NOT_CHECKED_YET = (
+        "NotCheckedYet",
+        "Some products that the policy has credentials for have not been checked yet.",
+    )
+    NOTHING_TO_CHECK = (
+        "NothingToCheck",
+        "The policy has credentials, and covers no product that they are for.",
     )
     # ExceptionExpired
     EXPIRED = ("Expired", "An exception has expired and no longer exempts its workload.")

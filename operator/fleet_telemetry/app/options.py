@@ -42,6 +42,7 @@ class EgressSettings:
     egress_families: tuple[str, ...] = tuple(AddressFamily)
     egress_enforced: tuple[str, ...] = ()
     cluster_ranges: tuple[str, ...] = ()
+    nat64_prefixes: tuple[str, ...] = ()
     published_ranges: str = "fetch"
     allowlist_requests: str = "none"
     """Which requests of TelemetryPolicies the allowlist includes."""
