@@ -29,7 +29,7 @@ NAMESPACES = ("appsec", "code", "iot", "platform", "sandbox")
 UNCOVERED = "sandbox"
 _SONARQUBE = "sonarqube:26.7.0.124771-community"
 _EMQX = "emqx/emqx:5.8.9"
-_DTRACK = "docker.io/dependencytrack/apiserver:5.0.4"
+_DTRACK = "docker.io/dependencytrack/apiserver:4.14.3"
 
 
 class ShowcaseError(RuntimeError):
@@ -62,7 +62,7 @@ class Member:
 FLEET = (
     Member(
         "appsec", "StatefulSet", "dependency-track", "dependency-track", _DTRACK,
-        "NonCompliant", "ReportedContrary",
+        "NonCompliant", "ReportedContrary", env={"ALPINE_DATABASE_MODE": "external"},
     ),
     Member(
         "appsec", "StatefulSet", "sonarqube", "sonarqube", _SONARQUBE,
@@ -152,7 +152,7 @@ class Showcase:
         self.apply(_service(ASKED, 8080), _service(REFUSING, 9000))
         self.dependency_track = self._host.start(
             DependencyTrack(
-                address=self._address(ASKED), port=8080, tls=False, version="5.0.4", enabled="true"
+                address=self._address(ASKED), port=8080, tls=False, version="4.14.3", enabled="true"
             )
         )
         self.dependency_track.submit(1_795_000_000)

@@ -16,9 +16,11 @@ from dev.fakes.server import Fault
 from dev.fakes.sonarqube import SonarQube
 from dev.fakes.sourcegraph import Sourcegraph
 from tests.support.world import (
+    DTRACK_4,
     DTRACK_5,
     EMQX,
     SONARQUBE,
+    V5_OFF,
     Manifest,
     Space,
     World,
@@ -73,6 +75,29 @@ def events(space: Space, reason: str) -> list[str]:
     return text.split("\n") if text else []
 
 
+DATABASE = {"ALPINE_DATABASE_MODE": "external"}
+"""With a database of its own, only the report of Dependency-Track 4 proves its setting."""
+
+
+def test_version_5_is_off_by_its_schedule_whatever_its_database_says(
+    runtime_space: Space, host: Host
+) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = host.start(
+        DependencyTrack(
+            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="true"
+        )
+    )
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    space.policy(runtime=runtime("dependency-track", "dtrack"))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    assert space.env("deployment", "dtrack") == V5_OFF
+    status = space.telemetry("Deployment", "dtrack", state="Compliant", reported="Enabled")
+    assert status["usage"]["reason"] == "RunningInEveryPod"
+    space.condition("telemetrypolicy", "opt-out", "Verified", status="True")
+
+
 def test_a_seed_is_compliant_by_the_products_report(runtime_space: Space, host: Host) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8080))
@@ -84,7 +109,7 @@ def test_a_seed_is_compliant_by_the_products_report(runtime_space: Space, host: 
     product.submit(1_767_225_600)
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
     assert status["usage"]["reported"] == "Disabled"
     assert status["usage"]["lastSubmissionTime"] == "2026-01-01T00:00:00Z"
@@ -115,7 +140,7 @@ def test_drift_is_found_and_put_right_over_tls(runtime_space: Space, host: Host)
     }
     asked = runtime("dependency-track", "dtrack", endpoints=[endpoint])
     space.policy(runtime=asked)
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.telemetry("Deployment", "dtrack", reason="Reported")
     # Somebody turns it on in the product; the policy says only to look.
     product.values["submission.enabled"] = "true"
@@ -195,7 +220,7 @@ def test_a_fault_is_a_reason_and_shows_no_credential(
     product.fail(fault)
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", state="Unknown", reason=reason)
     assert product.api_key not in str(status)
     assert product.api_key not in space.world.operator.log("controller").read_text()
@@ -212,7 +237,7 @@ def test_a_secret_that_does_not_help_is_named(
     if data is not None:
         space.apply(secret("missing", **data))
     space.policy(runtime=runtime("dependency-track", "missing"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", state="Unknown", reason=reason)
     assert f"{space.name}/missing" in status["usage"]["message"]
 
@@ -220,7 +245,7 @@ def test_a_secret_that_does_not_help_is_named(
 def test_a_namespace_that_the_chart_does_not_name_gives_no_secret(space: Space) -> None:
     space.apply(service("dtrack", 8080), secret("dtrack", apiKey="odt_x"))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", reason="SecretNotReadable")
     assert "runtime.secrets" in status["usage"]["message"]
 
@@ -239,7 +264,7 @@ def test_a_credential_goes_nowhere_but_to_the_workloads_own_pods(
         for name in ("elsewhere", "other")
     ]
     space.apply(secret("dtrack", apiKey=collectors[0].api_key))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     for name in ("elsewhere", "outside", "other"):
         endpoint = {"product": "dependency-track", "service": {"name": name, "port": 8080}}
         space.policy(runtime=runtime("dependency-track", "dtrack", endpoints=[endpoint]))
@@ -264,7 +289,7 @@ def test_a_setting_that_somebody_keeps_turning_back_is_left_alone(
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack", action="Remediate"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     for round_number in range(3):
         eventually(lambda: product.values["submission.enabled"] == "false", say="put right")
         product.values["submission.enabled"] = "true"
@@ -284,7 +309,7 @@ def test_a_policy_that_turns_it_off_asks_nothing(runtime_space: Space, host: Hos
     product = host.start(DependencyTrack(address=address(space, "dtrack"), port=8080, tls=False))
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack", action="Off"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.telemetry("Deployment", "dtrack", reason="SeedNotProven")
     time.sleep(3)
     assert product.seen == []
@@ -303,7 +328,7 @@ def test_what_a_product_said_counts_no_more_once_it_is_not_asked(
     space.apply(secret("dtrack", apiKey=product.api_key))
     asked = runtime("dependency-track", "dtrack")
     space.policy(runtime=asked)
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
     space.policy(runtime={**asked, "action": "Off"})
     space.telemetry("Deployment", "dtrack", reason="SeedNotProven", reported="Unknown")
@@ -323,7 +348,7 @@ def test_an_answer_that_comes_late_does_not_replace_a_newer_one(
     space.apply(secret("dtrack", apiKey=product.api_key))
     asked = runtime("dependency-track", "dtrack")
     space.policy(runtime=asked)
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.wait_for_pods("app=dtrack", 1)
     eventually(lambda: product.seen, say="a question")
     product.mend()
@@ -346,7 +371,7 @@ def test_nothing_is_written_while_a_product_says_the_same(
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.telemetry("Deployment", "dtrack", reason="Reported")
     version = space.get("workloadtelemetry", "deployment-dtrack")["metadata"]["resourceVersion"]
     asked = len(product.seen)
