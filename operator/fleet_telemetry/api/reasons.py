@@ -254,8 +254,13 @@ class Reason(_Explained):
     )
     ENDPOINT_NOT_FOUND = (
         "EndpointNotFound",
-        "No Service of the namespace selects the workload's pods. Name one in "
-        "spec.runtime.endpoints.",
+        "No Service of the namespace leads to the product's container in the workload's pods. Name "
+        "one in spec.runtime.endpoints.",
+    )
+    NO_VERIFIED_POD = (
+        "NoVerifiedPod",
+        "A pod runs, and nothing shows that only the product answers at its address: it is not "
+        "ready, uses the network of its node, or has an address that is not its own.",
     )
     CREDENTIALS_REJECTED = (
         "CredentialsRejected",

@@ -586,3 +586,16 @@ def test_a_policy_counts_only_what_is_checked_with_its_own_credentials() -> None
         reports={"a": Reported(fault=Reason.UNREACHABLE, message="x" * 9000)},
     )
     assert len(condition(many, "Verified").message) <= 4096
+
+
+def test_a_namespace_that_the_policy_gives_no_credential_is_not_missed() -> None:
+    # Its author meant that; a tenant who runs the product there makes no noise in the policy.
+    credential = {
+        "product": "sonarqube",
+        "secretRef": {"name": "key", "namespace": "vault"},
+        "requireTLS": False,
+    }
+    for namespace, expected in ((NAMESPACE, "NotCheckedYet"), ("other", "NothingToCheck")):
+        runtime = {"credentials": [{**credential, "namespaces": [namespace]}]}
+        found = status(policy(cluster=True, runtime=runtime), sonar("a", OFF))
+        assert seen(found, "Verified") == ("Unknown", expected)
