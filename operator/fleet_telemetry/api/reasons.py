@@ -254,8 +254,13 @@ class Reason(_Explained):
     )
     ENDPOINT_NOT_FOUND = (
         "EndpointNotFound",
-        "No Service of the namespace selects the workload's pods. Name one in "
-        "spec.runtime.endpoints.",
+        "No Service of the namespace leads to the product's container in the workload's pods. Name "
+        "one in spec.runtime.endpoints.",
+    )
+    NO_VERIFIED_POD = (
+        "NoVerifiedPod",
+        "A pod runs, and nothing shows that only the product answers at its address: it is not "
+        "ready, uses the network of its node, or has an address that is not its own.",
     )
     CREDENTIALS_REJECTED = (
         "CredentialsRejected",
@@ -544,7 +549,8 @@ class PolicyReason(_Explained):
     INVALID_SPEC = ("InvalidSpec", "The spec cannot be read. No part of it is in effect.")
     UNKNOWN_PRODUCT = (
         "UnknownProduct",
-        "The policy names a product that neither the catalogue nor a TelemetryProduct defines. "
+        "The policy names a product that neither the catalogue nor an accepted TelemetryProduct "
+        "defines. "
         "The rest of the policy is in effect.",
     )
     SETTING_NAMES_SWITCH = (
@@ -583,6 +589,18 @@ class PolicyReason(_Explained):
         "TooManyPatterns",
         "All TelemetryProducts together have too many image patterns. The youngest are not in "
         "effect.",
+    )
+    PRODUCT_NOT_COVERED = (
+        "ProductNotCovered",
+        "A part of the policy is about a TelemetryProduct that the policy does not cover. Name it "
+        "in products or additionalProducts.",
+    )
+    # Covered
+    NAMED_BY_POLICY = ("NamedByPolicy", "A policy covers a channel of the product.")
+    NOT_NAMED_BY_POLICY = (
+        "NotNamedByPolicy",
+        "No policy covers the product. Name it in products or additionalProducts of a policy: "
+        "without products, a policy covers built-in products only.",
     )
     # OverridesBuiltin
     OVERRIDES_BUILTIN = (
