@@ -245,8 +245,7 @@ def _judge_by_policy(
             checked = tuple(
                 check.product
                 for check in checks
-                if check.grant is not None
-                and effective[_channel_of(check)].runtime_policy is policy
+                if check.is_for_namespace and effective[_channel_of(check)].runtime_policy is policy
             )
             yield PolicyVerdict(policy, tuple(verdicts), tuple(winners), checked, facts.idle)
 

@@ -559,7 +559,8 @@ class PolicyReason(_Explained):
     INVALID_SPEC = ("InvalidSpec", "The spec cannot be read. No part of it is in effect.")
     UNKNOWN_PRODUCT = (
         "UnknownProduct",
-        "The policy names a product that neither the catalogue nor a TelemetryProduct defines. "
+        "The policy names a product that neither the catalogue nor an accepted TelemetryProduct "
+        "defines. "
         "The rest of the policy is in effect.",
     )
     SETTING_NAMES_SWITCH = (
@@ -598,6 +599,18 @@ class PolicyReason(_Explained):
         "TooManyPatterns",
         "All TelemetryProducts together have too many image patterns. The youngest are not in "
         "effect.",
+    )
+    PRODUCT_NOT_COVERED = (
+        "ProductNotCovered",
+        "A part of the policy is about a TelemetryProduct that the policy does not cover. Name it "
+        "in products or additionalProducts.",
+    )
+    # Covered
+    NAMED_BY_POLICY = ("NamedByPolicy", "A policy covers a channel of the product.")
+    NOT_NAMED_BY_POLICY = (
+        "NotNamedByPolicy",
+        "No policy covers the product. Name it in products or additionalProducts of a policy: "
+        "without products, a policy covers built-in products only.",
     )
     # OverridesBuiltin
     OVERRIDES_BUILTIN = (

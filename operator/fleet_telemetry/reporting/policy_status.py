@@ -143,14 +143,20 @@ def build_product_status(
     now: datetime,
     *,
     overrides: bool,
+    covered: bool,
 ) -> TelemetryProductStatus:
     """The status of a product. ``problem`` is None if it is in effect, ``overrides`` says whether
-    it replaces a built-in product."""
+    it replaces a built-in product, ``covered`` whether any policy covers one of its channels."""
     accepted = PolicyReason.VALID if problem is None else problem.reason
     replaced = PolicyReason.OVERRIDES_BUILTIN if overrides else PolicyReason.OVERRIDES_NOTHING
     message = problem.message if problem is not None else ""
     seen = (
         _seen("Accepted", holds=problem is None, reason=accepted, message=message),
+        _seen(
+            "Covered",
+            holds=covered,
+            reason=PolicyReason.NAMED_BY_POLICY if covered else PolicyReason.NOT_NAMED_BY_POLICY,
+        ),
         _seen("OverridesBuiltin", holds=overrides, reason=replaced),
     )
     return TelemetryProductStatus(
