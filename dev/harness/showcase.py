@@ -150,17 +150,10 @@ class Showcase:
         self.apply(*(_workload(member) for member in FLEET if member.is_old))
         time.sleep(1.1)  # creation times have a resolution of a second
         self.apply(_service(ASKED, 8080), _service(REFUSING, 9000))
-<<<<<<< HEAD
-        self.dependency_track = self._host.start(
-            DependencyTrack(
-                address=self._address(ASKED), port=8080, tls=False, version="4.14.3", enabled="true"
-            )
-=======
         self.dependency_track = self._follower.start(
-            DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true"),
+            DependencyTrack(address="", port=8080, tls=False, version="4.14.3", enabled="true"),
             ASKED.namespace,
             f"app={ASKED.name}",
->>>>>>> main
         )
         self.dependency_track.submit(1_795_000_000)
         self._follower.start(

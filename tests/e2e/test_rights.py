@@ -116,17 +116,9 @@ def _product(follower: PodFollower, space: Space) -> Manifest:
     ports = [{"name": "http", "port": 8080}]
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "dtrack"}}
     space.apply({**service, "spec": {"selector": {"app": "dtrack"}, "ports": ports}})
-<<<<<<< HEAD
-    address = space.get("service", "dtrack")["spec"]["clusterIP"]
-    product = DependencyTrack(
-        address=address, port=8080, tls=False, version="4.14.3", enabled="true"
-    )
-    key = base64.b64encode(host.start(product).api_key.encode()).decode()
-=======
-    product = DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true")
+    product = DependencyTrack(address="", port=8080, tls=False, version="4.14.3", enabled="true")
     follower.start(product, space.name, "app=dtrack")
     key = base64.b64encode(product.api_key.encode()).decode()
->>>>>>> main
     metadata = {"name": "dtrack", "labels": {"fleettelemetry.io/credential": "true"}}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
     space.apply({**secret, "data": {"apiKey": key}})

@@ -97,20 +97,19 @@ def events(space: Space, reason: str) -> list[str]:
     return text.split("\n") if text else []
 
 
-<<<<<<< HEAD
 DATABASE = {"ALPINE_DATABASE_MODE": "external"}
 """With a database of its own, only the report of Dependency-Track 4 proves its setting."""
 
 
 def test_version_5_is_off_by_its_schedule_whatever_its_database_says(
-    runtime_space: Space, host: Host
+    runtime_space: Space, products: Products
 ) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8080))
-    product = host.start(
-        DependencyTrack(
-            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="true"
-        )
+    product = products.start(
+        space,
+        "dtrack",
+        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true"),
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
@@ -121,12 +120,9 @@ def test_version_5_is_off_by_its_schedule_whatever_its_database_says(
     space.condition("telemetrypolicy", "opt-out", "Verified", status="True")
 
 
-def test_a_seed_is_compliant_by_the_products_report(runtime_space: Space, host: Host) -> None:
-=======
 def test_a_seed_is_compliant_by_the_products_report(
     runtime_space: Space, products: Products
 ) -> None:
->>>>>>> main
     space = runtime_space
     space.apply(service("dtrack", 8080))
     product = products.start(
@@ -170,13 +166,13 @@ def test_drift_is_found_and_put_right_over_tls(runtime_space: Space, products: P
     }
     asked = runtime("dependency-track", "dtrack", endpoints=[endpoint])
     space.policy(runtime=asked)
-<<<<<<< HEAD
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
-=======
     space.apply(
-        workload("Deployment", "dtrack", container(DTRACK_5, ports=[{"containerPort": 8443}]))
+        workload(
+            "Deployment",
+            "dtrack",
+            container(DTRACK_4, env=DATABASE, ports=[{"containerPort": 8443}]),
+        )
     )
->>>>>>> main
     space.telemetry("Deployment", "dtrack", reason="Reported")
     # Somebody turns it on in the product; the policy says only to look.
     product.values["submission.enabled"] = "true"
