@@ -31,6 +31,7 @@ class Enqueuer:
 
     def policy_changed(self, key: PolicyKey) -> None:
         """See CacheListener."""
+        self._egress.policies_changed(key[1])
         self._queue.add(PolicyStatusKey(key))
         for ref in self._cache.fleet.workloads:
             if key[1] in ("", ref.namespace):
