@@ -35,7 +35,7 @@ CREDENTIALS: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Place:
-    """A product and where it listens: the address of a Service, or of a pod."""
+    """A product and where it listens: the address of a pod."""
 
     product: str
     address: str

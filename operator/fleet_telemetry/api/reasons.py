@@ -254,8 +254,13 @@ class Reason(_Explained):
     )
     ENDPOINT_NOT_FOUND = (
         "EndpointNotFound",
-        "No Service of the namespace selects the workload's pods. Name one in "
-        "spec.runtime.endpoints.",
+        "No Service of the namespace leads to the product's container in the workload's pods. Name "
+        "one in spec.runtime.endpoints.",
+    )
+    NO_VERIFIED_POD = (
+        "NoVerifiedPod",
+        "A pod runs, and nothing shows that only the product answers at its address: it is not "
+        "ready, uses the network of its node, or has an address that is not its own.",
     )
     CREDENTIALS_REJECTED = (
         "CredentialsRejected",
@@ -293,6 +298,10 @@ class Reason(_Explained):
     UNEXPECTED_ANSWER = (
         "UnexpectedAnswer",
         "The response is not one of the product's API.",
+    )
+    SETTING_NOT_REPORTED = (
+        "SettingNotReported",
+        "The product answers, and its answer does not have the setting.",
     )
     NOT_SETTABLE = (
         "NotSettable",
@@ -633,6 +642,23 @@ class PolicyReason(_Explained):
     NO_CONFLICT = (
         "NoConflict",
         "No other policy asks for the opposite setting for the same workloads.",
+    )
+    # Verified
+    EVERY_PRODUCT_REPORTS = (
+        "EveryProductReports",
+        "Every product that the policy has credentials for reports its setting.",
+    )
+    CHECKS_FAIL = (
+        "ChecksFail",
+        "The checks of some products fail. reportedReason of their WorkloadTelemetry says why.",
+    )
+    NOT_CHECKED_YET = (
+        "NotCheckedYet",
+        "Some products that the policy has credentials for have not been checked yet.",
+    )
+    NOTHING_TO_CHECK = (
+        "NothingToCheck",
+        "The policy has credentials, and covers no product that they are for.",
     )
     # ExceptionExpired
     EXPIRED = ("Expired", "An exception has expired and no longer exempts its workload.")

@@ -74,6 +74,7 @@ class ControllerPart(Part):
                 VerificationMetrics(common.metrics, _products_with_api(cache.catalogue)),
                 now=common.now,
                 enqueue=queue.add,
+                loopback=options.loopback_pods,
             ),
             reports=ReportWriter(
                 client, options.reports, now=common.now, on_change=enqueuer.enqueue_all

@@ -73,6 +73,8 @@ class Options:
     excluded_namespaces: tuple[str, ...] = ()
     per_workload_metrics: bool = True
     reports: ReportsApi = ReportsApi.AUTO
+    loopback_pods: bool = False
+    """Pods may have loopback addresses, as on a local cluster."""
     allowlist: str = ALLOWLIST
     egress: EgressSettings = field(default_factory=EgressSettings)
 

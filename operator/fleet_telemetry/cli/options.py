@@ -201,6 +201,7 @@ EGRESS_OPTIONS = (
 )
 
 CONTROLLER_OPTIONS = (
+    click.option("--loopback-pods", is_flag=True, hidden=True),
     click.option(
         "--excluded-namespace",
         "excluded_namespaces",

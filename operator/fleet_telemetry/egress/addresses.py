@@ -220,6 +220,11 @@ _METADATA: dict[tuple[int, int], str] = {
 }
 
 
+def metadata_service_of(address: Address) -> str | None:
+    """Which cloud's metadata service answers at an address; None if none does."""
+    return _METADATA.get((address.version, int(address)))
+
+
 @dataclass(frozen=True, slots=True)
 class OwnNetwork:
     """What is the cluster's own, and so no telemetry host's."""
