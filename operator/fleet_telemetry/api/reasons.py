@@ -30,6 +30,16 @@ class Reason(_Explained):
         "RunningInEveryPod",
         "Every pod was started with the setting, and this version reads it at every start.",
     )
+    LAST_RUN_COMPLIANT = (
+        "LastRunCompliant",
+        "No pod runs now. Every pod of the last run was started with the setting, and this version "
+        "reads it at every start.",
+    )
+    SCALED_TO_ZERO = (
+        "ScaledToZero",
+        "No pod runs, and none starts until somebody changes the workload: it has no replicas, or "
+        "is suspended. The next pod has the setting.",
+    )
     SEED_PROVEN = (
         "SeedProven",
         "The product reads the setting only when it first initialises its data, and the data "
@@ -554,7 +564,8 @@ class PolicyReason(_Explained):
     INVALID_SPEC = ("InvalidSpec", "The spec cannot be read. No part of it is in effect.")
     UNKNOWN_PRODUCT = (
         "UnknownProduct",
-        "The policy names a product that neither the catalogue nor a TelemetryProduct defines. "
+        "The policy names a product that neither the catalogue nor an accepted TelemetryProduct "
+        "defines. "
         "The rest of the policy is in effect.",
     )
     SETTING_NAMES_SWITCH = (
@@ -599,6 +610,18 @@ class PolicyReason(_Explained):
         "All TelemetryProducts together have too many image patterns. The youngest are not in "
         "effect.",
     )
+    PRODUCT_NOT_COVERED = (
+        "ProductNotCovered",
+        "A part of the policy is about a TelemetryProduct that the policy does not cover. Name it "
+        "in products or additionalProducts.",
+    )
+    # Covered
+    NAMED_BY_POLICY = ("NamedByPolicy", "A policy covers a channel of the product.")
+    NOT_NAMED_BY_POLICY = (
+        "NotNamedByPolicy",
+        "No policy covers the product. Name it in products or additionalProducts of a policy: "
+        "without products, a policy covers built-in products only.",
+    )
     # OverridesBuiltin
     OVERRIDES_BUILTIN = (
         "OverridesBuiltin",
@@ -633,6 +656,10 @@ class PolicyReason(_Explained):
         "No workload is known to differ, but some are not proven either way.",
     )
     NOTHING_MATCHED = ("NothingMatched", "The policy covers no workload that runs a product.")
+    NOTHING_RUNS = (
+        "NothingRuns",
+        "Every workload that the policy covers is scaled to zero or suspended.",
+    )
     # Conflicted
     OVERRULED = (
         "Overruled",

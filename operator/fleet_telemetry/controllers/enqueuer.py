@@ -33,6 +33,8 @@ class Enqueuer:
         """See CacheListener."""
         self._egress.policies_changed(key[1])
         self._queue.add(PolicyStatusKey(key))
+        for name in self._cache.products:
+            self._queue.add(ProductKey(name))
         for ref in self._cache.fleet.workloads:
             if key[1] in ("", ref.namespace):
                 self._queue.add(ref)

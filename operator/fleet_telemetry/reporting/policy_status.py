@@ -95,11 +95,12 @@ def build_policy_status(
     ``hosts_not_looked_up`` are hosts of the policy beyond the number that is allowed.
     """
     workloads = sorted(covered, key=lambda found: found.ref)
-    states = Counter(found.state for found in workloads)
+    active = [found for found in workloads if not found.verdict.idle]
+    states = Counter(found.state for found in active)
     observations = (
         _accepted(policy, catalogue, hosts_not_looked_up),
         _programmed(policy, workloads),
-        _compliant(workloads, states),
+        _compliant(active, states, [found for found in workloads if found.verdict.idle]),
         *_verified(policy, workloads),
         _conflicted(workloads),
         _exception_expired(policy, now),
@@ -117,6 +118,7 @@ def build_policy_status(
             unknown=states[State.UNKNOWN],
             not_enforceable=states[State.NOT_ENFORCEABLE],
             exempt=states[State.EXEMPT],
+            idle=len(workloads) - len(active),
         ),
     )
 
@@ -149,14 +151,20 @@ def build_product_status(
     now: datetime,
     *,
     overrides: bool,
+    covered: bool,
 ) -> TelemetryProductStatus:
     """The status of a product. ``problem`` is None if it is in effect, ``overrides`` says whether
-    it replaces a built-in product."""
+    it replaces a built-in product, ``covered`` whether any policy covers one of its channels."""
     accepted = PolicyReason.VALID if problem is None else problem.reason
     replaced = PolicyReason.OVERRIDES_BUILTIN if overrides else PolicyReason.OVERRIDES_NOTHING
     message = problem.message if problem is not None else ""
     seen = (
         _seen("Accepted", holds=problem is None, reason=accepted, message=message),
+        _seen(
+            "Covered",
+            holds=covered,
+            reason=PolicyReason.NAMED_BY_POLICY if covered else PolicyReason.NOT_NAMED_BY_POLICY,
+        ),
         _seen("OverridesBuiltin", holds=overrides, reason=replaced),
     )
     return TelemetryProductStatus(
@@ -257,9 +265,14 @@ def _is_missing(verdict: Verdict) -> bool:
     return verdict.reason in _NOT_WRITTEN
 
 
-def _compliant(workloads: list[Covered], states: Counter[State]) -> ObservedCondition:
+def _compliant(
+    workloads: list[Covered], states: Counter[State], idle: list[Covered]
+) -> ObservedCondition:
+    """``workloads`` are those that are not idle: where nothing runs and nothing will, nothing is
+    sent, and there is nothing to prove."""
     if not workloads:
-        return _seen("Compliant", holds=None, reason=PolicyReason.NOTHING_MATCHED)
+        reason = PolicyReason.NOTHING_RUNS if idle else PolicyReason.NOTHING_MATCHED
+        return _seen("Compliant", holds=None, reason=reason)
     bad = [w for w in workloads if w.state in (State.NON_COMPLIANT, State.NOT_ENFORCEABLE)]
     if bad:
         message = f"{len(bad)} of {len(workloads)}: {_names(bad)}"

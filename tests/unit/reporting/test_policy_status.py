@@ -368,18 +368,21 @@ def product_status(
     *,
     rejection: Rejection | None = None,
     overrides: bool = False,
+    covered: bool = True,
 ) -> TelemetryProductStatus:
     found = find_product_problem(problem, rejection)
-    return build_product_status(found, generation, before, now, overrides=overrides)
+    return build_product_status(
+        found, generation, before, now, overrides=overrides, covered=covered
+    )
 
 
 def test_a_product_is_in_force_or_says_why_not() -> None:
     good = product_status("", 2, TelemetryProductStatus(), NOW)
-    (one, _) = good.conditions
+    (one, *_) = good.conditions
     assert (one.type, one.status, one.reason) == ("Accepted", "True", "Valid")
     assert one.message == PolicyReason.VALID.meaning
     bad = product_status("rules overlap", 3, good, LATER)
-    (one, _) = bad.conditions
+    (one, *_) = bad.conditions
     assert (one.status, one.reason, one.message) == ("False", "InvalidProduct", "rules overlap")
     assert (bad.observed_generation, one.last_transition_time) == (3, LATER)
     assert product_status("rules overlap", 3, bad, LATER + timedelta(1)) == bad
@@ -391,12 +394,22 @@ def test_a_product_is_in_force_or_says_why_not() -> None:
 def test_a_product_that_loses_an_image_says_which_and_to_whom() -> None:
     lost = Rejection(PolicyReason.CONFLICT, "the image a/b belongs to x")
     found = product_status("", 2, TelemetryProductStatus(), NOW, rejection=lost)
-    accepted, overrides = found.conditions
+    accepted, _, overrides = found.conditions
     assert (accepted.status, accepted.reason) == ("False", "Conflict")
     assert accepted.message == lost.message
     assert (overrides.type, overrides.status) == ("OverridesBuiltin", "False")
     (notice,) = product_notices((), found.conditions)
     assert notice == Notice("ProductNotAccepted", lost.message)
+
+
+def test_a_product_that_no_policy_names_says_so() -> None:
+    for covered, status_, reason in (
+        (True, "True", "NamedByPolicy"),
+        (False, "False", "NotNamedByPolicy"),
+    ):
+        found = product_status("", 2, TelemetryProductStatus(), NOW, covered=covered)
+        (one,) = [one for one in found.conditions if one.type == "Covered"]
+        assert (one.status, one.reason) == (status_, reason)
 
 
 def test_a_replaced_built_in_product_is_told_by_a_condition_and_an_event() -> None:
@@ -516,7 +529,7 @@ def test_a_policy_without_credentials_says_nothing_of_checks() -> None:
         assert "Verified" not in {one.type for one in found.conditions}
 
 
-def test_checks_that_fail_are_told_though_the_policy_is_compliant() -> None:
+def test_checks_that_fail_are_reported_though_the_policy_is_compliant() -> None:
     asking = policy(**ASKING)
     reports = {"a": SAYS_OFF, "b": REFUSED, "c": HTML, "d": REFUSED}
     found = status(asking, *(sonar(name, OFF) for name in "abcd"), reports=reports)
