@@ -198,9 +198,12 @@ class Setting(StrEnum):
     UNKNOWN = "Unknown"
 
 
+_NO_LETTER_OR_DIGIT = re.compile(r"[^0-9A-Za-z]")
+
+
 def spelt_in_capitals(name: str) -> str:
     """The spelling of a property or variable by which MicroProfile Config compares them."""
-    return re.sub(r"[^0-9A-Za-z]", "_", name).upper()
+    return _NO_LETTER_OR_DIGIT.sub("_", name).upper()
 
 
 class Reading(ApiType, frozen=True, kw_only=True):
