@@ -20,7 +20,10 @@ _SUBJECT = (
     "{{ else }}{{ $value }} workloads in {{ $labels.resource_namespace }}{{ end }}"
 )
 _NOT_EXEMPT = f'{m.WORKLOAD_STATE}{{desired="Disabled", state!="Exempt"}}'
-_REJECTED = 'result=~"CredentialsRejected|PermissionMissing|SecretNotReadable|SecretIncomplete"'
+_REJECTED = (
+    'result=~"CredentialsRejected|PermissionMissing|SecretNotReadable|SecretIncomplete|'
+    'SecretNotLabeled|SecretTypeRefused|CredentialScopeMissing|TlsRequired"'
+)
 _FAILED_OPEN = 'apiserver_admission_webhook_fail_open_count{name=~".+[.]fleettelemetry[.]io"}'
 _UNDECIDED = f'{m.ADMISSION_REQUESTS}{{path="mutate", result=~"error|unreadable|unsynced"}}'
 _OVER_A_LIMIT = f'{m.ADMISSION_REFUSED}{{reason=~"busy|slow|too-large"}}'

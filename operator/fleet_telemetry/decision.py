@@ -65,6 +65,8 @@ class PolicyVerdict:
     policy: Policy
     verdicts: tuple[Verdict, ...]
     overruled_by: tuple[Policy, ...] = ()
+    checked: tuple[str, ...] = ()
+    """The products that are checked with this policy's credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def decide(given: Input) -> Plan:
     return replace(
         plan,
         verdicts=tuple(verdict for verdict in verdicts if verdict is not None),
-        by_policy=tuple(_judge_by_policy(given, facts, plan.effective, channels)),
+        by_policy=tuple(_judge_by_policy(given, facts, plan.effective, channels, checks)),
         injected=tuple(_injected(given, plan)),
         checks=checks,
     )
@@ -212,6 +214,7 @@ def _judge_by_policy(
     facts: Facts,
     effective: EffectivePolicies,
     channels: list[tuple[str, ChannelName]],
+    checks: tuple[Check, ...],
 ) -> Iterator[PolicyVerdict]:
     """The verdicts of each policy that covers the workload, by that policy alone."""
     built_in = _built_in(facts.targets)
@@ -233,7 +236,12 @@ def _judge_by_policy(
             if verdict is not None:
                 verdicts.append(verdict)
         if verdicts:
-            yield PolicyVerdict(policy, tuple(verdicts), tuple(winners))
+            checked = tuple(
+                check.product
+                for check in checks
+                if check.is_for_namespace and effective[_channel_of(check)].runtime_policy is policy
+            )
+            yield PolicyVerdict(policy, tuple(verdicts), tuple(winners), checked)
 
 
 def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:

@@ -235,8 +235,11 @@ def test_a_product_can_be_added_and_overridden_while_running(world: World, space
     )
     eventually(
         lambda: (
-            '"status":"True"'
-            in json.dumps(world.get("tprod", name).get("status", {}), separators=(",", ":"))
+            ("Accepted", "True")
+            in {
+                (one["type"], one["status"])
+                for one in world.get("tprod", name).get("status", {}).get("conditions", [])
+            }
         ),
         say="the product's acceptance",
     )

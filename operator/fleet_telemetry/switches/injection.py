@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import OnConflict, Policy, Rollout, When
 from fleet_telemetry.api.product import RefusedVariable, Setting, Switch
+from fleet_telemetry.api.variable_names import is_refused_name
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer, version_changed
 from fleet_telemetry.catalogue.product import Product
@@ -87,7 +88,7 @@ def _inject(
     container, switches = target.container, target.product.all_switches
     for variable in desired:
         entry = variable.entry_in(container)
-        if variable.met_by(entry):
+        if variable.met_by(entry) or _is_forbidden(target.product, variable, entry):
             continue
         ours = entry is not None and context.injected(container, entry, switches)
         if entry is not None and entry.by_reference:
@@ -129,6 +130,13 @@ def _inject(
             mechanism=variable.mechanism,
             section=_section(context, variable.effective),
         )
+
+
+def _is_forbidden(product: Product, variable: DesiredVariable, entry: EnvVar | None) -> bool:
+    """Whether only a reviewed product may set the variable. The loader refuses other products that
+    would; this is the second line."""
+    name = variable.name if entry is None else entry.name
+    return product.origin is not None and is_refused_name(name)
 
 
 def _holds_more(product: Product, variable: DesiredVariable, entry: EnvVar) -> bool:
