@@ -30,6 +30,16 @@ class Reason(_Explained):
         "RunningInEveryPod",
         "Every pod was started with the setting, and this version reads it at every start.",
     )
+    LAST_RUN_COMPLIANT = (
+        "LastRunCompliant",
+        "No pod runs now. Every pod of the last run was started with the setting, and this version "
+        "reads it at every start.",
+    )
+    SCALED_TO_ZERO = (
+        "ScaledToZero",
+        "No pod runs, and none starts until somebody changes the workload: it has no replicas, or "
+        "is suspended. The next pod has the setting.",
+    )
     SEED_PROVEN = (
         "SeedProven",
         "The product reads the setting only when it first initialises its data, and the data "
@@ -636,6 +646,10 @@ class PolicyReason(_Explained):
         "No workload is known to differ, but some are not proven either way.",
     )
     NOTHING_MATCHED = ("NothingMatched", "The policy covers no workload that runs a product.")
+    NOTHING_RUNS = (
+        "NothingRuns",
+        "Every workload that the policy covers is scaled to zero or suspended.",
+    )
     # Conflicted
     OVERRULED = (
         "Overruled",

@@ -11,6 +11,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -22,13 +23,14 @@ from fleet_telemetry.objects.manifest import Manifest, mapping_at
 from fleet_telemetry.workloads.owner import Owner
 from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part, running_containers
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
-from fleet_telemetry.workloads.workload import Pod, PodPhase, Workload, WorkloadRef
+from fleet_telemetry.workloads.workload import Pod, PodPhase, PodTemplate, Workload, WorkloadRef
 from fleet_telemetry.workloads.workload_type import TemplatePath
 
 UNPROVEN_SECONDS = 60.0
 """How long a part may wait for its whole. Watches of different kinds are not in order, and the
 garbage collector needs some time to delete what a deleted object leaves."""
 
+_REVISION_LABEL = "controller-revision-hash"
 _Node = tuple[str, Owner]
 """A namespace, and an object of it as an owner reference names it."""
 
@@ -81,16 +83,58 @@ class Fleet:
 
     def pods_of(self, ref: WorkloadRef) -> tuple[Pod, ...]:
         """The pods of a workload that run or are about to, sorted by name. Finished pods of a Job
-        count too: they show what the Job ran with."""
+        count too: they show what the Job ran with. So do those of the last Job of a CronJob while
+        none runs. If a Job's pods are gone, one that is made from its template stands for them."""
         workload = self.workloads.get(ref)
         if workload is None:
             return ()
         node = _node_of(workload)
-        nodes = (node, *(self._parts[part].node for part in self._parts_of.get(node, ())))
-        pods = [pod for one in nodes for pod in self._pods.get(one, {}).values()]
-        finished_count = ref.kind.type.keeps_finished_pods
-        counted = (pod for pod in pods if pod.counts or (finished_count and not pod.terminating))
+        parts = [self._parts[part] for part in self._parts_of.get(node, ())]
+        counted = self._counted_pods(node, workload, finished=ref.kind.type.keeps_finished_pods)
+        for part in parts:
+            counted += self._counted_pods(part.node, part.workload)
+        if not counted and ref.kind.type.last_run_counts:
+            counted = self._last_run(workload, parts)
+        elif not counted and workload.has_run and not workload.is_injected_by_pod:
+            counted = [_started_from(workload)]
         return tuple(sorted(counted, key=lambda pod: pod.name))
+
+    def _counted_pods(
+        self, node: _Node, owner: Workload | None, *, finished: bool = False
+    ) -> list[Pod]:
+        return [
+            replace(pod, origin=_origin(pod.template, owner))
+            for pod in self._pods.get(node, {}).values()
+            if pod.counts or (finished and not pod.terminating)
+        ]
+
+    def _last_run(self, workload: Workload, parts: list[_Part]) -> list[Pod]:
+        """The pods of the last part that ran. If they are gone, its template speaks for them: that
+        of a Job cannot change."""
+        ran = [
+            part
+            for part in parts
+            if part.workload is not None and (part.workload.has_run or self._pods.get(part.node))
+        ]
+        if not ran:
+            return []
+        last = max(ran, key=_begin)
+        pods = self._counted_pods(last.node, last.workload, finished=True)
+        if pods or workload.is_injected_by_pod or last.workload is None:
+            return pods
+        return [_started_from(last.workload)]
+
+    def origin_of(
+        self, namespace: str, controller: Owner | None, pod: PodTemplate
+    ) -> PodTemplate | None:
+        """The template that a new pod with this controller is certainly created from."""
+        if controller is None:
+            return None
+        node = namespace, controller
+        ref = _ref_of(node)
+        part = self._parts.get(ref) if ref is not None else None
+        is_part = part is not None and part.node == node
+        return _origin(pod, part.workload if part is not None and is_part else self._exact(node))
 
     def is_address_shared(self, pod: Pod) -> bool:
         """Whether another pod that has not finished has the same address, of whatever workload."""
@@ -327,6 +371,31 @@ class Fleet:
             if after != before:
                 self.workloads[ref] = after
                 self.changed(ref)
+
+
+def _begin(part: _Part) -> tuple[datetime, str]:
+    created = part.workload.created if part.workload is not None else None
+    return created or datetime.min.replace(tzinfo=UTC), part.node[1].name
+
+
+def _started_from(workload: Workload) -> Pod:
+    """A pod of a Job as it must have been."""
+    return Pod(
+        workload.ref.name,
+        workload.template,
+        phase=PodPhase.SUCCEEDED,
+        origin=workload.template,
+    )
+
+
+def _origin(pod: PodTemplate, owner: Workload | None) -> PodTemplate | None:
+    """The template that a pod was certainly created from, if its owner has it still."""
+    if owner is None:
+        return None
+    revision = pod.labels.get(_REVISION_LABEL, "")
+    is_part = whole_of(owner.ref.kind.type.api, owner.controller) is not None
+    is_present = bool(owner.revision) and revision == owner.revision
+    return owner.template if is_part or is_present or owner.is_settled else None
 
 
 def _node_of(workload: Workload) -> _Node:

@@ -87,11 +87,12 @@ def build_policy_status(
 ) -> PolicyStatus:
     """The status to show; equal to ``before`` where nothing changed."""
     workloads = sorted(covered, key=lambda found: found.ref)
-    states = Counter(found.state for found in workloads)
+    active = [found for found in workloads if not found.verdict.idle]
+    states = Counter(found.state for found in active)
     observations = (
         _accepted(policy, catalogue),
         _programmed(policy, workloads),
-        _compliant(workloads, states),
+        _compliant(active, states, [found for found in workloads if found.verdict.idle]),
         *_verified(policy, workloads),
         _conflicted(workloads),
         _exception_expired(policy, now),
@@ -109,6 +110,7 @@ def build_policy_status(
             unknown=states[State.UNKNOWN],
             not_enforceable=states[State.NOT_ENFORCEABLE],
             exempt=states[State.EXEMPT],
+            idle=len(workloads) - len(active),
         ),
     )
 
@@ -239,9 +241,14 @@ def _is_missing(verdict: Verdict) -> bool:
     return verdict.reason in _NOT_WRITTEN
 
 
-def _compliant(workloads: list[Covered], states: Counter[State]) -> ObservedCondition:
+def _compliant(
+    workloads: list[Covered], states: Counter[State], idle: list[Covered]
+) -> ObservedCondition:
+    """``workloads`` are those that are not idle: where nothing runs and nothing will, nothing is
+    sent, and there is nothing to prove."""
     if not workloads:
-        return _seen("Compliant", holds=None, reason=PolicyReason.NOTHING_MATCHED)
+        reason = PolicyReason.NOTHING_RUNS if idle else PolicyReason.NOTHING_MATCHED
+        return _seen("Compliant", holds=None, reason=reason)
     bad = [w for w in workloads if w.state in (State.NON_COMPLIANT, State.NOT_ENFORCEABLE)]
     if bad:
         message = f"{len(bad)} of {len(workloads)}: {_names(bad)}"

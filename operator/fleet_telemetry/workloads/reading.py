@@ -99,6 +99,10 @@ def read_workload_or_part(manifest: Manifest) -> Workload | None:
         first_template=workload_type.has_first_template(manifest),
         # The status of a workload that replaces no pods says nothing about a rollout.
         rolling_out=not restarts_no_pod and workload_type.is_rolling_out(manifest),
+        revision=workload_type.revision(manifest),
+        is_settled=workload_type.is_settled(manifest),
+        is_idle=workload_type.is_idle(manifest),
+        has_run=workload_type.has_run(manifest),
         claim_templates=frozenset(
             text_at(template, "metadata", "name")
             for template in items_at(spec, "volumeClaimTemplates")

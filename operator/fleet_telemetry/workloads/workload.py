@@ -175,6 +175,15 @@ class Workload:
     """The pod template is the one that the workload was created with."""
     rolling_out: bool = False
     """The workload's controller is still replacing pods."""
+    revision: str = ""
+    """The value of the label ``controller-revision-hash`` of pods that are created from the present
+    template; empty if that is not known."""
+    is_settled: bool = False
+    """Every pod was certainly created from the present template."""
+    is_idle: bool = False
+    """No pod starts until somebody changes the workload: it has no replicas, or is suspended."""
+    has_run: bool = False
+    """It is a Job that has started pods."""
     claim_templates: frozenset[str] = frozenset()
     """Names of the volume claim templates whose volumes start empty."""
     pod_selector: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -228,6 +237,8 @@ class Pod:
     phase: PodPhase = PodPhase.UNKNOWN
     ready: bool = False
     terminating: bool = False
+    origin: PodTemplate | None = field(default=None, hash=False)
+    """The template that the pod was certainly created from; None if that is not certain."""
 
     @property
     def counts(self) -> bool:
