@@ -11,7 +11,6 @@ from fleet_telemetry.api.policy import REGISTRY, ChannelName, HostName, Submissi
 from fleet_telemetry.api.schema import ApiType, Rule, described
 from fleet_telemetry.api.variable_names import ALIAS_RULE, ENV_NAME, NAME_RULE, VALUE_RULE
 
-_NO_LETTER = re.compile(r"[^0-9A-Za-z]")
 _GLOB = r"^[A-Za-z0-9*?._/-]+$"
 _NAME_GLOB = r"^[-._A-Za-z0-9*?]+$"
 # What counts as a blank beyond ASCII differs between Python and the API server.
@@ -188,9 +187,12 @@ class Setting(StrEnum):
     UNKNOWN = "Unknown"
 
 
+_NO_LETTER_OR_DIGIT = re.compile(r"[^0-9A-Za-z]")
+
+
 def spelt_in_capitals(name: str) -> str:
     """The spelling of a property or variable by which MicroProfile Config compares them."""
-    return _NO_LETTER.sub("_", name).upper()
+    return _NO_LETTER_OR_DIGIT.sub("_", name).upper()
 
 
 class Reading(ApiType, frozen=True, kw_only=True):
