@@ -97,7 +97,8 @@ FLEET = (
         "Compliant", "RunningInEveryPod", replicas=2,
     ),
     Member(
-        "iot", "StatefulSet", "emqx-lab", "emqx", _EMQX, "Compliant", "ScaledToZero", replicas=0,
+        "iot", "StatefulSet", "emqx-lab", "emqx", _EMQX,
+        "Compliant", "ScaledToZero", replicas=0,
     ),
     Member(
         "platform", "Deployment", "sonarqube-nightly", "sonarqube", "sonarqube:latest",
