@@ -92,6 +92,7 @@ class ControllerPart(Part):
             plans=plans.items,
             status_of=cache.status_by_name,
             checks=writers.verifier.last_checks,
+            unmanaged=cache.fleet.unmanaged.all,
             visible=work.knows_fleet,
         )
         _register(common.metrics, source, cache, egress)
