@@ -133,6 +133,17 @@ class VersionLine(ApiType, frozen=True, kw_only=True):
             "anything. Default: verified."
         ),
     ] = None
+    largest_patch: (
+        Annotated[
+            int,
+            described(
+                "The largest third number that a version of the line may have; a larger one is a "
+                "build's. Default: any.",
+                ge=0,
+            ),
+        ]
+        | None
+    ) = None
     editions: Annotated[
         tuple[Label, ...],
         described("Editions, as images name them. Default: all.", list_type="set", max_length=8),
