@@ -110,7 +110,7 @@ def run(place: Stand) -> None:
     image = "dependency-track-api-server=docker.io/dependencytrack/apiserver"
     statefulset = "statefulset/dependency-track-api-server"
     terminal.kubectl(f"set image --namespace=appsec {statefulset} {image}:4.14.4")
-    terminal.kubectl(f"set image --namespace=appsec {statefulset} {image}:5.0.4")
+    terminal.kubectl(f"set image --namespace=appsec {statefulset} {image}:5.0.4 --dry-run=server")
     terminal.kubectl(f"set env --namespace=appsec {statefulset} --list")
 
     _scene("5. One team opts out of more, at once. The other workloads do not change.")

@@ -55,7 +55,7 @@ def _make(place: Place) -> FakeProduct:
 def _dependency_track(**where: Any) -> FakeProduct:
     key = CREDENTIALS["dependency-track"]["apiKey"]
     # Its database is older than the policy, so the injected default had no effect.
-    fake = DependencyTrack(version="5.0.4", enabled="true", api_key=key, **where)
+    fake = DependencyTrack(version="4.14.4", enabled="true", api_key=key, **where)
     fake.submit(1_795_000_000)
     return fake
 

@@ -29,7 +29,7 @@ NAMESPACES = ("appsec", "code", "iot", "platform", "sandbox")
 UNCOVERED = "sandbox"
 _SONARQUBE = "sonarqube:26.7.0.124771-community"
 _EMQX = "emqx/emqx:5.8.9"
-_DTRACK = "docker.io/dependencytrack/apiserver:5.0.4"
+_DTRACK = "docker.io/dependencytrack/apiserver:4.14.3"
 
 
 class ShowcaseError(RuntimeError):
@@ -62,7 +62,7 @@ class Member:
 FLEET = (
     Member(
         "appsec", "StatefulSet", "dependency-track", "dependency-track", _DTRACK,
-        "NonCompliant", "ReportedContrary",
+        "NonCompliant", "ReportedContrary", env={"ALPINE_DATABASE_MODE": "external"},
     ),
     Member(
         "appsec", "StatefulSet", "sonarqube", "sonarqube", _SONARQUBE,
@@ -96,7 +96,10 @@ FLEET = (
         "iot", "StatefulSet", "emqx-us", "emqx", _EMQX,
         "Compliant", "RunningInEveryPod", replicas=2,
     ),
-    Member("iot", "StatefulSet", "emqx-lab", "emqx", _EMQX, "Pending", "NoPods", replicas=0),
+    Member(
+        "iot", "StatefulSet", "emqx-lab", "emqx", _EMQX,
+        "Compliant", "ScaledToZero", replicas=0,
+    ),
     Member(
         "platform", "Deployment", "sonarqube-nightly", "sonarqube", "sonarqube:latest",
         "Unknown", "VersionUnreadable",
@@ -151,7 +154,7 @@ class Showcase:
         time.sleep(1.1)  # creation times have a resolution of a second
         self.apply(_service(ASKED, 8080), _service(REFUSING, 9000))
         self.dependency_track = self._follower.start(
-            DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true"),
+            DependencyTrack(address="", port=8080, tls=False, version="4.14.3", enabled="true"),
             ASKED.namespace,
             f"app={ASKED.name}",
         )

@@ -20,7 +20,6 @@ from tests.support.rights import Manifest, Right, granted, used
 from tests.support.rollout_crd import define_rollouts
 from tests.support.world import (
     DTRACK_4,
-    DTRACK_5,
     SONARQUBE,
     Space,
     World,
@@ -117,13 +116,15 @@ def _product(follower: PodFollower, space: Space) -> Manifest:
     ports = [{"name": "http", "port": 8080}]
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "dtrack"}}
     space.apply({**service, "spec": {"selector": {"app": "dtrack"}, "ports": ports}})
-    product = DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true")
+    product = DependencyTrack(address="", port=8080, tls=False, version="4.14.3", enabled="true")
     follower.start(product, space.name, "app=dtrack")
     key = base64.b64encode(product.api_key.encode()).decode()
     metadata = {"name": "dtrack", "labels": {"fleettelemetry.io/credential": "true"}}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
     space.apply({**secret, "data": {"apiKey": key}})
-    return workload("Deployment", "dtrack", container(DTRACK_5))
+    return workload(
+        "Deployment", "dtrack", container(DTRACK_4, env={"ALPINE_DATABASE_MODE": "external"})
+    )
 
 
 def _empty(world: World, name: str) -> None:

@@ -19,9 +19,11 @@ from dev.fakes.sourcegraph import Sourcegraph
 from dev.harness.pods import PodFollower
 from tests.support.tenants import tenant_of
 from tests.support.world import (
+    DTRACK_4,
     DTRACK_5,
     EMQX,
     SONARQUBE,
+    V5_OFF,
     Manifest,
     Space,
     World,
@@ -95,6 +97,29 @@ def events(space: Space, reason: str) -> list[str]:
     return text.split("\n") if text else []
 
 
+DATABASE = {"ALPINE_DATABASE_MODE": "external"}
+"""With a database of its own, only the report of Dependency-Track 4 proves its setting."""
+
+
+def test_version_5_is_off_by_its_schedule_whatever_its_database_says(
+    runtime_space: Space, products: Products
+) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = products.start(
+        space,
+        "dtrack",
+        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true"),
+    )
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    space.policy(runtime=runtime("dependency-track", "dtrack"))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    assert space.env("deployment", "dtrack") == V5_OFF
+    status = space.telemetry("Deployment", "dtrack", state="Compliant", reported="Enabled")
+    assert status["usage"]["reason"] == "RunningInEveryPod"
+    space.condition("telemetrypolicy", "opt-out", "Verified", status="True")
+
+
 def test_a_seed_is_compliant_by_the_products_report(
     runtime_space: Space, products: Products
 ) -> None:
@@ -108,7 +133,7 @@ def test_a_seed_is_compliant_by_the_products_report(
     product.submit(1_767_225_600)
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
     assert status["usage"]["reported"] == "Disabled"
     assert status["usage"]["lastSubmissionTime"] == "2026-01-01T00:00:00Z"
@@ -142,7 +167,11 @@ def test_drift_is_found_and_put_right_over_tls(runtime_space: Space, products: P
     asked = runtime("dependency-track", "dtrack", endpoints=[endpoint])
     space.policy(runtime=asked)
     space.apply(
-        workload("Deployment", "dtrack", container(DTRACK_5, ports=[{"containerPort": 8443}]))
+        workload(
+            "Deployment",
+            "dtrack",
+            container(DTRACK_4, env=DATABASE, ports=[{"containerPort": 8443}]),
+        )
     )
     space.telemetry("Deployment", "dtrack", reason="Reported")
     # Somebody turns it on in the product; the policy says only to look.
@@ -225,7 +254,7 @@ def test_a_fault_is_a_reason_and_shows_no_credential(
     product.fail(fault)
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", state="Unknown", reason=reason)
     assert product.api_key not in str(status)
     assert product.api_key not in space.world.operator.log("controller").read_text()
@@ -242,7 +271,7 @@ def test_a_secret_that_does_not_help_is_named(
     if data is not None:
         space.apply(secret("missing", **data))
     space.policy(runtime=runtime("dependency-track", "missing"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", state="Unknown", reason=reason)
     assert f"{space.name}/missing" in status["usage"]["message"]
 
@@ -250,7 +279,7 @@ def test_a_secret_that_does_not_help_is_named(
 def test_a_namespace_that_the_chart_does_not_name_gives_no_secret(space: Space) -> None:
     space.apply(service("dtrack", 8080), secret("dtrack", apiKey="odt_x"))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", reason="SecretNotReadable")
     assert "runtime.secrets" in status["usage"]["message"]
 
@@ -269,7 +298,7 @@ def test_a_credential_goes_nowhere_but_to_the_workloads_own_pods(
         for name in ("elsewhere", "other")
     ]
     space.apply(secret("dtrack", apiKey=collectors[0].api_key))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     for name in ("elsewhere", "outside", "other"):
         endpoint = {"product": "dependency-track", "service": {"name": name, "port": 8080}}
         space.policy(runtime=runtime("dependency-track", "dtrack", endpoints=[endpoint]))
@@ -365,7 +394,7 @@ def test_a_setting_that_somebody_keeps_turning_back_is_left_alone(
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack", action="Remediate"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     for round_number in range(3):
         eventually(lambda: product.values["submission.enabled"] == "false", say="put right")
         product.values["submission.enabled"] = "true"
@@ -385,7 +414,7 @@ def test_a_policy_that_turns_it_off_asks_nothing(runtime_space: Space, products:
     product = products.start(space, "dtrack", DependencyTrack(address="", port=8080, tls=False))
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack", action="Off"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.telemetry("Deployment", "dtrack", reason="SeedNotProven")
     time.sleep(3)
     assert product.seen == []
@@ -404,7 +433,7 @@ def test_what_a_product_said_counts_no_more_once_it_is_not_asked(
     space.apply(secret("dtrack", apiKey=product.api_key))
     asked = runtime("dependency-track", "dtrack")
     space.policy(runtime=asked)
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
     space.policy(runtime={**asked, "action": "Off"})
     space.telemetry("Deployment", "dtrack", reason="SeedNotProven", reported="Unknown")
@@ -424,7 +453,7 @@ def test_an_answer_that_comes_late_does_not_replace_a_newer_one(
     space.apply(secret("dtrack", apiKey=product.api_key))
     asked = runtime("dependency-track", "dtrack")
     space.policy(runtime=asked)
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.wait_for_pods("app=dtrack", 1)
     eventually(lambda: product.seen, say="a question")
     product.mend()
@@ -447,7 +476,7 @@ def test_nothing_is_written_while_a_product_says_the_same(
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.telemetry("Deployment", "dtrack", reason="Reported")
     version = space.get("workloadtelemetry", "deployment-dtrack")["metadata"]["resourceVersion"]
     asked = len(product.seen)

@@ -84,6 +84,7 @@ _FULL: Manifest = {
                     "lowest": "5.0.0-dev",
                     "verified": "5.10",
                     "highest": "5",
+                    "largestPatch": 49,
                     "editions": ["open-source"],
                 }
             ],
@@ -343,6 +344,7 @@ def _known_versions() -> dict[str, Check]:
         f"{line}.lowest": _VERSION,
         f"{line}.verified": _VERSION,
         f"{line}.highest": _VERSION,
+        f"{line}.largestPatch": Number(lowest=0),
         **_names(f"{line}.editions", texts(8), _LABEL),
     }
 

@@ -529,7 +529,7 @@ def test_a_policy_without_credentials_says_nothing_of_checks() -> None:
         assert "Verified" not in {one.type for one in found.conditions}
 
 
-def test_checks_that_fail_are_told_though_the_policy_is_compliant() -> None:
+def test_checks_that_fail_are_reported_though_the_policy_is_compliant() -> None:
     asking = policy(**ASKING)
     reports = {"a": SAYS_OFF, "b": REFUSED, "c": HTML, "d": REFUSED}
     found = status(asking, *(sonar(name, OFF) for name in "abcd"), reports=reports)
