@@ -96,7 +96,10 @@ FLEET = (
         "iot", "StatefulSet", "emqx-us", "emqx", _EMQX,
         "Compliant", "RunningInEveryPod", replicas=2,
     ),
-    Member("iot", "StatefulSet", "emqx-lab", "emqx", _EMQX, "Compliant", "ScaledToZero", replicas=0),
+    Member(
+        "iot", "StatefulSet", "emqx-lab", "emqx", _EMQX,
+        "Compliant", "ScaledToZero", replicas=0,
+    ),
     Member(
         "platform", "Deployment", "sonarqube-nightly", "sonarqube", "sonarqube:latest",
         "Unknown", "VersionUnreadable",

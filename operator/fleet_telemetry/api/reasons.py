@@ -377,6 +377,11 @@ class EgressReason(_Explained):
         "TooManyAddresses",
         "A host has more addresses than are kept, so some of them are not denied.",
     )
+    TOO_MANY_HOSTS = (
+        "TooManyHosts",
+        "A host is not looked up, because TelemetryPolicies name too many hosts. The condition "
+        "Accepted of the policy names those that are left out.",
+    )
     AWAITING_WRITE = (
         "AwaitingWrite",
         "The network policy is being written and has not been observed yet.",
@@ -579,6 +584,11 @@ class PolicyReason(_Explained):
         "A related setting names a variable that can make a process load code, run a program or "
         "send its traffic elsewhere, or its value inserts another variable. The setting is "
         "ignored; the rest of the policy is in effect.",
+    )
+    TOO_MANY_HOSTS = (
+        "TooManyHosts",
+        "Some hosts of egress.hosts are not looked up, because the TelemetryPolicies of the "
+        "namespace, or of all namespaces, name too many. The rest of the policy is in effect.",
     )
     INVALID_PRODUCT = (
         "InvalidProduct",

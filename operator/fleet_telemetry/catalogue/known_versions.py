@@ -13,6 +13,8 @@ from fleet_telemetry.api.product import KnownVersions, MajorTags, VersionLine
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.version import Version, VersionSpan
 
+_PATCH = 2
+
 
 @dataclass(frozen=True, slots=True)
 class TagReading:
@@ -29,6 +31,7 @@ class _Line:
     lowest: Version
     after_verified: Version
     after_highest: Version
+    largest_patch: int | None
     editions: tuple[str, ...]
 
     def touches(self, span: VersionSpan) -> bool:
@@ -37,6 +40,8 @@ class _Line:
     def read(self, span: VersionSpan) -> TagReading | None:
         """None unless the span lies in the line. What comes before the line was never released."""
         if not self.touches(span) or self.after_highest < span.end:
+            return None
+        if self.largest_patch is not None and span.low.numbers[_PATCH] > self.largest_patch:
             return None
         if span.low < self.lowest:
             span = replace(span, low=self.lowest)
@@ -102,7 +107,7 @@ def _compile_line(line: VersionLine) -> _Line:
             f"a line's lowest ({line.lowest}), verified ({line.verified}) and highest ({highest}) "
             f"are not in this order"
         )
-    return _Line(lowest, after_verified, after_highest, line.editions)
+    return _Line(lowest, after_verified, after_highest, line.largest_patch, line.editions)
 
 
 def _span(text: str) -> VersionSpan:

@@ -17,7 +17,6 @@ from fleet_telemetry.catalogue.matching import MatchedContainer, match_container
 from fleet_telemetry.evidence.facts import PodFacts
 from fleet_telemetry.workloads.workload import Pod, PodTemplate
 
-
 Digests = Mapping[str, AbstractSet[str]]
 """By the name of a container: the digests that it has in all pods of one template."""
 

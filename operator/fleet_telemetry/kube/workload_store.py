@@ -18,9 +18,10 @@ import msgspec
 from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.kube.store import ObjectKey
-from fleet_telemetry.objects.manifest import Manifest, items_at
+from fleet_telemetry.kube.unmanaged_pods import UnmanagedPods
+from fleet_telemetry.objects.manifest import Manifest, mapping_at
 from fleet_telemetry.workloads.owner import Owner
-from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
+from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part, running_containers
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
 from fleet_telemetry.workloads.workload import Pod, PodPhase, PodTemplate, Workload, WorkloadRef
 from fleet_telemetry.workloads.workload_type import TemplatePath
@@ -60,6 +61,7 @@ class Fleet:
     workload is kept when its product is no longer known, until they are gone."""
     workloads: dict[WorkloadRef, Workload] = field(default_factory=dict)
     """Parts are left out, unless their whole was not found in time."""
+    unmanaged: UnmanagedPods = field(default_factory=UnmanagedPods)
     _parts: dict[WorkloadRef, _Part] = field(default_factory=dict)
     _parts_of: defaultdict[_Node, set[WorkloadRef]] = field(
         default_factory=lambda: defaultdict(set)
@@ -211,7 +213,10 @@ class Fleet:
         pod = read_pod(manifest) if _runs_product(manifest, (), catalogue) else None
         if pod is None or pod.owner is None or kind_of_owner(pod.owner) is None:
             self.delete_pod(key)
+            if pod is not None:
+                self.unmanaged.put(key, pod, catalogue)
             return
+        self.unmanaged.delete(key)
         node = key[0], pod.owner
         if self._node_of_pod.get(key) != node:
             # Somebody released the pod, or adopted it.
@@ -227,6 +232,7 @@ class Fleet:
 
     def delete_pod(self, key: ObjectKey, uid: str | None = None) -> None:
         """Delete a pod; with a ``uid``, only if that object is the one in the store."""
+        self.unmanaged.delete(key, uid)
         node = self._node_of_pod.get(key)
         if node is not None and uid in (None, self._pods[node][key[1]].uid):
             del self._node_of_pod[key]
@@ -239,6 +245,7 @@ class Fleet:
         """The keys of all objects of a kind in the store."""
         if kind == "Pod":
             yield from self._node_of_pod
+            yield from self.unmanaged.keys()
             return
         for ref in {**self.workloads, **self._parts}:
             if ref.kind == kind:
@@ -418,8 +425,8 @@ def _selects(adopter: Workload, workload: Workload) -> bool:
 
 
 def _runs_product(manifest: Manifest, template_path: TemplatePath, catalogue: Catalogue) -> bool:
-    """Whether a main container runs a product. Cheap, because most manifests run none."""
+    """Whether a container runs a product. Cheap, because most manifests run none."""
     return any(
         catalogue.match_image(str(container.get("image") or ""), str(container.get("name", "")))
-        for container in items_at(manifest, *template_path, "spec", "containers")
+        for _, container in running_containers(mapping_at(manifest, *template_path, "spec"))
     )

@@ -49,9 +49,11 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One of the main containers; ``index`` is its position in the manifest's list."""
+    """One of the main containers, or a native sidecar: an init container that is restarted always,
+    and so runs beside them."""
 
     index: int
+    """See ``container_path``."""
     name: str
     image: str
     command: tuple[str, ...] = ()
@@ -78,6 +80,12 @@ class Container:
         return next((entry for entry in reversed(self.env) if entry.name == name), None)
 
 
+def container_path(index: int) -> tuple[str, int]:
+    """The list of a pod's spec that a container is in, and its position there. Main containers
+    count from 0 up, init containers from -1 down."""
+    return ("containers", index) if index >= 0 else ("initContainers", -index - 1)
+
+
 class VolumeKind(StrEnum):
     """How long a volume lives, compared with its pod."""
 
@@ -99,17 +107,17 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class PodTemplate:
-    """A pod template, or the same parts of a pod. Init containers are left out: vendors' charts run
-    product images there for setup tasks, and no product sends anything from one."""
+    """A pod template, or the same parts of a pod. Init containers that end are left out: vendors'
+    charts run product images there for setup tasks, and no product sends anything from one."""
 
     containers: tuple[Container, ...]
     volumes: tuple[Volume, ...] = ()
     labels: dict[str, str] = field(default_factory=dict, hash=False)
     """Services and network policies select the pods by these."""
     init_volumes: frozenset[str] = frozenset()
-    """Volumes that an init container mounts and may have written to."""
+    """Volumes that an init container that ends mounts, and may have written to."""
     init_ports: frozenset[int] = frozenset()
-    """TCP ports that init containers declare. One that restarts always runs beside the others."""
+    """TCP ports that init containers that end declare."""
     host_network: bool = False
     """The pods use the network of the node."""
 

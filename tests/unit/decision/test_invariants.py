@@ -316,6 +316,8 @@ NO_VERSIONS = (
     "dependencytrack/apiserver:2024.10.1",
     "dependencytrack/apiserver:20241101",
     "dependencytrack/apiserver:6.0.0",
+    "dependencytrack/apiserver:4.0.1187",
+    "dependencytrack/apiserver:5.1187",
     "dependencytrack/apiserver:1.4.13",
     "dependencytrack/hyades-apiserver:4.13.2",
     "emqx/emqx:6",
