@@ -107,8 +107,8 @@ def test_a_policy_counts_its_workloads_by_state(space: Space) -> None:
                  replicas=0),
     )  # fmt: skip
     wanted = {
-        "matched": 4, "compliant": 1, "nonCompliant": 1, "pending": 1, "unknown": 1,
-        "notEnforceable": 0, "exempt": 0,
+        "matched": 4, "compliant": 1, "nonCompliant": 1, "pending": 0, "unknown": 1,
+        "notEnforceable": 0, "exempt": 0, "idle": 1,
     }  # fmt: skip
 
     def summary() -> bool:
