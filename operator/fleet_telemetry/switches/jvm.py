@@ -13,7 +13,7 @@ _AFTER_ALL = "_JAVA_OPTIONS"
 
 def split_options(variable: str, value: str) -> list[str]:
     """The arguments in a variable. The JVM removes quotes from its own variables. Others are split
-    by a shell, which keeps quotes that stand in a variable."""
+    by a shell, which keeps quotes that a variable contains."""
     if variable not in (*_BEFORE_ALL, _AFTER_ALL) or not {"'", '"'} & set(value):
         return value.split()
     words: list[str] = []
