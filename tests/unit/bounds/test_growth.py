@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 from collections.abc import Callable
 
+import dns.message
 import pytest
 
 from fleet_telemetry.catalogue.catalogue import builtin
@@ -17,6 +19,7 @@ from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.image import LONGEST, ImageReference
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.catalogue.version import VersionSpan
+from fleet_telemetry.egress.dns.client import _read
 from fleet_telemetry.egress.published_ranges import CLOUDFLARE, parse
 from fleet_telemetry.evidence.checks import read_interval
 from fleet_telemetry.switches.start import doubt_of_start
@@ -96,6 +99,21 @@ def _words(*words: str) -> Parser:
     return parser
 
 
+def _dns(record: bytes, section: int) -> Parser:
+    """A response with this record again and again."""
+
+    def parser(size: int) -> Callable[[], object]:
+        query = dns.message.make_query("a.example", "A")
+        wire = query.to_wire()
+        question = wire[12 : 12 + len(b"\x01a\x07example\x00") + 4]
+        counts = [1, 0, 0, 0]
+        counts[section] = size // len(record)
+        head = struct.pack("!HHHHHH", query.id, 0x8180, *counts)
+        return lambda: _read(head + question + record * counts[section], query)
+
+    return parser
+
+
 PARSERS: dict[str, Parser] = {
     # The text of 48 kB that stopped the event loop for 12 s, and its kind.
     "comments that do not end": _text(jsonc.loads, head="{", part="/*"),
@@ -122,6 +140,9 @@ PARSERS: dict[str, Parser] = {
     "variables brought back": _brought_back,
     "containers": _with_containers,
     "ranges": _ranges,
+    "DNS addresses": _dns(b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + b"\x01\x02\x03\x04", 1),
+    "DNS aliases": _dns(b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 60, 4) + b"\x01b\xc0\x0c", 1),
+    "DNS records of other kinds": _dns(b"\0" + struct.pack("!HHIH", 99, 1, 60, 0), 3),
     "commands in commands": _words("tini", "--"),
     "letters in words": _words("-" + "c" * 100 + "!"),
     "a glob": lambda size: lambda: glob_matches("*a*b*c", "ab" * (size // 2)),
