@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube.workload_store import UNPROVEN_SECONDS, Fleet
-from fleet_telemetry.workloads.owner import Owner
+from fleet_telemetry.workloads.owner import Owner, read_controller
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import (
@@ -116,8 +116,13 @@ def test_an_owner_reference_that_does_not_hold_counts_for_nothing(
     forge((part if forged == "part" else pod)["metadata"]["ownerReferences"][0])
     cluster = Cluster(whole, part, pod)
     assert cluster.pods("Deployment", "web") == []
+    found = cluster.fleet.workload_of("appsec", read_controller(pod))
+    assert found is None or found.ref.kind != "Deployment"
     cluster.wait()
     assert cluster.pods("Deployment", "web") == []
+    if forged == "part":
+        # Its pods run, so it is listed as what it is.
+        assert cluster.pods("ReplicaSet", f"web-{HASH}") == ["it-1"]
 
 
 def test_an_owner_in_another_namespace_is_none() -> None:
@@ -504,12 +509,15 @@ def run(name: str, owner: Manifest, day: int, **status: int) -> Manifest:
 
 def test_between_runs_the_pods_of_the_last_run_count() -> None:
     nightly = make("CronJob", "nightly")
-    first, last = run("b", nightly, 1, succeeded=1), run("a", nightly, 2, failed=1)
+    first, last = run("b", nightly, 1, succeeded=1), run("a", nightly, 12, failed=1)
     over = {"phase": "Succeeded"}
+    earlier = [run(f"e{day}", nightly, day, succeeded=1) for day in range(2, 12)]
     cluster = Cluster(
         nightly,
         first,
+        *earlier[:5],
         last,
+        *earlier[5:],
         pod_manifest(first, "first", status=over),
         pod_manifest(last, "last", status={"phase": "Failed"}),
     )
@@ -517,10 +525,10 @@ def test_between_runs_the_pods_of_the_last_run_count() -> None:
     # A run that has not begun, or is not this CronJob's, changes nothing.
     again = make("CronJob", "nightly")
     again["metadata"]["uid"] = "earlier"
-    cluster.see(run("c", nightly, 3), run("d", again, 4, succeeded=1))
+    cluster.see(run("c", nightly, 13), run("d", again, 14, succeeded=1))
     assert cluster.pods("CronJob", "nightly") == ["last"]
     # While one runs, it alone counts.
-    now = run("e", nightly, 5, active=1)
+    now = run("e", nightly, 15, active=1)
     cluster.see(now, pod_manifest(now, "now"))
     assert cluster.pods("CronJob", "nightly") == ["now"]
 
