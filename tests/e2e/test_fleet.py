@@ -119,7 +119,7 @@ def test_a_policy_counts_its_workloads_by_state(space: Space) -> None:
     message = space.condition(
         "telemetrypolicy", "opt-out", "Compliant", status="False", reason="WorkloadsNotCompliant"
     )["message"]
-    assert message == f"1 of 4: {space.name}/Deployment/old"
+    assert message == f"1 of 3: {space.name}/Deployment/old"
     space.condition("telemetrypolicy", "opt-out", "Programmed", status="True")
 
 
