@@ -71,6 +71,8 @@ class Options:
     webhook_configuration: str = ""
     excluded_namespaces: tuple[str, ...] = ()
     per_workload_metrics: bool = True
+    metrics_for: str = "All"
+    """All or Pod: whom ``/metrics`` answers."""
     reports: ReportsApi = ReportsApi.AUTO
     allowlist: str = ALLOWLIST
     egress: EgressSettings = field(default_factory=EgressSettings)

@@ -14,6 +14,7 @@ from fleet_telemetry.evidence.combining import InstanceAnswer
 from fleet_telemetry.vendors.breaker import Breaker
 from fleet_telemetry.vendors.http import VendorApi, VendorClient, VendorError
 from fleet_telemetry.vendors.protocol import Adapter, Credentials
+from fleet_telemetry.vendors.redaction import Redaction
 from fleet_telemetry.vendors.service import Endpoint
 
 _log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class InstanceClient:
             wait = error.retry_after or 0.0
             return InstanceAnswer(endpoint.instance, None, error.reason, str(error), wait)
         self.breaker.succeeded(host)
-        return InstanceAnswer(endpoint.instance, reading)
+        return InstanceAnswer(endpoint.instance, Redaction(self.credentials).clean(reading))
 
     def _not_in_time(self, endpoint: Endpoint, what: str) -> str:
         return f"{endpoint} was not {what} within {self.round_seconds:g} s"
