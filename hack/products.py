@@ -127,7 +127,7 @@ def _api(name: str, api: Api) -> Iterator[str]:
     keys = " ".join(f"--from-literal={key}=..." for key in adapter.keys)
     yield "## API checks"
     yield ""
-    where = "Every pod" if adapter.per_pod else "The Service of the pods"
+    where = "Every pod" if adapter.per_pod else "A ready pod of the workload"
     yield f"{_CHECKS[api.adapter]} {where} is queried, on port {api.port}."
     yield ""
     yield "Create the Secret that the policy names:"

@@ -20,9 +20,16 @@ _SUBJECT = (
     "{{ else }}{{ $value }} workloads in {{ $labels.resource_namespace }}{{ end }}"
 )
 _NOT_EXEMPT = f'{m.WORKLOAD_STATE}{{desired="Disabled", state!="Exempt"}}'
-_REJECTED = 'result=~"CredentialsRejected|PermissionMissing|SecretNotReadable|SecretIncomplete"'
+_REJECTED = (
+    'result=~"CredentialsRejected|PermissionMissing|SecretNotReadable|SecretIncomplete|'
+    'SecretNotLabeled|SecretTypeRefused|CredentialScopeMissing|TlsRequired"'
+)
 _FAILED_OPEN = 'apiserver_admission_webhook_fail_open_count{name=~".+[.]fleettelemetry[.]io"}'
-_UNDECIDED = f'{m.ADMISSION_REQUESTS}{{path="mutate", result=~"error|unsynced"}}'
+_UNDECIDED = f'{m.ADMISSION_REQUESTS}{{path="mutate", result=~"error|unreadable|unsynced"}}'
+_OVER_A_LIMIT = f'{m.ADMISSION_REFUSED}{{reason=~"busy|slow|too-large"}}'
+_NOT_MATCHED = (
+    'apiserver_admission_match_condition_evaluation_errors_total{name=~".+[.]fleettelemetry[.]io"}'
+)
 _IS_WEBHOOK = f'{m.BUILD_INFO}{{role=~"webhook|all"}}'
 
 
@@ -171,17 +178,28 @@ ALERTS = (
         summary="Workloads are admitted without the webhook's decision.",
         description=(
             "Workloads are admitted unchanged, and no setting is injected: the webhook did not "
-            "respond, failed to decide, or has no ready replica."
+            "respond, could not read the request or decide, or has no ready replica."
         ),
         expression=(
             f"{_grown(_FAILED_OPEN, 'cluster, name', '15m')}\n"
             f"or {_grown(_UNDECIDED, 'cluster, namespace', '15m')}\n"
+            f"or {_grown(_OVER_A_LIMIT, 'cluster, namespace', '15m')}\n"
             f"or sum by (cluster, namespace) (\n"
             f"  {m.SYNCED} and on (cluster, namespace, instance) {_IS_WEBHOOK}\n"
             ") == 0\n"
             f"or absent({_IS_WEBHOOK})"
         ),
         pending="5m",
+    ),
+    Alert(
+        name="FleetTelemetryMatchConditionErrors",
+        severity=Severity.WARNING,
+        summary="The API server does not call the webhook for some workloads.",
+        description=(
+            "The API server could not evaluate a match condition of {{ $labels.name }}, so it "
+            "admitted the workload without the webhook, and no setting was injected."
+        ),
+        expression=_grown(_NOT_MATCHED, "cluster, name", "15m"),
     ),
     Alert(
         name="FleetTelemetryEgressStale",

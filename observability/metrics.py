@@ -35,6 +35,7 @@ HOST_CONDITION = host_metrics.CONDITION.full_name
 HOST_REFUSED = host_metrics.REFUSED.full_name
 
 ADMISSION_REQUESTS = f"{PREFIX}_admission_requests_total"
+ADMISSION_REFUSED = f"{PREFIX}_admission_refused_requests_total"
 ADMISSION_DURATION = f"{PREFIX}_admission_duration_seconds"
 API_REQUESTS = f"{PREFIX}_api_requests_total"
 RECONCILES = f"{PREFIX}_reconciles_total"

@@ -109,11 +109,11 @@ class _Checks:
 
         await until("every workload's pod to run", _PODS_SECONDS, run, every=2.0)
         self.progress.begin("checks: start the fakes")
-        services = (await server.get("/api/v1/services"))["items"]
+        pods = (await server.get("/api/v1/pods"))["items"]
         places = [
-            Place("dependency-track", service["spec"]["clusterIP"], _PORT)
-            for service in services
-            if service["metadata"]["name"].startswith("instance-")
+            Place("dependency-track", pod["status"]["podIP"], _PORT)
+            for pod in pods
+            if pod["metadata"]["name"].startswith("instance-")
         ]
         await asyncio.to_thread(start_products, self.operator, places)
         await asyncio.to_thread(self.operator.start, "webhook")  # it validates policies

@@ -17,6 +17,7 @@ from dev.cluster.progress import say
 from dev.demo.stand import Stand
 from dev.harness.dns_server import Records
 from dev.harness.operator import NAMESPACE
+from dev.harness.pods import pod_addresses
 from dev.harness.products import CREDENTIALS, Place
 from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 
@@ -24,6 +25,8 @@ _SECONDS = 90.0
 _POLICIES = "examples/policies"
 _WORKLOADS = "examples/workloads"
 _HOST = "telemetry.emqx.io"
+_DEPENDENCY_TRACK = "appsec", "dependency-track-api-server"
+"""Namespace and name of its Service."""
 
 Fleet = Mapping[str, tuple[str, str]]
 """State and reason of the channel Usage, by namespace and name of the WorkloadTelemetry."""
@@ -107,7 +110,7 @@ def run(place: Stand) -> None:
     image = "dependency-track-api-server=docker.io/dependencytrack/apiserver"
     statefulset = "statefulset/dependency-track-api-server"
     terminal.kubectl(f"set image --namespace=appsec {statefulset} {image}:4.14.4")
-    terminal.kubectl(f"set image --namespace=appsec {statefulset} {image}:5.0.4")
+    terminal.kubectl(f"set image --namespace=appsec {statefulset} {image}:5.0.4 --dry-run=server")
     terminal.kubectl(f"set env --namespace=appsec {statefulset} --list")
 
     _scene("5. One team opts out of more, at once. The other workloads do not change.")
@@ -185,16 +188,16 @@ def _start_products(place: Stand, terminal: _Terminal) -> None:
     marked = f"{' '.join(CREDENTIALS)} {CREDENTIAL_LABEL}=true"
     terminal.kubectl(f"label secret --namespace={NAMESPACE} {marked}")
     services = (
-        ("dependency-track", "appsec", "dependency-track-api-server"),
-        ("sonarqube", "appsec", "sonarqube"),
-        ("sourcegraph", "code", "sourcegraph-frontend"),
+        ("dependency-track", *_DEPENDENCY_TRACK, 8080),
+        ("sonarqube", "appsec", "sonarqube", 9000),
+        ("sourcegraph", "code", "sourcegraph-frontend", 3080),
+        ("emqx", "iot", "emqx-headless", 18083),
     )
-    places = []
-    for product, namespace, name in services:
-        spec = json.loads(_get(place, f"service/{name}", namespace))["spec"]
-        places.append(Place(product, spec["clusterIP"], spec["ports"][0]["port"]))
-    nodes = json.loads(_get(place, "pods", "iot"))["items"]
-    places += [Place("emqx", node["status"]["podIP"], 18083) for node in nodes]
+    places = [
+        Place(product, address, port)
+        for product, namespace, name, port in services
+        for address in _addresses_behind(place, namespace, name)
+    ]
     say("(No container runs here: fakes of the products' APIs listen at their addresses.)")
     place.start_products(places)
 
@@ -203,10 +206,17 @@ def _get(place: Stand, what: str, namespace: str) -> str:
     return place.cluster.kubectl("get", what, f"--namespace={namespace}", "--output=json").stdout
 
 
+def _addresses_behind(place: Stand, namespace: str, service: str) -> list[str]:
+    """The addresses of the pods that a Service selects."""
+    selector = json.loads(_get(place, f"service/{service}", namespace))["spec"]["selector"]
+    labels = ",".join(f"{key}={value}" for key, value in selector.items())
+    return pod_addresses(place.cluster, namespace, labels)
+
+
 def _turn_on(place: Stand) -> None:
     """What an administrator does in Dependency-Track's user interface, by its API."""
-    address = json.loads(_get(place, "service/dependency-track-api-server", "appsec"))
-    url = f"http://{address['spec']['clusterIP']}:8080/api/v1/configProperty"
+    (address,) = _addresses_behind(place, *_DEPENDENCY_TRACK)
+    url = f"http://{address}:8080/api/v1/configProperty"
     content = {
         "groupName": "telemetry",
         "propertyName": "submission.enabled",

@@ -37,7 +37,12 @@ class Host:
         self._loop.close()
 
     def start(self, fake: _Kind) -> _Kind:
-        """Start a fake. Raises OSError if its address is in use."""
+        """Start a fake; without an address it listens nowhere. Raises OSError if its address is in
+        use."""
         asyncio.run_coroutine_threadsafe(fake.start(), self._loop).result()
         self._running.append(fake)
         return fake
+
+    def listen(self, fake: FakeProduct, address: str) -> None:
+        """Have a fake listen at another address too. Raises OSError if that is in use."""
+        asyncio.run_coroutine_threadsafe(fake.listen(address), self._loop).result()

@@ -103,6 +103,7 @@ class FakeProduct:
         self._fault: Fault | None = None
         self._fault_path = ""
         self._runner: web.AppRunner | None = None
+        self._context: ssl.SSLContext | None = None
 
     def routes(self) -> Iterable[web.RouteDef]:
         """The product's API: ``[web.get("/api/version", self._version), ...]``."""
@@ -145,11 +146,16 @@ class FakeProduct:
         runner = self._runner = web.AppRunner(
             application, access_log=None, handler_cancellation=True, shutdown_timeout=0.05
         )
+        self._context = self._tls() if self.tls else None
         await runner.setup()
-        await web.TCPSite(
-            runner, self.address, self.port, ssl_context=self._tls() if self.tls else None
-        ).start()
-        self.port = runner.addresses[0][1]
+        if self.address:
+            await self.listen(self.address)
+            self.port = runner.addresses[0][1]
+
+    async def listen(self, address: str) -> None:
+        """Listen at another address too. Raises OSError if it is in use."""
+        assert self._runner is not None, "it is not started"
+        await web.TCPSite(self._runner, address, self.port, ssl_context=self._context).start()
 
     async def stop(self) -> None:
         """Stop, and close every connection, also one that hangs."""
@@ -158,9 +164,10 @@ class FakeProduct:
             self._runner = None
 
     def _tls(self) -> ssl.SSLContext:
-        good = _context(self._ca, *self.names, self.address)
+        names = tuple(filter(None, (*self.names, self.address)))
+        good = _context(self._ca, *names)
         others = {
-            Fault.UNTRUSTED_CERTIFICATE: _context(trustme.CA(), *self.names, self.address),
+            Fault.UNTRUSTED_CERTIFICATE: _context(trustme.CA(), *names),
             Fault.WRONG_NAME_CERTIFICATE: _context(self._ca, "elsewhere.example"),
         }
 

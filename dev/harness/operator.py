@@ -133,6 +133,9 @@ class LocalOperator:
         if role == "webhook":
             own += [f"--webhook-host={self.webhook_address}", f"--webhook-port={_WEBHOOK_PORT}"]
             own += ["--drain-seconds=0"]
+        else:
+            # Those of a local cluster are on loopback.
+            own += ["--loopback-pods"]
         program = str(Path(sys.executable).parent / container["command"][0])
         command = [program, *container["args"], *own, *extra]
         if clock:

@@ -35,7 +35,7 @@ CREDENTIALS: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Place:
-    """A product and where it listens: the address of a Service, or of a pod."""
+    """A product and where it listens: the address of a pod."""
 
     product: str
     address: str
@@ -55,7 +55,7 @@ def _make(place: Place) -> FakeProduct:
 def _dependency_track(**where: Any) -> FakeProduct:
     key = CREDENTIALS["dependency-track"]["apiKey"]
     # Its database is older than the policy, so the injected default had no effect.
-    fake = DependencyTrack(version="5.0.4", enabled="true", api_key=key, **where)
+    fake = DependencyTrack(version="4.14.4", enabled="true", api_key=key, **where)
     fake.submit(1_795_000_000)
     return fake
 

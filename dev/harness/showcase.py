@@ -16,9 +16,9 @@ from typing import Any
 
 from dev.cluster.cluster import Cluster
 from dev.fakes.dependency_track import DependencyTrack
-from dev.fakes.hosted import Host
 from dev.fakes.sonarqube import SonarQube
 from dev.harness.dns_server import LocalDnsServer, Records
+from dev.harness.pods import PodFollower
 from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 
 Manifest = dict[str, Any]
@@ -29,7 +29,7 @@ NAMESPACES = ("appsec", "code", "iot", "platform", "sandbox")
 UNCOVERED = "sandbox"
 _SONARQUBE = "sonarqube:26.7.0.124771-community"
 _EMQX = "emqx/emqx:5.8.9"
-_DTRACK = "docker.io/dependencytrack/apiserver:5.0.4"
+_DTRACK = "docker.io/dependencytrack/apiserver:4.14.3"
 
 
 class ShowcaseError(RuntimeError):
@@ -62,7 +62,7 @@ class Member:
 FLEET = (
     Member(
         "appsec", "StatefulSet", "dependency-track", "dependency-track", _DTRACK,
-        "NonCompliant", "ReportedContrary",
+        "NonCompliant", "ReportedContrary", env={"ALPINE_DATABASE_MODE": "external"},
     ),
     Member(
         "appsec", "StatefulSet", "sonarqube", "sonarqube", _SONARQUBE,
@@ -126,9 +126,9 @@ class Showcase:
     """Makes the fleet, in this order: ``prepare``, then the chart is installed with ``values`` and
     the operator started, then ``create`` and ``wait``."""
 
-    def __init__(self, cluster: Cluster, host: Host, names: LocalDnsServer) -> None:
+    def __init__(self, cluster: Cluster, follower: PodFollower, names: LocalDnsServer) -> None:
         self._cluster = cluster
-        self._host = host
+        self._follower = follower
         self._names = names
         self.values: Manifest = {
             "runtime": {"secrets": [{"namespace": "appsec"}, {"namespace": "code"}]},
@@ -150,13 +150,17 @@ class Showcase:
         self.apply(*(_workload(member) for member in FLEET if member.is_old))
         time.sleep(1.1)  # creation times have a resolution of a second
         self.apply(_service(ASKED, 8080), _service(REFUSING, 9000))
-        self.dependency_track = self._host.start(
-            DependencyTrack(
-                address=self._address(ASKED), port=8080, tls=False, version="5.0.4", enabled="true"
-            )
+        self.dependency_track = self._follower.start(
+            DependencyTrack(address="", port=8080, tls=False, version="4.14.3", enabled="true"),
+            ASKED.namespace,
+            f"app={ASKED.name}",
         )
         self.dependency_track.submit(1_795_000_000)
-        self._host.start(SonarQube(address=self._address(REFUSING), port=9000, tls=False))
+        self._follower.start(
+            SonarQube(address="", port=9000, tls=False),
+            REFUSING.namespace,
+            f"app={REFUSING.name}",
+        )
         self._names.set(CONTAINED_HOST, Records(a=["54.230.1.7", "54.230.1.8"]))
         self.apply(
             _secret(ASKED, apiKey=self.dependency_track.api_key),
@@ -220,12 +224,6 @@ class Showcase:
         """Create or change objects."""
         bundle = {"apiVersion": "v1", "kind": "List", "items": manifests}
         self._cluster.kubectl("apply", "--filename=-", input=json.dumps(bundle))
-
-    def _address(self, member: Member) -> str:
-        return self._cluster.kubectl(
-            "get", "service", member.name, f"--namespace={member.namespace}",
-            "--output=jsonpath={.spec.clusterIP}",
-        ).stdout  # fmt: skip
 
     def _policies_are_known(self) -> bool:
         text = self._cluster.kubectl(

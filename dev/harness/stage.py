@@ -11,6 +11,7 @@ from dev.cluster.cluster import Cluster
 from dev.fakes.hosted import Host
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator, Role
+from dev.harness.pods import PodFollower
 from dev.harness.prometheus import LocalPrometheus
 from dev.harness.showcase import Showcase
 
@@ -38,8 +39,9 @@ def staged(directory: Path, *, rules: str) -> Iterator[Stage]:
         LocalDnsServer(directory / "names") as names,
         Cluster(directory / "cluster", scheduler=True, kwok=True) as cluster,
         Host() as host,
+        PodFollower(cluster, host) as follower,
     ):
-        showcase = Showcase(cluster, host, names)
+        showcase = Showcase(cluster, follower, names)
         showcase.prepare()
         operator = LocalOperator(cluster, directory / "operator")
         try:

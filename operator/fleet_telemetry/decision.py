@@ -65,6 +65,8 @@ class PolicyVerdict:
     policy: Policy
     verdicts: tuple[Verdict, ...]
     overruled_by: tuple[Policy, ...] = ()
+    checked: tuple[str, ...] = ()
+    """The products that are checked with this policy's credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ def plan_injection(given: Input) -> Plan:
     covering = select_policies(given.policies, given.workload, given.namespace_labels)
     effective = _resolve_all(given, targets, covering)
     planned: tuple[Edit | SkippedEdit, ...] = ()
-    if (targets or targets_before) and _may_be_written(given):
+    # What was injected for a product that is no longer known is still recorded, and goes.
+    if (targets or targets_before or given.recorded) and _may_be_written(given):
         planned = plan_edits(
             InjectionContext(
                 trigger=given.trigger,
@@ -147,7 +150,7 @@ def decide(given: Input) -> Plan:
     return replace(
         plan,
         verdicts=tuple(verdict for verdict in verdicts if verdict is not None),
-        by_policy=tuple(_judge_by_policy(given, facts, plan.effective, channels)),
+        by_policy=tuple(_judge_by_policy(given, facts, plan.effective, channels, checks)),
         injected=tuple(_injected(given, plan)),
         checks=checks,
     )
@@ -211,6 +214,7 @@ def _judge_by_policy(
     facts: Facts,
     effective: EffectivePolicies,
     channels: list[tuple[str, ChannelName]],
+    checks: tuple[Check, ...],
 ) -> Iterator[PolicyVerdict]:
     """The verdicts of each policy that covers the workload, by that policy alone."""
     built_in = _built_in(facts.targets)
@@ -232,12 +236,25 @@ def _judge_by_policy(
             if verdict is not None:
                 verdicts.append(verdict)
         if verdicts:
-            yield PolicyVerdict(policy, tuple(verdicts), tuple(winners))
+            checked = tuple(
+                check.product
+                for check in checks
+                if check.is_for_namespace and effective[_channel_of(check)].runtime_policy is policy
+            )
+            yield PolicyVerdict(policy, tuple(verdicts), tuple(winners), checked)
 
 
 def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:
     """What policies injected into the template: switches and related settings without a field
     owner, or what was recorded before."""
+    known = {target.container.index for target in plan.targets}
+    for container in given.workload.template.containers:
+        if container.index not in known:  # it ran a product that is no longer known
+            for entry in container.env:
+                if is_ours(given.workload, container, entry, (), given.recorded):
+                    yield InjectedVariable(
+                        container=container.name, name=entry.name, value=entry.value
+                    )
     for target in plan.targets:
         container = target.container
         settings = {

@@ -235,8 +235,11 @@ def test_a_product_can_be_added_and_overridden_while_running(world: World, space
     )
     eventually(
         lambda: (
-            '"status":"True"'
-            in json.dumps(world.get("tprod", name).get("status", {}), separators=(",", ":"))
+            ("Accepted", "True")
+            in {
+                (one["type"], one["status"])
+                for one in world.get("tprod", name).get("status", {}).get("conditions", [])
+            }
         ),
         say="the product's acceptance",
     )
@@ -245,6 +248,24 @@ def test_a_product_can_be_added_and_overridden_while_running(world: World, space
     space.telemetry("Deployment", "after", state="Compliant")
 
     world.cluster.kubectl("delete", "tprod", name)
+    # What was injected stays until the template changes, and the record says what it is.
+    eventually(
+        lambda: space.find("workloadtelemetry", "deployment-before") is None,
+        say="the end of the record without a product",
+    )
+    injected = [{"container": "app", "name": "ACME_PHONE_HOME", "value": "no"}]
+    left = eventually(
+        lambda: (
+            (found := space.find("workloadtelemetry", "deployment-after"))
+            and "product" not in found["status"]
+            and found
+        ),
+        say="the record of what is left",
+    )
+    assert left["status"]["injected"] == injected
+    assert space.env("deployment", "after") == {"ACME_PHONE_HOME": "no"}
+    space.kubectl("rollout", "restart", "deployment/after")
+    assert space.env("deployment", "after") == {}
     eventually(
         lambda: space.find("workloadtelemetry", "deployment-after") is None,
         say="the record's end without the product",

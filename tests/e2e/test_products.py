@@ -126,10 +126,8 @@ def test_a_replaced_built_in_product_is_told(world: World) -> None:
         (event,) = eventually(events, say="the event")
         assert event["reason"] == "BuiltinProductOverridden"
         conditions = world.get("tprod", "sourcegraph")["status"]["conditions"]
-        assert {one["type"]: one["status"] for one in conditions} == {
-            "Accepted": "True",
-            "OverridesBuiltin": "True",
-        }
+        states = {one["type"]: one["status"] for one in conditions}
+        assert (states["Accepted"], states["OverridesBuiltin"]) == ("True", "True")
     finally:
         world.cluster.kubectl("delete", "tprod", "sourcegraph")
 
@@ -140,23 +138,33 @@ def test_a_policy_covers_a_product_of_the_cluster_only_by_name(world: World, spa
     try:
         _accepted(world, name)
         eventually(
-            lambda: world.find("mutatingwebhookconfiguration", "fleet-telemetry-products"),
-            say="the second webhook configuration",
+            lambda: (
+                f"{space.name}/acme"
+                in json.dumps(world.get("mutatingwebhookconfiguration", "fleet-telemetry-products"))
+            ),
+            say="the image in the second webhook configuration",
         )
         space.policy()
         image = f"registry.example/{space.name}/acme:1.0"
         space.apply(workload_of("Deployment", "unnamed", container(image)))
         space.telemetry("Deployment", "unnamed", declared="Unset")
         assert space.env("deployment", "unnamed") == {}
+        _wait_for(world, name, "Covered", "False")
         space.policy(additionalProducts=[name])
         space.apply(workload_of("Deployment", "named", container(image)))
         assert space.env("deployment", "named") == {"ACME_TELEMETRY": "no"}
+        _wait_for(world, name, "Covered", "True")
     finally:
         world.cluster.kubectl("delete", "tprod", name)
 
 
 def _accepted(world: World, name: str) -> None:
-    eventually(
-        lambda: '"status": "True"' in json.dumps(world.get("tprod", name).get("status", {})),
-        say="the product's acceptance",
-    )
+    _wait_for(world, name, "Accepted", "True")
+
+
+def _wait_for(world: World, name: str, condition: str, status: str) -> None:
+    def holds() -> bool:
+        conditions = world.get("tprod", name).get("status", {}).get("conditions", [])
+        return any((one["type"], one["status"]) == (condition, status) for one in conditions)
+
+    eventually(holds, say=f"{condition}={status} of the product")

@@ -15,11 +15,11 @@ from dev.fakes.dependency_track import DependencyTrack
 from dev.fakes.hosted import Host
 from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import NAMESPACE, RELEASE, ROOT, LocalOperator
+from dev.harness.pods import PodFollower
 from tests.support.rights import Manifest, Right, granted, used
 from tests.support.rollout_crd import define_rollouts
 from tests.support.world import (
     DTRACK_4,
-    DTRACK_5,
     SONARQUBE,
     Space,
     World,
@@ -111,20 +111,20 @@ def _volume(space: Space) -> Manifest:
     return kept
 
 
-def _product(host: Host, space: Space) -> Manifest:
+def _product(follower: PodFollower, space: Space) -> Manifest:
     """A product that sends although it should not; it can be asked and put right."""
     ports = [{"name": "http", "port": 8080}]
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "dtrack"}}
     space.apply({**service, "spec": {"selector": {"app": "dtrack"}, "ports": ports}})
-    address = space.get("service", "dtrack")["spec"]["clusterIP"]
-    product = DependencyTrack(
-        address=address, port=8080, tls=False, version="5.0.4", enabled="true"
-    )
-    key = base64.b64encode(host.start(product).api_key.encode()).decode()
+    product = DependencyTrack(address="", port=8080, tls=False, version="4.14.3", enabled="true")
+    follower.start(product, space.name, "app=dtrack")
+    key = base64.b64encode(product.api_key.encode()).decode()
     metadata = {"name": "dtrack", "labels": {"fleettelemetry.io/credential": "true"}}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
     space.apply({**secret, "data": {"apiKey": key}})
-    return workload("Deployment", "dtrack", container(DTRACK_5))
+    return workload(
+        "Deployment", "dtrack", container(DTRACK_4, env={"ALPINE_DATABASE_MODE": "external"})
+    )
 
 
 def _empty(world: World, name: str) -> None:
@@ -134,7 +134,7 @@ def _empty(world: World, name: str) -> None:
     )
 
 
-def _live_a_life(world: World, host: Host) -> None:
+def _live_a_life(world: World, follower: PodFollower) -> None:
     """Everything that the operator does, once."""
     space, operator = Space(world, SPACE), world.operator
     # These are older than the operator, so the controller has to write them itself.
@@ -171,7 +171,7 @@ def _live_a_life(world: World, host: Host) -> None:
     seeds.apply(_volume(seeds))
     seeds.telemetry("StatefulSet", "kept", reason="SeedNotProven", running="Disabled")
 
-    space.apply(_product(host, space))
+    space.apply(_product(follower, space))
     space.telemetry("Deployment", "dtrack", reason="Reported", state="Compliant")
 
     # Each kind of network policy comes, is edited by somebody, and goes.
@@ -239,8 +239,8 @@ def _spoil(space: Space, kind: str) -> None:
 
 @pytest.fixture(scope="module")
 def lived(world: World) -> World:
-    with Host() as host:
-        _live_a_life(world, host)
+    with Host() as host, PodFollower(world.cluster, host) as follower:
+        _live_a_life(world, follower)
     return world
 
 

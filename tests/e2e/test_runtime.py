@@ -5,20 +5,25 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import pytest
 
 from dev.fakes.dependency_track import DependencyTrack
 from dev.fakes.emqx import Emqx
 from dev.fakes.hosted import Host
-from dev.fakes.server import Fault
+from dev.fakes.server import FakeProduct, Fault
 from dev.fakes.sonarqube import SonarQube
 from dev.fakes.sourcegraph import Sourcegraph
+from dev.harness.pods import PodFollower
+from tests.support.tenants import tenant_of
 from tests.support.world import (
+    DTRACK_4,
     DTRACK_5,
     EMQX,
     SONARQUBE,
+    V5_OFF,
     Manifest,
     Space,
     World,
@@ -29,11 +34,30 @@ from tests.support.world import (
 
 pytestmark = pytest.mark.cluster
 
+Fake = TypeVar("Fake", bound=FakeProduct)
+
 
 @pytest.fixture
 def host() -> Iterator[Host]:
     with Host() as host:
         yield host
+
+
+@dataclass(frozen=True)
+class Products:
+    """Fakes that answer at the addresses of workloads' pods."""
+
+    follower: PodFollower
+
+    def start(self, space: Space, name: str, fake: Fake) -> Fake:
+        """Start one for the pods of a workload."""
+        return self.follower.start(fake, space.name, f"app={name}")
+
+
+@pytest.fixture
+def products(world: World, host: Host) -> Iterator[Products]:
+    with PodFollower(world.cluster, host) as follower:
+        yield Products(follower)
 
 
 def service(name: str, port: int, **more: Any) -> Manifest:
@@ -73,18 +97,43 @@ def events(space: Space, reason: str) -> list[str]:
     return text.split("\n") if text else []
 
 
-def test_a_seed_is_compliant_by_the_products_report(runtime_space: Space, host: Host) -> None:
+DATABASE = {"ALPINE_DATABASE_MODE": "external"}
+"""With a database of its own, only the report of Dependency-Track 4 proves its setting."""
+
+
+def test_version_5_is_off_by_its_schedule_whatever_its_database_says(
+    runtime_space: Space, products: Products
+) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8080))
-    product = host.start(
-        DependencyTrack(
-            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="false"
-        )
+    product = products.start(
+        space,
+        "dtrack",
+        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true"),
+    )
+    space.apply(secret("dtrack", apiKey=product.api_key))
+    space.policy(runtime=runtime("dependency-track", "dtrack"))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    assert space.env("deployment", "dtrack") == V5_OFF
+    status = space.telemetry("Deployment", "dtrack", state="Compliant", reported="Enabled")
+    assert status["usage"]["reason"] == "RunningInEveryPod"
+    space.condition("telemetrypolicy", "opt-out", "Verified", status="True")
+
+
+def test_a_seed_is_compliant_by_the_products_report(
+    runtime_space: Space, products: Products
+) -> None:
+    space = runtime_space
+    space.apply(service("dtrack", 8080))
+    product = products.start(
+        space,
+        "dtrack",
+        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
     )
     product.submit(1_767_225_600)
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
     assert status["usage"]["reported"] == "Disabled"
     assert status["usage"]["lastSubmissionTime"] == "2026-01-01T00:00:00Z"
@@ -96,17 +145,19 @@ def test_a_seed_is_compliant_by_the_products_report(runtime_space: Space, host: 
     assert {seen.method for seen in product.seen} == {"GET"}
 
 
-def test_drift_is_found_and_put_right_over_tls(runtime_space: Space, host: Host) -> None:
+def test_drift_is_found_and_put_right_over_tls(runtime_space: Space, products: Products) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8443))
-    product = host.start(
+    product = products.start(
+        space,
+        "dtrack",
         DependencyTrack(
-            address=address(space, "dtrack"),
+            address="",
             port=8443,
             names=[f"dtrack.{space.name}.svc"],
             version="5.0.4",
             enabled="false",
-        )
+        ),
     )
     space.apply(secret("dtrack", apiKey=product.api_key, ca__crt=product.ca_pem))
     endpoint = {
@@ -115,7 +166,13 @@ def test_drift_is_found_and_put_right_over_tls(runtime_space: Space, host: Host)
     }
     asked = runtime("dependency-track", "dtrack", endpoints=[endpoint])
     space.policy(runtime=asked)
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(
+        workload(
+            "Deployment",
+            "dtrack",
+            container(DTRACK_4, env=DATABASE, ports=[{"containerPort": 8443}]),
+        )
+    )
     space.telemetry("Deployment", "dtrack", reason="Reported")
     # Somebody turns it on in the product; the policy says only to look.
     product.values["submission.enabled"] = "true"
@@ -153,11 +210,13 @@ def test_one_node_that_differs_is_named(runtime_space: Space, host: Host) -> Non
     space.telemetry("StatefulSet", "emqx", state="Compliant", reported="Disabled")
 
 
-def test_what_is_switched_in_sourcegraph_is_asked_and_set(runtime_space: Space, host: Host) -> None:
+def test_what_is_switched_in_sourcegraph_is_asked_and_set(
+    runtime_space: Space, products: Products
+) -> None:
     space = runtime_space
     space.apply(service("frontend", 3080))
-    product = host.start(
-        Sourcegraph(address=address(space, "frontend"), port=3080, tls=False, version="5.11.0")
+    product = products.start(
+        space, "frontend", Sourcegraph(address="", port=3080, tls=False, version="5.11.0")
     )
     space.apply(secret("sourcegraph", token=product.token))
     space.policy(runtime=runtime("sourcegraph", "sourcegraph", action="Remediate"))
@@ -168,11 +227,11 @@ def test_what_is_switched_in_sourcegraph_is_asked_and_set(runtime_space: Space, 
 
 
 def test_sonarqube_that_says_the_contrary_is_not_compliant(
-    runtime_space: Space, host: Host
+    runtime_space: Space, products: Products
 ) -> None:
     space = runtime_space
     space.apply(service("sonar", 9000))
-    product = host.start(SonarQube(address=address(space, "sonar"), port=9000, tls=False))
+    product = products.start(space, "sonar", SonarQube(address="", port=9000, tls=False))
     space.apply(secret("sonar", token=product.token))
     space.policy(runtime=runtime("sonarqube", "sonar", action="Remediate"))
     space.apply(workload("Deployment", "sonar", container(SONARQUBE)))
@@ -192,17 +251,17 @@ def test_sonarqube_that_says_the_contrary_is_not_compliant(
     ],
 )
 def test_a_fault_is_a_reason_and_shows_no_credential(
-    runtime_space: Space, host: Host, fault: Fault, reason: str
+    runtime_space: Space, products: Products, fault: Fault, reason: str
 ) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8080))
-    product = host.start(DependencyTrack(address=address(space, "dtrack"), port=8080, tls=False))
+    product = products.start(space, "dtrack", DependencyTrack(address="", port=8080, tls=False))
     product.elsewhere = "http://169.254.169.254/latest/meta-data/"
     product.retry_after = "86400"
     product.fail(fault)
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", state="Unknown", reason=reason)
     assert product.api_key not in str(status)
     assert product.api_key not in space.world.operator.log("controller").read_text()
@@ -219,7 +278,7 @@ def test_a_secret_that_does_not_help_is_named(
     if data is not None:
         space.apply(secret("missing", **data))
     space.policy(runtime=runtime("dependency-track", "missing"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", state="Unknown", reason=reason)
     assert f"{space.name}/missing" in status["usage"]["message"]
 
@@ -227,7 +286,7 @@ def test_a_secret_that_does_not_help_is_named(
 def test_a_namespace_that_the_chart_does_not_name_gives_no_secret(space: Space) -> None:
     space.apply(service("dtrack", 8080), secret("dtrack", apiKey="odt_x"))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     status = space.telemetry("Deployment", "dtrack", reason="SecretNotReadable")
     assert "runtime.secrets" in status["usage"]["message"]
 
@@ -246,7 +305,7 @@ def test_a_credential_goes_nowhere_but_to_the_workloads_own_pods(
         for name in ("elsewhere", "other")
     ]
     space.apply(secret("dtrack", apiKey=collectors[0].api_key))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     for name in ("elsewhere", "outside", "other"):
         endpoint = {"product": "dependency-track", "service": {"name": name, "port": 8080}}
         space.policy(runtime=runtime("dependency-track", "dtrack", endpoints=[endpoint]))
@@ -261,17 +320,88 @@ def test_a_credential_goes_nowhere_but_to_the_workloads_own_pods(
     assert [seen for collector in collectors for seen in collector.seen] == []
 
 
+def test_a_helper_pod_and_services_that_lead_to_it_are_no_evidence(
+    runtime_space: Space, host: Host, products: Products
+) -> None:
+    """Of a tenant with the stock role edit, whose product sends."""
+    space, tenant = runtime_space, tenant_of(runtime_space)
+    honest = products.start(
+        space,
+        "dtrack",
+        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true"),
+    )
+    # A helper with the labels of the product's pods, a port of the same name, and its image.
+    labels = {"app": "dtrack"}
+    image = container(DTRACK_5, ports=[{"name": "http", "containerPort": 9999}])
+    helper: Manifest = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "helper", "labels": {**labels, "helper": "true"}},
+        "spec": {"containers": [image]},
+    }
+    http = [{"name": "http", "containerPort": 8080}]
+    tenant.apply(
+        workload("StatefulSet", "dtrack", container(DTRACK_5, ports=http)),
+        service("dtrack", 8080),
+        helper,
+    )
+    for name, ports in {
+        "aaa": [{"name": "http", "port": 8080, "targetPort": "http"}],
+        "aab": [{"name": "http", "port": 8080, "targetPort": 9999}],
+    }.items():
+        to_both = {"selector": labels, "ports": ports}
+        to_helper = {"selector": {"helper": "true"}, "ports": ports}
+        for suffix, spec in (("", to_both), ("-helper", to_helper)):
+            one = service(f"{name}{suffix}", 8080)
+            tenant.apply({**one, "spec": spec})
+    space.wait_for_pods("app=dtrack", 2)
+    address_of_helper = space.get("pod", "helper")["status"]["podIP"]
+    liars = [
+        host.start(
+            DependencyTrack(
+                address=where, port=port, tls=False, version="5.0.4", enabled="false",
+                api_key=honest.api_key,
+            )
+        )
+        for where, port in (
+            (address_of_helper, 9999),
+            *((address(space, name), 8080) for name in ("dtrack", "aaa", "aab", "aaa-helper")),
+        )
+    ]  # fmt: skip
+    space.apply(secret("dtrack", apiKey=honest.api_key))
+    space.policy(runtime=runtime("dependency-track", "dtrack"))
+    space.telemetry("StatefulSet", "dtrack", state="NonCompliant", reported="Enabled")
+    for name in ("aaa", "aab"):
+        endpoint = {"product": "dependency-track", "service": {"name": name, "port": 8080}}
+        space.policy(runtime=runtime("dependency-track", "dtrack", endpoints=[endpoint]))
+        time.sleep(3)
+        space.telemetry("StatefulSet", "dtrack", state="NonCompliant", reported="Enabled")
+    assert [seen for liar in liars for seen in liar.seen] == []
+
+
+def test_a_pod_on_the_network_of_its_node_is_not_asked(runtime_space: Space) -> None:
+    space, tenant = runtime_space, tenant_of(runtime_space)
+    made = workload("Deployment", "dtrack", container(DTRACK_5))
+    made["spec"]["template"]["spec"]["hostNetwork"] = True
+    tenant.apply(made, service("dtrack", 8080))
+    space.wait_for_pods("app=dtrack", 1)
+    space.apply(secret("dtrack", apiKey="odt_x"))
+    space.policy(runtime=runtime("dependency-track", "dtrack"))
+    status = space.telemetry("Deployment", "dtrack", state="Unknown", reason="NoVerifiedPod")
+    assert "hostNetwork" in status["usage"]["message"]
+
+
 def test_a_setting_that_somebody_keeps_turning_back_is_left_alone(
-    runtime_space: Space, host: Host
+    runtime_space: Space, products: Products
 ) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8080))
-    product = host.start(
-        DependencyTrack(address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4")
+    product = products.start(
+        space, "dtrack", DependencyTrack(address="", port=8080, tls=False, version="5.0.4")
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack", action="Remediate"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     for round_number in range(3):
         eventually(lambda: product.values["submission.enabled"] == "false", say="put right")
         product.values["submission.enabled"] = "true"
@@ -285,52 +415,52 @@ def test_a_setting_that_somebody_keeps_turning_back_is_left_alone(
     assert events(space, "TelemetryRemediationConflict")
 
 
-def test_a_policy_that_turns_it_off_asks_nothing(runtime_space: Space, host: Host) -> None:
+def test_a_policy_that_turns_it_off_asks_nothing(runtime_space: Space, products: Products) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8080))
-    product = host.start(DependencyTrack(address=address(space, "dtrack"), port=8080, tls=False))
+    product = products.start(space, "dtrack", DependencyTrack(address="", port=8080, tls=False))
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack", action="Off"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.telemetry("Deployment", "dtrack", reason="SeedNotProven")
     time.sleep(3)
     assert product.seen == []
 
 
 def test_what_a_product_said_counts_no_more_once_it_is_not_asked(
-    runtime_space: Space, host: Host
+    runtime_space: Space, products: Products
 ) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8080))
-    product = host.start(
-        DependencyTrack(
-            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="false"
-        )
+    product = products.start(
+        space,
+        "dtrack",
+        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     asked = runtime("dependency-track", "dtrack")
     space.policy(runtime=asked)
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.telemetry("Deployment", "dtrack", state="Compliant", reason="Reported")
     space.policy(runtime={**asked, "action": "Off"})
     space.telemetry("Deployment", "dtrack", reason="SeedNotProven", reported="Unknown")
 
 
 def test_an_answer_that_comes_late_does_not_replace_a_newer_one(
-    runtime_space: Space, host: Host
+    runtime_space: Space, products: Products
 ) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8080))
-    product = host.start(
-        DependencyTrack(
-            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="false"
-        )
+    product = products.start(
+        space,
+        "dtrack",
+        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
     )
     product.fail(Fault.HANG)
     space.apply(secret("dtrack", apiKey=product.api_key))
     asked = runtime("dependency-track", "dtrack")
     space.policy(runtime=asked)
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.wait_for_pods("app=dtrack", 1)
     eventually(lambda: product.seen, say="a question")
     product.mend()
@@ -342,18 +472,18 @@ def test_an_answer_that_comes_late_does_not_replace_a_newer_one(
 
 
 def test_nothing_is_written_while_a_product_says_the_same(
-    runtime_space: Space, host: Host, world: World
+    runtime_space: Space, products: Products, world: World
 ) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8080))
-    product = host.start(
-        DependencyTrack(
-            address=address(space, "dtrack"), port=8080, tls=False, version="5.0.4", enabled="false"
-        )
+    product = products.start(
+        space,
+        "dtrack",
+        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
-    space.apply(workload("Deployment", "dtrack", container(DTRACK_5)))
+    space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
     space.telemetry("Deployment", "dtrack", reason="Reported")
     version = space.get("workloadtelemetry", "deployment-dtrack")["metadata"]["resourceVersion"]
     asked = len(product.seen)

@@ -13,7 +13,7 @@ from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
     V4_SWITCH,
-    V5_SWITCH,
+    V5_OFF,
     Space,
     container,
     eventually,
@@ -60,7 +60,7 @@ def test_a_rollback_does_not_make_an_injected_variable_somebody_elses(space: Spa
     space.telemetry("Deployment", "d")
     image = "set", "image", "deployment/d", f"app={DTRACK_5}"
     space.kubectl(*image)
-    eventually(lambda: space.env("deployment", "d") == {V5_SWITCH: "false"}, say="version 5")
+    eventually(lambda: space.env("deployment", "d") == V5_OFF, say="version 5")
     eventually(
         lambda: space.telemetry("Deployment", "d").get("injectedBefore"), say="the earlier one"
     )
@@ -69,7 +69,7 @@ def test_a_rollback_does_not_make_an_injected_variable_somebody_elses(space: Spa
     owners = json.dumps(space.get("deployment", "d")["metadata"]["managedFields"])
     assert V4_SWITCH in owners
     space.kubectl(*image)
-    assert space.env("deployment", "d") == {V5_SWITCH: "false"}
+    assert space.env("deployment", "d") == V5_OFF
 
 
 def test_a_setting_stays_when_the_manifest_drops_it(space: Space) -> None:

@@ -222,9 +222,9 @@ def test_watches_that_fall_silent_are_noticed(shaky: Shaky) -> None:
         proxy.swallow()
     started = time.monotonic()
     space.apply(wish(settings=SETTINGS))
-    space.apply(sonar("unheard-of"))
+    space.apply(sonar("unanswered-of"))
     space.kubectl("delete", "deployment", "old-4", "--wait=false")
-    expected = {**{f"old-{number}": 2 for number in range(4)}, "rolls": 2, "unheard-of": 2}
+    expected = {**{f"old-{number}": 2 for number in range(4)}, "rolls": 2, "unanswered-of": 2}
     converges(shaky, expected)
     _log.info("noticed and made good within %.0f s", time.monotonic() - started)
 

@@ -209,7 +209,7 @@ def _scopes() -> Iterator[tuple[bool, dict[str, Any]]]:
     for cluster in (False, True):
         yield cluster, {}
         yield cluster, {"selector": {"matchLabels": {"tier": "gold"}}}
-        yield cluster, {"products": ["sonarqube", "unheard-of"]}
+        yield cluster, {"products": ["sonarqube", "unanswered-of"]}
         yield cluster, {"channels": ["Usage", "UpdateCheck"]}
         yield cluster, {"channels": ["UpdateCheck", "License"]}
         yield cluster, _exception(cluster=cluster, expires=LATER)

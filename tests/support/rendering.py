@@ -121,6 +121,7 @@ MATRIX: Mapping[str, Values] = {
             "families": ["IPv4"],
             "enforced": ["NetworkPolicy", "Cilium"],
             "clusterRanges": ["192.0.2.0/24"],
+            "nat64Prefixes": ["2001:db8:64::/96"],
             "publishedRanges": "built-in",
             "allowlistRequests": "catalogue",
             "onUninstall": "Remove",

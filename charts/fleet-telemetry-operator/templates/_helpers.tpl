@@ -123,6 +123,9 @@ annotations:
 {{- range .Values.egress.clusterRanges }}
 - --cluster-range={{ . }}
 {{- end }}
+{{- range .Values.egress.nat64Prefixes }}
+- --nat64-prefix={{ . }}
+{{- end }}
 {{- end }}
 
 {{- /* The ConfigMap with the CAs of the webhook's clients. */}}

@@ -716,7 +716,7 @@ class PolicyStatus(ApiType, frozen=True, kw_only=True):
     conditions: Annotated[
         tuple[Condition, ...],
         described(
-            "Accepted, Programmed, Compliant, Conflicted, ExceptionExpired.",
+            "Accepted, Programmed, Compliant, Verified, Conflicted, ExceptionExpired.",
             list_type="map",
             list_keys=("type",),
             max_length=16,

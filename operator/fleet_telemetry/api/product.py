@@ -774,6 +774,9 @@ class TelemetryProductStatus(ApiType, frozen=True, kw_only=True):
     conditions: Annotated[
         tuple[Condition, ...],
         described(
-            "Accepted, OverridesBuiltin.", list_type="map", list_keys=("type",), max_length=8
+            "Accepted, Covered, OverridesBuiltin.",
+            list_type="map",
+            list_keys=("type",),
+            max_length=8,
         ),
     ] = ()

@@ -254,8 +254,13 @@ class Reason(_Explained):
     )
     ENDPOINT_NOT_FOUND = (
         "EndpointNotFound",
-        "No Service of the namespace selects the workload's pods. Name one in "
-        "spec.runtime.endpoints.",
+        "No Service of the namespace leads to the product's container in the workload's pods. Name "
+        "one in spec.runtime.endpoints.",
+    )
+    NO_VERIFIED_POD = (
+        "NoVerifiedPod",
+        "A pod runs, and nothing shows that only the product answers at its address: it is not "
+        "ready, uses the network of its node, or has an address that is not its own.",
     )
     CREDENTIALS_REJECTED = (
         "CredentialsRejected",
@@ -293,6 +298,10 @@ class Reason(_Explained):
     UNEXPECTED_ANSWER = (
         "UnexpectedAnswer",
         "The response is not one of the product's API.",
+    )
+    SETTING_NOT_REPORTED = (
+        "SettingNotReported",
+        "The product answers, and its answer does not have the setting.",
     )
     NOT_SETTABLE = (
         "NotSettable",
@@ -347,6 +356,12 @@ class EgressReason(_Explained):
     HOSTS_NOT_RESOLVED = (
         "HostsNotResolved",
         "A host of the channel has no known address. Its TelemetryHost has the reason.",
+    )
+    FAMILY_NOT_ANSWERED = (
+        "FamilyNotAnswered",
+        "No name server has ever answered for one address family of a host, so the host may have "
+        "addresses that are not denied. The condition Fresh of its TelemetryHost says why. Repair "
+        "the name server, or turn the family off in egress.families of the chart's values.",
     )
     TOO_MANY_ADDRESSES = (
         "TooManyAddresses",
@@ -534,7 +549,8 @@ class PolicyReason(_Explained):
     INVALID_SPEC = ("InvalidSpec", "The spec cannot be read. No part of it is in effect.")
     UNKNOWN_PRODUCT = (
         "UnknownProduct",
-        "The policy names a product that neither the catalogue nor a TelemetryProduct defines. "
+        "The policy names a product that neither the catalogue nor an accepted TelemetryProduct "
+        "defines. "
         "The rest of the policy is in effect.",
     )
     SETTING_NAMES_SWITCH = (
@@ -573,6 +589,18 @@ class PolicyReason(_Explained):
         "TooManyPatterns",
         "All TelemetryProducts together have too many image patterns. The youngest are not in "
         "effect.",
+    )
+    PRODUCT_NOT_COVERED = (
+        "ProductNotCovered",
+        "A part of the policy is about a TelemetryProduct that the policy does not cover. Name it "
+        "in products or additionalProducts.",
+    )
+    # Covered
+    NAMED_BY_POLICY = ("NamedByPolicy", "A policy covers a channel of the product.")
+    NOT_NAMED_BY_POLICY = (
+        "NotNamedByPolicy",
+        "No policy covers the product. Name it in products or additionalProducts of a policy: "
+        "without products, a policy covers built-in products only.",
     )
     # OverridesBuiltin
     OVERRIDES_BUILTIN = (
@@ -617,6 +645,23 @@ class PolicyReason(_Explained):
     NO_CONFLICT = (
         "NoConflict",
         "No other policy asks for the opposite setting for the same workloads.",
+    )
+    # Verified
+    EVERY_PRODUCT_REPORTS = (
+        "EveryProductReports",
+        "Every product that the policy has credentials for reports its setting.",
+    )
+    CHECKS_FAIL = (
+        "ChecksFail",
+        "The checks of some products fail. reportedReason of their WorkloadTelemetry says why.",
+    )
+    NOT_CHECKED_YET = (
+        "NotCheckedYet",
+        "Some products that the policy has credentials for have not been checked yet.",
+    )
+    NOTHING_TO_CHECK = (
+        "NothingToCheck",
+        "The policy has credentials, and covers no product that they are for.",
     )
     # ExceptionExpired
     EXPIRED = ("Expired", "An exception has expired and no longer exempts its workload.")

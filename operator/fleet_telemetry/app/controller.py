@@ -27,6 +27,7 @@ from fleet_telemetry.controllers.product_webhooks import ProductWebhooksReconcil
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.workload import WorkloadReconciler, Writers
+from fleet_telemetry.egress.addresses import OwnNetwork, read_nat64_prefix
 from fleet_telemetry.egress.dns.resolver import (
     NameServer,
     Resolver,
@@ -34,7 +35,6 @@ from fleet_telemetry.egress.dns.resolver import (
     read_name_servers,
 )
 from fleet_telemetry.egress.host_state import Retention
-from fleet_telemetry.egress.model import Network
 from fleet_telemetry.egress.perimeter import IncludedRequests
 from fleet_telemetry.egress.ranges_client import RangesClient
 from fleet_telemetry.kube.cache import ClusterCache
@@ -74,6 +74,7 @@ class ControllerPart(Part):
                 VerificationMetrics(common.metrics, _products_with_api(cache.catalogue)),
                 now=common.now,
                 enqueue=queue.add,
+                loopback=options.loopback_pods,
             ),
             reports=ReportWriter(
                 client, options.reports, now=common.now, on_change=enqueuer.enqueue_all
@@ -158,7 +159,7 @@ def build_egress(
         Resolver(_name_servers(settings), families),
         rules=Retention(
             families=families,
-            own_ranges=_own_ranges(settings),
+            own=_own_network(settings),
             shortest_interval=timedelta(seconds=settings.dns_interval),
         ),
         now=now,
@@ -178,7 +179,7 @@ def build_egress(
 def check_egress(settings: EgressSettings) -> None:
     """Check the settings. Raises ValueError with a message for a person, and OSError as above."""
     _name_servers(settings)
-    _own_ranges(settings)
+    _own_network(settings)
 
 
 def _name_servers(settings: EgressSettings) -> tuple[NameServer, ...]:
@@ -187,8 +188,11 @@ def _name_servers(settings: EgressSettings) -> tuple[NameServer, ...]:
     return read_name_servers(_RESOLV_CONF.read_text())
 
 
-def _own_ranges(settings: EgressSettings) -> tuple[Network, ...]:
-    return tuple(map(ip_network, settings.cluster_ranges))
+def _own_network(settings: EgressSettings) -> OwnNetwork:
+    return OwnNetwork(
+        ranges=tuple(map(ip_network, settings.cluster_ranges)),
+        nat64=tuple(map(read_nat64_prefix, settings.nat64_prefixes)),
+    )
 
 
 def _products_with_api(catalogue: Catalogue) -> list[str]:

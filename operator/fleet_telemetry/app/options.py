@@ -42,6 +42,7 @@ class EgressSettings:
     egress_families: tuple[str, ...] = tuple(AddressFamily)
     egress_enforced: tuple[str, ...] = ()
     cluster_ranges: tuple[str, ...] = ()
+    nat64_prefixes: tuple[str, ...] = ()
     published_ranges: str = "fetch"
     allowlist_requests: str = "none"
     """Which requests of TelemetryPolicies the allowlist includes."""
@@ -74,6 +75,8 @@ class Options:
     metrics_for: str = "All"
     """All or Pod: whom ``/metrics`` answers."""
     reports: ReportsApi = ReportsApi.AUTO
+    loopback_pods: bool = False
+    """Pods may have loopback addresses, as on a local cluster."""
     allowlist: str = ALLOWLIST
     egress: EgressSettings = field(default_factory=EgressSettings)
 

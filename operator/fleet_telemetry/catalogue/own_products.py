@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fleet_telemetry.api.product import EnvSwitch, Image, TelemetryProductSpec
+from fleet_telemetry.api.product import EnvSwitch, Image, TelemetryProductSpec, spelt_in_capitals
 from fleet_telemetry.api.variable_names import (
     ADVICE,
     EXPANSION_ADVICE,
@@ -87,7 +87,10 @@ def _problems_of_image(image: Image) -> Iterator[str]:
 
 
 def _problems_of_switch(switch: EnvSwitch) -> Iterator[str]:
-    for name in (switch.name, *switch.aliases):
+    names = [switch.name, *switch.aliases]
+    if switch.config_property is not None:
+        names.append(spelt_in_capitals(switch.config_property.name))
+    for name in names:
         if is_refused_name(name):
             yield f"{name} may not be a switch: {ADVICE}"
     for value in (switch.disabled, switch.enabled or ""):

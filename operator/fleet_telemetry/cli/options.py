@@ -192,6 +192,13 @@ EGRESS_OPTIONS = (
         help="A public range that belongs to the cluster, so no telemetry host is in it.",
     ),
     click.option(
+        "--nat64-prefix",
+        "nat64_prefixes",
+        multiple=True,
+        help="A prefix by which the cluster's DNS64 and NAT64 translate IPv4 addresses, such as "
+        "2001:db8:64::/96, in addition to 64:ff9b::/96.",
+    ),
+    click.option(
         "--published-ranges",
         type=click.Choice(["fetch", "built-in"]),
         default="fetch",
@@ -202,6 +209,7 @@ EGRESS_OPTIONS = (
 )
 
 CONTROLLER_OPTIONS = (
+    click.option("--loopback-pods", is_flag=True, hidden=True),
     click.option(
         "--excluded-namespace",
         "excluded_namespaces",

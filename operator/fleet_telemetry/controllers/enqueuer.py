@@ -32,6 +32,8 @@ class Enqueuer:
     def policy_changed(self, key: PolicyKey) -> None:
         """See CacheListener."""
         self._queue.add(PolicyStatusKey(key))
+        for name in self._cache.products:
+            self._queue.add(ProductKey(name))
         for ref in self._cache.fleet.workloads:
             if key[1] in ("", ref.namespace):
                 self._queue.add(ref)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import ClassVar
 
+from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.api.resources import API_VERSION
+from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.controllers.keys import ProductKey, ReconcileKey, WebhooksKey
 from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.kube import kinds
@@ -14,8 +16,18 @@ from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder, Regarding
 from fleet_telemetry.kube.work_queue import WorkQueue
+from fleet_telemetry.policy.precedence import covers_channel
 from fleet_telemetry.reporting.events import product_notices
 from fleet_telemetry.reporting.policy_status import build_product_status, find_product_problem
+
+
+def is_covered(product: Product, policies: Iterable[Policy]) -> bool:
+    """Whether a policy covers a channel of the product."""
+    return any(
+        covers_channel(policy, product.name, channel.name, built_in=product.has_builtin_name)
+        for policy in policies
+        for channel in product.spec.channels
+    )
 
 
 class ProductReconciler:
@@ -54,6 +66,7 @@ class ProductReconciler:
             overrides=product is not None
             and product.origin is not None
             and product.origin.replaces_builtin,
+            covered=product is not None and is_covered(product, self._cache.policies_in_force()),
         )
         if status == entry.status:
             return

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import ClassVar
 
+from fleet_telemetry.catalogue.image import ImageReference
+from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.controllers.keys import ReconcileKey, WebhooksKey
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
@@ -15,8 +18,17 @@ from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at
 
 _log = logging.getLogger(__name__)
 
+_LONGEST_PATTERN = 256
+_LITERAL = re.compile(r"[A-Za-z0-9._/-]+")
 _RESYNC_SECONDS = 300.0
 """The chart's configuration, which the CA is copied from, is not watched."""
+
+
+def pattern_of(image: str) -> str:
+    """A pattern of a workload's own image, for one whose product is no longer known: what was
+    injected goes with the next change, so admission has to see it. Empty if it cannot be one."""
+    last = "/".join(ImageReference.parse(image).path.split("/")[-2:])
+    return last if len(last) <= _LONGEST_PATTERN and _LITERAL.fullmatch(last) else ""
 
 
 class ProductWebhooksReconciler:
@@ -50,11 +62,18 @@ class ProductWebhooksReconciler:
         self._queue.add_after(key, _RESYNC_SECONDS)
 
     async def _reconcile(self) -> None:
+        catalogue = self._cache.catalogue
         patterns = {
             image.pattern
-            for product in self._cache.catalogue.products.values()
+            for product in catalogue.products.values()
             if product.origin is not None
             for image in product.spec.images
+        } | {
+            pattern
+            for workload in self._cache.fleet.workloads.values()
+            if not match_containers(workload.template, catalogue)
+            for container in workload.template.containers
+            if (pattern := pattern_of(container.image))
         }
         live = await self._client.find(MUTATING_WEBHOOKS, self._name)
         if live is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
@@ -12,7 +12,12 @@ from typing import ClassVar
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import workload_telemetry_name
 from fleet_telemetry.controllers.egress.reconciler import EgressReconciler
-from fleet_telemetry.controllers.keys import AllowlistKey, PolicyStatusKey, ReconcileKey
+from fleet_telemetry.controllers.keys import (
+    AllowlistKey,
+    PolicyStatusKey,
+    ReconcileKey,
+    WebhooksKey,
+)
 from fleet_telemetry.controllers.plans import Plans, policy_key
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.rollouts import RolloutGate
@@ -36,7 +41,7 @@ from fleet_telemetry.reporting.workload_status import (
     workload_telemetry_manifest,
 )
 from fleet_telemetry.switches.edits import Cause, Edit, Trigger
-from fleet_telemetry.workloads.workload import VolumeKind, Workload, WorkloadRef
+from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, WorkloadRef
 
 _log = logging.getLogger(__name__)
 
@@ -111,6 +116,12 @@ class WorkloadReconciler:
             # Network policies protect against settings that fail, also if they are not written.
             await self._egress.reconcile(workload, plan, self._cache.fleet.pods_of(key))
             raise
+        if not plan.targets and not plan.injected:
+            # Its product is no longer known, and nothing is left of what was injected.
+            self._cache.fleet.delete_workload(key)
+            await self._delete(key)
+            self._queue.add(WebhooksKey())
+            return
         pods = self._cache.fleet.pods_of(key)
         findings, problem = await self._egress.reconcile(workload, plan, pods)
         plan = replace(plan, egress=findings)
@@ -120,7 +131,7 @@ class WorkloadReconciler:
             # This comes before all that may fail: the next attempt would see no difference.
             self._enqueue_policies(before)
             self._enqueue_policies(plan)
-        self._verifier.plan(key, plan.checks, frozenset(pod.uid for pod in pods if pod.address))
+        self._verifier.plan(key, plan.checks, _pods_to_ask(pods))
         await self._write_telemetry(workload, plan)
         # A new leader that has not asked the products yet must not change an auditor's report.
         if {check.product for check in plan.checks} <= answered:
@@ -280,6 +291,11 @@ class WorkloadReconciler:
     def _enqueue_policies(self, plan: Plan | None) -> None:
         for found in plan.by_policy if plan else ():
             self._queue.add_after(PolicyStatusKey(policy_key(found)), _POLICY_DELAY_SECONDS)
+
+
+def _pods_to_ask(pods: Iterable[Pod]) -> object:
+    """What a check depends on. After a change of it, the product is checked soon."""
+    return frozenset((pod.uid, pod.address, pod.ready) for pod in pods if pod.address)
 
 
 def _is_urgent(plan: Plan) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from ipaddress import (
@@ -76,25 +77,65 @@ def _alone(address: Address) -> Network:
 # Sinkholes
 
 
-def is_sinkhole(address: Address) -> bool:
+def is_sinkhole(address: Address, own: OwnNetwork | None = None) -> bool:
     """Whether it is what DNS blockers answer in the place of a host: nowhere, or the pod itself."""
     address = unmapped(address)
     if isinstance(address, IPv6Address):
         # A translating name server (DNS64) makes 64:ff9b:: of a blocker's 0.0.0.0.
-        inside = _inside(address)
-        if inside is not None:
-            return is_sinkhole(inside)
+        prefixes = own.nat64 if own is not None else ()
+        if any(map(is_sinkhole, _embedded(address, prefixes))):
+            return True
     return address.is_unspecified or address.is_loopback
 
 
-def _inside(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address to which NAT64 or 6to4 carries what is sent to an IPv6 one."""
-    if address in _NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.sixtofour
+def _embedded(address: IPv6Address, nat64: Iterable[IPv6Network] = ()) -> Iterator[IPv4Address]:
+    """The IPv4 addresses to which what is sent to an IPv6 one is carried: by NAT64, by 6to4, and
+    by ISATAP (RFC 5214, 6.1), whose interface identifier is 0000:5efe or 0200:5efe in any prefix.
+    """
+    for prefix in (_NAT64, *nat64):
+        if address in prefix:
+            inside = translated(address, prefix)
+            if inside is not None:
+                yield inside
+    if address.sixtofour is not None:
+        yield address.sixtofour
+    if int(address) >> 32 & _ISATAP_MASK == _ISATAP:
+        yield IPv4Address(int(address) & _V4)
 
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+_V4 = 0xFFFFFFFF
+_ISATAP = 0x5EFE
+# Without the bits that say whether an identifier is of the whole world, and of a group.
+_ISATAP_MASK = 0xFCFFFFFF
+_NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
+_WHOLE_SUFFIX = 96
+
+
+def read_nat64_prefix(text: str) -> IPv6Network:
+    """A prefix by which NAT64 and DNS64 translate, from text. Raises ValueError with a sentence for
+    a person."""
+    try:
+        prefix = ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"NAT64 prefix {text!r}: {error}") from None
+    if not isinstance(prefix, IPv6Network) or prefix.prefixlen not in _NAT64_LENGTHS:
+        lengths = ", ".join(f"/{length}" for length in _NAT64_LENGTHS)
+        raise ValueError(f"NAT64 prefix {text!r}: it is an IPv6 prefix of {lengths} (RFC 6052)")
+    return prefix
+
+
+def translated(address: IPv6Address, prefix: IPv6Network) -> IPv4Address | None:
+    """The IPv4 address that an address in a NAT64 prefix stands for (RFC 6052, 2.2); None where
+    the octet is set that has to be zero."""
+    number = int(address)
+    if prefix.prefixlen == _WHOLE_SUFFIX:
+        return IPv4Address(number & _V4)
+    # Bits 64 to 71 are no part of the IPv4 address.
+    if number >> 56 & 0xFF:
+        return None
+    without = (number >> 64) << 56 | number & (1 << 56) - 1
+    return IPv4Address(without >> (120 - 32 - prefix.prefixlen) & _V4)
 
 
 # Refused addresses
@@ -179,36 +220,84 @@ _METADATA: dict[tuple[int, int], str] = {
 }
 
 
-def refusal_of(address: Address, own_ranges: Collection[Network] = ()) -> str | None:
+def metadata_service_of(address: Address) -> str | None:
+    """Which cloud's metadata service answers at an address; None if none does."""
+    return _METADATA.get((address.version, int(address)))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNetwork:
+    """What is the cluster's own, and so no telemetry host's."""
+
+    ranges: tuple[Network, ...] = ()
+    """The ranges of pods, Services and nodes."""
+    addresses: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    """Single public addresses: by version and number, whose it is, such as ``the API server``."""
+    nat64: tuple[IPv6Network, ...] = ()
+    """The prefixes by which the cluster's DNS64 and NAT64 translate, besides 64:ff9b::/96."""
+
+    def owner(self, address: Address) -> str | None:
+        """Whose address it is; None where it is not known to be the cluster's."""
+        who = self.addresses.get((address.version, int(address)))
+        if who is not None:
+            return f"an address of {who}"
+        for own in self.ranges:
+            if own.version == address.version and address in own:
+                return f"in the cluster's own range {own}"
+        return None
+
+    @staticmethod
+    def named(owners: Iterable[tuple[Address, str]]) -> dict[tuple[int, int], str]:
+        """``addresses`` from addresses and their owners; the first owner of an address counts.
+        Those that are refused anyway are left out."""
+        found: dict[tuple[int, int], str] = {}
+        for address, who in owners:
+            plain = unmapped(address)
+            if refusal_of(plain) is None:
+                found.setdefault(_position(plain), who)
+        return found
+
+
+_NO_OWN_NETWORK = OwnNetwork()
+
+
+def refusal_of(address: Address, own: OwnNetwork = _NO_OWN_NETWORK) -> str | None:
     """Why an address can be no telemetry host's, for a person; None where it can.
 
-    ``own_ranges`` are the cluster's own: of pods, Services and nodes. An answer with a refused
-    address comes from a blocker, a captive portal, a split horizon or an attacker.
+    An answer with a refused address comes from a blocker, a captive portal, a split horizon or an
+    attacker.
     """
     address = unmapped(address)
-    what = _what_is(address, own_ranges)
+    what = _what_is(address, own)
     return None if what is None else f"{address} {what}"
 
 
-def _what_is(address: Address, own_ranges: Collection[Network]) -> str | None:
-    what = _METADATA.get(_position(address)) or _SPECIAL.find(address) or _own(address, own_ranges)
+def _what_is(address: Address, own: OwnNetwork) -> str | None:
+    if isinstance(address, IPv6Address):
+        for prefix in own.nat64:
+            if address in prefix:
+                return _what_is_translated(address, prefix, own)
+    what = _METADATA.get(_position(address)) or _SPECIAL.find(address) or own.owner(address)
     if what is not None:
         return f"is {what}"
     if isinstance(address, IPv6Address):
-        inside = _inside(address)
-        if inside is not None:
-            what = _what_is(inside, own_ranges)
-            return None if what is None else f"stands for {inside}, which {what}"
-        if address not in _HANDED_OUT:
+        for inside in _embedded(address):
+            what = _what_is(inside, own)
+            if what is not None:
+                return f"stands for {inside}, which {what}"
+        if address not in _HANDED_OUT and address not in _NAT64:
             return f"is outside of what is handed out as global addresses ({_HANDED_OUT})"
     return None
 
 
-def _own(address: Address, own_ranges: Collection[Network]) -> str | None:
-    for own in own_ranges:
-        if own.version == address.version and address in own:
-            return f"in the cluster's own range {own}"
-    return None
+def _what_is_translated(address: IPv6Address, prefix: IPv6Network, own: OwnNetwork) -> str | None:
+    """The same of an address in a NAT64 prefix of the cluster's, which may be in a range that is
+    refused otherwise."""
+    inside = translated(address, prefix)
+    if inside is None:
+        return f"stands for no IPv4 address, although it is in the NAT64 prefix {prefix}"
+    what = _what_is(inside, own)
+    return None if what is None else f"stands for {inside}, which {what}"
 
 
 # Shared addresses

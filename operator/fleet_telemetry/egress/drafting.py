@@ -34,7 +34,7 @@ from fleet_telemetry.egress.model import (
     Reachable,
 )
 from fleet_telemetry.egress.networks import collapsed
-from fleet_telemetry.egress.notes import KeyedNote, Note
+from fleet_telemetry.egress.notes import KeyedNote, Note, unanswered_families
 from fleet_telemetry.objects.manifest import Manifest
 from fleet_telemetry.policy.precedence import EgressSection
 
@@ -281,6 +281,8 @@ def _denied_of(  # noqa: PLR0917  # the parts of one decision
         notes.append(Note(EgressReason.TOO_MANY_ADDRESSES, f"{use.host}."))
     if facts.unresolved or not networks:
         notes.append(Note(EgressReason.HOSTS_NOT_RESOLVED, f"{use.host}."))
+    elif facts.unanswered:
+        notes.append(unanswered_families(use.host, facts))
     provider = facts.shared_by or use.provider
     if provider and not section.accepts_shared:
         detail = f"{use.host} is served by {provider}."

@@ -37,6 +37,8 @@ class HostFacts:
     """False where it has more addresses than are kept."""
     shared_by: str = ""
     """Who serves others from the same addresses."""
+    unanswered: tuple[AddressFamily, ...] = ()
+    """The families of which no name server has ever given a result."""
     unresolved: bool = False
     """No name server has given any result for it so far, not even that it has no address."""
 

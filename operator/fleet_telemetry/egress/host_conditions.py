@@ -18,6 +18,7 @@ from fleet_telemetry.egress.host_step import (
 )
 from fleet_telemetry.egress.model import family_of
 
+FRESH = "Fresh"
 _LONGEST_MESSAGE = 1024
 _MOST_SHOWN = 8
 
@@ -83,7 +84,7 @@ def _resolved(state: HostState, rules: Retention) -> _Part:
 
 
 def _fresh(state: HostState, rules: Retention) -> _Part:
-    kind = "Fresh"
+    kind = FRESH
     if state.as_of is None:
         return kind, _UNKNOWN, HostReason.NOT_RESOLVED_YET, "The host has not been looked up yet."
     late = [one for one in _families(state, rules) if not _is_fresh(one, state.as_of, rules)]
@@ -94,13 +95,15 @@ def _fresh(state: HostState, rules: Retention) -> _Part:
             return kind, _TRUE, HostReason.SOME_ANSWERS_REFUSED, text
         return kind, _TRUE, HostReason.ANSWERED, "Name servers respond."
     what = " and ".join(f"{one.family} ({_since(one)})" for one in late)
+    families = {one.family for one in late}
+    failed = _listed(str(one) for one in state.failures if one.family in families)
+    why = f" Failed lookups: {failed}." if failed else ""
     if refused:
-        text = f"No usable response for {what}. Responses of these are ignored: {refused}."
+        text = f"No usable response for {what}. Responses of these are ignored: {refused}.{why}"
         return kind, _FALSE, HostReason.ANSWERS_REFUSED, text
     text = (
-        f"No response for {what}. Known addresses are kept. Check the name servers, or turn off "
-        f"the "
-        f"address family if the cluster does not use it."
+        f"No response for {what}.{why} Known addresses are kept. Check the name servers, or turn "
+        "off the address family if the cluster does not use it."
     )
     return kind, _FALSE, HostReason.NO_ANSWER, text
 
@@ -179,7 +182,7 @@ def _catalogue_agrees(state: HostState, rules: Retention) -> Iterator[_Part]:
     kind = "CatalogueAgrees"
     if not state.seeds:
         return
-    refused = [refusal_of(unmapped(seed), rules.own_ranges) for seed in state.seeds]
+    refused = [refusal_of(unmapped(seed), rules.own) for seed in state.seeds]
     if any(refused):
         found = _listed(sorted(why for why in refused if why))
         text = (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, PublishedRanges
-from fleet_telemetry.egress.model import Address, Network
+from fleet_telemetry.egress.addresses import OwnNetwork
+from fleet_telemetry.egress.model import Address
 
 # A clock outside of these bounds is wrong, and arithmetic with it could overflow.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -27,8 +28,8 @@ class Retention:
 
     families: frozenset[AddressFamily] = frozenset(AddressFamily)
     """The families to look up; addresses of others are not kept or listed."""
-    own_ranges: tuple[Network, ...] = ()
-    """The ranges of the cluster's pods, Services and nodes. No telemetry host is in them."""
+    own: OwnNetwork = field(default_factory=OwnNetwork)
+    """The cluster's own addresses. No telemetry host has them."""
 
     longest_ttl: timedelta = timedelta(hours=24)
     """A longer TTL counts as this."""
@@ -139,6 +140,19 @@ class Refusal:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Failure:
+    """A lookup that failed in the last round."""
+
+    name_server: str
+    family: AddressFamily
+    detail: str
+    """For the user: a time-out, a response code, what is wrong with the response."""
+
+    def __str__(self) -> str:
+        return f"{self.name_server}, {self.family}: {self.detail}"
+
+
 QUIET = 1_000
 """``HostState.quiet`` is counted up to this number."""
 
@@ -158,6 +172,8 @@ class HostState:
     """Of the families that were looked up, in order."""
     refusals: tuple[Refusal, ...] = ()
     """The latest ones, one for each name server."""
+    failures: tuple[Failure, ...] = ()
+    """The failed lookups of the last round, in order. They are not part of the status."""
     capped_at: datetime | None = None
     """When addresses were last left out because of ``most_addresses``."""
     ranges: PublishedRanges | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fleet_telemetry.api.conditions import Condition, merge_conditions
+from fleet_telemetry.api.conditions import Condition, ConditionStatus, merge_conditions
 from fleet_telemetry.api.telemetry_host import (
     HostAddress,
     HostFamily,
@@ -14,7 +14,7 @@ from fleet_telemetry.api.telemetry_host import (
     TelemetryHostStatus,
 )
 from fleet_telemetry.egress.addresses import in_order, read_address
-from fleet_telemetry.egress.host_conditions import observe
+from fleet_telemetry.egress.host_conditions import FRESH, observe
 from fleet_telemetry.egress.host_state import (
     FamilyState,
     HostState,
@@ -103,8 +103,32 @@ def status_to_write(
     if state.as_of is None:
         return None
     status = encode_status(state, rules, saved.conditions, now=now)
-    is_due = _content(status) != _content(saved) or _is_half_over(saved, whole_seconds(now), rules)
+    is_due = (
+        _content(status) != _content(saved)
+        or _is_half_over(saved, whole_seconds(now), rules)
+        or _explains_anew(status, saved, rules)
+    )
     return status if is_due else None
+
+
+def _explains_anew(
+    status: TelemetryHostStatus, saved: TelemetryHostStatus, rules: Retention
+) -> bool:
+    """Whether lookups fail for another reason than the saved one, which is not brand new: reasons
+    that alternate are no reason to write each time."""
+    if status.as_of is None or saved.as_of is None:
+        return False
+    if timedelta(0) <= status.as_of - saved.as_of < rules.coalesce:
+        return False
+    return _failing(status) != _failing(saved)
+
+
+def _failing(status: TelemetryHostStatus) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (one.type, one.message)
+        for one in status.conditions
+        if one.type == FRESH and one.status is ConditionStatus.FALSE
+    )
 
 
 _Content = tuple[frozenset[tuple[Any, ...]], ...]

@@ -37,10 +37,12 @@ neither removes an address nor keeps one forever.
   than half is missing, or after 10 conclusive rounds over at least 1 h. Rounds that are not
   conclusive neither count nor end it. Lists are compared, not responses, so a host that returns 8
   of 64 addresses at a time is not held. A denylist needs no hold: 7 d of lookups confirmed it.
-- At most 64 addresses are kept. Allowed addresses take precedence over those whose removal from the
-  allowlist is pending, and these over denied addresses. Among allowed addresses, known ones take
-  precedence over new ones, so that the list of a host with hundreds of addresses is stable; among
-  the others, those returned last. Families take turns, so that neither displaces the other.
+- At most 64 addresses are kept. Addresses that are returned now take precedence over allowed ones,
+  these over those whose removal from the allowlist is pending, and these over denied addresses. So
+  what DNS returns is denied at once, whatever the host had before. Among addresses that are
+  returned now, known ones take precedence over new ones, so that a response with hundreds of
+  addresses gives a stable list; among the others, those returned last. Families take turns, so that
+  neither displaces the other.
 - Additions take effect at once. Removals wait up to 10 min for other removals or an addition.
 """
 
@@ -129,6 +131,11 @@ def host_facts(state: HostState, rules: Retention) -> HostFacts:
         ranges=as_networks((), wanted),
         complete=is_complete(state, rules),
         shared_by=", ".join(sorted(providers)),
+        unanswered=tuple(
+            family
+            for family in sorted(rules.families)
+            if state.as_of is not None and state.family(family).answered_at is None
+        ),
     )
 
 
@@ -139,7 +146,7 @@ def usable_seeds(state: HostState, rules: Retention) -> tuple[Address, ...]:
 
 def is_usable(address: Address, rules: Retention) -> bool:
     """Whether the address may be in a list: of an enabled family, and not refused."""
-    return family_of(address) in rules.families and refusal_of(address, rules.own_ranges) is None
+    return family_of(address) in rules.families and refusal_of(address, rules.own) is None
 
 
 def _usable(addresses: Iterable[Address], rules: Retention) -> Iterator[Address]:
@@ -292,13 +299,17 @@ class _Round:
         )
         allowed = self._count_allowed()
         self._forget(hurry=added or allowed < before)
-        quiet = 0 if added else min(self._before.quiet + bool(self._returned), QUIET)
+        # Of a host with more addresses than are kept, every round may return new ones.
+        quiet = (
+            0 if added and not is_capped else min(self._before.quiet + bool(self._returned), QUIET)
+        )
         interval = _interval(self._summary, allowed, quiet, self._rules)
         return replace(
             self._before,
             known=tuple(self._known[address] for address in in_order(self._known)),
             families=families,
             refusals=self._remembered_refusals(),
+            failures=self._summary.failures,
             capped_at=self._now if is_capped else self._before.capped_at,
             interval=interval.total_seconds(),
             quiet=quiet,
@@ -370,9 +381,14 @@ class _Round:
         return True
 
     def _rank(self, one: KnownAddress) -> tuple[int, bool, timedelta, int]:
-        """Allowed, allowed with a pending removal, denied. Within each, known addresses first, then
-        those returned last."""
-        rank = 2 if one.expires_at is None else int(one.expires_at <= self._now)
+        """Returned now, allowed, allowed with a pending removal, denied. Within each, known
+        addresses first, then those returned last."""
+        if one.address in self._returned:
+            rank = 0
+        elif one.expires_at is None:
+            rank = 3
+        else:
+            rank = 1 + int(one.expires_at <= self._now)
         return rank, one.address in self._added, self._now - one.seen_at, int(one.address)
 
     # Expired addresses

@@ -18,10 +18,10 @@ from fleet_telemetry.egress.facts import (
     named,
 )
 from fleet_telemetry.egress.host_use import Key
-from fleet_telemetry.egress.model import Destination
+from fleet_telemetry.egress.model import EVERY_ADDRESS, Destination
 from fleet_telemetry.egress.network_policies import EgressRule, NetworkPolicy, PortRange, Protocol
 from fleet_telemetry.egress.networks import collapsed
-from fleet_telemetry.egress.notes import Note
+from fleet_telemetry.egress.notes import Note, unanswered_families
 from fleet_telemetry.egress.reachability import Judgement, judge
 from fleet_telemetry.egress.selectors import read_selector
 from fleet_telemetry.evidence.egress import EgressFinding
@@ -150,18 +150,22 @@ class _ChannelJudgement:
         if not self._uses:
             reason = EgressReason.NO_HOSTS_KNOWN
         elif looked_up:
-            reason = self._missing_addresses()
+            note = self._missing_addresses()
+            return self._noted(EgressVerdict.UNKNOWN, note.reason, note.detail)
         else:
             reason = EgressReason.NOT_EVALUATED
         return self._noted(EgressVerdict.UNKNOWN, reason)
 
-    def _missing_addresses(self) -> EgressReason:
+    def _missing_addresses(self) -> Note:
         """Why the addresses of the hosts are not known, or not all of them."""
-        hosts = [self._given.hosts.get(use.host, HostFacts()) for use in self._uses]
-        for facts in hosts:
+        hosts = {use.host: self._given.hosts.get(use.host, HostFacts()) for use in self._uses}
+        for host, facts in hosts.items():
             if facts.unresolved or not (facts.allow or facts.deny or facts.ranges):
-                return EgressReason.HOSTS_NOT_RESOLVED
-        return EgressReason.TOO_MANY_ADDRESSES
+                return Note(EgressReason.HOSTS_NOT_RESOLVED, f"{host}.")
+        for host, facts in hosts.items():
+            if facts.unanswered:
+                return unanswered_families(host, facts)
+        return Note(EgressReason.TOO_MANY_ADDRESSES)
 
     def _is_reachable(self) -> bool:
         """Whether the planned policy itself allows a host, by a range in ``reachable``."""
@@ -174,10 +178,12 @@ class _ChannelJudgement:
 
     def _destinations(self, *, whole: bool = False) -> Iterator[Destination]:
         """The channel's hosts with their addresses. One without known addresses may be anywhere.
-        With ``whole``, so may one of which some addresses may not be known."""
+        With ``whole``, so may one of which some addresses may not be known; and one may be anywhere
+        in a family for which no name server has answered."""
         for use in self._uses:
             facts = self._given.hosts.get(use.host, HostFacts())
-            networks = collapsed({*facts.allow, *facts.deny, *facts.ranges})
+            unanswered = (EVERY_ADDRESS[family] for family in facts.unanswered if whole)
+            networks = collapsed({*facts.allow, *facts.deny, *facts.ranges, *unanswered})
             anywhere = whole and (facts.unresolved or not facts.complete)
             yield Destination(use.host, use.port, () if anywhere else networks)
         if not self._uses:
@@ -188,9 +194,8 @@ class _ChannelJudgement:
     ) -> EgressFinding:
         """A verdict, with the reason why it is not the desired one, where there is a reason."""
         if self._note is not None:
-            return EgressFinding(
-                verdict, self._note.reason, f"{self._note.detail} {detail}".strip()
-            )
+            details = dict.fromkeys((self._note.detail, detail))
+            return EgressFinding(verdict, self._note.reason, " ".join(filter(None, details)))
         if self._planned is not None and self._result.state is ObjectState.MISSING:
             return EgressFinding(verdict, EgressReason.AWAITING_WRITE)
         return EgressFinding(verdict, reason, detail)
@@ -214,7 +219,8 @@ class _ChannelJudgement:
         network = self._given.network
         everywhere = judge(network.policies, self._given.labels, self._destinations(whole=True))
         if everywhere.verdict is not EgressVerdict.DENIED:
-            return self._noted(EgressVerdict.UNKNOWN, self._missing_addresses())
+            note = self._missing_addresses()
+            return self._noted(EgressVerdict.UNKNOWN, note.reason, note.detail)
         if not network.enforced:
             return EgressFinding(EgressVerdict.UNKNOWN, EgressReason.ENFORCEMENT_NOT_SHOWN)
         if network.others:

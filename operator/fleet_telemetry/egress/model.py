@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
@@ -12,6 +13,13 @@ from fleet_telemetry.workloads.workload import WorkloadRef
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+
+
+EVERY_ADDRESS: Mapping[AddressFamily, Network] = {
+    AddressFamily.IPV4: IPv4Network("0.0.0.0/0"),
+    AddressFamily.IPV6: IPv6Network("::/0"),
+}
+"""The network of a whole family."""
 
 
 def family_of(address: Address | Network) -> AddressFamily:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fleet_telemetry.api.reasons import EgressReason
+from fleet_telemetry.egress.facts import HostFacts
 from fleet_telemetry.egress.host_use import Key
 
 
@@ -26,6 +27,7 @@ _BY_RANK = (
     EgressReason.POLICY_NOT_READABLE,
     # A host is denied or allowed only in part, or not at all.
     EgressReason.TOO_MANY_ADDRESSES,
+    EgressReason.FAMILY_NOT_ANSWERED,
     EgressReason.HOSTS_NOT_RESOLVED,
     EgressReason.VERSION_UNREADABLE,
     EgressReason.SHARED_ADDRESSES,
@@ -39,6 +41,12 @@ _BY_RANK = (
     EgressReason.AUDIT_ONLY,
 )
 """The reasons of notes, the gravest last."""
+
+
+def unanswered_families(host: str, facts: HostFacts) -> Note:
+    """That some families of a host have never been answered."""
+    families = " and ".join(facts.unanswered)
+    return Note(EgressReason.FAMILY_NOT_ANSWERED, f"{host}: no name server answers for {families}.")
 
 
 def gravest(*parts: Iterable[KeyedNote]) -> dict[Key, Note]:

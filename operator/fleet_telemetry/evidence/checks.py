@@ -56,6 +56,12 @@ class Check:
     """Why the credential is not sent; None if it may be."""
 
     @property
+    def is_for_namespace(self) -> bool:
+        """Whether the policy has a credential for the workload's namespace at all."""
+        fault = self.withheld.fault if self.withheld is not None else None
+        return self.grant is not None and fault is not Reason.CREDENTIAL_NOT_FOR_NAMESPACE
+
+    @property
     def secret(self) -> tuple[str, str] | None:
         """Namespace and name."""
         return self.grant.secret if self.grant is not None else None

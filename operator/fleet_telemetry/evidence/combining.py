@@ -53,6 +53,7 @@ def combine(answers: Sequence[InstanceAnswer], desired: Submission) -> Reported:
         setting=setting,
         fault=fault,
         message=" ".join([message, *notes]).strip(),
+        lacks_setting=setting is Setting.UNKNOWN and bool(reports),
         last_submission=max(times, default=None),
         inventory=tuple(sorted({name for report in reports for name in report.inventory})),
         enforceable=all(report.enforceable for report in reports),

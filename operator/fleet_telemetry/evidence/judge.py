@@ -431,9 +431,8 @@ def _not_set(
     mechanism, container = mechanism_of(switch), case.target.container
     entry = mechanism.find(container, switch) if mechanism is not None else None
     # In another controller's template nothing is ours, and it owns what it copies into pods.
-    by_template = workload.controller is None
     ours = (
-        by_template
+        not workload.is_injected_by_pod
         and entry is not None
         and is_ours(
             workload, container, entry, case.target.product.all_switches, case.facts.recorded

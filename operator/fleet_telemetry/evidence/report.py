@@ -19,6 +19,8 @@ class Reported:
     """Why the setting is unknown; if it is known, why it could not be remediated."""
     message: str = ""
     """For people; holds no secret."""
+    lacks_setting: bool = False
+    """The setting is unknown although an instance answered."""
     last_submission: datetime | None = None
     inventory: tuple[str, ...] = ()
     enforceable: bool = True

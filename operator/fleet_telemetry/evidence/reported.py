@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.facts import Facts
 from fleet_telemetry.evidence.report import Reported
@@ -21,13 +22,16 @@ class ReportedSource:
     def observe(self, facts: Facts, product: str, channel: ChannelName) -> Observation | None:
         """See EvidenceSource."""
         found = facts.reported.get((product, channel), Reported())
+        reason = found.fault
+        if reason is None and found.lacks_setting:
+            reason = Reason.SETTING_NOT_REPORTED
         return Observation(
             setting=found.setting,
             effect=found.setting,
             last_submission=found.last_submission,
             inventory=found.inventory,
-            reason=found.fault,
-            message=f"{found.fault.meaning} {found.message}".strip() if found.fault else "",
+            reason=reason,
+            message=f"{reason.meaning} {found.message}".strip() if reason else "",
         )
 
     def status(self, verdict: Verdict, finding: EgressFinding | None) -> dict[str, object]:

@@ -85,7 +85,7 @@ class ClusterCache:
         )
         self.hosts = Store(_name, decode_host)
         """The status of each TelemetryHost."""
-        self.fleet = Fleet(self._workload_changed)
+        self.fleet = Fleet(self._workload_changed, self._has_record)
         self.networks = NetworkPolicyStore(self._network_changed)
         self.synced = asyncio.Event()
         """Set once everything has been listed. Before that, a missing object may just not have been
@@ -177,6 +177,10 @@ class ClusterCache:
         """The same, with those that were injected earlier."""
         status = self.status_of(workload)
         return (*status.injected, *status.injected_before) if status is not None else ()
+
+    def _has_record(self, ref: WorkloadRef, uid: str) -> bool:
+        entry = self.telemetry_of(ref)
+        return entry is not None and entry.owner_uid == uid and bool(entry.status.injected)
 
     def _policy_store(self, kind: PolicyKind) -> Store[PolicyKey, PolicyEntry]:
         return Store(

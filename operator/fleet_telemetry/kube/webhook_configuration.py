@@ -2,6 +2,10 @@
 
 The rules come from the registered workload types. The match conditions pass a slight superset of
 the requests that the decision acts on, so workloads without a product cost nothing.
+
+The API server limits the cost of a condition, and does not call the webhook where a condition
+exceeds it: nothing would be injected, and nobody would know. So a pod template whose images are too
+many or too long to match is passed to the webhook, which decides.
 ``hack.generate`` writes the chart's configuration from the built-in catalogue. The controller
 writes a second one for the cluster's TelemetryProducts.
 """
@@ -13,9 +17,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fleet_telemetry.catalogue.glob import glob_to_regex
+from fleet_telemetry.catalogue.image import LONGEST
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER
 from fleet_telemetry.workloads.workload_type import TemplatePath, WorkloadType
+
+# k8s.io/apiserver v0.36.3, pkg/apis/cel/config.go: PerCallLimit is 1,000,000, and all conditions of
+# a webhook together have 2,500,000. The loops need the rest.
+_MATCHING_COST = 600_000
+_MOST_CONTAINERS = 400
+"""Old and new. The loops cost up to about 100 for each."""
 
 Webhook = dict[str, Any]
 TIMEOUT_SECONDS = 2
@@ -87,7 +98,7 @@ def mutating_webhooks(
             **shared,
             "rules": [_rule("", "v1", ["pods"], ["CREATE"])],
             "matchConditions": [
-                {"name": "runs-a-product", "expression": _runs("object.spec", regex)},
+                {"name": "runs-a-product", "expression": _runs(regex, "object.spec.containers")},
                 {"name": "has-a-controller", "expression": _CONTROLLED},
             ],
         },
@@ -133,8 +144,11 @@ def _template_conditions(template: str, regex: str) -> list[dict[str, str]]:
         # Where a workload ran a product before the update, our variables are reverted.
         {
             "name": "runs-a-product",
-            "expression": f"{_runs(f'object.{template}.spec', regex)} || "
-            f"(oldObject != null && {_runs(f'oldObject.{template}.spec', regex)})",
+            "expression": _runs(
+                regex,
+                f"object.{template}.spec.containers",
+                f"(oldObject == null ? [] : oldObject.{template}.spec.containers)",
+            ),
         },
         {
             "name": "changes-the-template",
@@ -145,8 +159,30 @@ def _template_conditions(template: str, regex: str) -> list[dict[str, str]]:
     ]
 
 
-def _runs(pod_spec: str, regex: str) -> str:
-    return f"{pod_spec}.containers.exists(c, has(c.image) && c.image.matches({_quote(regex)}))"
+def _runs(regex: str, *lists: str) -> str:
+    """Whether an image in one of the lists of containers matches, or whether that costs too much to
+    find out."""
+    count = " + ".join(f"size({one})" for one in lists)
+    # A list of one element, because match conditions cannot name a value.
+    images = (
+        f"[({' + '.join(lists)})"
+        f".filter(c, has(c.image) && size(c.image) <= {LONGEST}).map(c, c.image)]"
+    )
+    too_long = f"{_COST_OF_AN_IMAGE} * size(s) + s.map(i, size(i)).sum() > {_most_text(regex)}"
+    matching = f"s.exists(i, i.matches({_quote(regex)}))"
+    return f"{count} > {_MOST_CONTAINERS} || {images}.exists(s, {too_long} || {matching})"
+
+
+_COST_OF_AN_IMAGE = 11
+
+
+def _most_text(regex: str) -> int:
+    """How many characters may be matched, when each image counts 11 more.
+
+    A match costs a tenth of the text's length plus one, rounded up, times a quarter of the
+    expression's length, rounded up (github.com/google/cel-go v0.26.0, interpreter/runtimecost.go).
+    """
+    return _MATCHING_COST * 10 // -(-len(regex) // 4)
 
 
 def _quote(text: str) -> str:

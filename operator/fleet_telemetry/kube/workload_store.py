@@ -21,7 +21,7 @@ from fleet_telemetry.objects.manifest import Manifest, items_at
 from fleet_telemetry.workloads.owner import Owner
 from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
-from fleet_telemetry.workloads.workload import Pod, Workload, WorkloadRef
+from fleet_telemetry.workloads.workload import Pod, PodPhase, Workload, WorkloadRef
 from fleet_telemetry.workloads.workload_type import TemplatePath
 
 UNPROVEN_SECONDS = 60.0
@@ -53,6 +53,9 @@ class Fleet:
     """
 
     changed: Callable[[WorkloadRef], None]
+    has_record: Callable[[WorkloadRef, str], bool] = lambda _, __: False
+    """Whether variables are recorded as injected into a workload, by reference and uid. Such a
+    workload is kept when its product is no longer known, until they are gone."""
     workloads: dict[WorkloadRef, Workload] = field(default_factory=dict)
     """Parts are left out, unless their whole was not found in time."""
     _parts: dict[WorkloadRef, _Part] = field(default_factory=dict)
@@ -68,6 +71,8 @@ class Fleet:
     """By namespace: the workloads without a controller that could be adopted."""
     _pods: defaultdict[_Node, dict[str, Pod]] = field(default_factory=lambda: defaultdict(dict))
     _node_of_pod: dict[ObjectKey, _Node] = field(default_factory=dict)
+    _pods_at: defaultdict[str, set[ObjectKey]] = field(default_factory=lambda: defaultdict(set))
+    """By address: the pods that have not finished."""
     _awaited: defaultdict[str, set[tuple[_Node, asyncio.Future[None]]]] = field(
         default_factory=lambda: defaultdict(set)
     )
@@ -84,6 +89,10 @@ class Fleet:
         finished_count = ref.kind.type.keeps_finished_pods
         counted = (pod for pod in pods if pod.counts or (finished_count and not pod.terminating))
         return tuple(sorted(counted, key=lambda pod: pod.name))
+
+    def is_address_shared(self, pod: Pod) -> bool:
+        """Whether another pod that has not finished has the same address, of whatever workload."""
+        return len(self._pods_at.get(pod.address, ())) > 1
 
     def workload_of(self, namespace: str, controller: Owner | None) -> Workload | None:
         """The workload that an object with this controller belongs to; None if there is none, or
@@ -130,7 +139,9 @@ class Fleet:
         metadata = manifest["metadata"]
         ref = WorkloadRef(metadata["namespace"], kind, metadata["name"])
         workload = None
-        if _runs_product(manifest, kind.type.template_path, catalogue):
+        if _runs_product(manifest, kind.type.template_path, catalogue) or self.has_record(
+            ref, str(metadata.get("uid", ""))
+        ):
             workload = read_workload_or_part(manifest)
         if workload is None:
             self.delete_workload(ref)
@@ -161,7 +172,11 @@ class Fleet:
         if self._node_of_pod.get(key) != node:
             # Somebody released the pod, or adopted it.
             self.delete_pod(key)
-        if self._pods[node].get(pod.name) != pod:
+        before = self._pods[node].get(pod.name)
+        if before != pod:
+            self._leave_address(key, before)
+            if pod.address and pod.phase not in (PodPhase.SUCCEEDED, PodPhase.FAILED):
+                self._pods_at[pod.address].add(key)
             self._pods[node][pod.name] = pod
             self._node_of_pod[key] = node
             self._report_pods(node)
@@ -171,7 +186,7 @@ class Fleet:
         node = self._node_of_pod.get(key)
         if node is not None and uid in (None, self._pods[node][key[1]].uid):
             del self._node_of_pod[key]
-            del self._pods[node][key[1]]
+            self._leave_address(key, self._pods[node].pop(key[1]))
             if not self._pods[node]:
                 del self._pods[node]
             self._report_pods(node)
@@ -269,6 +284,12 @@ class Fleet:
         for part in self._parts_of.get(whole, ()):
             if part not in self.workloads:
                 self._unproven[part] = None
+
+    def _leave_address(self, key: ObjectKey, pod: Pod | None) -> None:
+        if pod is not None and pod.address in self._pods_at:
+            self._pods_at[pod.address].discard(key)
+            if not self._pods_at[pod.address]:
+                del self._pods_at[pod.address]
 
     def _report_pods(self, node: _Node) -> None:
         found = self._find_workload(node)

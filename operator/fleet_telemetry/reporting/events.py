@@ -39,6 +39,7 @@ _OF_POLICIES = (
     _Rule("Accepted", ConditionStatus.FALSE, "PolicyNotAccepted", also_first=True),
     _Rule("Conflicted", ConditionStatus.TRUE, "PolicyOverruled", also_first=True),
     _Rule("ExceptionExpired", ConditionStatus.TRUE, "ExceptionExpired"),
+    _Rule("Verified", ConditionStatus.FALSE, "TelemetryChecksFail", also_first=True),
 )
 _ANSWER_LOST = frozenset(
     {

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fleet_telemetry.api.conditions import ConditionStatus, ObservedCondition, merge_conditions
-from fleet_telemetry.api.policy import Mode, Policy, PolicyStatus, PolicySummary, When
+from fleet_telemetry.api.policy import (
+    ChannelName,
+    Mode,
+    Policy,
+    PolicyStatus,
+    PolicySummary,
+    RuntimeAction,
+    When,
+)
 from fleet_telemetry.api.product import Setting, TelemetryProductStatus
 from fleet_telemetry.api.reasons import EgressReason, PolicyReason, Reason
 from fleet_telemetry.api.workload_telemetry import State
@@ -84,6 +92,7 @@ def build_policy_status(
         _accepted(policy, catalogue),
         _programmed(policy, workloads),
         _compliant(workloads, states),
+        *_verified(policy, workloads),
         _conflicted(workloads),
         _exception_expired(policy, now),
     )
@@ -132,14 +141,20 @@ def build_product_status(
     now: datetime,
     *,
     overrides: bool,
+    covered: bool,
 ) -> TelemetryProductStatus:
     """The status of a product. ``problem`` is None if it is in effect, ``overrides`` says whether
-    it replaces a built-in product."""
+    it replaces a built-in product, ``covered`` whether any policy covers one of its channels."""
     accepted = PolicyReason.VALID if problem is None else problem.reason
     replaced = PolicyReason.OVERRIDES_BUILTIN if overrides else PolicyReason.OVERRIDES_NOTHING
     message = problem.message if problem is not None else ""
     seen = (
         _seen("Accepted", holds=problem is None, reason=accepted, message=message),
+        _seen(
+            "Covered",
+            holds=covered,
+            reason=PolicyReason.NAMED_BY_POLICY if covered else PolicyReason.NOT_NAMED_BY_POLICY,
+        ),
         _seen("OverridesBuiltin", holds=overrides, reason=replaced),
     )
     return TelemetryProductStatus(
@@ -237,6 +252,36 @@ def _compliant(workloads: list[Covered], states: Counter[State]) -> ObservedCond
         message = f"{len(unproven)} of {len(workloads)}: {_names(unproven)}"
         return _seen("Compliant", holds=None, reason=PolicyReason.NOT_PROVEN, message=message)
     return _seen("Compliant", holds=True, reason=PolicyReason.EVERY_WORKLOAD_COMPLIANT)
+
+
+def _verified(policy: Policy, workloads: list[Covered]) -> Iterator[ObservedCondition]:
+    """Whether the products report; absent if the policy has no credentials. It may be compliant all
+    the same, because a switch in every pod is proof enough."""
+    runtime = policy.spec.runtime
+    if runtime is None or runtime.action is RuntimeAction.OFF or not runtime.credentials:
+        return
+    checked = [
+        (covered, verdict.product, verdict.observed("reported"))
+        for covered in workloads
+        for verdict in covered.verdict.verdicts
+        if verdict.channel is ChannelName.USAGE and verdict.product in covered.verdict.checked
+    ]
+    failing = [one for one in checked if one[2].reason is not None]
+    if failing:
+        counts = Counter(str(seen.reason) for _, _, seen in failing)
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(counts.items()))
+        covered, product, seen = failing[0]
+        message = (
+            f"the checks of {len(failing)} of {len(checked)} products fail: {reasons}; for example "
+            f"{product} of {covered.ref}: {seen.message}"
+        )
+        yield _seen("Verified", holds=False, reason=PolicyReason.CHECKS_FAIL, message=message)
+    elif not checked:
+        yield _seen("Verified", holds=None, reason=PolicyReason.NOTHING_TO_CHECK)
+    elif any(seen.setting is Setting.UNKNOWN for _, _, seen in checked):
+        yield _seen("Verified", holds=None, reason=PolicyReason.NOT_CHECKED_YET)
+    else:
+        yield _seen("Verified", holds=True, reason=PolicyReason.EVERY_PRODUCT_REPORTS)
 
 
 def _conflicted(workloads: list[Covered]) -> ObservedCondition:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import OnConflict, Policy, Rollout, When
 from fleet_telemetry.api.product import RefusedVariable, Setting, Switch
+from fleet_telemetry.api.variable_names import is_refused_name
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer, version_changed
 from fleet_telemetry.catalogue.product import Product
@@ -87,7 +88,7 @@ def _inject(
     container, switches = target.container, target.product.all_switches
     for variable in desired:
         entry = variable.entry_in(container)
-        if variable.met_by(entry):
+        if variable.met_by(entry) or _is_forbidden(target.product, variable, entry):
             continue
         ours = entry is not None and context.injected(container, entry, switches)
         if entry is not None and entry.by_reference:
@@ -129,6 +130,13 @@ def _inject(
             mechanism=variable.mechanism,
             section=_section(context, variable.effective),
         )
+
+
+def _is_forbidden(product: Product, variable: DesiredVariable, entry: EnvVar | None) -> bool:
+    """Whether only a reviewed product may set the variable. The loader refuses other products that
+    would; this is the second line."""
+    name = variable.name if entry is None else entry.name
+    return product.origin is not None and is_refused_name(name)
 
 
 def _holds_more(product: Product, variable: DesiredVariable, entry: EnvVar) -> bool:
@@ -301,7 +309,8 @@ def _strictest(target: MatchedContainer, effective: EffectivePolicies) -> Effect
 
 def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Iterator[Edit]:
     """Remove what was injected and no policy asks for any more, if that restarts no pod that would
-    not restart anyway; also from a container that ran a product before the update."""
+    not restart anyway; also from a container that ran a product before the update, or one that is
+    no longer known, of which only the record is left."""
     if context.trigger is Trigger.CREATE or (
         context.trigger is Trigger.RECONCILE and not context.workload.restarts_no_pod
     ):
@@ -310,12 +319,10 @@ def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Itera
     for target in (*context.targets, *context.targets_before):
         switches.setdefault(target.container.name, []).extend(target.product.all_switches)
     for container in context.workload.template.containers:
-        if container.name not in switches:
-            continue
         for entry in container.env:
             if entry.name in handled.get(container.index, ()):
                 continue
-            if context.injected(container, entry, switches[container.name]):
+            if context.injected(container, entry, switches.get(container.name, ())):
                 yield Edit(container.index, container.name, entry.name, None, Cause.REVERTED)
 
 

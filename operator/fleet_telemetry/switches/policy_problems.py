@@ -53,6 +53,7 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
                 f"leave out secretRef.namespace",
                 is_mistake=False,
             )
+    yield from _not_covered(spec, catalogue)
     yield from _refused_settings(spec)
     for settings in spec.injection.settings if spec.injection else ():
         product = catalogue.products.get(settings.product)
@@ -86,6 +87,20 @@ def _credentials(spec: PolicySpec) -> tuple[Credential, ...]:
     if isinstance(spec, TelemetryPolicySpec | ClusterTelemetryPolicySpec) and spec.runtime:
         return spec.runtime.credentials
     return ()
+
+
+def _not_covered(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
+    """TelemetryProducts that a part of the policy is about, and that the policy does not name."""
+    covered = {*(spec.products or ()), *spec.additional_products}
+    for name in _named_products(spec):
+        product = catalogue.products.get(name)
+        if product is not None and not product.has_builtin_name and name not in covered:
+            yield Problem(
+                PolicyReason.PRODUCT_NOT_COVERED,
+                f"the policy does not cover {name}, which is not built in; name it in "
+                "spec.additionalProducts",
+                is_mistake=False,
+            )
 
 
 def _refused_settings(spec: PolicySpec) -> Iterator[Problem]:

@@ -1,62 +1,70 @@
-"""Finds the endpoints of a product's API: a Service of the workload's pods, or the pods."""
+"""Finds the endpoints of a product's API: verified pods, at the port that a Service names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from fleet_telemetry.api.policy import Scheme, ServiceReference
 from fleet_telemetry.api.product import Api
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.vendors.instances import Instance
 from fleet_telemetry.vendors.service import Endpoint, Service, ServicePort
-from fleet_telemetry.workloads.workload import Pod
 
 
 class EndpointError(ValueError):
     """The product's API has no endpoint; the message says what to do."""
+
+    def __init__(self, message: str, reason: Reason = Reason.ENDPOINT_NOT_FOUND) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 def find_endpoints(
     api: Api,
     *,
     namespace: str,
-    pods: Iterable[Pod],
+    instances: Sequence[Instance],
     services: Iterable[Service],
     named: ServiceReference | None,
     per_pod: bool,
 ) -> tuple[Endpoint, ...]:
-    """One endpoint for the workload, or one for each of its pods. Raises EndpointError.
+    """One endpoint for each of the instances, of which there is at least one. With ``per_pod`` each
+    has a setting of its own; otherwise any of them answers for all, and those that the Service
+    does not select are left out. Raises EndpointError.
 
-    ``services`` are those of the workload's namespace; others are never considered, and neither is
-    one that could lead to something else than the workload's pods: whoever may write a policy or
-    a Service must not be able to have a credential sent elsewhere.
+    The address is always that of an instance. A Service only says which port of the product's own
+    container is meant, by which scheme, and for which name a certificate has to be. ``services``
+    are those of the workload's namespace; others are never considered, and neither is one that
+    could lead to something else than the workload's pods.
     """
-    # The address of a finished pod may belong to another pod by now.
-    running = [pod for pod in pods if pod.address and pod.counts]
-    if not running:
-        raise EndpointError("no pod of the workload has an address yet")
     leading = [
         service
-        for service in sorted(services, key=lambda found: (not found.address, found.name))
+        # A Service that somebody adds later does not take the place of an older one.
+        for service in sorted(services, key=lambda found: (found.created, found.name))
         if service.namespace == namespace
-        and any(service.selects(pod.template.labels) for pod in running)
+        and any(service.selects(one.pod.template.labels) for one in instances)
     ]
     if named is not None:
-        return _from_named(api, named, namespace, running, leading, per_pod=per_pod)
+        return _from_named(api, named, namespace, instances, leading, per_pod=per_pod)
     for service in leading:
-        port = _port_of(api, service, running)
-        if port is not None:
-            way = _Way(api, service, port)
-            return way.endpoints(running, per_pod=per_pod)
+        for port in _ports_of(api, service, instances):
+            found = tuple(_Way(api, service, port).endpoints(instances, per_pod=per_pod))
+            if found:
+                return found
     if per_pod:
         # Pods need no Service.
-        return tuple(
-            Endpoint(Scheme.HTTP, pod.address, api.port, pod.address, instance=pod.name)
-            for pod in running
+        found = tuple(
+            Endpoint(Scheme.HTTP, one.pod.address, number, one.pod.address, instance=one.pod.name)
+            for one in instances
+            if (number := one.port(api.port, api)) is not None
         )
+        if found:
+            return found
     raise EndpointError(
-        f"no Service of the namespace leads to port {api.port} of the workload's pods; name one in "
-        f"spec.runtime.endpoints"
+        f"no Service of the namespace leads to port {api.port} of the product's container in the "
+        f"workload's pods; name one in spec.runtime.endpoints"
     )
 
 
@@ -64,7 +72,7 @@ def _from_named(
     api: Api,
     named: ServiceReference,
     namespace: str,
-    pods: list[Pod],
+    instances: Sequence[Instance],
     leading: list[Service],
     *,
     per_pod: bool,
@@ -83,25 +91,27 @@ def _from_named(
             f"{ports}"
         )
     way = _Way(api, service, port, named.scheme, named.base_path.rstrip("/"))
-    return way.endpoints(pods, per_pod=per_pod)
+    found = tuple(way.endpoints(instances, per_pod=per_pod))
+    if not found:
+        container = instances[0].container.name
+        raise EndpointError(
+            f"spec.runtime.endpoints: port {named.port} of the Service {named.name!r} leads to "
+            f"{port.target}, which is no port of the product's container {container!r}; declare "
+            f"it in the container's ports, or name another port"
+        )
+    return found
 
 
-def _port_of(api: Api, service: Service, pods: list[Pod]) -> ServicePort | None:
-    """The port that leads to the API: by the container's port, else by a name."""
+def _ports_of(api: Api, service: Service, instances: Sequence[Instance]) -> Iterator[ServicePort]:
+    """The ports that may lead to the API: by the container's port, then by a name."""
     names = api.port_names
     by_number = (
-        port for port in service.ports if any(_target(port, pod) == api.port for pod in pods)
+        port
+        for port in service.ports
+        if any(one.port(port.target, api) == api.port for one in instances)
     )
     by_name = (port for port in service.ports if port.target in names or port.name in names)
-    return next(chain(by_number, by_name), None)
-
-
-def _target(port: ServicePort, pod: Pod) -> int | None:
-    """The container's port that a Service's port leads to; None where no container has its name."""
-    if isinstance(port.target, int):
-        return port.target
-    named = chain.from_iterable(container.ports for container in pod.template.containers)
-    return next((number for name, number in named if name == port.target), None)
+    return chain(by_number, by_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,25 +124,20 @@ class _Way:
     scheme: Scheme = Scheme.HTTP
     base_path: str = ""
 
-    def endpoints(self, pods: list[Pod], *, per_pod: bool) -> tuple[Endpoint, ...]:
-        """Through the Service's own address where it has one and one answer will do."""
+    def endpoints(self, instances: Sequence[Instance], *, per_pod: bool) -> Iterator[Endpoint]:
+        """The endpoints at the pods for which the port is one of the product's container."""
         host = f"{self.service.name}.{self.service.namespace}.svc"
-        if self.service.address and not per_pod:
-            return (
-                Endpoint(self.scheme, self.service.address, self.port.number, host, self.base_path),
-            )
-        if not per_pod:
-            # A headless Service has no address; any of its pods reports for the product.
-            pods = [pod for pod in pods if self.service.selects(pod.template.labels)][:1]
-        # Otherwise every pod is an endpoint, also if the Service selects only some of them.
-        return tuple(
-            Endpoint(
-                self.scheme,
-                pod.address,
-                _target(self.port, pod) or self.api.port,
-                host,
-                self.base_path,
-                instance=pod.name,
-            )
-            for pod in pods
-        )
+        for one in instances:
+            if not per_pod and not self.service.selects(one.pod.template.labels):
+                continue
+            number = one.port(self.port.target, self.api)
+            if number is not None:
+                yield Endpoint(
+                    self.scheme,
+                    one.pod.address,
+                    number,
+                    host,
+                    self.base_path,
+                    instance=one.pod.name,
+                    service_port=self.port.number,
+                )

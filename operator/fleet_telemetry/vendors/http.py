@@ -322,7 +322,7 @@ def _authority(endpoint: Endpoint) -> str:
     """Host and port of the Host header, without the scheme's default port."""
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     default = {"http": 80, "https": 443}.get(endpoint.scheme)
-    return host if endpoint.port == default else f"{host}:{endpoint.port}"
+    return host if endpoint.shown_port == default else f"{host}:{endpoint.shown_port}"
 
 
 def _prefix(endpoint: Endpoint) -> str:

@@ -23,8 +23,8 @@ class Service:
 
     name: str
     namespace: str
-    address: str = ""
-    """Its ClusterIP; empty where it is headless."""
+    created: str = ""
+    """Its creation time as in the manifest, which sorts as text."""
     selector: Mapping[str, str] = field(default_factory=dict, hash=False)
     ports: tuple[ServicePort, ...] = ()
     external: bool = False
@@ -39,8 +39,8 @@ class Service:
 class Endpoint:
     """Where one instance answers.
 
-    The address is that of a Service or a pod, so that no name service can lead elsewhere; the host
-    name is what its certificate has to be for.
+    The address is that of a verified pod, so that neither a name service nor a Service can lead
+    elsewhere; the host name is what its certificate has to be for.
     """
 
     scheme: str
@@ -49,20 +49,26 @@ class Endpoint:
     host: str
     base_path: str = ""
     instance: str = ""
-    """The pod's name, where one pod is meant and not all of them."""
+    """The pod's name."""
+    service_port: int = 0
+    """The port that clients of the Service use; 0 without a Service."""
+
+    @property
+    def shown_port(self) -> int:
+        """The port that belongs to the host name."""
+        return self.service_port or self.port
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.host}:{self.port}{self.base_path}"
+        return f"{self.scheme}://{self.host}:{self.shown_port}{self.base_path}"
 
 
 def read_service(manifest: Manifest) -> Service:
     """A Service; what is missing or malformed reads as empty."""
     spec = mapping_at(manifest, "spec")
-    address = text_at(spec, "clusterIP")
     return Service(
         name=text_at(manifest, "metadata", "name"),
         namespace=text_at(manifest, "metadata", "namespace"),
-        address="" if address == "None" else address,
+        created=text_at(manifest, "metadata", "creationTimestamp"),
         selector={str(k): str(v) for k, v in mapping_at(spec, "selector").items()},
         ports=tuple(
             ServicePort(

@@ -119,7 +119,12 @@ def read_pod(manifest: Manifest) -> Pod:
         uid=text_at(metadata, "uid"),
         owner=read_controller(manifest),
         address=text_at(manifest, "status", "podIP"),
+        node_address=text_at(manifest, "status", "hostIP"),
         phase=PodPhase(phase) if phase in PodPhase.__members__.values() else PodPhase.UNKNOWN,
+        ready=any(
+            one.get("type") == "Ready" and one.get("status") == "True"
+            for one in items_at(manifest, "status", "conditions")
+        ),
         terminating=metadata.get("deletionTimestamp") is not None,
     )
 
@@ -140,6 +145,11 @@ def read_template(manifest: Manifest) -> PodTemplate:
             text_at(mount, "name")
             for container in items_at(spec, "initContainers")
             for mount in items_at(container, "volumeMounts")
+        ),
+        init_ports=frozenset(
+            number
+            for container in items_at(spec, "initContainers")
+            for _, number in _read_ports(container)
         ),
         host_network=bool(spec.get("hostNetwork")),
     )
@@ -175,14 +185,15 @@ def _read_container(index: int, container: Manifest, pod_user: object) -> Contai
             Mount(path=text_at(mount, "mountPath"), volume=text_at(mount, "name"))
             for mount in items_at(container, "volumeMounts")
         ),
-        ports=tuple(
-            (text_at(port, "name"), port["containerPort"])
-            for port in items_at(container, "ports")
-            if text_at(port, "name")
-            and isinstance(port.get("containerPort"), int)
-            and port.get("protocol", "TCP") == "TCP"
-        ),
+        ports=tuple(_read_ports(container)),
     )
+
+
+def _read_ports(container: Manifest) -> Iterator[tuple[str, int]]:
+    for port in items_at(container, "ports"):
+        number = port.get("containerPort")
+        if isinstance(number, int) and port.get("protocol", "TCP") == "TCP":
+            yield text_at(port, "name"), number
 
 
 def _read_volume(volume: Manifest) -> Volume:

@@ -66,7 +66,7 @@ class Container:
     has_env_from: bool = False
     mounts: tuple[Mount, ...] = ()
     ports: tuple[tuple[str, int], ...] = ()
-    """Name and number of each named TCP port."""
+    """Name and number of each TCP port that it declares; the name may be empty."""
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -108,6 +108,8 @@ class PodTemplate:
     """Services and network policies select the pods by these."""
     init_volumes: frozenset[str] = frozenset()
     """Volumes that an init container mounts and may have written to."""
+    init_ports: frozenset[int] = frozenset()
+    """TCP ports that init containers declare. One that restarts always runs beside the others."""
     host_network: bool = False
     """The pods use the network of the node."""
 
@@ -213,7 +215,10 @@ class Pod:
     owner: Owner | None = None
     address: str = ""
     """The pod's IP address; empty until it has one."""
+    node_address: str = ""
+    """The IP address of the pod's node; empty until it has one."""
     phase: PodPhase = PodPhase.UNKNOWN
+    ready: bool = False
     terminating: bool = False
 
     @property

@@ -67,6 +67,7 @@ WRONG: list[tuple[str, Any]] = [
     ("egress.families", ["IPv5"]),
     ("egress.enforced", ["Calico"]),
     ("egress.clusterRanges", ["192.0.2.1"]),
+    ("egress.nat64Prefixes", ["2001:db8::/97"]),
     ("egress.publishedRanges", True),
     ("egress.allowlistRequests", "tenants"),
     ("egress.onUninstall", "Delete"),

@@ -117,7 +117,12 @@ class Kit:
     def know(self, *addresses: str) -> None:
         """Save what is known of the host."""
         now = datetime.now(UTC).isoformat()
-        saved = {"asOf": now, "addresses": [{"ip": one, "seenAt": now} for one in addresses]}
+        answered = [{"family": one, "lastAnsweredAt": now} for one in ("IPv4", "IPv6")]
+        saved = {
+            "asOf": now,
+            "addresses": [{"ip": one, "seenAt": now} for one in addresses],
+            "families": answered,
+        }
         host = {
             "apiVersion": "fleettelemetry.io/v1alpha1",
             "kind": "TelemetryHost",

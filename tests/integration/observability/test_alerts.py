@@ -420,6 +420,39 @@ CASES = (
     ),
     Case(
         OPEN,
+        {**WEBHOOK_IS_UP,
+         f'fleet_telemetry_admission_refused_requests_total{{{WEBHOOK},reason="too-large"}}':
+         "0x20 1x60"},
+        "30m",
+        ({"namespace": "fleet-telemetry"},),
+        about="a request over a limit",
+    ),
+    Case(
+        "FleetTelemetryMatchConditionErrors",
+        {'apiserver_admission_match_condition_evaluation_errors_total{'
+         'name="workloads.fleettelemetry.io",kind="webhook",type="admit",operation="CREATE"}':
+         "_x20 1x60"},
+        "30m",
+        ({"name": "workloads.fleettelemetry.io"},),
+        (
+            "The API server does not call the webhook for some workloads.",
+            ("The API server could not evaluate a match condition of workloads.fleettelemetry.io, "
+            "so it admitted the workload without the webhook, and no setting was injected."),
+        ),
+        about="the first time that a condition fails",
+    ),
+    Case(
+        "FleetTelemetryMatchConditionErrors",
+        {'apiserver_admission_match_condition_evaluation_errors_total{'
+         'name="workloads.fleettelemetry.io",kind="webhook",type="admit",operation="CREATE"}':
+         "1x80",
+         'apiserver_admission_match_condition_evaluation_errors_total{'
+         'name="others.example.com",kind="webhook",type="admit",operation="CREATE"}': "0+1x80"},
+        "60m",
+        about="not for what is long past, and not for anybody else's",
+    ),
+    Case(
+        OPEN,
         {**WEBHOOK_IS_UP, f'{CALLS},result="unchanged"}}': "0+9x80",
          f'{CALLS},result="patched"}}': "0+9x80", f'{CALLS},result="error"}}': "2x80"},
         "30m",

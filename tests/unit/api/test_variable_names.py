@@ -34,6 +34,7 @@ _BEYOND_THE_CRD = (
         "ACME_KEY_STORE",
         "POSTGRES_SERVICE_HOST",
         "INIT_SCRIPT",
+        "GTK_MODULES",
         "ORACLE_HOME",
     ),
 )

@@ -41,6 +41,26 @@ def _with_managed_fields(size: int) -> Callable[[], object]:
     return lambda: read_workload({"kind": "Deployment", "metadata": metadata, "spec": {}})
 
 
+def _brought_back(size: int) -> Callable[[], object]:
+    """Variables that a tool wrote back, of which the last applied manifest has each."""
+    names = [f"V{n}" for n in range(size // 60)]
+    variables = {f'k:{{"name":"{name}"}}': {".": {}} for name in names}
+    fields = {"f:containers": {'k:{"name":"c"}': {"f:env": variables}}}
+    applied = {"containers": [{"name": "c", "env": [{"name": name} for name in names]}]}
+    last = json.dumps({"spec": {"template": {"spec": applied}}})
+    managed = {
+        "manager": "kubectl",
+        "operation": "Update",
+        "fieldsV1": {"f:spec": {"f:template": {"f:spec": fields}}},
+    }
+    metadata = {
+        "name": "w",
+        "managedFields": [managed],
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": last},
+    }
+    return lambda: read_workload({"kind": "Deployment", "metadata": metadata, "spec": {}})
+
+
 def _with_containers(size: int) -> Callable[[], object]:
     containers = [
         {"name": f"c{n}", "image": "a/b:1", "env": [{"name": "A", "value": "b"}]}
@@ -99,6 +119,7 @@ PARSERS: dict[str, Parser] = {
     "a version's flavour": _text(VersionSpan.parse, head="1.2.3-a", part="._"),
     "an interval": _text(read_interval, part="1"),
     "managed fields": _with_managed_fields,
+    "variables brought back": _brought_back,
     "containers": _with_containers,
     "ranges": _ranges,
     "commands in commands": _words("tini", "--"),

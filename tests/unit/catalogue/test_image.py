@@ -161,3 +161,48 @@ def test_what_is_put_together_comes_apart_again(
     assert reference.matches(segments[-1])
     assert reference.matches(path)
     assert not reference.matches(f"*/{path}")
+
+
+@pytest.mark.parametrize(
+    ("image", "repository"),
+    [
+        ("sonarqube", "docker.io/library/sonarqube"),
+        ("sonarqube:lts", "docker.io/library/sonarqube"),
+        ("docker.io/sonarqube:lts", "docker.io/library/sonarqube"),
+        ("emqx/emqx:5", "docker.io/emqx/emqx"),
+        ("index.docker.io/emqx/emqx", "docker.io/emqx/emqx"),
+        (f"Docker.IO/emqx/emqx@{_DIGEST}", "docker.io/emqx/emqx"),
+        ("mirror.example:5000/hub/emqx:5", "mirror.example:5000/hub/emqx"),
+        ("localhost/emqx", "localhost/emqx"),
+        ("ACME/emqx", "acme/emqx"),
+        ("acme/EMQX", "docker.io/acme/EMQX"),
+        ("", "docker.io/library/"),
+    ],
+)
+def test_a_repository_is_completed_as_container_runtimes_do(image: str, repository: str) -> None:
+    assert ImageReference.parse(image).repository == repository
+
+
+_HOSTS = st.from_regex(r"[a-zA-Z0-9-]{1,8}(\.[a-zA-Z0-9-]{1,8}){1,3}(:[0-9]{1,5})?", fullmatch=True)
+_PATHS = st.sampled_from(
+    ["emqx/emqx", "docker.io/emqx/emqx", "index.docker.io/emqx/emqx", "library/emqx", "/emqx/emqx"]
+)
+
+
+@steady
+@given(_HOSTS | st.sampled_from(["docker.io.evil.example", "docker.io:443", "a.docker.io"]), _PATHS)
+def test_an_image_of_another_host_is_never_in_docker_hub(host: str, path: str) -> None:
+    if host.lower() in ("docker.io", "index.docker.io", "registry-1.docker.io"):
+        return
+    found = ImageReference.parse(f"{host}/{path}:5.8.9")
+    for prefix in ("docker.io", "index.docker.io", "docker.io/emqx", "docker.io/emqx/emqx"):
+        assert not found.is_in(prefix)
+
+
+@steady
+@given(WILD_TEXT, WILD_TEXT)
+def test_whether_an_image_is_in_a_registry_is_always_answered(image: str, prefix: str) -> None:
+    found = ImageReference.parse(image)
+    assert found.is_in(found.repository)
+    if found.is_in(prefix) and "docker.io" not in prefix:
+        assert found.repository.startswith(prefix)

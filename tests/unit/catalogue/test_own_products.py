@@ -55,6 +55,9 @@ def test_a_plain_product_is_taken() -> None:
         rule(aliases=["Y", "HTTPS_PROXY"]),
         # Any case of the name is the switch, so the case of the prefix proves nothing.
         rule("Ld_Preload", anyCaseAfter="Ld_"),
+        # All spellings of a property are the switch.
+        rule(configProperty={"name": "java.tool.options"}),
+        rule(configProperty={"name": "http-proxy"}),
     ],
 )
 def test_a_dangerous_switch_is_refused(changed: dict[str, Any]) -> None:

@@ -102,6 +102,7 @@ class Cluster:
         status = {
             "phase": "Running",
             "podIP": self.product.address,
+            "conditions": [{"type": "Ready", "status": "True"}],
             "podIPs": [{"ip": self.product.address}],
         }
         spec = {"containers": [self._container(image)]}
@@ -148,6 +149,7 @@ class Cluster:
                 VerificationMetrics(CollectorRegistry()),
                 now=lambda: NOW,
                 enqueue=lambda _: told.set(),
+                loopback=True,
             )
             task = asyncio.create_task(verifier.run())
             try:

@@ -67,6 +67,7 @@ class Kit:
             now=lambda: builders.NOW,
             enqueue=self._enqueue,
             vendors=VendorClient(total_seconds=patience),
+            loopback=True,
         )
         self.enqueued = 0
         self._port = 0
@@ -127,6 +128,7 @@ class Kit:
             "status": {
                 "phase": "Running",
                 "podIP": product.address,
+                "conditions": [{"type": "Ready", "status": "True"}],
                 "containerStatuses": [{"name": "app", "ready": True, "state": {"running": {}}}],
             },
         }

@@ -175,7 +175,7 @@ def test_a_name_in_place_of_an_address_is_not_asked() -> None:
 
 
 def test_a_request_that_had_to_wait_is_not_sent_once_the_credential_may_not_be() -> None:
-    def refuse() -> None:
+    def refuse(_: Endpoint) -> None:
         raise CredentialWithheldError(Reported(fault=Reason.CREDENTIAL_NOT_FOR_NAMESPACE))
 
     async def main() -> None:
@@ -188,5 +188,54 @@ def test_a_request_that_had_to_wait_is_not_sent_once_the_credential_may_not_be()
                 with pytest.raises(CredentialWithheldError):
                     await attempt
             assert one.seen == []
+
+    asyncio.run(main())
+
+
+class Shared(Emqx):
+    """Instances that share one setting, as those of a product with a database do."""
+
+    per_pod = False
+
+
+def shared(asking: InstanceClient) -> InstanceClient:
+    return replace(asking, adapter=Shared())
+
+
+def test_one_of_several_instances_with_one_setting_is_asked() -> None:
+    async def main() -> None:
+        async with node() as one, node(enabled=False) as two, round_of() as asking:
+            both = endpoint(one, "a"), endpoint(two, "b")
+            (told,) = await shared(asking).read(both)
+            assert (told.instance, told.fault) == ("a", None)
+            assert await shared(asking).write(both, Submission.DISABLED) is None
+            assert two.seen == []
+            assert one.enabled is False
+
+    asyncio.run(main())
+
+
+def test_the_next_instance_is_asked_if_one_cannot_be_reached() -> None:
+    async def main() -> None:
+        async with node() as gone, node() as two, round_of() as asking:
+            both = endpoint(gone, "a"), endpoint(two, "b")
+            await gone.stop()
+            (told,) = await shared(asking).read(both)
+            assert (told.instance, told.fault) == ("b", None)
+            assert await shared(asking).write(both, Submission.DISABLED) is None
+            assert two.enabled is False
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_refuses_is_an_answer() -> None:
+    async def main() -> None:
+        async with node() as one, node() as two, round_of() as asking:
+            one.fail(Fault.UNAUTHORIZED_401)
+            both = endpoint(one, "a"), endpoint(two, "b")
+            (told,) = await shared(asking).read(both)
+            assert told.fault is Reason.CREDENTIALS_REJECTED
+            assert await shared(asking).write(both, Submission.DISABLED) is not None
+            assert two.seen == []
 
     asyncio.run(main())

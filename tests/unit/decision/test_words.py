@@ -21,7 +21,8 @@ from tests.support.depth import examples
 from tests.support.json_patch import apply_patch
 
 Key = tuple[str, ChannelName]
-NOT_YET = {Reason.AWAITING_ROLLOUT, Reason.MISSED_ADMISSION, Reason.AWAITING_UPGRADE}
+NEXT_CHANGE = {Reason.AWAITING_ROLLOUT, Reason.MISSED_ADMISSION, Reason.PRODUCT_ADDED_LATER}
+NOT_YET = {*NEXT_CHANGE, Reason.AWAITING_UPGRADE}
 
 
 def reasons(cluster: Cluster, given_: Manifest, pods: Iterable[Pod] = ()) -> dict[Key, Reason]:
@@ -42,7 +43,7 @@ def test_what_waits_for_a_change_of_the_template_has_the_setting_after_one(
     before = reasons(cluster, present)
     after = reasons(cluster, cluster.update(present, touched(present)).manifest)
     for key, reason in before.items():
-        if reason in (Reason.AWAITING_ROLLOUT, Reason.MISSED_ADMISSION):
+        if reason in NEXT_CHANGE:
             assert after[key] not in NOT_YET, key
         # A restart is a change of the template, and it is not what an upgrade is.
         if reason is Reason.AWAITING_UPGRADE:

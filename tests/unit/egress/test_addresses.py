@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from itertools import combinations
 from pathlib import Path
 
@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.egress import addresses
 from fleet_telemetry.egress.addresses import (
+    OwnNetwork,
     as_networks,
     in_order,
     is_sinkhole,
     read_address,
+    read_nat64_prefix,
     refusal_of,
     shared_by,
+    translated,
     unmapped,
 )
 from fleet_telemetry.egress.model import Network, family_of
@@ -158,7 +161,7 @@ class TestRefusals:
         ],
     )
     def test_the_cluster_s_own_ranges_are_refused(self, text: str, why: str) -> None:
-        own = (ip_network("2600:1::/64"), ip_network("34.1.0.0/16"))
+        own = OwnNetwork(ranges=(ip_network("2600:1::/64"), ip_network("34.1.0.0/16")))
 
         assert refusal_of(ip_address(text), own) == f"{why} the cluster's own range 34.1.0.0/16"
         assert refusal_of(ip_address(text)) is None
@@ -167,7 +170,7 @@ class TestRefusals:
         )
 
     def test_neighbours_of_own_ranges_are_taken(self) -> None:
-        own = (ip_network("34.1.0.0/16"), ip_network("2600:1::/64"))
+        own = OwnNetwork(ranges=(ip_network("34.1.0.0/16"), ip_network("2600:1::/64")))
 
         for text in ("34.0.255.255", "34.2.0.0", "2600:1:0:1::", "2600::ffff"):
             assert refusal_of(ip_address(text), own) is None
@@ -191,6 +194,127 @@ class TestRefusals:
 
         for carrier in carriers:
             assert (refusal_of(carrier) is None) == (refusal_of(inside) is None)
+
+    @given(st.ip_addresses(v=4), st.integers(0, 2**64 - 1), st.sampled_from(range(4)))
+    def test_isatap_is_judged_by_what_it_carries_in_any_prefix(
+        self, inside: IPv4Address, prefix: int, bits: int
+    ) -> None:
+        identifier = (bits << 24 | 0x5EFE) << 32 | int(inside)
+        carrier = IPv6Address(prefix << 64 | identifier)
+
+        if refusal_of(inside) is not None:
+            assert refusal_of(carrier) is not None
+        elif 0x2600 <= prefix >> 48 < 0x2620:
+            assert refusal_of(carrier) is None
+
+    @pytest.mark.parametrize(
+        ("text", "inside"),
+        [
+            ("2600:1::5efe:10.0.0.1", "10.0.0.1"),
+            ("2600:1::200:5efe:10.0.0.1", "10.0.0.1"),
+            ("2600:1:2:3:0:5efe:169.254.169.254", "169.254.169.254"),
+            ("2a00:1450:4001:80b:200:5efe:127.0.0.1", "127.0.0.1"),
+            ("2002:808:808::5efe:192.168.1.1", "192.168.1.1"),
+            ("2002:a00:1::5efe:8.8.8.8", "10.0.0.1"),
+        ],
+    )
+    def test_isatap_is_told(self, text: str, inside: str) -> None:
+        refusal = refusal_of(ip_address(text))
+        assert refusal is not None
+        assert f"stands for {inside}" in refusal
+
+    @given(st.ip_addresses(v=4))
+    def test_forms_that_lead_to_no_host_are_refused_whatever_they_carry(
+        self, inside: IPv4Address
+    ) -> None:
+        number = int(inside)
+        for carrier in (
+            number,  # compatible, ::a.b.c.d
+            0xFFFF0000 << 32 | number,  # translated, ::ffff:0:a.b.c.d
+            0x20010000 << 96 | number,  # Teredo
+            0x20010000 << 96 | (number ^ 0xFFFFFFFF),
+            0x20010000 << 96 | number << 64,
+            0x0064FF9B0001 << 80 | number,  # a local NAT64
+            0xFE80 << 112 | 0x5EFE << 32 | number,
+            0xFD00 << 112 | 0x5EFE << 32 | number,
+        ):
+            assert refusal_of(IPv6Address(carrier)) is not None
+
+    @given(st.ip_addresses(v=4), st.sampled_from((32, 40, 48, 56, 64, 96)))
+    def test_an_address_in_a_nat64_prefix_is_judged_as_the_one_that_it_stands_for(
+        self, inside: IPv4Address, length: int
+    ) -> None:
+        for base in (0x2001_0DB8_0064_0065_0000_0066 << 32, 0xFD00_0064 << 96, 0x2600_0064 << 96):
+            prefix = IPv6Network((base, length), strict=False)
+            carrier = translate(inside, prefix)
+            own = OwnNetwork(nat64=(prefix,))
+
+            assert translated(carrier, prefix) == inside
+            assert (refusal_of(carrier, own) is None) == (refusal_of(inside, own) is None)
+            assert is_sinkhole(carrier, own) == is_sinkhole(inside)
+            assert read_nat64_prefix(str(prefix)) == prefix
+
+    @pytest.mark.parametrize(
+        ("text", "prefix", "inside"),
+        [  # The table of RFC 6052, 2.4.
+            ("2001:db8:c000:221::", "2001:db8::/32", "192.0.2.33"),
+            ("2001:db8:1c0:2:21::", "2001:db8:100::/40", "192.0.2.33"),
+            ("2001:db8:122:c000:2:2100::", "2001:db8:122::/48", "192.0.2.33"),
+            ("2001:db8:122:3c0:0:221::", "2001:db8:122:300::/56", "192.0.2.33"),
+            ("2001:db8:122:344:c0:2:2100::", "2001:db8:122:344::/64", "192.0.2.33"),
+            ("2001:db8:122:344::192.0.2.33", "2001:db8:122:344::/96", "192.0.2.33"),
+        ],
+    )
+    def test_translation_is_that_of_the_rfc(self, text: str, prefix: str, inside: str) -> None:
+        assert translated(IPv6Address(text), IPv6Network(prefix)) == IPv4Address(inside)
+
+    @pytest.mark.parametrize("text", ["", "2001:db8::/97", "2001:db8::1/96", "10.0.0.0/8", "x/64"])
+    def test_what_is_no_nat64_prefix_is_told(self, text: str) -> None:
+        with pytest.raises(ValueError, match="NAT64 prefix"):
+            read_nat64_prefix(text)
+
+    def test_an_octet_that_has_to_be_zero_is(self) -> None:
+        own = OwnNetwork(nat64=(IPv6Network("2600:64::/32"),))
+        assert refusal_of(ip_address("2600:64:808:808:100::"), own) == (
+            "2600:64:808:808:100:: stands for no IPv4 address, although it is in the NAT64 prefix "
+            "2600:64::/32"
+        )
+
+    def test_addresses_of_the_api_server_and_of_nodes_are_refused_in_every_form(self) -> None:
+        own = OwnNetwork(
+            addresses=OwnNetwork.named(
+                [
+                    (ip_address("34.9.9.9"), "the API server"),
+                    (ip_address("34.9.9.9"), "node a"),
+                    (ip_address("2600:9::9"), "node b"),
+                    (ip_address("10.0.0.1"), "node c"),
+                ]
+            )
+        )
+        assert len(own.addresses) == 2
+        assert refusal_of(ip_address("34.9.9.9"), own) == (
+            "34.9.9.9 is an address of the API server"
+        )
+        assert refusal_of(ip_address("2600:9::9"), own) == "2600:9::9 is an address of node b"
+        for form in (
+            "::ffff:34.9.9.9",
+            "64:ff9b::34.9.9.9",
+            "2002:2209:909::",
+            "2600::5efe:34.9.9.9",
+        ):
+            assert "an address of the API server" in str(refusal_of(ip_address(form), own))
+            assert refusal_of(ip_address(form)) is None
+        assert refusal_of(ip_address("34.9.9.8"), own) is None
+
+
+def translate(inside: IPv4Address, prefix: IPv6Network) -> IPv6Address:
+    """As a NAT64 does it."""
+    if prefix.prefixlen == 96:
+        return IPv6Address(int(prefix.network_address) | int(inside))
+    bits = f"{int(prefix.network_address) >> (128 - prefix.prefixlen):0{prefix.prefixlen}b}"
+    bits += f"{int(inside):032b}"
+    bits = bits[:64] + "0" * 8 + bits[64:]
+    return IPv6Address(int(bits.ljust(128, "0"), 2))
 
 
 class TestSinkholes:

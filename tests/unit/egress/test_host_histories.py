@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, TelemetryHostStatus
-from fleet_telemetry.egress.addresses import refusal_of
+from fleet_telemetry.egress.addresses import OwnNetwork, refusal_of
 from fleet_telemetry.egress.host_state import HostState, Retention
 from fleet_telemetry.egress.host_status_codec import decode_status, encode_status, status_to_write
 from fleet_telemetry.egress.host_step import allowlist, denylist, is_complete, step_host
@@ -26,7 +26,7 @@ from fleet_telemetry.egress.model import Address, Lookup, family_of
 from tests.support.depth import scaled
 from tests.support.host_histories import DAY, HOST, HOUR, MINUTE, START, ok, says, v4
 
-RULES = Retention(own_ranges=(ip_network("34.9.0.0/16"),))
+RULES = Retention(own=OwnNetwork(ranges=(ip_network("34.9.0.0/16"),)))
 ONLY_IPV4 = replace(RULES, families=frozenset({AddressFamily.IPV4}))
 SHORT = replace(RULES, longest_ttl=HOUR, freeze=2 * HOUR, deny_grace=4 * HOUR)
 GAP = RULES.longest_gap
@@ -120,7 +120,7 @@ class Witnessed:
             answer.name_server
             for answer in answers
             for address in answer.addresses
-            if refusal_of(address, self.rules.own_ranges)
+            if refusal_of(address, self.rules.own)
         }
         answers = [answer for answer in answers if answer.name_server not in spoilt]
         told: dict[Address, int] = {}
@@ -162,7 +162,7 @@ class Witnessed:
         # Nothing is in a list that nobody gave, or that may not be.
         assert deny <= self.last_seen.keys() | seeds
         assert seeds <= deny
-        assert not {one for one in deny if refusal_of(one, self.rules.own_ranges)}
+        assert not {one for one in deny if refusal_of(one, self.rules.own)}
         assert {family_of(one) for one in deny} <= self.rules.families
         # Nothing leaves early.
         for address, until in self.allowed_until.items():

@@ -21,6 +21,7 @@ from fleet_telemetry.api.telemetry_host import (
     TelemetryHostStatus,
     read_host_status,
 )
+from fleet_telemetry.egress.addresses import OwnNetwork
 from fleet_telemetry.egress.host_state import HostState
 from fleet_telemetry.egress.host_status_codec import decode_status, encode_status, status_to_write
 from fleet_telemetry.egress.host_step import allowlist, denylist, step_host
@@ -330,7 +331,7 @@ class TestRestoring:
         )
         host = restored(status)
         assert host.deny == [A]
-        rules = replace(RULES, own_ranges=(ip_network("34.0.0.0/24"),))
+        rules = replace(RULES, own=OwnNetwork(ranges=(ip_network("34.0.0.0/24"),)))
         assert decode_status(HOST, status, (), rules).known == ()
         assert decode_status(HOST, status, (), replace(RULES, families=frozenset())).families == ()
 
@@ -530,3 +531,55 @@ def test_answers_of_the_same_round_in_another_family_s_answer() -> None:
         .family(AddressFamily.IPV4)
         .settled
     )
+
+
+class TestWhyLookupsFail:
+    def failing(self, detail: str = "it answered SERVFAIL", *, name_server: str = "a") -> Lookup:
+        return Lookup(name_server, AddressFamily.IPV6, LookupResult.TRANSIENT, detail=detail)
+
+    def test_the_condition_says_so_with_server_and_family(self) -> None:
+        host = History()
+        host.hears(
+            *ok(v4(1)), self.failing(), self.failing("no answer within 2 s", name_server="b")
+        )
+
+        told = host.condition("Fresh")
+        assert (told.status, told.reason) == ("False", "NoAnswer")
+        assert told.message.startswith(
+            "No response for IPv6 (never). Failed lookups: a, IPv6: it answered SERVFAIL, "
+            "b, IPv6: no answer within 2 s."
+        )
+
+    def test_families_that_answer_are_not_in_it(self) -> None:
+        host = History()
+        host.hears(*ok(v4(1), v4(2)), *says(LookupResult.NO_DATA, AddressFamily.IPV6))
+        host.hears(*ok(v4(1)), self.failing())
+        assert host.said("Fresh") == ("True", "Answered")
+        assert "SERVFAIL" not in host.condition("Fresh").message
+
+    def test_what_no_name_server_says_in_a_round_is_forgotten(self) -> None:
+        host = History()
+        host.hears(self.failing())
+        host.hears(*ok(v4(1)), *says(LookupResult.NO_DATA, AddressFamily.IPV6))
+        assert host.state.failures == ()
+
+    def test_another_reason_is_written_but_not_each_time_that_reasons_alternate(self) -> None:
+        host = History()
+        host.hears(*ok(v4(1)), self.failing())
+        status = saved(host)
+        writes = 0
+        for turn in range(60):
+            other = self.failing(f"it answered {('SERVFAIL', 'REFUSED')[turn % 2]}")
+            host.hears(*ok(v4(1), ttl=86_400), other, after=MINUTE)
+            found = status_to_write(status, host.state, host.now, RULES)
+            if found is not None:
+                writes, status = writes + 1, found
+        assert 1 <= writes <= 8
+
+    def test_the_same_reason_is_not_written_again(self) -> None:
+        host = History()
+        host.hears(*ok(v4(1), ttl=86_400), self.failing())
+        status = saved(host)
+        for _ in range(30):
+            host.hears(*ok(v4(1), ttl=86_400), self.failing(), after=MINUTE)
+            assert status_to_write(status, host.state, host.now, RULES) is None

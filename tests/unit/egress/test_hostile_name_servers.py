@@ -160,9 +160,77 @@ def test_the_shortest_ttl_of_the_chain_counts(ttls: tuple[int, int, int]) -> Non
     assert told(ask(says(*records))) == (LookupResult.OK, ["192.0.2.1"], 10)
 
 
-def test_addresses_of_other_names_do_not_count() -> None:
-    answer = ask(says("other.example.com. 60 IN A 192.0.2.9", authority=[SOA]))
-    assert told(answer) == (LookupResult.NO_DATA, [], 120)
+@pytest.mark.parametrize("authority", [(), (SOA,)])
+@pytest.mark.parametrize("rcode", [dns.rcode.NOERROR, dns.rcode.NXDOMAIN])
+@pytest.mark.parametrize(
+    "records",
+    [
+        ["other.example.com. 60 IN A 192.0.2.9"],
+        ["other.example.com. 60 IN A 192.0.2.9", "another.example.com. 60 IN A 192.0.2.10"],
+        ["other.example.com. 60 IN CNAME edge.example.net."],
+        ["other.example.com. 60 IN CNAME edge.example.net.", "edge.example.net. 60 IN A 192.0.2.9"],
+        [f"{HOST}. 60 IN CNAME edge.example.net.", "other.example.net. 60 IN A 192.0.2.9"],
+        [f"sub.{HOST}. 60 IN A 192.0.2.9"],
+        ["example.com. 60 IN A 192.0.2.9"],
+    ],
+)
+def test_an_answer_for_another_name_is_a_fault_and_not_that_there_is_no_address(
+    records: list[str], rcode: dns.rcode.Rcode, authority: tuple[str, ...]
+) -> None:
+    """As CoreDNS answers that rewrites the question and not the answer."""
+    answer = ask(says(*records, authority=list(authority), rcode=rcode))
+    assert told(answer) == (LookupResult.FAULT, [], 0)
+    assert answer.detail.startswith("it answered for another name, ")
+
+
+def test_records_of_other_names_beside_the_answer_do_no_harm() -> None:
+    answer = ask(says("other.example.com. 60 IN A 192.0.2.9", A))
+    assert told(answer) == (LookupResult.OK, ["192.0.2.1"], 60)
+
+
+@pytest.mark.parametrize("behind", [b"\0", b"\0\0\0\0", b"\xff" * 100])
+def test_bytes_after_the_message_do_no_harm(behind: bytes) -> None:
+    answer = ask(lambda question: [reply(question, [A]) + behind])
+    assert told(answer) == (LookupResult.OK, ["192.0.2.1"], 60)
+
+
+def test_a_server_that_drops_edns_is_asked_without() -> None:
+    def by_udp(question: bytes) -> list[bytes]:
+        has_edns = dns.message.from_wire(question).edns >= 0
+        return [] if has_edns else [reply(question, [A])]
+
+    assert told(ask(by_udp, limits=QUICK)) == (LookupResult.OK, ["192.0.2.1"], 60)
+
+
+def test_a_server_that_spoils_edns_is_asked_without() -> None:
+    def by_udp(question: bytes) -> list[bytes]:
+        has_edns = dns.message.from_wire(question).edns >= 0
+        return [reply(question, [A])[:-1]] * 70 if has_edns else [reply(question, [A])]
+
+    assert told(ask(by_udp)) == (LookupResult.OK, ["192.0.2.1"], 60)
+
+
+@pytest.mark.parametrize(
+    ("respond", "why"),
+    [
+        (says(rcode=dns.rcode.SERVFAIL), "it answered SERVFAIL"),
+        (says(rcode=dns.rcode.REFUSED), "it answered REFUSED"),
+        (lambda _: (), "no answer within 0.4 s"),
+        (lambda question: [reply(question, [A])[:-1]] * 70, "the response is malformed"),
+        (
+            lambda question: [reply(question, rcode=dns.rcode.FORMERR)],
+            "it answered FORMERR",
+        ),
+    ],
+)
+def test_why_a_lookup_failed_is_told(respond: Respond, why: str) -> None:
+    assert ask(respond, limits=QUICK).detail == why
+
+
+def test_two_reasons_are_both_told() -> None:
+    refused, lost = says(rcode=dns.rcode.REFUSED), says(rcode=dns.rcode.SERVFAIL)
+    detail = ask(in_turn(refused, lost)).detail
+    assert detail == "it answered REFUSED; at the second try: it answered SERVFAIL"
 
 
 def raw(
@@ -460,7 +528,6 @@ BROKEN = {
     "a byte": lambda _: b"?",
     "a header alone": lambda question: question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0",
     "cut": lambda question: reply(question, [A])[:-1],
-    "with more behind": lambda question: reply(question, [A]) + b"\0",
     "an address of three bytes": lambda question: raw(question, b"abc"),
     "an address of five bytes": lambda question: raw(question, b"abcde"),
     "an alias with more behind": lambda question: raw(question, b"\0more", kind=CNAME),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
 from fleet_telemetry.api.policy import ChannelName, EgressAction, EgressDialect
 from fleet_telemetry.api.reasons import EgressReason
+from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.egress.desired import plan_egress
 from fleet_telemetry.egress.dialects.object_state import ObjectResult, ObjectState
+from fleet_telemetry.egress.host_state import Retention
+from fleet_telemetry.egress.host_step import host_facts
 from fleet_telemetry.evidence.egress import EgressFinding
 from tests.support.builders import DTRACK_4, SONARQUBE, policy
 from tests.support.dialect_cases import dialect_named
@@ -28,6 +32,7 @@ from tests.support.egress_inputs import (
     net,
     situation,
 )
+from tests.support.host_histories import HOUR, History, ok, says
 
 DENIED, ALLOWED = EgressVerdict.DENIED, EgressVerdict.ALLOWED
 OPEN, UNKNOWN = EgressVerdict.OPEN, EgressVerdict.UNKNOWN
@@ -487,3 +492,75 @@ def test_a_policy_that_cannot_be_read_is_named(odd: Any) -> None:
 
     assert (result.verdict, result.reason) == (UNKNOWN, EgressReason.POLICY_NOT_READABLE)
     assert "odd" in result.message
+
+
+# A family that no name server has answered for
+
+
+IPV4, IPV6 = AddressFamily.IPV4, AddressFamily.IPV6
+
+
+@pytest.mark.parametrize("unanswered", [(IPV6,), (IPV4,), (IPV4, IPV6)])
+def test_a_family_that_was_never_answered_is_not_denied(
+    unanswered: tuple[AddressFamily, ...],
+) -> None:
+    hosts = {SONAR_HOST: facts("54.230.1.1", "2600:9000::1", unanswered=unanswered)}
+    given = situation(
+        policy(egress={}),
+        hosts=hosts,
+        network=[except_for("54.230.1.1/32", "2600:9000::1/128")],
+    )
+    found = finding(given)
+    assert found.verdict is EgressVerdict.UNKNOWN
+    assert found.reason is EgressReason.FAMILY_NOT_ANSWERED
+    assert found.detail == f"{SONAR_HOST}: no name server answers for {' and '.join(unanswered)}."
+    heard = replace(given, hosts={SONAR_HOST: replace(hosts[SONAR_HOST], unanswered=())})
+    assert finding(heard).verdict is EgressVerdict.DENIED
+
+
+def test_without_a_policy_of_ours_it_is_not_denied_either() -> None:
+    hosts = {SONAR_HOST: facts("54.230.1.1", unanswered=(IPV6,))}
+    v6 = net("v6", egress=[{"to": [{"ipBlock": {"cidr": "2000::/3"}}]}])
+    found = finding(situation(policy(egress={}), hosts=hosts, network=[v6]))
+    assert (found.verdict, found.reason) == (
+        EgressVerdict.UNKNOWN,
+        EgressReason.FAMILY_NOT_ANSWERED,
+    )
+
+
+def test_where_nothing_of_the_family_is_let_through_it_is_denied_all_the_same() -> None:
+    hosts = {SONAR_HOST: facts("54.230.1.1", unanswered=(IPV6,))}
+    v4 = net("v4", egress=[{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}])
+    found = finding(situation(policy(egress={}), hosts=hosts, network=[v4]))
+    assert found.verdict is EgressVerdict.DENIED
+
+
+def test_nor_by_the_status_of_an_object() -> None:
+    hosts = {SONAR_HOST: facts("54.230.1.1", unanswered=(IPV6,))}
+    given = situation(policy(egress={}), hosts=hosts, served=[EgressDialect.CILIUM])
+    (planned,) = plan_egress(given).policies
+    found = finding(given, results={planned.role: ObjectResult(ObjectState.ENFORCED)})
+    assert (found.verdict, found.reason) == (
+        EgressVerdict.UNKNOWN,
+        EgressReason.FAMILY_NOT_ANSWERED,
+    )
+
+
+@pytest.mark.parametrize("family", [IPV4, IPV6])
+def test_a_family_is_heard_once_a_name_server_says_anything_of_it(family: AddressFamily) -> None:
+    other = IPV4 if family is IPV6 else IPV6
+    for outcome in (LookupResult.TRANSIENT, LookupResult.FAULT):
+        host = History()
+        host.hears(*says(LookupResult.NO_DATA, other), *says(outcome, family))
+        assert host_facts(host.state, host.rules).unanswered == (family,)
+        host.hears(*says(LookupResult.NX_DOMAIN, family))
+        assert host_facts(host.state, host.rules).unanswered == ()
+        # A later failure does not take that back: what was denied stays denied.
+        host.hears(*says(outcome, family), after=HOUR)
+        assert host_facts(host.state, host.rules).unanswered == ()
+
+
+def test_a_family_that_is_turned_off_is_not_waited_for() -> None:
+    host = History(Retention(families=frozenset({IPV4})))
+    host.hears(*ok(ip_address("54.230.1.1")), *says(LookupResult.TRANSIENT, IPV6))
+    assert host_facts(host.state, host.rules).unanswered == ()

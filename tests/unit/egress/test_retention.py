@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, PublishedRanges
+from fleet_telemetry.egress.addresses import OwnNetwork
 from fleet_telemetry.egress.facts import HostFacts
 from fleet_telemetry.egress.host_state import HostState, Retention
 from fleet_telemetry.egress.host_step import (
@@ -249,7 +252,7 @@ class TestRefusedAnswers:
         assert host.said("Sinkholed")[0] == "True"
 
     def test_the_cluster_s_own_addresses_are_refused(self) -> None:
-        host = History(replace(RULES, own_ranges=(ip_network("34.0.0.0/30"),)))
+        host = History(replace(RULES, own=OwnNetwork(ranges=(ip_network("34.0.0.0/30"),))))
         host.hears(*ok(A, v4(9)))
         assert host.deny == []
 
@@ -257,7 +260,7 @@ class TestRefusedAnswers:
         self, host: History
     ) -> None:
         host.hears(*ok(A, v4(9)))
-        host.has_rules(replace(RULES, own_ranges=(ip_network("34.0.0.0/30"),)))
+        host.has_rules(replace(RULES, own=OwnNetwork(ranges=(ip_network("34.0.0.0/30"),))))
         assert host.allow == host.deny == [v4(9)]
         host.hears(*ok(v4(9)), after=MINUTE)
         assert [one.address for one in host.state.known] == [v4(9)]
@@ -532,10 +535,37 @@ class TestTooMany:
         assert host.said("Complete") == ("False", "TooManyAddresses")
         assert not is_complete(host.state, RULES)
 
-    def test_those_that_are_there_go_before_new_ones(self, host: History) -> None:
-        host.hears(*ok(*map(v4, range(100, 164))))
+    def test_what_is_returned_now_goes_before_all_that_was(self, host: History) -> None:
+        host.hears(*ok(*map(v4, range(100, 164)), ttl=86_400))
+        host.hears(*ok(*map(v4, range(3)), ttl=86_400), after=SECOND)
+        assert set(map(v4, range(3))) < set(host.deny)
+        assert set(map(v4, range(3))) < set(host.allow)
+        assert len(host.deny) == 64
         host.hears(*ok(*map(v4, range(64))), after=MINUTE)
-        assert host.allow == list(map(v4, range(100, 164)))
+        assert host.allow == host.deny == list(map(v4, range(64)))
+
+    def test_a_host_with_more_than_are_kept_is_not_looked_up_every_second(
+        self, host: History
+    ) -> None:
+        for turn in range(60):
+            host.hears(*ok(*map(v4, range(turn * 8, turn * 8 + 8))), after=SECOND)
+            assert set(map(v4, range(turn * 8, turn * 8 + 8))) <= set(host.deny)
+        assert host.state.interval == RULES.shortest_interval.total_seconds()
+
+    @given(
+        st.lists(
+            st.lists(st.integers(0, 200), min_size=1, max_size=64, unique=True),
+            min_size=1,
+            max_size=6,
+        ),
+        st.integers(0, 86_400),
+    )
+    def test_what_is_returned_is_denied_at_once(self, rounds: list[list[int]], ttl: int) -> None:
+        host = History()
+        for numbers in rounds:
+            host.hears(*ok(*map(v4, numbers), ttl=ttl), after=MINUTE)
+            assert set(map(v4, numbers)) <= set(host.deny)
+            assert len(host.deny) <= 64
 
     def test_those_that_wait_to_leave_make_room(self, host: History) -> None:
         many = tuple(map(v4, range(64)))
@@ -686,13 +716,13 @@ class TestDamping:
         assert host.allow == [*five, v4(20)]
 
     def test_what_the_cap_keeps_out_is_no_addition(self, host: History) -> None:
-        many = tuple(map(v4, range(64)))
-        host.hears(*ok(*many))
-        host.hears(*ok(*many[:60]), after=59 * MINUTE)
-        host.hears(*ok(*many[:60], v4(100), v4(101)), after=SECOND)
-        assert host.allow == list(many)
-        host.hears(*ok(*many[:60]), after=3 * MINUTE)
-        assert host.allow == list(many)  # four wait to leave
+        many = tuple(map(v4, range(70)))
+        host.hears(*ok(*many[:64]))
+        host.hears(*ok(*many[:63]), after=HOUR + MINUTE + SECOND)
+        host.hears(*ok(*many), after=SECOND)
+        first = host.allow
+        host.hears(*ok(*many), after=3 * MINUTE)
+        assert host.allow == first == list(many[:64])
 
     def test_a_denial_s_removal_waits_as_well(self, host: History) -> None:
         host.hears(*ok(A, B))

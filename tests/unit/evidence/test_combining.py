@@ -83,6 +83,7 @@ def test_one_that_answers_and_does_not_tell_is_no_fault() -> None:
     found = combine([right("a"), said(Setting.UNKNOWN, "b", note="Too old to tell.")], OFF)
     assert (found.setting, found.fault) == (Setting.UNKNOWN, None)
     assert found.message == "Too old to tell."
+    assert found.lacks_setting
     # Where another is at fault, that is said.
     found = combine([said(Setting.UNKNOWN, "b"), silent("c")], OFF)
     assert found.fault is Reason.UNREACHABLE
@@ -90,6 +91,7 @@ def test_one_that_answers_and_does_not_tell_is_no_fault() -> None:
 
 def test_nobody_asked_is_nothing_known() -> None:
     assert combine([], OFF) == Reported()
+    assert not combine([silent("a")], OFF).lacks_setting
 
 
 def test_notes_are_told_once() -> None:

@@ -911,6 +911,7 @@ FAULTS = {
     Reason.SECRET_NOT_READABLE,
     Reason.SECRET_INCOMPLETE,
     Reason.ENDPOINT_NOT_FOUND,
+    Reason.NO_VERIFIED_POD,
     Reason.CREDENTIALS_REJECTED,
     Reason.PERMISSION_MISSING,
     Reason.API_NOT_FOUND,
@@ -940,7 +941,7 @@ def test_a_situation(case: Case) -> None:
 
 def test_every_reason_has_a_situation() -> None:
     found = {case.reason for case in CASES.values()}
-    assert found | FAULTS == set(Reason) - {Reason.CREDENTIALS_MISSING}
+    assert found | FAULTS == set(Reason) - {Reason.SETTING_NOT_REPORTED, Reason.CREDENTIALS_MISSING}
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))

@@ -327,3 +327,34 @@ def test_a_workload_without_a_uid_has_no_record(cache: ClusterCache) -> None:
     found = read_workload(fresh)
     assert found is not None
     assert cache.status_of(found) is None
+
+
+def test_a_workload_with_a_record_is_kept_when_its_product_is_no_longer_known(
+    cache: ClusterCache,
+) -> None:
+    deployment = kinds.WORKLOAD_BY_KIND["Deployment"]
+    cache.upsert(kinds.PRODUCT, product())
+    given = manifest(container("acme/in-house:1", env={"A": "b"}))
+    cache.upsert(deployment, given)
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "it", "uid": "uid-of-it"}
+    record = {
+        "metadata": {"name": "deployment-it", "namespace": "appsec", "ownerReferences": [owner]},
+        "status": {"injected": [{"container": "app", "name": "A", "value": "b"}]},
+    }
+    cache.upsert(kinds.WORKLOAD_TELEMETRY, record)
+    cache.delete(kinds.PRODUCT, product())
+
+    with cache.store(deployment).replace() as listed:
+        listed(given)
+    assert IT in cache.fleet.workloads
+    # Another object of the same name has no record.
+    again = manifest(container("acme/in-house:1"))
+    again["metadata"]["uid"] = "another"
+    cache.upsert(deployment, again)
+    assert IT not in cache.fleet.workloads
+
+    cache.upsert(deployment, given)
+    cache.upsert(kinds.WORKLOAD_TELEMETRY, {**record, "status": {}})
+    with cache.store(deployment).replace() as listed:
+        listed(given)
+    assert IT not in cache.fleet.workloads

@@ -297,6 +297,29 @@ def test_a_replica_set_that_no_selector_matches_is_nobodys(changes: Manifest) ->
     assert not cluster.fleet.workloads[ref("ReplicaSet", "bare")].is_adoptable
 
 
+def test_an_address_of_two_pods_is_shared_until_one_has_finished() -> None:
+    one, two = make("StatefulSet", "one"), make("StatefulSet", "two")
+    other = make("StatefulSet", "two", namespace="other")
+    status = {"phase": "Running", "podIP": "10.1.0.1"}
+    first = pod_manifest(one, "first", status=status)
+    cluster = Cluster(one, two, other, first)
+    (found,) = cluster.fleet.pods_of(ref("StatefulSet", "one"))
+    assert not cluster.fleet.is_address_shared(found)
+    for owner in (two, other):
+        second = pod_manifest(owner, "second", status=status)
+        cluster.see(second)
+        assert cluster.fleet.is_address_shared(found)
+        cluster.see({**second, "status": {**status, "phase": "Succeeded"}})
+        assert not cluster.fleet.is_address_shared(found)
+        cluster.see(second)
+        assert cluster.fleet.is_address_shared(found)
+        cluster.see({**second, "status": {**status, "podIP": "10.1.0.2"}})
+        assert not cluster.fleet.is_address_shared(found)
+        cluster.see(second)
+        cluster.fleet.delete_pod((owner["metadata"]["namespace"], "second"))
+        assert not cluster.fleet.is_address_shared(found)
+
+
 # Waiting for an owner
 
 
@@ -410,5 +433,5 @@ def test_the_order_of_events_does_not_matter(history: list[dict[str, Manifest]],
     fleet = cluster.fleet
     assert not any(
         (fleet.workloads, fleet._parts, fleet._parts_of, fleet._unproven, fleet._adopters,
-         fleet._adoptees, fleet._pods, fleet._node_of_pod)
+         fleet._adoptees, fleet._pods, fleet._node_of_pod, fleet._pods_at)
     )  # fmt: skip

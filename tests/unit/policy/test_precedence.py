@@ -237,7 +237,7 @@ def test_who_decides_does_not_depend_on_the_order(policies: tuple[Policy, ...]) 
             p
             for p in policies
             if USAGE in p.spec.channels
-            and p.spec.products in (None, ("sonarqube", "unheard-of"))
+            and p.spec.products in (None, ("sonarqube", "unanswered-of"))
             and live_exception(p, REF, NOW) is None
         ]
         enforcing = [p for p in in_force if p.spec.mode == "Enforce"] or in_force

@@ -16,6 +16,7 @@ from tests.support.builders import (
     V4_SWITCH,
     V5_SWITCH,
     catalogue,
+    own_product,
     policy,
     product,
 )
@@ -87,6 +88,16 @@ def test_a_setting_that_names_a_switch_is_a_mistake(
     assert problem.reason is PolicyReason.SETTING_NAMES_SWITCH
     assert f"{name} is a switch of {product_name}" in problem.message
     assert problem.is_mistake
+
+
+def test_a_part_about_a_product_that_is_not_covered_is_no_mistake_and_is_reported() -> None:
+    known = catalogue(own_product("widget", channels=[{"name": "Usage"}]))
+    about = setting("widget", "A")
+    (problem,) = problems(known, injection=about)
+    assert (problem.reason, problem.is_mistake) == (PolicyReason.PRODUCT_NOT_COVERED, False)
+    assert "spec.additionalProducts" in problem.message
+    assert problems(known, injection=about, additionalProducts=["widget"]) == []
+    assert problems(known, injection=about, products=["widget"]) == []
 
 
 @pytest.mark.parametrize("name", ["LD_PRELOAD", "node.options", "NO_PROXY"])

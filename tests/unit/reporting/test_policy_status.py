@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,14 +12,15 @@ import pytest
 
 from fleet_telemetry.api.conditions import Condition
 from fleet_telemetry.api.policy import ChannelName, Policy, PolicyStatus
-from fleet_telemetry.api.product import TelemetryProductStatus
-from fleet_telemetry.api.reasons import EgressReason, PolicyReason
+from fleet_telemetry.api.product import Setting, TelemetryProductStatus
+from fleet_telemetry.api.reasons import EgressReason, PolicyReason, Reason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.combining import Rejection
 from fleet_telemetry.decision import decide
 from fleet_telemetry.evidence.egress import EgressFinding
-from fleet_telemetry.reporting.events import Notice, product_notices
+from fleet_telemetry.evidence.report import Reported
+from fleet_telemetry.reporting.events import Notice, policy_notices, product_notices
 from fleet_telemetry.reporting.policy_status import (
     Covered,
     build_invalid_status,
@@ -56,12 +58,25 @@ def sonar(name: str = "it", env: dict[str, str] | None = None, **more: Any) -> M
 
 
 def covered(
-    asking: Policy, *manifests: Manifest, others: tuple[Policy, ...] = (), pods: bool = True
+    asking: Policy,
+    *manifests: Manifest,
+    others: tuple[Policy, ...] = (),
+    pods: bool = True,
+    reports: Mapping[str, Reported] | None = None,
 ) -> list[Covered]:
+    """``reports`` are what SonarQube reports, by the names of the workloads."""
     found = []
     for given in manifests:
         running = (pod_of(given),) if pods else ()
-        plan = decide(under(asking, *others).input(given, Trigger.RECONCILE, pods=running))
+        own = (reports or {}).get(given["metadata"]["name"])
+        plan = decide(
+            under(asking, *others).input(
+                given,
+                Trigger.RECONCILE,
+                pods=running,
+                reported={} if own is None else {("sonarqube", ChannelName.USAGE): own},
+            )
+        )
         found += [
             Covered(workload(given).ref, verdict)
             for verdict in plan.by_policy
@@ -305,7 +320,7 @@ def test_a_times_moves_only_when_a_status_flips() -> None:
 @pytest.mark.parametrize(
     "asking",
     [
-        policy(products=[f"unheard-of-{'x' * 40}-{number}" for number in range(200)]),
+        policy(products=[f"unanswered-of-{'x' * 40}-{number}" for number in range(200)]),
         policy(exceptions=exceptions(*[LONG_AGO] * 256, name="x" * 60)),
     ],
 )
@@ -353,18 +368,21 @@ def product_status(
     *,
     rejection: Rejection | None = None,
     overrides: bool = False,
+    covered: bool = True,
 ) -> TelemetryProductStatus:
     found = find_product_problem(problem, rejection)
-    return build_product_status(found, generation, before, now, overrides=overrides)
+    return build_product_status(
+        found, generation, before, now, overrides=overrides, covered=covered
+    )
 
 
 def test_a_product_is_in_force_or_says_why_not() -> None:
     good = product_status("", 2, TelemetryProductStatus(), NOW)
-    (one, _) = good.conditions
+    (one, *_) = good.conditions
     assert (one.type, one.status, one.reason) == ("Accepted", "True", "Valid")
     assert one.message == PolicyReason.VALID.meaning
     bad = product_status("rules overlap", 3, good, LATER)
-    (one, _) = bad.conditions
+    (one, *_) = bad.conditions
     assert (one.status, one.reason, one.message) == ("False", "InvalidProduct", "rules overlap")
     assert (bad.observed_generation, one.last_transition_time) == (3, LATER)
     assert product_status("rules overlap", 3, bad, LATER + timedelta(1)) == bad
@@ -376,12 +394,22 @@ def test_a_product_is_in_force_or_says_why_not() -> None:
 def test_a_product_that_loses_an_image_says_which_and_to_whom() -> None:
     lost = Rejection(PolicyReason.CONFLICT, "the image a/b belongs to x")
     found = product_status("", 2, TelemetryProductStatus(), NOW, rejection=lost)
-    accepted, overrides = found.conditions
+    accepted, _, overrides = found.conditions
     assert (accepted.status, accepted.reason) == ("False", "Conflict")
     assert accepted.message == lost.message
     assert (overrides.type, overrides.status) == ("OverridesBuiltin", "False")
     (notice,) = product_notices((), found.conditions)
     assert notice == Notice("ProductNotAccepted", lost.message)
+
+
+def test_a_product_that_no_policy_names_says_so() -> None:
+    for covered, status_, reason in (
+        (True, "True", "NamedByPolicy"),
+        (False, "False", "NotNamedByPolicy"),
+    ):
+        found = product_status("", 2, TelemetryProductStatus(), NOW, covered=covered)
+        (one,) = [one for one in found.conditions if one.type == "Covered"]
+        assert (one.status, one.reason) == (status_, reason)
 
 
 def test_a_replaced_built_in_product_is_told_by_a_condition_and_an_event() -> None:
@@ -486,3 +514,88 @@ def test_a_cluster_policy_that_sends_credentials_in_clear_says_so() -> None:
     )
     assert accepted(namespaces=["a"]).message == PolicyReason.VALID.meaning
     assert accepted(requireTLS=False).message.endswith("requireTLS is false: sonarqube.")
+
+
+ASKING = {"runtime": {"credentials": [{"product": "sonarqube", "secretRef": {"name": "sonar"}}]}}
+SAYS_OFF = Reported(Setting.DISABLED)
+REFUSED = Reported(fault=Reason.CREDENTIALS_REJECTED, message="GET /api/system/info: 401.")
+SILENT = Reported(lacks_setting=True)
+HTML = Reported(fault=Reason.UNEXPECTED_ANSWER, message="GET /api/system/info: no JSON.")
+
+
+def test_a_policy_without_credentials_says_nothing_of_checks() -> None:
+    for more in ({}, {"runtime": {}}, {"runtime": {**ASKING["runtime"], "action": "Off"}}):
+        found = status(policy(**more), sonar("a", OFF))
+        assert "Verified" not in {one.type for one in found.conditions}
+
+
+def test_checks_that_fail_are_reported_though_the_policy_is_compliant() -> None:
+    asking = policy(**ASKING)
+    reports = {"a": SAYS_OFF, "b": REFUSED, "c": HTML, "d": REFUSED}
+    found = status(asking, *(sonar(name, OFF) for name in "abcd"), reports=reports)
+    assert seen(found, "Compliant") == ("True", "EveryWorkloadCompliant")
+    assert seen(found, "Verified") == ("False", "ChecksFail")
+    message = condition(found, "Verified").message
+    assert message.startswith(
+        "the checks of 3 of 4 products fail: CredentialsRejected (2), UnexpectedAnswer (1); for "
+        f"example sonarqube of {NAMESPACE}/Deployment/b: The product rejects the credentials."
+    )
+    assert "GET /api/system/info: 401." in message
+    (notice,) = policy_notices((), found.conditions)
+    assert (notice.reason, notice.warning) == ("TelemetryChecksFail", True)
+
+
+@pytest.mark.parametrize(
+    ("reports", "expected"),
+    [
+        ({"a": SAYS_OFF, "b": SAYS_OFF}, ("True", "EveryProductReports")),
+        ({"a": Reported(Setting.ENABLED), "b": SAYS_OFF}, ("True", "EveryProductReports")),
+        ({"a": SAYS_OFF}, ("Unknown", "NotCheckedYet")),
+        ({}, ("Unknown", "NotCheckedYet")),
+        ({"b": REFUSED}, ("False", "ChecksFail")),
+        ({"a": SILENT, "b": SAYS_OFF}, ("False", "ChecksFail")),
+        # It reports, and the setting could not be remediated.
+        (
+            {"a": Reported(Setting.ENABLED, fault=Reason.PERMISSION_MISSING), "b": SAYS_OFF},
+            ("False", "ChecksFail"),
+        ),
+    ],
+)
+def test_whether_the_products_report(
+    reports: Mapping[str, Reported], expected: tuple[str, str]
+) -> None:
+    found = status(policy(**ASKING), sonar("a", OFF), sonar("b", OFF), reports=reports)
+    assert seen(found, "Verified") == expected
+
+
+def test_a_policy_counts_only_what_is_checked_with_its_own_credentials() -> None:
+    worker = claimed(manifest(container(WORKER_6), name="w"))
+    exempt = {"exceptions": [{"workload": {"kind": "Deployment", "name": "a"}, "reason": "x"}]}
+    stronger = policy("stronger", cluster=True, asked=True)
+    for asking, others in (
+        (policy(**ASKING), ()),
+        (policy(**ASKING, **exempt), ()),
+        (policy(**ASKING), (stronger,)),
+    ):
+        workloads = [worker] if not (others or asking.spec.exceptions) else [sonar("a", OFF)]
+        found = status(asking, *workloads, others=others, reports={"a": REFUSED})
+        assert seen(found, "Verified") == ("Unknown", "NothingToCheck")
+    many = status(
+        policy(**ASKING),
+        sonar("a", OFF),
+        reports={"a": Reported(fault=Reason.UNREACHABLE, message="x" * 9000)},
+    )
+    assert len(condition(many, "Verified").message) <= 4096
+
+
+def test_a_namespace_that_the_policy_gives_no_credential_is_not_missed() -> None:
+    # Its author meant that; a tenant who runs the product there makes no noise in the policy.
+    credential = {
+        "product": "sonarqube",
+        "secretRef": {"name": "key", "namespace": "vault"},
+        "requireTLS": False,
+    }
+    for namespace, expected in ((NAMESPACE, "NotCheckedYet"), ("other", "NothingToCheck")):
+        runtime = {"credentials": [{**credential, "namespaces": [namespace]}]}
+        found = status(policy(cluster=True, runtime=runtime), sonar("a", OFF))
+        assert seen(found, "Verified") == ("Unknown", expected)

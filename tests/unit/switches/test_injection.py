@@ -989,6 +989,31 @@ def test_what_we_wrote_ourselves_is_replaced_whatever_it_looks_like() -> None:
     assert written.env == {"ACME": "reports=false;"}
 
 
+# A product that is no longer known.
+
+
+def test_what_was_injected_goes_without_its_product() -> None:
+    recorded = (InjectedVariable(container="app", name="ACME", value="no"),)
+    after = Cluster((policy(),), recorded=recorded)
+    env = {"ACME": "no", "OWN": "1"}
+    stands = claimed(manifest(container("acme/acme:1.0", env=env)), but=["ACME"])
+    # Not at once, because pods would restart; the record stays, for the command revert, too.
+    waiting = after.reconcile(stands)
+    assert waiting.plan.edits == ()
+    assert waiting.plan.injected == recorded
+    written = after.update(stands, touched(stands))
+    assert written.env == {"OWN": "1"}
+    assert causes(written) == {"ACME": Cause.REVERTED}
+    assert after.reconcile(written.manifest).plan.injected == ()
+
+
+def test_without_a_restart_it_goes_at_once() -> None:
+    recorded = (InjectedVariable(container="app", name="ACME", value="no"),)
+    given = manifest(container("acme/acme:1.0", env={"ACME": "no"}), kind="CronJob")
+    written = Cluster(recorded=recorded).reconcile(claimed(given, but=["ACME"]))
+    assert written.env == {}
+
+
 @pytest.mark.parametrize("name", [V5_CRON, V5_CRON.lower(), "dt.task.telemetry-submission.cron"])
 def test_a_schedule_of_the_users_own_is_replaced_under_override_and_stays_under_keep(
     name: str,

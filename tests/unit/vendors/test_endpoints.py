@@ -1,4 +1,4 @@
-"""A product is asked at a Service that leads to its own pods, or at those pods; nowhere else."""
+"""A product is asked at its own verified pods, at the port that a Service names; nowhere else."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.policy import Scheme, ServiceReference
 from fleet_telemetry.api.product import AdapterName, Api
 from fleet_telemetry.vendors.endpoints import EndpointError, find_endpoints
+from fleet_telemetry.vendors.instances import Instance
 from fleet_telemetry.vendors.service import Endpoint, Service, ServicePort
 from fleet_telemetry.workloads.workload import Container, Pod, PodPhase, PodTemplate
 from tests.support.depth import examples
@@ -20,29 +21,44 @@ from tests.support.depth import examples
 HERE = "appsec"
 API = Api(adapter=AdapterName.DEPENDENCY_TRACK, port=8080, port_names=("web", "http"))
 LABELS = {"app": "dtrack"}
+Ports = tuple[tuple[str, int], ...]
 
 
-def pod(name: str = "dtrack-0", address: str = "10.1.0.1", **changes: Any) -> Pod:
-    plain = Pod(name, PodTemplate((), labels=LABELS), address=address, phase=PodPhase.RUNNING)
-    return replace(plain, **changes)
+def instance(
+    name: str = "dtrack-0",
+    address: str = "10.1.0.1",
+    *,
+    ports: Ports = (),
+    beside: Ports = (),
+    labels: dict[str, str] = LABELS,
+    init_ports: frozenset[int] = frozenset(),
+) -> Instance:
+    """A pod; ``beside`` are the ports of another container, which comes first."""
+    other = Container(0, "helper", "helper:1", ports=beside)
+    api = Container(1, "api", "dependencytrack/apiserver:5.0.4", ports=ports)
+    template = PodTemplate((other, api), labels=labels, init_ports=init_ports)
+    return Instance(Pod(name, template, address=address, phase=PodPhase.RUNNING), api)
 
 
 def service(name: str = "dtrack", *ports: ServicePort, **changes: Any) -> Service:
-    plain = Service(
-        name, HERE, address="10.0.0.7", selector=LABELS, ports=ports or (ServicePort(80, "", 8080),)
-    )
+    plain = Service(name, HERE, selector=LABELS, ports=ports or (ServicePort(80, "", 8080),))
     return replace(plain, **changes)
 
 
 def find(
     *services: Service,
-    pods: Iterable[Pod] = (pod(),),
+    instances: Iterable[Instance] = (instance(),),
     named: ServiceReference | None = None,
     per_pod: bool = False,
     api: Api = API,
 ) -> tuple[Endpoint, ...]:
     return find_endpoints(
-        api, namespace=HERE, pods=pods, services=services, named=named, per_pod=per_pod
+        api,
+        namespace=HERE,
+        instances=tuple(instances),
+        services=services,
+        named=named,
+        per_pod=per_pod,
     )
 
 
@@ -75,83 +91,125 @@ def test_a_service_that_leads_elsewhere_is_no_endpoint(
         )
     else:
         assert message == (
-            "no Service of the namespace leads to port 8080 of the workload's pods; name one in "
-            "spec.runtime.endpoints"
+            "no Service of the namespace leads to port 8080 of the product's container in the "
+            "workload's pods; name one in spec.runtime.endpoints"
         )
 
 
-def test_the_services_own_address_is_asked_for_its_name() -> None:
+def test_the_pod_is_dialled_and_asked_for_the_services_name() -> None:
     (found,) = find(service())
-    assert found == Endpoint("http", "10.0.0.7", 80, "dtrack.appsec.svc")
+    assert found == Endpoint(
+        "http", "10.1.0.1", 8080, "dtrack.appsec.svc", instance="dtrack-0", service_port=80
+    )
+    assert str(found) == "http://dtrack.appsec.svc:80"
 
 
 @pytest.mark.parametrize(
     ("ports", "number"),
     [
         ([ServicePort(80, "", 8080)], 80),
-        ([ServicePort(80, "x", "web")], 80),
-        ([ServicePort(80, "http", 3000)], 80),
+        ([ServicePort(80, "x", "rest")], 80),
         ([ServicePort(9090, "metrics", 9090), ServicePort(81, "", 8080)], 81),
         # What leads to the very port is better than what is called so.
         ([ServicePort(80, "http", 3000), ServicePort(81, "api", 8080)], 81),
+        ([ServicePort(80, "http", "metrics"), ServicePort(81, "api", 8080)], 81),
+        ([ServicePort(80, "http", "metrics")], 80),
         # The Service's own number says nothing of where it leads.
-        ([ServicePort(8080, "x", 3000)], None),
-        ([ServicePort(80, "metrics", "metrics")], None),
-        # Also where there is no other.
+        ([ServicePort(8080, "x", 9000)], None),
+        # A name that the product's container does not have, or has for nothing of the API.
+        ([ServicePort(80, "http", "web")], None),
+        ([ServicePort(80, "x", "metrics")], None),
+        # A port that the product's container does not declare.
+        ([ServicePort(80, "http", 3000)], None),
         ([ServicePort(80, "", 3000)], None),
     ],
 )
 def test_a_port_is_known_by_the_containers_port_or_by_a_name(
     ports: list[ServicePort], number: int | None
 ) -> None:
+    declared = [instance(ports=(("rest", 8080), ("metrics", 9000)))]
     if number is None:
-        assert "leads to port 8080" in refused(service("dtrack", *ports))
+        assert "leads to port 8080" in refused(service("dtrack", *ports), instances=declared)
     else:
-        (found,) = find(service("dtrack", *ports))
-        assert found.port == number
+        (found,) = find(service("dtrack", *ports), instances=declared)
+        assert found.service_port == number
 
 
-def test_a_service_with_an_address_is_preferred_then_the_first_by_name() -> None:
-    headless = service("a", address="")
-    one, two = service("c", address="10.0.0.3"), service("b", address="10.0.0.2")
-    without_port = service("aa", ServicePort(1, "x", 1))
-    (found,) = find(headless, one, without_port, two)
-    assert found.address == "10.0.0.2"
+HELPERS = {
+    "a name": (ServicePort(80, "http", "http"), {"beside": (("http", 9999),)}),
+    "a number": (ServicePort(80, "http", 9999), {"beside": (("http", 9999),)}),
+    "an undeclared number": (ServicePort(80, "http", 9999), {}),
+    "the very port of the API": (ServicePort(80, "http", 8080), {"beside": (("", 8080),)}),
+    "that of a sidecar": (ServicePort(80, "http", 8080), {"init_ports": frozenset({8080})}),
+}
 
 
-def test_a_headless_service_leads_to_one_of_its_pods() -> None:
+@pytest.mark.parametrize(("port", "how"), HELPERS.values(), ids=HELPERS)
+@pytest.mark.parametrize("named", [None, NAMED])
+@pytest.mark.parametrize("per_pod", [False, True])
+def test_a_port_of_another_container_is_not_asked(
+    port: ServicePort, how: dict[str, Any], named: ServiceReference | None, per_pod: bool
+) -> None:
+    try:
+        found = find(
+            service("dtrack", port), instances=[instance(**how)], named=named, per_pod=per_pod
+        )
+    except EndpointError as error:
+        if named is not None:
+            assert "is no port of the product's container 'api'" in str(error)  # noqa: PT017
+    else:
+        # Without a Service, the API's own port, which is free.
+        assert per_pod
+        assert named is None
+        assert [(one.port, one.service_port) for one in found] == [(8080, 0)]
+
+
+def test_the_products_own_port_counts_where_another_container_has_one_of_the_same_name() -> None:
+    both = instance(ports=(("http", 8080),), beside=(("http", 9999),))
+    (found,) = find(service("dtrack", ServicePort(80, "http", "http")), instances=[both])
+    assert found.port == 8080
+
+
+def test_a_service_that_is_added_later_or_sorts_first_takes_no_ones_place() -> None:
+    first = service("dtrack", created="2026-11-01T08:00:00Z")
+    later = service("aaa", created="2026-11-02T08:00:00Z")
+    for order in ((first, later), (later, first)):
+        (found,) = find(*order)
+        assert found.host == "dtrack.appsec.svc"
+        assert found.address == "10.1.0.1"
+
+
+def test_all_pods_that_the_service_selects_can_answer() -> None:
     pods = [
-        pod("a", "10.1.0.1", template=PodTemplate((), labels={"app": "old"})),
-        pod("b", "10.1.0.2"),
-        pod("c", "10.1.0.3"),
+        instance("a", "10.1.0.1", labels={"app": "old"}),
+        instance("b", "10.1.0.2"),
+        instance("c", "10.1.0.3"),
     ]
-    (found,) = find(service(address=""), pods=pods)
-    # The container's port: nobody translates it on the way to a pod.
-    assert found == Endpoint("http", "10.1.0.2", 8080, "dtrack.appsec.svc", instance="b")
+    assert [(one.instance, one.address) for one in find(service(), instances=pods)] == [
+        ("b", "10.1.0.2"),
+        ("c", "10.1.0.3"),
+    ]
 
 
-def test_a_port_of_a_container_is_found_by_its_name() -> None:
-    def with_ports(*ports: tuple[str, int]) -> Pod:
-        shown = Container(0, "api", "dependencytrack/apiserver:5.0.4", ports=ports)
-        return pod(template=PodTemplate((shown,), labels=LABELS))
-
-    # By the number that the name stands for, whatever it is called.
-    (found,) = find(
-        service("dtrack", ServicePort(80, "x", "metrics"), ServicePort(81, "y", "rest")),
-        pods=[with_ports(("metrics", 9000), ("rest", 8080))],
-    )
-    assert found.port == 81
-    # Where a name tells, the pod is asked at the number that stands for it there.
-    headless = service("dtrack", ServicePort(80, "web", "web"), address="")
-    for ports, number in (((("web", 9090),), 9090), ((), 8080)):
-        (found,) = find(headless, pods=[with_ports(*ports)])
-        assert found.port == number
+def test_each_pod_is_asked_at_the_number_that_the_name_stands_for_there() -> None:
+    pods = [
+        instance("a", "10.1.0.1", ports=(("web", 9090),)),
+        instance("b", "10.1.0.2", ports=(("web", 8080),)),
+        instance("c", "10.1.0.3"),
+    ]
+    found = find(service("dtrack", ServicePort(80, "web", "web")), instances=pods)
+    assert [(one.instance, one.port) for one in found] == [("a", 9090), ("b", 8080)]
 
 
-def test_each_pod_is_asked_where_each_has_a_setting_of_its_own() -> None:
-    pods = [pod("a", "10.1.0.1"), pod("b", "10.1.0.2")]
-    for address in ("10.0.0.7", ""):
-        found = find(service(address=address), pods=pods, per_pod=True)
+@pytest.mark.parametrize("named", [None, NAMED])
+def test_each_pod_is_asked_where_each_has_a_setting_of_its_own(
+    named: ServiceReference | None,
+) -> None:
+    labels = {**LABELS, "statefulset.kubernetes.io/pod-name": "a"}
+    pods = [instance("a", labels=labels), instance("b", "10.1.0.2")]
+    # Also where a Service selects but one of them.
+    for selector in (LABELS, labels):
+        found = find(service(selector=selector), instances=pods, per_pod=True, named=named)
         assert [(one.instance, one.address, one.port) for one in found] == [
             ("a", "10.1.0.1", 8080),
             ("b", "10.1.0.2", 8080),
@@ -159,49 +217,22 @@ def test_each_pod_is_asked_where_each_has_a_setting_of_its_own() -> None:
         assert {one.host for one in found} == {"dtrack.appsec.svc"}
 
 
-def test_each_pod_is_asked_also_where_a_service_selects_but_one_of_them() -> None:
-    labels = {**LABELS, "statefulset.kubernetes.io/pod-name": "a"}
-    pods = [pod("a", template=PodTemplate((), labels=labels)), pod("b", "10.1.0.2")]
-    for named in (None, NAMED):
-        found = find(service(selector=labels), pods=pods, per_pod=True, named=named)
-        assert [one.instance for one in found] == ["a", "b"]
-
-
 def test_pods_are_asked_without_any_service() -> None:
-    pods = [pod("a", "10.1.0.1"), pod("b", "10.1.0.2")]
+    pods = [instance("a", "10.1.0.1"), instance("b", "10.1.0.2")]
     for others in ((), ELSEWHERE.values()):
-        assert find(*others, pods=pods, per_pod=True) == (
+        assert find(*others, instances=pods, per_pod=True) == (
             Endpoint("http", "10.1.0.1", 8080, "10.1.0.1", instance="a"),
             Endpoint("http", "10.1.0.2", 8080, "10.1.0.2", instance="b"),
         )
 
 
-@pytest.mark.parametrize(
-    "gone",
-    [
-        pod(address=""),
-        # Its address may be another pod's by now. Those of a Job are still counted.
-        pod(phase=PodPhase.SUCCEEDED),
-        pod(phase=PodPhase.FAILED),
-        pod(terminating=True),
-    ],
-    ids=["no address", "succeeded", "failed", "terminating"],
-)
-@pytest.mark.parametrize("per_pod", [False, True])
-def test_a_pod_that_does_not_run_is_not_asked(gone: Pod, per_pod: bool) -> None:
-    message = refused(service(), pods=[gone], per_pod=per_pod)
-    assert message == "no pod of the workload has an address yet"
-    found = find(service(address=""), pods=[gone, pod("b", "10.1.0.2")], per_pod=per_pod)
-    assert [one.address for one in found] == ["10.1.0.2"]
-
-
 def test_a_named_service_is_asked_as_it_is_named() -> None:
     named = ServiceReference(name="b", port=443, scheme=Scheme.HTTPS, base_path="/track/")
     secure = service("b", ServicePort(80, "http", 8080), ServicePort(443, "", 8443))
-    (found,) = find(service("a"), secure, named=named)
-    assert found == Endpoint("https", "10.0.0.7", 443, "b.appsec.svc", "/track")
-    (found,) = find(service("a"), replace(secure, address=""), named=named)
-    assert found == Endpoint("https", "10.1.0.1", 8443, "b.appsec.svc", "/track", "dtrack-0")
+    (found,) = find(service("a"), secure, named=named, instances=[instance(ports=(("", 8443),))])
+    assert found == Endpoint(
+        "https", "10.1.0.1", 8443, "b.appsec.svc", "/track", "dtrack-0", service_port=443
+    )
 
 
 def test_a_named_port_that_is_not_there_is_said_with_those_that_are() -> None:
@@ -213,6 +244,13 @@ def test_a_named_port_that_is_not_there_is_said_with_those_that_are() -> None:
     assert refused(service(ports=()), named=named).endswith("no port 8080, only none")
 
 
+def test_a_named_port_that_leads_elsewhere_is_said_with_what_to_do() -> None:
+    assert refused(service("dtrack", ServicePort(80, "", 8443)), named=NAMED) == (
+        "spec.runtime.endpoints: port 80 of the Service 'dtrack' leads to 8443, which is no port of"
+        " the product's container 'api'; declare it in the container's ports, or name another port"
+    )
+
+
 def test_a_named_service_that_does_not_help_is_not_replaced_by_another() -> None:
     assert "no Service 'missing'" in refused(
         service(), named=ServiceReference(name="missing", port=80)
@@ -220,12 +258,15 @@ def test_a_named_service_that_does_not_help_is_not_replaced_by_another() -> None
 
 
 _labels = st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy"), max_size=2)
+_declared = st.lists(
+    st.tuples(st.sampled_from(["", "web", "http"]), st.sampled_from([8080, 3000])), max_size=2
+).map(tuple)
 _ports = st.lists(
     st.builds(
         ServicePort,
         st.sampled_from([80, 8080]),
         st.sampled_from(["", "web"]),
-        st.sampled_from([8080, 3000, "web"]),
+        st.sampled_from([8080, 3000, 9999, "web", "http"]),
     ),
     max_size=2,
 ).map(tuple)
@@ -234,33 +275,22 @@ _services = st.lists(
         Service,
         name=st.sampled_from(["one", "two", "three"]),
         namespace=st.sampled_from([HERE, HERE, "other"]),
-        address=st.sampled_from(["", "s"]),
+        created=st.sampled_from(["", "1", "2"]),
         selector=_labels,
         ports=_ports,
         external=st.sampled_from([False, False, True]),
     ),
     max_size=5,
     unique_by=lambda found: (found.namespace, found.name),
-).map(
-    lambda all_: [
-        replace(found, address=found.address and f"10.0.0.{number}")
-        for number, found in enumerate(all_)
-    ]
 )
-_pods = st.lists(
-    st.builds(
-        Pod,
-        name=st.just(""),
-        template=st.builds(PodTemplate, st.just(()), labels=_labels),
-        address=st.sampled_from(["p", "p", ""]),
-        phase=st.sampled_from(list(PodPhase)),
-        terminating=st.sampled_from([False, False, True]),
-    ),
+_instances = st.lists(
+    st.builds(instance, labels=_labels, ports=_declared, beside=_declared),
+    min_size=1,
     max_size=4,
 ).map(
     lambda all_: [
-        replace(found, name=f"p{number}", address=found.address and f"10.1.0.{number}")
-        for number, found in enumerate(all_)
+        replace(one, pod=replace(one.pod, name=f"p{number}", address=f"10.1.0.{number}"))
+        for number, one in enumerate(all_)
     ]
 )
 _named = st.none() | st.builds(
@@ -272,45 +302,29 @@ _named = st.none() | st.builds(
 
 
 @examples(1000)
-@given(services=_services, pods=_pods, named=_named, per_pod=st.booleans())
+@given(services=_services, instances=_instances, named=_named, per_pod=st.booleans())
 def test_a_credential_never_leads_elsewhere(
-    services: list[Service], pods: list[Pod], named: ServiceReference | None, per_pod: bool
+    services: list[Service],
+    instances: list[Instance],
+    named: ServiceReference | None,
+    per_pod: bool,
 ) -> None:
     try:
-        found = find(*services, pods=pods, named=named, per_pod=per_pod)
+        found = find(*services, instances=instances, named=named, per_pod=per_pod)
     except EndpointError:
         event("refused")
         return
     event("found")
-    # Said anew, without the code's own words.
-    living = [
-        one
-        for one in pods
-        if one.address
-        and not one.terminating
-        and one.phase not in (PodPhase.SUCCEEDED, PodPhase.FAILED)
-    ]
-    leading = {
-        one.address
-        for one in services
-        if one.namespace == HERE
-        and not one.external
-        and one.selector
-        and any(one.selector.items() <= each.template.labels.items() for each in living)
-        and (named is None or one.name == named.name)
-    } - {""}
-    address_of = {one.name: one.address for one in living}
     assert found
+    by_name = {one.pod.name: one for one in instances}
     for one in found:
-        if one.instance:
-            assert one.address == address_of[one.instance]
+        # Said anew, without the code's own words.
+        asked = by_name[one.instance]
+        assert one.address == asked.pod.address
+        helper, own = ({number for _, number in c.ports} for c in asked.pod.template.containers)
+        assert one.port in own or (one.port == 8080 and one.port not in helper)
+        if named is not None:
+            assert (one.host, one.scheme) == (f"{named.name}.{HERE}.svc", named.scheme)
         else:
-            assert one.address in leading
-    if per_pod:
-        assert [one.instance for one in found] == [one.name for one in living]
-    else:
-        assert len(found) == 1
-    if named is not None:
-        assert {(one.host, one.scheme) for one in found} == {
-            (f"{named.name}.{HERE}.svc", named.scheme)
-        }
+            assert one.scheme is Scheme.HTTP
+    assert len({one.instance for one in found}) == len(found)

@@ -21,14 +21,9 @@ def test_a_service_is_read() -> None:
     assert found == Service(
         name="web",
         namespace="apps",
-        address="10.0.0.7",
         selector={"app": "web"},
         ports=(ServicePort(80, "http", 8080), ServicePort(443, "", "tls")),
     )
-
-
-def test_a_headless_service_has_no_address() -> None:
-    assert read_service(manifest(clusterIP="None")).address == ""
 
 
 def test_a_port_without_a_target_leads_to_its_own_number() -> None:

@@ -144,7 +144,7 @@ class TestEveryKind:
         )
         assert web.has_env_from
         assert web.mounts == (Mount("/data", "data"), Mount("/scratch", "scratch"))
-        assert web.ports == (("http", 80),)
+        assert web.ports == (("http", 80), ("", 81))
         assert (sidecar.index, sidecar.name, sidecar.image) == (1, "sidecar", "sidecar:2")
         assert (sidecar.user_id, sidecar.arguments, sidecar.env) == (0, (), ())
         assert not sidecar.has_env_from

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from fleet_telemetry.api.resources import API_VERSION, TELEMETRY_HOST
 from fleet_telemetry.api.telemetry_host import PublishedRanges, TelemetryHostStatus
+from fleet_telemetry.controllers.egress.own_addresses import OwnAddresses
 from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.egress.addresses import as_networks
 from fleet_telemetry.egress.dns.resolver import Resolver
@@ -22,11 +23,13 @@ from fleet_telemetry.egress.host_step import (
     allowlist,
     denylist,
     host_facts,
+    is_usable,
     next_lookup,
     shared_addresses,
     step_host,
 )
 from fleet_telemetry.egress.host_use import HostNeed
+from fleet_telemetry.egress.model import Network
 from fleet_telemetry.egress.published_ranges import (
     PROVIDERS,
     Provider,
@@ -60,8 +63,8 @@ class _KeptHost:
     task: asyncio.Task[None] | None = None
     looked_up: bool = False
     """Whether it was looked up since this replica became the leader."""
-    cached_facts: tuple[HostState, HostFacts] | None = None
-    """The facts of a state, computed once for all workloads."""
+    cached_facts: tuple[HostState, Retention, HostFacts] | None = None
+    """The facts of a state by the rules, computed once for all workloads."""
 
     @property
     def known(self) -> bool:
@@ -139,6 +142,22 @@ class HostResolver:
                 host.provider = need.provider
                 self._publish(need.provider)
 
+    def protect(self, addresses: OwnAddresses) -> None:
+        """Set the single addresses that are the cluster's own. Responses with them are ignored from
+        now on, and those that are known already leave all lists."""
+        if addresses == self._rules.own.addresses:
+            return
+        before = {name: self._facts(host) for name, host in self._hosts.items()}
+        self._rules = replace(self._rules, own=replace(self._rules.own, addresses=addresses))
+        for name, host in self._hosts.items():
+            if self._facts(host) != before[name]:
+                self._notify(host)
+
+    def may_deny(self, network: Network) -> bool:
+        """Whether a network that was denied before may still be: a single address has to be one
+        that a telemetry host can have."""
+        return network.num_addresses > 1 or is_usable(network.network_address, self._rules)
+
     def forget(self, ref: WorkloadRef) -> None:
         """Delete the needs of a deleted workload."""
         self.need(ref, frozenset())
@@ -150,15 +169,16 @@ class HostResolver:
 
     def _facts(self, host: _KeptHost) -> HostFacts:
         state = host.state
-        if host.cached_facts is None or host.cached_facts[0] is not state:
+        cached = host.cached_facts
+        if cached is None or cached[0] is not state or cached[1] is not self._rules:
             facts = replace(
                 host_facts(state, self._rules),
                 shared=as_networks(shared_addresses(state, self._rules)),
                 unresolved=not state.known
                 and all(one.answered_at is None for one in state.families),
             )
-            host.cached_facts = state, facts
-        return host.cached_facts[1]
+            host.cached_facts = cached = state, self._rules, facts
+        return cached[2]
 
     def figures(self) -> Iterator[HostFigures]:
         """The metrics of every host; called from the thread of a scrape."""
@@ -230,8 +250,10 @@ class HostResolver:
     async def _look_up(self, name: str, host: _KeptHost) -> None:
         answers = await self._resolver.ask(name)
         first, before = not host.known, self._facts(host)
-        host.state = step_host(host.state, answers, self._now(), self._rules)
+        old = host.state
+        host.state = step_host(old, answers, self._now(), self._rules)
         host.looked_up = True
+        _log_failures(name, old, host.state)
         if first or self._facts(host) != before:
             self._notify(host)
         await self._save(name, host)
@@ -333,3 +355,13 @@ class HostResolver:
             if host.provider == name and host.state.ranges != published:
                 host.state = replace(host.state, ranges=published)
                 self._notify(host)
+
+
+def _log_failures(name: str, before: HostState, after: HostState) -> None:
+    """Log failed lookups where they begin, end or fail for another reason."""
+    for failure in set(after.failures) - set(before.failures):
+        _log.warning("%s: the lookup failed: %s", name, failure)
+    failing = {(one.name_server, one.family) for one in after.failures}
+    for failure in before.failures:
+        if (failure.name_server, failure.family) not in failing:
+            _log.info("%s: %s: %s is answered again", name, failure.name_server, failure.family)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from fleet_telemetry.controllers.egress.discovery import DialectDiscovery
 from fleet_telemetry.controllers.egress.hosts import HostResolver
 from fleet_telemetry.controllers.egress.live_objects import LiveObjects
 from fleet_telemetry.controllers.egress.network_policy_writer import NetworkPolicyWriter
+from fleet_telemetry.controllers.egress.own_addresses import OwnAddressFinder
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.egress.desired import EgressPlan, plan_egress
 from fleet_telemetry.egress.dialects.dialect import Dialect
@@ -68,6 +70,7 @@ class EgressReconciler:
         self._enqueue = enqueue
         self._evaluated = frozenset(one.name for one in dialects if one.is_evaluated)
         self._discovery = DialectDiscovery(client, dialects)
+        self._own = OwnAddressFinder(client, time.monotonic)
         self._live = LiveObjects(cache, self._discovery)
         self._writer = NetworkPolicyWriter(client, self._live, options.enforced, dialects)
         self._host_rules: dict[WorkloadRef, tuple[HostRule, ...]] = {}
@@ -76,6 +79,7 @@ class EgressReconciler:
     async def begin(self) -> None:
         """Discover anew: what an earlier leadership found may be outdated."""
         self._discovery.reset()
+        self._own.reset()
         await self.look()
 
     async def run(self) -> None:
@@ -98,6 +102,9 @@ class EgressReconciler:
 
     async def look(self) -> None:
         """Refresh the discovery, enqueue all workloads after a change, and delete stale groups."""
+        own = await self._own.find()
+        if own is not None:
+            self._hosts.protect(own)
         try:
             if await self._discovery.refresh():
                 for ref in {*self._cache.fleet.workloads, *self.owned()}:
@@ -194,5 +201,8 @@ class EgressReconciler:
         """What our objects denied for unresolved hosts when the workload was first reconciled."""
         if ref not in self._previously_denied and self._discovery.known:
             unresolved = [name for name, facts in hosts.items() if facts.unresolved]
-            self._previously_denied[ref] = self._writer.denied_for(ref, unresolved)
+            self._previously_denied[ref] = {
+                host: tuple(filter(self._hosts.may_deny, networks))
+                for host, networks in self._writer.denied_for(ref, unresolved).items()
+            }
         return self._previously_denied.get(ref, {})

@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 ROUND_SECONDS = 30.0
 """For the requests to all instances together. A check reads, and may write and read again."""
 _INSTANCES_AT_ONCE = 8
+_MOST_ALTERNATIVES = 3
+"""Instances that are tried for one answer."""
 
 
 @dataclass(frozen=True)
@@ -34,30 +36,40 @@ class InstanceClient:
     adapter: Adapter
     credentials: Credentials
     round_seconds: float = ROUND_SECONDS
-    confirm: Callable[[], None] = lambda: None
+    confirm: Callable[[Endpoint], None] = lambda _: None
     """Called right before each request, which may have waited for others. Raises
-    CredentialWithheldError if the credential may no longer be sent."""
+    CredentialWithheldError if the credential may no longer be sent there."""
 
     async def read(self, endpoints: tuple[Endpoint, ...]) -> list[InstanceAnswer]:
         """Read the setting of each instance. Instances that are not read in time have the fault
-        Unreachable; the answers of the others count. Raises CredentialWithheldError."""
+        Unreachable; the answers of the others count. If the instances share one setting, there is
+        one answer: that of the first that can be reached. Raises CredentialWithheldError."""
         self.breaker.keep({_host(endpoint) for endpoint in endpoints})
         deadline = asyncio.get_running_loop().time() + self.round_seconds
         places = asyncio.Semaphore(_INSTANCES_AT_ONCE)
+        if not self.adapter.per_pod:
+            answers: list[InstanceAnswer] = []
+            for endpoint in endpoints[:_MOST_ALTERNATIVES]:
+                answers = [await self._read_until(deadline, places, endpoint)]
+                if answers[0].fault is not Reason.UNREACHABLE:
+                    break
+            return answers
         reading = (self._read_until(deadline, places, endpoint) for endpoint in endpoints)
         return await asyncio.gather(*reading)
 
     async def write(
         self, endpoints: tuple[Endpoint, ...], desired: Submission
     ) -> VendorError | None:
-        """Write the setting of each instance; return the last error, if any.
+        """Write the setting of each instance, or of one if they share it; return the last error, if
+        any.
 
         Raises CredentialWithheldError.
         """
         failure = None
         deadline = asyncio.get_running_loop().time() + self.round_seconds
-        for endpoint in endpoints:
-            self.confirm()
+        per_pod = self.adapter.per_pod
+        for endpoint in endpoints if per_pod else endpoints[:_MOST_ALTERNATIVES]:
+            self.confirm(endpoint)
             try:
                 async with asyncio.timeout_at(deadline):
                     await self.adapter.write(self._api(endpoint), self.credentials, desired)
@@ -67,6 +79,11 @@ class InstanceClient:
             except VendorError as error:
                 _log.warning("%s: cannot write the setting: %s", endpoint, error)
                 failure = error
+                if not per_pod and error.reason is not Reason.UNREACHABLE:
+                    break
+            else:
+                if not per_pod:
+                    return None
         return failure
 
     async def _read_until(
@@ -84,7 +101,7 @@ class InstanceClient:
         host = _host(endpoint)
         try:
             async with self.gate.use(host):
-                self.confirm()
+                self.confirm(endpoint)
                 self.breaker.check(host)
                 reading = await self.adapter.read(self._api(endpoint), self.credentials)
         except VendorError as error:

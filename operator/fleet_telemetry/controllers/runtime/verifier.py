@@ -23,7 +23,7 @@ from fleet_telemetry.controllers.runtime.fair_queue import FairQueue
 from fleet_telemetry.controllers.runtime.host_gate import HostGate
 from fleet_telemetry.controllers.runtime.requests import InstanceClient
 from fleet_telemetry.evidence.checks import Check, result_without_check
-from fleet_telemetry.evidence.combining import combine
+from fleet_telemetry.evidence.combining import InstanceAnswer, combine
 from fleet_telemetry.evidence.credentials import (
     CredentialWithheldError,
     Destination,
@@ -46,6 +46,7 @@ from fleet_telemetry.vendors.adapters import ADAPTERS
 from fleet_telemetry.vendors.breaker import Breaker
 from fleet_telemetry.vendors.endpoints import EndpointError, find_endpoints
 from fleet_telemetry.vendors.http import VendorClient
+from fleet_telemetry.vendors.instances import Instance, Unasked, find_instances
 from fleet_telemetry.vendors.service import Endpoint, Service, read_service
 from fleet_telemetry.workloads.workload import WorkloadRef
 
@@ -89,6 +90,18 @@ class _Instances:
 
     client: InstanceClient
     endpoints: tuple[Endpoint, ...]
+    unasked: tuple[Unasked, ...] = ()
+    """Pods with a setting of their own that cannot be asked for it."""
+
+    async def read(self) -> list[InstanceAnswer]:
+        """The answers of all instances. Raises CredentialWithheldError."""
+        return [
+            *await self.client.read(self.endpoints),
+            *(
+                InstanceAnswer(one.pod, None, Reason.NO_VERIFIED_POD, f"A pod {one.why}.")
+                for one in self.unasked
+            ),
+        ]
 
 
 Key = tuple[WorkloadRef, str]
@@ -107,6 +120,7 @@ class Verifier:
         now: Callable[[], datetime],
         enqueue: Callable[[WorkloadRef], None],
         vendors: VendorClient | None = None,
+        loopback: bool = False,
     ) -> None:
         """``enqueue`` is called with a workload when an accepted answer changed."""
         self._cache = cache
@@ -116,6 +130,7 @@ class Verifier:
         self._enqueue = enqueue
         self._events = EventRecorder(client, now)
         self._vendors = vendors or VendorClient()
+        self._loopback = loopback
         self._random = random.Random()  # noqa: S311  # spreads load, hides nothing
         self._jobs: dict[WorkloadRef, dict[str, _Job]] = {}
         """By workload and product."""
@@ -253,7 +268,7 @@ class Verifier:
         except SecretError as error:
             result = Reported(fault=error.reason, message=str(error))
         except EndpointError as error:
-            result = Reported(fault=Reason.ENDPOINT_NOT_FOUND, message=str(error))
+            result = Reported(fault=error.reason, message=str(error))
         except ApiError as error:
             _log.warning("%s: check of %s: %s", job.ref, check.product, error)
             message = "The API server did not answer."
@@ -276,7 +291,7 @@ class Verifier:
         if known is not None:
             return known, check.interval
         instances = await self._gather(job)
-        answers = await instances.client.read(instances.endpoints)
+        answers = await instances.read()
         found = combine(answers, check.desired)
         await self._report_drift(job, found)
         if not self._needs_remediation(job, check, found):
@@ -296,11 +311,15 @@ class Verifier:
         credentials = await read_secret(
             self._client, check.grant.secret, adapter.keys, check.product
         )
+        services = await self._services_of(job.ref.namespace)
+        instances, unasked = self._find_instances(job)
+        if not instances:
+            raise _no_instance(unasked)
         endpoints = find_endpoints(
             check.api,
             namespace=job.ref.namespace,
-            pods=self._cache.fleet.pods_of(job.ref),
-            services=await self._services_of(job.ref.namespace),
+            instances=instances,
+            services=services,
             named=check.service,
             per_pod=adapter.per_pod,
         )
@@ -314,9 +333,24 @@ class Verifier:
             self._gate,
             adapter,
             credentials,
-            confirm=lambda: self._confirm(job, check),
+            confirm=lambda endpoint: self._confirm(job, check, endpoint),
         )
-        return _Instances(client, endpoints)
+        return _Instances(client, endpoints, unasked if adapter.per_pod else ())
+
+    def _find_instances(
+        self, job: _Job, name: str | None = None
+    ) -> tuple[tuple[Instance, ...], tuple[Unasked, ...]]:
+        """The pods to ask, as they are now, and those that cannot be asked; of all pods, or of the
+        one with a name."""
+        fleet = self._cache.fleet
+        return find_instances(
+            (pod for pod in fleet.pods_of(job.ref) if name in (None, pod.name)),
+            job.check.product,
+            job.check.api,
+            self._cache.catalogue,
+            is_shared=fleet.is_address_shared,
+            loopback=self._loopback,
+        )
 
     def _check_destination(self, job: _Job, namespace_labels: Mapping[str, str]) -> None:
         """Raise CredentialWithheldError if the credential may not be sent to the workload now."""
@@ -336,8 +370,13 @@ class Verifier:
         if withheld is not None:
             raise CredentialWithheldError(withheld)
 
-    def _confirm(self, job: _Job, check: Check) -> None:
+    def _confirm(self, job: _Job, check: Check, endpoint: Endpoint) -> None:
         """Raise CredentialWithheldError if a request that had to wait may no longer be sent."""
+        instances, _ = self._find_instances(job, endpoint.instance)
+        if [one.pod.address for one in instances] != [endpoint.address]:
+            # Its address may be another pod's by now.
+            message = f"The pod {endpoint.instance} changed before the request was sent."
+            raise CredentialWithheldError(Reported(fault=Reason.NO_VERIFIED_POD, message=message))
         if not self._is_current(job, check):
             message = "The policy or the workload changed before the request was sent."
             raise CredentialWithheldError(Reported(fault=Reason.UNREACHABLE, message=message))
@@ -365,7 +404,7 @@ class Verifier:
         if not job.state.may_remediate(now):
             return replace(found, remediation_conflict=True)
         failure = await instances.client.write(instances.endpoints, check.desired)
-        result = combine(await instances.client.read(instances.endpoints), check.desired)
+        result = combine(await instances.read(), check.desired)
         if result.setting is Setting.UNKNOWN:
             # Whatever fails after an answer, the answer counts.
             message = f"{found.message} {failure or result.message}"
@@ -409,6 +448,13 @@ class Verifier:
             kept = {name: held for name, held in self._services.items() if held[0] > now}
             self._services = {**kept, namespace: (now + _SERVICES_SECONDS, found)}
         return found
+
+
+def _no_instance(unasked: tuple[Unasked, ...]) -> EndpointError:
+    if not unasked:
+        return EndpointError("no pod of the workload has an address yet")
+    more = f" (and {len(unasked) - 1} more pods)" if len(unasked) > 1 else ""
+    return EndpointError(f"No pod can be asked: {unasked[0]}{more}.", Reason.NO_VERIFIED_POD)
 
 
 def _clock() -> float:

@@ -250,8 +250,7 @@ class _Reader:
         for section, count in zip((_ANSWER, _AUTHORITY, _ADDITIONAL), counts[1:], strict=True):
             for _ in range(count):
                 self._record(section, asked.rdtype)
-        if self._at != len(self._wire):
-            raise ValueError
+        # Bytes after the last record are ignored, as glibc and Go ignore them.
         response = self._response
         response.rcode = dns.rcode.to_text(dns.rcode.from_flags(flags, self._extended_flags))
         if questions == [(_text(asked.name), asked.rdtype, asked.rdclass)]:

@@ -105,6 +105,7 @@ class Resolver:
             chain.extend(response)
             if chain.end in response.addresses:
                 return self._found(name_server, family, chain, response)
+            chain.refuse_strangers(response)
             denied = response.denial(chain.end)
             is_new = chain.end != asked
             if (
@@ -137,21 +138,36 @@ class Resolver:
     async def _query_twice(
         self, name_server: NameServer, family: AddressFamily, name: str
     ) -> DnsResponse:
-        """Query, and once more if that fails. Raises NoAnswerError."""
+        """Query, and once more if that fails. Raises NoAnswerError.
+
+        The second query is without EDNS, unless the first was answered with an error that has
+        nothing to do with it: some servers, and firewalls before them, drop what they do not know.
+        """
         seconds = self._limits.try_seconds
-        edns = True
+        edns = False
+        first = ""
         try:
             response = await send_query(name_server, name, family, seconds=seconds)
             if response.is_answer:
                 return response
             edns = response.rcode not in NO_EDNS
-        except NoAnswerError:
-            pass
+            first = f"it answered {response.rcode}"
+        except NoAnswerError as error:
+            first = error.detail
         await asyncio.sleep(self._limits.pause_seconds)
-        response = await send_query(name_server, name, family, seconds=seconds, edns=edns)
+        try:
+            response = await send_query(name_server, name, family, seconds=seconds, edns=edns)
+        except NoAnswerError as error:
+            raise NoAnswerError(error.outcome, _both(first, error.detail)) from None
         if response.is_answer:
             return response
-        raise NoAnswerError(LookupResult.TRANSIENT, f"it answered {response.rcode}")
+        again = f"it answered {response.rcode}"
+        raise NoAnswerError(LookupResult.TRANSIENT, _both(first, again))
+
+
+def _both(first: str, second: str) -> str:
+    """Why both tries failed. The first one says more about what pods meet."""
+    return first if first == second else f"{first}; at the second try: {second}"
 
 
 def _nothing(
@@ -198,6 +214,20 @@ class _Chain:
             self._seen.add(target)
             self.end = target
             self.ttl = min(self.ttl, alias.ttl)
+
+    def refuse_strangers(self, response: DnsResponse) -> None:
+        """Raises NoAnswerError if the response has addresses or aliases of other names instead of
+        the chain's end, as after a name server's rewriting of the question alone.
+
+        Go and musl use such addresses whatever their owner is, others ignore them. In no case does
+        the response say that the host has no address.
+        """
+        for name in (*response.addresses, *response.aliases):
+            if name not in self._seen:
+                raise NoAnswerError(
+                    LookupResult.FAULT,
+                    f"it answered for another name, {_shown(name)}, instead of {_shown(self.end)}",
+                )
 
 
 def _shown(name: str) -> str:

@@ -9,9 +9,17 @@ from enum import Enum, auto
 
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.addresses import in_order, is_sinkhole, refusal_of, unmapped
-from fleet_telemetry.egress.host_state import FamilyState, HostState, Refusal, Responder, Retention
+from fleet_telemetry.egress.host_state import (
+    Failure,
+    FamilyState,
+    HostState,
+    Refusal,
+    Responder,
+    Retention,
+)
 from fleet_telemetry.egress.model import Address, Lookup, family_of
 
+_FAILED = (LookupResult.TRANSIENT, LookupResult.FAULT)
 _NEGATIVE = (LookupResult.NO_DATA, LookupResult.NX_DOMAIN)
 
 
@@ -56,6 +64,8 @@ class RoundSummary:
     """All families of the rules, in order."""
     refusals: tuple[Refusal, ...]
     """At most one for each name server."""
+    failures: tuple[Failure, ...] = ()
+    """The failed lookups, in order."""
 
     @property
     def addresses(self) -> frozenset[Address]:
@@ -78,7 +88,12 @@ def summarize(
         families[family] = _summarize_family(
             state.family(family), _group(mine, refused, rules), now, rules
         )
-    return RoundSummary(families, refusals)
+    return RoundSummary(families, refusals, _failures(answers))
+
+
+def _failures(answers: Iterable[Lookup]) -> tuple[Failure, ...]:
+    failed = (one for one in answers if one.outcome in _FAILED)
+    return tuple(sorted(Failure(one.name_server, one.family, one.detail) for one in failed))
 
 
 def _refusals(answers: Iterable[Lookup], now: datetime, rules: Retention) -> tuple[Refusal, ...]:
@@ -91,12 +106,13 @@ def _refusals(answers: Iterable[Lookup], now: datetime, rules: Retention) -> tup
     for name_server in sorted(name_servers):
         # A sinkhole is the most useful message, so it comes first.
         ordered = sorted(
-            in_order(name_servers[name_server]), key=lambda address: not is_sinkhole(address)
+            in_order(name_servers[name_server]),
+            key=lambda address: not is_sinkhole(address, rules.own),
         )
         for address in ordered:
-            why = refusal_of(address, rules.own_ranges)
+            why = refusal_of(address, rules.own)
             if why is not None:
-                found.append(Refusal(name_server, why, is_sinkhole(address), now))
+                found.append(Refusal(name_server, why, is_sinkhole(address, rules.own), now))
                 break
     return tuple(found)
 

@@ -1,0 +1,213 @@
+"""The match conditions on a real API server: however many images there are, and however long."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import copy
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from dev.cluster import Cluster
+from fleet_telemetry.admission.certificates.material import new_authority, new_leaf
+from fleet_telemetry.admission.certificates.serving import ServingCertificate
+from fleet_telemetry.admission.server import AdmissionServer
+from fleet_telemetry.admission.trace import AdmissionTrace
+from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
+from fleet_telemetry.reporting.events import Notice
+from fleet_telemetry.reporting.metrics import AdmissionMetrics
+from fleet_telemetry.workloads.workload import WorkloadRef
+from tests.support.admission_requests import cache_with, policy_manifest
+from tests.support.builders import SONAR_SWITCH, SONARQUBE, Manifest, container, manifest
+
+pytestmark = pytest.mark.cluster
+
+NAME = "conditions"
+MANY = [f"vendor-{number}/some-product-{number}*" for number in range(300)]
+ORDINARY = "registry.example.com:5000/a-team/a-service:1.2.3-20261129.1"
+TODAY = datetime.now(UTC)
+
+
+class Webhook:
+    """The admission server in a thread, with a cluster policy that opts out."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.authority = new_authority(TODAY)
+        self._certificate = ServingCertificate("localhost", lambda: TODAY, lambda _: None)
+        self._certificate.load(new_leaf(self.authority, "localhost", TODAY))
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.server = self._run(self._start())
+
+    def _run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    async def _start(self) -> AdmissionServer:
+        cache = cache_with(policy_manifest(cluster=True))
+        server = AdmissionServer(
+            cache,
+            AdmissionMetrics(self.registry),
+            lambda: TODAY,
+            self._certificate.context,
+            AdmissionTrace(cache.fleet, _no_event, lambda: 0.0),
+        )
+        await server.start("127.0.0.1", 0)
+        return server
+
+    def stop(self) -> None:
+        self._run(self.server.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def calls(self) -> float:
+        """Requests so far."""
+        metric = "fleet_telemetry_admission_duration_seconds_count"
+        return self.registry.get_sample_value(metric, {"path": "mutate"}) or 0.0
+
+
+async def _no_event(_ref: WorkloadRef, _uid: str, _notice: Notice) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def webhook() -> Iterator[Webhook]:
+    found = Webhook()
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("conditions"), controller_manager=False) as cluster:
+        cluster.kubectl("create", "serviceaccount", "default", check=False)
+        yield cluster
+
+
+def configure(cluster: Cluster, webhook: Webhook, patterns: list[str]) -> None:
+    client = {
+        "url": f"https://localhost:{webhook.server.port}/mutate",
+        "caBundle": base64.b64encode(webhook.authority.certificate.encode()).decode(),
+    }
+    found = mutating_webhooks(
+        [*builtin().patterns(), *patterns],
+        client,
+        suffix=f"{NAME}.io",
+        excluded_namespaces=["kube-system"],
+    )
+    configuration = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": NAME},
+        "webhooks": found,
+    }
+    cluster.kubectl("delete", "mutatingwebhookconfiguration", NAME, "--ignore-not-found")
+    cluster.kubectl("create", "-f", "-", input=json.dumps(configuration))
+    # Until the API server calls it.
+    probe = deployment([SONARQUBE])
+    for _ in range(100):
+        if injected(created(cluster, probe, dry_run=True)):
+            return
+    raise AssertionError("the API server does not call the webhook")
+
+
+@pytest.fixture(scope="module")
+def with_many(cluster: Cluster, webhook: Webhook) -> Cluster:
+    configure(cluster, webhook, MANY)
+    return cluster
+
+
+def deployment(images: list[str], name: str = "it") -> Manifest:
+    found = manifest(
+        *(container(image, name=f"c{number}") for number, image in enumerate(images)),
+        name=name,
+        namespace="default",
+        selector={"matchLabels": {"app": "it"}},
+        replicas=0,
+    )
+    found["metadata"] = {"name": name, "namespace": "default"}
+    return found
+
+
+def created(cluster: Cluster, given: Manifest, *, dry_run: bool = False) -> Manifest:
+    flags = ["--dry-run=server"] if dry_run else []
+    done = cluster.kubectl("create", "-f", "-", "--output=json", *flags, input=json.dumps(given))
+    found: Manifest = json.loads(done.stdout)
+    return found
+
+
+def injected(given: Manifest) -> list[str]:
+    """The names of the containers with the switch."""
+    return [
+        one["name"]
+        for one in given["spec"]["template"]["spec"]["containers"]
+        if any(entry["name"] == SONAR_SWITCH for entry in one.get("env", ()))
+    ]
+
+
+def errors(cluster: Cluster) -> list[str]:
+    """What the API server counts of conditions that it could not evaluate."""
+    metric = "apiserver_admission_match_condition_evaluation_errors_total"
+    text = cluster.kubectl("get", "--raw", "/metrics").stdout
+    return [line for line in text.splitlines() if line.startswith(metric) and NAME in line]
+
+
+CASES: dict[str, list[str]] = {
+    "one": [SONARQUBE],
+    "twenty ordinary ones before it": [*[ORDINARY] * 20, SONARQUBE],
+    "an endless one before it": ["a" * 220_000, SONARQUBE],
+    "endless ones around it": [*["a" * 60_000] * 10, SONARQUBE, *["a" * 60_000] * 10],
+    "an endless one that ends like a product": ["a" * 220_000 + "/" + SONARQUBE, SONARQUBE],
+    "the longest that count": [*["a" * 1024] * 20, SONARQUBE],
+    "a hundred of the longest": [*["a" * 1024] * 100, SONARQUBE],
+    "four hundred of the longest": [*["a" * 1024] * 399, SONARQUBE],
+    "four hundred short ones": [*["a"] * 399, SONARQUBE],
+    "four thousand": [*["a"] * 4000, SONARQUBE],
+}
+
+
+@pytest.mark.parametrize("images", CASES.values(), ids=CASES)
+def test_a_product_among_any_images_is_injected(with_many: Cluster, images: list[str]) -> None:
+    given = deployment(images)
+    found = created(with_many, given, dry_run=True)
+    assert injected(found) == [f"c{images.index(SONARQUBE)}"]
+    assert errors(with_many) == []
+
+
+@pytest.mark.parametrize("count", [20, 100])
+def test_an_update_is_matched_with_old_and_new_images(with_many: Cluster, count: int) -> None:
+    name = f"update-{count}"
+    images = [*[ORDINARY] * (count - 2), "a" * 1024, "nginx:1"]
+    created(with_many, deployment(images, name))
+    changed = deployment([*images[:-1], SONARQUBE], name)
+    done = with_many.kubectl("replace", "-f", "-", "--output=json", input=json.dumps(changed))
+    assert injected(json.loads(done.stdout)) == [f"c{count - 1}"]
+    without = deployment([*images[:-1], "nginx:1"], name)
+    for one, other in zip(
+        without["spec"]["template"]["spec"]["containers"],
+        json.loads(done.stdout)["spec"]["template"]["spec"]["containers"],
+        strict=True,
+    ):
+        one["env"] = copy.deepcopy(other.get("env", []))
+    done = with_many.kubectl("replace", "-f", "-", "--output=json", input=json.dumps(without))
+    assert injected(json.loads(done.stdout)) == []
+    assert errors(with_many) == []
+
+
+def test_a_workload_without_a_product_costs_no_call(cluster: Cluster, webhook: Webhook) -> None:
+    configure(cluster, webhook, [])
+    before = webhook.calls
+    for images in ([ORDINARY] * 20, ["a" * 1024] * 20, ["a" * 220_000], ["b"] * 200):
+        created(cluster, deployment(images), dry_run=True)
+    assert webhook.calls == before
+    assert errors(cluster) == []
