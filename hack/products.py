@@ -91,8 +91,11 @@ def index_page(products: Iterable[Product]) -> str:
     lines = [
         "# Products",
         "",
-        "The built-in catalogue. A [TelemetryProduct](../api.md#telemetryproduct) adds to it or",
-        "replaces an entry ([example](../../examples/policies/product.yaml)).",
+        "The built-in catalogue. A [TelemetryProduct](../api.md#telemetryproduct) adds to it, or,",
+        "with `overridesBuiltin: true`, replaces an entry",
+        "([example](../../examples/policies/product.yaml)). Policies cover the products below unless",
+        "`products` says otherwise, and a TelemetryProduct only if they name it",
+        "([details](../policies.md#products-of-your-own)).",
         "",
         "| product | name in policies | channels |",
         "|---|---|---|",
@@ -145,11 +148,13 @@ def _image(image: Image) -> str:
 
 
 def _versions(known: KnownVersions) -> Iterator[str]:
-    yield from ("## Versions", "", "| first | verified up to | last possible | editions |")
-    yield "|---|---|---|---|"
+    yield from ("## Versions", "")
+    yield "| first | verified up to | last possible | largest third number | editions |"
+    yield "|---|---|---|---|---|"
     for line in known.lines:
-        editions = ", ".join(line.editions) or "all"
-        yield f"| {line.lowest} | {line.verified} | {line.highest or line.verified} | {editions} |"
+        patch = "any" if line.largest_patch is None else line.largest_patch
+        cells = line.lowest, line.verified, line.highest or line.verified, patch
+        yield f"| {' | '.join(map(str, cells))} | {', '.join(line.editions) or 'all'} |"
     yield ""
     yield (
         "A short number such as 4.14 stands for all of 4.14.x. Tags with another number name no "

@@ -52,6 +52,8 @@ class Member:
     is_old: bool = False
     """Created before the policy."""
     env: Mapping[str, str] = field(default_factory=dict)
+    service_account: str = ""
+    """Without the one that it names, no pod can be created."""
 
     @property
     def record(self) -> str:
@@ -96,7 +98,10 @@ FLEET = (
         "iot", "StatefulSet", "emqx-us", "emqx", _EMQX,
         "Compliant", "RunningInEveryPod", replicas=2,
     ),
-    Member("iot", "StatefulSet", "emqx-lab", "emqx", _EMQX, "Pending", "NoPods", replicas=0),
+    Member(
+        "iot", "StatefulSet", "emqx-lab", "emqx", _EMQX,
+        "Pending", "NoPods", service_account="missing",
+    ),
     Member(
         "platform", "Deployment", "sonarqube-nightly", "sonarqube", "sonarqube:latest",
         "Unknown", "VersionUnreadable",
@@ -249,6 +254,8 @@ def _workload(member: Member) -> Manifest:
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
     }
+    if member.service_account:
+        spec["template"]["spec"]["serviceAccountName"] = member.service_account
     if member.kind == "StatefulSet":
         spec |= {"serviceName": member.name, "podManagementPolicy": "Parallel"}
     return {

@@ -12,8 +12,9 @@ from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
 from fleet_telemetry.evidence.checks import Check, Place, plan_checks, result_without_check
 from fleet_telemetry.evidence.egress import EgressFinding
-from fleet_telemetry.evidence.facts import Facts, PodFacts
+from fleet_telemetry.evidence.facts import Facts
 from fleet_telemetry.evidence.judge import judge
+from fleet_telemetry.evidence.pod_versions import gather_pod_facts, with_versions_of
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.evidence.verdict import Verdict
@@ -28,7 +29,7 @@ from fleet_telemetry.switches.desired import EffectivePolicies, desired_variable
 from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.injection import InjectionContext, plan_edits
 from fleet_telemetry.switches.ownership import is_ours
-from fleet_telemetry.workloads.workload import Pod, Workload
+from fleet_telemetry.workloads.workload import Pod, PodTemplate, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Input:
     """The workload before the update, if there is one."""
     is_pod: bool = False
     """The template is that of one pod that is being created; the rest is its workload's."""
+    origin: PodTemplate | None = None
+    """The template that this pod is certainly created from."""
     recorded: tuple[InjectedVariable, ...] = ()
     """What WorkloadTelemetry lists as injected, now or earlier."""
     pods: tuple[Pod, ...] = ()
@@ -67,6 +70,8 @@ class PolicyVerdict:
     overruled_by: tuple[Policy, ...] = ()
     checked: tuple[str, ...] = ()
     """The products that are checked with this policy's credentials."""
+    idle: bool = False
+    """No pod of the workload runs, and none starts until somebody changes the workload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,8 @@ class Plan:
 def plan_injection(given: Input) -> Plan:
     """The edits of the template, which is all that admission needs."""
     targets = match_containers(given.workload.template, given.catalogue)
+    if given.is_pod:
+        targets = with_versions_of(targets, given.origin, given.catalogue)
     targets_before = (
         match_containers(given.before.template, given.catalogue) if given.before else ()
     )
@@ -124,10 +131,8 @@ def plan_injection(given: Input) -> Plan:
 def decide(given: Input) -> Plan:
     """The edits of the template, and the verdict on every channel."""
     plan = plan_injection(given)
-    pods = tuple(
-        PodFacts(pod.template, match_containers(pod.template, given.catalogue))
-        for pod in given.pods
-    )
+    pods = gather_pod_facts(given.pods, given.catalogue)
+    is_idle = given.workload.is_idle and not any(pod.counts for pod in given.pods)
     place = Place(given.workload.ref.namespace, given.namespace_labels, pods)
     checks = tuple(plan_checks(plan.targets, plan.effective, place))
     known = {_channel_of(check): result_without_check(check) for check in checks}
@@ -141,6 +146,7 @@ def decide(given: Input) -> Plan:
         seeds=given.seeds,
         excluded=given.excluded,
         recorded=given.recorded,
+        idle=is_idle,
     )
     channels = list(_channels(plan.targets))
     verdicts = (
@@ -241,7 +247,7 @@ def _judge_by_policy(
                 for check in checks
                 if check.is_for_namespace and effective[_channel_of(check)].runtime_policy is policy
             )
-            yield PolicyVerdict(policy, tuple(verdicts), tuple(winners), checked)
+            yield PolicyVerdict(policy, tuple(verdicts), tuple(winners), checked, facts.idle)
 
 
 def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:

@@ -288,6 +288,30 @@ def test_a_telemetry_policy_writes_no_allowlist_and_its_denial_wins(space: Space
     space.kubectl("delete", "clustertelemetrypolicy", "perimeter")
 
 
+def test_a_namespace_has_so_many_hosts_looked_up_and_no_more(space: Space) -> None:
+    names = [f"h{number}.quota.example.com" for number in range(40)]
+    hosts = [{"product": "sonarqube", "host": name} for name in names]
+    space.policy(egress={**DENY, "hosts": hosts})
+    space.apply(sonar())
+
+    told = space.condition("telemetrypolicy", "opt-out", "Accepted", status="False")
+    assert told["reason"] == "TooManyHosts"
+    assert "not looked up: h32.quota.example.com" in told["message"]
+
+    def looked_up() -> list[str]:
+        text = space.world.cluster.kubectl("get", "telemetryhosts", "--output=name").stdout
+        return [line for line in text.splitlines() if line.endswith(".quota.example.com")]
+
+    eventually(lambda: len(looked_up()) == 32, say="the hosts that are looked up")
+    space.telemetry("Deployment", "sonar", egressReason="TooManyHosts")
+    # With fewer hosts in the policy, all of them are.
+    space.policy(egress={**DENY, "hosts": hosts[30:]})
+    space.condition("telemetrypolicy", "opt-out", "Accepted", status="True")
+    eventually(
+        lambda: f"telemetryhost.fleettelemetry.io/{names[39]}" in looked_up(), say="the last"
+    )
+
+
 def cluster_policy(space: Space, name: str, **spec: Any) -> None:
     space.apply(
         {

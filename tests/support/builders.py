@@ -100,6 +100,9 @@ def template(*containers: Manifest, **spec: Any) -> Manifest:
     }
 
 
+_API_VERSIONS = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicationController": "v1"}
+
+
 def manifest(
     *containers: Manifest,
     kind: str = "Deployment",
@@ -117,7 +120,7 @@ def manifest(
     if kind == "CronJob":
         body = {"schedule": "0 0 * * *", "jobTemplate": {"spec": body}, **spec}
     return {
-        "apiVersion": "batch/v1" if kind in ("Job", "CronJob") else "apps/v1",
+        "apiVersion": _API_VERSIONS.get(kind, "apps/v1"),
         "kind": kind,
         "metadata": {
             "name": name,

@@ -84,6 +84,7 @@ _FULL: Manifest = {
                     "lowest": "5.0.0-dev",
                     "verified": "5.10",
                     "highest": "5",
+                    "largestPatch": 49,
                     "editions": ["open-source"],
                 }
             ],
@@ -126,6 +127,7 @@ _FULL: Manifest = {
                         "switches": [
                             {
                                 "semantics": "Seed",
+                                "sufficient": False,
                                 "env": _ENV,
                                 "seedProof": {
                                     "path": "/opt/emqx/data",
@@ -136,6 +138,7 @@ _FULL: Manifest = {
                             },
                             {
                                 "semantics": "Runtime",
+                                "sufficient": False,
                                 "env": _ENV,
                                 "overrides": [
                                     {
@@ -343,6 +346,7 @@ def _known_versions() -> dict[str, Check]:
         f"{line}.lowest": _VERSION,
         f"{line}.verified": _VERSION,
         f"{line}.highest": _VERSION,
+        f"{line}.largestPatch": Number(lowest=0),
         **_names(f"{line}.editions", texts(8), _LABEL),
     }
 

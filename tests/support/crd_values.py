@@ -160,7 +160,16 @@ CHANNEL = Choice(of=("Usage", "UpdateCheck", "ErrorReport", "License"))
 CHANNELS = CHANNEL.of
 SUBMISSION = Choice(of=("Disabled", "Enabled"))
 WORKLOAD_KIND = Choice(
-    of=("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "ReplicaSet", "Rollout")
+    of=(
+        "Deployment",
+        "StatefulSet",
+        "DaemonSet",
+        "CronJob",
+        "Job",
+        "ReplicaSet",
+        "ReplicationController",
+        "Rollout",
+    )
 )
 MEANING = Choice(of=("Enabled", "Disabled", "Unset", "Unknown"))
 

@@ -140,6 +140,7 @@ RESTARTING: tuple[dict[str, Any], ...] = (
 RESTING: tuple[dict[str, Any], ...] = (
     {"kind": "CronJob"},
     {"kind": "ReplicaSet"},
+    {"kind": "ReplicationController"},
     {"replicas": 0},
     {"replicas": 0, "labels": {"tier": "gold"}},
     {"kind": "StatefulSet", "updateStrategy": {"type": "OnDelete"}},

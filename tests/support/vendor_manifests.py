@@ -7,8 +7,22 @@ from typing import Any
 
 Manifest = dict[str, Any]
 
-KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Rollout")
-API_VERSIONS = {"Job": "batch/v1", "CronJob": "batch/v1", "Rollout": "argoproj.io/v1alpha1"}
+KINDS = (
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "ReplicationController",
+    "Job",
+    "CronJob",
+    "Rollout",
+)
+API_VERSIONS = {
+    "Job": "batch/v1",
+    "CronJob": "batch/v1",
+    "ReplicationController": "v1",
+    "Rollout": "argoproj.io/v1alpha1",
+}
 
 CREATED = "2026-11-20T08:00:00Z"
 

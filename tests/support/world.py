@@ -276,6 +276,9 @@ def workload(
         case "Rollout":
             version = "argoproj.io/v1alpha1"
             body["replicas"] = replicas
+        case "ReplicationController":
+            version = "v1"
+            body |= {"replicas": replicas, "selector": pod_labels}
         case "StatefulSet":
             body |= {"replicas": replicas, "serviceName": name}
         case "Job":

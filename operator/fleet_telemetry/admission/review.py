@@ -13,6 +13,7 @@ from fleet_telemetry.reporting.changes import warning_for
 from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.patch import build_patch
+from fleet_telemetry.workloads.owner import read_controller
 from fleet_telemetry.workloads.reading import (
     read_field_owners,
     read_template,
@@ -82,6 +83,9 @@ def review_pod(
         trigger=Trigger.CREATE,
         namespace_labels=cache.labels_of(owner.ref.namespace),
         is_pod=True,
+        origin=cache.fleet.origin_of(
+            owner.ref.namespace, read_controller(manifest), as_pod.template
+        ),
     )
     return _answer(given, manifest, ())
 

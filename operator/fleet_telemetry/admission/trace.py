@@ -9,6 +9,7 @@ the same.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from fleet_telemetry.reporting.changes import change_notices, shows
 from fleet_telemetry.reporting.events import Notice
 from fleet_telemetry.switches.edits import Edit
 from fleet_telemetry.workloads.workload import PodTemplate, Workload, WorkloadRef
+
+_log = logging.getLogger(__name__)
 
 _MOST_WAITING = 500
 _LONGEST_TEXTS = 8192
@@ -84,7 +87,11 @@ class AdmissionTrace:
         """Write Events as the watch shows the objects. It does not end."""
         while True:
             await asyncio.sleep(_ROUND_SECONDS)
-            await self.write()
+            try:
+                await self.write()
+            except Exception:  # noqa: BLE001  # see the comment; it is logged
+                # An Event must not end the process that admits deployments.
+                _log.exception("cannot write the events of admissions")
 
     async def write(self) -> None:
         """Write the Events of the objects that have come by now, a few at a time."""

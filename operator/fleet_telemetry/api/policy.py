@@ -704,6 +704,13 @@ class PolicySummary(ApiType, frozen=True, kw_only=True):
         int, described("The product's version has no switch that works.", ge=0)
     ] = 0
     exempt: Annotated[int, described("Exempt by this policy.", ge=0)] = 0
+    idle: Annotated[
+        int,
+        described(
+            "Scaled to zero or suspended, so nothing runs. They count in matched, and in no state.",
+            ge=0,
+        ),
+    ] = 0
 
 
 class PolicyStatus(ApiType, frozen=True, kw_only=True):

@@ -133,6 +133,17 @@ class VersionLine(ApiType, frozen=True, kw_only=True):
             "anything. Default: verified."
         ),
     ] = None
+    largest_patch: (
+        Annotated[
+            int,
+            described(
+                "The largest third number that a version of the line may have; a larger one is a "
+                "build's. Default: any.",
+                ge=0,
+            ),
+        ]
+        | None
+    ) = None
     editions: Annotated[
         tuple[Label, ...],
         described("Editions, as images name them. Default: all.", list_type="set", max_length=8),
@@ -187,9 +198,12 @@ class Setting(StrEnum):
     UNKNOWN = "Unknown"
 
 
+_NO_LETTER_OR_DIGIT = re.compile(r"[^0-9A-Za-z]")
+
+
 def spelt_in_capitals(name: str) -> str:
     """The spelling of a property or variable by which MicroProfile Config compares them."""
-    return re.sub(r"[^0-9A-Za-z]", "_", name).upper()
+    return _NO_LETTER_OR_DIGIT.sub("_", name).upper()
 
 
 class Reading(ApiType, frozen=True, kw_only=True):

@@ -30,6 +30,16 @@ class Reason(_Explained):
         "RunningInEveryPod",
         "Every pod was started with the setting, and this version reads it at every start.",
     )
+    LAST_RUN_COMPLIANT = (
+        "LastRunCompliant",
+        "No pod runs now. Every pod of the last run was started with the setting, and this version "
+        "reads it at every start.",
+    )
+    SCALED_TO_ZERO = (
+        "ScaledToZero",
+        "No pod runs, and none starts until somebody changes the workload: it has no replicas, or "
+        "is suspended. The next pod has the setting.",
+    )
     SEED_PROVEN = (
         "SeedProven",
         "The product reads the setting only when it first initialises its data, and the data "
@@ -367,6 +377,11 @@ class EgressReason(_Explained):
         "TooManyAddresses",
         "A host has more addresses than are kept, so some of them are not denied.",
     )
+    TOO_MANY_HOSTS = (
+        "TooManyHosts",
+        "A host is not looked up, because TelemetryPolicies name too many hosts. The condition "
+        "Accepted of the policy names those that are left out.",
+    )
     AWAITING_WRITE = (
         "AwaitingWrite",
         "The network policy is being written and has not been observed yet.",
@@ -570,6 +585,11 @@ class PolicyReason(_Explained):
         "send its traffic elsewhere, or its value inserts another variable. The setting is "
         "ignored; the rest of the policy is in effect.",
     )
+    TOO_MANY_HOSTS = (
+        "TooManyHosts",
+        "Some hosts of egress.hosts are not looked up, because the TelemetryPolicies of the "
+        "namespace, or of all namespaces, name too many. The rest of the policy is in effect.",
+    )
     INVALID_PRODUCT = (
         "InvalidProduct",
         "The product contradicts itself, or says what a TelemetryProduct may not say. The built-in "
@@ -636,6 +656,10 @@ class PolicyReason(_Explained):
         "No workload is known to differ, but some are not proven either way.",
     )
     NOTHING_MATCHED = ("NothingMatched", "The policy covers no workload that runs a product.")
+    NOTHING_RUNS = (
+        "NothingRuns",
+        "Every workload that the policy covers is scaled to zero or suspended.",
+    )
     # Conflicted
     OVERRULED = (
         "Overruled",

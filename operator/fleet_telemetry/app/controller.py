@@ -15,6 +15,7 @@ from fleet_telemetry.app.options import EgressSettings
 from fleet_telemetry.app.parts import Common, Part
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.controllers.egress.allowlist import AllowlistReconciler, AllowlistWriter
+from fleet_telemetry.controllers.egress.host_grants import HostGrants
 from fleet_telemetry.controllers.egress.hosts import HostResolver
 from fleet_telemetry.controllers.egress.reconciler import EgressOptions, EgressReconciler
 from fleet_telemetry.controllers.enqueuer import Enqueuer
@@ -48,7 +49,6 @@ from fleet_telemetry.reporting.metrics import ControllerMetrics, VerificationMet
 from fleet_telemetry.reporting.policy_metrics import PolicyCollector
 from fleet_telemetry.reporting.status_server import MetricsText
 from fleet_telemetry.reporting.workload_metrics import render_workloads
-from fleet_telemetry.workloads.workload import WorkloadRef
 
 _RESOLV_CONF = Path("/etc/resolv.conf")
 
@@ -92,6 +92,7 @@ class ControllerPart(Part):
             plans=plans.items,
             status_of=cache.status_by_name,
             checks=writers.verifier.last_checks,
+            unmanaged=cache.fleet.unmanaged.all,
             visible=work.knows_fleet,
         )
         _register(common.metrics, source, cache, egress)
@@ -121,7 +122,15 @@ def build_manager(
         queue,
         (
             workloads,
-            PolicyReconciler(cache, client, queue, plans, writers.events, now=now),
+            PolicyReconciler(
+                cache,
+                client,
+                queue,
+                plans,
+                writers.events,
+                hosts_not_looked_up=writers.egress.hosts_not_looked_up,
+                now=now,
+            ),
             ExpiryReconciler(enqueuer.policy_changed),
             ProductReconciler(cache, client, queue, writers.events, now=now),
             ProductWebhooksReconciler(cache, client, queue, options.webhook_configuration),
@@ -149,7 +158,7 @@ def build_egress(
     cache: ClusterCache,
     client: KubernetesClient,
     now: Now,
-    enqueue: Callable[[WorkloadRef], None],
+    enqueue: Callable[[ReconcileKey], None],
 ) -> EgressReconciler:
     """Raises as ``ControllerPart`` does."""
     families = frozenset(map(AddressFamily, settings.egress_families))
@@ -173,7 +182,8 @@ def build_egress(
         IncludedRequests(settings.allowlist_requests),
         settings.egress_interval,
     )
-    return EgressReconciler(cache, client, hosts, options, enqueue=enqueue)
+    grants = HostGrants(cache, enqueue)
+    return EgressReconciler(cache, client, hosts, options, grants, enqueue=enqueue)
 
 
 def check_egress(settings: EgressSettings) -> None:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 from fleet_telemetry.api.product import KnownVersions, MajorTags, VersionLine
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.catalogue.version import Version, VersionSpan
+from fleet_telemetry.catalogue.version import Version, VersionRanges, VersionSpan
+
+_PATCH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class _Line:
     lowest: Version
     after_verified: Version
     after_highest: Version
+    largest_patch: int | None
     editions: tuple[str, ...]
 
     def touches(self, span: VersionSpan) -> bool:
@@ -37,6 +40,8 @@ class _Line:
     def read(self, span: VersionSpan) -> TagReading | None:
         """None unless the span lies in the line. What comes before the line was never released."""
         if not self.touches(span) or self.after_highest < span.end:
+            return None
+        if self.largest_patch is not None and span.low.numbers[_PATCH] > self.largest_patch:
             return None
         if span.low < self.lowest:
             span = replace(span, low=self.lowest)
@@ -74,6 +79,14 @@ class TagReader:
         found = (line.read(span) for line in self.lines if _share(line.editions, (edition,)))
         return next(filter(None, found), TagReading(None, Reason.VERSION_NOT_KNOWN))
 
+    def may_be_in(self, ranges: VersionRanges, editions: Iterable[str]) -> bool:
+        """Whether some version of the editions is in the ranges."""
+        return not self.lines or any(
+            _share(line.editions, editions)
+            and ranges.touches(VersionSpan("", line.lowest, line.after_highest))
+            for line in self.lines
+        )
+
     def _is_published(self, span: VersionSpan, tag: str) -> bool:
         """Whether the vendor writes so few numbers: to others, a single one is a build's."""
         match self.major_tags:
@@ -102,7 +115,7 @@ def _compile_line(line: VersionLine) -> _Line:
             f"a line's lowest ({line.lowest}), verified ({line.verified}) and highest ({highest}) "
             f"are not in this order"
         )
-    return _Line(lowest, after_verified, after_highest, line.editions)
+    return _Line(lowest, after_verified, after_highest, line.largest_patch, line.editions)
 
 
 def _span(text: str) -> VersionSpan:

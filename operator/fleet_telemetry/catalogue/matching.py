@@ -30,7 +30,7 @@ class MatchedContainer:
 
 
 def match_containers(template: PodTemplate, catalogue: Catalogue) -> tuple[MatchedContainer, ...]:
-    """The main containers that run a product of the catalogue, in their order."""
+    """The containers that run a product of the catalogue, in their order."""
     targets = []
     for container in template.containers:
         found = catalogue.match_image(container.image, container.name)

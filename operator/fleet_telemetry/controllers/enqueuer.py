@@ -31,6 +31,7 @@ class Enqueuer:
 
     def policy_changed(self, key: PolicyKey) -> None:
         """See CacheListener."""
+        self._egress.policies_changed(key[1])
         self._queue.add(PolicyStatusKey(key))
         for name in self._cache.products:
             self._queue.add(ProductKey(name))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from fleet_telemetry.api.policy import PolicyKind, PolicyStatus
+from fleet_telemetry.api.policy import Policy, PolicyKind, PolicyStatus
 from fleet_telemetry.api.resources import API_VERSION
 from fleet_telemetry.controllers.keys import ExpiryKey, PolicyStatusKey, ReconcileKey
 from fleet_telemetry.controllers.plans import Plans, policy_key
@@ -42,6 +42,7 @@ class PolicyReconciler:
         plans: Plans,
         events: EventRecorder,
         *,
+        hosts_not_looked_up: Callable[[Policy], Sequence[str]],
         now: Callable[[], datetime],
     ) -> None:
         self._cache = cache
@@ -49,6 +50,7 @@ class PolicyReconciler:
         self._queue = queue
         self._plans = plans
         self._events = events
+        self._hosts_not_looked_up = hosts_not_looked_up
         self._now = now
 
     async def reconcile(self, key: PolicyStatusKey) -> None:
@@ -72,7 +74,14 @@ class PolicyReconciler:
             for found in plan.by_policy
             if policy_key(found) == key
         ]
-        return build_policy_status(entry.policy, covered, self._cache.catalogue, entry.status, now)
+        return build_policy_status(
+            entry.policy,
+            covered,
+            self._cache.catalogue,
+            entry.status,
+            now,
+            hosts_not_looked_up=self._hosts_not_looked_up(entry.policy),
+        )
 
     async def _write(self, key: PolicyKey, entry: PolicyEntry, status: PolicyStatus) -> None:
         kind_name, namespace, name = key

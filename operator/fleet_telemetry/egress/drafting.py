@@ -231,8 +231,10 @@ def _allowed(
             if use.certain and networks:
                 collected.add(use, networks)
             elif use.certain:
-                note = Note(EgressReason.HOSTS_NOT_RESOLVED, f"{use.host}.")
-                collected.notes.append((key, note))
+                reason = EgressReason.HOSTS_NOT_RESOLVED
+                if facts.over_quota:
+                    reason = EgressReason.TOO_MANY_HOSTS
+                collected.notes.append((key, Note(reason, f"{use.host}.")))
     return collected.destinations()
 
 
@@ -279,7 +281,9 @@ def _denied_of(  # noqa: PLR0917  # the parts of one decision
     notes: list[Note] = []
     if not facts.complete:
         notes.append(Note(EgressReason.TOO_MANY_ADDRESSES, f"{use.host}."))
-    if facts.unresolved or not networks:
+    if facts.over_quota:
+        notes.append(Note(EgressReason.TOO_MANY_HOSTS, f"{use.host}."))
+    elif facts.unresolved or not networks:
         notes.append(Note(EgressReason.HOSTS_NOT_RESOLVED, f"{use.host}."))
     elif facts.unanswered:
         notes.append(unanswered_families(use.host, facts))

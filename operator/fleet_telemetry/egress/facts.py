@@ -39,6 +39,8 @@ class HostFacts:
     """Who serves others from the same addresses."""
     unanswered: tuple[AddressFamily, ...] = ()
     """The families of which no name server has ever given a result."""
+    over_quota: bool = False
+    """It is not looked up, because TelemetryPolicies name too many hosts."""
     unresolved: bool = False
     """No name server has given any result for it so far, not even that it has no address."""
 

@@ -35,8 +35,18 @@ class HostUse:
     """Addresses that the vendor publishes."""
     provider: str | None = None
     """The provider that publishes the ranges that the host may be in."""
-    in_catalogue: bool = field(default=True, compare=False)
-    """False where only a policy names it."""
+    named_by: PolicyName | None = field(default=None, compare=False)
+    """The policy that names it; None for hosts of the catalogue."""
+
+    @property
+    def in_catalogue(self) -> bool:
+        """Whether the catalogue has it."""
+        return self.named_by is None
+
+    @property
+    def is_tenants(self) -> bool:
+        """Whether a TelemetryPolicy names it."""
+        return self.named_by is not None and self.named_by.is_tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,19 +179,26 @@ def _of_catalogue(targets: tuple[MatchedContainer, ...]) -> Iterator[HostUse]:
 
 def _of_policies(effective: EffectivePolicies) -> Iterator[HostUse]:
     for (product, channel), in_effect in effective.items():
-        for host in in_effect.egress.egress.hosts if in_effect.egress else ():
+        if in_effect.egress is None:
+            continue
+        for host in in_effect.egress.egress.hosts:
             if host.product == product:
                 yield HostUse(
                     product=product,
                     channel=channel,
                     host=host.host,
                     port=host.port,
-                    in_catalogue=False,
+                    named_by=PolicyName.of(in_effect.egress.policy),
                 )
 
 
-def find_needs(uses: tuple[HostUse, ...], effective: EffectivePolicies) -> frozenset[HostNeed]:
-    """The hosts to look up: all hosts of the products that an egress section is about.
+def find_needs(
+    uses: tuple[HostUse, ...],
+    effective: EffectivePolicies,
+    granted: frozenset[str] | None = None,
+) -> frozenset[HostNeed]:
+    """The hosts to look up: all hosts of the products that an egress section is about. Of those
+    that TelemetryPolicies name, only the ``granted`` ones; None for all.
 
     That includes the hosts of their other channels: a host that another channel needs is not
     denied.
@@ -194,7 +211,8 @@ def find_needs(uses: tuple[HostUse, ...], effective: EffectivePolicies) -> froze
     seeds: dict[str, frozenset[Address]] = {}
     providers: dict[str, str | None] = {}
     for use in uses:
-        if use.product in products:
+        is_granted = granted is None or not use.is_tenants or use.host in granted
+        if use.product in products and is_granted:
             seeds[use.host] = seeds.get(use.host, frozenset()) | use.seeds
             providers[use.host] = providers.get(use.host) or use.provider
     return frozenset(HostNeed(host, seeds[host], providers[host]) for host in seeds)

@@ -160,6 +160,9 @@ class _ChannelJudgement:
         """Why the addresses of the hosts are not known, or not all of them."""
         hosts = {use.host: self._given.hosts.get(use.host, HostFacts()) for use in self._uses}
         for host, facts in hosts.items():
+            if facts.over_quota:
+                return Note(EgressReason.TOO_MANY_HOSTS, f"{host}.")
+        for host, facts in hosts.items():
             if facts.unresolved or not (facts.allow or facts.deny or facts.ranges):
                 return Note(EgressReason.HOSTS_NOT_RESOLVED, f"{host}.")
         for host, facts in hosts.items():

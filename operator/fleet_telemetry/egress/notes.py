@@ -29,6 +29,7 @@ _BY_RANK = (
     EgressReason.TOO_MANY_ADDRESSES,
     EgressReason.FAMILY_NOT_ANSWERED,
     EgressReason.HOSTS_NOT_RESOLVED,
+    EgressReason.TOO_MANY_HOSTS,
     EgressReason.VERSION_UNREADABLE,
     EgressReason.SHARED_ADDRESSES,
     EgressReason.NEEDED_BY_OTHER_CHANNEL,

@@ -19,6 +19,8 @@ class PodFacts:
 
     template: PodTemplate
     targets: tuple[MatchedContainer, ...]
+    finished: bool = False
+    """It no longer runs, and shows what it ran with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Facts:
     seeds: tuple[SeedRecord, ...] = ()
     excluded: bool = False
     """Whether nothing in the namespace may be changed."""
+    idle: bool = False
+    """No pod runs, and none starts until somebody changes the workload."""
     recorded: tuple[InjectedVariable, ...] = ()
     """What WorkloadTelemetry lists as injected, now or earlier."""
 

@@ -318,6 +318,9 @@ def _by_switches(case: Case) -> StateFinding | None:
     findings = [_BY_SEMANTICS[switch.semantics](case, switch) for switch in sufficient]
     if others:
         worst = worst_finding(_BY_SEMANTICS[switch.semantics](case, switch) for switch in others)
+        for switch, finding in zip(sufficient, findings, strict=True):
+            also = f"{_label(switch)} alone would suffice: {finding.reason}."
+            worst = replace(worst, detail=f"{worst.detail} {also}".strip())
         findings.append(worst)
     return best_finding(findings)
 
@@ -391,10 +394,17 @@ def _by_pods(
     if by_template and declared.setting is not case.desired:
         return _not_set(case, switch, declared)
     if not running:
-        if declared.setting is case.desired:
-            return StateFinding(State.PENDING, Reason.NO_PODS)
-        return _not_set(case, switch, declared, next_pods=Reason.NO_PODS)
+        found = StateFinding(State.PENDING, Reason.NO_PODS)
+        if declared.setting is not case.desired:
+            found = _not_set(case, switch, declared, next_pods=Reason.NO_PODS)
+        if found.reason is Reason.NO_PODS and case.facts.idle:
+            return StateFinding(State.COMPLIANT, Reason.SCALED_TO_ZERO)
+        return found
     different = [reading for reading in running if reading.setting is not case.desired]
+    unreadable = [one for one in different if one.source is ReadingSource.UNREADABLE]
+    if unreadable and unreadable == different:
+        detail = f"{unreadable[0].detail}, {len(unreadable)} of {len(running)} pods."
+        return StateFinding(State.UNKNOWN, Reason.VERSION_UNREADABLE, f"Image: {detail}")
     doubtful = [reading for reading in different if reading.source is ReadingSource.START]
     if doubtful and len(doubtful) == len(different):
         detail = f"({doubtful[0].detail}) {len(doubtful)} of {len(running)} pods."
@@ -402,6 +412,12 @@ def _by_pods(
     if not different:
         by_default = all(reading.source is ReadingSource.DEFAULT for reading in running)
         reason = Reason.DEFAULT_APPLIES if by_default else proven
+        workload_type = case.facts.workload.ref.kind.type
+        is_over = workload_type.last_run_counts and all(
+            pod.finished for pod, _ in case.counterparts
+        )
+        if is_over and reason is Reason.RUNNING_IN_EVERY_POD:
+            reason = Reason.LAST_RUN_COMPLIANT
         return StateFinding(State.COMPLIANT, reason, _ineffective(case, switch), seeded)
     if by_template:
         count = f"{len(different)} of {len(running)} pods."

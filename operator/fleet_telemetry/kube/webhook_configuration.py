@@ -32,7 +32,8 @@ Webhook = dict[str, Any]
 TIMEOUT_SECONDS = 2
 
 _CHANGES_TEMPLATE = (
-    "request.operation == 'CREATE' || object.{template} != oldObject.{template} || "
+    "request.operation == 'CREATE' || !has(object.{template}) || !has(oldObject.{template}) || "
+    "object.{template} != oldObject.{template} || "
     "(has(request.options.fieldManager) && "
     f"request.options.fieldManager == '{NO_OP_PATCH_MANAGER}')"
 )
@@ -98,7 +99,10 @@ def mutating_webhooks(
             **shared,
             "rules": [_rule("", "v1", ["pods"], ["CREATE"])],
             "matchConditions": [
-                {"name": "runs-a-product", "expression": _runs(regex, "object.spec.containers")},
+                {
+                    "name": "runs-a-product",
+                    "expression": _runs(regex, *_containers("object", "spec")),
+                },
                 {"name": "has-a-controller", "expression": _CONTROLLED},
             ],
         },
@@ -146,8 +150,8 @@ def _template_conditions(template: str, regex: str) -> list[dict[str, str]]:
             "name": "runs-a-product",
             "expression": _runs(
                 regex,
-                f"object.{template}.spec.containers",
-                f"(oldObject == null ? [] : oldObject.{template}.spec.containers)",
+                *_containers("object", f"{template}.spec"),
+                *_containers("oldObject", f"{template}.spec"),
             ),
         },
         {
@@ -159,18 +163,35 @@ def _template_conditions(template: str, regex: str) -> list[dict[str, str]]:
     ]
 
 
+def _containers(manifest: str, spec: str) -> tuple[str, str]:
+    """The lists of the main containers and of the native sidecars; empty where there is none.
+
+    Admission precedes validation, so anything may be absent. An error of a condition is an alert.
+    """
+    keys = spec.split(".")
+    exists = [f"{manifest} != null"]
+    exists += [f"has({'.'.join((manifest, *keys[: n + 1]))})" for n in range(len(keys))]
+    sidecars = "filter(c, has(c.restartPolicy) && c.restartPolicy == 'Always')"
+    lists = []
+    for name, some in (("containers", ""), ("initContainers", f".{sidecars}")):
+        found = f"{manifest}.{spec}.{name}"
+        here = " && ".join((*exists, f"has({found})", f"{found} != null"))
+        lists.append(f"({here} ? {found}{some} : [])")
+    return lists[0], lists[1]
+
+
 def _runs(regex: str, *lists: str) -> str:
     """Whether an image in one of the lists of containers matches, or whether that costs too much to
     find out."""
-    count = " + ".join(f"size({one})" for one in lists)
-    # A list of one element, because match conditions cannot name a value.
-    images = (
-        f"[({' + '.join(lists)})"
-        f".filter(c, has(c.image) && size(c.image) <= {LONGEST}).map(c, c.image)]"
+    matched = f"has(c.image) && size(c.image) <= {LONGEST}"
+    cost = f"{_COST_OF_AN_IMAGE} * size(s) + s.map(i, size(i)).sum()"
+    # Lists of one element, because match conditions cannot name a value: ``a`` are all containers,
+    # ``s`` their images.
+    return (
+        f"[{' + '.join(lists)}].exists(a, size(a) > {_MOST_CONTAINERS} || "
+        f"[a.filter(c, {matched}).map(c, c.image)].exists(s, {cost} > {_most_text(regex)} || "
+        f"s.exists(i, i.matches({_quote(regex)}))))"
     )
-    too_long = f"{_COST_OF_AN_IMAGE} * size(s) + s.map(i, size(i)).sum() > {_most_text(regex)}"
-    matching = f"s.exists(i, i.matches({_quote(regex)}))"
-    return f"{count} > {_MOST_CONTAINERS} || {images}.exists(s, {too_long} || {matching})"
 
 
 _COST_OF_AN_IMAGE = 11

@@ -11,23 +11,26 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import msgspec
 
 from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.kube.store import ObjectKey
-from fleet_telemetry.objects.manifest import Manifest, items_at
+from fleet_telemetry.kube.unmanaged_pods import UnmanagedPods
+from fleet_telemetry.objects.manifest import Manifest, mapping_at
 from fleet_telemetry.workloads.owner import Owner
-from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
+from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part, running_containers
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
-from fleet_telemetry.workloads.workload import Pod, PodPhase, Workload, WorkloadRef
+from fleet_telemetry.workloads.workload import Pod, PodPhase, PodTemplate, Workload, WorkloadRef
 from fleet_telemetry.workloads.workload_type import TemplatePath
 
 UNPROVEN_SECONDS = 60.0
 """How long a part may wait for its whole. Watches of different kinds are not in order, and the
 garbage collector needs some time to delete what a deleted object leaves."""
 
+_REVISION_LABEL = "controller-revision-hash"
 _Node = tuple[str, Owner]
 """A namespace, and an object of it as an owner reference names it."""
 
@@ -58,6 +61,7 @@ class Fleet:
     workload is kept when its product is no longer known, until they are gone."""
     workloads: dict[WorkloadRef, Workload] = field(default_factory=dict)
     """Parts are left out, unless their whole was not found in time."""
+    unmanaged: UnmanagedPods = field(default_factory=UnmanagedPods)
     _parts: dict[WorkloadRef, _Part] = field(default_factory=dict)
     _parts_of: defaultdict[_Node, set[WorkloadRef]] = field(
         default_factory=lambda: defaultdict(set)
@@ -79,16 +83,58 @@ class Fleet:
 
     def pods_of(self, ref: WorkloadRef) -> tuple[Pod, ...]:
         """The pods of a workload that run or are about to, sorted by name. Finished pods of a Job
-        count too: they show what the Job ran with."""
+        count too: they show what the Job ran with. So do those of the last Job of a CronJob while
+        none runs. If a Job's pods are gone, one that is made from its template stands for them."""
         workload = self.workloads.get(ref)
         if workload is None:
             return ()
         node = _node_of(workload)
-        nodes = (node, *(self._parts[part].node for part in self._parts_of.get(node, ())))
-        pods = [pod for one in nodes for pod in self._pods.get(one, {}).values()]
-        finished_count = ref.kind.type.keeps_finished_pods
-        counted = (pod for pod in pods if pod.counts or (finished_count and not pod.terminating))
+        parts = [self._parts[part] for part in self._parts_of.get(node, ())]
+        counted = self._counted_pods(node, workload, finished=ref.kind.type.keeps_finished_pods)
+        for part in parts:
+            counted += self._counted_pods(part.node, part.workload)
+        if not counted and ref.kind.type.last_run_counts:
+            counted = self._last_run(workload, parts)
+        elif not counted and workload.has_run and not workload.is_injected_by_pod:
+            counted = [_started_from(workload)]
         return tuple(sorted(counted, key=lambda pod: pod.name))
+
+    def _counted_pods(
+        self, node: _Node, owner: Workload | None, *, finished: bool = False
+    ) -> list[Pod]:
+        return [
+            replace(pod, origin=_origin(pod.template, owner))
+            for pod in self._pods.get(node, {}).values()
+            if pod.counts or (finished and not pod.terminating)
+        ]
+
+    def _last_run(self, workload: Workload, parts: list[_Part]) -> list[Pod]:
+        """The pods of the last part that ran. If they are gone, its template speaks for them: that
+        of a Job cannot change."""
+        ran = [
+            part
+            for part in parts
+            if part.workload is not None and (part.workload.has_run or self._pods.get(part.node))
+        ]
+        if not ran:
+            return []
+        last = max(ran, key=_begin)
+        pods = self._counted_pods(last.node, last.workload, finished=True)
+        if pods or workload.is_injected_by_pod or last.workload is None:
+            return pods
+        return [_started_from(last.workload)]
+
+    def origin_of(
+        self, namespace: str, controller: Owner | None, pod: PodTemplate
+    ) -> PodTemplate | None:
+        """The template that a new pod with this controller is certainly created from."""
+        if controller is None:
+            return None
+        node = namespace, controller
+        ref = _ref_of(node)
+        part = self._parts.get(ref) if ref is not None else None
+        is_part = part is not None and part.node == node
+        return _origin(pod, part.workload if part is not None and is_part else self._exact(node))
 
     def is_address_shared(self, pod: Pod) -> bool:
         """Whether another pod that has not finished has the same address, of whatever workload."""
@@ -167,7 +213,10 @@ class Fleet:
         pod = read_pod(manifest) if _runs_product(manifest, (), catalogue) else None
         if pod is None or pod.owner is None or kind_of_owner(pod.owner) is None:
             self.delete_pod(key)
+            if pod is not None:
+                self.unmanaged.put(key, pod, catalogue)
             return
+        self.unmanaged.delete(key)
         node = key[0], pod.owner
         if self._node_of_pod.get(key) != node:
             # Somebody released the pod, or adopted it.
@@ -183,6 +232,7 @@ class Fleet:
 
     def delete_pod(self, key: ObjectKey, uid: str | None = None) -> None:
         """Delete a pod; with a ``uid``, only if that object is the one in the store."""
+        self.unmanaged.delete(key, uid)
         node = self._node_of_pod.get(key)
         if node is not None and uid in (None, self._pods[node][key[1]].uid):
             del self._node_of_pod[key]
@@ -195,6 +245,7 @@ class Fleet:
         """The keys of all objects of a kind in the store."""
         if kind == "Pod":
             yield from self._node_of_pod
+            yield from self.unmanaged.keys()
             return
         for ref in {**self.workloads, **self._parts}:
             if ref.kind == kind:
@@ -322,6 +373,31 @@ class Fleet:
                 self.changed(ref)
 
 
+def _begin(part: _Part) -> tuple[datetime, str]:
+    created = part.workload.created if part.workload is not None else None
+    return created or datetime.min.replace(tzinfo=UTC), part.node[1].name
+
+
+def _started_from(workload: Workload) -> Pod:
+    """A pod of a Job as it must have been."""
+    return Pod(
+        workload.ref.name,
+        workload.template,
+        phase=PodPhase.SUCCEEDED,
+        origin=workload.template,
+    )
+
+
+def _origin(pod: PodTemplate, owner: Workload | None) -> PodTemplate | None:
+    """The template that a pod was certainly created from, if its owner has it still."""
+    if owner is None:
+        return None
+    revision = pod.labels.get(_REVISION_LABEL, "")
+    is_part = whole_of(owner.ref.kind.type.api, owner.controller) is not None
+    is_present = bool(owner.revision) and revision == owner.revision
+    return owner.template if is_part or is_present or owner.is_settled else None
+
+
 def _node_of(workload: Workload) -> _Node:
     return workload.ref.namespace, workload.as_owner
 
@@ -349,8 +425,8 @@ def _selects(adopter: Workload, workload: Workload) -> bool:
 
 
 def _runs_product(manifest: Manifest, template_path: TemplatePath, catalogue: Catalogue) -> bool:
-    """Whether a main container runs a product. Cheap, because most manifests run none."""
+    """Whether a container runs a product. Cheap, because most manifests run none."""
     return any(
         catalogue.match_image(str(container.get("image") or ""), str(container.get("name", "")))
-        for container in items_at(manifest, *template_path, "spec", "containers")
+        for _, container in running_containers(mapping_at(manifest, *template_path, "spec"))
     )

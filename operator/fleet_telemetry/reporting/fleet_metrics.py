@@ -21,6 +21,7 @@ from fleet_telemetry.api.workload_telemetry import (
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.evidence.registry import SETTING_SOURCES
 from fleet_telemetry.evidence.verdict import Verdict
+from fleet_telemetry.kube.unmanaged_pods import UnmanagedPod
 from fleet_telemetry.reporting.families import Family
 from fleet_telemetry.workloads.workload import WorkloadRef
 
@@ -63,7 +64,14 @@ CHECKED = Family(
     ("resource_namespace", "product", "result"),
     "namespaces x products x results in use",
 )
-FAMILIES = (WORKLOADS, WITHOUT_POLICY, SUBMITTING, SUBMITTED_LATE, EGRESS, CHECKED)
+UNMANAGED = Family(
+    "unmanaged_pods",
+    "Pods that run a product and belong to no workload of a type that the operator manages: "
+    "without a controller (none), or with another one (other). Nothing is injected into them.",
+    ("resource_namespace", "product", "controller"),
+    "2 x namespaces x products in use",
+)
+FAMILIES = (UNMANAGED, WORKLOADS, WITHOUT_POLICY, SUBMITTING, SUBMITTED_LATE, EGRESS, CHECKED)
 LATE = timedelta(minutes=5)
 """A submission that was under way counts as one from before."""
 
@@ -87,6 +95,7 @@ class FleetSource:
     plans: Callable[[], Iterable[tuple[WorkloadRef, Plan]]]
     status_of: Callable[[WorkloadRef], WorkloadTelemetryStatus | None] = lambda _: None
     checks: Callable[[], Iterable[LastCheck]] = tuple
+    unmanaged: Callable[[], Iterable[UnmanagedPod]] = tuple
     visible: Callable[[], bool] = lambda: True
     """Whether there is a fleet to show here: half of one would pass for the whole."""
 
@@ -120,6 +129,8 @@ class FleetCollector(Collector):
                 for verdict in plan.verdicts:
                     counts.add(ref, verdict, since)
                     counts.add_egress(ref, verdict, plan)
+            for pod in self._source.unmanaged():
+                counts.add_unmanaged(pod)
             for check in self._source.checks():
                 counts.tallies[CHECKED][check.ref.namespace, check.product, check.result] += 1
         for family, tally in counts.tallies.items():
@@ -153,6 +164,12 @@ class _Counts:
             for state in State:
                 key = (*group, str(verdict.desired or ""), str(state))
                 self.tallies[WORKLOADS][key] += verdict.state is state
+
+    def add_unmanaged(self, pod: UnmanagedPod) -> None:
+        for product in pod.products:
+            for possible in ("none", "other"):
+                key = pod.namespace, product, possible
+                self.tallies[UNMANAGED][key] += (pod.controller is None) is (possible == "none")
 
     def add_egress(self, ref: WorkloadRef, verdict: Verdict, plan: Plan) -> None:
         found = plan.egress.get((verdict.product, verdict.channel))

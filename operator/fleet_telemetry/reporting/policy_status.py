@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.combining import Rejection
 from fleet_telemetry.decision import PolicyVerdict
+from fleet_telemetry.egress.host_quota import QUOTA
 from fleet_telemetry.egress.host_use import Key
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.verdict import Verdict, worst_state
@@ -48,6 +49,8 @@ _EGRESS_NOT_WRITTEN = {
     EgressReason.NEGATED_BY_POLICY,
     EgressReason.HOSTS_NOT_RESOLVED,
     EgressReason.TOO_MANY_ADDRESSES,
+    EgressReason.FAMILY_NOT_ANSWERED,
+    EgressReason.TOO_MANY_HOSTS,
     EgressReason.SHARED_ADDRESSES,
     EgressReason.NEEDED_BY_OTHER_CHANNEL,
     EgressReason.WOULD_WIDEN,
@@ -84,14 +87,20 @@ def build_policy_status(
     catalogue: Catalogue,
     before: PolicyStatus,
     now: datetime,
+    *,
+    hosts_not_looked_up: Sequence[str] = (),
 ) -> PolicyStatus:
-    """The status to show; equal to ``before`` where nothing changed."""
+    """The status to show; equal to ``before`` where nothing changed.
+
+    ``hosts_not_looked_up`` are hosts of the policy beyond the number that is allowed.
+    """
     workloads = sorted(covered, key=lambda found: found.ref)
-    states = Counter(found.state for found in workloads)
+    active = [found for found in workloads if not found.verdict.idle]
+    states = Counter(found.state for found in active)
     observations = (
-        _accepted(policy, catalogue),
+        _accepted(policy, catalogue, hosts_not_looked_up),
         _programmed(policy, workloads),
-        _compliant(workloads, states),
+        _compliant(active, states, [found for found in workloads if found.verdict.idle]),
         *_verified(policy, workloads),
         _conflicted(workloads),
         _exception_expired(policy, now),
@@ -109,6 +118,7 @@ def build_policy_status(
             unknown=states[State.UNKNOWN],
             not_enforceable=states[State.NOT_ENFORCEABLE],
             exempt=states[State.EXEMPT],
+            idle=len(workloads) - len(active),
         ),
     )
 
@@ -181,16 +191,32 @@ def _seen(
     return ObservedCondition(type=kind, status=status, reason=reason, message=said)
 
 
-def _accepted(policy: Policy, catalogue: Catalogue) -> ObservedCondition:
-    problems = list(find_problems(policy.spec, catalogue))
+def _accepted(
+    policy: Policy, catalogue: Catalogue, not_looked_up: Sequence[str]
+) -> ObservedCondition:
+    problems = [
+        (problem.reason, problem.message) for problem in find_problems(policy.spec, catalogue)
+    ]
+    if not_looked_up:
+        problems.append((PolicyReason.TOO_MANY_HOSTS, _over_quota(not_looked_up)))
     clear = warn_of_clear_text(policy.spec)
     clear = f" {clear}." if clear else ""
     if not problems:
         message = f"{PolicyReason.VALID.meaning}{clear}"
         return _seen("Accepted", holds=True, reason=PolicyReason.VALID, message=message)
-    messages = "; ".join(problem.message for problem in problems)
+    messages = "; ".join(message for _, message in problems)
     message = f"{messages}. The rest of the policy is in force.{clear}"
-    return _seen("Accepted", holds=False, reason=problems[0].reason, message=message)
+    return _seen("Accepted", holds=False, reason=problems[0][0], message=message)
+
+
+def _over_quota(hosts: Sequence[str]) -> str:
+    more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
+    return (
+        f"spec.egress.hosts: not looked up: {', '.join(hosts[:_NAMED])}{more}; the "
+        f"TelemetryPolicies of a namespace may name {QUOTA.of_namespace} hosts, those of all "
+        f"namespaces {QUOTA.in_total}, and older policies come first: remove hosts, or name them "
+        f"in a ClusterTelemetryPolicy"
+    )
 
 
 def _programmed(policy: Policy, workloads: list[Covered]) -> ObservedCondition:
@@ -239,9 +265,14 @@ def _is_missing(verdict: Verdict) -> bool:
     return verdict.reason in _NOT_WRITTEN
 
 
-def _compliant(workloads: list[Covered], states: Counter[State]) -> ObservedCondition:
+def _compliant(
+    workloads: list[Covered], states: Counter[State], idle: list[Covered]
+) -> ObservedCondition:
+    """``workloads`` are those that are not idle: where nothing runs and nothing will, nothing is
+    sent, and there is nothing to prove."""
     if not workloads:
-        return _seen("Compliant", holds=None, reason=PolicyReason.NOTHING_MATCHED)
+        reason = PolicyReason.NOTHING_RUNS if idle else PolicyReason.NOTHING_MATCHED
+        return _seen("Compliant", holds=None, reason=reason)
     bad = [w for w in workloads if w.state in (State.NON_COMPLIANT, State.NOT_ENFORCEABLE)]
     if bad:
         message = f"{len(bad)} of {len(workloads)}: {_names(bad)}"

@@ -65,7 +65,14 @@ LAST_CHECK = Family(
     ("kind", "name", "product", "resource_namespace", "result"),
     "workloads whose product is checked",
 )
-FAMILIES = (INFO, STATE, ENABLED, LAST_SUBMISSION, COMPLIANT_SINCE, LAST_CHECK)
+UNMANAGED = Family(
+    "unmanaged_pod_info",
+    "Always 1; the labels are a pod that runs a product and belongs to no workload of a type that "
+    "the operator manages, and the pod's controller if it has one.",
+    ("controller_kind", "controller_name", "name", "product", "resource_namespace"),
+    "such pods x products",
+)
+FAMILIES = (INFO, STATE, ENABLED, LAST_SUBMISSION, COMPLIANT_SINCE, LAST_CHECK, UNMANAGED)
 
 Planned = tuple[WorkloadRef, Plan]
 Series = Iterator[tuple[tuple[str, ...], float]]
@@ -85,6 +92,7 @@ def render_workloads(source: FleetSource) -> Iterator[str]:
         yield from family.text(write(plans))
     yield from COMPLIANT_SINCE.text(_compliant_since(source, plans))
     yield from LAST_CHECK.text(_last_check(source) if visible else ())
+    yield from UNMANAGED.text(_unmanaged(source) if visible else ())
 
 
 def _info(plans: Iterable[Planned]) -> Series:
@@ -152,6 +160,14 @@ def _last_check(source: FleetSource) -> Series:
         ref = check.ref
         names = (ref.kind, ref.name, check.product, ref.namespace)
         yield (*names, check.result), check.at.timestamp()
+
+
+def _unmanaged(source: FleetSource) -> Series:
+    for pod in source.unmanaged():
+        owner = pod.controller
+        kind, name = (escape(owner.kind), escape(owner.name)) if owner else ("", "")
+        for product in pod.products:
+            yield (kind, name, pod.name, product, pod.namespace), 1.0
 
 
 def _verdicts(plans: Iterable[Planned]) -> Iterator[tuple[WorkloadRef, Verdict]]:

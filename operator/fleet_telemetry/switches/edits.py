@@ -44,7 +44,7 @@ class Edit:
     """Set one entry of one container to ``value``, or remove it if ``value`` is None."""
 
     container: int
-    """The container's index in the manifest's list."""
+    """The container's index, as in ``container_path``."""
     container_name: str
     name: str
     value: str | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest, dig, text_at
+from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, number_at, text_at
 from fleet_telemetry.workloads.workload_type import WorkloadType
 
 
@@ -22,6 +22,20 @@ class Job(WorkloadType):
     def has_first_template(self, manifest: Manifest) -> bool:  # noqa: ARG002  # the same for all
         """The template of a Job cannot change."""
         return True
+
+    def is_settled(self, manifest: Manifest) -> bool:  # noqa: ARG002  # the same for all
+        """The template of a Job cannot change."""
+        return True
+
+    def is_idle(self, manifest: Manifest) -> bool:
+        """While it is suspended."""
+        return dig(manifest, "spec", "suspend") is True
+
+    def has_run(self, manifest: Manifest) -> bool:
+        """Whether the status counts a pod, running or not."""
+        status = mapping_at(manifest, "status")
+        counted = (number_at(status, key) for key in ("active", "succeeded", "failed"))
+        return any(count > 0 for count in counted)
 
     def pod_selector(self, manifest: Manifest) -> Manifest:
         """A generated selector matches the Job's uid, a label that some network plug-ins do not

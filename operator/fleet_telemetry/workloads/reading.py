@@ -13,6 +13,7 @@ from fleet_telemetry.objects.manifest import (
     Manifest,
     dig,
     items_at,
+    list_at,
     mapping_at,
     number_at,
     read_time,
@@ -98,6 +99,10 @@ def read_workload_or_part(manifest: Manifest) -> Workload | None:
         first_template=workload_type.has_first_template(manifest),
         # The status of a workload that replaces no pods says nothing about a rollout.
         rolling_out=not restarts_no_pod and workload_type.is_rolling_out(manifest),
+        revision=workload_type.revision(manifest),
+        is_settled=workload_type.is_settled(manifest),
+        is_idle=workload_type.is_idle(manifest),
+        has_run=workload_type.has_run(manifest),
         claim_templates=frozenset(
             text_at(template, "metadata", "name")
             for template in items_at(spec, "volumeClaimTemplates")
@@ -132,27 +137,41 @@ def read_pod(manifest: Manifest) -> Pod:
 def read_template(manifest: Manifest) -> PodTemplate:
     """The containers and volumes of a pod template, or of a pod."""
     spec = mapping_at(manifest, "spec")
-    containers = dig(spec, "containers")
     return PodTemplate(
         containers=tuple(
             _read_container(index, container, dig(spec, "securityContext", "runAsUser"))
-            for index, container in enumerate(containers if isinstance(containers, list) else ())
-            if isinstance(container, Mapping)
+            for index, container in running_containers(spec)
         ),
         volumes=tuple(_read_volume(volume) for volume in items_at(spec, "volumes")),
         labels=read_labels(mapping_at(manifest, "metadata")),
         init_volumes=frozenset(
             text_at(mount, "name")
             for container in items_at(spec, "initContainers")
+            if not _is_sidecar(container)
             for mount in items_at(container, "volumeMounts")
         ),
         init_ports=frozenset(
             number
             for container in items_at(spec, "initContainers")
+            if not _is_sidecar(container)
             for _, number in _read_ports(container)
         ),
         host_network=bool(spec.get("hostNetwork")),
     )
+
+
+def running_containers(spec: Manifest) -> Iterator[tuple[int, Manifest]]:
+    """The main containers of a pod's spec and its native sidecars, with their index."""
+    for index, container in enumerate(list_at(spec, "containers")):
+        if isinstance(container, Mapping):
+            yield index, container
+    for position, container in enumerate(list_at(spec, "initContainers")):
+        if isinstance(container, Mapping) and _is_sidecar(container):
+            yield -position - 1, container
+
+
+def _is_sidecar(init_container: Manifest) -> bool:
+    return bool(init_container.get("restartPolicy") == "Always")
 
 
 def _read_words(container: Manifest, key: str) -> Iterator[str]:
@@ -234,12 +253,16 @@ def read_field_owners(metadata: Manifest, template_path: TemplatePath) -> FieldO
             continue
         fields = mapping_at(entry, "fieldsV1", *path)
         # A list cannot be empty here, so the manager owns the list and not its entries.
-        known &= fields.get("f:containers") != {}
-        for container, container_fields in _keyed(mapping_at(fields, "f:containers")):
-            for variable, _ in _keyed(mapping_at(container_fields, "f:env")):
-                entries.add((container, variable))
-                if not _writes_back(entry):
-                    declared.add((container, variable))
+        known &= all(fields.get(key) != {} for key in _CONTAINER_FIELDS)
+        found = {
+            (container, variable)
+            for key in _CONTAINER_FIELDS
+            for container, container_fields in _keyed(mapping_at(fields, key))
+            for variable, _ in _keyed(mapping_at(container_fields, "f:env"))
+        }
+        entries |= found
+        if not _writes_back(entry):
+            declared |= found
     restored = entries - declared
     if restored:
         restored -= _last_applied(metadata, template_path, restored)
@@ -251,6 +274,8 @@ def read_field_owners(metadata: Manifest, template_path: TemplatePath) -> FieldO
     )
 
 
+# A container's name is unique in both lists.
+_CONTAINER_FIELDS = ("f:containers", "f:initContainers")
 _WRITE_BACK = frozenset(
     {
         # `kubectl rollout undo` sends the template of an earlier revision and names no manager, so
@@ -292,7 +317,7 @@ def _last_applied(
         return wanted
     return {
         (text_at(container, "name"), text_at(entry, "name"))
-        for container in items_at(applied, *template_path, "spec", "containers")
+        for _, container in running_containers(mapping_at(applied, *template_path, "spec"))
         for entry in items_at(container, "env")
     }
 

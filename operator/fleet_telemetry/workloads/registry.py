@@ -12,6 +12,7 @@ from fleet_telemetry.workloads.deployment import Deployment
 from fleet_telemetry.workloads.job import Job
 from fleet_telemetry.workloads.owner import Owner
 from fleet_telemetry.workloads.replica_set import ReplicaSet
+from fleet_telemetry.workloads.replication_controller import ReplicationController
 from fleet_telemetry.workloads.rollout import ArgoRollout
 from fleet_telemetry.workloads.stateful_set import StatefulSet
 from fleet_telemetry.workloads.workload_type import TemplatePath, WorkloadType
@@ -38,6 +39,7 @@ class WorkloadKind(StrEnum):
     CRON_JOB = CronJob()
     JOB = Job()
     REPLICA_SET = ReplicaSet()
+    REPLICATION_CONTROLLER = ReplicationController()
     ROLLOUT = ArgoRollout()
 
 

@@ -13,6 +13,10 @@ class ReplicaSet(WorkloadType):
     api = Kind("apps", "v1", "replicasets", "ReplicaSet")
     is_adopted = True
 
+    def is_settled(self, manifest: Manifest) -> bool:
+        """Only as long as the template cannot have changed."""
+        return self.has_first_template(manifest)
+
     def restarts_no_pod(self, manifest: Manifest) -> bool:  # noqa: ARG002  # the same for all
         """A ReplicaSet never replaces pods because its template changed."""
         return True

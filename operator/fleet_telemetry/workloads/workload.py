@@ -49,9 +49,11 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One of the main containers; ``index`` is its position in the manifest's list."""
+    """One of the main containers, or a native sidecar: an init container that is restarted always,
+    and so runs beside them."""
 
     index: int
+    """See ``container_path``."""
     name: str
     image: str
     command: tuple[str, ...] = ()
@@ -78,6 +80,12 @@ class Container:
         return next((entry for entry in reversed(self.env) if entry.name == name), None)
 
 
+def container_path(index: int) -> tuple[str, int]:
+    """The list of a pod's spec that a container is in, and its position there. Main containers
+    count from 0 up, init containers from -1 down."""
+    return ("containers", index) if index >= 0 else ("initContainers", -index - 1)
+
+
 class VolumeKind(StrEnum):
     """How long a volume lives, compared with its pod."""
 
@@ -99,17 +107,17 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class PodTemplate:
-    """A pod template, or the same parts of a pod. Init containers are left out: vendors' charts run
-    product images there for setup tasks, and no product sends anything from one."""
+    """A pod template, or the same parts of a pod. Init containers that end are left out: vendors'
+    charts run product images there for setup tasks, and no product sends anything from one."""
 
     containers: tuple[Container, ...]
     volumes: tuple[Volume, ...] = ()
     labels: dict[str, str] = field(default_factory=dict, hash=False)
     """Services and network policies select the pods by these."""
     init_volumes: frozenset[str] = frozenset()
-    """Volumes that an init container mounts and may have written to."""
+    """Volumes that an init container that ends mounts, and may have written to."""
     init_ports: frozenset[int] = frozenset()
-    """TCP ports that init containers declare. One that restarts always runs beside the others."""
+    """TCP ports that init containers that end declare."""
     host_network: bool = False
     """The pods use the network of the node."""
 
@@ -167,6 +175,15 @@ class Workload:
     """The pod template is the one that the workload was created with."""
     rolling_out: bool = False
     """The workload's controller is still replacing pods."""
+    revision: str = ""
+    """The value of the label ``controller-revision-hash`` of pods that are created from the present
+    template; empty if that is not known."""
+    is_settled: bool = False
+    """Every pod was certainly created from the present template."""
+    is_idle: bool = False
+    """No pod starts until somebody changes the workload: it has no replicas, or is suspended."""
+    has_run: bool = False
+    """It is a Job that has started pods."""
     claim_templates: frozenset[str] = frozenset()
     """Names of the volume claim templates whose volumes start empty."""
     pod_selector: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -220,6 +237,8 @@ class Pod:
     phase: PodPhase = PodPhase.UNKNOWN
     ready: bool = False
     terminating: bool = False
+    origin: PodTemplate | None = field(default=None, hash=False)
+    """The template that the pod was certainly created from; None if that is not certain."""
 
     @property
     def counts(self) -> bool:

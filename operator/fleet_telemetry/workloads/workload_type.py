@@ -42,6 +42,8 @@ class WorkloadType(ABC):
     then to replace their pods."""
     keeps_finished_pods: bool = False
     """Pods that have finished still count as the workload's pods."""
+    last_run_counts: bool = False
+    """While no pod runs, those of the last part that ran count as the workload's pods."""
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -67,6 +69,23 @@ class WorkloadType(ABC):
     def is_rolling_out(self, manifest: Manifest) -> bool:  # noqa: ARG002  # for overriding
         """Whether the workload's controller is still replacing pods. Only called where a change of
         the pod template restarts pods."""
+        return False
+
+    def revision(self, manifest: Manifest) -> str:  # noqa: ARG002  # for overriding
+        """The ``controller-revision-hash`` of pods that are created from the present template;
+        empty if that is not known."""
+        return ""
+
+    def is_settled(self, manifest: Manifest) -> bool:  # noqa: ARG002  # for overriding
+        """Whether every pod was certainly created from the present template."""
+        return False
+
+    def is_idle(self, manifest: Manifest) -> bool:
+        """Whether no pod starts until somebody changes the workload."""
+        return has_no_replicas(manifest)
+
+    def has_run(self, manifest: Manifest) -> bool:  # noqa: ARG002  # for overriding
+        """Whether the workload is one that runs to its end, and has started pods."""
         return False
 
     def pod_selector(self, manifest: Manifest) -> Manifest:

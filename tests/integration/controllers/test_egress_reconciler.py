@@ -24,6 +24,7 @@ from fleet_telemetry.api.policy import ChannelName, EgressDialect
 from fleet_telemetry.api.reasons import EgressReason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.controllers.egress.host_grants import HostGrants
 from fleet_telemetry.controllers.egress.hosts import HostResolver
 from fleet_telemetry.controllers.egress.reconciler import EgressOptions, EgressReconciler
 from fleet_telemetry.decision import Input, decide
@@ -79,7 +80,12 @@ class Kit:
         every = frozenset(EgressDialect)
         options = EgressOptions(enforced=every, look_seconds=0.2)
         self.egress = EgressReconciler(
-            self.cache, self.client, self.hosts, options, enqueue=self.enqueued.append
+            self.cache,
+            self.client,
+            self.hosts,
+            options,
+            HostGrants(self.cache, lambda _: None),
+            enqueue=self.enqueued.append,
         )
         given = manifest(
             container(SONARQUBE),

@@ -26,6 +26,7 @@ from fleet_telemetry.reporting.metrics import AdmissionMetrics
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.admission_requests import cache_with, policy_manifest
 from tests.support.builders import SONAR_SWITCH, SONARQUBE, Manifest, container, manifest
+from tests.support.rollout_crd import define_rollouts
 
 pytestmark = pytest.mark.cluster
 
@@ -182,6 +183,75 @@ def test_a_product_among_any_images_is_injected(with_many: Cluster, images: list
     found = created(with_many, given, dry_run=True)
     assert injected(found) == [f"c{images.index(SONARQUBE)}"]
     assert errors(with_many) == []
+
+
+def test_a_native_sidecar_is_matched_and_injected(with_many: Cluster) -> None:
+    given = deployment([ORDINARY])
+    given["spec"]["template"]["spec"]["initContainers"] = [
+        container(SONARQUBE, name="setup"),
+        container(SONARQUBE, name="sidecar", restartPolicy="Always"),
+    ]
+    found = created(with_many, given, dry_run=True)
+    setup, sidecar = found["spec"]["template"]["spec"]["initContainers"]
+    assert "env" not in setup
+    assert [entry["name"] for entry in sidecar["env"]] == [SONAR_SWITCH]
+    assert errors(with_many) == []
+
+
+def _without(*path: str, kind: str = "Deployment") -> Manifest:
+    found = deployment([SONARQUBE])
+    found["kind"] = kind
+    if kind == "ReplicationController":
+        found["apiVersion"] = "v1"
+        found["spec"]["selector"] = {"app": "it"}
+    inner: Any = found
+    for key in path[:-1]:
+        inner = inner[key]
+    del inner[path[-1]]
+    return found
+
+
+INVALID = {
+    "no containers": _without("spec", "template", "spec", "containers"),
+    "no template": _without("spec", "template"),
+    "no spec": _without("spec"),
+    "no image": _without("spec", "template", "spec", "containers", 0, "image"),  # type: ignore[arg-type]
+    "no template of a controller": _without("spec", "template", kind="ReplicationController"),
+    "no spec of a controller": _without("spec", kind="ReplicationController"),
+}
+
+
+@pytest.mark.parametrize("given", INVALID.values(), ids=INVALID)
+def test_an_object_that_is_not_valid_is_no_error_of_a_condition(
+    with_many: Cluster, given: Manifest
+) -> None:
+    done = with_many.kubectl(
+        "create", "-f", "-", "--validate=false", input=json.dumps(given), check=False
+    )
+    assert "is invalid" in done.stderr
+    assert errors(with_many) == []
+
+
+def test_a_rollout_without_a_template_is_no_error_of_a_condition(with_many: Cluster) -> None:
+    define_rollouts(with_many)
+    rollout = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": "it", "namespace": "default"},
+        "spec": {"workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "it"}},
+    }
+    created(with_many, rollout)
+    with_many.kubectl("label", "rollouts.argoproj.io", "it", "a=b")
+    with_many.kubectl(
+        "patch", "rollouts.argoproj.io", "it", "--type=merge", "--patch", '{"spec":{"replicas":2}}'
+    )
+    assert errors(with_many) == []
+
+
+def test_a_replication_controller_is_injected(with_many: Cluster) -> None:
+    given = {**deployment([SONARQUBE]), "apiVersion": "v1", "kind": "ReplicationController"}
+    given["spec"]["selector"] = {"app": "it"}
+    assert injected(created(with_many, given, dry_run=True)) == ["c0"]
 
 
 @pytest.mark.parametrize("count", [20, 100])

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 from typing import Any
 
+import pytest
+
+from fleet_telemetry.admission import trace as trace_module
 from fleet_telemetry.admission.review import review_pod, review_workload
 from fleet_telemetry.admission.trace import AdmissionTrace
 from fleet_telemetry.kube import kinds
@@ -187,3 +191,31 @@ def test_requests_with_endless_names_are_not_remembered() -> None:
     assert not told.trace._waiting
     told.request(creation(SONAR))
     assert len(told.trace._waiting) == 1
+
+
+def test_a_failure_to_write_an_event_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(trace_module, "_ROUND_SECONDS", 0.0)
+    cache = cache_with(OPT_OUT)
+    attempts = []
+
+    async def fail(ref: WorkloadRef, *_: object) -> None:
+        attempts.append(ref.name)
+        raise OSError("no connection")
+
+    trace = AdmissionTrace(cache.fleet, fail, lambda: 0.0)
+    for name in ("a", "b"):
+        given = claimed(manifest(container(SONARQUBE), name=name))
+        trace.expect(review_workload(creation(given), cache, NOW))
+        shown = admitted(creation(given), OPT_OUT)
+        shown["metadata"] |= {"uid": f"uid-of-{name}", "namespace": NAMESPACE}
+        cache.upsert(next(kind for kind in kinds.WORKLOADS if kind.kind == "Deployment"), shown)
+
+    async def run() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(trace.run(), 0.05)
+
+    asyncio.run(run())
+    assert attempts == ["a", "b"]
+    assert "cannot write the events of admissions" in caplog.text

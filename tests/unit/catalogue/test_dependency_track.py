@@ -88,7 +88,7 @@ def test_the_frontend_and_other_images_are_never_taken_for_it(image: str, contai
         ("4.14.3", f"On, Seed {_V4}"),
         ("4.14", f"On, Seed {_V4}"),
         ("4.15.0-SNAPSHOT", f"On, Seed {_V4}"),
-        ("4.99.9", f"On, Seed {_V4}"),
+        ("4.29.9", f"On, Seed {_V4}"),
         # The candidates of 5.0.0 differ from each other.
         ("5.0.0-alpha.1", "VersionNotCovered"),
         ("5.0.0-beta.1", "VersionNotCovered"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import Policy
+from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.decision import Plan, decide
@@ -41,14 +42,17 @@ from tests.support.builders import (
     without_variable,
 )
 from tests.support.decision_strategies import (
+    CATALOGUE_NAMES,
     FREE_NAMES,
     OTHER_IMAGES,
     PATIENT,
     RELATED,
     RESTARTING,
     RESTING,
+    SHAPES,
     SWITCH_OF_IMAGE,
     SWITCHES,
+    entries,
     manifests,
     policy_sets,
 )
@@ -219,6 +223,37 @@ def test_under_keep_what_a_user_wrote_stays(
         assert new.get("env", [])[: len(env)] == env
 
 
+# A setting stays, whoever drops it.
+
+_OWNED = [shape for shape in SHAPES if "owner" not in shape and shape.get("kind") != "Job"]
+_NO_REFERENCE = [entry for entry in entries(CATALOGUE_NAMES) if "valueFrom" not in entry]
+
+
+@examples(200)
+@given(
+    st.sampled_from(["FirstInstallOrUpgrade", "Always"]),
+    manifests(shapes=tuple(_OWNED)),
+    st.lists(st.lists(st.sampled_from(_NO_REFERENCE), max_size=3), min_size=2, max_size=2),
+)
+def test_no_update_of_variables_turns_a_setting_back(
+    when: str, given_: Manifest, variables: list[list[Manifest]]
+) -> None:
+    cluster = under(policy(injection={"when": when}))
+    live = cluster.create(given_).manifest
+
+    def declared(shown: Manifest) -> dict[object, Setting]:
+        found = decide(cluster.input(shown, Trigger.RECONCILE)).verdicts
+        return {(v.product, v.channel): v.observed("declared").setting for v in found if v.policy}
+
+    changed = touched(live)
+    for found, env in zip(containers_of(changed), variables, strict=False):
+        found["env"] = [dict(entry) for entry in env]
+    before, after = declared(live), declared(cluster.update(live, changed).manifest)
+    for key, setting in before.items():
+        if setting is Setting.DISABLED:
+            assert after[key] in (Setting.DISABLED, Setting.UNKNOWN), key
+
+
 # Invariant 4: every version gets the switch of that version, an unreadable one no harm.
 
 
@@ -281,6 +316,8 @@ NO_VERSIONS = (
     "dependencytrack/apiserver:2024.10.1",
     "dependencytrack/apiserver:20241101",
     "dependencytrack/apiserver:6.0.0",
+    "dependencytrack/apiserver:4.0.1187",
+    "dependencytrack/apiserver:5.1187",
     "dependencytrack/apiserver:1.4.13",
     "dependencytrack/hyades-apiserver:4.13.2",
     "emqx/emqx:6",

@@ -565,7 +565,7 @@ class TestWhyLookupsFail:
 
     def test_another_reason_is_written_but_not_each_time_that_reasons_alternate(self) -> None:
         host = History()
-        host.hears(*ok(v4(1)), self.failing())
+        host.hears(*ok(v4(1), ttl=86_400), self.failing())
         status = saved(host)
         writes = 0
         for turn in range(60):
@@ -575,6 +575,19 @@ class TestWhyLookupsFail:
             if found is not None:
                 writes, status = writes + 1, found
         assert 1 <= writes <= 8
+
+    def test_another_reason_is_written_after_a_while(self) -> None:
+        host = History()
+        host.hears(*ok(v4(1), ttl=86_400), self.failing())
+        status = saved(host)
+        other = self.failing("it answered REFUSED")
+        host.hears(*ok(v4(1), ttl=86_400), other, after=MINUTE)
+        assert status_to_write(status, host.state, host.now, RULES) is None
+        host.hears(*ok(v4(1), ttl=86_400), other, after=10 * MINUTE)
+        found = status_to_write(status, host.state, host.now, RULES)
+        assert found is not None
+        (told,) = [one for one in found.conditions if one.type == "Fresh"]
+        assert "REFUSED" in told.message
 
     def test_the_same_reason_is_not_written_again(self) -> None:
         host = History()

@@ -164,6 +164,14 @@ def test_a_host_that_any_policy_denies_is_not_listed(by: PolicyName) -> None:
     assert withheld.entry.addresses == (ip_address("54.230.1.1"),)
 
 
+def test_a_host_is_denied_by_name_where_its_addresses_are_not() -> None:
+    """Others share them, so no pod is denied them; a proxy knows the name."""
+    hosts = {SONAR_HOST: facts("104.16.0.1", shared_by="Cloudflare")}
+    found = listed(rule(), rule(opens=False, policy=OPT_OUT), hosts=hosts)
+    assert SONAR_HOST not in everywhere(found)
+    assert plain(found) == set()
+
+
 @pytest.mark.parametrize(
     "fields", [{"port": 80}, {"product": "other"}, {"product": "a", "port": 1}]
 )

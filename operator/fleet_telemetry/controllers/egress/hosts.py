@@ -12,6 +12,7 @@ from datetime import datetime
 from fleet_telemetry.api.resources import API_VERSION, TELEMETRY_HOST
 from fleet_telemetry.api.telemetry_host import PublishedRanges, TelemetryHostStatus
 from fleet_telemetry.controllers.egress.own_addresses import OwnAddresses
+from fleet_telemetry.controllers.egress.ranges import RangesKeeper
 from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.egress.addresses import as_networks
 from fleet_telemetry.egress.dns.resolver import Resolver
@@ -30,16 +31,6 @@ from fleet_telemetry.egress.host_step import (
 )
 from fleet_telemetry.egress.host_use import HostNeed
 from fleet_telemetry.egress.model import Network
-from fleet_telemetry.egress.published_ranges import (
-    PROVIDERS,
-    Provider,
-    Ranges,
-    RangesError,
-    RangesState,
-    restored,
-    step_ranges,
-    wait_seconds,
-)
 from fleet_telemetry.egress.ranges_client import RangesClient
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
@@ -93,11 +84,9 @@ class HostResolver:
         self._resolver = resolver
         self._rules = rules
         self._now = now
-        self._ranges = ranges
+        self._ranges = RangesKeeper(cache, ranges, now=now, on_change=self._set_ranges)
         self._hosts: dict[str, _KeptHost] = {}
         self._needs: dict[WorkloadRef, frozenset[HostNeed]] = {}
-        self._published: dict[str, RangesState] = {}
-        self._fetching: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._random = random.Random()  # noqa: S311  # spreads load, hides nothing
         self._on_change = on_change
@@ -110,7 +99,7 @@ class HostResolver:
                 for name, host in self._hosts.items():
                     self._start(name)
                     if host.provider is not None:
-                        self._publish(host.provider)
+                        self._ranges.use(host.provider, group)
                 while True:
                     await asyncio.sleep(_SWEEP_SECONDS)
                     await self._sweep()
@@ -118,8 +107,7 @@ class HostResolver:
             self._group = None
             self._hosts.clear()
             self._needs.clear()
-            self._published.clear()
-            self._fetching.clear()
+            self._ranges.clear()
 
     def need(self, ref: WorkloadRef, needs: frozenset[HostNeed]) -> None:
         """Set the hosts that a workload's decision depends on."""
@@ -140,7 +128,7 @@ class HostResolver:
                 self._notify(host, but=ref)
             if need.provider is not None and host.provider != need.provider:
                 host.provider = need.provider
-                self._publish(need.provider)
+                self._ranges.use(need.provider, self._group)
 
     def protect(self, addresses: OwnAddresses) -> None:
         """Set the single addresses that are the cluster's own. Responses with them are ignored from
@@ -225,7 +213,8 @@ class HostResolver:
             del self._hosts[name]
             if host.task is not None:
                 host.task.cancel()
-            self._unpublish(host.provider)
+            if all(other.provider != host.provider for other in self._hosts.values()):
+                self._ranges.release(host.provider)
 
     def _start(self, name: str) -> None:
         host = self._hosts[name]
@@ -296,63 +285,9 @@ class HostResolver:
             except ApiError as error:
                 _log.warning("%s: the TelemetryHost cannot be deleted: %s", name, error)
 
-    # Published ranges
-
-    def _publish(self, name: str) -> None:
-        """Apply a provider's ranges, first the last known ones, and start fetching them."""
-        provider = PROVIDERS.get(name)
-        if provider is None:
-            return
-        if name not in self._published:
-            self._published[name] = RangesState(self._last_known(provider))
-        self._set_ranges(name)
-        if self._ranges is not None and self._group is not None and name not in self._fetching:
-            self._fetching[name] = self._group.create_task(self._fetch(provider, self._ranges))
-
-    def _unpublish(self, name: str | None) -> None:
-        """Stop fetching a provider's ranges if no host needs them."""
-        if name in self._fetching and all(host.provider != name for host in self._hosts.values()):
-            self._fetching.pop(name).cancel()
-
-    def _last_known(self, provider: Provider) -> Ranges:
-        for status in self._cache.hosts.values():
-            if status.ranges is not None and status.ranges.provider == provider.name:
-                try:
-                    return restored(provider, status.ranges.etag, status.ranges.cidrs)
-                except RangesError as error:
-                    _log.warning("%s", error)
-        return provider.seed
-
-    async def _fetch(self, provider: Provider, client: RangesClient) -> None:
-        failures = 0
-        while True:
-            try:
-                self._update_ranges(provider, await client.fetch(provider))
-                failures = 0
-            except RangesError as error:
-                failures += 1
-                _log.warning("%s", error)
-            except Exception:  # noqa: BLE001  # a bug with ranges must not stop anything else
-                failures += 1
-                _log.exception("%s: the ranges could not be processed", provider.name)
-            await asyncio.sleep(wait_seconds(failures, self._random.random()))
-
-    def _update_ranges(self, provider: Provider, fresh: Ranges) -> None:
-        before = self._published[provider.name]
-        after = step_ranges(before, fresh, self._now())
-        self._published[provider.name] = after
-        if after.hold is not None and before.hold is None:
-            _log.warning("%s: new ranges are held back: %s", provider.name, after.hold.why)
-        if after.ranges != before.ranges:
-            self._set_ranges(provider.name)
-
-    def _set_ranges(self, name: str) -> None:
-        ranges = self._published[name].ranges
-        published = PublishedRanges(
-            provider=name, etag=ranges.etag, cidrs=tuple(map(str, ranges.networks))
-        )
+    def _set_ranges(self, published: PublishedRanges) -> None:
         for host in self._hosts.values():
-            if host.provider == name and host.state.ranges != published:
+            if host.provider == published.provider and host.state.ranges != published:
                 host.state = replace(host.state, ranges=published)
                 self._notify(host)
 

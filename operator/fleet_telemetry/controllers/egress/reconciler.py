@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from fleet_telemetry.api.policy import EgressDialect
+from fleet_telemetry.api.policy import EgressDialect, Policy
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.controllers.egress.discovery import DialectDiscovery
+from fleet_telemetry.controllers.egress.host_grants import HostGrants
 from fleet_telemetry.controllers.egress.hosts import HostResolver
 from fleet_telemetry.controllers.egress.live_objects import LiveObjects
 from fleet_telemetry.controllers.egress.network_policy_writer import NetworkPolicyWriter
@@ -59,6 +60,7 @@ class EgressReconciler:
         client: KubernetesClient,
         hosts: HostResolver,
         options: EgressOptions,
+        grants: HostGrants,
         *,
         enqueue: Callable[[WorkloadRef], None],
         dialects: Sequence[Dialect] = DIALECTS,
@@ -66,6 +68,7 @@ class EgressReconciler:
         """``enqueue`` is called with each workload that has to be reconciled again."""
         self._cache = cache
         self._hosts = hosts
+        self._grants = grants
         self._options = options
         self._enqueue = enqueue
         self._evaluated = frozenset(one.name for one in dialects if one.is_evaluated)
@@ -117,6 +120,15 @@ class EgressReconciler:
         except ApiError as error:
             _log.warning("an address group to which no policy refers cannot be deleted: %s", error)
 
+    def policies_changed(self, namespace: str) -> None:
+        """Note that a policy of a namespace changed; of the cluster, if it is empty."""
+        if namespace:
+            self._grants.mark(namespace)
+
+    def hosts_not_looked_up(self, policy: Policy) -> tuple[str, ...]:
+        """The hosts of a policy that are not looked up, because too many are named."""
+        return self._grants.not_looked_up(policy)
+
     def owned(self) -> Iterator[WorkloadRef]:
         """The workloads that have network policies of ours."""
         return self._live.owners()
@@ -145,9 +157,14 @@ class EgressReconciler:
     def _gather(self, workload: Workload, plan: Plan, pods: tuple[Pod, ...]) -> EgressInput:
         """The facts that the decision depends on; has the hosts resolved that it needs."""
         uses = find_uses(plan.targets, plan.effective)
-        self._hosts.need(workload.ref, find_needs(uses, plan.effective))
+        granted = self._grants.granted(workload.ref.namespace)
+        self._hosts.need(workload.ref, find_needs(uses, plan.effective, granted))
         self._host_rules[workload.ref] = find_host_rules(uses, plan.effective)
-        hosts = self._hosts.facts(use.host for use in uses)
+        limited = {use.host for use in uses if use.is_tenants and use.host not in granted}
+        hosts = {
+            **dict.fromkeys(limited, HostFacts(over_quota=True)),
+            **self._hosts.facts(use.host for use in uses),
+        }
         return EgressInput(
             workload=workload,
             targets=plan.targets,
