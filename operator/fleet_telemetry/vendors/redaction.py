@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from fleet_telemetry.evidence.report import InstanceReport
 
 _PART = 8
-"""Letters and digits in a row that tell enough of a credential to count."""
+"""Letters and digits in a row that count as a part of a credential."""
 _NOT_SECRET = ("ca.crt",)
 _INVISIBLE = re.compile(r"[\W_]+")
 
