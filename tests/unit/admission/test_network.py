@@ -93,6 +93,7 @@ class Webhook:
     def __init__(self, server: AdmissionServer, registry: CollectorRegistry) -> None:
         self.server = server
         self.registry = registry
+        self.port = server.port
         self.clients: list[Client] = []
 
     async def connect(self, pair: KeyPair | None = None, directory: Path | None = None) -> Client:
@@ -103,7 +104,7 @@ class Webhook:
             key.write_text(pair.key)
             context.load_cert_chain(chain, key)
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.server.port, ssl=context, server_hostname=HOST
+            "127.0.0.1", self.port, ssl=context, server_hostname=HOST
         )
         self.clients.append(Client(reader, writer))
         return self.clients[-1]
@@ -268,6 +269,27 @@ def test_silent_connections_make_room() -> None:
         assert len(webhook.server._connections._server.connections) <= 5  # type: ignore[union-attr]
 
     run(test, most_connections=4)
+
+
+def test_a_request_in_progress_is_answered_before_the_server_stops() -> None:
+    async def test(webhook: Webhook) -> None:
+        client = await webhook.connect()
+        head = b"POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        length = f"content-length: {len(GOOD)}\r\n\r\n".encode()
+        client.writer.write(head + length + GOOD[:100])
+        await client.writer.drain()
+        while webhook.server._bodies._held < 100:  # noqa: ASYNC110  # no event
+            await asyncio.sleep(0.001)
+        stopping = asyncio.ensure_future(webhook.server.stop())
+        await asyncio.sleep(0.01)
+        with pytest.raises(ConnectionError):
+            await webhook.connect()
+        client.writer.write(GOOD[100:])
+        status, answer = await client.answer()
+        assert (status, response_of(answer)["patchType"]) == (200, "JSONPatch")
+        await stopping
+
+    run(test, bodies=BodyReader(seconds=30))
 
 
 def test_no_request_adds_a_series() -> None:
