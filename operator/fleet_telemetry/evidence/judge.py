@@ -318,6 +318,9 @@ def _by_switches(case: Case) -> StateFinding | None:
     findings = [_BY_SEMANTICS[switch.semantics](case, switch) for switch in sufficient]
     if others:
         worst = worst_finding(_BY_SEMANTICS[switch.semantics](case, switch) for switch in others)
+        for switch, finding in zip(sufficient, findings, strict=True):
+            also = f"{_label(switch)} alone would suffice: {finding.reason}."
+            worst = replace(worst, detail=f"{worst.detail} {also}".strip())
         findings.append(worst)
     return best_finding(findings)
 

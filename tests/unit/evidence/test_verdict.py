@@ -868,7 +868,11 @@ CASES: dict[str, Case] = {
         says="telemetry.submission.enabled_default: version 5 refuses",
     ),
     "a seed in a database of its own": of(
-        UNKNOWN, Reason.SEED_NOT_PROVEN, DTRACK_5, env={V5_SWITCH: "false"}
+        UNKNOWN,
+        Reason.SEED_NOT_PROVEN,
+        DTRACK_5,
+        env={V5_SWITCH: "false"},
+        says=f"{V5_CRON} alone would suffice: AwaitingUpgrade.",
     ),
     # Policies.
     "exempt": of(

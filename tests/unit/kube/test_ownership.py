@@ -38,8 +38,8 @@ def make(kind: str, name: str, *, owner: Manifest | None = None, **more: Any) ->
     """An object that runs a product; ``owner`` controls it."""
     reference = controller_of(owner) if owner else None
     made = manifest(container(SONARQUBE), kind=kind, name=name, owner=reference, **more)
-    if kind == "Rollout":
-        made["apiVersion"] = "argoproj.io/v1alpha1"
+    api = WorkloadKind(kind).type.api
+    made["apiVersion"] = api.api_version
     return made
 
 
@@ -474,6 +474,8 @@ def status_of(kind: str, **status: Any) -> Manifest:
         # Its template may have been edited since.
         (status_of("ReplicaSet"), {}, False),
         (make("ReplicaSet", "web", generation=1), {}, True),
+        (make("ReplicationController", "web", generation=1), {}, True),
+        (make("ReplicationController", "web"), {}, False),
     ],
 )
 def test_a_pod_is_certain_to_be_of_the_present_template(
