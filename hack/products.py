@@ -91,8 +91,11 @@ def index_page(products: Iterable[Product]) -> str:
     lines = [
         "# Products",
         "",
-        "The built-in catalogue. A [TelemetryProduct](../api.md#telemetryproduct) adds to it or",
-        "replaces an entry ([example](../../examples/policies/product.yaml)).",
+        "The built-in catalogue. A [TelemetryProduct](../api.md#telemetryproduct) adds to it, or,",
+        "with `overridesBuiltin: true`, replaces an entry",
+        "([example](../../examples/policies/product.yaml)). Policies cover the products below unless",
+        "`products` says otherwise, and a TelemetryProduct only if they name it",
+        "([details](../policies.md#products-of-your-own)).",
         "",
         "| product | name in policies | channels |",
         "|---|---|---|",

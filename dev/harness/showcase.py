@@ -52,6 +52,8 @@ class Member:
     is_old: bool = False
     """Created before the policy."""
     env: Mapping[str, str] = field(default_factory=dict)
+    service_account: str = ""
+    """Without the one that it names, no pod can be created."""
 
     @property
     def record(self) -> str:
@@ -98,7 +100,7 @@ FLEET = (
     ),
     Member(
         "iot", "StatefulSet", "emqx-lab", "emqx", _EMQX,
-        "Compliant", "ScaledToZero", replicas=0,
+        "Pending", "NoPods", service_account="missing",
     ),
     Member(
         "platform", "Deployment", "sonarqube-nightly", "sonarqube", "sonarqube:latest",
@@ -252,6 +254,8 @@ def _workload(member: Member) -> Manifest:
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
     }
+    if member.service_account:
+        spec["template"]["spec"]["serviceAccountName"] = member.service_account
     if member.kind == "StatefulSet":
         spec |= {"serviceName": member.name, "podManagementPolicy": "Parallel"}
     return {

@@ -25,7 +25,15 @@ from tests.support.world import (
 
 pytestmark = pytest.mark.cluster
 
-TEMPLATE_KINDS = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job"]
+TEMPLATE_KINDS = [
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "ReplicationController",
+    "CronJob",
+    "Job",
+]
 
 
 @pytest.mark.parametrize("kind", TEMPLATE_KINDS)

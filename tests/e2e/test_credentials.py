@@ -216,7 +216,7 @@ def test_a_label_of_the_namespace_that_is_taken_away_ends_it(
         time.sleep(5)
         assert len(servers.seen) == before
         status = space.telemetry("Deployment", "dtrack", reported="Unknown")
-        assert status["usage"]["reason"] == "CredentialNotForNamespace"
+        assert status["usage"]["reportedReason"] == "CredentialNotForNamespace"
 
 
 def test_another_registry_gets_nothing_also_in_a_namespace_that_may_have_it(

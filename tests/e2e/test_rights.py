@@ -33,7 +33,15 @@ pytestmark = pytest.mark.cluster
 
 TELEMETRY_HOST = "telemetry.sonarsource.com"
 SPACE = "rights"
-WRITTEN = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Rollout")
+WRITTEN = (
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "ReplicationController",
+    "CronJob",
+    "Rollout",
+)
 UNUSED = {
     # Server-side apply that makes an object is checked for `create`, and logged as `patch`.
     "create workloadtelemetries.fleettelemetry.io",

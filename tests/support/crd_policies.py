@@ -116,6 +116,7 @@ def _full(*, cluster: bool) -> dict[str, Any]:
             "unknown": 1,
             "notEnforceable": 1,
             "exempt": 1,
+            "idle": 1,
         },
     }
     return {"spec": spec, "status": status}
@@ -437,6 +438,7 @@ def _status() -> dict[str, Check]:
         "unknown",
         "notEnforceable",
         "exempt",
+        "idle",
     )
     return {
         "status": Object(),

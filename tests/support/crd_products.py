@@ -127,6 +127,7 @@ _FULL: Manifest = {
                         "switches": [
                             {
                                 "semantics": "Seed",
+                                "sufficient": False,
                                 "env": _ENV,
                                 "seedProof": {
                                     "path": "/opt/emqx/data",
@@ -137,6 +138,7 @@ _FULL: Manifest = {
                             },
                             {
                                 "semantics": "Runtime",
+                                "sufficient": False,
                                 "env": _ENV,
                                 "overrides": [
                                     {

@@ -8,6 +8,10 @@ from enum import StrEnum
 from typing import Annotated
 
 from fleet_telemetry.api.schema import ApiType, Time, described
+from fleet_telemetry.objects.text import printable
+
+LONGEST_MESSAGE = 4096
+"""Characters."""
 
 
 class ConditionStatus(StrEnum):
@@ -26,7 +30,7 @@ class Condition(ApiType, frozen=True, kw_only=True):
     reason: Annotated[
         str, described("The reason, one CamelCase word.", min_length=1, max_length=64)
     ]
-    message: Annotated[str, described("The reason in a sentence.", max_length=4096)]
+    message: Annotated[str, described("The reason in a sentence.", max_length=LONGEST_MESSAGE)]
     last_transition_time: Annotated[
         Time, described("When the status last changed; a change of the reason does not count.")
     ]
@@ -56,7 +60,7 @@ def merge_conditions(
 ) -> tuple[Condition, ...]:
     """Give observations their times: a time moves only when the status flips.
 
-    Conditions of types that are no longer observed are dropped.
+    Conditions of types that are no longer observed are dropped. Messages are on one line, and cut.
     """
     known = {condition.type: condition for condition in before}
     merged = []
@@ -68,7 +72,7 @@ def merge_conditions(
                 type=seen.type,
                 status=seen.status,
                 reason=seen.reason,
-                message=seen.message,
+                message=printable(seen.message, LONGEST_MESSAGE),
                 last_transition_time=since.replace(microsecond=0),
                 observed_generation=generation,
             )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from fleet_telemetry.api.product import KnownVersions, MajorTags, VersionLine
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.catalogue.version import Version, VersionSpan
+from fleet_telemetry.catalogue.version import Version, VersionRanges, VersionSpan
 
 _PATCH = 2
 
@@ -78,6 +78,14 @@ class TagReader:
             return TagReading(span)
         found = (line.read(span) for line in self.lines if _share(line.editions, (edition,)))
         return next(filter(None, found), TagReading(None, Reason.VERSION_NOT_KNOWN))
+
+    def may_be_in(self, ranges: VersionRanges, editions: Iterable[str]) -> bool:
+        """Whether some version of the editions is in the ranges."""
+        return not self.lines or any(
+            _share(line.editions, editions)
+            and ranges.touches(VersionSpan("", line.lowest, line.after_highest))
+            for line in self.lines
+        )
 
     def _is_published(self, span: VersionSpan, tag: str) -> bool:
         """Whether the vendor writes so few numbers: to others, a single one is a build's."""

@@ -98,6 +98,8 @@ class Product:
             tags = TagReader.compile(spec.versions)
         except ValueError as error:
             problems.append(f"versions: {error}")
+        for channel in spec.channels:
+            problems.extend(_check_reach(channel, rules[channel.name], tags))
         if problems:
             raise ProductError(name, problems)
         return cls(name, spec, rules, tags, origin)
@@ -200,6 +202,15 @@ def _check_lines(spec: TelemetryProductSpec) -> Iterator[str]:
     for index, line in enumerate(spec.versions.lines):
         for edition in sorted(set(line.editions) - editions):
             yield f"versions, line {index + 1}: no image has the edition {edition!r}"
+
+
+def _check_reach(
+    channel: Channel, rules: tuple[CompiledRule, ...], tags: TagReader
+) -> Iterator[str]:
+    for rule in rules:
+        if not tags.may_be_in(rule.versions, rule.rule.editions):
+            where = f"channel {channel.name}, {_ranges(rule.rule)}"
+            yield f"{where}: no version of spec.versions is in this range"
 
 
 def _check_channel(

@@ -6,6 +6,7 @@ import logging
 import re
 from typing import ClassVar
 
+from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.controllers.keys import ReconcileKey, WebhooksKey
@@ -15,6 +16,7 @@ from fleet_telemetry.kube.kinds import MUTATING_WEBHOOKS
 from fleet_telemetry.kube.webhook_configuration import mutating_webhooks, products_configuration
 from fleet_telemetry.kube.work_queue import WorkQueue
 from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at
+from fleet_telemetry.workloads.workload import PodTemplate
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +31,18 @@ def pattern_of(image: str) -> str:
     injected goes with the next change, so admission has to see it. Empty if it cannot be one."""
     last = "/".join(ImageReference.parse(image).path.split("/")[-2:])
     return last if len(last) <= _LONGEST_PATTERN and _LITERAL.fullmatch(last) else ""
+
+
+def patterns_left(template: PodTemplate, recorded: set[str], catalogue: Catalogue) -> set[str]:
+    """Patterns for the containers whose variables are ``recorded`` as injected, and whose product
+    is no longer known."""
+    known = {target.container.name for target in match_containers(template, catalogue)}
+    return {
+        pattern
+        for container in template.containers
+        if container.name in recorded - known
+        if (pattern := pattern_of(container.image))
+    }
 
 
 class ProductWebhooksReconciler:
@@ -68,13 +82,10 @@ class ProductWebhooksReconciler:
             for product in catalogue.products.values()
             if product.origin is not None
             for image in product.spec.images
-        } | {
-            pattern
-            for workload in self._cache.fleet.workloads.values()
-            if not match_containers(workload.template, catalogue)
-            for container in workload.template.containers
-            if (pattern := pattern_of(container.image))
         }
+        for workload in self._cache.fleet.workloads.values():
+            recorded = {one.container for one in self._cache.injected_into(workload)}
+            patterns |= patterns_left(workload.template, recorded, catalogue)
         live = await self._client.find(MUTATING_WEBHOOKS, self._name)
         if live is None:
             if patterns:

@@ -318,6 +318,9 @@ def _by_switches(case: Case) -> StateFinding | None:
     findings = [_BY_SEMANTICS[switch.semantics](case, switch) for switch in sufficient]
     if others:
         worst = worst_finding(_BY_SEMANTICS[switch.semantics](case, switch) for switch in others)
+        for switch, finding in zip(sufficient, findings, strict=True):
+            also = f"{_label(switch)} alone would suffice: {finding.reason}."
+            worst = replace(worst, detail=f"{worst.detail} {also}".strip())
         findings.append(worst)
     return best_finding(findings)
 
@@ -399,7 +402,7 @@ def _by_pods(
         return found
     different = [reading for reading in running if reading.setting is not case.desired]
     unreadable = [one for one in different if one.source is ReadingSource.UNREADABLE]
-    if unreadable and unreadable == different and not case.facts.workload.rolling_out:
+    if unreadable and unreadable == different:
         detail = f"{unreadable[0].detail}, {len(unreadable)} of {len(running)} pods."
         return StateFinding(State.UNKNOWN, Reason.VERSION_UNREADABLE, f"Image: {detail}")
     doubtful = [reading for reading in different if reading.source is ReadingSource.START]

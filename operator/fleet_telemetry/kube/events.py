@@ -11,6 +11,7 @@ from datetime import datetime
 
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.objects.text import printable
 from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadRef
 
 _log = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ class EventRecorder:
     async def event(
         self, regarding: Regarding, reason: str, note: str, *, warning: bool = False
     ) -> None:
-        """Create an event on an object. ``note`` is cut to 1024 characters."""
+        """Create an event on an object. ``note`` is put on one line, and cut to 1024
+        characters."""
         namespace = regarding.namespace or _CLUSTER_SCOPED_NAMESPACE
         manifest = {
             "apiVersion": kinds.EVENT.api_version,
@@ -66,7 +68,7 @@ class EventRecorder:
             "type": "Warning" if warning else "Normal",
             "reason": reason,
             "action": "CheckTelemetry",
-            "note": note[:_LONGEST_NOTE],
+            "note": printable(note, _LONGEST_NOTE),
             "regarding": {
                 "apiVersion": regarding.api_version,
                 "kind": regarding.kind,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from fleet_telemetry.objects.text import printable
 from fleet_telemetry.reporting.events import Notice
-from fleet_telemetry.reporting.messages import printable
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
 from fleet_telemetry.workloads.workload import Container, PodTemplate, Workload
 

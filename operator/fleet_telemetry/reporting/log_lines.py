@@ -13,7 +13,7 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
-from fleet_telemetry.reporting.messages import printable
+from fleet_telemetry.objects.text import printable
 
 _LONGEST_MESSAGE = 8192
 _LONGEST_FIELD = 1024

@@ -11,6 +11,30 @@ _BEFORE_ALL = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 _AFTER_ALL = "_JAVA_OPTIONS"
 
 
+def split_options(variable: str, value: str) -> list[str]:
+    """The arguments in a variable. The JVM removes quotes from its own variables. Others are split
+    by a shell, which keeps quotes that a variable contains."""
+    if variable not in (*_BEFORE_ALL, _AFTER_ALL) or not {"'", '"'} & set(value):
+        return value.split()
+    words: list[str] = []
+    word: list[str] | None = None
+    quote = ""
+    for character in value:
+        if quote:
+            quote, kept = ("", False) if character == quote else (quote, True)
+        elif character in "'\"":
+            quote, kept, word = character, False, word or []
+        else:
+            kept = not character.isspace()
+            if not kept and word is not None:
+                words.append("".join(word))
+                word = None
+        if kept:
+            word = word or []
+            word.append(character)
+    return words if word is None else [*words, "".join(word)]
+
+
 def jvm_variables(container: Container, java_options: Iterable[str]) -> Iterator[EnvVar]:
     """The variables with arguments that the container sets, weakest first."""
     for name in (*_BEFORE_ALL, *java_options, _AFTER_ALL):
@@ -29,10 +53,10 @@ def jvm_words(container: Container, java_options: Iterable[str]) -> tuple[str, .
     words: list[str] = []
     for entry in jvm_variables(container, java_options):
         if entry.name != _AFTER_ALL:
-            words += entry.value.split()
+            words += split_options(entry.name, entry.value)
     words += container.arguments
     last = container.variable(_AFTER_ALL)
-    return (*words, *(last.value.split() if last is not None else ()))
+    return (*words, *(split_options(last.name, last.value) if last is not None else ()))
 
 
 def system_property(word: str) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleet_telemetry.api.product import Override, Setting, Switch
+from fleet_telemetry.switches.jvm import split_options
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, is_expanded
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.switches.start import names_options_file
@@ -34,7 +35,7 @@ def _read_override(
     if entry.by_reference:
         return SwitchReading(Setting.UNKNOWN, ReadingSource.REFERENCE, entry.name)
     if override.argument is not None:
-        return _read_words(entry.value.split(), override, switch)
+        return _read_words(split_options(entry.name, entry.value), override, switch)
     if override.values and entry.value.lower() not in (v.lower() for v in override.values):
         return None
     setting = _override_setting(entry.value, override, switch)

@@ -32,7 +32,8 @@ class DaemonSet(WorkloadType):
             )
         }
         is_elsewhere = number_at(status, "numberMisscheduled") > 0
-        return len(counts) == 1 and not is_elsewhere and not is_generation_unobserved(manifest)
+        is_known = len(counts) == 1 and -1 not in counts
+        return is_known and not is_elsewhere and not is_generation_unobserved(manifest)
 
     def is_idle(self, manifest: Manifest) -> bool:
         """While no node is to run a pod."""

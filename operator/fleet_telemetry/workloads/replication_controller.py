@@ -17,6 +17,10 @@ class ReplicationController(WorkloadType):
         """A ReplicationController never replaces pods because its template changed."""
         return True
 
+    def is_settled(self, manifest: Manifest) -> bool:
+        """Only as long as the template cannot have changed."""
+        return self.has_first_template(manifest)
+
     def pod_selector(self, manifest: Manifest) -> Manifest:
         """Its selector is plain labels, and by default those of the template."""
         labels = mapping_at(manifest, "spec", "selector")

@@ -26,6 +26,7 @@ from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.admission_requests import cache_with, creation, policy_manifest, rolled
 from tests.support.admission_strategies import broken
 from tests.support.builders import (
+    DTRACK_4,
     EMQX,
     EMQX_SWITCH,
     NAMESPACE,
@@ -238,6 +239,27 @@ def test_a_pod_of_an_orphan_is_injected_and_its_template_is_not() -> None:
     request["object"]["metadata"]["ownerReferences"] = [controller_of(orphan)]
     assert patch_of(Webhook(cache).mutate(request))
     assert "patch" not in Webhook(cache).mutate(rolled(orphan))
+
+
+@pytest.mark.parametrize(
+    ("revision", "digest", "injected"),
+    [("emqx-2", "ab", True), ("emqx-1", "ab", False), ("emqx-2", "cd", False)],
+)
+def test_a_pod_with_a_digest_gets_the_setting_of_its_templates_version(
+    revision: str, digest: str, injected: bool
+) -> None:
+    # Another webhook has replaced the tag. The pod may be of an older revision.
+    cache = cache_with(OPT_OUT)
+    owner = manifest(
+        container(f"{DTRACK_4}@sha256:{'ab' * 32}"), kind="StatefulSet", name="emqx", owner=OWNER
+    )
+    status = {"observedGeneration": 2, "updateRevision": "emqx-2"}
+    cache.upsert(kinds.WORKLOAD_BY_KIND["StatefulSet"], {**owner, "status": status})
+    request = pod_request()
+    request["object"]["metadata"]["labels"] = {"controller-revision-hash": revision}
+    (found,) = request["object"]["spec"]["containers"]
+    found["image"] = f"{DTRACK_4.partition(':')[0]}@sha256:{digest * 32}"
+    assert ("patch" in Webhook(cache).mutate(request)) is injected
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 from collections.abc import Callable
+from dataclasses import replace
 
+import dns.message
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.image import LONGEST, ImageReference
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.catalogue.version import VersionSpan
+from fleet_telemetry.egress.dns.client import _read
 from fleet_telemetry.egress.published_ranges import CLOUDFLARE, parse
 from fleet_telemetry.evidence.checks import read_interval
 from fleet_telemetry.switches.start import doubt_of_start
@@ -96,6 +103,36 @@ def _words(*words: str) -> Parser:
     return parser
 
 
+def _dns(record: bytes, section: int) -> Parser:
+    """A response with this record again and again."""
+
+    def parser(size: int) -> Callable[[], object]:
+        query = dns.message.make_query("a.example", "A")
+        wire = query.to_wire()
+        question = wire[12 : 12 + len(b"\x01a\x07example\x00") + 4]
+        counts = [1, 0, 0, 0]
+        counts[section] = size // len(record)
+        head = struct.pack("!HHHHHH", query.id, 0x8180, *counts)
+        return lambda: _read(head + question + record * counts[section], query)
+
+    return parser
+
+
+PATTERNS = ["a/b", "b", "*", "?", "a/*", "*/b", "b*", "a*/b", "a/b/c", "c", "/b", "b/"]
+IMAGES = [
+    "b",
+    "a/b",
+    "x/a/b:1",
+    "c",
+    "a/b/c@sha256:0",
+    "r.io:5000/b:1",
+    "bb",
+    "aa/b",
+    "",
+    "/",
+    "a/",
+]
+
 PARSERS: dict[str, Parser] = {
     # The text of 48 kB that stopped the event loop for 12 s, and its kind.
     "comments that do not end": _text(jsonc.loads, head="{", part="/*"),
@@ -122,6 +159,9 @@ PARSERS: dict[str, Parser] = {
     "variables brought back": _brought_back,
     "containers": _with_containers,
     "ranges": _ranges,
+    "DNS addresses": _dns(b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + b"\x01\x02\x03\x04", 1),
+    "DNS aliases": _dns(b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 60, 4) + b"\x01b\xc0\x0c", 1),
+    "DNS records of other kinds": _dns(b"\0" + struct.pack("!HHIH", 99, 1, 60, 0), 3),
     "commands in commands": _words("tini", "--"),
     "letters in words": _words("-" + "c" * 100 + "!"),
     "a glob": lambda size: lambda: glob_matches("*a*b*c", "ab" * (size // 2)),
@@ -133,6 +173,51 @@ def test_steps_grow_with_the_size(name: str) -> None:
     parser = PARSERS[name]
     small, large = (steps_of(parser(size)) for size in (1000, 4000))
     assert large <= 5 * small + 200
+
+
+def test_an_image_costs_no_more_with_hundreds_of_patterns() -> None:
+    """A pod template may have thousands of containers."""
+    product = builtin().products["emqx"]
+    images = [f"vendor-{n}/product-{n}" for n in range(300)]
+    more = {
+        name: replace(
+            product,
+            name=name,
+            spec=msgspec.structs.replace(
+                product.spec,
+                images=(msgspec.structs.replace(product.spec.images[0], pattern=name),),
+            ),
+        )
+        for name in images
+    }
+    few, many = builtin(), builtin().with_products(more)
+    for image in ("registry.example/a/b:1", "sonarqube:26.7.0", "x/vendor-7/product-7:5.8.9"):
+        few.match_image(image, "c"), many.match_image(image, "c")
+        steps = steps_of(lambda image=image: few.match_image(image, "c"))  # type: ignore[misc]
+        assert steps_of(lambda image=image: many.match_image(image, "c")) <= steps + 30  # type: ignore[misc]
+    found = many.match_image("x/vendor-7/product-7:5.8.9", "c")
+    assert found is not None
+    assert found.product.name == "vendor-7/product-7"
+
+
+@given(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=6), st.sampled_from(IMAGES))
+def test_the_first_product_that_covers_an_image_is_found(patterns: list[str], image: str) -> None:
+    product = builtin().products["emqx"]
+    one = product.spec.images[0]
+    made = {
+        f"p{n}": replace(
+            product,
+            name=f"p{n}",
+            spec=msgspec.structs.replace(
+                product.spec, images=(msgspec.structs.replace(one, pattern=pattern),)
+            ),
+        )
+        for n, pattern in enumerate(patterns)
+    }
+    reference = ImageReference.parse(image)
+    expected = [name for name, one in made.items() if one.match_image(reference, "c") is not None]
+    found = Catalogue(made).match_image(image, "c")
+    assert (found.product.name if found else None) == (expected[0] if expected else None)
 
 
 def test_the_count_finds_a_quadratic_parser() -> None:

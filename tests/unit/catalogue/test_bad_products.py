@@ -74,6 +74,18 @@ def _problems(spec: Any) -> list[str]:
     return caught.value.problems
 
 
+def test_a_rule_for_versions_that_the_product_does_not_have_is_named() -> None:
+    for verified, problems in (("1", [">=2.0.0"]), ("2", []), ("9", [])):
+        spec = _with((("versions",), {"lines": [{"lowest": "1", "verified": verified}]}))
+        if not problems:
+            _compile(spec)
+            continue
+        assert _problems(spec) == [
+            f"channel Usage, {text}: no version of spec.versions is in this range"
+            for text in problems
+        ]
+
+
 @pytest.mark.parametrize(
     ("versions", "problem"),
     [

@@ -260,3 +260,14 @@ def test_opting_out_is_said_to_phone_home_once() -> None:
         if channel.name is ChannelName.USAGE
     )
     assert "DELETE" in usage.summary
+
+
+@pytest.mark.parametrize("carrier", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"])
+@pytest.mark.parametrize("quote", ["'", '"'])
+@pytest.mark.parametrize(("channel", "name", "key"), _CHANNELS)
+def test_a_quoted_system_property_counts_too(
+    carrier: str, quote: str, channel: ChannelName, name: str, key: str
+) -> None:
+    quoted = f"{quote}-D{key}=true{quote}"
+    reading = read(_NEW, [(name, "false"), (carrier, quoted)], channel=channel)
+    assert reading.setting is Setting.ENABLED

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from fleet_telemetry.api.policy import ServiceReference
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.controllers.runtime.host_gate import REQUESTS_PER_HOST
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.decision import decide
 from fleet_telemetry.evidence.checks import Check
@@ -67,6 +68,7 @@ class Cluster:
         self.seen: list[str] = []
         self.before_services: Callable[[], None] = lambda: None
         """Called right before the last answer that a check needs of the API server."""
+        self.before_plan: Callable[[Verifier], Awaitable[None]] = _do_nothing
         self.cache = ClusterCache(builtin())
         self.workload = manifest(self._container(DTRACK_5), kind="StatefulSet")
         self.cache.upsert(kinds.WORKLOAD_BY_KIND["StatefulSet"], self.workload)
@@ -83,7 +85,7 @@ class Cluster:
     def _container(self, image: str) -> Manifest:
         return container(image, ports=[{"name": "web", "containerPort": self.product.port}])
 
-    def run_pod(self, image: str) -> None:
+    def run_pod(self, image: str, **status: Any) -> None:
         """The workload's only pod runs this image."""
         owner = {
             "apiVersion": "apps/v1",
@@ -99,7 +101,7 @@ class Cluster:
             "labels": {"app": "it"},
             "ownerReferences": [owner],
         }
-        status = {
+        known = {
             "phase": "Running",
             "podIP": self.product.address,
             "conditions": [{"type": "Ready", "status": "True"}],
@@ -107,7 +109,7 @@ class Cluster:
         }
         spec = {"containers": [self._container(image)]}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-        self.cache.upsert(kinds.POD, {**pod, "status": status})
+        self.cache.upsert(kinds.POD, {**pod, "status": {**known, **status}})
 
     def plan(self, **credential: Any) -> Check:
         """The check by a cluster policy, as it is planned now."""
@@ -153,6 +155,7 @@ class Cluster:
             )
             task = asyncio.create_task(verifier.run())
             try:
+                await self.before_plan(verifier)
                 verifier.plan(REF, (check,), None)
                 async with asyncio.timeout(20):
                     await told.wait()
@@ -180,6 +183,10 @@ class Cluster:
     @property
     def has_read_a_secret(self) -> bool:
         return any("secrets" in path for path in self.seen)
+
+
+async def _do_nothing(_: Verifier) -> None:
+    pass
 
 
 @asynccontextmanager
@@ -223,6 +230,40 @@ def test_a_label_that_goes_while_a_check_is_under_way_ends_it() -> None:
             assert found.fault is Reason.CREDENTIAL_NOT_FOR_NAMESPACE
             assert cluster.has_read_a_secret
             assert cluster.product.seen == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "status",
+    [{"podIP": "127.99.0.1"}, {"conditions": []}, {"phase": "Failed"}],
+    ids=["another address", "not ready", "finished"],
+)
+def test_a_pod_that_changes_while_its_request_waits_gets_nothing(status: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with running() as cluster, AsyncExitStack() as places:
+            host = f"{cluster.product.address}:{cluster.product.port}"
+            changing: list[asyncio.Task[None]] = []
+
+            async def occupy(verifier: Verifier) -> None:
+                """Others ask the same host, until the pod has changed."""
+                gate = verifier._gate
+                for _ in range(REQUESTS_PER_HOST):
+                    await places.enter_async_context(gate.use(host))
+
+                async def change() -> None:
+                    while gate._hosts[host][1] == REQUESTS_PER_HOST:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+                    cluster.run_pod(DTRACK_5, **status)
+                    await places.aclose()
+
+                changing.append(asyncio.create_task(change()))
+
+            cluster.before_plan = occupy
+            found = await cluster.ask(cluster.plan())
+            assert found.fault is Reason.NO_VERIFIED_POD
+            assert cluster.product.seen == []
+            await asyncio.gather(*changing)
 
     asyncio.run(main())
 

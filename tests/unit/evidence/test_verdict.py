@@ -21,6 +21,7 @@ from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.evidence.verdict import Verdict, worst_state
 from fleet_telemetry.switches.edits import Trigger
+from fleet_telemetry.workloads.workload import PodPhase
 from tests.support.builders import (
     DIGEST,
     DTRACK_4,
@@ -90,6 +91,7 @@ class Case:
     pods: tuple[Mapping[str, Any] | None, ...] = (None,)
     """The variables of each pod where they differ from those of the template."""
     pod_image: str = ""
+    phase: PodPhase = PodPhase.RUNNING
     pod_container: Mapping[str, Any] | None = None
     """More of the pods' containers, where that differs from the template's."""
     reported: Reported = SAYS_NOTHING
@@ -118,7 +120,10 @@ class Case:
             cluster.input(
                 present,
                 Trigger.RECONCILE,
-                pods=tuple(pod_of(pod, f"it-{index}") for index, pod in enumerate(started)),
+                pods=tuple(
+                    pod_of(pod, f"it-{index}", phase=self.phase)
+                    for index, pod in enumerate(started)
+                ),
                 reported={(found, USAGE): self.reported},
                 claims=self.claims,
                 seeds=self.seeds,
@@ -201,7 +206,75 @@ CASES: dict[str, Case] = {
         PENDING, Reason.PODS_OUTDATED, env=OFF, pods=(None, {}), says="1 of 2 pods."
     ),
     "pods of a version that cannot be read": of(
-        PENDING, Reason.PODS_OUTDATED, EMQX, env={EMQX_SWITCH: "false"}, pod_image="emqx/emqx:5"
+        UNKNOWN,
+        Reason.VERSION_UNREADABLE,
+        EMQX,
+        env={EMQX_SWITCH: "false"},
+        pod_image="emqx/emqx:5",
+        says="Image: emqx/emqx:5, 1 of 1 pods.",
+    ),
+    "pods with a digest that nothing speaks for": of(
+        UNKNOWN,
+        Reason.VERSION_UNREADABLE,
+        EMQX,
+        env={EMQX_SWITCH: "false"},
+        pod_image=f"emqx/emqx{DIGEST}",
+    ),
+    "pods with a digest of a foreign template": of(
+        UNKNOWN,
+        Reason.VERSION_UNREADABLE,
+        EMQX,
+        shape={"owner": OWNER},
+        pods=({EMQX_SWITCH: "false"},),
+        pod_image=f"emqx/emqx{DIGEST}",
+    ),
+    "scaled to zero": of(COMPLIANT, Reason.SCALED_TO_ZERO, env=OFF, pods=(), shape={"replicas": 0}),
+    "scaled to zero, of a foreign template": of(
+        COMPLIANT, Reason.SCALED_TO_ZERO, pods=(), shape={"replicas": 0, "owner": OWNER}
+    ),
+    "scaled to zero, of a foreign template, audited": of(
+        NON_COMPLIANT,
+        Reason.AUDIT_ONLY,
+        pods=(),
+        shape={"replicas": 0, "owner": OWNER},
+        policy=AUDIT,
+    ),
+    "scaled to zero, with the contrary value": of(
+        NON_COMPLIANT,
+        Reason.CONTRARY_VALUE_KEPT,
+        env=ON,
+        pods=(),
+        shape={"replicas": 0},
+        policy=KEEP,
+    ),
+    "scaled to zero, and a pod still runs": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, shape={"replicas": 0}
+    ),
+    "suspended before its first run": of(
+        COMPLIANT,
+        Reason.SCALED_TO_ZERO,
+        env=OFF,
+        pods=(),
+        shape={"kind": "CronJob", "suspend": True},
+    ),
+    "never run": of(PENDING, Reason.NO_PODS, env=OFF, pods=(), shape={"kind": "CronJob"}),
+    "a run that goes on": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, shape={"kind": "CronJob"}
+    ),
+    "a run that is over": of(
+        COMPLIANT,
+        Reason.LAST_RUN_COMPLIANT,
+        env=OFF,
+        shape={"kind": "CronJob"},
+        phase=PodPhase.SUCCEEDED,
+    ),
+    "a run that is over, of an older template": of(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        env=OFF,
+        pods=({},),
+        shape={"kind": "CronJob"},
+        phase=PodPhase.FAILED,
     ),
     "no pod runs": of(PENDING, Reason.NO_PODS, env=OFF, pods=()),
     "nothing is set and the default is as wished": of(
@@ -795,7 +868,11 @@ CASES: dict[str, Case] = {
         says="telemetry.submission.enabled_default: version 5 refuses",
     ),
     "a seed in a database of its own": of(
-        UNKNOWN, Reason.SEED_NOT_PROVEN, DTRACK_5, env={V5_SWITCH: "false"}
+        UNKNOWN,
+        Reason.SEED_NOT_PROVEN,
+        DTRACK_5,
+        env={V5_SWITCH: "false"},
+        says=f"{V5_CRON} alone would suffice: AwaitingUpgrade.",
     ),
     # Policies.
     "exempt": of(

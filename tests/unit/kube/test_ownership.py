@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube.workload_store import UNPROVEN_SECONDS, Fleet
-from fleet_telemetry.workloads.owner import Owner
+from fleet_telemetry.workloads.owner import Owner, read_controller
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import (
@@ -38,8 +38,8 @@ def make(kind: str, name: str, *, owner: Manifest | None = None, **more: Any) ->
     """An object that runs a product; ``owner`` controls it."""
     reference = controller_of(owner) if owner else None
     made = manifest(container(SONARQUBE), kind=kind, name=name, owner=reference, **more)
-    if kind == "Rollout":
-        made["apiVersion"] = "argoproj.io/v1alpha1"
+    api = WorkloadKind(kind).type.api
+    made["apiVersion"] = api.api_version
     return made
 
 
@@ -116,8 +116,13 @@ def test_an_owner_reference_that_does_not_hold_counts_for_nothing(
     forge((part if forged == "part" else pod)["metadata"]["ownerReferences"][0])
     cluster = Cluster(whole, part, pod)
     assert cluster.pods("Deployment", "web") == []
+    found = cluster.fleet.workload_of("appsec", read_controller(pod))
+    assert found is None or found.ref.kind != "Deployment"
     cluster.wait()
     assert cluster.pods("Deployment", "web") == []
+    if forged == "part":
+        # Its pods run, so it is listed as what it is.
+        assert cluster.pods("ReplicaSet", f"web-{HASH}") == ["it-1"]
 
 
 def test_an_owner_in_another_namespace_is_none() -> None:
@@ -436,3 +441,128 @@ def test_the_order_of_events_does_not_matter(history: list[dict[str, Manifest]],
         (fleet.workloads, fleet._parts, fleet._parts_of, fleet._unproven, fleet._adopters,
          fleet._adoptees, fleet._pods, fleet._node_of_pod, fleet._pods_at)
     )  # fmt: skip
+
+
+# The template that a pod was created from
+
+
+REVISION = {"controller-revision-hash": "web-2"}
+SETTLED = dict.fromkeys(
+    ("desiredNumberScheduled", "currentNumberScheduled", "updatedNumberScheduled"), 1
+)
+
+
+def status_of(kind: str, **status: Any) -> Manifest:
+    return {**make(kind, "web"), "status": {"observedGeneration": 2, **status}}
+
+
+@pytest.mark.parametrize(
+    ("owner", "labels", "certain"),
+    [
+        (status_of("StatefulSet", updateRevision="web-2"), REVISION, True),
+        (status_of("StatefulSet", updateRevision="web-3"), REVISION, False),
+        (status_of("StatefulSet", updateRevision="web-2"), {}, False),
+        (status_of("StatefulSet", updateRevision=""), {"controller-revision-hash": ""}, False),
+        # The controller has not seen the newest template yet.
+        (status_of("StatefulSet", updateRevision="web-2", observedGeneration=1), REVISION, False),
+        (status_of("DaemonSet", **SETTLED), {}, True),
+        (status_of("DaemonSet", **SETTLED, numberMisscheduled=1), {}, False),
+        (status_of("DaemonSet", **SETTLED, observedGeneration=1), {}, False),
+        (status_of("DaemonSet", **{**SETTLED, "updatedNumberScheduled": 0}), {}, False),
+        (status_of("DaemonSet"), {}, False),
+        (status_of("Job"), {}, True),
+        # Its template may have been edited since.
+        (status_of("ReplicaSet"), {}, False),
+        (make("ReplicaSet", "web", generation=1), {}, True),
+        (make("ReplicationController", "web", generation=1), {}, True),
+        (make("ReplicationController", "web"), {}, False),
+    ],
+)
+def test_a_pod_is_certain_to_be_of_the_present_template(
+    owner: Manifest, labels: dict[str, str], certain: bool
+) -> None:
+    cluster = Cluster(owner, pod_manifest(owner, labels=labels))
+    (found,) = cluster.fleet.pods_of(ref(owner["kind"], "web"))
+    template = cluster.fleet.workloads[ref(owner["kind"], "web")].template
+    assert found.origin == (template if certain else None)
+
+
+def test_a_pod_of_a_part_is_of_the_parts_template() -> None:
+    whole = make("Deployment", "web")
+    part = make("ReplicaSet", "part", owner=whole, pod={"nodeName": "a"})
+    cluster = Cluster(whole, part, pod_manifest(part))
+    (found,) = cluster.fleet.pods_of(ref("Deployment", "web"))
+    assert found.origin is not None
+    owner = Owner("apps", "ReplicaSet", "part", part["metadata"]["uid"])
+    assert cluster.fleet.origin_of("appsec", owner, found.template) == found.origin
+    assert cluster.fleet.origin_of("other", owner, found.template) is None
+    assert cluster.fleet.origin_of("appsec", None, found.template) is None
+
+
+# Runs that are over
+
+
+def run(name: str, owner: Manifest, day: int, **status: int) -> Manifest:
+    """A Job."""
+    made = make("Job", name, owner=owner)
+    made["metadata"]["creationTimestamp"] = f"2026-11-{day:02}T01:00:00Z"
+    return {**made, "status": status}
+
+
+def test_between_runs_the_pods_of_the_last_run_count() -> None:
+    nightly = make("CronJob", "nightly")
+    first, last = run("b", nightly, 1, succeeded=1), run("a", nightly, 12, failed=1)
+    over = {"phase": "Succeeded"}
+    earlier = [run(f"e{day}", nightly, day, succeeded=1) for day in range(2, 12)]
+    cluster = Cluster(
+        nightly,
+        first,
+        *earlier[:5],
+        last,
+        *earlier[5:],
+        pod_manifest(first, "first", status=over),
+        pod_manifest(last, "last", status={"phase": "Failed"}),
+    )
+    assert cluster.pods("CronJob", "nightly") == ["last"]
+    # A run that has not begun, or is not this CronJob's, changes nothing.
+    again = make("CronJob", "nightly")
+    again["metadata"]["uid"] = "earlier"
+    cluster.see(run("c", nightly, 13), run("d", again, 14, succeeded=1))
+    assert cluster.pods("CronJob", "nightly") == ["last"]
+    # While one runs, it alone counts.
+    now = run("e", nightly, 15, active=1)
+    cluster.see(now, pod_manifest(now, "now"))
+    assert cluster.pods("CronJob", "nightly") == ["now"]
+
+
+def test_the_template_of_the_last_job_speaks_for_pods_that_are_gone() -> None:
+    nightly = make("CronJob", "nightly")
+    cluster = Cluster(nightly, run("a", nightly, 1, succeeded=1))
+    (found,) = cluster.fleet.pods_of(ref("CronJob", "nightly"))
+    assert (found.name, found.counts, found.address) == ("a", False, "")
+    assert found.template == cluster.fleet.workloads[ref("CronJob", "nightly")].template
+
+
+def test_nothing_ran_yet() -> None:
+    nightly = make("CronJob", "nightly")
+    assert Cluster(nightly, run("a", nightly, 1)).pods("CronJob", "nightly") == []
+
+
+def test_the_template_of_a_finished_job_speaks_for_its_pods() -> None:
+    job = {**make("Job", "once"), "status": {"succeeded": 1}}
+    assert Cluster(job).pods("Job", "once") == ["once"]
+    assert Cluster(make("Job", "once")).pods("Job", "once") == []
+
+
+OPERATOR = {
+    "apiVersion": "example.org/v1",
+    "kind": "Nightly",
+    "metadata": {"name": "it", "uid": "uid-of-it"},
+}
+
+
+def test_the_template_says_nothing_where_pods_are_injected_by_themselves() -> None:
+    job = {**make("Job", "once", owner=OPERATOR), "status": {"succeeded": 1}}
+    assert Cluster(job).pods("Job", "once") == []
+    nightly = make("CronJob", "nightly", owner=OPERATOR)
+    assert Cluster(nightly, run("a", nightly, 1, succeeded=1)).pods("CronJob", "nightly") == []

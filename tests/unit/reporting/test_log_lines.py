@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet_telemetry.api.conditions import ConditionStatus, ObservedCondition, merge_conditions
+from fleet_telemetry.objects.text import printable
 from fleet_telemetry.reporting.log_lines import log_formatter
-from fleet_telemetry.reporting.messages import printable
+from fleet_telemetry.reporting.messages import cut
 
 HOSTILE = {
     "a line break": "a\n2026-11-29 00:00:00 INFO forged",
@@ -107,3 +110,14 @@ def test_ordinary_lines_are_as_before() -> None:
     assert fields["product"] == "sonarqube"
     assert fields["milliseconds"] == 1.5
     assert fields["levelname"] == "INFO"
+
+
+@given(st.text(), st.text())
+def test_a_condition_is_one_line(message: str, more: str) -> None:
+    seen = ObservedCondition(
+        type="Compliant", status=ConditionStatus.FALSE, reason="Because", message=message * 50
+    )
+    (found,) = merge_conditions((), [seen], now=datetime(2026, 11, 29, tzinfo=UTC))
+    assert is_one_line(found.message) or found.message == ""
+    assert len(found.message) <= 4096
+    assert cut(message + "\n" + more).isprintable()

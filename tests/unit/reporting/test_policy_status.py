@@ -599,3 +599,36 @@ def test_a_namespace_that_the_policy_gives_no_credential_is_not_missed() -> None
         runtime = {"credentials": [{**credential, "namespaces": [namespace]}]}
         found = status(policy(cluster=True, runtime=runtime), sonar("a", OFF))
         assert seen(found, "Verified") == ("Unknown", expected)
+
+
+# Workloads in which nothing runs
+
+
+def idle(env: dict[str, str] | None = None, **more: Any) -> Manifest:
+    return sonar("idle", env, **{"replicas": 0, **more})
+
+
+def test_where_nothing_runs_and_nothing_will_nothing_has_to_be_proven() -> None:
+    asking = policy(mode="Audit")
+    running = covered(asking, sonar("a", OFF))
+    # Neither the setting nor the lack of it, nor a version that nobody can read.
+    for given in (idle(OFF), idle(ON), idle(), claimed(manifest(container(WORKER_6), replicas=0))):
+        both = [*running, *covered(asking, given, pods=False)]
+        found = build_policy_status(asking, both, builtin(), PolicyStatus(), NOW)
+        assert seen(found, "Compliant") == ("True", "EveryWorkloadCompliant")
+        summary = found.summary
+        assert summary is not None
+        assert (summary.matched, summary.compliant, summary.idle) == (2, 1, 1)
+        assert (summary.non_compliant, summary.pending, summary.unknown) == (0, 0, 0)
+
+
+def test_a_pod_that_still_runs_counts() -> None:
+    found = status(policy(mode="Audit"), idle(ON))
+    assert seen(found, "Compliant") == ("False", "WorkloadsNotCompliant")
+
+
+def test_a_policy_for_idle_workloads_alone_has_nothing_to_prove() -> None:
+    for given in (idle(OFF), sonar("s", OFF, kind="CronJob", suspend=True)):
+        assert seen(status(policy(), given, pods=False), "Compliant") == ("Unknown", "NothingRuns")
+    one = sonar("s", OFF, kind="CronJob")
+    assert seen(status(policy(), one, pods=False), "Compliant") == ("Unknown", "NotProven")

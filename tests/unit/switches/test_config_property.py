@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.product import ChannelRule, DefaultState, Setting, Switch
+from fleet_telemetry.switches.jvm import split_options
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, with_default
 from fleet_telemetry.switches.registry import mechanism_of
@@ -281,3 +282,29 @@ def test_whatever_a_container_has_it_is_read(env: Env, args: list[str]) -> None:
     for name in (SEED, CRON):
         found = read(env, args, name=name)
         assert found.setting in (ON, OFF, UNKNOWN)
+
+
+@pytest.mark.parametrize("carrier", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"])
+@pytest.mark.parametrize(
+    "written", ['"{}"', "'{}'", '-Xmx1g "{}"', "-Dx='a b' '{}' -Dy", '-D"{}"', '-Dx="\'" {}']
+)
+def test_the_jvm_removes_quotes_from_its_own_variables(carrier: str, written: str) -> None:
+    argument = f"{D}true"
+    value = written.format(argument[2:] if written.startswith('-D"') else argument)
+    assert read({**OURS, carrier: value}).setting is ON
+
+
+def test_a_quoted_argument_is_one() -> None:
+    assert read({**OURS, "JAVA_TOOL_OPTIONS": f"'-Dx=1 {D}true'"}).setting is OFF
+    assert read({**OURS, "JAVA_TOOL_OPTIONS": f"-Dx=' {D}true"}).setting is OFF
+    # A shell keeps quotes that stand in a variable.
+    assert split_options("JAVA_OPTIONS", '"-Dx=1 2"') == ['"-Dx=1', '2"']
+
+
+@steady
+@given(WILD_TEXT, st.sampled_from(["JAVA_TOOL_OPTIONS", "JAVA_OPTIONS"]))
+def test_without_quotes_options_are_words(text: str, variable: str) -> None:
+    plain = text.replace("'", "").replace('"', "")
+    assert split_options(variable, plain) == plain.split()
+    assert split_options("JAVA_TOOL_OPTIONS", f"'{plain}'") == [plain]
+    split_options(variable, text)

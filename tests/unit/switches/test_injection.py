@@ -1025,3 +1025,15 @@ def test_a_schedule_of_the_users_own_is_replaced_under_override_and_stays_under_
     assert kept.plan.skipped_edits[0].name == name
     opt_in = under(policy(submission="Enabled")).create(given)
     assert opt_in.env == {name: "0 3 * * *", V5_SWITCH: "true"}
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_product_that_nobody_reviewed_writes_no_forbidden_variable(*, own: bool) -> None:
+    # As if it had got past the loader.
+    env = {"name": "LD_PRELOAD", "disabled": "x"}
+    rule = {"default": "On", "switches": [{"semantics": "Start", "env": env}]}
+    make = own_product if own else product
+    known = catalogue(make("acme", channels=[{"name": "Usage", "rules": [rule]}]))
+    asking = under(policy(additionalProducts=["acme"]), catalogue=known)
+    written = asking.create(manifest(container("acme/acme:1.0")))
+    assert written.env == ({} if own else {"LD_PRELOAD": "x"})
