@@ -8,17 +8,24 @@ FROM docker.io/library/python:${PYTHON_TAG}@${PYTHON_DIGEST} AS build
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 SOURCE_DATE_EPOCH=0
 # What is locked and seldom changes comes first, so that these layers are kept.
-COPY requirements.lock requirements-build.lock ./
+COPY requirements.lock requirements-build.lock requirements-sbom.lock ./
 RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes --only-binary=:all: --requirement requirements-build.lock
 RUN python -m venv /opt/fleet-telemetry \
  && /opt/fleet-telemetry/bin/pip install --require-hashes --only-binary=:all: --requirement requirements.lock
+RUN python -m venv /opt/sbom \
+ && /opt/sbom/bin/pip install --require-hashes --only-binary=:all: --requirement requirements-sbom.lock
 COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY operator operator
 # The image needs no pip any more once the operator is in it.
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
  && /opt/fleet-telemetry/bin/pip install --no-deps --no-index dist/*.whl \
  && /opt/fleet-telemetry/bin/pip uninstall --yes pip setuptools
+# What the image contains of Python, taken from the environment itself.
+RUN mkdir -p /opt/fleet-telemetry/share/sbom \
+ && /opt/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+    --output-format JSON --output-file /opt/fleet-telemetry/share/sbom/fleet-telemetry.cdx.json \
+    /opt/fleet-telemetry/bin/python
 
 FROM docker.io/library/python:${PYTHON_TAG}@${PYTHON_DIGEST}
 ARG VERSION=0.1.0

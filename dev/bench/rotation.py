@@ -17,9 +17,10 @@ from random import Random
 from dev.bench.figures import Figure, Target
 from dev.bench.progress import Progress
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, TelemetryHostStatus
+from fleet_telemetry.egress.host_lists import allowlist, denylist
 from fleet_telemetry.egress.host_state import HostState, Retention
 from fleet_telemetry.egress.host_status_codec import encode_status, status_to_write
-from fleet_telemetry.egress.host_step import allowlist, denylist, next_lookup, step_host
+from fleet_telemetry.egress.host_step import next_lookup, step_host
 from fleet_telemetry.egress.model import Address, Lookup
 
 _HOST = "telemetry.example.com"

@@ -243,6 +243,11 @@ def test_sonarqube_that_says_the_contrary_is_not_compliant(
     [
         (Fault.UNAUTHORIZED_401, "CredentialsRejected"),
         (Fault.HTML_200, "UnexpectedAnswer"),
+        (Fault.REDIRECT_301, "UnexpectedAnswer"),
+        (Fault.HUGE, "UnexpectedAnswer"),
+        (Fault.GZIP_BOMB, "UnexpectedAnswer"),
+        (Fault.TOO_MANY_429, "RateLimited"),
+        (Fault.CUT_IN_THE_MIDDLE, "Unreachable"),
     ],
 )
 def test_a_fault_is_a_reason_and_shows_no_credential(
@@ -251,6 +256,8 @@ def test_a_fault_is_a_reason_and_shows_no_credential(
     space = runtime_space
     space.apply(service("dtrack", 8080))
     product = products.start(space, "dtrack", DependencyTrack(address="", port=8080, tls=False))
+    product.elsewhere = "http://169.254.169.254/latest/meta-data/"
+    product.retry_after = "86400"
     product.fail(fault)
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))

@@ -41,6 +41,7 @@ def _full(*, cluster: bool) -> dict[str, Any]:
         "product": "sonarqube",
         "secretRef": {"name": "sonar-telemetry", "namespace": "vault"},
         "namespaceSelector": SELECTOR,
+        "requireTLS": True,
     }
     spec = {
         "submission": "Enabled",

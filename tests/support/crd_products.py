@@ -316,7 +316,7 @@ def _start() -> dict[str, Check]:
 
 _VERSION = Text(
     matches=("5", "5.10", "5.0.0-rc.2", "5.0.0+build"),
-    mismatches=("", "v5", ".5", ">=5", "5 ", "5,1", "\u0665"),
+    mismatches=("v5", ".5", ">=5", "5 ", "5,1", "\u0665"),
     shortest=1,
     longest=32,
     shape=lambda length: "1" * length,
@@ -325,7 +325,7 @@ _VERSION = Text(
 
 _PROPERTY = Text(
     matches=("a", "dt.task.telemetry-submission.cron", "a.9"),
-    mismatches=("", "A", "9", ".a", "a_b", "a b", "%a.b"),
+    mismatches=("A", "9", ".a", "a_b", "a b", "%a.b"),
     shortest=1,
     longest=256,
     shape=lambda length: "a" * length,

@@ -10,8 +10,9 @@ from fleet_telemetry.api.conditions import ObservedCondition
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.addresses import in_order
 from fleet_telemetry.egress.host_conditions import observe
+from fleet_telemetry.egress.host_lists import allowlist, denylist
 from fleet_telemetry.egress.host_state import HostState, Retention
-from fleet_telemetry.egress.host_step import allowlist, denylist, step_host
+from fleet_telemetry.egress.host_step import step_host
 from fleet_telemetry.egress.model import Address, Lookup, family_of
 
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)

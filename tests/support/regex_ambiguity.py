@@ -46,11 +46,20 @@ class _Automaton:
         self._is_bytes = isinstance(pattern.pattern, bytes)
         parsed = _parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
         self._is_inside = False
+        self._may_fail_at_end = False
+        self.passed = -1
+        self.found: set[int] = set()
         self._sequence(parsed)
         if search:
             # The expression once more, behind the part of the text that the search has passed.
             self._is_inside = True
-            self._then(self._loop(self._letter(_ALL)), self._sequence(parsed))
+            self.passed = len(self.letters)
+            passed = self._loop(self._letter(_ALL))
+            whole = self._sequence(parsed)
+            self._then(passed, whole)
+            if not self._may_fail_at_end:
+                # Whoever comes here has found something, so the search ends.
+                self.found = whole.last
 
     def _letter(self, letters: int) -> _Part:
         self.letters.append(letters)
@@ -105,6 +114,7 @@ class _Automaton:
         if op is sre.AT and value in (sre.AT_BEGINNING, sre.AT_BEGINNING_STRING):
             return _Part(empty=not self._is_inside)
         if op in (sre.AT, sre.ASSERT, sre.ASSERT_NOT):
+            self._may_fail_at_end = True
             return _Part()
         return self._letter(self._letters(op, value))
 
@@ -160,6 +170,8 @@ def ambiguity(pattern: re.Pattern[str] | re.Pattern[bytes], *, search: bool) -> 
             if one != other and (state, state) in automaton.reachable((one, other)):
                 return "two ways through one repetition"
     for one, other in product(looping, repeat=2):
+        if one == automaton.passed and other in automaton.found:
+            continue
         if one != other and (one, other, other) in automaton.reachable((one, one, other)):
             return "two repetitions that share a text"
     return ""

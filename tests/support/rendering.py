@@ -19,6 +19,17 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
 _EXTRA: Values = {
     "extraArgs": ["--log-level=debug"],
     "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
+    "extraContainers": [
+        {
+            "name": "proxy",
+            "image": "registry.example/proxy:1",
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            },
+        }
+    ],
     "extraVolumes": [{"name": "more", "emptyDir": {}}],
     "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
     "nodeSelector": {"kubernetes.io/os": "linux"},
@@ -123,6 +134,7 @@ MATRIX: Mapping[str, Values] = {
             "apiServerPorts": [443, 6443],
         },
         "metrics": {
+            "for": "Pod",
             "perWorkload": False,
             "serviceMonitor": {
                 "enabled": True,

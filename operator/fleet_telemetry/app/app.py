@@ -34,7 +34,12 @@ class App:
         self._watch_metrics.set_sources(
             synced=common.cache.synced.is_set, alive=lambda: not self._heartbeat.is_dead
         )
-        self._status = StatusServer(common.metrics, alive=self._not_alive, ready=self._not_ready)
+        self._status = StatusServer(
+            common.metrics,
+            alive=self._not_alive,
+            ready=self._not_ready,
+            metrics_for_all=common.options.metrics_for == "All",
+        )
         for part in parts:
             for text in part.metrics:
                 self._status.add_metrics(text)

@@ -72,6 +72,8 @@ class Options:
     webhook_configuration: str = ""
     excluded_namespaces: tuple[str, ...] = ()
     per_workload_metrics: bool = True
+    metrics_for: str = "All"
+    """All or Pod: whom ``/metrics`` answers."""
     reports: ReportsApi = ReportsApi.AUTO
     loopback_pods: bool = False
     """Pods may have loopback addresses, as on a local cluster."""

@@ -52,8 +52,10 @@ def find_own_problems(spec: TelemetryProductSpec) -> Iterator[str]:
         yield from _problems_of_switch(switch)
     for channel in spec.channels:
         for refusal in (refusal for rule in channel.rules for refusal in rule.refuses):
-            is_own = any(switch.is_named(refusal.env) for switch in switches)
-            if is_refused_name(refusal.env) or not is_own:
+            names = [refusal.env]
+            if refusal.config_property is not None:  # all its spellings are removed
+                names.append(spelt_in_capitals(refusal.config_property))
+            if not all(_is_own(name, switches) for name in names):
                 yield (
                     f"channel {channel.name}: it refuses {refusal.env}, which is not a switch "
                     "of this product; what a version refuses is removed, so only a switch of "
@@ -75,6 +77,10 @@ def problem_of_pattern(pattern: str) -> str:
             f"{covered[1]}; name the images of the product"
         )
     return ""
+
+
+def _is_own(name: str, switches: list[EnvSwitch]) -> bool:
+    return not is_refused_name(name) and any(switch.is_named(name) for switch in switches)
 
 
 def _problems_of_image(image: Image) -> Iterator[str]:

@@ -61,6 +61,14 @@ SERVE_OPTIONS = (
         "The controller writes another one for the images that TelemetryProducts add. "
         "[env: WEBHOOK_CONFIGURATION; default: none of this]",
     ),
+    click.option(
+        "--metrics-for",
+        type=click.Choice(["All", "Pod"]),
+        default="All",
+        show_default=True,
+        help="Who gets /metrics. Pod: only clients of the same pod, such as a proxy beside the "
+        "operator that authenticates its own clients.",
+    ),
     click.option("--log-format", type=click.Choice(["text", "json"]), default="text"),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info"),
 )

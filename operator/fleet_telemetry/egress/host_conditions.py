@@ -9,13 +9,8 @@ from fleet_telemetry.api.conditions import ConditionStatus, ObservedCondition
 from fleet_telemetry.api.reasons import HostReason
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.addresses import refusal_of, unmapped
+from fleet_telemetry.egress.host_lists import allowlist, is_complete, shared_addresses, usable_seeds
 from fleet_telemetry.egress.host_state import FamilyState, HostState, Retention
-from fleet_telemetry.egress.host_step import (
-    allowlist,
-    is_complete,
-    shared_addresses,
-    usable_seeds,
-)
 from fleet_telemetry.egress.model import family_of
 
 FRESH = "Fresh"

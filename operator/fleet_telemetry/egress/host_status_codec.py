@@ -15,6 +15,7 @@ from fleet_telemetry.api.telemetry_host import (
 )
 from fleet_telemetry.egress.addresses import in_order, read_address
 from fleet_telemetry.egress.host_conditions import FRESH, observe
+from fleet_telemetry.egress.host_lists import is_usable
 from fleet_telemetry.egress.host_state import (
     FamilyState,
     HostState,
@@ -23,7 +24,6 @@ from fleet_telemetry.egress.host_state import (
     Retention,
     whole_seconds,
 )
-from fleet_telemetry.egress.host_step import is_usable
 from fleet_telemetry.egress.model import Address, family_of
 
 _LONGEST_NAME = 253

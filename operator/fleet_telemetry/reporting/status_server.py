@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -25,7 +26,17 @@ _GZIP = 16 + zlib.MAX_WBITS
 class StatusServer:
     """Serves ``/healthz``, ``/readyz`` and ``/metrics``."""
 
-    def __init__(self, registry: CollectorRegistry, *, alive: Probe, ready: Probe) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        alive: Probe,
+        ready: Probe,
+        metrics_for_all: bool = True,
+    ) -> None:
+        """With ``metrics_for_all`` false, only clients of the same pod get ``/metrics``, such as a
+        proxy that authenticates its own clients."""
+        self._metrics_for_all = metrics_for_all
         self._registry = registry
         self._more: list[MetricsText] = []
         self._alive = alive
@@ -81,6 +92,8 @@ class StatusServer:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         self._used(request)
+        if not (self._metrics_for_all or _is_local(request)):
+            raise web.HTTPForbidden(text="metrics are for clients of this pod only\n")
         if self._scrapes >= _MOST_SCRAPES:
             raise web.HTTPServiceUnavailable(text="too many scrapes at once\n")
         self._scrapes += 1
@@ -104,6 +117,17 @@ class StatusServer:
         for text in self._more:
             for piece in text():
                 yield piece.encode()
+
+
+def _is_local(request: web.Request) -> bool:
+    """Whether the connection is from this network namespace. Headers count for nothing."""
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    try:
+        address = ip_address(peer[0]) if peer else None
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address is not None and (mapped or address).is_loopback
 
 
 def _compress(pieces: Iterator[bytes]) -> Iterator[bytes]:

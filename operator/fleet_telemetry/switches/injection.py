@@ -288,10 +288,12 @@ def _refused_value_holds_more(product: Product, entry: EnvVar) -> bool:
     refused is reviewed; a TelemetryProduct may only name its own switches."""
     if product.origin is None:
         return False
-    return entry.by_reference or any(
-        not may_replace(product, switch, entry.value)
-        for switch in product.all_switches
-        if names_switch(switch, entry.name)
+    own = [switch for switch in product.all_switches if names_switch(switch, entry.name)]
+    return (
+        not own
+        or entry.by_reference
+        or is_refused_name(entry.name)
+        or not all(may_replace(product, switch, entry.value) for switch in own)
     )
 
 

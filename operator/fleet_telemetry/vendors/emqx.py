@@ -130,7 +130,7 @@ async def _node(api: VendorApi, headers: Mapping[str, str]) -> Mapping[str, str]
     own = [node for node in nodes if _is_at(node, api.endpoint)]
     some = own or [node for node in nodes if node.get("node_status") == "running"]
     values = {name: {_known(node.get(name)) for node in some} for name in ("version", "edition")}
-    return {name: value for name, (value, *others) in values.items() if value and not others}
+    return {name: min(found) for name, found in values.items() if len(found) == 1 and min(found)}
 
 
 def _is_at(node: Mapping[str, Any], endpoint: Endpoint) -> bool:

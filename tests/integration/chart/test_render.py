@@ -221,10 +221,12 @@ def test_values_reach_their_place() -> None:
         assert spec["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
     for role in ("webhook", "controller"):
         spec = by_name[f"telemetry-{role}"]
-        (container,) = spec["containers"]
+        container, proxy = spec["containers"]
         given = MATRIX["everything"][role]
         for key in ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints"):
             assert spec[key] == given[key]
+        assert [proxy] == given["extraContainers"]
+        assert "--metrics-for=Pod" in container["args"]
         assert spec["priorityClassName"] == given["priorityClassName"]
         assert container["args"][-1:] == given["extraArgs"]
         assert container["env"][-1:] == given["extraEnv"]

@@ -54,6 +54,11 @@ def copied() -> list[str]:
     ]
 
 
+def _canonical(name: str) -> str:
+    """The name of a package as registries compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def test_hadolint_has_nothing_to_say() -> None:
     if not HADOLINT.exists():
         pytest.skip("there is no hadolint for this platform")
@@ -87,11 +92,18 @@ def test_everything_that_is_installed_is_locked() -> None:
         for command in step.text.split("&&")
         if "pip install" in command or "pip wheel" in command
     ]
-    assert len(installs) == 4
+    assert len(installs) == 5
     for command in installs:
         locked = "--require-hashes" in command and "--only-binary=:all:" in command
         own = "--no-deps" in command and ("--no-index" in command or "-isolation" in command)
         assert locked or own, command
+
+
+def test_what_ci_installs_from_a_registry_is_locked() -> None:
+    text = re.sub(r" *\\\n *", " ", (ROOT / ".ci" / "run").read_text())
+    installs = [line for line in text.splitlines() if "pip install" in line]
+    assert len(installs) == 1
+    assert all("--require-hashes" in line and "--only-binary=:all:" in line for line in installs)
 
 
 def test_nothing_is_added_from_elsewhere() -> None:
@@ -159,6 +171,18 @@ def test_its_steps_make_an_operator_that_starts_with_nothing_to_write(tmp_path: 
                 check=False,
             )
             assert done.returncode == 0, done.stdout + done.stderr
+
+    # The SBOM has what is installed and locked, and no more.
+    sbom = opt / "fleet-telemetry" / "share" / "sbom" / "fleet-telemetry.cdx.json"
+    content = json.loads(sbom.read_text())
+    assert content["bomFormat"] == "CycloneDX"
+    assert content["metadata"]["component"]["name"] == "fleet-telemetry-operator"
+    listed = {_canonical(one["name"]) for one in content["components"]}
+    lock = (ROOT / "requirements.lock").read_text()
+    locked = {_canonical(name) for name in re.findall(r"(?m)^([A-Za-z0-9._-]+)==", lock)}
+    assert listed <= {*locked, "fleet-telemetry-operator"}
+    assert len(listed) > 20
+    assert "pip" not in listed
 
     # As the image runs: no way to write beside /tmp, and nothing of this tree on the path.
     program = opt / "fleet-telemetry" / "bin" / "fleet-telemetry"

@@ -2,88 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import copy
 import json
-import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from dev.cluster import Cluster
-from fleet_telemetry.admission.certificates.material import new_authority, new_leaf
-from fleet_telemetry.admission.certificates.serving import ServingCertificate
-from fleet_telemetry.admission.server import AdmissionServer
-from fleet_telemetry.admission.trace import AdmissionTrace
-from fleet_telemetry.catalogue.catalogue import builtin
-from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
-from fleet_telemetry.reporting.events import Notice
-from fleet_telemetry.reporting.metrics import AdmissionMetrics
-from fleet_telemetry.workloads.workload import WorkloadRef
-from tests.support.admission_requests import cache_with, policy_manifest
 from tests.support.builders import SONAR_SWITCH, SONARQUBE, Manifest, container, manifest
 from tests.support.rollout_crd import define_rollouts
+from tests.support.threaded_webhook import ThreadedWebhook
 
 pytestmark = pytest.mark.cluster
 
 NAME = "conditions"
 MANY = [f"vendor-{number}/some-product-{number}*" for number in range(300)]
 ORDINARY = "registry.example.com:5000/a-team/a-service:1.2.3-20261129.1"
-TODAY = datetime.now(UTC)
-
-
-class Webhook:
-    """The admission server in a thread, with a cluster policy that opts out."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.authority = new_authority(TODAY)
-        self._certificate = ServingCertificate("localhost", lambda: TODAY, lambda _: None)
-        self._certificate.load(new_leaf(self.authority, "localhost", TODAY))
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self.server = self._run(self._start())
-
-    def _run(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
-
-    async def _start(self) -> AdmissionServer:
-        cache = cache_with(policy_manifest(cluster=True))
-        server = AdmissionServer(
-            cache,
-            AdmissionMetrics(self.registry),
-            lambda: TODAY,
-            self._certificate.context,
-            AdmissionTrace(cache.fleet, _no_event, lambda: 0.0),
-        )
-        await server.start("127.0.0.1", 0)
-        return server
-
-    def stop(self) -> None:
-        self._run(self.server.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    @property
-    def calls(self) -> float:
-        """Requests so far."""
-        metric = "fleet_telemetry_admission_duration_seconds_count"
-        return self.registry.get_sample_value(metric, {"path": "mutate"}) or 0.0
-
-
-async def _no_event(_ref: WorkloadRef, _uid: str, _notice: Notice) -> None:
-    pass
 
 
 @pytest.fixture(scope="module")
-def webhook() -> Iterator[Webhook]:
-    found = Webhook()
+def webhook() -> Iterator[ThreadedWebhook]:
+    found = ThreadedWebhook()
     yield found
     found.stop()
 
@@ -95,23 +35,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield cluster
 
 
-def configure(cluster: Cluster, webhook: Webhook, patterns: list[str]) -> None:
-    client = {
-        "url": f"https://localhost:{webhook.server.port}/mutate",
-        "caBundle": base64.b64encode(webhook.authority.certificate.encode()).decode(),
-    }
-    found = mutating_webhooks(
-        [*builtin().patterns(), *patterns],
-        client,
-        suffix=f"{NAME}.io",
-        excluded_namespaces=["kube-system"],
-    )
-    configuration = {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": NAME},
-        "webhooks": found,
-    }
+def configure(cluster: Cluster, webhook: ThreadedWebhook, patterns: list[str]) -> None:
+    configuration = webhook.configuration(NAME, patterns)
     cluster.kubectl("delete", "mutatingwebhookconfiguration", NAME, "--ignore-not-found")
     cluster.kubectl("create", "-f", "-", input=json.dumps(configuration))
     # Until the API server calls it.
@@ -123,7 +48,7 @@ def configure(cluster: Cluster, webhook: Webhook, patterns: list[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def with_many(cluster: Cluster, webhook: Webhook) -> Cluster:
+def with_many(cluster: Cluster, webhook: ThreadedWebhook) -> Cluster:
     configure(cluster, webhook, MANY)
     return cluster
 
@@ -274,7 +199,9 @@ def test_an_update_is_matched_with_old_and_new_images(with_many: Cluster, count:
     assert errors(with_many) == []
 
 
-def test_a_workload_without_a_product_costs_no_call(cluster: Cluster, webhook: Webhook) -> None:
+def test_a_workload_without_a_product_costs_no_call(
+    cluster: Cluster, webhook: ThreadedWebhook
+) -> None:
     configure(cluster, webhook, [])
     before = webhook.calls
     for images in ([ORDINARY] * 20, ["a" * 1024] * 20, ["a" * 220_000], ["b"] * 200):

@@ -31,7 +31,7 @@ from fleet_telemetry.reporting.events import Notice
 from fleet_telemetry.reporting.metrics import AdmissionMetrics
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.admission_requests import cache_with, creation, policy_manifest
-from tests.support.builders import NOW, SONARQUBE, container, manifest
+from tests.support.builders import NOW, SONARQUBE, container, manifest, pod_manifest
 from tests.support.client_certificates import new_client
 
 HOST = "fleet-telemetry-webhook.fleet-telemetry.svc"
@@ -93,6 +93,7 @@ class Webhook:
     def __init__(self, server: AdmissionServer, registry: CollectorRegistry) -> None:
         self.server = server
         self.registry = registry
+        self.port = server.port
         self.clients: list[Client] = []
 
     async def connect(self, pair: KeyPair | None = None, directory: Path | None = None) -> Client:
@@ -103,7 +104,7 @@ class Webhook:
             key.write_text(pair.key)
             context.load_cert_chain(chain, key)
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.server.port, ssl=context, server_hostname=HOST
+            "127.0.0.1", self.port, ssl=context, server_hostname=HOST
         )
         self.clients.append(Client(reader, writer))
         return self.clients[-1]
@@ -268,6 +269,28 @@ def test_silent_connections_make_room() -> None:
         assert len(webhook.server._connections._server.connections) <= 5  # type: ignore[union-attr]
 
     run(test, most_connections=4)
+
+
+def test_a_request_in_progress_is_answered_before_the_server_stops() -> None:
+    owner = manifest(container(SONARQUBE), kind="StatefulSet")
+    review = {"request": creation(pod_manifest(owner))}
+
+    async def test(webhook: Webhook) -> None:
+        client = await webhook.connect()
+        answer = asyncio.ensure_future(client.send(json.dumps(review).encode()))
+        # The pod waits for its workload.
+        while not webhook.server._waiting_bytes:  # noqa: ASYNC110  # no event
+            await asyncio.sleep(0.001)
+        stopping = asyncio.ensure_future(webhook.server.stop())
+        await asyncio.sleep(0.01)
+        with pytest.raises(ConnectionError):
+            await webhook.connect()
+        assert not answer.done()
+        status, body = await answer
+        assert (status, response_of(body)["allowed"]) == (200, True)
+        await stopping
+
+    run(test)
 
 
 def test_no_request_adds_a_series() -> None:

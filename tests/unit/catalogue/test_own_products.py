@@ -80,6 +80,14 @@ def test_only_own_switches_are_removed(name: str) -> None:
     assert f"it refuses {name}" in found
 
 
+@pytest.mark.parametrize("config_property", ["ld.preload", "db.host"])
+def test_a_property_removes_only_own_switches(config_property: str) -> None:
+    refusal = {"env": "ACME_TELEMETRY", "effect": "x", "configProperty": config_property}
+    refusing = {"default": "On", "versions": ["<1.0"], "refuses": [refusal]}
+    found = problems(rule() | {"versions": [">=1.0"]}, refusing)
+    assert "it refuses ACME_TELEMETRY" in found
+
+
 def test_the_switch_of_another_version_may_be_removed() -> None:
     refusing = {
         "default": "On",

@@ -38,7 +38,7 @@ from tests.support.kube_stub import KubeStub
 KEYS = {"apiKey": "a3f0_administrator", "apiSecret": "9bQxT_of_the_administrator"}
 SLOW = 40
 """Products of the slow namespace: more than there are workers."""
-PATIENCE = 3.0
+PATIENCE = 4.0
 """Seconds that a product has for an answer here."""
 RIGHT = Reported(setting=Setting.DISABLED)
 
@@ -183,12 +183,12 @@ def test_slow_products_of_one_namespace_do_not_keep_others_waiting(fault: Fault)
                 await kit.add("slow", number, fault)
             await kit.add("quick", 0)
             # Before any of the slow ones has used up its time.
-            await kit.wait(lambda: kit.result("quick", 0), seconds=PATIENCE / 2)
+            await kit.wait(lambda: kit.result("quick", 0), seconds=PATIENCE * 0.75)
             found = kit.result("quick", 0)
             assert found is not None
             assert found.setting is Setting.DISABLED
             # The slow ones have their reason, in turn.
-            await kit.wait(lambda: kit.result("slow", 0), seconds=5)
+            await kit.wait(lambda: kit.result("slow", 0), seconds=PATIENCE * 2)
             slow = kit.result("slow", 0)
             assert slow is not None
             assert slow.fault is Reason.UNREACHABLE
@@ -222,7 +222,8 @@ def test_a_product_that_asks_for_a_day_is_asked_again_after_the_interval() -> No
             await kit.wait(lambda: kit.result("quick", 0) != RIGHT, seconds=1)
             found = kit.result("quick", 0)
             assert found is not None
-            assert found.fault is Reason.RATE_LIMITED
+            # With intervals as short as here, the answer may go stale before the third failure.
+            assert found.fault in (Reason.RATE_LIMITED, Reason.REPORT_STALE)
 
     asyncio.run(main())
 

@@ -193,6 +193,14 @@ def test_a_failure_of_discovery_forgets_nothing(server: Discovery) -> None:
     assert planned.dialect.name is EgressDialect.CILIUM
 
 
+def test_a_group_that_cannot_be_read_may_have_any_policy(server: Discovery) -> None:
+    discovery = server.after({"cilium.io": {"v2": 503}, "crd.projectcalico.org": {"v1": 503}})
+    assert set(discovery.others) >= {"CiliumNetworkPolicy", "GlobalNetworkPolicy"}
+    assert set(discovery.lower_tier("any")) == {"NetworkPolicy of Calico", "GlobalNetworkPolicy"}
+    # Read once, it has what it had.
+    assert server.after({"crd.projectcalico.org": {"v1": ("felixconfigurations",)}}).others == ()
+
+
 def test_a_policy_that_asks_for_cilium_is_told_what_it_needs(server: Discovery) -> None:
     discovery = server.after({"cilium.io": {"v2": V2}})
     found = finding(in_cluster(discovery, policy(egress={"dialect": "Cilium"})))

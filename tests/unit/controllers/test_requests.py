@@ -18,7 +18,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.controllers.runtime.host_gate import HostGate
 from fleet_telemetry.controllers.runtime.requests import InstanceClient
 from fleet_telemetry.evidence.credentials import CredentialWithheldError
-from fleet_telemetry.evidence.report import Reported
+from fleet_telemetry.evidence.report import InstanceReport, Reported
 from fleet_telemetry.vendors.breaker import Breaker
 from fleet_telemetry.vendors.emqx import Emqx
 from fleet_telemetry.vendors.http import VendorClient
@@ -237,5 +237,44 @@ def test_an_answer_that_refuses_is_an_answer() -> None:
             assert told.fault is Reason.CREDENTIALS_REJECTED
             assert await shared(asking).write(both, Submission.DISABLED) is not None
             assert two.seen == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", [KeyError, ValueError, RecursionError, UnicodeError])
+def test_an_answer_that_no_one_thought_of_is_a_reason_and_is_not_quoted(
+    kind: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Emqx):
+        async def read(self, *_: Any) -> Any:
+            raise kind(KEYS["apiSecret"])
+
+    async def main() -> None:
+        vendors = VendorClient()
+        async with node() as one:
+            asking = InstanceClient(vendors, Breaker(), HostGate(), Broken(), KEYS)
+            (told,) = await asking.read((endpoint(one, "a"),))
+        await vendors.close()
+        assert told.fault is Reason.UNEXPECTED_ANSWER
+        assert KEYS["apiSecret"] not in f"{told}{caplog.text}"
+        assert kind.__name__ in caplog.text
+
+    asyncio.run(main())
+
+
+def test_a_credential_in_the_name_of_a_field_is_not_recorded() -> None:
+    class Echo(Emqx):
+        async def read(self, *_: Any) -> InstanceReport:
+            names = ("num_clients", KEYS["apiSecret"], KEYS["apiKey"].upper())
+            return InstanceReport(setting=Setting.ENABLED, inventory=names)
+
+    async def main() -> None:
+        vendors = VendorClient()
+        async with node() as one:
+            asking = InstanceClient(vendors, Breaker(), HostGate(), Echo(), KEYS)
+            (told,) = await asking.read((endpoint(one, "a"),))
+        await vendors.close()
+        assert told.report is not None
+        assert told.report.inventory == ("num_clients",)
 
     asyncio.run(main())

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, TelemetryHostStatus
 from fleet_telemetry.egress.addresses import OwnNetwork, refusal_of
+from fleet_telemetry.egress.host_lists import allowlist, denylist, is_complete
 from fleet_telemetry.egress.host_state import HostState, Retention
 from fleet_telemetry.egress.host_status_codec import decode_status, encode_status, status_to_write
-from fleet_telemetry.egress.host_step import allowlist, denylist, is_complete, step_host
+from fleet_telemetry.egress.host_step import step_host
 from fleet_telemetry.egress.model import Address, Lookup, family_of
 from tests.support.depth import scaled
 from tests.support.host_histories import DAY, HOST, HOUR, MINUTE, START, ok, says, v4

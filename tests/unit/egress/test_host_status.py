@@ -22,9 +22,10 @@ from fleet_telemetry.api.telemetry_host import (
     read_host_status,
 )
 from fleet_telemetry.egress.addresses import OwnNetwork
+from fleet_telemetry.egress.host_lists import allowlist, denylist
 from fleet_telemetry.egress.host_state import HostState
 from fleet_telemetry.egress.host_status_codec import decode_status, encode_status, status_to_write
-from fleet_telemetry.egress.host_step import allowlist, denylist, step_host
+from fleet_telemetry.egress.host_step import step_host
 from fleet_telemetry.egress.model import Address, Lookup
 from tests.support.depth import scaled
 from tests.support.host_histories import (

@@ -14,8 +14,8 @@ from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.egress.desired import plan_egress
 from fleet_telemetry.egress.dialects.object_state import ObjectResult, ObjectState
+from fleet_telemetry.egress.host_lists import host_facts
 from fleet_telemetry.egress.host_state import Retention
-from fleet_telemetry.egress.host_step import host_facts
 from fleet_telemetry.evidence.egress import EgressFinding
 from tests.support.builders import DTRACK_4, SONARQUBE, policy
 from tests.support.dialect_cases import dialect_named

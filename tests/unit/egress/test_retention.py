@@ -12,16 +12,15 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult, PublishedRanges
 from fleet_telemetry.egress.addresses import OwnNetwork
 from fleet_telemetry.egress.facts import HostFacts
-from fleet_telemetry.egress.host_state import HostState, Retention
-from fleet_telemetry.egress.host_step import (
+from fleet_telemetry.egress.host_lists import (
     allowlist,
     denylist,
     host_facts,
     is_complete,
-    next_lookup,
     shared_addresses,
-    step_host,
 )
+from fleet_telemetry.egress.host_state import HostState, Retention
+from fleet_telemetry.egress.host_step import next_lookup, step_host
 from fleet_telemetry.egress.model import Address, Lookup
 from tests.support.host_histories import (
     DAY,

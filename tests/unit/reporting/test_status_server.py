@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 
 import httpx
+import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
 from fleet_telemetry.reporting.status_server import StatusServer
@@ -18,15 +20,17 @@ def serve(
     *texts: Callable[[], Iterator[str]],
     alive: Callable[[], str] = str,
     ready: Callable[[], str] = str,
+    metrics_for_all: bool = True,
+    host: str = "127.0.0.1",
 ) -> None:
     async def main() -> None:
         registry = CollectorRegistry()
         Gauge("depth", "Of the queue.", registry=registry).set(3)
-        server = StatusServer(registry, alive=alive, ready=ready)
+        server = StatusServer(registry, alive=alive, ready=ready, metrics_for_all=metrics_for_all)
         for text in texts:
             server.add_metrics(text)
-        await server.start("127.0.0.1", 0)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
+        await server.start(host, 0)
+        async with httpx.AsyncClient(base_url=f"http://{host}:{server.port}") as client:
             await body(client)
         await server.stop()
 
@@ -87,3 +91,31 @@ def test_a_scrape_stops_nobody() -> None:
         assert "# nothing" in (await scrape).text
 
     serve(body, slow)
+
+
+def _own_address() -> str:
+    """An address of this machine that is not a loopback address. No packet is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has loopback only")
+        address: str = probe.getsockname()[0]
+        return address
+
+
+@pytest.mark.parametrize("for_all", [True, False])
+def test_metrics_may_be_for_clients_of_the_same_pod_only(for_all: bool) -> None:
+    def of(status: int) -> Callable[[httpx.AsyncClient], Awaitable[None]]:
+        async def body(client: httpx.AsyncClient) -> None:
+            headers = {"X-Forwarded-For": "127.0.0.1", "Host": "localhost"}
+            answer = await client.get("/metrics", headers=headers)
+            assert answer.status_code == status
+            assert ("depth 3.0" in answer.text) == (status == 200)
+            # A kubelet asks from outside.
+            assert (await client.get("/healthz")).status_code == 200
+
+        return body
+
+    serve(of(200), metrics_for_all=for_all)
+    serve(of(200 if for_all else 403), metrics_for_all=for_all, host=_own_address())

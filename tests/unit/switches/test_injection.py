@@ -1037,3 +1037,14 @@ def test_a_product_that_nobody_reviewed_writes_no_forbidden_variable(*, own: boo
     asking = under(policy(additionalProducts=["acme"]), catalogue=known)
     written = asking.create(manifest(container("acme/acme:1.0")))
     assert written.env == ({} if own else {"LD_PRELOAD": "x"})
+
+
+@pytest.mark.parametrize("name", ["LD_PRELOAD", "DB_HOST"])
+def test_a_product_that_nobody_reviewed_removes_only_its_own_switches(name: str) -> None:
+    # As if it had got past the loader.
+    rule = {"default": "On", "refuses": [{"env": name, "effect": "it does not start"}]}
+    channels = [{"name": "Usage", "rules": [rule]}]
+    known = catalogue(own_product("acme", channels=channels))
+    asking = under(policy(additionalProducts=["acme"]), catalogue=known)
+    given = manifest(container("acme/acme:1.0", env={name: "true"}))
+    assert asking.create(given).env == {name: "true"}

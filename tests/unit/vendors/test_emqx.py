@@ -341,3 +341,29 @@ def test_one_node_that_differs_is_named_and_put_right_for_all() -> None:
             assert len(written) == 1
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [{"node": "emqx@10.0.0.1", "node_status": "stopped", "version": "5.8.9"}],
+        [{"node": "emqx@10.0.0.1", "version": ["5.8.9"]}],
+        [{}],
+        [{"node": 7, "node_status": "running", "version": None}],
+    ],
+)
+def test_a_list_without_a_running_node_has_no_version(nodes: list[dict[str, Any]]) -> None:
+    class Odd(FakeProduct):
+        def routes(self) -> list[web.RouteDef]:
+            return [
+                web.get(route.path, self._odd)
+                if isinstance(route, web.RouteDef) and route.path == "/api/v5/nodes"
+                else route
+                for route in super().routes()
+            ]
+
+        async def _odd(self, _: web.Request) -> web.Response:
+            return web.json_response(nodes)
+
+    report = _read(Odd(names=[HOST], enabled=False))
+    assert (report.setting, report.version) == (Setting.DISABLED, None)

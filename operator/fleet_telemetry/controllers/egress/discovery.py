@@ -78,7 +78,10 @@ class DialectDiscovery:
         served = frozenset(
             dialect for dialect in self._dialects if present.issuperset(dialect.required_kinds)
         )
-        others, lower_tier = await self._find_others(present)
+        unreadable = {
+            (group, version) for group, versions in groups.items() for version in versions
+        } - self._resources.keys()
+        others, lower_tier = await self._find_others(present, unreadable)
         live: dict[ObjectPlace, Manifest] = {
             (kind, *object_key(manifest)): manifest
             # Objects of a dialect that is no longer served as a whole are stale.
@@ -169,15 +172,19 @@ class DialectDiscovery:
         return ""
 
     async def _find_others(
-        self, present: frozenset[Kind]
+        self, present: frozenset[Kind], unreadable: Collection[tuple[str, str]]
     ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
         """The kinds of which others have policies, and their policies of a lower tier."""
         others: list[str] = []
         lower_tier: dict[str, list[str]] = {}
         for foreign in self._foreign:
-            if foreign.kind not in present:
+            version = (foreign.kind.group, foreign.kind.version)
+            if foreign.kind in present:
+                may_allow, places = await self._inspect(foreign)
+            elif version in unreadable:
+                may_allow, places = _unseen(foreign)
+            else:
                 continue
-            may_allow, places = await self._inspect(foreign)
             name = foreign.kind.kind
             if may_allow and foreign.may_allow:
                 others.append(name)
@@ -201,10 +208,15 @@ class DialectDiscovery:
                     break
         except ApiError as error:
             if error.is_forbidden:
-                return True, [("", "")] if foreign.is_lower_tier is not None else []
+                return _unseen(foreign)
             if not error.is_not_found:
                 raise
         return may_allow, places
+
+
+def _unseen(foreign: ForeignKind) -> tuple[bool, list[tuple[str, str]]]:
+    """What is assumed of a kind that cannot be listed: whatever there can be of it."""
+    return True, [("", "")] if foreign.is_lower_tier is not None else []
 
 
 def _alike(some: Mapping[ObjectPlace, Manifest], others: Mapping[ObjectPlace, Manifest]) -> bool:

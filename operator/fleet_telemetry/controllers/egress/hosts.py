@@ -12,23 +12,22 @@ from datetime import datetime
 from fleet_telemetry.api.resources import API_VERSION, TELEMETRY_HOST
 from fleet_telemetry.api.telemetry_host import PublishedRanges, TelemetryHostStatus
 from fleet_telemetry.controllers.egress.own_addresses import OwnAddresses
-from fleet_telemetry.controllers.egress.ranges import RangesKeeper
+from fleet_telemetry.controllers.egress.ranges import RangesFetcher
 from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.egress.addresses import as_networks
 from fleet_telemetry.egress.dns.resolver import Resolver
 from fleet_telemetry.egress.facts import HostFacts
 from fleet_telemetry.egress.host_conditions import observe
-from fleet_telemetry.egress.host_state import HostState, Retention
-from fleet_telemetry.egress.host_status_codec import decode_status, status_to_write
-from fleet_telemetry.egress.host_step import (
+from fleet_telemetry.egress.host_lists import (
     allowlist,
     denylist,
     host_facts,
     is_usable,
-    next_lookup,
     shared_addresses,
-    step_host,
 )
+from fleet_telemetry.egress.host_state import HostState, Retention
+from fleet_telemetry.egress.host_status_codec import decode_status, status_to_write
+from fleet_telemetry.egress.host_step import next_lookup, step_host
 from fleet_telemetry.egress.host_use import HostNeed
 from fleet_telemetry.egress.model import Network
 from fleet_telemetry.egress.ranges_client import RangesClient
@@ -84,7 +83,7 @@ class HostResolver:
         self._resolver = resolver
         self._rules = rules
         self._now = now
-        self._ranges = RangesKeeper(cache, ranges, now=now, on_change=self._set_ranges)
+        self._ranges = RangesFetcher(cache, ranges, now=now, on_change=self._set_ranges)
         self._hosts: dict[str, _KeptHost] = {}
         self._needs: dict[WorkloadRef, frozenset[HostNeed]] = {}
         self._group: asyncio.TaskGroup | None = None

@@ -25,7 +25,7 @@ from fleet_telemetry.kube.cache import ClusterCache
 _log = logging.getLogger(__name__)
 
 
-class RangesKeeper:
+class RangesFetcher:
     """The published ranges of each provider in use."""
 
     def __init__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ from fleet_telemetry.controllers.runtime.host_gate import HostGate
 from fleet_telemetry.evidence.combining import InstanceAnswer
 from fleet_telemetry.vendors.breaker import Breaker
 from fleet_telemetry.vendors.http import VendorApi, VendorClient, VendorError
-from fleet_telemetry.vendors.protocol import Adapter, Credentials
+from fleet_telemetry.vendors.protocol import Adapter, Credentials, InstanceReport
+from fleet_telemetry.vendors.redaction import Redaction
 from fleet_telemetry.vendors.service import Endpoint
 
 _log = logging.getLogger(__name__)
@@ -102,13 +104,29 @@ class InstanceClient:
             async with self.gate.use(host):
                 self.confirm(endpoint)
                 self.breaker.check(host)
-                reading = await self.adapter.read(self._api(endpoint), self.credentials)
+                reading = await self._ask(endpoint)
         except VendorError as error:
             self.breaker.failed(host, error)
             wait = error.retry_after or 0.0
             return InstanceAnswer(endpoint.instance, None, error.reason, str(error), wait)
         self.breaker.succeeded(host)
         return InstanceAnswer(endpoint.instance, reading)
+
+    async def _ask(self, endpoint: Endpoint) -> InstanceReport:
+        """What the adapter reads. Raises VendorError, also if the adapter has a bug: no answer may
+        keep the check from having a result."""
+        try:
+            report = await self.adapter.read(self._api(endpoint), self.credentials)
+            return Redaction(self.credentials).clean(report)
+        except VendorError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, it ends this answer only
+            # The error's own text is never logged: it may quote a credential or the response.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            what = type(error).__name__
+            _log.error("%s: the answer cannot be read: %s\n%s", endpoint, what, where)
+            text = f"{endpoint} answered something that the operator cannot read"
+            raise VendorError(Reason.UNEXPECTED_ANSWER, text) from None
 
     def _not_in_time(self, endpoint: Endpoint, what: str) -> str:
         return f"{endpoint} was not {what} within {self.round_seconds:g} s"
