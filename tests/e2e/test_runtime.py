@@ -381,12 +381,11 @@ def test_a_helper_pod_and_services_that_lead_to_it_are_no_evidence(
 
 def test_a_pod_on_the_network_of_its_node_is_not_asked(runtime_space: Space) -> None:
     space, tenant = runtime_space, tenant_of(runtime_space)
-    made = workload("Deployment", "dtrack", container(DTRACK_5))
-    made["spec"]["template"]["spec"]["hostNetwork"] = True
-    tenant.apply(made, service("dtrack", 8080))
-    space.wait_for_pods("app=dtrack", 1)
     space.apply(secret("dtrack", apiKey="odt_x"))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
+    made = workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE))
+    made["spec"]["template"]["spec"]["hostNetwork"] = True
+    tenant.apply(made, service("dtrack", 8080))
     status = space.telemetry("Deployment", "dtrack", state="Unknown", reason="NoVerifiedPod")
     assert "hostNetwork" in status["usage"]["message"]
 

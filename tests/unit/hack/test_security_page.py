@@ -16,10 +16,10 @@ _NAMED = re.compile(r"`(tests/[\w/]+\.py)?(?:::(\w+))?`")
 
 
 def promises() -> list[str]:
-    """The rows of the table "Promises"."""
+    """The rows of the tables in "Promises"."""
     section = PAGE.partition("\n## Promises\n")[2].partition("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")]
-    return rows[1:]
+    return [row for row in rows if row != "| promise | tests |"]
 
 
 def named_tests(row: str) -> Iterator[tuple[str, str]]:
@@ -55,3 +55,8 @@ def test_a_promise_names_tests_that_exist(row: str) -> None:
 def test_every_row_with_a_test_is_among_the_promises() -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("| ") and "`tests/" in line]
     assert [row for row in rows if row not in promises()] == []
+
+
+def test_no_promise_is_given_twice() -> None:
+    given = [row.rsplit(" | ", 1)[0].rstrip(".") for row in promises()]
+    assert len(given) == len(set(given))
