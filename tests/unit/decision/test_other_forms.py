@@ -10,12 +10,16 @@ from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.verdict import Verdict
-from fleet_telemetry.switches.edits import Trigger
+from fleet_telemetry.switches.edits import Cause, Trigger
 from tests.support.builders import (
     DIGEST,
+    DTRACK_4,
     DTRACK_5,
+    EMQX,
+    EMQX_SWITCH,
     SONAR_SWITCH,
     SONARQUBE,
+    V4_SWITCH,
     V5_OFF,
     WORKER,
     WORKER_SWITCH,
@@ -107,3 +111,81 @@ def test_what_every_version_may_have_proves_nothing_of_a_pod(tag: str) -> None:
     """Version 7.9 does not read the variable."""
     found = _verdict(SONARQUBE, _SONAR_OFF, pod_image=f"sonarqube{tag}")
     assert (found.state, found.reason) == (State.UNKNOWN, Reason.VERSION_UNREADABLE)
+
+
+_PATHS = ("data", "/data/", "//data", "/data/../data", "/./data/.dependency-track", "/")
+
+
+@pytest.mark.parametrize("path", _PATHS)
+def test_the_path_of_a_volume_has_many_forms(path: str) -> None:
+    mounts = {"volumeMounts": [{"name": "data", "mountPath": path}]}
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
+    given = manifest(
+        container(DTRACK_4, env={V4_SWITCH: "false"}, **mounts), pod={"volumes": volumes}
+    )
+    plan = decide(under(policy()).input(claimed(given), Trigger.RECONCILE, pods=(pod_of(given),)))
+    assert [(one.state, one.reason) for one in plan.verdicts] == [
+        (State.UNKNOWN, Reason.SEED_NOT_PROVEN)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("BASH_FUNC_exec%%", "() { unset SONAR_TELEMETRY_ENABLE; builtin exec $@; }"),
+        ("SHELLOPTS", "xtrace"),
+        ("JAVA_HOME", "/scripts"),
+        ("SONAR_JAVA_PATH", "/scripts/java"),
+    ],
+)
+def test_a_variable_may_put_a_program_in_front(variable: str, value: str) -> None:
+    found = _verdict(SONARQUBE, {variable: value, **_SONAR_OFF})
+    assert (found.state, found.reason) == (State.UNKNOWN, Reason.COMMAND_OVERRIDDEN)
+
+
+@pytest.mark.parametrize("variable", ["ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS"])
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [
+        ("-env EMQX_TELEMETRY__ENABLE true", State.UNKNOWN),
+        ("+S 4 -eval os:putenv(x)", State.UNKNOWN),
+        ("'-s' module", State.UNKNOWN),
+        ("$(MORE)", State.UNKNOWN),
+        ("+S 4:4 -kernel inet_dist_listen_min 4370", State.COMPLIANT),
+    ],
+)
+def test_erlang_arguments_may_set_variables(variable: str, value: str, state: State) -> None:
+    assert _verdict(EMQX, {EMQX_SWITCH: "false", variable: value}).state is state
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "EMQX_telemetry",
+        "EMQX_Telemetry",
+        "EMQX_TElEMETRY",
+        "EMQX_TELEMETRy",
+        "HOCON_ENV_OVERRIDE_PREFIX",
+    ],
+)
+def test_a_whole_section_or_another_prefix_overrides_the_switch(variable: str) -> None:
+    found = _verdict(EMQX, {EMQX_SWITCH: "false", variable: "{enable=true}"})
+    assert (found.state, found.reason) == (State.UNKNOWN, Reason.SWITCH_OVERRIDDEN)
+    capitals = _verdict(EMQX, {EMQX_SWITCH: "false", "EMQX_TELEMETRY": "{enable=true}"})
+    assert capitals.state is State.COMPLIANT
+
+
+@pytest.mark.parametrize(
+    ("injection", "says"), [({}, Cause.INJECTED), ({"when": "Never"}, Cause.DROPPED)]
+)
+def test_nothing_is_said_to_be_dropped_that_was_perhaps_never_there(
+    injection: dict[str, str], says: Cause
+) -> None:
+    source = [{"secretRef": {"name": "jdbc"}}]
+    before = claimed(manifest(container(SONARQUBE, envFrom=source)))
+    written = under(policy(injection=injection)).update(
+        before, claimed(manifest(container(SONARQUBE)))
+    )
+    (change,) = written.plan.changes
+    assert change.cause is says
+    assert ("may have been" in change.note) is (says is Cause.DROPPED)
