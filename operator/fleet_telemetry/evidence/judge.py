@@ -35,7 +35,7 @@ from fleet_telemetry.evidence.verdict import (
     worst_finding,
 )
 from fleet_telemetry.policy.precedence import EffectivePolicy
-from fleet_telemetry.switches.desired import injectable_rule, refused_entries
+from fleet_telemetry.switches.desired import refused_entries
 from fleet_telemetry.switches.injection import missed_admission
 from fleet_telemetry.switches.jvm import jvm_words, system_property
 from fleet_telemetry.switches.overrides import read_switch
@@ -385,7 +385,13 @@ def _by_pods(
     """A switch that is read at every start takes effect if every pod was started with it."""
     declared = _read(case, case.target, switch, case.rule)
     running = [
-        _read(case, found, switch, injectable_rule(found, case.channel))
+        # What may be injected into every version says nothing about what an unknown one reads.
+        _read(
+            case,
+            found,
+            switch,
+            found.product.rule_for(case.channel, found.image, found.version).rule,
+        )
         for _, found in case.counterparts
     ]
     # If the template is not ours to edit, the pods are injected instead, and the template is no
