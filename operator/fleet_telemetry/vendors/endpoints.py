@@ -96,8 +96,8 @@ def _from_named(
         container = instances[0].container.name
         raise EndpointError(
             f"spec.runtime.endpoints: port {named.port} of the Service {named.name!r} leads to "
-            f"{port.target}, which is no port of the product's container {container!r}; declare "
-            f"it in the container's ports, or name another port"
+            f"{port.target}, which is no port of the product's container {container!r} alone; "
+            f"declare it in the ports of that container only, or name another port"
         )
     return found
 

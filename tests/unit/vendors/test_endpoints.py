@@ -140,6 +140,14 @@ HELPERS = {
     "a number": (ServicePort(80, "http", 9999), {"beside": (("http", 9999),)}),
     "an undeclared number": (ServicePort(80, "http", 9999), {}),
     "the very port of the API": (ServicePort(80, "http", 8080), {"beside": (("", 8080),)}),
+    "the port of the API, which both declare": (
+        ServicePort(80, "http", 8080),
+        {"ports": (("http", 8080),), "beside": (("", 8080),)},
+    ),
+    "a name for a port that both declare": (
+        ServicePort(80, "http", "http"),
+        {"ports": (("http", 9999),), "beside": (("", 9999),)},
+    ),
     "that of a sidecar": (ServicePort(80, "http", 8080), {"init_ports": frozenset({8080})}),
 }
 
@@ -247,7 +255,8 @@ def test_a_named_port_that_is_not_there_is_said_with_those_that_are() -> None:
 def test_a_named_port_that_leads_elsewhere_is_said_with_what_to_do() -> None:
     assert refused(service("dtrack", ServicePort(80, "", 8443)), named=NAMED) == (
         "spec.runtime.endpoints: port 80 of the Service 'dtrack' leads to 8443, which is no port of"
-        " the product's container 'api'; declare it in the container's ports, or name another port"
+        " the product's container 'api' alone; declare it in the ports of that container only, or"
+        " name another port"
     )
 
 

@@ -70,6 +70,8 @@ class _Job:
     """The repeated check of one product of one workload."""
 
     ref: WorkloadRef
+    uid: str
+    """Of the workload. Another one of the same name has given no answer yet."""
     check: Check
     pods: object
     """The pods that are checked; a change of them means to check soon."""
@@ -153,9 +155,11 @@ class Verifier:
 
     def plan(self, ref: WorkloadRef, checks: tuple[Check, ...], pods: object) -> None:
         """Replace the checks of a workload. ``pods`` identifies the pods that they are of."""
+        workload = self._cache.fleet.workloads.get(ref)
+        uid = workload.uid if workload is not None else ""
         jobs = self._jobs.setdefault(ref, {})
         wanted = {check.product: check for check in checks}
-        for product in jobs.keys() - wanted:
+        for product in [one for one, job in jobs.items() if one not in wanted or job.uid != uid]:
             self._forget(jobs.pop(product))
         if not wanted:
             del self._jobs[ref]
@@ -163,7 +167,7 @@ class Verifier:
             job = jobs.get(product)
             if job is None:
                 state = CheckState(check.interval, planned=_clock())
-                job = jobs[product] = _Job(ref, check, pods, state)
+                job = jobs[product] = _Job(ref, uid, check, pods, state)
                 self._schedule(job, 0)
                 self._watch_age(job)
             elif (job.check, job.pods) != (check, pods):
