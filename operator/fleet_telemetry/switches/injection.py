@@ -234,15 +234,14 @@ def _stood_before(
 def _surely_stood_before(
     context: InjectionContext, target: MatchedContainer, variable: DesiredVariable
 ) -> bool:
-    """Whether the container that had the setting, or may have had it, can be shown to have had it:
-    what a reference or a whole ConfigMap held is not known."""
+    """Whether the container that had the setting, or may have had it, shows that it was written:
+    whether a whole ConfigMap held it is not known."""
     before = _target_before(context, target)
     if before is None:
         return False
     if variable.switch is None:
         return True
-    reading = read_switch(before.container, variable.switch)
-    return reading.setting is setting_of(variable.effective.desired)
+    return read_switch(before.container, variable.switch).source is not ReadingSource.ENV_FROM
 
 
 def _stays(context: InjectionContext, target: MatchedContainer, variable: DesiredVariable) -> bool:
