@@ -18,6 +18,7 @@ _TAG = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _NUMBERS = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
+_FIRST_NUMBERS = re.compile(r"\D*(\d+(?:\.\d+)*)", re.ASCII)
 _LEADING_ZERO = re.compile(r"v?(?:\d+\.)*0\d", re.IGNORECASE | re.ASCII)
 _COMMIT = re.compile(r"[-+.]g?(?=[a-f]*\d)[0-9a-f]{7,64}", re.ASCII)
 _OTHER_VERSION = re.compile(r"[-+]v?\d+\.\d+\.\d", re.IGNORECASE | re.ASCII)
@@ -83,9 +84,9 @@ class Version:
 def names_build(tag: str) -> bool:
     """Whether a tag stands for what a branch or a build held, whatever version is in front of it:
     ``4.12-main-1a2b3c4``, ``4.12.7-nightly``, and ``4.12-pr1187`` with fewer than three numbers."""
-    numbers = _NUMBERS.search(tag)
+    numbers = _FIRST_NUMBERS.match(tag)
     words = _SEPARATORS.split(tag.lower())
-    floats = numbers is None or numbers[0].count(".") < _PRECISION - 1
+    floats = numbers is None or numbers[1].count(".") < _PRECISION - 1
     return not _BRANCHES.isdisjoint(words) or (floats and any(map(_BUILD.fullmatch, words)))
 
 

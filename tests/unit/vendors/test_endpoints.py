@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import Scheme, ServiceReference
 from fleet_telemetry.api.product import AdapterName, Api
-from fleet_telemetry.vendors.endpoints import EndpointError, find_endpoints
+from fleet_telemetry.vendors.endpoints import EndpointError, find_endpoints, unreached
 from fleet_telemetry.vendors.instances import Instance
 from fleet_telemetry.vendors.service import Endpoint, Service, ServicePort
 from fleet_telemetry.workloads.workload import Container, Pod, PodPhase, PodTemplate
@@ -170,6 +170,26 @@ def test_a_port_of_another_container_is_not_asked(
         assert per_pod
         assert named is None
         assert [(one.port, one.service_port) for one in found] == [(8080, 0)]
+
+
+@pytest.mark.parametrize("named", [None, NAMED])
+@pytest.mark.parametrize(
+    "other",
+    [
+        instance("dtrack-1", "10.1.0.2", ports=(("rest", 8080),)),
+        instance("dtrack-1", "10.1.0.2", ports=(("http", 8080),), beside=(("", 8080),)),
+    ],
+    ids=["another name", "two containers"],
+)
+def test_a_pod_that_the_port_does_not_lead_to_is_not_left_out_without_a_word(
+    other: Instance, named: ServiceReference | None
+) -> None:
+    both = [instance(ports=(("http", 8080),)), other]
+    ways = service("dtrack", ServicePort(80, "", "http"))
+    found = find(ways, instances=both, named=named, per_pod=True)
+    assert [one.instance for one in found] == ["dtrack-0"]
+    assert [one.pod for one in unreached(both, found)] == ["dtrack-1"]
+    assert unreached(both[:1], found) == ()
 
 
 def test_the_products_own_port_counts_where_another_container_has_one_of_the_same_name() -> None:
