@@ -276,9 +276,22 @@ def _without_rule(case: Case) -> StateFinding | None:
 def _without_telemetry(case: Case) -> StateFinding | None:
     if case.rule.default is not DefaultState.NO_TELEMETRY:
         return None
-    is_met = case.desired is Setting.DISABLED
-    state = State.COMPLIANT if is_met else State.NOT_ENFORCEABLE
-    return StateFinding(state, Reason.NO_TELEMETRY_IN_VERSION)
+    if case.desired is not Setting.DISABLED:
+        return StateFinding(State.NOT_ENFORCEABLE, Reason.NO_TELEMETRY_IN_VERSION)
+    # Pods may still run another version, or one that cannot be read.
+    rules = [
+        (one, one.product.rule_for(case.channel, one.image, one.version).rule)
+        for _, one in case.counterparts
+    ]
+    unreadable = [one.reference for one, rule in rules if rule is None]
+    senders = [rule for _, rule in rules if rule and rule.default is not DefaultState.NO_TELEMETRY]
+    if senders:
+        count = f"{len(senders)} of {len(rules)} pods."
+        return StateFinding(State.PENDING, Reason.PODS_OUTDATED, count)
+    if unreadable:
+        detail = f"Image: {unreadable[0]}, {len(unreadable)} of {len(rules)} pods."
+        return StateFinding(State.UNKNOWN, Reason.VERSION_UNREADABLE, detail)
+    return StateFinding(State.COMPLIANT, Reason.NO_TELEMETRY_IN_VERSION)
 
 
 def _refused_variable(case: Case) -> StateFinding | None:

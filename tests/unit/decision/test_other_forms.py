@@ -189,3 +189,20 @@ def test_nothing_is_said_to_be_dropped_that_was_perhaps_never_there(
     (change,) = written.plan.changes
     assert change.cause is says
     assert ("may have been" in change.note) is (says is Cause.DROPPED)
+
+
+@pytest.mark.parametrize(
+    ("template", "pod", "expected"),
+    [
+        ("apiserver:4.12.7", "apiserver:4.12.6", (State.COMPLIANT, Reason.NO_TELEMETRY_IN_VERSION)),
+        ("apiserver:4.12.7", "apiserver:4.14.3", (State.PENDING, Reason.PODS_OUTDATED)),
+        ("apiserver:4.12.7", "bundled:5.0.4", (State.PENDING, Reason.PODS_OUTDATED)),
+        ("apiserver:4.12.7", "apiserver:latest", (State.UNKNOWN, Reason.VERSION_UNREADABLE)),
+        ("apiserver:4.12.7", f"apiserver{DIGEST}", (State.UNKNOWN, Reason.VERSION_UNREADABLE)),
+    ],
+)
+def test_a_version_without_telemetry_says_nothing_of_pods_of_another(
+    template: str, pod: str, expected: tuple[State, Reason]
+) -> None:
+    found = _verdict(f"dependencytrack/{template}", {}, pod_image=f"dependencytrack/{pod}")
+    assert (found.state, found.reason) == expected
