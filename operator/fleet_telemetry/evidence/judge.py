@@ -125,7 +125,8 @@ class Case:
     @cached_property
     def counterparts(self) -> list[tuple[PodFacts, MatchedContainer]]:
         """The pods' containers that run the same component."""
-        return list(counterparts(self.facts.pods, [self.target]))
+        every = self.facts.targets_of(self.target.product.name, self.channel)
+        return list(counterparts(self.facts.pods, [self.target], every))
 
     @cached_property
     def is_stopped(self) -> bool:

@@ -206,3 +206,12 @@ def test_a_version_without_telemetry_says_nothing_of_pods_of_another(
 ) -> None:
     found = _verdict(f"dependencytrack/{template}", {}, pod_image=f"dependencytrack/{pod}")
     assert (found.state, found.reason) == expected
+
+
+def test_a_container_that_only_the_pod_has_counts() -> None:
+    wanted = container(SONARQUBE, name="a", env=_SONAR_OFF)
+    stands = claimed(manifest(wanted))
+    runs = manifest(wanted, container(SONARQUBE, name="b"))
+    given = under(policy()).input(stands, Trigger.RECONCILE, pods=(pod_of(runs),))
+    found = next(one for one in decide(given).verdicts if one.channel is ChannelName.USAGE)
+    assert (found.state, found.reason) == (State.PENDING, Reason.PODS_OUTDATED)
