@@ -149,11 +149,15 @@ def _image(image: Image) -> str:
 
 def _versions(known: KnownVersions) -> Iterator[str]:
     yield from ("## Versions", "")
-    yield "| first | verified up to | last possible | largest third number | editions |"
-    yield "|---|---|---|---|---|"
+    yield (
+        "| first | verified up to | last possible | largest second number | largest third number "
+        "| editions |"
+    )
+    yield "|---|---|---|---|---|---|"
     for line in known.lines:
         patch = "any" if line.largest_patch is None else line.largest_patch
-        cells = line.lowest, line.verified, line.highest or line.verified, patch
+        minor = "any" if line.largest_minor is None else line.largest_minor
+        cells = line.lowest, line.verified, line.highest or line.verified, minor, patch
         yield f"| {' | '.join(map(str, cells))} | {', '.join(line.editions) or 'all'} |"
     yield ""
     yield (

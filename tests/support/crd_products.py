@@ -85,6 +85,7 @@ _FULL: Manifest = {
                     "verified": "5.10",
                     "highest": "5",
                     "largestPatch": 49,
+                    "largestMinor": 29,
                     "editions": ["open-source"],
                 }
             ],
@@ -347,6 +348,7 @@ def _known_versions() -> dict[str, Check]:
         f"{line}.verified": _VERSION,
         f"{line}.highest": _VERSION,
         f"{line}.largestPatch": Number(lowest=0),
+        f"{line}.largestMinor": Number(lowest=0),
         **_names(f"{line}.editions", texts(8), _LABEL),
     }
 

@@ -144,6 +144,17 @@ class VersionLine(ApiType, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    largest_minor: (
+        Annotated[
+            int,
+            described(
+                "The largest second number that a version of the line may have; a larger one is a "
+                "date's or a build's. Default: any.",
+                ge=0,
+            ),
+        ]
+        | None
+    ) = None
     editions: Annotated[
         tuple[Label, ...],
         described("Editions, as images name them. Default: all.", list_type="set", max_length=8),
@@ -228,6 +239,8 @@ class Reading(ApiType, frozen=True, kw_only=True):
         listed = self.listed(value)
         if listed is not None:
             return listed
+        if (self.trim and not value.isprintable()) or (self.ignore_case and not value.isascii()):
+            return Setting.UNKNOWN  # languages trim and compare such characters differently
         return self.empty if not value else self.otherwise
 
     def listed(self, value: str) -> Setting | None:

@@ -369,8 +369,9 @@ class EgressReason(_Explained):
     )
     FAMILY_NOT_ANSWERED = (
         "FamilyNotAnswered",
-        "No name server has ever answered for one address family of a host, so the host may have "
-        "addresses that are not denied. The condition Fresh of its TelemetryHost says why. Repair "
+        "No name server has answered for one address family of a host yet, or none within 24 "
+        "hours, so the host may have addresses that are not denied. The condition Fresh of its "
+        "TelemetryHost says why. Repair "
         "the name server, or turn the family off in egress.families of the chart's values.",
     )
     TOO_MANY_ADDRESSES = (

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from fleet_telemetry.api.product import KnownVersions, MajorTags, VersionLine
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.catalogue.version import Version, VersionRanges, VersionSpan
+from fleet_telemetry.catalogue.version import Version, VersionRanges, VersionSpan, names_build
 
-_PATCH = 2
+_MINOR, _PATCH = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class _Line:
     lowest: Version
     after_verified: Version
     after_highest: Version
+    largest_minor: int | None
     largest_patch: int | None
     editions: tuple[str, ...]
 
@@ -41,8 +42,9 @@ class _Line:
         """None unless the span lies in the line. What comes before the line was never released."""
         if not self.touches(span) or self.after_highest < span.end:
             return None
-        if self.largest_patch is not None and span.low.numbers[_PATCH] > self.largest_patch:
-            return None
+        for place, largest in ((_MINOR, self.largest_minor), (_PATCH, self.largest_patch)):
+            if largest is not None and span.low.numbers[place] > largest:
+                return None
         if span.low < self.lowest:
             span = replace(span, low=self.lowest)
         return TagReading(span, verified=span.end <= self.after_verified)
@@ -74,6 +76,8 @@ class TagReader:
             return TagReading(None, Reason.VERSION_UNREADABLE)
         if not self._is_published(span, tag):
             return TagReading(None, Reason.VERSION_NOT_KNOWN)
+        if names_build(tag):
+            return TagReading(None, Reason.VERSION_UNREADABLE)
         if not self.lines:
             return TagReading(span)
         found = (line.read(span) for line in self.lines if _share(line.editions, (edition,)))
@@ -115,7 +119,9 @@ def _compile_line(line: VersionLine) -> _Line:
             f"a line's lowest ({line.lowest}), verified ({line.verified}) and highest ({highest}) "
             f"are not in this order"
         )
-    return _Line(lowest, after_verified, after_highest, line.largest_patch, line.editions)
+    return _Line(
+        lowest, after_verified, after_highest, line.largest_minor, line.largest_patch, line.editions
+    )
 
 
 def _span(text: str) -> VersionSpan:

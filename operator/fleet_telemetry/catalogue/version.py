@@ -18,8 +18,27 @@ _TAG = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _NUMBERS = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
+_FIRST_NUMBERS = re.compile(r"\D*(\d+(?:\.\d+)*)", re.ASCII)
 _LEADING_ZERO = re.compile(r"v?(?:\d+\.)*0\d", re.IGNORECASE | re.ASCII)
 _COMMIT = re.compile(r"[-+.]g?(?=[a-f]*\d)[0-9a-f]{7,64}", re.ASCII)
+_OTHER_VERSION = re.compile(r"[-+]v?\d+\.\d+\.\d", re.IGNORECASE | re.ASCII)
+_SEPARATORS = re.compile(r"[-+._]", re.ASCII)
+_BRANCHES = frozenset(
+    [
+        "canary",
+        "develop",
+        "development",
+        "edge",
+        "head",
+        "latest",
+        "main",
+        "master",
+        "nightly",
+        "trunk",
+        "unstable",
+    ]
+)
+_BUILD = re.compile(r"(?:b|bld|build|ci|mr|pr)\d*", re.ASCII)
 _RANGE = re.compile(r"(?:>=(?P<low>[^\s<>=]+))?\s*(?:<(?P<high>[^\s<>=]+))?")
 
 # The order in which projects step towards a release; everything before the release itself.
@@ -62,6 +81,15 @@ class Version:
         return span.low
 
 
+def names_build(tag: str) -> bool:
+    """Whether a tag stands for what a branch or a build held, whatever version is in front of it:
+    ``4.12-main-1a2b3c4``, ``4.12.7-nightly``, and ``4.12-pr1187`` with fewer than three numbers."""
+    numbers = _FIRST_NUMBERS.match(tag)
+    words = _SEPARATORS.split(tag.lower())
+    floats = numbers is None or numbers[1].count(".") < _PRECISION - 1
+    return not _BRANCHES.isdisjoint(words) or (floats and any(map(_BUILD.fullmatch, words)))
+
+
 @dataclass(frozen=True, slots=True)
 class VersionSpan:
     """All versions from ``low`` up to, not including, ``high``; or just ``low`` if there is none.
@@ -96,6 +124,8 @@ class VersionSpan:
         flavour = match["flavour"] or "-"
         if len(numbers) < _PRECISION and (flavour[1:2].isdigit() or _COMMIT.fullmatch(flavour)):
             return None  # a date or a build, such as 2026-11-21 or 5-1a2b3c4
+        if _OTHER_VERSION.match(flavour):
+            return None  # two versions, such as 4.12.7-4.14.3: nobody knows which is the product's
         if _LEADING_ZERO.match(tag):
             return None  # a date, such as 2026.01.02: no version is written so
         padded = (*numbers, 0, 0, 0)[:4]

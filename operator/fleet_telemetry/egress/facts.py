@@ -38,7 +38,7 @@ class HostFacts:
     shared_by: str = ""
     """Who serves others from the same addresses."""
     unanswered: tuple[AddressFamily, ...] = ()
-    """The families of which no name server has ever given a result."""
+    """The families of which no name server has given a result yet, or none for a day."""
     over_quota: bool = False
     """It is not looked up, because TelemetryPolicies name too many hosts."""
     unresolved: bool = False

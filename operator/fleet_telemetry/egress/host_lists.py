@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
 
+from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.addresses import (
     as_networks,
     in_order,
@@ -66,11 +67,18 @@ def host_facts(state: HostState, rules: Retention) -> HostFacts:
         complete=is_complete(state, rules),
         shared_by=", ".join(sorted(providers)),
         unanswered=tuple(
-            family
-            for family in sorted(rules.families)
-            if state.as_of is not None and state.family(family).answered_at is None
+            family for family in sorted(rules.families) if not _is_answered(state, family, rules)
         ),
     )
+
+
+def _is_answered(state: HostState, family: AddressFamily, rules: Retention) -> bool:
+    """Whether what name servers said about a family still counts: not longer than for an allowlist.
+    The denylist stays as it is, but nobody can say any more that it is complete."""
+    if state.as_of is None:
+        return True
+    answered = state.family(family).answered_at
+    return answered is not None and state.as_of - answered < rules.freeze
 
 
 def usable_seeds(state: HostState, rules: Retention) -> tuple[Address, ...]:

@@ -142,13 +142,18 @@ def needed_besides(
     use: HostUse, uses: Iterable[HostUse], policy: Policy, closing: Collection[Key]
 ) -> Iterator[HostUse]:
     """The other uses of the product's hosts that must not be denied, where ``policy`` denies a host
-    and ``closing`` are all denied channels."""
+    and ``closing`` are all denied channels.
+
+    A host that only a TelemetryPolicy names is not needed where a ClusterTelemetryPolicy denies:
+    its author could take any host or address out of that denial.
+    """
     for other in uses:
         if (
             other.product == use.product
             # A channel without an effective policy may still be one that the policy lists.
             and other.channel not in policy.spec.channels
             and (other.product, other.channel) not in closing
+            and not (other.is_tenants and policy.kind is PolicyKind.CLUSTER)
         ):
             yield other
 

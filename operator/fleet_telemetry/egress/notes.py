@@ -45,7 +45,7 @@ _BY_RANK = (
 
 
 def unanswered_families(host: str, facts: HostFacts) -> Note:
-    """That some families of a host have never been answered."""
+    """That no name server answers for some families of a host, or has not for a day."""
     families = " and ".join(facts.unanswered)
     return Note(EgressReason.FAMILY_NOT_ANSWERED, f"{host}: no name server answers for {families}.")
 

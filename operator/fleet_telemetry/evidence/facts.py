@@ -50,20 +50,25 @@ class Facts:
 
 
 def counterparts(
-    pods: Iterable[PodFacts], targets: Sequence[MatchedContainer]
+    pods: Iterable[PodFacts],
+    targets: Sequence[MatchedContainer],
+    all_targets: Sequence[MatchedContainer] = (),
 ) -> Iterator[tuple[PodFacts, MatchedContainer]]:
     """The containers of pods that run the same components of the same products.
 
-    If a pod has containers of the same names among them, only those: the others have counterparts
-    of their own. In an older pod the container may have had another name.
+    If a pod has containers of the same names among them, not those that the template has too (they
+    are in ``all_targets``, and have counterparts of their own). Containers that the template does
+    not have count for each of ``targets``. In an older pod the container may have had another name.
     """
     wanted = {(target.product.name, target.image.component) for target in targets}
     names = {target.container.name for target in targets}
+    others = {target.container.name for target in all_targets} - names
     for pod in pods:
         found = [
             target
             for target in pod.targets
             if (target.product.name, target.image.component) in wanted
         ]
-        namesakes = [target for target in found if target.container.name in names]
-        yield from ((pod, target) for target in namesakes or found)
+        if any(target.container.name in names for target in found):
+            found = [target for target in found if target.container.name not in others]
+        yield from ((pod, target) for target in found)

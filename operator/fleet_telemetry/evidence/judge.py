@@ -35,7 +35,7 @@ from fleet_telemetry.evidence.verdict import (
     worst_finding,
 )
 from fleet_telemetry.policy.precedence import EffectivePolicy
-from fleet_telemetry.switches.desired import injectable_rule, refused_entries
+from fleet_telemetry.switches.desired import refused_entries
 from fleet_telemetry.switches.injection import missed_admission
 from fleet_telemetry.switches.jvm import jvm_words, system_property
 from fleet_telemetry.switches.overrides import read_switch
@@ -125,7 +125,8 @@ class Case:
     @cached_property
     def counterparts(self) -> list[tuple[PodFacts, MatchedContainer]]:
         """The pods' containers that run the same component."""
-        return list(counterparts(self.facts.pods, [self.target]))
+        every = self.facts.targets_of(self.target.product.name, self.channel)
+        return list(counterparts(self.facts.pods, [self.target], every))
 
     @cached_property
     def is_stopped(self) -> bool:
@@ -276,9 +277,22 @@ def _without_rule(case: Case) -> StateFinding | None:
 def _without_telemetry(case: Case) -> StateFinding | None:
     if case.rule.default is not DefaultState.NO_TELEMETRY:
         return None
-    is_met = case.desired is Setting.DISABLED
-    state = State.COMPLIANT if is_met else State.NOT_ENFORCEABLE
-    return StateFinding(state, Reason.NO_TELEMETRY_IN_VERSION)
+    if case.desired is not Setting.DISABLED:
+        return StateFinding(State.NOT_ENFORCEABLE, Reason.NO_TELEMETRY_IN_VERSION)
+    # Pods may still run another version, or one that cannot be read.
+    rules = [
+        (one, one.product.rule_for(case.channel, one.image, one.version).rule)
+        for _, one in case.counterparts
+    ]
+    unreadable = [one.reference for one, rule in rules if rule is None]
+    senders = [rule for _, rule in rules if rule and rule.default is not DefaultState.NO_TELEMETRY]
+    if senders:
+        count = f"{len(senders)} of {len(rules)} pods."
+        return StateFinding(State.PENDING, Reason.PODS_OUTDATED, count)
+    if unreadable:
+        detail = f"Image: {unreadable[0]}, {len(unreadable)} of {len(rules)} pods."
+        return StateFinding(State.UNKNOWN, Reason.VERSION_UNREADABLE, detail)
+    return StateFinding(State.COMPLIANT, Reason.NO_TELEMETRY_IN_VERSION)
 
 
 def _refused_variable(case: Case) -> StateFinding | None:
@@ -385,7 +399,13 @@ def _by_pods(
     """A switch that is read at every start takes effect if every pod was started with it."""
     declared = _read(case, case.target, switch, case.rule)
     running = [
-        _read(case, found, switch, injectable_rule(found, case.channel))
+        # What may be injected into every version says nothing about what an unknown one reads.
+        _read(
+            case,
+            found,
+            switch,
+            found.product.rule_for(case.channel, found.image, found.version).rule,
+        )
         for _, found in case.counterparts
     ]
     # If the template is not ours to edit, the pods are injected instead, and the template is no

@@ -137,7 +137,8 @@ class Fleet:
         return _origin(pod, part.workload if part is not None and is_part else self._exact(node))
 
     def is_address_shared(self, pod: Pod) -> bool:
-        """Whether another pod that has not finished has the same address, of whatever workload."""
+        """Whether another pod that has not finished has the same address, of whatever workload in
+        the store. Pods without a product are not kept."""
         return len(self._pods_at.get(pod.address, ())) > 1
 
     def workload_of(self, namespace: str, controller: Owner | None) -> Workload | None:

@@ -82,7 +82,7 @@ def _origin(edit: Edit) -> str:
         return f"{edit.policy}, {edit.section}" if edit.section else str(edit.policy)
     if edit.cause is Cause.REFUSED:
         return "no policy: the product cannot start with what was injected for another version"
-    return "no policy: what was injected goes with its policy"
+    return "no policy: what was injected goes when no policy asks for it"
 
 
 def _sentence(change: Edit | SkippedEdit) -> str:
@@ -98,9 +98,10 @@ def _sentence(change: Edit | SkippedEdit) -> str:
                 "setting stays while a policy asks for it"
             )
         case Cause.DROPPED:
+            doubt = f" ({change.note})" if change.note else ""
             return (
-                f"did not set {change.name} {where} again, which the update drops, because of "
-                "when: Never; the default of the product applies"
+                f"did not set {change.name} {where} again, which the update drops{doubt}, because "
+                "of when: Never; the default of the product applies"
             )
         case Cause.OVERRIDDEN if value is not None:
             return f'replaced the value of {change.name} by "{value}" {where}{but}'

@@ -21,6 +21,7 @@ from functools import cached_property
 
 from fleet_telemetry.api.product import EnvSwitch, Setting, spelt_in_capitals
 from fleet_telemetry.switches.jvm import (
+    inserts_words,
     jvm_variables,
     jvm_words,
     may_set_property,
@@ -91,6 +92,8 @@ class _Reader:
         for entry in jvm_variables(self.container, self._java_options):
             if entry.by_reference:
                 return SwitchReading(Setting.UNKNOWN, ReadingSource.REFERENCE, entry.name)
+            if inserts_words(self.container, entry):
+                return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, entry.name)
         for word in self._words:
             name, value = system_property(word) or ("", "")
             has_locations = name.endswith(_LOCATIONS) and value
@@ -116,7 +119,7 @@ class _Reader:
             if name == _name(self.env):
                 plain = self._reading(value, ReadingSource.OVERRIDE, word)
             elif name.startswith("%") and name.endswith(f".{_name(self.env)}"):
-                active = self._is_active(spelt_in_capitals(name[1 : -len(_name(self.env)) - 1]))
+                active = self._is_any_active(name[1 : -len(_name(self.env)) - 1])
                 if active is None:
                     return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, word)
                 if active:
@@ -193,6 +196,13 @@ class _Reader:
         return frozenset(
             spelt_in_capitals(profile.strip()) for value in values for profile in value.split(",")
         )
+
+    def _is_any_active(self, profiles: str) -> bool | None:
+        """The same for one or more profiles, as in %a,b.name or %{a,b}.name: one suffices."""
+        if self._profiles is None:
+            return None
+        names = profiles.removeprefix("{").removesuffix("}").split(",")
+        return any(spelt_in_capitals(name.strip()) in self._profiles for name in names)
 
     def _is_active(self, profile: str) -> bool | None:
         """Whether a profile, spelt in capitals, is active; None if that cannot be read."""

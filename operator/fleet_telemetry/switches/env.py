@@ -50,6 +50,9 @@ class EnvMechanism:
         if len(spellings) > 1:
             names = ", ".join(sorted(spellings))
             return SwitchReading(Setting.UNKNOWN, ReadingSource.AMBIGUOUS, names)
+        stronger = next((one.name for one in container.env if _is_stronger(env, one.name)), None)
+        if stronger is not None:
+            return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, stronger)
         entry = self.find(container, switch)
         if entry is None:
             shadowed = [name for name in env.shadows if container.variable(name) is not None]
@@ -88,6 +91,18 @@ class EnvMechanism:
 def _env(switch: Switch) -> EnvSwitch:
     assert switch.env is not None, "handles() was not asked"
     return switch.env
+
+
+def _is_stronger(env: EnvSwitch, name: str) -> bool:
+    """Whether a variable is a shadow of the switch in another case, where any case is accepted. The
+    switch overrides only the spelling that comes before its own name."""
+    prefix = env.any_case_after
+    return (
+        bool(prefix)
+        and name.startswith(prefix)
+        and name not in env.shadows
+        and name.lower() in {shadow.lower() for shadow in env.shadows}
+    )
 
 
 def _patch_list(

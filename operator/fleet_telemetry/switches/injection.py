@@ -35,6 +35,8 @@ from fleet_telemetry.switches.shared_values import may_replace
 from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.workloads.workload import Container, EnvVar, Workload
 
+_DOUBTFUL = "it may have been set by what cannot be read"
+
 
 @dataclass(frozen=True, slots=True)
 class InjectionContext:
@@ -108,7 +110,10 @@ def _inject(
         stood = _stood_before(context, target, variable)
         if not (may_write or (stood and _stays(context, target, variable))):
             if stood and entry is None:
-                yield SkippedEdit(container.name, variable.name, Cause.DROPPED, variable.policy)
+                doubt = "" if _surely_stood_before(context, target, variable) else _DOUBTFUL
+                yield SkippedEdit(
+                    container.name, variable.name, Cause.DROPPED, variable.policy, doubt
+                )
             continue
         replaces = entry is not None and not ours
         cause = Cause.OVERRIDDEN if replaces else Cause.INJECTED
@@ -117,7 +122,7 @@ def _inject(
             cause, note = Cause.SETTING, "replacing another value" if replaces else ""
         else:
             note = _why_without_effect(target, variable.switch)
-            if stood and entry is None:
+            if entry is None and stood and _surely_stood_before(context, target, variable):
                 cause = Cause.RESTORED
         yield Edit(
             container=container.index,
@@ -224,6 +229,19 @@ def _stood_before(
     # It may have stood there in another form: an argument, a reference, or a whole ConfigMap.
     reading = read_switch(before.container, variable.switch)
     return reading.setting in (setting_of(variable.effective.desired), Setting.UNKNOWN)
+
+
+def _surely_stood_before(
+    context: InjectionContext, target: MatchedContainer, variable: DesiredVariable
+) -> bool:
+    """Whether the container that had the setting, or may have had it, shows that it was written:
+    whether a whole ConfigMap held it is not known."""
+    before = _target_before(context, target)
+    if before is None:
+        return False
+    if variable.switch is None:
+        return True
+    return read_switch(before.container, variable.switch).source is not ReadingSource.ENV_FROM
 
 
 def _stays(context: InjectionContext, target: MatchedContainer, variable: DesiredVariable) -> bool:

@@ -59,6 +59,26 @@ def jvm_words(container: Container, java_options: Iterable[str]) -> tuple[str, .
     return (*words, *(split_options(last.name, last.value) if last is not None else ()))
 
 
+def inserts_words(container: Container, entry: EnvVar) -> bool:
+    """Whether a variable with arguments may hold more of them than it shows.
+
+    Kubernetes replaces ``$(NAME)`` before the value is split, so ``-Xmx1g$(MORE)`` may become
+    several arguments. It does not if NAME is one literal word, or a variable that nothing sets.
+    """
+    _, *references = entry.value.split("$(")
+    if not references:
+        return False
+    variables = {one.name: one for one in container.env}
+    for reference in references:
+        found = variables.get(reference.partition(")")[0])
+        if found is None:
+            if container.has_env_from:
+                return True
+        elif found.by_reference or "$(" in found.value or found.value.split() != [found.value]:
+            return True
+    return False
+
+
 def system_property(word: str) -> tuple[str, str] | None:
     """The name and value of an argument that sets a system property; the value may be left out."""
     if not word.startswith("-D"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleet_telemetry.api.product import Override, Setting, Switch
-from fleet_telemetry.switches.jvm import split_options
+from fleet_telemetry.switches.jvm import inserts_words, split_options
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, is_expanded
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.switches.start import names_options_file
@@ -35,7 +35,11 @@ def _read_override(
     if entry.by_reference:
         return SwitchReading(Setting.UNKNOWN, ReadingSource.REFERENCE, entry.name)
     if override.argument is not None:
+        if inserts_words(container, entry):
+            return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, entry.name)
         return _read_words(split_options(entry.name, entry.value), override, switch)
+    if override.values and is_expanded(entry.value):
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, entry.name)
     if override.values and entry.value.lower() not in (v.lower() for v in override.values):
         return None
     setting = _override_setting(entry.value, override, switch)
@@ -45,7 +49,10 @@ def _read_override(
 def _read_words(words: Iterable[str], override: Override, switch: Switch) -> SwitchReading | None:
     """The last argument of a name takes effect."""
     prefix = override.argument or ""
-    found = [word for word in words if word.startswith(prefix) or _may_become(word, prefix)]
+    # The JVM takes -Da for -Da=: the property is set, and empty.
+    bare = prefix[:-1] if prefix.startswith("-D") and prefix.endswith("=") else None
+    full = (prefix if word == bare else word for word in words)
+    found = [word for word in full if word.startswith(prefix) or _may_become(word, prefix)]
     if not found:
         return None
     if not found[-1].startswith(prefix):

@@ -60,8 +60,12 @@ def setting_of(desired: Submission) -> Setting:
 
 
 def is_expanded(value: str) -> bool:
-    """Whether Kubernetes or the product replaces a part of the value by something else."""
-    return "$(" in value or "${" in value
+    """Whether Kubernetes or the product replaces a part of the value by something else.
+
+    A value such as ``{b64}dHJ1ZQ==`` or ``{aes}...`` is decoded: SonarSource/sonarqube,
+    sonar-plugin-api-impl, org/sonar/api/config/internal/Encryption.java.
+    """
+    return "$(" in value or "${" in value or (value.lstrip().startswith("{") and "}" in value)
 
 
 def with_default(reading: SwitchReading, default: DefaultState) -> SwitchReading:

@@ -8,6 +8,7 @@ own entry point, and the commands that the catalogue lists for the image.
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 
 from fleet_telemetry.api.product import Arguments, Start
 from fleet_telemetry.catalogue.matching import MatchedContainer
@@ -21,7 +22,18 @@ _INITS = frozenset(
     for name in ("tini", "tini-static", "dumb-init")
 )
 # They make bash, the dynamic linker or the search for programs run other files first.
-_START_VARIABLES = ("BASH_ENV", "LD_AUDIT", "LD_LIBRARY_PATH", "LD_PRELOAD", "PATH")
+_START_VARIABLES = (
+    *("BASH_ENV", "LD_AUDIT", "LD_LIBRARY_PATH", "LD_PRELOAD", "PATH", "SHELLOPTS"),
+    # Which program is the JVM.
+    *("JAVA_HOME", "SONAR_JAVA_PATH"),
+)
+_BASH_FUNCTION = "BASH_FUNC_"
+# Arguments of the Erlang emulator, and those among them that set variables or run code
+# (erlang/otp@OTP-26.2: erts/doc/src/erl_cmd.xml and init.xml).
+_ERLANG_VARIABLES = ("ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS")
+_ERLANG_CODE = frozenset(
+    {"-args_file", "-boot", "-config", "-configfd", "-env", "-eval", "-pa", "-pz", "-run", "-s"}
+)
 # What the entry points themselves need. A volume in their place may do anything.
 _SYSTEM_FILES = frozenset({"/bin/bash", "/bin/sh", "/etc/ld.so.preload", "/usr/bin/env"})
 _OPTIONS_FILES = ("@", "--env-file", "--flagfile", "-XX:Flags=", "-XX:VMOptionsFile=")
@@ -51,6 +63,12 @@ def doubt_of_start(target: MatchedContainer) -> str:
     for name in _START_VARIABLES:
         if container.variable(name) is not None:
             return f"the variable {name}"
+    for entry in container.env:
+        runs_code = entry.name in _ERLANG_VARIABLES and (
+            entry.by_reference or "$(" in entry.value or _has_erlang_code(entry.value.split())
+        )
+        if runs_code or entry.name.startswith(_BASH_FUNCTION):
+            return f"the variable {entry.name}"
     if start is None and any(map(_runs_text, container.args)):
         return "args"
     known = start or _UNKNOWN_START
@@ -60,6 +78,11 @@ def doubt_of_start(target: MatchedContainer) -> str:
     if container.command:
         return "" if _is_known(container.arguments, known) else "command"
     return "" if _passes(container.args, known, known.arguments) else "args"
+
+
+def _has_erlang_code(words: Iterable[str]) -> bool:
+    """Whether arguments of the emulator set variables or run code; quotes are ignored."""
+    return not _ERLANG_CODE.isdisjoint(word.strip("'\"") for word in words)
 
 
 def _runs_text(word: str) -> bool:
@@ -94,7 +117,7 @@ def _passes(
     )
     if is_command:
         return _is_known(words, start, left)
-    return not any(map(names_options_file, words))
+    return not any(map(names_options_file, words)) and "-env" not in words
 
 
 def _mounted_program(container: Container, start: Start) -> str:

@@ -9,7 +9,7 @@ from itertools import chain
 from fleet_telemetry.api.policy import Scheme, ServiceReference
 from fleet_telemetry.api.product import Api
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.vendors.instances import Instance
+from fleet_telemetry.vendors.instances import Instance, Unasked
 from fleet_telemetry.vendors.service import Endpoint, Service, ServicePort
 
 
@@ -30,9 +30,9 @@ def find_endpoints(
     named: ServiceReference | None,
     per_pod: bool,
 ) -> tuple[Endpoint, ...]:
-    """One endpoint for each of the instances, of which there is at least one. With ``per_pod`` each
-    has a setting of its own; otherwise any of them answers for all, and those that the Service
-    does not select are left out. Raises EndpointError.
+    """One endpoint for each of the instances, of which there is at least one, without those that
+    ``unreached`` returns. With ``per_pod`` each has a setting of its own; otherwise any of them
+    answers for all, and those that the Service does not select are left out. Raises EndpointError.
 
     The address is always that of an instance. A Service only says which port of the product's own
     container is meant, by which scheme, and for which name a certificate has to be. ``services``
@@ -68,6 +68,14 @@ def find_endpoints(
     )
 
 
+def unreached(instances: Iterable[Instance], endpoints: Iterable[Endpoint]) -> tuple[Unasked, ...]:
+    """The instances without an endpoint, although another one has one at the same Service's port:
+    their pods differ, as during a rollout. Nobody may take the others for all."""
+    reached = {endpoint.instance for endpoint in endpoints}
+    why = "has no port of the product's container alone where the others have the API"
+    return tuple(Unasked(one.pod.name, why) for one in instances if one.pod.name not in reached)
+
+
 def _from_named(
     api: Api,
     named: ServiceReference,
@@ -96,8 +104,8 @@ def _from_named(
         container = instances[0].container.name
         raise EndpointError(
             f"spec.runtime.endpoints: port {named.port} of the Service {named.name!r} leads to "
-            f"{port.target}, which is no port of the product's container {container!r}; declare "
-            f"it in the container's ports, or name another port"
+            f"{port.target}, which is no port of the product's container {container!r} alone; "
+            f"declare it in the ports of that container only, or name another port"
         )
     return found
 

@@ -36,7 +36,12 @@ LONGEST_PATIENCE_SECONDS = 3600.0
 """The upper limit of Retry-After. A shorter interval between checks is a lower limit."""
 _LONGEST_RETRY_AFTER = 64
 """Characters."""
+LONGEST_CA = 256 * 1024
+"""Characters of ca.crt, more than all public CAs together have. It comes from whoever writes the
+Secret, the event loop waits while it is read, and what is read takes ten times its size."""
 _MOST_CLIENTS = 64
+_MOST_CAS = 4 * LONGEST_CA
+"""Characters of all CAs that are kept together."""
 
 # httpx logs every request at level INFO, httpcore the headers of responses at level DEBUG.
 _CHATTY_LOGGERS = ("httpx", "httpcore")
@@ -189,7 +194,7 @@ class VendorClient:
         client = self._clients.get(ca)
         if client is None:
             client = self._clients[ca] = self._client(_context(ca))
-            if len(self._clients) > _MOST_CLIENTS:
+            while len(self._clients) > _MOST_CLIENTS or sum(map(len, self._clients)) > _MOST_CAS:
                 # Requests under way keep it; there is no idle connection to close.
                 self._clients.popitem(last=False)
         self._clients.move_to_end(ca)
@@ -220,6 +225,9 @@ class VendorClient:
 
 
 def _context(ca: str) -> ssl.SSLContext:
+    if len(ca) > LONGEST_CA:
+        text = f"ca.crt of the Secret is longer than {LONGEST_CA // 1024} KiB"
+        raise VendorError(Reason.SECRET_INCOMPLETE, text)
     try:
         context = ssl.create_default_context(cadata=ca or None)
     except (ssl.SSLError, ValueError, TypeError):

@@ -27,22 +27,22 @@ class Instance:
         """The port of the product's own container that a ``targetPort`` means; None if it means
         that of another container, or none.
 
-        A container need not declare its ports; the catalogue's port of the API counts unless
-        another container of the pod declares it.
+        A container need not declare its ports; the catalogue's port of the API counts then. A port
+        that another container of the pod declares, too, never counts: either may have taken it.
         """
         own = self.container.ports
-        if isinstance(target, str):
-            return next((number for name, number in own if name and name == target), None)
-        if any(number == target for _, number in own):
-            return target
+        number = target
+        if isinstance(number, str):
+            number = next((number for name, number in own if name and name == target), 0)
         others = {
             number
             for container in self.pod.template.containers
             if container.index != self.container.index
             for _, number in container.ports
         }
-        is_free = target not in others and target not in self.pod.template.init_ports
-        return target if target == api.port and is_free else None
+        is_declared = any(one == number for _, one in own)
+        is_api = number == api.port and number not in self.pod.template.init_ports
+        return number if (is_declared or is_api) and number not in others else None
 
 
 @dataclass(frozen=True, slots=True)

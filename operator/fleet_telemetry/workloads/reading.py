@@ -7,6 +7,7 @@ here raises for a missing or misshapen field: it reads as absent.
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Iterator, Mapping
 
 from fleet_telemetry.objects.manifest import (
@@ -201,11 +202,20 @@ def _read_container(index: int, container: Manifest, pod_user: object) -> Contai
         ),
         has_env_from=bool(container.get("envFrom")),
         mounts=tuple(
-            Mount(path=text_at(mount, "mountPath"), volume=text_at(mount, "name"))
+            Mount(path=_read_path(text_at(mount, "mountPath")), volume=text_at(mount, "name"))
             for mount in items_at(container, "volumeMounts")
         ),
         ports=tuple(_read_ports(container)),
     )
+
+
+def _read_path(path: str) -> str:
+    """The path that is meant by another form of it, such as ``data``, ``//data`` or ``/x/../data``.
+
+    The kubelet takes a relative path for one below the root (kubernetes/kubernetes@v1.34.0:
+    pkg/kubelet/kubelet_pods.go, makeMounts).
+    """
+    return posixpath.normpath(f"/{path.lstrip('/')}") if path else ""
 
 
 def _read_ports(container: Manifest) -> Iterator[tuple[str, int]]:

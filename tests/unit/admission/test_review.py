@@ -300,6 +300,13 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
                 "when: Never; the default of the product applies"
             ),
         ),
+        (
+            SkippedEdit("app", "NAME", Cause.DROPPED, policy(), "perhaps"),
+            (
+                f"{WHO}did not set NAME in container app again, which the update drops (perhaps), "
+                "because of when: Never; the default of the product applies"
+            ),
+        ),
         (edit(Cause.OVERRIDDEN, None, policy=policy()), f"{WHO}removed NAME in container app"),
         (edit(Cause.SETTING, policy=policy()), f"{WHO}set NAME in container app"),
         (

@@ -36,6 +36,17 @@ _BEYOND_THE_CRD = (
         "INIT_SCRIPT",
         "GTK_MODULES",
         "ORACLE_HOME",
+        "LOG4J_CONFIGURATION_FILE",
+        "log4j.configurationFile",
+        "LOG4J_FORMAT_MSG_NO_LOOKUPS",
+        "KRB5CCNAME",
+        "CODEINTEL_PGHOST",
+        "CODEINSIGHTS_PGSSLMODE",
+        "SOCKS_SERVER",
+        "SOCKS5_SERVER",
+        "CONFIG_ORDINAL",
+        "DT_CONFIG_PROFILE",
+        "EMQX_NODE__COOKIE",
     ),
 )
 _SWITCHES = """

@@ -106,6 +106,12 @@ def test_without_a_prefix_no_case_is_free() -> None:
 def test_every_value_means_something_and_never_raises(value: str, reading: Reading) -> None:
     meaning = reading.setting_of(value)
     listed = meaning in {Setting.ENABLED, Setting.DISABLED}
-    assert listed or meaning in {reading.empty, reading.otherwise}
+    assert listed or meaning in {reading.empty, reading.otherwise, Setting.UNKNOWN}
     if reading.trim:
         assert reading.setting_of(f" {value}\n") is meaning
+
+
+@pytest.mark.parametrize("value", ["\x01true", "true\x1f\x01", "\uff54rue", "ye\u017f", "s\u0131"])
+def test_what_languages_trim_and_compare_differently_is_not_understood(value: str) -> None:
+    reading = Reading(enabled=("true", "yes", "si"), trim=True, otherwise=Setting.DISABLED)
+    assert reading.setting_of(value) is Setting.UNKNOWN

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -70,6 +71,8 @@ class Kit:
             loopback=True,
         )
         self.enqueued = 0
+        self.pod: dict[str, Any] = {}
+        """The manifest of the last pod."""
         self._port = 0
 
     def _enqueue(self, _: WorkloadRef) -> None:
@@ -134,6 +137,7 @@ class Kit:
         }
         self.cache.upsert(kinds.WORKLOAD_BY_KIND[WorkloadKind.STATEFUL_SET], owner)
         self.cache.upsert(kinds.POD, pod)
+        self.pod = pod
         check = Check(
             product="emqx",
             api=Api(adapter=AdapterName.EMQX, port=self._port),
@@ -238,6 +242,42 @@ def test_an_answer_goes_stale_while_the_next_check_hangs() -> None:
             await kit.wait(lambda: kit.enqueued > before, seconds=4)
             found = kit.result("quick", 0)
             assert found == Reported(fault=Reason.REPORT_STALE)
+
+    asyncio.run(main())
+
+
+def test_a_contrary_answer_counts_if_its_pod_goes_before_the_remediation() -> None:
+    async def main() -> None:
+        async with leading() as kit:
+            product = await kit.add("quick", 0, action=RuntimeAction.REMEDIATE, enabled=True)
+            while not product.seen:  # noqa: ASYNC110  # the very next moment matters
+                await asyncio.sleep(0)
+            for key in list(kit.cache.fleet.keys("Pod")):
+                kit.cache.fleet.delete_pod(key)
+            await kit.wait(lambda: kit.result("quick", 0))
+            found = kit.result("quick", 0)
+            assert found is not None
+            assert (found.setting, found.fault) == (Setting.ENABLED, Reason.NO_VERIFIED_POD)
+
+    asyncio.run(main())
+
+
+def test_a_pod_that_cannot_be_asked_beside_one_that_can_is_no_answer() -> None:
+    async def main() -> None:
+        async with leading() as kit:
+            product = await kit.add("quick", 0)
+            other = copy.deepcopy(kit.pod)
+            other["metadata"] |= {"name": "emqx0-1", "uid": "uid-of-emqx0-1"}
+            other["status"]["podIP"] = "127.0.4.99"
+            other["spec"]["containers"].append(
+                {"name": "beside", "image": "nginx:1", "ports": [{"containerPort": product.port}]}
+            )
+            kit.cache.upsert(kinds.POD, other)
+            await kit.wait(lambda: kit.result("quick", 0))
+            found = kit.result("quick", 0)
+            assert found is not None
+            assert (found.setting, found.fault) == (Setting.UNKNOWN, Reason.NO_VERIFIED_POD)
+            assert "where the others have the API" in found.message
 
     asyncio.run(main())
 

@@ -33,7 +33,7 @@ from fleet_telemetry.reporting.fleet_metrics import LastCheck
 from fleet_telemetry.reporting.metrics import VerificationMetrics
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
-from tests.support.builders import NOW
+from tests.support.builders import DTRACK_5, NOW, container, manifest
 from tests.support.impatient import ImpatientLoop
 
 ONE, TWO = (WorkloadRef("apps", WorkloadKind.DEPLOYMENT, name) for name in ("one", "two"))
@@ -60,8 +60,9 @@ class Kit:
         self.client = KubernetesClient(api.ApiClient(api.Configuration(host=host)))
         self.enqueued: list[WorkloadRef] = []
         self.changed = asyncio.Event()
+        self.cache = ClusterCache(builtin())
         self.verifier = Verifier(
-            ClusterCache(builtin()),
+            self.cache,
             self.client,
             VerificationMetrics(self.registry),
             now=lambda: NOW,
@@ -189,6 +190,30 @@ def test_what_is_planned_again_has_a_time_of_its_own() -> None:
             kit.verifier.plan(ONE, (), None)
             kit.verifier.plan(ONE, (WITHOUT,), None)
             await asyncio.sleep(3000)
+            assert kit.asked() == 2
+
+    run(body)
+
+
+def test_a_workload_that_was_created_anew_has_given_no_answer() -> None:
+    async def body(kit: Kit) -> None:
+        def create(uid: str) -> None:
+            made = manifest(
+                container(DTRACK_5), kind=ONE.kind, name=ONE.name, namespace=ONE.namespace
+            )
+            made["metadata"]["uid"] = uid
+            kit.cache.fleet.upsert_workload(made, builtin())
+
+        async with kit.leading():
+            create("a")
+            kit.verifier.plan(ONE, (WITHOUT,), "pods")
+            await asyncio.sleep(1)
+            assert kit.verifier.results(ONE) == MISSING
+            create("b")
+            kit.verifier.plan(ONE, (WITHOUT,), "pods")
+            assert kit.verifier.results(ONE) == {}
+            await asyncio.sleep(1)
+            assert kit.verifier.results(ONE) == MISSING
             assert kit.asked() == 2
 
     run(body)

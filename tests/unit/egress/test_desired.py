@@ -547,6 +547,30 @@ def test_a_host_at_the_licence_hosts_address_is_not_denied_either() -> None:
     assert reason(found, _SOURCEGRAPH) is EgressReason.NEEDED_BY_OTHER_CHANNEL
 
 
+@pytest.mark.parametrize("host", [SONAR_HOST, "c2.attacker.example"])
+@pytest.mark.parametrize("action", ["Allow", "Deny"])
+def test_no_host_that_a_tenant_names_is_taken_out_of_a_cluster_policys_denial(
+    host: str, action: str
+) -> None:
+    named = [{"product": "sonarqube", "host": host, "port": 443}]
+    mine = policy(
+        "mine",
+        submission="Enabled",
+        channels=["UpdateCheck"],
+        egress={"action": action, "hosts": named},
+    )
+    theirs = policy("opt-out", cluster=True, egress={"action": "Deny"})
+    hosts = {SONAR_HOST: facts("54.230.1.1"), "c2.attacker.example": facts("54.230.1.1")}
+
+    found = plan(theirs, mine, hosts=hosts)
+
+    denying = next(
+        one for one in found.policies if ("sonarqube", ChannelName.USAGE) in one.channels
+    )
+    assert hosts_in(denying.desired)[SONAR_HOST] == ["54.230.1.1/32"]
+    assert ("sonarqube", ChannelName.USAGE) not in found.notes
+
+
 def test_one_address_of_the_licence_does_not_lift_the_denial_of_the_others() -> None:
     hosts = {
         "pings.sourcegraph.com": facts("34.36.231.254", "104.18.0.1"),

@@ -560,6 +560,26 @@ def test_a_family_is_heard_once_a_name_server_says_anything_of_it(family: Addres
         assert host_facts(host.state, host.rules).unanswered == ()
 
 
+@pytest.mark.parametrize("silent", [(IPV4,), (IPV6,), (IPV4, IPV6)])
+@pytest.mark.parametrize("outcome", [LookupResult.TRANSIENT, LookupResult.FAULT])
+def test_what_was_heard_of_a_family_counts_for_a_day(
+    silent: tuple[AddressFamily, ...], outcome: LookupResult
+) -> None:
+    host = History()
+    host.hears(*ok(ip_address("54.230.1.1")), *says(LookupResult.NO_DATA, IPV6))
+    denied = host_facts(host.state, host.rules).deny
+    for round_ in range(6 * 24):
+        assert host_facts(host.state, host.rules).unanswered == (), round_
+        host.hears(
+            *(says(outcome, IPV4) if IPV4 in silent else ok(ip_address("54.230.1.1"))),
+            *says(outcome if IPV6 in silent else LookupResult.NO_DATA, IPV6),
+            after=HOUR / 6,
+        )
+    found = host_facts(host.state, host.rules)
+    assert found.unanswered == silent
+    assert found.deny == denied
+
+
 def test_a_family_that_is_turned_off_is_not_waited_for() -> None:
     host = History(Retention(families=frozenset({IPV4})))
     host.hears(*ok(ip_address("54.230.1.1")), *says(LookupResult.TRANSIENT, IPV6))

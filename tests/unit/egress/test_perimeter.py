@@ -259,6 +259,27 @@ def test_a_denial_of_a_channel_spares_what_another_channel_needs() -> None:
     assert set(denial.spares) >= {"update.sonarsource.org"}
 
 
+@pytest.mark.parametrize("host", [SONAR_HOST, C2])
+def test_no_host_that_a_tenant_names_is_spared_by_a_cluster_policys_denial(host: str) -> None:
+    named = [{"product": "sonarqube", "host": host, "port": 443}]
+    asking = policy(
+        "mine",
+        submission="Enabled",
+        channels=["UpdateCheck"],
+        egress={"action": "Allow", "hosts": named},
+    )
+    rules = rules_of(policy("opt-out", cluster=True, egress={"action": "Deny"}), asking)
+
+    (denial,) = [one for one in rules if not one.opens]
+    assert denial.host == SONAR_HOST
+    assert host not in denial.spares
+    # Its own denial is its own affair.
+    rules = rules_of(policy("opt-out", egress={"action": "Deny"}), asking)
+    assert [one.host for one in rules if not one.opens] == (
+        [] if host == SONAR_HOST else [SONAR_HOST]
+    )
+
+
 def test_a_telemetry_policys_denial_is_no_entry() -> None:
     """Otherwise its addresses could make the list too large to be written."""
     found = listed(rule(opens=False, policy=TENANT), rule(C2, opens=False, policy=OPT_OUT))

@@ -140,7 +140,7 @@ OTHERS: tuple[tuple[dict[str, Any], str], ...] = (
     ),
     (
         {"volumeMounts": [{"name": "x", "mountPath": "/opt//sonarqube/./docker/"}]},
-        "the volume mounted at /opt//sonarqube/./docker/",
+        "the volume mounted at /opt/sonarqube/docker",
     ),
     ({"volumeMounts": [{"name": "x", "mountPath": "/"}]}, "the volume mounted at /"),
     (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import Scheme, ServiceReference
 from fleet_telemetry.api.product import AdapterName, Api
-from fleet_telemetry.vendors.endpoints import EndpointError, find_endpoints
+from fleet_telemetry.vendors.endpoints import EndpointError, find_endpoints, unreached
 from fleet_telemetry.vendors.instances import Instance
 from fleet_telemetry.vendors.service import Endpoint, Service, ServicePort
 from fleet_telemetry.workloads.workload import Container, Pod, PodPhase, PodTemplate
@@ -140,6 +140,14 @@ HELPERS = {
     "a number": (ServicePort(80, "http", 9999), {"beside": (("http", 9999),)}),
     "an undeclared number": (ServicePort(80, "http", 9999), {}),
     "the very port of the API": (ServicePort(80, "http", 8080), {"beside": (("", 8080),)}),
+    "the port of the API, which both declare": (
+        ServicePort(80, "http", 8080),
+        {"ports": (("http", 8080),), "beside": (("", 8080),)},
+    ),
+    "a name for a port that both declare": (
+        ServicePort(80, "http", "http"),
+        {"ports": (("http", 9999),), "beside": (("", 9999),)},
+    ),
     "that of a sidecar": (ServicePort(80, "http", 8080), {"init_ports": frozenset({8080})}),
 }
 
@@ -162,6 +170,26 @@ def test_a_port_of_another_container_is_not_asked(
         assert per_pod
         assert named is None
         assert [(one.port, one.service_port) for one in found] == [(8080, 0)]
+
+
+@pytest.mark.parametrize("named", [None, NAMED])
+@pytest.mark.parametrize(
+    "other",
+    [
+        instance("dtrack-1", "10.1.0.2", ports=(("rest", 8080),)),
+        instance("dtrack-1", "10.1.0.2", ports=(("http", 8080),), beside=(("", 8080),)),
+    ],
+    ids=["another name", "two containers"],
+)
+def test_a_pod_that_the_port_does_not_lead_to_is_not_left_out_without_a_word(
+    other: Instance, named: ServiceReference | None
+) -> None:
+    both = [instance(ports=(("http", 8080),)), other]
+    ways = service("dtrack", ServicePort(80, "", "http"))
+    found = find(ways, instances=both, named=named, per_pod=True)
+    assert [one.instance for one in found] == ["dtrack-0"]
+    assert [one.pod for one in unreached(both, found)] == ["dtrack-1"]
+    assert unreached(both[:1], found) == ()
 
 
 def test_the_products_own_port_counts_where_another_container_has_one_of_the_same_name() -> None:
@@ -247,7 +275,8 @@ def test_a_named_port_that_is_not_there_is_said_with_those_that_are() -> None:
 def test_a_named_port_that_leads_elsewhere_is_said_with_what_to_do() -> None:
     assert refused(service("dtrack", ServicePort(80, "", 8443)), named=NAMED) == (
         "spec.runtime.endpoints: port 80 of the Service 'dtrack' leads to 8443, which is no port of"
-        " the product's container 'api'; declare it in the container's ports, or name another port"
+        " the product's container 'api' alone; declare it in the ports of that container only, or"
+        " name another port"
     )
 
 

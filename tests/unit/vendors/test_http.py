@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from dev.fakes import FakeProduct, Fault
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.vendors.http import (
+    LONGEST_CA,
     LONGEST_PATIENCE_SECONDS,
     Answer,
     VendorApi,
@@ -306,6 +307,22 @@ def test_many_cas_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
         client.api(Endpoint("https", "127.0.0.1", 443, HOST), str(number))
     assert len(client._clients) == 64
     assert "499" in client._clients
+
+
+def test_large_cas_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = ssl.create_default_context()
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: context)
+    client = VendorClient()
+    for number in range(50):
+        client.api(Endpoint("https", "127.0.0.1", 443, HOST), str(number % 10) * LONGEST_CA)
+        assert 0 < sum(map(len, client._clients)) <= 4 * LONGEST_CA
+
+
+def test_a_ca_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: pytest.fail("it was read"))
+    with pytest.raises(VendorError, match="longer than 256 KiB") as caught:
+        VendorClient().api(Endpoint("https", "127.0.0.1", 443, HOST), "x" * (LONGEST_CA + 1))
+    assert caught.value.reason is Reason.SECRET_INCOMPLETE
 
 
 def test_plain_http_where_https_is_expected_is_called_so() -> None:

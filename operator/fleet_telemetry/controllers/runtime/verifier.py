@@ -44,7 +44,7 @@ from fleet_telemetry.reporting.metrics import VerificationMetrics
 from fleet_telemetry.switches.reading import setting_of
 from fleet_telemetry.vendors.adapters import ADAPTERS
 from fleet_telemetry.vendors.breaker import Breaker
-from fleet_telemetry.vendors.endpoints import EndpointError, find_endpoints
+from fleet_telemetry.vendors.endpoints import EndpointError, find_endpoints, unreached
 from fleet_telemetry.vendors.http import VendorClient
 from fleet_telemetry.vendors.instances import Instance, Unasked, find_instances
 from fleet_telemetry.vendors.service import Endpoint, Service, read_service
@@ -70,6 +70,8 @@ class _Job:
     """The repeated check of one product of one workload."""
 
     ref: WorkloadRef
+    uid: str
+    """Of the workload. Another one of the same name has given no answer yet."""
     check: Check
     pods: object
     """The pods that are checked; a change of them means to check soon."""
@@ -153,9 +155,11 @@ class Verifier:
 
     def plan(self, ref: WorkloadRef, checks: tuple[Check, ...], pods: object) -> None:
         """Replace the checks of a workload. ``pods`` identifies the pods that they are of."""
+        workload = self._cache.fleet.workloads.get(ref)
+        uid = workload.uid if workload is not None else ""
         jobs = self._jobs.setdefault(ref, {})
         wanted = {check.product: check for check in checks}
-        for product in jobs.keys() - wanted:
+        for product in [one for one, job in jobs.items() if one not in wanted or job.uid != uid]:
             self._forget(jobs.pop(product))
         if not wanted:
             del self._jobs[ref]
@@ -163,7 +167,7 @@ class Verifier:
             job = jobs.get(product)
             if job is None:
                 state = CheckState(check.interval, planned=_clock())
-                job = jobs[product] = _Job(ref, check, pods, state)
+                job = jobs[product] = _Job(ref, uid, check, pods, state)
                 self._schedule(job, 0)
                 self._watch_age(job)
             elif (job.check, job.pods) != (check, pods):
@@ -257,9 +261,10 @@ class Verifier:
         check = job.check
         started = _clock()
         retry_after = 0.0
+        reported: list[Reported] = []
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
-                result, retry_after = await self._check(job)
+                result, retry_after = await self._check(job, reported)
         except TimeoutError:
             message = f"The check took longer than {_CHECK_SECONDS:g} s."
             result = Reported(fault=Reason.UNREACHABLE, message=message)
@@ -273,6 +278,14 @@ class Verifier:
             _log.warning("%s: check of %s: %s", job.ref, check.product, error)
             message = "The API server did not answer."
             result = Reported(fault=Reason.UNREACHABLE, message=message)
+        if (
+            result.setting is Setting.UNKNOWN
+            and reported
+            and reported[0].setting is not Setting.UNKNOWN
+        ):
+            # Whatever fails after an answer, the answer counts.
+            message = f"{reported[0].message} {result.message}".strip()
+            result = replace(reported[0], fault=result.fault, message=message)
         job.checked_at, job.outcome = self._now(), result.fault or "ok"
         self._metrics.observe(check.product, job.outcome, _clock() - started)
         if self._is_current(job, check):
@@ -281,8 +294,9 @@ class Verifier:
             self._watch_age(job)
         return job.state.delay(retry_after, self._random.uniform)
 
-    async def _check(self, job: _Job) -> tuple[Reported, float]:
-        """The answer, and the seconds for which the product asks to get no request.
+    async def _check(self, job: _Job, reported: list[Reported]) -> tuple[Reported, float]:
+        """The answer, and the seconds for which the product asks to get no request. What the
+        product says before a remediation is added to ``reported``.
 
         Raises CredentialWithheldError, SecretError, EndpointError, ApiError.
         """
@@ -293,6 +307,7 @@ class Verifier:
         instances = await self._gather(job)
         answers = await instances.read()
         found = combine(answers, check.desired)
+        reported.append(found)
         await self._report_drift(job, found)
         if not self._needs_remediation(job, check, found):
             return found, max((answer.retry_after for answer in answers), default=0.0)
@@ -335,6 +350,7 @@ class Verifier:
             credentials,
             confirm=lambda endpoint: self._confirm(job, check, endpoint),
         )
+        unasked += unreached(instances, endpoints)
         return _Instances(client, endpoints, unasked if adapter.per_pod else ())
 
     def _find_instances(
