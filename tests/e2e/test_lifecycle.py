@@ -349,9 +349,14 @@ def _ours(space: Space) -> set[str]:
 
 def _theirs(space: Space) -> None:
     """A copy that somebody made of one of ours."""
-    (ours,) = _items(space, "networkpolicies")
-    labels = ours["metadata"]["labels"]
-    metadata = {"name": "theirs", "namespace": "default", "labels": labels}
+    # The chart has NetworkPolicies of its own, for the operator's pods.
+    label = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
+    (ours,) = (
+        one
+        for one in _items(space, "networkpolicies")
+        if label.items() <= one["metadata"].get("labels", {}).items()
+    )
+    metadata = {"name": "theirs", "namespace": "default", "labels": ours["metadata"]["labels"]}
     space.apply({**ours, "metadata": metadata})
 
 
