@@ -10,12 +10,16 @@ the sources that have a property, the one with the highest ordinal counts:
 - 260 and 250: files with the product's defaults.
 - any: files in ``smallrye.config.locations``, which are not read here.
 
-From one source, a value for an active profile counts before one without a profile.
+From one source, a value for an active profile counts before one without a profile. A name may have
+several profiles, as in ``%a,b.name``; it counts if one of them is active and nothing is set for
+that one alone (smallrye/smallrye-config@3f13795e: documentation/src/main/docs/config/profiles.md
+and implementation/src/main/java/io/smallrye/config/SmallRyeConfigBuilder.java). Such a name, if one
+of its profiles is active, is read as unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -113,18 +117,21 @@ class _Reader:
 
     def from_arguments(self) -> SwitchReading | None:
         """A system property, for an active profile or for all."""
-        plain = profiled = None
+        plain = None
+        profiled: dict[str, SwitchReading] = {}
         for word in self._words:
             name, value = system_property(word) or ("", "")
             if name == _name(self.env):
                 plain = self._reading(value, ReadingSource.OVERRIDE, word)
             elif name.startswith("%") and name.endswith(f".{_name(self.env)}"):
-                active = self._is_any_active(name[1 : -len(_name(self.env)) - 1])
+                active = self._is_active_exactly(name[1 : -len(_name(self.env)) - 1])
                 if active is None:
                     return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, word)
                 if active:
-                    profiled = self._reading(value, ReadingSource.OVERRIDE, word)
-        return profiled or plain
+                    profiled[name] = self._reading(value, ReadingSource.OVERRIDE, word)
+        if len(profiled) > 1:
+            return SwitchReading(Setting.UNKNOWN, ReadingSource.AMBIGUOUS, _list(profiled))
+        return next(iter(profiled.values()), plain)
 
     def from_ordinal(self) -> SwitchReading | None:
         """The product's default, if the whole environment counts less."""
@@ -176,8 +183,8 @@ class _Reader:
         return jvm_words(self.container, self._java_options)
 
     @cached_property
-    def _profiles(self) -> frozenset[str] | None:
-        """The active profiles, spelt in capitals; None if they cannot be read."""
+    def _profile_names(self) -> frozenset[str] | None:
+        """The active profiles; None if they cannot be read."""
         more = self.env.config_property.profiles if self.env.config_property else ()
         names = {*_PROFILES, *more}
         spellings = set(map(spelt_in_capitals, names))
@@ -193,20 +200,38 @@ class _Reader:
                 values.append(value)
         if any(map(is_expanded, values)) or (not values and self.container.has_env_from):
             return None
-        return frozenset(
-            spelt_in_capitals(profile.strip()) for value in values for profile in value.split(",")
-        )
+        return frozenset(profile.strip() for value in values for profile in value.split(","))
 
-    def _is_any_active(self, profiles: str) -> bool | None:
-        """The same for one or more profiles, as in %a,b.name or %{a,b}.name: one suffices."""
-        if self._profiles is None:
+    @cached_property
+    def _profiles(self) -> frozenset[str] | None:
+        """The active profiles, spelt in capitals; None if they cannot be read."""
+        names = self._profile_names
+        return None if names is None else frozenset(map(spelt_in_capitals, names))
+
+    def _is_active_exactly(self, profile: str) -> bool | None:
+        """Whether a profile in the name of a system property is active.
+
+        None if that cannot be read, if it is active in another spelling only, and if it is a list
+        with an active profile.
+        """
+        if self._profile_names is None:
             return None
-        names = profiles.removeprefix("{").removesuffix("}").split(",")
-        return any(spelt_in_capitals(name.strip()) in self._profiles for name in names)
+        if profile and profile in self._profile_names:
+            return True
+        return self._contains_active(spelt_in_capitals(profile))
 
     def _is_active(self, profile: str) -> bool | None:
-        """Whether a profile, spelt in capitals, is active; None if that cannot be read."""
-        return None if self._profiles is None else profile in self._profiles
+        """Whether a profile, spelt in capitals, is active; None if that cannot be read, and if it
+        may be a list with an active profile."""
+        if self._profiles is None:
+            return None
+        return True if profile in self._profiles else self._contains_active(profile)
+
+    def _contains_active(self, profiles: str) -> bool | None:
+        """None if what may be a list of profiles, spelt in capitals, has an active one; or else
+        False."""
+        listed = f"_{profiles}_"
+        return None if any(f"_{one}_" in listed for one in self._profiles or ()) else False
 
     @cached_property
     def _ordinal_entry(self) -> EnvVar | None:
@@ -229,5 +254,5 @@ class _Reader:
         return self._ordinal is not None and self._ordinal <= _BELOW_DEFAULTS
 
 
-def _list(entries: dict[str, EnvVar]) -> str:
+def _list(entries: Iterable[str]) -> str:
     return ", ".join(sorted(entries))

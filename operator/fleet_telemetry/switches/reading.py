@@ -62,8 +62,9 @@ def setting_of(desired: Submission) -> Setting:
 def is_expanded(value: str) -> bool:
     """Whether Kubernetes or the product replaces a part of the value by something else.
 
-    A value such as ``{b64}dHJ1ZQ==`` or ``{aes}...`` is decoded: SonarSource/sonarqube,
-    sonar-plugin-api-impl, org/sonar/api/config/internal/Encryption.java.
+    SonarQube decodes values such as ``{b64}dHJ1ZQ==`` and ``{aes-gcm}...``, in any case of the word
+    in braces (SonarSource/sonarqube@021cfd39: sonar-plugin-api-impl/src/main/java/org/sonar/api/
+    config/internal/Encryption.java). It does not decode others; they are read as unknown, too.
     """
     return "$(" in value or "${" in value or (value.lstrip().startswith("{") and "}" in value)
 

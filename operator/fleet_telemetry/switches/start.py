@@ -8,6 +8,7 @@ own entry point, and the commands that the catalogue lists for the image.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable
 
 from fleet_telemetry.api.product import Arguments, Start
@@ -24,16 +25,32 @@ _INITS = frozenset(
 # They make bash, the dynamic linker or the search for programs run other files first.
 _START_VARIABLES = (
     *("BASH_ENV", "LD_AUDIT", "LD_LIBRARY_PATH", "LD_PRELOAD", "PATH", "SHELLOPTS"),
-    # Which program is the JVM.
+    # Which program is the JVM. In SonarQube's archive, sonar.sh reads SONAR_JAVA_PATH
+    # (SonarSource/sonarqube@07b207e2:
+    # sonar-application/src/main/assembly/bin/linux-x86-64/sonar.sh). The vendor's images do not run
+    # it: their entry points name the JVM by its path, up to 8 and in some images of 9 by PATH
+    # (SonarSource/docker-sonarqube@df5a6ae: community-build/entrypoint.sh; @8.9.10:
+    # 8/community/sonar.sh). Images that others build may run it, or look for the JVM in JAVA_HOME.
     *("JAVA_HOME", "SONAR_JAVA_PATH"),
+    # The Erlang emulator: a program in its place, and more directories with code
+    # (erlang/otp@00855bc6: erts/etc/common/erlexec.c; @06e50bb7: erts/doc/references/erl_cmd.md).
+    *("CERL_DETACHED_PROG", "ERL_LIBS"),
 )
 _BASH_FUNCTION = "BASH_FUNC_"
-# Arguments of the Erlang emulator, and those among them that set variables or run code
-# (erlang/otp@OTP-26.2: erts/doc/src/erl_cmd.xml and init.xml).
-_ERLANG_VARIABLES = ("ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS")
+# Arguments of the Erlang emulator. One of the variables has the release of OTP in its name, such as
+# ERL_OTP26_FLAGS (erlang/otp@00855bc6: erts/etc/common/erlexec.c). EMQX passes EPMD_ARGS on
+# (emqx/emqx@6.2.2: bin/emqx).
+_ERLANG_VARIABLES = re.compile(r"ERL_(A|Z|OTP[^=]*_)?FLAGS|EPMD_ARGS", re.ASCII)
+# Those among the arguments that set variables, run code, or load other code or settings
+# (erlang/otp@06e50bb7: erts/doc/references/erl_cmd.md).
 _ERLANG_CODE = frozenset(
-    {"-args_file", "-boot", "-config", "-configfd", "-env", "-eval", "-pa", "-pz", "-run", "-s"}
+    {
+        *("-args_file", "-boot", "-boot_var", "-config", "-configfd", "-env", "-eval", "-loader"),
+        *("-pa", "-path", "-pz", "-run", "-S", "-s"),
+    }
 )
+# The emulator removes them anywhere in a word (erlexec.c, build_args_from_string).
+_NO_QUOTES = str.maketrans("", "", "'\"\\")
 # What the entry points themselves need. A volume in their place may do anything.
 _SYSTEM_FILES = frozenset({"/bin/bash", "/bin/sh", "/etc/ld.so.preload", "/usr/bin/env"})
 _OPTIONS_FILES = ("@", "--env-file", "--flagfile", "-XX:Flags=", "-XX:VMOptionsFile=")
@@ -64,7 +81,7 @@ def doubt_of_start(target: MatchedContainer) -> str:
         if container.variable(name) is not None:
             return f"the variable {name}"
     for entry in container.env:
-        runs_code = entry.name in _ERLANG_VARIABLES and (
+        runs_code = _ERLANG_VARIABLES.fullmatch(entry.name) and (
             entry.by_reference or "$(" in entry.value or _has_erlang_code(entry.value.split())
         )
         if runs_code or entry.name.startswith(_BASH_FUNCTION):
@@ -82,7 +99,7 @@ def doubt_of_start(target: MatchedContainer) -> str:
 
 def _has_erlang_code(words: Iterable[str]) -> bool:
     """Whether arguments of the emulator set variables or run code; quotes are ignored."""
-    return not _ERLANG_CODE.isdisjoint(word.strip("'\"") for word in words)
+    return not _ERLANG_CODE.isdisjoint(word.translate(_NO_QUOTES) for word in words)
 
 
 def _runs_text(word: str) -> bool:

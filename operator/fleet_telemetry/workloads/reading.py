@@ -212,8 +212,8 @@ def _read_container(index: int, container: Manifest, pod_user: object) -> Contai
 def _read_path(path: str) -> str:
     """The path that is meant by another form of it, such as ``data``, ``//data`` or ``/x/../data``.
 
-    The kubelet takes a relative path for one below the root (kubernetes/kubernetes@v1.34.0:
-    pkg/kubelet/kubelet_pods.go, makeMounts).
+    The kubelet takes a relative path for one below the root (kubernetes/kubernetes@001a80e9:
+    pkg/kubelet/kubelet_pods.go, makeMounts). It passes an absolute path on as it is written.
     """
     return posixpath.normpath(f"/{path.lstrip('/')}") if path else ""
 

@@ -143,19 +143,31 @@ def test_a_variable_may_put_a_program_in_front(variable: str, value: str) -> Non
     assert (found.state, found.reason) == (State.UNKNOWN, Reason.COMMAND_OVERRIDDEN)
 
 
-@pytest.mark.parametrize("variable", ["ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS"])
+@pytest.mark.parametrize(
+    "variable", ["ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ERL_OTP26_FLAGS", "EPMD_ARGS"]
+)
 @pytest.mark.parametrize(
     ("value", "state"),
     [
         ("-env EMQX_TELEMETRY__ENABLE true", State.UNKNOWN),
         ("+S 4 -eval os:putenv(x)", State.UNKNOWN),
         ("'-s' module", State.UNKNOWN),
+        ("-e'nv' EMQX_TELEMETRY__ENABLE true", State.UNKNOWN),
+        ("\\-env EMQX_TELEMETRY__ENABLE true", State.UNKNOWN),
+        ("-S module", State.UNKNOWN),
+        ("-loader inet", State.UNKNOWN),
         ("$(MORE)", State.UNKNOWN),
         ("+S 4:4 -kernel inet_dist_listen_min 4370", State.COMPLIANT),
     ],
 )
 def test_erlang_arguments_may_set_variables(variable: str, value: str, state: State) -> None:
     assert _verdict(EMQX, {EMQX_SWITCH: "false", variable: value}).state is state
+
+
+@pytest.mark.parametrize("variable", ["ERL_LIBS", "CERL_DETACHED_PROG"])
+def test_a_variable_may_put_other_code_into_the_emulator(variable: str) -> None:
+    found = _verdict(EMQX, {EMQX_SWITCH: "false", variable: "/scripts"})
+    assert (found.state, found.reason) == (State.UNKNOWN, Reason.COMMAND_OVERRIDDEN)
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,24 @@ def test_a_value_for_an_active_profile_counts_first(name: str) -> None:
     assert read(two).setting is UNKNOWN
 
 
+def test_an_argument_for_a_profile_counts_if_it_is_surely_the_one_that_is_read() -> None:
+    on, off = {SEED: "true"}, f"-D%web.{DOTTED}=false"
+    assert read({**on, "DT_CONFIG_PROFILE": "web", "JAVA_OPTIONS": off}).setting is OFF
+    assert read({**on, "DT_CONFIG_PROFILE": "a", "JAVA_OPTIONS": off}).setting is ON
+    # Another spelling is another profile, and which of several counts depends on their order.
+    assert read({**on, "DT_CONFIG_PROFILE": "WEB", "JAVA_OPTIONS": off}).setting is UNKNOWN
+    for profiles in ("web,a", "a,web", "{web}", "{a,web}", "a, web"):
+        several = f'"-D%{profiles}.{DOTTED}=false"'
+        env = {**on, "JAVA_TOOL_OPTIONS": several}
+        assert read({**env, "DT_CONFIG_PROFILE": "web"}).setting is UNKNOWN
+        assert read({**env, "DT_CONFIG_PROFILE": "b"}).setting is ON
+    two = {**on, "DT_CONFIG_PROFILE": "a,web", "JAVA_OPTIONS": f"-D%a.{DOTTED}=true {off}"}
+    assert read(two).setting is UNKNOWN
+    for name in (f"%a,web.{DOTTED}", f"_A_WEB_{SEED}", f"_WEB_A_{SEED}"):
+        assert read({**OURS, "DT_CONFIG_PROFILE": "web", name: "true"}).setting is UNKNOWN
+        assert read({**OURS, "DT_CONFIG_PROFILE": "we", name: "true"}).setting is OFF
+
+
 def test_a_profile_may_come_from_a_config_map() -> None:
     of_web = {f"_WEB_{SEED}": "true"}
     assert read({**OURS, **of_web}, env_from=True).setting is UNKNOWN
