@@ -200,6 +200,8 @@ class _Reader:
                 values.append(value)
         if any(map(is_expanded, values)) or (not values and self.container.has_env_from):
             return None
+        if len(set(values)) > 1:
+            return None  # One of them overrides the others, and which one depends on its source.
         return frozenset(profile.strip() for value in values for profile in value.split(","))
 
     @cached_property

@@ -245,6 +245,17 @@ def test_an_argument_for_a_profile_counts_if_it_is_surely_the_one_that_is_read()
         assert read({**OURS, "DT_CONFIG_PROFILE": "we", name: "true"}).setting is OFF
 
 
+def test_which_of_two_settings_of_the_profile_counts_is_not_guessed() -> None:
+    of_web = {SEED: "true", f"_WEB_{SEED}": "false"}
+    other = {"JAVA_OPTIONS": "-Ddt.config.profile=worker"}
+    assert read({**of_web, **other, "DT_CONFIG_PROFILE": "web"}).setting is UNKNOWN
+    assert read({**of_web, **other}).setting is ON
+    same = {"JAVA_OPTIONS": "-Ddt.config.profile=web"}
+    assert read({**of_web, **same, "DT_CONFIG_PROFILE": "web"}).setting is OFF
+    both = {"MP_CONFIG_PROFILE": "a", "SMALLRYE_CONFIG_PROFILE": "web"}
+    assert read({**of_web, **both}).setting is UNKNOWN
+
+
 def test_a_profile_may_come_from_a_config_map() -> None:
     of_web = {f"_WEB_{SEED}": "true"}
     assert read({**OURS, **of_web}, env_from=True).setting is UNKNOWN
