@@ -113,6 +113,9 @@ class WorkloadReconciler:
         try:
             workload, plan, refusal = await self._make_comply(workload, plan)
         except ApiError:
+            if key not in self._cache.fleet.workloads:
+                await self._delete(key)
+                return
             # Network policies protect against settings that fail, also if they are not written.
             await self._egress.reconcile(workload, plan, self._cache.fleet.pods_of(key))
             raise
@@ -160,6 +163,9 @@ class WorkloadReconciler:
                 kind = kinds.WORKLOAD_BY_KIND[ref.kind]
                 self._cache.upsert(kind, await finish_interrupted_write(self._client, workload))
         except ApiError as error:
+            if error.is_not_found:
+                # It was deleted, and its watch has missed that, or is late.
+                self._cache.fleet.delete_workload(ref, workload.uid)
             if not error.is_refusal:
                 raise
             if self._refused.get(ref) != str(error):
