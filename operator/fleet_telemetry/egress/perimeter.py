@@ -47,8 +47,7 @@ def build_allowlist(
     included: IncludedRequests = IncludedRequests.NONE,
 ) -> Allowlist:
     """The allowlist from the rules of all workloads, each with the number of its workloads."""
-    denials = _Denials(rule for rule in rules if not rule.opens)
-    denials.resolve(hosts)
+    denials = _Denials((rule for rule in rules if not rule.opens), hosts)
     entries: Counter[AllowlistEntry] = Counter()
     requests: Counter[Request] = Counter()
     for rule, workloads in rules.items():
@@ -56,16 +55,15 @@ def build_allowlist(
         networks = (
             _allowed(rule, hosts.get(rule.host, HostFacts()))
             if rule.opens
-            else denials.networks(rule, hosts)
+            else denials.networks[rule]
         )
+        denied_by = denials.policies(rule.host, networks) if rule.opens else ()
         if not is_listed:
-            denied_by = denials.policies(rule.host, networks) if rule.opens else ()
             requests[Request(rule.policy, _entry(rule, networks), denied_by)] += workloads
         elif not rule.opens:
             entries[_entry(rule, networks)] += workloads
         else:
             left = denials.without(rule.host, networks)
-            denied_by = denials.policies(rule.host, networks)
             if left or not denied_by:
                 entries[_entry(rule, left)] += workloads
             if denied_by:
@@ -93,37 +91,32 @@ def _allowed(rule: HostRule, facts: HostFacts) -> tuple[Network, ...]:
     return outermost((*facts.allow, *(facts.ranges if rule.takes_ranges else ())))
 
 
+def _denied(rule: HostRule, hosts: Mapping[str, HostFacts]) -> tuple[Network, ...]:
+    """The networks that the policy of a rule denies: not those that others share, unless it
+    accepts that, and not those that another channel needs."""
+    facts = hosts.get(rule.host, HostFacts())
+    spared: list[Network] = [] if rule.takes_ranges else [*facts.shared, *facts.ranges]
+    for other in rule.spares:
+        theirs = hosts.get(other, HostFacts())
+        spared += (*theirs.allow, *theirs.deny, *theirs.ranges)
+    networks = outermost((*facts.deny, *facts.ranges))
+    kept = AddressSet.of(spared)
+    return tuple(one for one in networks if not kept.meets(AddressSet.of([one])))
+
+
 class _Denials:
     """What policies deny: hosts by name, and their addresses."""
 
-    def __init__(self, rules: Iterable[HostRule]) -> None:
-        self._rules = tuple(rules)
+    def __init__(self, rules: Iterable[HostRule], hosts: Mapping[str, HostFacts]) -> None:
+        self.networks = {rule: _denied(rule, hosts) for rule in rules}
+        """Of each rule."""
         self._by_name: dict[str, set[PolicyName]] = {}
-        for rule in self._rules:
-            self._by_name.setdefault(rule.host, set()).add(rule.policy)
-        self._by_policy: dict[PolicyName, AddressSet] = {}
-        self._all = AddressSet()
-
-    def resolve(self, hosts: Mapping[str, HostFacts]) -> None:
-        """Take the addresses of the hosts into account."""
         found: dict[PolicyName, list[Network]] = {}
-        for rule in self._rules:
-            found.setdefault(rule.policy, []).extend(self.networks(rule, hosts))
+        for rule, networks in self.networks.items():
+            self._by_name.setdefault(rule.host, set()).add(rule.policy)
+            found.setdefault(rule.policy, []).extend(networks)
         self._by_policy = {policy: AddressSet.of(own) for policy, own in found.items()}
         self._all = AddressSet.union(self._by_policy.values())
-
-    @staticmethod
-    def networks(rule: HostRule, hosts: Mapping[str, HostFacts]) -> tuple[Network, ...]:
-        """The networks that the policy of a rule denies: not those that others share, unless it
-        accepts that, and not those that another channel needs."""
-        facts = hosts.get(rule.host, HostFacts())
-        spared: list[Network] = [] if rule.takes_ranges else [*facts.shared, *facts.ranges]
-        for other in rule.spares:
-            theirs = hosts.get(other, HostFacts())
-            spared += (*theirs.allow, *theirs.deny, *theirs.ranges)
-        networks = outermost((*facts.deny, *facts.ranges))
-        kept = AddressSet.of(spared)
-        return tuple(one for one in networks if not kept.meets(AddressSet.of([one])))
 
     def policies(self, host: str, networks: Iterable[Network]) -> tuple[PolicyName, ...]:
         """The policies that deny the host or any of the networks."""
