@@ -121,10 +121,7 @@ class InstanceClient:
         except VendorError:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends this answer only
-            # The error's own text is never logged: it may quote a credential or the response.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            what = type(error).__name__
-            _log.error("%s: the answer cannot be read: %s\n%s", endpoint, what, where)
+            _log.error("%s: the answer cannot be read: %s", endpoint, without_text(error))
             text = f"{endpoint} answered something that the operator cannot read"
             raise VendorError(Reason.UNEXPECTED_ANSWER, text) from None
 
@@ -137,3 +134,10 @@ class InstanceClient:
 
 def _host(endpoint: Endpoint) -> str:
     return f"{endpoint.address}:{endpoint.port}"
+
+
+def without_text(error: Exception) -> str:
+    """An error for the log: its type and where it was raised. Its own text may quote a credential
+    or a response, and is left out."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    return f"{type(error).__name__}\n{where}"

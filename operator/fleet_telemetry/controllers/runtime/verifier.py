@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,7 +20,7 @@ from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.controllers.runtime.check_state import REMEDIATIONS_PER_DAY, CheckState
 from fleet_telemetry.controllers.runtime.fair_queue import FairQueue
 from fleet_telemetry.controllers.runtime.host_gate import HostGate
-from fleet_telemetry.controllers.runtime.requests import InstanceClient
+from fleet_telemetry.controllers.runtime.requests import InstanceClient, without_text
 from fleet_telemetry.evidence.checks import Check, result_without_check
 from fleet_telemetry.evidence.combining import InstanceAnswer, combine
 from fleet_telemetry.evidence.credentials import (
@@ -31,7 +30,7 @@ from fleet_telemetry.evidence.credentials import (
     why_withheld,
     why_withheld_from,
 )
-from fleet_telemetry.evidence.facts import PodFacts
+from fleet_telemetry.evidence.pod_versions import gather_pod_facts
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
@@ -240,10 +239,7 @@ class Verifier:
         try:
             delay = await self._verify(job)
         except Exception as error:  # noqa: BLE001  # a bug with one product must not stop the others
-            # The error's own text is never logged: it may quote a credential or a response.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            what = type(error).__name__
-            _log.error("%s: check of %s failed: %s\n%s", job.ref, check.product, what, where)
+            _log.error("%s: check of %s failed: %s", job.ref, check.product, without_text(error))
             delay = check.interval
         if self._is_current(job, check):
             self._schedule(job, delay)
@@ -376,10 +372,7 @@ class Verifier:
         assert check.grant is not None
         if workload is None or product is None:
             raise CredentialWithheldError(Reported(fault=Reason.ENDPOINT_NOT_FOUND))
-        pods = (
-            PodFacts(pod.template, match_containers(pod.template, catalogue))
-            for pod in self._cache.fleet.pods_of(job.ref)
-        )
+        pods = gather_pod_facts(self._cache.fleet.pods_of(job.ref), catalogue)
         images = images_of(product, match_containers(workload.template, catalogue), pods)
         to = Destination(job.ref.namespace, namespace_labels, images)
         withheld = why_withheld(check.grant, to)
@@ -422,10 +415,9 @@ class Verifier:
         failure = await instances.client.write(instances.endpoints, check.desired)
         result = combine(await instances.read(), check.desired)
         if result.setting is Setting.UNKNOWN:
-            # Whatever fails after an answer, the answer counts.
-            message = f"{found.message} {failure or result.message}"
             fault = failure.reason if failure else result.fault
-            return replace(found, fault=fault or Reason.UNEXPECTED_ANSWER, message=message)
+            message = str(failure or result.message)
+            return Reported(fault=fault or Reason.UNEXPECTED_ANSWER, message=message)
         if failure is not None and result.setting is found.setting:
             message = f"{result.message} {failure}"
             return replace(result, fault=failure.reason, message=message)
