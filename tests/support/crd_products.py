@@ -52,6 +52,8 @@ _ENV: Manifest = {
     "aliases": ["EMQX_TELEMETRY_ON"],
     "anyCaseAfter": "EMQX_",
     "shadows": ["EMQX_TELEMETRY"],
+    "exclusiveWith": ["EMQX_TELEMETRY__ENABLE__FILE"],
+    "persists": True,
     "configProperty": {
         "name": "emqx.telemetry--enable",
         "javaOptions": ["JAVA_OPTIONS"],
@@ -95,6 +97,7 @@ _FULL: Manifest = {
                 "pattern": "emqx",
                 "edition": "open-source",
                 "component": "broker",
+                "tags": ["release-{version}"],
                 "excludeTags": ["*-search"],
                 "excludeContainers": ["*-init"],
                 "repositories": ["docker.io/emqx/emqx"],
@@ -117,6 +120,8 @@ _FULL: Manifest = {
                         "components": ["broker"],
                         "addresses": ["192.0.2.1"],
                         "publishedRanges": "Cloudflare",
+                        "sentBy": "Browser",
+                        "alsoServes": "updates",
                     }
                 ],
                 "rules": [
@@ -125,6 +130,8 @@ _FULL: Manifest = {
                         "editions": ["open-source"],
                         "components": ["broker"],
                         "default": "On",
+                        "leaves": "a start event",
+                        "provenance": "Documentation",
                         "switches": [
                             {
                                 "semantics": "Seed",
@@ -272,6 +279,21 @@ def _image() -> dict[str, Check]:
             matches=label.matches, mismatches=label.mismatches, longest=63, default="server"
         ),
         **_names(
+            f"{_IMAGE}.tags",
+            Array(item=lambda index: f"{index}-{{version}}", kind="set", longest=16),
+            Text(
+                matches=(
+                    "{version}",
+                    "stable-{version}",
+                    "pg*-ts{version}",
+                    "{version}_large?disk",
+                ),
+                mismatches=("", "version", "{}", "{version", "{version}-{version}", "a/{version}"),
+                longest=128,
+                shape=lambda length: "{version}" + "a" * (length - 9),
+            ),
+        ),
+        **_names(
             f"{_IMAGE}.excludeTags",
             texts(16),
             Text(
@@ -369,6 +391,8 @@ def _host() -> dict[str, Check]:
         f"{_HOST}.publishedRanges": Text(
             matches=("Cloudflare",), mismatches=("", "cloudflare", "Fastly", "Cloudflares")
         ),
+        f"{_HOST}.sentBy": Choice(of=("Pod", "Browser"), default="Pod"),
+        f"{_HOST}.alsoServes": text(256),
     }
 
 
@@ -386,6 +410,8 @@ def _env() -> dict[str, Check]:
             longest=256,
         ),
         **_names(f"{env}.shadows", texts(16), ENV_NAME),
+        **_names(f"{env}.exclusiveWith", texts(16), ENV_NAME),
+        f"{env}.persists": Flag(default=False),
         f"{env}.configProperty": Object(required=("name",)),
         f"{env}.configProperty.name": _PROPERTY,
         **_names(
@@ -535,6 +561,18 @@ def _rule() -> dict[str, Check]:
                     ),
                     rejects=({"default": "NoTelemetry", "switches": [switch]},),
                 ),
+                Rule(
+                    message="leaves says what is sent in spite of switches; a rule without a "
+                    "switch has a remedy",
+                    accepts=(
+                        {"default": "On", "leaves": ""},
+                        {"default": "On", "leaves": "a start event", "switches": [switch]},
+                    ),
+                    rejects=(
+                        {"default": "On", "leaves": "a start event"},
+                        {"default": "On", "leaves": "a start event", "switches": []},
+                    ),
+                ),
             ),
         ),
         **_versions(f"{_RULE}.versions"),
@@ -554,7 +592,9 @@ def _rule() -> dict[str, Check]:
         f"{_RULE}.refuses[0].effect": text(512, shortest=1),
         f"{_RULE}.refuses[0].configProperty": _PROPERTY,
         f"{_RULE}.harmlessAnywhere": Flag(default=False),
+        f"{_RULE}.leaves": text(512),
         f"{_RULE}.remedy": text(1024),
+        f"{_RULE}.provenance": Choice(of=("Source", "Documentation", "User"), default="Source"),
         f"{_RULE}.sources": Array(item=lambda index: f"page {index}", kind="atomic", longest=16),
         f"{_RULE}.sources[0]": text(512, shortest=1),
     }

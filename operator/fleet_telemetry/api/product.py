@@ -13,6 +13,7 @@ from fleet_telemetry.api.variable_names import ALIAS_RULE, ENV_NAME, NAME_RULE, 
 
 _GLOB = r"^[A-Za-z0-9*?._/-]+$"
 _NAME_GLOB = r"^[-._A-Za-z0-9*?]+$"
+_TAG_TEMPLATE = r"^[-._A-Za-z0-9*?]*\{version\}[-._A-Za-z0-9*?]*$"
 # What counts as a blank beyond ASCII differs between Python and the API server.
 _PATH = r"^/[^\x00-\x20]*$"
 _LITERAL_RULE = Rule(
@@ -336,6 +337,22 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    exclusive_with: Annotated[
+        tuple[EnvName, ...],
+        described(
+            "Variables beside which the product does not start. The switch is not set beside one "
+            "of them, and an injected one is removed.",
+            list_type="set",
+            max_length=16,
+        ),
+    ] = ()
+    persists: Annotated[
+        bool,
+        described(
+            "Whether a start writes the value into the product's own data, so that its absence "
+            "does not take it back. To enable, the value that enables is written."
+        ),
+    ] = False
     reading: Annotated[Reading, described("How the product reads the value.")] = Reading()
 
     def value_for(self, desired: Submission) -> str | None:
@@ -500,6 +517,24 @@ SWITCH_RULES = (
 )
 
 
+class Sender(StrEnum):
+    """What connects to a host."""
+
+    POD = "Pod"
+    BROWSER = "Browser"
+
+
+class Provenance(StrEnum):
+    """Where the facts of a rule come from."""
+
+    SOURCE = "Source"
+    """They were read in the vendor's source."""
+    DOCUMENTATION = "Documentation"
+    """They were read in the vendor's documentation alone."""
+    USER = "User"
+    """They are the claim of whoever wrote the TelemetryProduct."""
+
+
 class RefusedVariable(ApiType, frozen=True, kw_only=True):
     """A variable that a version refuses."""
 
@@ -561,7 +596,22 @@ class ChannelRule(ApiType, frozen=True, kw_only=True):
             "the version cannot be read."
         ),
     ] = False
+    leaves: Annotated[
+        str,
+        described(
+            "What is still sent while the switches disable the channel. Then the switches alone "
+            "never make it Compliant.",
+            max_length=512,
+        ),
+    ] = ""
     remedy: Annotated[str, described("What to do when no switch works.", max_length=1024)] = ""
+    provenance: Annotated[
+        Provenance,
+        described(
+            "Where the facts of a built-in product were read. Those of a TelemetryProduct are "
+            "always User."
+        ),
+    ] = Provenance.SOURCE
     sources: Annotated[
         tuple[Source, ...],
         described("Where the facts were read.", list_type="atomic", max_length=16),
@@ -572,6 +622,11 @@ CHANNEL_RULE_RULES = (
     Rule(
         "self.default != 'NoTelemetry' || !has(self.switches) || size(self.switches) == 0",
         "a version without telemetry has no switch",
+    ),
+    Rule(
+        "!has(self.leaves) || size(self.leaves) == 0 || "
+        "(has(self.switches) && size(self.switches) > 0)",
+        "leaves says what is sent in spite of switches; a rule without a switch has a remedy",
     ),
 )
 
@@ -600,6 +655,21 @@ class Host(ApiType, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    sent_by: Annotated[
+        Sender,
+        described(
+            "What connects to the host: the product's pods, or the browser of whoever opens the "
+            "product. No network policy of a pod contains a browser."
+        ),
+    ] = Sender.POD
+    also_serves: Annotated[
+        str,
+        described(
+            "What else the host serves, such as updates or models. A policy that denies the host "
+            "blocks that, too, so it has to accept it with sharedAddresses: Accept.",
+            max_length=256,
+        ),
+    ] = ""
 
 
 class Channel(ApiType, frozen=True, kw_only=True):
@@ -698,6 +768,25 @@ class Image(ApiType, frozen=True, kw_only=True):
         str,
         described("The component, for rules.", pattern=r"^[a-z0-9-]+$", max_length=63),
     ] = "server"
+    tags: Annotated[
+        tuple[
+            Annotated[
+                str,
+                described(
+                    "A glob in which {version} stands for the version, such as stable-{version}.",
+                    pattern=_TAG_TEMPLATE,
+                    max_length=128,
+                ),
+            ],
+            ...,
+        ],
+        described(
+            "How the vendor writes versions in tags, if not at their beginning. The first that "
+            "matches is used; other tags are read as usual.",
+            list_type="set",
+            max_length=16,
+        ),
+    ] = ()
     exclude_tags: Annotated[
         tuple[
             Annotated[
