@@ -144,7 +144,10 @@ def _api(name: str, api: Api) -> Iterator[str]:
 def _image(image: Image) -> str:
     excluded = [f"tag `{tag}`" for tag in image.exclude_tags]
     excluded += [f"container `{name}`" for name in image.exclude_containers]
-    return f"| `{image.pattern}` | {image.edition} | {image.component} | {', '.join(excluded)} |"
+    tags = f" (tags {', '.join(f'`{tag}`' for tag in image.tags)})" if image.tags else ""
+    return (
+        f"| `{image.pattern}`{tags} | {image.edition} | {image.component} | {', '.join(excluded)} |"
+    )
 
 
 def _versions(known: KnownVersions) -> Iterator[str]:

@@ -28,6 +28,36 @@ def glob_matches(pattern: str, text: str) -> bool:
     return not pattern[pattern_at:].strip("*")
 
 
+def heads_matched(pattern: str, text: str) -> list[int]:
+    """The lengths of all beginnings of ``text`` that ``pattern`` covers, in their order.
+
+    One step of a few integer operations for each character: ``reached`` has a bit for each place in
+    the pattern.
+    """
+    pattern = _single_stars(pattern)
+    end = 1 << len(pattern)
+    stars, anything = _places(pattern, "*"), _places(pattern, "?")
+    literal = {character: _places(pattern, character) for character in {*pattern} - {*"*?"}}
+    reached = _past_stars(1, stars)
+    found = [0] if reached & end else []
+    for length, character in enumerate(text, 1):
+        wild = 0 if character == "/" else anything
+        same = literal.get(character, 0) | wild
+        swallowed = 0 if character == "/" else reached & stars
+        reached = _past_stars(((reached & same) << 1) | swallowed, stars)
+        if not reached:
+            break
+        if reached & end:
+            found.append(length)
+    return found
+
+
+def _past_stars(reached: int, stars: int) -> int:
+    """The places reached, and those after a star, which may stand for nothing. There are no two
+    stars in a row."""
+    return reached | ((reached & stars) << 1)
+
+
 def glob_to_regex(pattern: str) -> str:
     """The same glob as an RE2 expression without anchors, for match conditions in CEL.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from fleet_telemetry.api.product import KnownVersions, MajorTags, VersionLine
 from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.catalogue.tag_template import match_template
 from fleet_telemetry.catalogue.version import Version, VersionRanges, VersionSpan, names_build
 
 _MINOR, _PATCH = 1, 2
@@ -69,8 +70,11 @@ class TagReader:
                     raise ValueError(f"line {at + 1} overlaps an earlier line of its editions")
         return cls(lines, known.major_tags)
 
-    def read(self, tag: str, edition: str) -> TagReading:
-        """Never fails. A floating tag is a version only if one line has all that it may be."""
+    def read(self, tag: str, edition: str, templates: Iterable[str] = ()) -> TagReading:
+        """Never fails. A floating tag is a version only if one line has all that it may be. The
+        first template that matches says where the version stands; without one, it comes first."""
+        matched = (match_template(template, tag) for template in templates)
+        tag = next((found for found in matched if found is not None), tag)
         span = VersionSpan.parse(tag) if tag else None
         if span is None:
             return TagReading(None, Reason.VERSION_UNREADABLE)

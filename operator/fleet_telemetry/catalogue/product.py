@@ -116,7 +116,7 @@ class Product:
 
     def read_tag(self, image: ImageReference, entry: Image) -> TagReading:
         """The version that a container's image has, by its tag."""
-        return self.tags.read(image.tag, entry.edition)
+        return self.tags.read(image.tag, entry.edition, entry.tags)
 
     def has_channel(self, channel: ChannelName, image: Image) -> bool:
         """Whether this component of the product uses the channel in any version."""

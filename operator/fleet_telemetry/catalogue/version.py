@@ -13,7 +13,8 @@ from functools import total_ordering
 
 _TAG = re.compile(
     r"v?(?P<numbers>\d{1,4}(?:\.\d{1,9}){0,3})"
-    r"(?:[-.](?P<stage>alpha|beta|milestone|m|rc|snapshot|dev|pre)[-.]?(?P<count>\d{1,9})?)?"
+    r"(?:[-.](?P<stage>alpha|beta|milestone|m|rc|snapshot|dev|pre)[-.]?(?P<count>\d{1,9})?"
+    r"|[.]post(?P<post>\d{1,9}))?"
     r"(?P<flavour>[-+][0-9A-Za-z][0-9A-Za-z._+-]*)?",
     re.IGNORECASE | re.ASCII,
 )
@@ -53,6 +54,9 @@ _STAGES = {
     "rc": 4,
 }
 _RELEASE = 9
+_POST = 10
+"""A post-release of Python, such as 0.6.3.post1, comes after 0.6.3 and before all later versions
+(PEP 440, Post-releases)."""
 _PRECISION = 3  # major.minor.patch; fewer numbers make a floating tag
 
 
@@ -139,6 +143,9 @@ class VersionSpan:
             if floats and (stage == _STAGES["snapshot"] or match["count"] is None):
                 return cls(text, Version(low, stage), high)  # 4-snapshot is any 4.x on its way
             return cls(text, *_before_release(low, stage, match["count"]))
+        if match["post"]:
+            text = tag[match.start("numbers") : match.end("post")]
+            return cls(text, Version(low, _POST, int(match["post"])))
         text = match["numbers"]
         return cls(text, Version(low), high) if floats else cls(text, Version(low))
 

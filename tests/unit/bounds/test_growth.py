@@ -19,9 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
-from fleet_telemetry.catalogue.glob import glob_matches
+from fleet_telemetry.catalogue.glob import glob_matches, heads_matched
 from fleet_telemetry.catalogue.image import LONGEST, ImageReference
 from fleet_telemetry.catalogue.matching import match_containers
+from fleet_telemetry.catalogue.tag_template import match_template
 from fleet_telemetry.catalogue.version import VersionSpan
 from fleet_telemetry.egress.dns.client import _read
 from fleet_telemetry.egress.published_ranges import CLOUDFLARE, parse
@@ -164,6 +165,10 @@ PARSERS: dict[str, Parser] = {
     "DNS records of other kinds": _dns(b"\0" + struct.pack("!HHIH", 99, 1, 60, 0), 3),
     "commands in commands": _words("tini", "--"),
     "letters in words": _words("-" + "c" * 100 + "!"),
+    "a tag by a template": _text(
+        lambda tag: match_template("*a{version}-*b", tag), head="a1", part="-b1a"
+    ),
+    "heads of a glob": _text(lambda tag: heads_matched("*a*b*a?*b*", tag), part="ab"),
     "a glob": lambda size: lambda: glob_matches("*a*b*c", "ab" * (size // 2)),
 }
 
