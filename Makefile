@@ -41,6 +41,7 @@ lint: $(VENV)/installed ## Format, lint, types, import rules and drift of genera
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m hack.generate --check
 	@$(BIN)/python -m hack.words
+	@$(BIN)/fleet-telemetry catalogue lint --built-in operator/fleet_telemetry/catalogue/products
 
 .PHONY: format sbom
 format: $(VENV)/installed ## Format the code.

@@ -350,7 +350,7 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
         bool,
         described(
             "Whether a start writes the value into the product's own data, so that its absence "
-            "does not take it back. To enable, the value that enables is written."
+            "does not revert it. To enable, the value that enables is written."
         ),
     ] = False
     reading: Annotated[Reading, described("How the product reads the value.")] = Reading()

@@ -77,7 +77,7 @@ class _Metadata(msgspec.Struct, frozen=True):
     name: ProductName
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class ProductFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """A catalogue file is a TelemetryProduct manifest."""
 
     api_version: Annotated[str, msgspec.Meta(pattern="^fleettelemetry.io/v1alpha1$")]
@@ -88,8 +88,13 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
 
 def read_product(text: bytes) -> Product:
     """Read one catalogue file. Raises ValueError with a sentence for a person."""
-    file = msgspec.yaml.decode(text, type=_File)
+    file = msgspec.yaml.decode(text, type=ProductFile)
     return Product.compile(file.metadata.name, file.spec)
+
+
+def _is_product(name: str) -> bool:
+    """Whether a file of the catalogue is a product. ``*.test.yaml`` is the table of one."""
+    return name.endswith(".yaml") and not name.endswith(".test.yaml")
 
 
 @cache
@@ -97,7 +102,7 @@ def builtin() -> Catalogue:
     """The products that come with the operator."""
     folder = resources.files("fleet_telemetry.catalogue") / "products"
     files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".yaml")),
+        (file for file in folder.iterdir() if _is_product(file.name)),
         key=lambda file: file.name,
     )
     products = [read_product(file.read_bytes()) for file in files]

@@ -26,7 +26,7 @@ from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
 _FILES = {
     file.name.removesuffix(".yaml"): file.read_text(encoding="utf-8")
     for file in (resources.files("fleet_telemetry.catalogue") / "products").iterdir()
-    if file.name.endswith(".yaml")
+    if file.name.endswith(".yaml") and not file.name.endswith(".test.yaml")
 }
 _PRODUCTS = dict(builtin().products)
 _CHANNELS = {

@@ -1,0 +1,61 @@
+"""The command ``fleet-telemetry catalogue``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+
+@click.group
+def catalogue() -> None:
+    """Products: those that are known, and files that describe one."""
+
+
+@catalogue.command
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--built-in",
+    is_flag=True,
+    help="The files belong to the built-in catalogue. It may say more than a TelemetryProduct, and "
+    "has to name its sources.",
+)
+def lint(files: tuple[Path, ...], *, built_in: bool) -> None:
+    """Check TelemetryProducts in files, and the tables beside them.
+
+    FILE is a TelemetryProduct, such as acme.yaml, or a folder of them. Its table is
+    acme.test.yaml in the same folder. Prints FILE:LINE: what is wrong; what to do. The status is 1
+    if there is a problem, and 2 if a file cannot be read.
+    """
+    # The other commands do without it.
+    from fleet_telemetry.linting.lint import lint as check  # noqa: PLC0415
+
+    try:
+        contents = {str(path): path.read_bytes() for path in _with_tables(files)}
+    except OSError as error:
+        click.echo(f"fleet-telemetry: {error.filename}: {error.strerror}", err=True)
+        sys.exit(2)
+    problems = check(contents, built_in=built_in)
+    for problem in problems:
+        click.echo(str(problem))
+    sys.exit(1 if problems else 0)
+
+
+def _with_tables(files: Iterable[Path]) -> list[Path]:
+    """The files, those in folders, and beside each one its table or the product of it."""
+    from fleet_telemetry.linting.table import SUFFIX  # noqa: PLC0415
+
+    found: dict[Path, None] = {}
+    for given in files:
+        for path in sorted(given.glob("*.yaml")) if given.is_dir() else [given]:
+            stem = path.name.removesuffix(SUFFIX).removesuffix(".yaml").removesuffix(".yml")
+            is_table = path.name.endswith(SUFFIX)
+            found[path.with_name(f"{stem}.yaml") if is_table else path] = None
+            table = path.with_name(f"{stem}{SUFFIX}")
+            if is_table or table.exists():
+                found[table] = None
+    return list(found)

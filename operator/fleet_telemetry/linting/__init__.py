@@ -1,0 +1,1 @@
+"""Checks of catalogue files and of their tables: ``fleet-telemetry catalogue lint``."""

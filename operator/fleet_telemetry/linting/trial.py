@@ -1,0 +1,173 @@
+"""What the operator does with a container that a table describes: the decision itself, on a
+Deployment that exists nowhere."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fleet_telemetry.api.policy import (
+    ChannelName,
+    ClusterTelemetryPolicySpec,
+    Policy,
+    PolicyKind,
+    Submission,
+)
+from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.decision import Input, Plan, decide
+from fleet_telemetry.evidence.verdict import Verdict
+from fleet_telemetry.objects.manifest import Manifest
+from fleet_telemetry.switches.edits import Trigger
+from fleet_telemetry.switches.mechanism import Operation
+from fleet_telemetry.switches.patch import build_patch
+from fleet_telemetry.workloads.reading import read_pod, read_workload
+from fleet_telemetry.workloads.workload import Pod, Workload
+
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_TEMPLATE = ("spec", "template")
+_NAMESPACE = "trial"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A container, as its owner wrote it."""
+
+    image: str
+    container: str = "main"
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was set, and the verdict once every pod was started with it."""
+
+    changes: tuple[str, ...]
+    """``NAME=value`` for a variable, and the word for an argument; with ``- `` in front if it was
+    removed."""
+    verdict: Verdict | None
+    manifest: Manifest
+    """The Deployment with what was set."""
+
+
+def run_trial(
+    given: Given, catalogue: Catalogue, product: str, channel: ChannelName, desired: Submission
+) -> Outcome:
+    """Create a Deployment of the container under a policy, and judge it once it runs."""
+    policy = _policy(product, channel, desired)
+    manifest = deployment(given)
+    created = _decide(manifest, catalogue, policy, Trigger.CREATE)
+    after = apply_operations(manifest, build_patch(manifest, _TEMPLATE, created.edits))
+    running = _decide(after, catalogue, policy, Trigger.RECONCILE, (_pod_of(after),))
+    verdict = next(
+        (one for one in running.verdicts if (one.product, one.channel) == (product, channel)), None
+    )
+    return Outcome(tuple(_changes(manifest, after)), verdict, after)
+
+
+def deployment(given: Given, name: str = "trial", namespace: str = _NAMESPACE) -> Manifest:
+    """A Deployment with the container."""
+    container: dict[str, Any] = {"name": given.container, "image": given.image}
+    if given.command:
+        container["command"] = list(given.command)
+    if given.args:
+        container["args"] = list(given.args)
+    if given.env:
+        container["env"] = [{"name": one, "value": value} for one, value in given.env]
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace, "uid": name, "generation": 1},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }
+
+
+def apply_operations(document: Manifest, operations: Sequence[Operation]) -> Manifest:
+    """The document after a JSON patch of the operator's own, of ``add``, ``replace`` and
+    ``remove``."""
+    document = copy.deepcopy(document)
+    for operation in operations:
+        *way, last = operation["path"].removeprefix("/").split("/")
+        parent: Any = document
+        for step in way:
+            parent = parent[int(step)] if isinstance(parent, list) else parent[step]
+        value = copy.deepcopy(operation.get("value"))
+        if operation["op"] == "remove":
+            del parent[int(last) if isinstance(parent, list) else last]
+        elif isinstance(parent, dict):
+            parent[last] = value
+        elif operation["op"] == "replace":
+            parent[int(last)] = value
+        else:
+            parent.insert(len(parent) if last == "-" else int(last), value)
+    return document
+
+
+def _policy(product: str, channel: ChannelName, desired: Submission) -> Policy:
+    spec = ClusterTelemetryPolicySpec(submission=desired, products=(product,), channels=(channel,))
+    return Policy(PolicyKind.CLUSTER, "", "trial", _NOW, spec)
+
+
+def _decide(
+    manifest: Manifest,
+    catalogue: Catalogue,
+    policy: Policy,
+    trigger: Trigger,
+    pods: tuple[Pod, ...] = (),
+) -> Plan:
+    return decide(
+        Input(
+            workload=_workload(manifest),
+            policies=(policy,),
+            catalogue=catalogue,
+            now=_NOW,
+            trigger=trigger,
+            pods=pods,
+        )
+    )
+
+
+def _workload(manifest: Manifest) -> Workload:
+    workload = read_workload(manifest)
+    assert workload is not None, "it is a Deployment"
+    return workload
+
+
+def _pod_of(manifest: Manifest) -> Pod:
+    return read_pod(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "trial-1", "namespace": _NAMESPACE, "uid": "trial-1"},
+            "spec": manifest["spec"]["template"]["spec"],
+            "status": {"phase": "Running"},
+        }
+    )
+
+
+def _changes(before: Manifest, after: Manifest) -> Iterator[str]:
+    old, new = _entries(before), _entries(after)
+    yield from (new - old).elements()
+    yield from (f"- {entry}" for entry in (old - new).elements())
+
+
+def _entries(manifest: Manifest) -> Counter[str]:
+    container: Mapping[str, Any] = manifest["spec"]["template"]["spec"]["containers"][0]
+    env = container.get("env") or ()
+    return Counter(
+        [
+            *(f"{entry['name']}={entry.get('value', '')}" for entry in env),
+            *(container.get("command") or ()),
+            *(container.get("args") or ()),
+        ]
+    )
