@@ -1,10 +1,11 @@
 """Tags in which the version does not come first: ``stable-2.14.10``, ``4.41_large_disk``.
 
-A template is a glob in which ``{version}`` stands for the version. The version begins with a number,
-also after a ``v``, and both of its ends are ends of numbers: nothing cuts ``15.6`` into ``15`` and
-``6``. It is as long as the template permits, and is then read as a tag of its own, so what the
-template leaves to it may have a suffix. Where a version could stand in more than one place, or the
-rest of the tag makes another version of it (``1.2.3-rc1`` by ``{version}-*``), none is read.
+A template is a glob in which ``{version}`` stands for the version. The version begins with a
+number, also after a ``v``, and both of its ends are ends of numbers: nothing cuts ``15.6`` into
+``15`` and ``6``. It is as long as the template permits, and is then read as a tag of its own, so
+what the template leaves to it may have a suffix. Where a version could stand in more than one
+place, or the rest of the tag makes another version of it (``1.2.3-rc1`` by ``{version}-*``), none
+is read.
 """
 
 from __future__ import annotations
