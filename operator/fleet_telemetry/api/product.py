@@ -783,7 +783,7 @@ class Image(ApiType, frozen=True, kw_only=True):
         described(
             "How the vendor writes versions in tags, if not at their beginning. The first that "
             "matches is used, and the text at {version} is read as a tag is; other tags are read "
-            "as usual. {version} begins with a number, also after a v. If it could stand in two "
+            "as usual. {version} begins with a number, also after a v. If it could be in two "
             "places of a tag, no version is read.",
             list_type="set",
             max_length=16,

@@ -3,7 +3,7 @@
 A template is a glob in which ``{version}`` stands for the version. The version begins with a
 number, also after a ``v``, and both of its ends are ends of numbers: nothing cuts ``15.6`` into
 ``15`` and ``6``. It is as long as the template permits, and is then read as a tag of its own, so
-what the template leaves to it may have a suffix. Where a version could stand in more than one
+what the template leaves to it may have a suffix. Where a version could be in more than one
 place, or the rest of the tag makes another version of it (``1.2.3-rc1`` by ``{version}-*``), none
 is read.
 """
