@@ -36,6 +36,7 @@ from dev.harness.operator import LocalOperator, egress_values
 
 _RESOURCES = "/apis/fleettelemetry.io/v1alpha1"
 _HOSTS = f"{_RESOURCES}/telemetryhosts"
+_POLICIES = f"{_RESOURCES}/clustertelemetrypolicies"
 _NETWORK_POLICIES = "/apis/networking.k8s.io/v1/networkpolicies"
 _CATALOGUE_HOST = "metrics.dependencytrack.org"
 _PER_POLICY = 64
@@ -155,9 +156,7 @@ class _Hosts:
             place = fleet_namespace(number)
             await server.create(NAMESPACES, namespace(place))
             hosts = own[number :: self.size.policies]
-            await server.create(
-                f"{_RESOURCES}/namespaces/{place}/telemetrypolicies", _policy(hosts)
-            )
+            await server.create(_POLICIES, _policy(place, hosts))
             await server.create(deployments(place), deployment(DEPENDENCY_TRACK, name="dtrack"))
 
         async def run() -> bool:
@@ -229,7 +228,7 @@ class _Hosts:
     async def _are_denied(self, server: Server) -> bool:
         denied: set[str] = set()
         for manifest in (await server.get(_NETWORK_POLICIES))["items"]:
-            for rule in manifest["spec"]["egress"]:
+            for rule in manifest["spec"].get("egress", ()):
                 for peer in rule.get("to", ()):
                     denied.update(peer.get("ipBlock", {}).get("except", ()))
         wanted = self.size.hosts * self.size.addresses
@@ -334,8 +333,9 @@ def _records(names: tuple[str, ...], addresses: int) -> Mapping[str, Records]:
     }
 
 
-def _policy(hosts: tuple[str, ...]) -> Manifest:
-    """Off, and denied by the network."""
+def _policy(place: str, hosts: tuple[str, ...]) -> Manifest:
+    """Off, and denied by the network, in one namespace. The hosts of a TelemetryPolicy would be
+    limited in number."""
     egress: dict[str, Any] = {
         "action": "Deny",
         "sharedAddresses": "Accept",
@@ -343,7 +343,11 @@ def _policy(hosts: tuple[str, ...]) -> Manifest:
     }
     return {
         "apiVersion": "fleettelemetry.io/v1alpha1",
-        "kind": "TelemetryPolicy",
-        "metadata": {"name": "opt-out"},
-        "spec": {"submission": "Disabled", "egress": egress},
+        "kind": "ClusterTelemetryPolicy",
+        "metadata": {"name": f"opt-out-{place}"},
+        "spec": {
+            "submission": "Disabled",
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": place}},
+            "egress": egress,
+        },
     }
