@@ -34,11 +34,13 @@ _LITERAL_RUN = re.compile(r"[A-Za-z0-9]{3}")
 _PRIVATE = (".svc", ".local", ".internal", ".localhost", ".test", ".invalid", ".arpa")
 
 
-def check_schema(document: Document) -> Iterator[Problem]:
-    """The faults of a product file, whose types are right."""
+def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Problem]:
+    """The faults of a product file, whose types are right. A built-in product may set variables
+    that a TelemetryProduct may not."""
     spec = document.data["spec"]
     for path, what, advice in _check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)):
-        yield document.problem(path, f"{_written(path)}: {what}", advice)
+        if not (built_in and what == NAME_RULE.message):
+            yield document.problem(path, f"{_written(path)}: {what}", advice)
 
 
 def counterpart(rule: Mapping[str, str]) -> Callable[[Any], bool] | None:
