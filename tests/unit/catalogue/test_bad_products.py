@@ -398,3 +398,21 @@ def test_two_switches_of_the_same_versions_that_exclude_each_other() -> None:
     spec = _rules({"switches": [excluding]})
     spec["channels"][1]["rules"] = [{"default": "On", "switches": [other]}]
     assert len(_problems(spec)) == 1
+
+
+@pytest.mark.parametrize(
+    ("switch", "problem"),
+    [
+        ({"semantics": "None"}, "no switch has an effect"),
+        ({**_env(), "sufficient": True}, "a switch that is sufficient stops everything"),
+        ({"semantics": "Runtime"}, ""),
+        (_env(), ""),
+    ],
+)
+def test_what_leaves_says_is_true_of_the_switches(switch: dict[str, Any], problem: str) -> None:
+    spec = _rules({"switches": [switch], "leaves": "one event"})
+    if not problem:
+        _compile(spec)
+        return
+    (found,) = _problems(spec)
+    assert problem in found
