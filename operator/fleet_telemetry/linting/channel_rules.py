@@ -127,8 +127,9 @@ def _check_hosts(
             yield Finding(path, what, "correct the versions of the host, or add the rule")
     for at, rule in enumerate(channel.rules):
         compiled = next((one for one in rules if one.rule is rule), None)
-        sends = compiled is not None and rule.default in (DefaultState.ON, DefaultState.BY_LICENCE)
-        if sends and not any(_meet(host, compiled) for host in channel.hosts):
+        if compiled is None or rule.default not in (DefaultState.ON, DefaultState.BY_LICENCE):
+            continue
+        if not any(_meet(host, compiled) for host in channel.hosts):
             what = f"channel {channel.name}, rule {at + 1}: the versions send, and to no host"
             yield Finding(
                 channel_path(place, "rules", at), what, "add the host, or correct its versions"

@@ -32,18 +32,30 @@ _ADVICE = (
 )
 
 
+class OwnFile(ProductFile, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The manifest of a TelemetryProduct, as the API server takes it."""
+
+    spec: TelemetryProductSpec  # type: ignore[assignment]  # it needs images
+
+    @property
+    def product_spec(self) -> TelemetryProductSpec:
+        """The specification."""
+        return self.spec
+
+
 def read_product_file(document: Document, *, built_in: bool) -> Product:
     """The product. Raises FileError, with every problem at once if the schema is met."""
-    file = document.read(ProductFile)
+    file = document.read(ProductFile if built_in else OwnFile)
+    spec = file.product_spec
     problems = list(check_schema(document, built_in=built_in))
     if problems:
         raise FileError(*problems)
     try:
         if built_in:
-            return Product.compile(file.metadata.name, file.spec)
-        return compile_own(file.metadata.name, file.spec, _ORIGIN)
+            return Product.compile(file.metadata.name, spec)
+        return compile_own(file.metadata.name, spec, _ORIGIN)
     except ProductError as error:
-        raise FileError(*(_located(document, file.spec, one) for one in error.problems)) from None
+        raise FileError(*(_located(document, spec, one) for one in error.problems)) from None
 
 
 def _located(document: Document, spec: TelemetryProductSpec, problem: str) -> Problem:

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.api.product import PRODUCT_SPEC_RULES, TelemetryProductSpec
 from fleet_telemetry.api.variable_names import (
     ALIAS_RULE,
     FIRST_WORDS,
@@ -38,6 +38,10 @@ def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Prob
     """The faults of a product file, whose types are right. A built-in product may set variables
     that a TelemetryProduct may not."""
     spec = document.data["spec"]
+    for rule in PRODUCT_SPEC_RULES:
+        holds = counterpart({"rule": rule.expression, "message": rule.message})
+        if holds is not None and not holds(spec):
+            yield document.problem(("spec",), rule.message, "add one of them")
     for path, what, advice in _check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)):
         if not (built_in and what == NAME_RULE.message):
             yield document.problem(path, f"{_written(path)}: {what}", advice)
@@ -136,6 +140,9 @@ def _names_image(pattern: str) -> bool:
 
 
 _RULES: dict[str, Callable[[Any], bool]] = {
+    "has(self.base) || (has(self.channels) && size(self.channels) > 0)": lambda spec: (
+        "base" in spec or bool(spec.get("channels"))
+    ),
     # By the expression, or by the message where the expression is a regular one.
     "the last part of the pattern names the image: it has letters or digits, and at least three "
     "in a row beside wildcards, so that it does not match every image": _names_image,
