@@ -217,15 +217,15 @@ spec:
   title: Acme
   base: emqx
   images:
-  - {pattern: acme/emqx, edition: open-source, tags: ["{version}-emqx"]}
+  - {pattern: acme/broker, edition: open-source, tags: ["{version}-emqx"]}
 """
     table = """\
 matches:
-- {image: "acme/emqx:5.8.9-emqx", version: "5.8.9", edition: open-source}
-- {image: "acme/emqx:7", version: "", edition: open-source}
+- {image: "acme/broker:5.8.9-emqx", version: "5.8.9", edition: open-source}
+- {image: "acme/broker:7", version: "", edition: open-source}
 channels:
 - channel: Usage
-  images: ["acme/emqx:5.8.9-emqx"]
+  images: ["acme/broker:5.8.9-emqx"]
   disabled: ["EMQX_TELEMETRY__ENABLE=false"]
   enabled: ["EMQX_TELEMETRY__ENABLE=true"]
 """
