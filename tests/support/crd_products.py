@@ -40,6 +40,8 @@ _HOST = f"{_CHANNEL}.hosts[0]"
 _RULE = f"{_CHANNEL}.rules[0]"
 # A rule without switches, whose default may be anything.
 _FREE_RULE = f"{_CHANNEL}.rules[1]"
+# A rule with switches, and what is sent in spite of them.
+_LEAVING_RULE = f"{_CHANNEL}.rules[2]"
 _SEED = f"{_RULE}.switches[0]"
 # A switch whose semantics may be anything.
 _SWITCH = f"{_RULE}.switches[1]"
@@ -130,7 +132,6 @@ _FULL: Manifest = {
                         "editions": ["open-source"],
                         "components": ["broker"],
                         "default": "On",
-                        "leaves": "a start event",
                         "provenance": "Documentation",
                         "switches": [
                             {
@@ -180,6 +181,12 @@ _FULL: Manifest = {
                         "versions": [">=6.0.0"],
                         "default": "NoTelemetry",
                         "harmlessAnywhere": False,
+                    },
+                    {
+                        "versions": [">=7.0.0"],
+                        "default": "On",
+                        "switches": [{"semantics": "Runtime"}],
+                        "leaves": "a start event",
                     },
                 ],
             }
@@ -592,7 +599,7 @@ def _rule() -> dict[str, Check]:
         f"{_RULE}.refuses[0].effect": text(512, shortest=1),
         f"{_RULE}.refuses[0].configProperty": _PROPERTY,
         f"{_RULE}.harmlessAnywhere": Flag(default=False),
-        f"{_RULE}.leaves": text(512),
+        f"{_LEAVING_RULE}.leaves": text(512),
         f"{_RULE}.remedy": text(1024),
         f"{_RULE}.provenance": Choice(of=("Source", "Documentation", "User"), default="Source"),
         f"{_RULE}.sources": Array(item=lambda index: f"page {index}", kind="atomic", longest=16),

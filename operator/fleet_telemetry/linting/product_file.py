@@ -11,6 +11,7 @@ from fleet_telemetry.catalogue.own_products import compile_own
 from fleet_telemetry.catalogue.product import Origin, Product, ProductError
 from fleet_telemetry.linting.document import Document, Path
 from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.schema_rules import check_schema
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ORIGIN = Origin(_EPOCH, _EPOCH)
@@ -34,6 +35,9 @@ _ADVICE = (
 def read_product_file(document: Document, *, built_in: bool) -> Product:
     """The product. Raises FileError, with every problem at once if the schema is met."""
     file = document.read(ProductFile)
+    problems = list(check_schema(document))
+    if problems:
+        raise FileError(*problems)
     try:
         if built_in:
             return Product.compile(file.metadata.name, file.spec)
