@@ -58,6 +58,11 @@ class Reason(_Explained):
         "Reported",
         "The product itself reports the desired setting.",
     )
+    REST_DENIED = (
+        "RestDenied",
+        "The switches disable what they can, and network policies deny every pod every known "
+        "address of every host of the channel, so what this version still sends does not arrive.",
+    )
     # NonCompliant
     REPORTED_CONTRARY = (
         "ReportedContrary",
@@ -76,6 +81,13 @@ class Reason(_Explained):
     REFUSED_VARIABLE = (
         "RefusedVariable",
         "A variable is set that this version refuses. The product may not start.",
+    )
+    EXCLUSIVE_VARIABLE = (
+        "ExclusiveVariable",
+        "The product does not start if the switch and a certain other variable are both set. If "
+        "only the other one is set, or an envFrom may hold it, the switch is not set beside it, "
+        "and what it holds is not read. Remove it, or write the switch into env in the manifest "
+        "if the envFrom does not hold it. If both are set, remove one of them.",
     )
     OVERRULED = (
         "Overruled",
@@ -204,6 +216,12 @@ class Reason(_Explained):
     NO_EFFECTIVE_SWITCH = (
         "NoEffectiveSwitch",
         "This version has no switch that is known to work.",
+    )
+    PARTLY_DISABLED = (
+        "PartlyDisabled",
+        "The switches are as desired, and this version still sends something. Deny the channel's "
+        "hosts by spec.egress.action: Deny; once network policies are proven to deny them, it is "
+        "Compliant. Or accept what is left by an exception.",
     )
     # Exempt
     EXEMPT_BY_POLICY = (
@@ -573,6 +591,11 @@ class PolicyReason(_Explained):
         "SettingNamesSwitch",
         "A related setting names a switch of a channel that the policy covers. The setting is "
         "ignored; the rest of the policy is in effect.",
+    )
+    SETTING_EXCLUDES_SWITCH = (
+        "SettingExcludesSwitch",
+        "A related setting names a variable beside which the product does not start if the policy "
+        "sets the switch. The setting is ignored; the rest of the policy is in effect.",
     )
     CREDENTIAL_SCOPE_MISSING = (
         "CredentialScopeMissing",

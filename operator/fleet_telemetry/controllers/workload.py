@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -24,7 +24,7 @@ from fleet_telemetry.controllers.rollouts import RolloutGate
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.controllers.workload_writer import finish_interrupted_write, write_edits
-from fleet_telemetry.decision import Input, Plan, decide
+from fleet_telemetry.decision import Input, Plan, decide, with_egress
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
@@ -40,7 +40,7 @@ from fleet_telemetry.reporting.workload_status import (
     stored_reports,
     workload_telemetry_manifest,
 )
-from fleet_telemetry.switches.edits import Cause, Edit, Trigger
+from fleet_telemetry.switches.edits import Edit, Trigger
 from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, WorkloadRef
 
 _log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ class WorkloadReconciler:
             return
         pods = self._cache.fleet.pods_of(key)
         findings, problem = await self._egress.reconcile(workload, plan, pods)
-        plan = replace(plan, egress=findings)
+        plan = with_egress(plan, findings)
         before = self._plans.get(key)
         self._plans.upsert(key, plan)
         if before is None or (before.by_policy, before.egress) != (plan.by_policy, plan.egress):
@@ -236,7 +236,7 @@ class WorkloadReconciler:
         Raises ApiError.
         """
         kind = kinds.WORKLOAD_BY_KIND[workload.ref.kind]
-        if not workload.restarts_no_pod and not _is_urgent(plan):
+        if not workload.restarts_no_pod and not any(edit.is_urgent for edit in plan.edits):
             blocker = self._gate.blocked_by(workload.ref, self._siblings(plan), _clock())
             if blocker is not None:
                 _log.debug("%s: waiting for the rollout of %s", workload.ref, blocker)
@@ -302,11 +302,6 @@ class WorkloadReconciler:
 def _pods_to_ask(pods: Iterable[Pod]) -> object:
     """What a check depends on. After a change of it, the product is checked soon."""
     return frozenset((pod.uid, pod.address, pod.ready) for pod in pods if pod.address)
-
-
-def _is_urgent(plan: Plan) -> bool:
-    """Whether a product cannot start because of an injected variable. That does not wait."""
-    return any(edit.cause is Cause.REFUSED and edit.policy is None for edit in plan.edits)
 
 
 def _clock() -> float:

@@ -36,6 +36,7 @@ from fleet_telemetry.evidence.verdict import (
 )
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.desired import refused_entries
+from fleet_telemetry.switches.exclusive import may_be_beside, pairs
 from fleet_telemetry.switches.injection import missed_admission
 from fleet_telemetry.switches.jvm import jvm_words, system_property
 from fleet_telemetry.switches.overrides import read_switch
@@ -73,18 +74,45 @@ def judge(
     if effective is None:
         return Verdict(product, channel, observations)
     cases = (Case(facts, target, channel, effective) for target in targets)
-    finding = worst_finding(_first(CHECKS, case) for case in cases)
+    findings = [(case, _first(CHECKS, case)) for case in cases]
+    finding = worst_finding(_with_rest(case, found) for case, found in findings)
+    if_denied = worst_finding(_with_rest(case, found, denied=True) for case, found in findings)
     return Verdict(
         product=product,
         channel=channel,
         observations=observations,
         policy=effective.policy,
         desired=effective.desired,
-        state=finding.state,
-        reason=finding.reason,
-        message=f"{finding.reason.meaning} {finding.detail}".strip(),
-        seeded=finding.seeded,
-    )
+        if_denied=if_denied if if_denied != finding else None,
+    ).with_finding(finding)
+
+
+def _with_rest(case: Case, found: StateFinding, *, denied: bool = False) -> StateFinding:
+    """A finding, with regard to what is sent although the channel is disabled. Neither switches nor
+    a report show that it is not; only the network stops it (``denied``)."""
+    if found.state is not State.COMPLIANT or case.desired is not Setting.DISABLED:
+        return found
+    rest = next(_what_is_left(case, case.target), "")
+    older = [one for _, one in case.counterparts if next(_what_is_left(case, one), "")]
+    if not rest and not older:
+        return found
+    detail = f"What is left: {rest or next(_what_is_left(case, older[0]))}"
+    if denied:
+        state, reason = State.COMPLIANT, Reason.REST_DENIED
+    elif rest:
+        state, reason = State.NOT_ENFORCEABLE, Reason.PARTLY_DISABLED
+    else:  # pods of an older version, which their successors end
+        state, reason = State.PENDING, Reason.PODS_OUTDATED
+        detail = f"{len(older)} of {len(case.counterparts)} pods. {detail}"
+    return replace(found, state=state, reason=reason, detail=detail)
+
+
+def _what_is_left(case: Case, target: MatchedContainer) -> Iterator[str]:
+    """What the versions that a container may have send while their switches disable the channel."""
+    product = target.product
+    for rule in product.possible_rules(case.channel, target.image, target.version):
+        if rule.leaves:
+            yield rule.leaves if rule.leaves.endswith(".") else f"{rule.leaves}."
 
 
 def _observe(facts: Facts, product: str, channel: ChannelName) -> dict[str, Observation]:
@@ -214,12 +242,19 @@ def _reported_desired(case: Case) -> StateFinding | None:
         and (finding := _BY_SEMANTICS[switch.semantics](case, switch)).state
         in (State.NON_COMPLIANT, State.PENDING)
     ]
-    if undone and found.reason is not Reason.REFUSED_VARIABLE:
+    if undone and not _keeps_from_starting(found):
         return worst_finding(undone)
     is_proven = found.state is State.COMPLIANT and found.reason is not Reason.DEFAULT_APPLIES
-    if found.reason is Reason.REFUSED_VARIABLE or is_proven:
+    if _keeps_from_starting(found) or is_proven:
         return found
     return StateFinding(State.COMPLIANT, Reason.REPORTED, seeded=found.seeded)
+
+
+def _keeps_from_starting(found: StateFinding) -> bool:
+    """Whether the next start fails, so that what is reported now says nothing about it."""
+    return found.reason is Reason.REFUSED_VARIABLE or (
+        found.reason is Reason.EXCLUSIVE_VARIABLE and found.state is State.NON_COMPLIANT
+    )
 
 
 def _is_needed_at_start(case: Case, switch: Switch) -> bool:
@@ -318,6 +353,17 @@ def _refused_names(case: Case, refusal: RefusedVariable) -> Iterator[str]:
                 yield word
 
 
+def _exclusive_pair(case: Case) -> StateFinding | None:
+    """The next start fails, whatever the setting is."""
+    switches = _effective_switches(case)
+    pair = next(iter(pairs(case.target.container, switches)), None)
+    if pair is None:
+        return None
+    own, beside = pair
+    detail = f"{own.name} and {beside.name} are both set."
+    return StateFinding(State.NON_COMPLIANT, Reason.EXCLUSIVE_VARIABLE, detail)
+
+
 def _without_switch(case: Case) -> StateFinding | None:
     if _effective_switches(case):
         return None
@@ -347,6 +393,7 @@ WORKLOAD_CHECKS: tuple[VerdictCheck, ...] = (
     _without_rule,
     _without_telemetry,
     _refused_variable,
+    _exclusive_pair,
     _without_switch,
     _by_switches,
 )
@@ -461,6 +508,7 @@ def _not_set(
         ReadingSource.REFERENCE,
         ReadingSource.AMBIGUOUS,
         ReadingSource.OVERRIDE,
+        ReadingSource.EXCLUSIVE,
         ReadingSource.START,
     )
     audit = effective.policy.spec.mode is Mode.AUDIT
@@ -480,6 +528,14 @@ def _not_set(
         and mechanism is not None
         and mechanism.value_for(switch, effective.desired) is None
     )
+    # An envFrom may hold what keeps the product from starting beside the switch.
+    unread = (
+        may_be_beside(container, switch)
+        if entry is None and not nothing_to_write and mechanism is not None
+        else ""
+    )
+    if unread:
+        detail = f"{detail} The envFrom may hold {unread}.".strip()
     # The reading may be that of an older pod, and the entry as desired.
     contrary = entry is not None and not (
         mechanism is not None and mechanism.read(container, switch).setting is case.desired
@@ -497,6 +553,7 @@ def _not_set(
     # The first that holds.
     answers = (
         (overridden or nothing_to_write, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
+        (bool(unread), State.NON_COMPLIANT, Reason.EXCLUSIVE_VARIABLE),
         (effective.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
         (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
         (case.facts.excluded, State.NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED),
@@ -514,7 +571,8 @@ def _not_set(
     late = State.NON_COMPLIANT, Reason.AWAITING_UPGRADE
     state, reason = next(((s, r) for holds, s, r in answers if holds and r), late)
     if state is State.NON_COMPLIANT and reading.setting is Setting.UNKNOWN:
-        why = reason if reason is Reason.VALUE_MAY_HOLD_MORE else reading.why_unknown
+        own = (Reason.VALUE_MAY_HOLD_MORE, Reason.EXCLUSIVE_VARIABLE)
+        why = reason if reason in own else reading.why_unknown
         return StateFinding(State.UNKNOWN, why, detail)
     return StateFinding(state, reason, detail)
 

@@ -120,7 +120,6 @@ def test_the_good_one_compiles() -> None:
         (("title",), None, "$.title"),
         (("title",), 7, "$.title"),
         (("homepage",), "http://widget.example", "$.homepage"),
-        (("images",), [], "$.images"),
         (("images",), None, "$.images"),
         (("images", 0), {}, "$.images[0]"),
         ((*_IMAGE, "pattern"), "", "$.images[0].pattern"),
@@ -130,7 +129,6 @@ def test_the_good_one_compiles() -> None:
         ((*_IMAGE, "edition"), "Pro", "$.images[0].edition"),
         ((*_IMAGE, "component"), "a b", "$.images[0].component"),
         ((*_IMAGE, "excludeTags"), "*-search", "$.images[0].excludeTags"),
-        (("channels",), [], "$.channels"),
         ((*_USAGE, "name"), "Telemetry", "$.channels[0].name"),
         ((*_USAGE, "name"), "usage", "$.channels[0].name"),
         ((*_HOST, "host"), "widget", "$.channels[0].hosts[0].host"),
@@ -345,3 +343,74 @@ def test_wild_products_are_read_or_refused_with_a_value_error(
         _compile(_with((path, value)))
     except ValueError as error:
         assert str(error)  # noqa: PT017
+
+
+def _env(**more: Any) -> dict[str, Any]:
+    return {
+        "semantics": "Start",
+        "env": {"name": "WIDGET", "disabled": "0", "enabled": "1", **more},
+    }
+
+
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ({"exclusiveWith": ["WIDGET"]}, "exclusive with WIDGET, which is itself"),
+        ({"exclusiveWith": ["W"], "aliases": ["W"]}, "exclusive with W, which is itself"),
+        ({"exclusiveWith": ["W_get"], "anyCaseAfter": "W_", "name": "W_GET"}, "which is itself"),
+        ({"exclusiveWith": ["W"], "shadows": ["W"]}, "W is in shadows of WIDGET"),
+    ],
+)
+def test_a_switch_that_excludes_what_it_is(env: dict[str, Any], problem: str) -> None:
+    (found,) = _problems(_rules({"switches": [_env(**env)]}))
+    assert found.startswith("channel Usage, rule 1: ")
+    assert problem in found
+
+
+def test_two_switches_of_the_same_versions_that_exclude_each_other() -> None:
+    other = {"semantics": "Start", "env": {"name": "OTHER", "disabled": "0"}}
+    excluding = _env(exclusiveWith=["OTHER"])
+    for rules, is_wrong in (
+        ([{"switches": [excluding, other]}], True),
+        (
+            [
+                {"versions": ["<1"], "switches": [excluding]},
+                {"versions": [">=1"], "switches": [other]},
+            ],
+            False,
+        ),
+        (
+            [
+                {"components": ["agent"], "switches": [excluding]},
+                {"components": ["server"], "switches": [other]},
+            ],
+            False,
+        ),
+    ):
+        spec = _rules(*rules)
+        if is_wrong:
+            (found,) = _problems(spec)
+            assert "WIDGET is exclusive with OTHER, which is a switch of the same versions" in found
+        else:
+            _compile(spec)
+    spec = _rules({"switches": [excluding]})
+    spec["channels"][1]["rules"] = [{"default": "On", "switches": [other]}]
+    assert len(_problems(spec)) == 1
+
+
+@pytest.mark.parametrize(
+    ("switch", "problem"),
+    [
+        ({"semantics": "None"}, "no switch has an effect"),
+        ({**_env(), "sufficient": True}, "a switch that is sufficient stops everything"),
+        ({"semantics": "Runtime"}, ""),
+        (_env(), ""),
+    ],
+)
+def test_what_leaves_says_is_true_of_the_switches(switch: dict[str, Any], problem: str) -> None:
+    spec = _rules({"switches": [switch], "leaves": "one event"})
+    if not problem:
+        _compile(spec)
+        return
+    (found,) = _problems(spec)
+    assert problem in found
