@@ -373,6 +373,17 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
             return self.setting_of(value)
         return self.reading.listed(value)
 
+    def excludes(self, name: str) -> bool:
+        """Whether the product does not start if this switch and a variable of this name are set."""
+        if name in self.exclusive_with:
+            return True
+        prefix = self.any_case_after
+        return (
+            bool(prefix)
+            and name.startswith(prefix)
+            and name.lower() in {other.lower() for other in self.exclusive_with}
+        )
+
     def is_named(self, name: str) -> bool:
         """Whether a variable of this name is this switch."""
         return (

@@ -77,6 +77,13 @@ class Reason(_Explained):
         "RefusedVariable",
         "A variable is set that this version refuses. The product may not start.",
     )
+    EXCLUSIVE_VARIABLE = (
+        "ExclusiveVariable",
+        "The product does not start if the switch and a certain other variable are both set. If "
+        "only the other one is set, or an envFrom may hold it, the switch is not set beside it, "
+        "and what it holds is not read. Remove it, or write the switch into env in the manifest "
+        "if the envFrom does not hold it. If both are set, remove one of them.",
+    )
     OVERRULED = (
         "Overruled",
         "Another policy with higher precedence asks for the opposite setting.",
@@ -573,6 +580,11 @@ class PolicyReason(_Explained):
         "SettingNamesSwitch",
         "A related setting names a switch of a channel that the policy covers. The setting is "
         "ignored; the rest of the policy is in effect.",
+    )
+    SETTING_EXCLUDES_SWITCH = (
+        "SettingExcludesSwitch",
+        "A related setting names a variable beside which the product does not start if the policy "
+        "sets the switch. The setting is ignored; the rest of the policy is in effect.",
     )
     CREDENTIAL_SCOPE_MISSING = (
         "CredentialScopeMissing",

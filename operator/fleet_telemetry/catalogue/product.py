@@ -22,6 +22,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.known_versions import TagReader, TagReading
+from fleet_telemetry.catalogue.marks import find_mark_problems
 from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
 
 
@@ -92,6 +93,7 @@ class Product:
         }
         for channel in spec.channels:
             problems.extend(_check_channel(channel, rules[channel.name], spec))
+        problems.extend(find_mark_problems(spec, _places(spec, rules)))
         problems.extend(_check_lines(spec))
         tags = TagReader((), spec.versions.major_tags)
         try:
@@ -190,6 +192,17 @@ def _compile_rules(channel: Channel, problems: list[str]) -> Iterator[CompiledRu
             VersionRanges.parse(host.versions)
         except ValueError as error:
             problems.append(f"channel {channel.name}, host {host.host}: {error}")
+
+
+def _places(
+    spec: TelemetryProductSpec, rules: Mapping[ChannelName, tuple[CompiledRule, ...]]
+) -> Iterator[tuple[ChannelName, int, VersionRanges]]:
+    """The versions of each rule by its place; without those whose ranges cannot be read."""
+    for channel in spec.channels:
+        for place, rule in enumerate(channel.rules):
+            compiled = next((one for one in rules[channel.name] if one.rule is rule), None)
+            if compiled is not None:
+                yield channel.name, place, compiled.versions
 
 
 def _check_property(where: str, variable: str, name: str) -> Iterator[str]:

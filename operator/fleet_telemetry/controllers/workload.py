@@ -40,7 +40,7 @@ from fleet_telemetry.reporting.workload_status import (
     stored_reports,
     workload_telemetry_manifest,
 )
-from fleet_telemetry.switches.edits import Cause, Edit, Trigger
+from fleet_telemetry.switches.edits import Edit, Trigger
 from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, WorkloadRef
 
 _log = logging.getLogger(__name__)
@@ -236,7 +236,7 @@ class WorkloadReconciler:
         Raises ApiError.
         """
         kind = kinds.WORKLOAD_BY_KIND[workload.ref.kind]
-        if not workload.restarts_no_pod and not _is_urgent(plan):
+        if not workload.restarts_no_pod and not any(edit.is_urgent for edit in plan.edits):
             blocker = self._gate.blocked_by(workload.ref, self._siblings(plan), _clock())
             if blocker is not None:
                 _log.debug("%s: waiting for the rollout of %s", workload.ref, blocker)
@@ -302,11 +302,6 @@ class WorkloadReconciler:
 def _pods_to_ask(pods: Iterable[Pod]) -> object:
     """What a check depends on. After a change of it, the product is checked soon."""
     return frozenset((pod.uid, pod.address, pod.ready) for pod in pods if pod.address)
-
-
-def _is_urgent(plan: Plan) -> bool:
-    """Whether a product cannot start because of an injected variable. That does not wait."""
-    return any(edit.cause is Cause.REFUSED and edit.policy is None for edit in plan.edits)
 
 
 def _clock() -> float:

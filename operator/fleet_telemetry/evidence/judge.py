@@ -36,6 +36,7 @@ from fleet_telemetry.evidence.verdict import (
 )
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.desired import refused_entries
+from fleet_telemetry.switches.exclusive import may_be_beside, pairs
 from fleet_telemetry.switches.injection import missed_admission
 from fleet_telemetry.switches.jvm import jvm_words, system_property
 from fleet_telemetry.switches.overrides import read_switch
@@ -214,12 +215,19 @@ def _reported_desired(case: Case) -> StateFinding | None:
         and (finding := _BY_SEMANTICS[switch.semantics](case, switch)).state
         in (State.NON_COMPLIANT, State.PENDING)
     ]
-    if undone and found.reason is not Reason.REFUSED_VARIABLE:
+    if undone and not _keeps_from_starting(found):
         return worst_finding(undone)
     is_proven = found.state is State.COMPLIANT and found.reason is not Reason.DEFAULT_APPLIES
-    if found.reason is Reason.REFUSED_VARIABLE or is_proven:
+    if _keeps_from_starting(found) or is_proven:
         return found
     return StateFinding(State.COMPLIANT, Reason.REPORTED, seeded=found.seeded)
+
+
+def _keeps_from_starting(found: StateFinding) -> bool:
+    """Whether the next start fails, so that what is reported now says nothing about it."""
+    return found.reason is Reason.REFUSED_VARIABLE or (
+        found.reason is Reason.EXCLUSIVE_VARIABLE and found.state is State.NON_COMPLIANT
+    )
 
 
 def _is_needed_at_start(case: Case, switch: Switch) -> bool:
@@ -318,6 +326,17 @@ def _refused_names(case: Case, refusal: RefusedVariable) -> Iterator[str]:
                 yield word
 
 
+def _exclusive_pair(case: Case) -> StateFinding | None:
+    """The next start fails, whatever the setting is."""
+    switches = _effective_switches(case)
+    pair = next(iter(pairs(case.target.container, switches)), None)
+    if pair is None:
+        return None
+    own, beside = pair
+    detail = f"{own.name} and {beside.name} are both set."
+    return StateFinding(State.NON_COMPLIANT, Reason.EXCLUSIVE_VARIABLE, detail)
+
+
 def _without_switch(case: Case) -> StateFinding | None:
     if _effective_switches(case):
         return None
@@ -347,6 +366,7 @@ WORKLOAD_CHECKS: tuple[VerdictCheck, ...] = (
     _without_rule,
     _without_telemetry,
     _refused_variable,
+    _exclusive_pair,
     _without_switch,
     _by_switches,
 )
@@ -461,6 +481,7 @@ def _not_set(
         ReadingSource.REFERENCE,
         ReadingSource.AMBIGUOUS,
         ReadingSource.OVERRIDE,
+        ReadingSource.EXCLUSIVE,
         ReadingSource.START,
     )
     audit = effective.policy.spec.mode is Mode.AUDIT
@@ -480,6 +501,14 @@ def _not_set(
         and mechanism is not None
         and mechanism.value_for(switch, effective.desired) is None
     )
+    # An envFrom may hold what keeps the product from starting beside the switch.
+    unread = (
+        may_be_beside(container, switch)
+        if entry is None and not nothing_to_write and mechanism is not None
+        else ""
+    )
+    if unread:
+        detail = f"{detail} The envFrom may hold {unread}.".strip()
     # The reading may be that of an older pod, and the entry as desired.
     contrary = entry is not None and not (
         mechanism is not None and mechanism.read(container, switch).setting is case.desired
@@ -497,6 +526,7 @@ def _not_set(
     # The first that holds.
     answers = (
         (overridden or nothing_to_write, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
+        (bool(unread), State.NON_COMPLIANT, Reason.EXCLUSIVE_VARIABLE),
         (effective.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
         (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
         (case.facts.excluded, State.NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED),
@@ -514,7 +544,8 @@ def _not_set(
     late = State.NON_COMPLIANT, Reason.AWAITING_UPGRADE
     state, reason = next(((s, r) for holds, s, r in answers if holds and r), late)
     if state is State.NON_COMPLIANT and reading.setting is Setting.UNKNOWN:
-        why = reason if reason is Reason.VALUE_MAY_HOLD_MORE else reading.why_unknown
+        own = (Reason.VALUE_MAY_HOLD_MORE, Reason.EXCLUSIVE_VARIABLE)
+        why = reason if reason in own else reading.why_unknown
         return StateFinding(State.UNKNOWN, why, detail)
     return StateFinding(state, reason, detail)
 

@@ -20,6 +20,7 @@ _REASONS = {
     Cause.SETTING: "TelemetrySettingInjected",
     Cause.OVERRIDDEN: "TelemetrySettingOverridden",
     Cause.REFUSED: "TelemetrySettingRemoved",
+    Cause.EXCLUSIVE: "TelemetrySettingRemoved",
     Cause.REVERTED: "TelemetrySettingRemoved",
     Cause.DROPPED: "TelemetrySettingDropped",
 }
@@ -82,6 +83,8 @@ def _origin(edit: Edit) -> str:
         return f"{edit.policy}, {edit.section}" if edit.section else str(edit.policy)
     if edit.cause is Cause.REFUSED:
         return "no policy: the product cannot start with what was injected for another version"
+    if edit.cause is Cause.EXCLUSIVE:
+        return "no policy: the product cannot start with what was injected beside the other"
     return "no policy: what was injected goes when no policy asks for it"
 
 
@@ -89,6 +92,8 @@ def _sentence(change: Edit | SkippedEdit) -> str:
     where = f"in container {change.container_name}"
     but = f", but {change.note}" if change.note else ""
     value = change.value if isinstance(change, Edit) else None
+    if isinstance(change, SkippedEdit) and change.cause is not Cause.DROPPED:
+        return _unchanged(change, where)
     match change.cause:
         case Cause.INJECTED if value is not None:
             return f'set {change.name}="{value}" {where}{but}'
@@ -108,15 +113,25 @@ def _sentence(change: Edit | SkippedEdit) -> str:
         case Cause.SETTING:
             note = f", {change.note}" if change.note else ""
             return f"set {change.name} {where}{note}"
-        case Cause.KEPT:
-            note = f" ({change.note})" if change.note else ""
-            return f"kept {change.name} {where} because of onConflict: Keep{note}"
-        case Cause.BY_REFERENCE:
-            return f"did not replace {change.name} {where}: its value comes from a reference"
-        case Cause.HOLDS_MORE:
-            return f"did not replace {change.name} {where}: its value may hold more than the switch"
         case Cause.REVERTED:
             return f"removed {change.name} {where}: no policy asks for it on this version"
         case _:
             note = f": {change.note}" if change.note else ""
             return f"removed {change.name} {where}{note}"
+
+
+def _unchanged(change: SkippedEdit, where: str) -> str:
+    """Why an entry stays as it is."""
+    match change.cause:
+        case Cause.BY_REFERENCE:
+            return f"did not replace {change.name} {where}: its value comes from a reference"
+        case Cause.HOLDS_MORE:
+            return f"did not replace {change.name} {where}: its value may hold more than the switch"
+        case Cause.NOT_BESIDE:
+            return (
+                f"did not set {change.name} {where}: the product does not start with it and "
+                f"{change.note}"
+            )
+        case _:
+            note = f" ({change.note})" if change.note else ""
+            return f"kept {change.name} {where} because of onConflict: Keep{note}"

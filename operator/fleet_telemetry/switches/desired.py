@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import ChannelName, Mode, OnConflict, Policy
@@ -10,6 +10,7 @@ from fleet_telemetry.api.product import ChannelRule, RefusedVariable, Semantics,
 from fleet_telemetry.api.variable_names import is_refused_name, is_refused_value
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.policy.precedence import EffectivePolicy
+from fleet_telemetry.switches.exclusive import exclusive_switches, own_entries
 from fleet_telemetry.switches.reading import is_expanded, setting_of
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.workloads.workload import Container, EnvVar
@@ -89,9 +90,23 @@ def desired_variables(
         settings.extend(related_settings(target, in_effect))
     refused = tuple(refused_variables(target))
     for variable in settings:
-        if not any(refusal.is_named(variable.name) for refusal in refused):
+        if not any(refusal.is_named(variable.name) for refusal in refused) and not _is_excluded(
+            target, variable.name, desired.values()
+        ):
             desired.setdefault(variable.name, variable)
     return tuple(desired.values())
+
+
+def _is_excluded(target: MatchedContainer, name: str, desired: Iterable[DesiredVariable]) -> bool:
+    """Whether the product does not start with a related setting and a switch that is to be set, or
+    is set."""
+    to_set = {one.name for one in desired if one.switch is not None and one.value is not None}
+    return any(
+        switch.env is not None
+        and switch.env.excludes(name)
+        and (switch.env.name in to_set or any(own_entries(target.container, switch)))
+        for switch in exclusive_switches(target)
+    )
 
 
 def injectable_rule(target: MatchedContainer, channel: ChannelName) -> ChannelRule | None:

@@ -26,6 +26,8 @@ class Cause(StrEnum):
     OVERRIDDEN = "Overridden"
     SETTING = "Setting"
     REFUSED = "Refused"
+    EXCLUSIVE = "Exclusive"
+    """Removed: the product does not start with it and another variable."""
     REVERTED = "Reverted"
     RESTORED = "Restored"
     """Set again: the setting stood before the update, which drops it."""
@@ -35,6 +37,8 @@ class Cause(StrEnum):
     """Skipped: the user set another value, and the policy has onConflict: Keep."""
     BY_REFERENCE = "ByReference"
     """Skipped: the value comes from a reference."""
+    NOT_BESIDE = "NotBeside"
+    """Skipped: the product would not start with it and another variable."""
     HOLDS_MORE = "HoldsMore"
     """Skipped: the user's value may hold more than the switch."""
 
@@ -55,6 +59,11 @@ class Edit:
     """The name of the switch mechanism that renders it; related settings are variables."""
     section: str = ""
     """The field of a policy by which it is made now, such as ``spec.injection.when: Always``."""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether the product cannot start because of what was injected. That does not wait."""
+        return self.policy is None and self.cause in (Cause.REFUSED, Cause.EXCLUSIVE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ class EnvMechanism:
     def read(self, container: Container, switch: Switch) -> SwitchReading:
         """See SwitchMechanism."""
         env = _env(switch)
+        beside = next((one.name for one in container.env if env.excludes(one.name)), None)
+        if beside is not None:  # it may hold the same setting, in a form that is not read here
+            return SwitchReading(Setting.UNKNOWN, ReadingSource.EXCLUSIVE, beside)
         if env.config_property is not None:
             return read_property(container, env)
         spellings = {entry.name for entry in container.env if env.is_named(entry.name)}

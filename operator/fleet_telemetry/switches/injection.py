@@ -28,6 +28,13 @@ from fleet_telemetry.switches.desired import (
     refused_variables,
 )
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
+from fleet_telemetry.switches.exclusive import (
+    entries_beside,
+    exclusive_switches,
+    may_be_beside,
+    own_entries,
+    pairs,
+)
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.ownership import is_ours
 from fleet_telemetry.switches.reading import ReadingSource, setting_of
@@ -64,17 +71,27 @@ def plan_edits(
     for target in context.targets:
         desired = desired_variables(target, effective)
         refused = tuple(refused_variables(target))
-        removals = tuple(_remove_refused(context, target, refused, effective))
+        removals = (
+            *_remove_refused(context, target, refused, effective),
+            *_remove_exclusive(context, target),
+        )
         edits.extend(removals)
         # Removing a variable that prevents the product from starting replaces its pods anyway, so
         # the setting of the present version may be added at the same time.
         rewriting = any(isinstance(removal, Edit) for removal in removals)
-        edits.extend(_inject(context, target, desired, rewriting=rewriting))
+        removed = {edit.name for edit in removals}
+        injected = tuple(
+            edit
+            for edit in _inject(context, target, desired, rewriting=rewriting)
+            if not (isinstance(edit, Edit) and edit.value is None and edit.name in removed)
+        )
+        edits.extend(injected)
         handled[target.container.index] = {
             *desired_names(target, desired),
             *audited_names(target, effective),
             *kept_names(target, effective),
             *(entry.name for one in refused for entry in refused_entries(target.container, one)),
+            *(edit.name for edit in (*removals, *injected)),
         }
     edits.extend(_revert(context, handled))
     return tuple(edits)
@@ -93,14 +110,9 @@ def _inject(
         if variable.met_by(entry) or _is_forbidden(target.product, variable, entry):
             continue
         ours = entry is not None and context.injected(container, entry, switches)
-        if entry is not None and entry.by_reference:
-            yield SkippedEdit(container.name, entry.name, Cause.BY_REFERENCE, variable.policy)
-            continue
-        if entry is not None and not ours and variable.keeps_user_values:
-            yield SkippedEdit(container.name, entry.name, Cause.KEPT, variable.policy)
-            continue
-        if entry is not None and not ours and _holds_more(target.product, variable, entry):
-            yield SkippedEdit(container.name, entry.name, Cause.HOLDS_MORE, variable.policy)
+        skipped = _skip(context, target, variable, entry, ours=ours)
+        if skipped is not None:
+            yield skipped
             continue
         may_write = (
             _may_follow_policy(context, variable, rewriting=rewriting)
@@ -124,6 +136,7 @@ def _inject(
             note = _why_without_effect(target, variable.switch)
             if entry is None and stood and _surely_stood_before(context, target, variable):
                 cause = Cause.RESTORED
+        yield from _make_room(container, variable)
         yield Edit(
             container=container.index,
             container_name=container.name,
@@ -135,6 +148,57 @@ def _inject(
             mechanism=variable.mechanism,
             section=_section(context, variable.effective),
         )
+
+
+def _skip(
+    context: InjectionContext,
+    target: MatchedContainer,
+    variable: DesiredVariable,
+    entry: EnvVar | None,
+    *,
+    ours: bool,
+) -> SkippedEdit | None:
+    """Why an entry, or its absence, stays as it is at every trigger; None if nothing forbids it."""
+    cause, note = None, ""
+    if entry is not None and entry.by_reference:
+        cause = Cause.BY_REFERENCE
+    elif entry is not None and not ours and variable.keeps_user_values:
+        cause = Cause.KEPT
+    elif entry is not None and not ours and _holds_more(target.product, variable, entry):
+        cause = Cause.HOLDS_MORE
+    else:
+        note = _unsafe_beside(context, target, variable, entry)
+        cause = Cause.NOT_BESIDE if note else None
+    if cause is None:
+        return None
+    name = entry.name if entry is not None else variable.name
+    return SkippedEdit(target.container.name, name, cause, variable.policy, note)
+
+
+def _make_room(container: Container, variable: DesiredVariable) -> Iterator[Edit]:
+    """Remove what was injected and excludes a switch that is written now. What others set has
+    already kept the switch from being written."""
+    if variable.switch is not None and variable.value is not None:
+        for beside in entries_beside(container, variable.switch):
+            yield _exclusive_removal(container, beside, variable.name)
+
+
+def _unsafe_beside(
+    context: InjectionContext,
+    target: MatchedContainer,
+    variable: DesiredVariable,
+    entry: EnvVar | None,
+) -> str:
+    """What of the user's keeps the product from starting if the variable is set; empty if nothing
+    does. A variable that is there already makes no new pair with what an ``envFrom`` may hold."""
+    if variable.switch is None or variable.value is None:
+        return ""
+    container, switches = target.container, target.product.all_switches
+    for beside in entries_beside(container, variable.switch):
+        if not context.injected(container, beside, switches):
+            return beside.name
+    unread = may_be_beside(container, variable.switch) if entry is None else ""
+    return f"{unread}, which the envFrom may hold" if unread else ""
 
 
 def _is_forbidden(product: Product, variable: DesiredVariable, entry: EnvVar | None) -> bool:
@@ -299,6 +363,51 @@ def _remove_refused(
             note=refusal.effect,
             section="spec.injection.onConflict: Override" if owner else "",
         )
+
+
+def _remove_exclusive(context: InjectionContext, target: MatchedContainer) -> Iterator[Edit]:
+    """Of two variables with which the product does not start, an injected one is removed at once;
+    so is an injected switch where an update adds an ``envFrom``. The user's own pair is reported.
+    """
+    container, switches = target.container, target.product.all_switches
+    removed: dict[str, str] = {}
+    for switch in exclusive_switches(target):
+        ours = [
+            own
+            for own in own_entries(container, switch)
+            if context.injected(container, own, switches)
+        ]
+        for own, beside in pairs(container, [switch]):
+            if context.injected(container, beside, switches):
+                removed.setdefault(beside.name, own.name)
+            elif own in ours:
+                removed.setdefault(own.name, beside.name)
+        unread = may_be_beside(container, switch)
+        if unread and _adds_env_from(context, target):
+            for own in ours:
+                removed.setdefault(own.name, f"{unread}, which the added envFrom may hold")
+    for entry in container.env:
+        if entry.name in removed:
+            yield _exclusive_removal(container, entry, removed.pop(entry.name))
+
+
+def _adds_env_from(context: InjectionContext, target: MatchedContainer) -> bool:
+    """Whether an update adds an ``envFrom`` to a container that had none."""
+    if context.trigger is not Trigger.UPDATE:
+        return False
+    before = _target_before(context, target)
+    return target.container.has_env_from and not (before and before.container.has_env_from)
+
+
+def _exclusive_removal(container: Container, entry: EnvVar, beside: str) -> Edit:
+    return Edit(
+        container=container.index,
+        container_name=container.name,
+        name=entry.name,
+        value=None,
+        cause=Cause.EXCLUSIVE,
+        note=f"the product does not start with it and {beside}",
+    )
 
 
 def _refused_value_holds_more(product: Product, entry: EnvVar) -> bool:

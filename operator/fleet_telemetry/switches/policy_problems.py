@@ -12,6 +12,7 @@ from fleet_telemetry.api.policy import (
     PolicySpec,
     TelemetryPolicySpec,
 )
+from fleet_telemetry.api.product import Switch
 from fleet_telemetry.api.reasons import PolicyReason
 from fleet_telemetry.api.variable_names import (
     ADVICE,
@@ -68,6 +69,19 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
                     f"remove it, because spec.submission sets it",
                     is_mistake=True,
                 )
+            elif any(_excludes(switch, setting.name, spec) for switch in switches):
+                yield Problem(
+                    PolicyReason.SETTING_EXCLUDES_SWITCH,
+                    f"spec.injection.settings: {settings.product} does not start with "
+                    f"{setting.name} and the switch that spec.submission sets; remove the setting",
+                    is_mistake=True,
+                )
+
+
+def _excludes(switch: Switch, name: str, spec: PolicySpec) -> bool:
+    """Whether a product does not start with a variable and the switch as the policy sets it."""
+    env = switch.env
+    return env is not None and env.excludes(name) and env.value_for(spec.submission) is not None
 
 
 def warn_of_clear_text(spec: PolicySpec) -> str:

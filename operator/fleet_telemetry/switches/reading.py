@@ -20,6 +20,8 @@ class ReadingSource(StrEnum):
     REFERENCE = "Reference"
     ENV_FROM = "EnvFrom"
     OVERRIDE = "Override"
+    EXCLUSIVE = "Exclusive"
+    """A variable is set beside which the product does not start with the switch."""
     DEFAULT = "Default"
     UNREADABLE = "Unreadable"
     START = "Start"
@@ -33,6 +35,7 @@ _WHY_UNKNOWN = {
     ReadingSource.REFERENCE: Reason.SET_BY_REFERENCE,
     ReadingSource.ENV_FROM: Reason.MAY_BE_SET_BY_ENV_FROM,
     ReadingSource.OVERRIDE: Reason.SWITCH_OVERRIDDEN,
+    ReadingSource.EXCLUSIVE: Reason.EXCLUSIVE_VARIABLE,
     ReadingSource.DEFAULT: Reason.DEFAULT_UNKNOWN,
     ReadingSource.UNREADABLE: Reason.VERSION_UNREADABLE,
     ReadingSource.START: Reason.COMMAND_OVERRIDDEN,

@@ -345,3 +345,56 @@ def test_wild_products_are_read_or_refused_with_a_value_error(
         _compile(_with((path, value)))
     except ValueError as error:
         assert str(error)  # noqa: PT017
+
+
+def _env(**more: Any) -> dict[str, Any]:
+    return {
+        "semantics": "Start",
+        "env": {"name": "WIDGET", "disabled": "0", "enabled": "1", **more},
+    }
+
+
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ({"exclusiveWith": ["WIDGET"]}, "exclusive with WIDGET, which is itself"),
+        ({"exclusiveWith": ["W"], "aliases": ["W"]}, "exclusive with W, which is itself"),
+        ({"exclusiveWith": ["W_get"], "anyCaseAfter": "W_", "name": "W_GET"}, "which is itself"),
+        ({"exclusiveWith": ["W"], "shadows": ["W"]}, "W is in shadows of WIDGET"),
+    ],
+)
+def test_a_switch_that_excludes_what_it_is(env: dict[str, Any], problem: str) -> None:
+    (found,) = _problems(_rules({"switches": [_env(**env)]}))
+    assert found.startswith("channel Usage, rule 1: ")
+    assert problem in found
+
+
+def test_two_switches_of_the_same_versions_that_exclude_each_other() -> None:
+    other = {"semantics": "Start", "env": {"name": "OTHER", "disabled": "0"}}
+    excluding = _env(exclusiveWith=["OTHER"])
+    for rules, is_wrong in (
+        ([{"switches": [excluding, other]}], True),
+        (
+            [
+                {"versions": ["<1"], "switches": [excluding]},
+                {"versions": [">=1"], "switches": [other]},
+            ],
+            False,
+        ),
+        (
+            [
+                {"components": ["agent"], "switches": [excluding]},
+                {"components": ["server"], "switches": [other]},
+            ],
+            False,
+        ),
+    ):
+        spec = _rules(*rules)
+        if is_wrong:
+            (found,) = _problems(spec)
+            assert "WIDGET is exclusive with OTHER, which is a switch of the same versions" in found
+        else:
+            _compile(spec)
+    spec = _rules({"switches": [excluding]})
+    spec["channels"][1]["rules"] = [{"default": "On", "switches": [other]}]
+    assert len(_problems(spec)) == 1

@@ -170,10 +170,14 @@ def exception(**more: Any) -> dict[str, Any]:
     return {"exceptions": [{"workload": workload, "reason": "until spring", **more}]}
 
 
+ACME_API = {"api": {"adapter": "EMQX", "port": 80}}
+ACME_ASKED = {"runtime": {"credentials": [{"product": "acme", "secretRef": {"name": "key"}}]}}
+
+
 def acme(**rule: Any) -> Catalogue:
     """A product of the user's own, image acme/acme."""
     rules = [{"default": "On", **rule}]
-    return catalogue(product("acme", channels=[{"name": "Usage", "rules": rules}]))
+    return catalogue(product("acme", channels=[{"name": "Usage", "rules": rules}], **ACME_API))
 
 
 def own_acme(
@@ -191,7 +195,87 @@ BORN_ON_CLAIM: dict[str, Any] = ON_CLAIM | {"shape": {"pod": CLAIM, **JUST_CREAT
 V4_OFF, V4_ON = {V4_SWITCH: "false"}, {V4_SWITCH: "true"}
 
 ORPHAN: dict[str, Any] = {"kind": "ReplicaSet", "labels": {"pod-template-hash": "5d4f8c7b9"}}
+
+WIDGET = {"name": "WIDGET", "disabled": "no", "enabled": "yes"}
+
+
+def widget(**env: Any) -> dict[str, Any]:
+    """The product acme with a switch that every start reads."""
+    switch = {"semantics": "Start", "env": {**WIDGET, **env}}
+    return {"image": ACME, "catalogue": acme(switches=[switch])}
+
+
+EXCLUSIVE = widget(exclusiveWith=["WIDGET__FILE"])
 CASES: dict[str, Case] = {
+    # Variables beside which the product does not start.
+    "the other variable is set alone": of(
+        UNKNOWN,
+        Reason.EXCLUSIVE_VARIABLE,
+        env={"WIDGET__FILE": "/run/it"},
+        says="(WIDGET__FILE)",
+        **EXCLUSIVE,
+    ),
+    "the other variable is set alone, by reference, for an opt-in": of(
+        UNKNOWN,
+        Reason.EXCLUSIVE_VARIABLE,
+        env={"WIDGET__FILE": FROM_SECRET},
+        policy=OPT_IN,
+        **EXCLUSIVE,
+    ),
+    "both variables are set": of(
+        NON_COMPLIANT,
+        Reason.EXCLUSIVE_VARIABLE,
+        env={"WIDGET": "no", "WIDGET__FILE": "/run/it"},
+        says="WIDGET and WIDGET__FILE are both set.",
+        **EXCLUSIVE,
+    ),
+    "both variables are set, and a product of earlier says no": of(
+        NON_COMPLIANT,
+        Reason.EXCLUSIVE_VARIABLE,
+        env={"WIDGET": "no", "WIDGET__FILE": "/run/it"},
+        reported=SAYS_DISABLED,
+        policy=ACME_ASKED,
+        **EXCLUSIVE,
+    ),
+    "the other variable is set, and the product says no": of(
+        COMPLIANT,
+        Reason.REPORTED,
+        env={"WIDGET__FILE": "/run/it"},
+        reported=SAYS_DISABLED,
+        policy=ACME_ASKED,
+        **EXCLUSIVE,
+    ),
+    "an envFrom may hold the other variable": of(
+        UNKNOWN,
+        Reason.EXCLUSIVE_VARIABLE,
+        container=FROM_MAP,
+        says="The envFrom may hold WIDGET__FILE.",
+        **EXCLUSIVE,
+    ),
+    "an envFrom, and the manifest has the switch": of(
+        COMPLIANT,
+        Reason.RUNNING_IN_EVERY_POD,
+        env={"WIDGET": "no"},
+        container=FROM_MAP,
+        **EXCLUSIVE,
+    ),
+    "an older pod has the other variable": of(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        env={"WIDGET": "no"},
+        pods=({"WIDGET__FILE": "/run/it"},),
+        **EXCLUSIVE,
+    ),
+    "the default is off, and the other variable may turn it on": of(
+        UNKNOWN,
+        Reason.EXCLUSIVE_VARIABLE,
+        env={"WIDGET__FILE": "/run/it"},
+        image=ACME,
+        catalogue=acme(
+            default="Off",
+            switches=[{"semantics": "Start", "env": {**WIDGET, "exclusiveWith": ["WIDGET__FILE"]}}],
+        ),
+    ),
     # A switch that every start reads.
     "it runs in every pod": of(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, pods=(None, None)),
     "an opt-in runs in every pod": of(

@@ -49,6 +49,34 @@ def test_nothing_is_wrong(spec: dict[str, Any]) -> None:
     assert problems(**spec) == []
 
 
+_EXCLUSIVE = {
+    "name": "ACME",
+    "disabled": "no",
+    "aliases": ["ACME_OLD"],
+    "exclusiveWith": ["ACME__FILE"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "submission", "reasons"),
+    [
+        ("ACME__FILE", "Disabled", [PolicyReason.SETTING_EXCLUDES_SWITCH]),
+        # To enable, no switch is set.
+        ("ACME__FILE", "Enabled", []),
+        ("ACME", "Disabled", [PolicyReason.SETTING_NAMES_SWITCH]),
+        ("ACME_FILE", "Disabled", []),
+    ],
+)
+def test_a_setting_beside_which_the_product_does_not_start(
+    name: str, submission: str, reasons: list[PolicyReason]
+) -> None:
+    rules = [{"default": "On", "switches": [{"semantics": "Start", "env": _EXCLUSIVE}]}]
+    known = catalogue(product("acme", channels=[{"name": "Usage", "rules": rules}]))
+    found = problems(known, submission=submission, injection=setting("acme", name))
+    assert [one.reason for one in found] == reasons
+    assert all(one.is_mistake and name in one.message for one in found)
+
+
 def test_an_unknown_product_is_told_once_and_with_those_that_are_known() -> None:
     found = problems(products=["sonarcube", "emqx"], injection=setting("sonarcube", "A"))
     (problem,) = found

@@ -1,0 +1,64 @@
+"""Marks of a product that contradict each other or the rest of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import permutations
+
+from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.product import EnvSwitch, Image, TelemetryProductSpec
+from fleet_telemetry.catalogue.version import VersionRanges
+
+Placed = tuple[str, EnvSwitch, VersionRanges, tuple[Image, ...]]
+"""Where a variable stands, the variable, and for which versions and images it is a switch."""
+
+
+def find_mark_problems(
+    spec: TelemetryProductSpec, ranges: Iterable[tuple[ChannelName, int, VersionRanges]]
+) -> Iterator[str]:
+    """Sentences that say what is wrong and where. ``ranges`` has the readable rules: channel, place
+    in the channel, versions."""
+    variables = list(_variables(spec, ranges))
+    for where, env, _, _ in variables:
+        yield from _own_contradictions(where, env)
+    for (where, env, versions, images), (_, other, others, its_images) in permutations(
+        variables, 2
+    ):
+        shared = versions.overlaps(others) and any(image in its_images for image in images)
+        if shared and env.name != other.name and env.excludes(other.name):
+            yield (
+                f"{where}: {env.name} is exclusive with {other.name}, which is a switch of the "
+                "same versions; the product would get both"
+            )
+
+
+def _variables(
+    spec: TelemetryProductSpec, ranges: Iterable[tuple[ChannelName, int, VersionRanges]]
+) -> Iterator[Placed]:
+    versions = {(channel, place): found for channel, place, found in ranges}
+    for channel in spec.channels:
+        for place, rule in enumerate(channel.rules):
+            found = versions.get((channel.name, place))
+            if found is None:
+                continue
+            images = tuple(
+                image
+                for image in spec.images
+                if (not rule.editions or image.edition in rule.editions)
+                and (not rule.components or image.component in rule.components)
+            )
+            for switch in rule.switches:
+                if switch.env is not None:
+                    where = f"channel {channel.name}, rule {place + 1}"
+                    yield where, switch.env, found, images
+
+
+def _own_contradictions(where: str, env: EnvSwitch) -> Iterator[str]:
+    for name in env.exclusive_with:
+        if env.is_named(name):
+            yield f"{where}: the switch {env.name} is exclusive with {name}, which is itself"
+        if name in env.shadows:
+            yield (
+                f"{where}: {name} is in shadows of {env.name}, which the switch overrides, and in "
+                "exclusiveWith, beside which the product does not start"
+            )
