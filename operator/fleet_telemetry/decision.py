@@ -162,6 +162,21 @@ def decide(given: Input) -> Plan:
     )
 
 
+def with_egress(plan: Plan, findings: Mapping[tuple[str, ChannelName], EgressFinding]) -> Plan:
+    """The plan with the egress findings, once network policies are written, and the verdicts in
+    their light."""
+
+    def in_light(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+        found = (findings.get((verdict.product, verdict.channel)) for verdict in verdicts)
+        return tuple(
+            verdict if finding is None else verdict.with_egress(finding.verdict)
+            for verdict, finding in zip(verdicts, found, strict=True)
+        )
+
+    by_policy = tuple(replace(one, verdicts=in_light(one.verdicts)) for one in plan.by_policy)
+    return replace(plan, verdicts=in_light(plan.verdicts), by_policy=by_policy, egress=findings)
+
+
 def _channel_of(check: Check) -> tuple[str, ChannelName]:
     return check.product, ChannelName.USAGE
 

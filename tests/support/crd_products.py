@@ -22,6 +22,7 @@ from tests.support.crd_values import (
     CHANNEL,
     CHANNELS,
     CONDITION,
+    DNS_LABEL,
     ENV_NAME,
     HOST,
     MEANING,
@@ -40,6 +41,8 @@ _HOST = f"{_CHANNEL}.hosts[0]"
 _RULE = f"{_CHANNEL}.rules[0]"
 # A rule without switches, whose default may be anything.
 _FREE_RULE = f"{_CHANNEL}.rules[1]"
+# A rule with switches, and what is sent in spite of them.
+_LEAVING_RULE = f"{_CHANNEL}.rules[2]"
 _SEED = f"{_RULE}.switches[0]"
 # A switch whose semantics may be anything.
 _SWITCH = f"{_RULE}.switches[1]"
@@ -73,6 +76,7 @@ _FULL: Manifest = {
         "title": "EMQX",
         "homepage": "https://www.emqx.com",
         "overridesBuiltin": True,
+        "base": "emqx",
         "api": {
             "adapter": "EMQX",
             "port": 18083,
@@ -130,7 +134,6 @@ _FULL: Manifest = {
                         "editions": ["open-source"],
                         "components": ["broker"],
                         "default": "On",
-                        "leaves": "a start event",
                         "provenance": "Documentation",
                         "switches": [
                             {
@@ -180,6 +183,12 @@ _FULL: Manifest = {
                         "versions": [">=6.0.0"],
                         "default": "NoTelemetry",
                         "harmlessAnywhere": False,
+                    },
+                    {
+                        "versions": [">=7.0.0"],
+                        "default": "On",
+                        "switches": [{"semantics": "Runtime"}],
+                        "leaves": "a start event",
                     },
                 ],
             }
@@ -592,7 +601,7 @@ def _rule() -> dict[str, Check]:
         f"{_RULE}.refuses[0].effect": text(512, shortest=1),
         f"{_RULE}.refuses[0].configProperty": _PROPERTY,
         f"{_RULE}.harmlessAnywhere": Flag(default=False),
-        f"{_RULE}.leaves": text(512),
+        f"{_LEAVING_RULE}.leaves": text(512),
         f"{_RULE}.remedy": text(1024),
         f"{_RULE}.provenance": Choice(of=("Source", "Documentation", "User"), default="Source"),
         f"{_RULE}.sources": Array(item=lambda index: f"page {index}", kind="atomic", longest=16),
@@ -603,6 +612,8 @@ def _rule() -> dict[str, Check]:
 def _named(name: str) -> Any:
     return {**_FULL, "metadata": {"name": name}}
 
+
+_BARE: Manifest = {"title": "EMQX", "images": [{"pattern": "emqx"}]}
 
 _TABLE: dict[str, Check] = {
     "": Object(
@@ -616,7 +627,21 @@ _TABLE: dict[str, Check] = {
             ),
         ),
     ),
-    "spec": Object(required=("title", "images", "channels")),
+    "spec": Object(
+        required=("title", "images"),
+        rules=(
+            Rule(
+                message="a product has channels, or a base that has them",
+                accepts=(
+                    {**_BARE, "base": "emqx"},
+                    {**_BARE, "base": "emqx", "channels": []},
+                    {**_BARE, "channels": [{"name": "Usage"}]},
+                ),
+                rejects=(_BARE, {**_BARE, "channels": []}),
+            ),
+        ),
+    ),
+    "spec.base": DNS_LABEL,
     "spec.title": text(128, shortest=1),
     "spec.overridesBuiltin": Flag(default=False),
     "spec.homepage": Text(
@@ -637,7 +662,6 @@ _TABLE: dict[str, Check] = {
         kind="map",
         key="name",
         twin={"name": CHANNELS[0], "summary": "another"},
-        shortest=1,
         longest=4,
     ),
     _CHANNEL: Object(required=("name",)),

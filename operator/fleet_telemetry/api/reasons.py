@@ -58,6 +58,11 @@ class Reason(_Explained):
         "Reported",
         "The product itself reports the desired setting.",
     )
+    REST_DENIED = (
+        "RestDenied",
+        "The switches disable what they can, and network policies deny every pod every known "
+        "address of every host of the channel, so what this version still sends does not arrive.",
+    )
     # NonCompliant
     REPORTED_CONTRARY = (
         "ReportedContrary",
@@ -211,6 +216,12 @@ class Reason(_Explained):
     NO_EFFECTIVE_SWITCH = (
         "NoEffectiveSwitch",
         "This version has no switch that is known to work.",
+    )
+    PARTLY_DISABLED = (
+        "PartlyDisabled",
+        "The switches are as desired, and this version still sends something. Deny the channel's "
+        "hosts by spec.egress.action: Deny; once network policies are proven to deny them, it is "
+        "Compliant. Or accept what is left by an exception.",
     )
     # Exempt
     EXEMPT_BY_POLICY = (

@@ -6,7 +6,13 @@ from collections.abc import Iterable, Iterator
 from itertools import permutations
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import EnvSwitch, Image, TelemetryProductSpec
+from fleet_telemetry.api.product import (
+    ChannelRule,
+    EnvSwitch,
+    Image,
+    Semantics,
+    TelemetryProductSpec,
+)
 from fleet_telemetry.catalogue.version import VersionRanges
 
 Placed = tuple[str, EnvSwitch, VersionRanges, tuple[Image, ...]]
@@ -18,6 +24,9 @@ def find_mark_problems(
 ) -> Iterator[str]:
     """Sentences that say what is wrong and where. ``ranges`` has the readable rules: channel, place
     in the channel, versions."""
+    for channel in spec.channels:
+        for place, rule in enumerate(channel.rules):
+            yield from _about_leaves(f"channel {channel.name}, rule {place + 1}", rule)
     variables = list(_variables(spec, ranges))
     for where, env, _, _ in variables:
         yield from _own_contradictions(where, env)
@@ -30,6 +39,16 @@ def find_mark_problems(
                 f"{where}: {env.name} is exclusive with {other.name}, which is a switch of the "
                 "same versions; the product would get both"
             )
+
+
+def _about_leaves(where: str, rule: ChannelRule) -> Iterator[str]:
+    if rule.leaves and all(switch.semantics is Semantics.NONE for switch in rule.switches):
+        yield (
+            f"{where}: leaves says what is sent in spite of switches, and no switch has an effect; "
+            "write it into remedy or summary"
+        )
+    if rule.leaves and any(switch.sufficient for switch in rule.switches):
+        yield f"{where}: a switch that is sufficient stops everything, and leaves says otherwise"
 
 
 def _variables(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -24,7 +24,7 @@ from fleet_telemetry.controllers.rollouts import RolloutGate
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.controllers.workload_writer import finish_interrupted_write, write_edits
-from fleet_telemetry.decision import Input, Plan, decide
+from fleet_telemetry.decision import Input, Plan, decide, with_egress
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
@@ -127,7 +127,7 @@ class WorkloadReconciler:
             return
         pods = self._cache.fleet.pods_of(key)
         findings, problem = await self._egress.reconcile(workload, plan, pods)
-        plan = replace(plan, egress=findings)
+        plan = with_egress(plan, findings)
         before = self._plans.get(key)
         self._plans.upsert(key, plan)
         if before is None or (before.by_policy, before.egress) != (plan.by_policy, plan.egress):

@@ -1,6 +1,8 @@
 """The evidence ``egress``: what network policies do with the channel's hosts.
 
 It does not show the setting: a host that is denied may still be contacted, without success.
+It is known only after network policies are written, so ``decide`` does not have it; ``with_egress``
+adds it, and it completes a verdict on what a rule ``leaves``.
 """
 
 from __future__ import annotations

@@ -74,18 +74,45 @@ def judge(
     if effective is None:
         return Verdict(product, channel, observations)
     cases = (Case(facts, target, channel, effective) for target in targets)
-    finding = worst_finding(_first(CHECKS, case) for case in cases)
+    findings = [(case, _first(CHECKS, case)) for case in cases]
+    finding = worst_finding(_with_rest(case, found) for case, found in findings)
+    if_denied = worst_finding(_with_rest(case, found, denied=True) for case, found in findings)
     return Verdict(
         product=product,
         channel=channel,
         observations=observations,
         policy=effective.policy,
         desired=effective.desired,
-        state=finding.state,
-        reason=finding.reason,
-        message=f"{finding.reason.meaning} {finding.detail}".strip(),
-        seeded=finding.seeded,
-    )
+        if_denied=if_denied if if_denied != finding else None,
+    ).with_finding(finding)
+
+
+def _with_rest(case: Case, found: StateFinding, *, denied: bool = False) -> StateFinding:
+    """A finding, with regard to what is sent although the channel is disabled. Neither switches nor
+    a report show that it is not; only the network stops it (``denied``)."""
+    if found.state is not State.COMPLIANT or case.desired is not Setting.DISABLED:
+        return found
+    rest = next(_what_is_left(case, case.target), "")
+    older = [one for _, one in case.counterparts if next(_what_is_left(case, one), "")]
+    if not rest and not older:
+        return found
+    detail = f"What is left: {rest or next(_what_is_left(case, older[0]))}"
+    if denied:
+        state, reason = State.COMPLIANT, Reason.REST_DENIED
+    elif rest:
+        state, reason = State.NOT_ENFORCEABLE, Reason.PARTLY_DISABLED
+    else:  # pods of an older version, which their successors end
+        state, reason = State.PENDING, Reason.PODS_OUTDATED
+        detail = f"{len(older)} of {len(case.counterparts)} pods. {detail}"
+    return replace(found, state=state, reason=reason, detail=detail)
+
+
+def _what_is_left(case: Case, target: MatchedContainer) -> Iterator[str]:
+    """What the versions that a container may have send while their switches disable the channel."""
+    product = target.product
+    for rule in product.possible_rules(case.channel, target.image, target.version):
+        if rule.leaves:
+            yield rule.leaves if rule.leaves.endswith(".") else f"{rule.leaves}."
 
 
 def _observe(facts: Facts, product: str, channel: ChannelName) -> dict[str, Observation]:

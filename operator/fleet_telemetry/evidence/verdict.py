@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName, Policy, Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.api.workload_telemetry import State
+from fleet_telemetry.api.workload_telemetry import EgressVerdict, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,25 @@ class Verdict:
     message: str = ""
     seeded: tuple[str, ...] = ()
     """UIDs of volume claims whose data is proven to be initialised with the setting."""
+    if_denied: StateFinding | None = None
+    """The finding if the network is proven to deny the channel's hosts; None if that changes
+    nothing."""
+
+    def with_egress(self, verdict: EgressVerdict) -> Verdict:
+        """The verdict where the network does this with the channel's hosts."""
+        if self.if_denied is None or verdict is not EgressVerdict.DENIED:
+            return self
+        return self.with_finding(self.if_denied)
+
+    def with_finding(self, finding: StateFinding) -> Verdict:
+        """The verdict with another finding."""
+        return replace(
+            self,
+            state=finding.state,
+            reason=finding.reason,
+            message=f"{finding.reason.meaning} {finding.detail}".strip(),
+            seeded=finding.seeded,
+        )
 
     def observed(self, source: str) -> Observation:
         """What an evidence source shows; an unknown setting if it shows nothing."""

@@ -70,7 +70,10 @@ class Document:
             finally:
                 loader.dispose()
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            marks = [error.problem_mark, error.context_mark]
+            if "end of stream" in (error.problem or ""):
+                marks.reverse()  # what does not end is where it begins
+            mark = marks[0] or marks[1]
             line = mark.line + 1 if mark else 1
             what = " ".join(filter(None, (error.context, error.problem)))
             raise FileError(Problem(file, line, f"no YAML: {what}", "correct it")) from None

@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.linting.catalogue_rules import MOST_PATTERNS, check_built_in, check_own
+from fleet_telemetry.linting.channel_rules import check_channels
+from fleet_telemetry.linting.coverage_rules import check_coverage, check_gaps
 from fleet_telemetry.linting.document import Document
+from fleet_telemetry.linting.finding import Finding
+from fleet_telemetry.linting.image_rules import check_images
 from fleet_telemetry.linting.problem import FileError, Problem
 from fleet_telemetry.linting.product_file import read_product_file
 from fleet_telemetry.linting.table import SUFFIX, Table
@@ -27,11 +32,24 @@ class _Linter:
     problems: list[Problem] = field(default_factory=list)
 
     def run(self) -> list[Problem]:
-        entries = [*self._entries()]
+        entries = list(self._without_twins(self._entries()))
         products = {entry.product.name: entry.product for entry in entries}
+        patterns = sum(len(one.spec.images) for one in products.values())
+        if patterns > MOST_PATTERNS:
+            what = (
+                f"the files together have {patterns} image patterns, and may have {MOST_PATTERNS}"
+            )
+            self.problems.append(Problem(next(iter(self.files)), 1, what, "lint fewer at a time"))
+            return sorted(set(self.problems))
         catalogue = builtin().with_products(products)
         for entry in entries:
-            self._check_table(entry, catalogue)
+            self._check(entry, products, catalogue)
+        for file in self.files:
+            if file.endswith(SUFFIX) and not any(
+                table_of(other) == file for other in self.files if other != file
+            ):
+                what = "there is no product beside this table"
+                self.problems.append(Problem(file, 1, what, "name it as the product's file"))
         return sorted(set(self.problems))
 
     def _entries(self) -> Iterator[_Entry]:
@@ -44,17 +62,61 @@ class _Linter:
             except FileError as error:
                 self.problems.extend(error.problems)
 
-    def _check_table(self, entry: _Entry, catalogue: Catalogue) -> None:
-        file = table_of(entry.document.file)
-        if file not in self.files:
+    def _without_twins(self, entries: Iterator[_Entry]) -> Iterator[_Entry]:
+        seen: dict[str, str] = {}
+        for entry in entries:
+            name, document = entry.product.name, entry.document
+            first = seen.setdefault(name, document.file)
+            if first != document.file:
+                what = f"{first} has a product {name}, too"
+                self._add(document, Finding(("metadata", "name"), what, "choose another name"))
+            else:
+                yield entry
+
+    def _check(self, entry: _Entry, products: Mapping[str, Product], catalogue: Catalogue) -> None:
+        product, document = entry.product, entry.document
+        self._add(document, *check_images(product.spec))
+        self._add(document, *check_channels(product, built_in=self.built_in))
+        if self.built_in:
+            self._check_head(entry)
+            self._add(document, *check_built_in(product, catalogue.products))
+        else:
+            self._add(document, *check_own(product, list(products.values()), builtin()))
+        file = table_of(document.file)
+        table = self._read_table(file)
+        if table is None:
+            if file not in self.files:
+                if self.built_in:
+                    what = f"it has no table {file}"
+                    self._add(document, Finding((), what, "write one, see CONTRIBUTING.md"))
+                self._add(document, *check_gaps(product, None, catalogue))
             return
+        table_document, rows = table
+        self.problems.extend(check_table(table_document, rows, product, catalogue))
+        self._add(document, *check_gaps(product, rows, catalogue))
+        self._add(table_document, *check_coverage(product, rows, catalogue))
+
+    def _check_head(self, entry: _Entry) -> None:
+        product, document = entry.product, entry.document
+        stem = document.file.rpartition("/")[2].removesuffix(".yaml")
+        if stem != product.name:
+            what = f"the product {product.name} is in a file {stem}.yaml"
+            self._add(document, Finding(("metadata", "name"), what, "give both one name"))
+        if not product.spec.homepage:
+            self._add(document, Finding(("spec",), "it has no homepage", "add it"))
+
+    def _read_table(self, file: str) -> tuple[Document, Table] | None:
+        if file not in self.files:
+            return None
         try:
             document = Document.parse(file, self.files[file])
-            table = document.read(Table)
+            return document, document.read(Table)
         except FileError as error:
             self.problems.extend(error.problems)
-            return
-        self.problems.extend(check_table(document, table, entry.product, catalogue))
+            return None
+
+    def _add(self, document: Document, *findings: Finding) -> None:
+        self.problems.extend(finding.in_document(document) for finding in findings)
 
 
 def lint(files: Mapping[str, bytes], *, built_in: bool = False) -> list[Problem]:

@@ -74,6 +74,10 @@ _REMEDIES = {
         "Remove what the message names from the manifest. " + _LET_IT_REPORT
     ),
     Reason.REFUSED_VARIABLE: "Remove the variable from the manifest.",
+    Reason.EXCLUSIVE_VARIABLE: (
+        "Remove the other variable from the manifest, or set the switch there if the envFrom does "
+        "not hold the other one."
+    ),
     Reason.OVERRULED: "Settle which of the two policies is meant.",
     Reason.NAMESPACE_EXCLUDED: "Set the switch in the manifest.",
     Reason.INJECTION_OFF: "Set the switch in the manifest, or let the policy add it.",
@@ -97,6 +101,7 @@ _REMEDIES = {
     Reason.VERSION_UNREADABLE: "Name the version in the image's tag.",
     Reason.VERSION_NOT_COVERED: "Use a newer catalogue, or add a TelemetryProduct.",
     Reason.NO_EFFECTIVE_SWITCH: ("Deny its hosts by spec.egress.action: Deny, or ask the vendor."),
+    Reason.PARTLY_DISABLED: "Deny its hosts by spec.egress.action: Deny.",
     Reason.CREDENTIALS_REJECTED: "Put new credentials into the Secret.",
     Reason.PERMISSION_MISSING: "Give the credentials the rights that the product's page names.",
     Reason.CREDENTIAL_SCOPE_MISSING: "Add namespaces or namespaceSelector to the credential.",

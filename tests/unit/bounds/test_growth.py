@@ -27,6 +27,7 @@ from fleet_telemetry.catalogue.version import VersionSpan
 from fleet_telemetry.egress.dns.client import _read
 from fleet_telemetry.egress.published_ranges import CLOUDFLARE, parse
 from fleet_telemetry.evidence.checks import read_interval
+from fleet_telemetry.linting.lint import lint
 from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.vendors import jsonc
 from fleet_telemetry.vendors.inventory import names_of
@@ -86,6 +87,10 @@ def _ranges(size: int) -> Callable[[], object]:
 
 def _set(text: str) -> str:
     return jsonc.set_string(text, "update.channel", "none")
+
+
+def _lint(text: str) -> object:
+    return lint({"a.yaml": text.encode()})
 
 
 def _match(image: str) -> object:
@@ -151,6 +156,10 @@ PARSERS: dict[str, Parser] = {
     "members": _text(_set, head="{", part='"a": 1, ', tail='"b": 2}'),
     "members with comments": _text(_set, head="{", part='"a": 1, /* b */ ', tail="}"),
     "an inventory": lambda size: lambda: names_of([{f"a{n}": 1 for n in range(size // 8)}]),
+    "a product file of keys": lambda size: (
+        lambda: _lint("".join(f"a{number}: b\n" for number in range(size // 8)))
+    ),
+    "a product file of aliases": _text(_lint, head="a: &a b\nc: [", part="*a, ", tail="]"),
     "an image of slashes": _text(_match, part="a/"),
     "an image of colons": _text(_match, part="a:"),
     "a version": _text(VersionSpan.parse, head="1", part=".1"),

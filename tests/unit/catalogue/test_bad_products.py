@@ -120,7 +120,6 @@ def test_the_good_one_compiles() -> None:
         (("title",), None, "$.title"),
         (("title",), 7, "$.title"),
         (("homepage",), "http://widget.example", "$.homepage"),
-        (("images",), [], "$.images"),
         (("images",), None, "$.images"),
         (("images", 0), {}, "$.images[0]"),
         ((*_IMAGE, "pattern"), "", "$.images[0].pattern"),
@@ -130,7 +129,6 @@ def test_the_good_one_compiles() -> None:
         ((*_IMAGE, "edition"), "Pro", "$.images[0].edition"),
         ((*_IMAGE, "component"), "a b", "$.images[0].component"),
         ((*_IMAGE, "excludeTags"), "*-search", "$.images[0].excludeTags"),
-        (("channels",), [], "$.channels"),
         ((*_USAGE, "name"), "Telemetry", "$.channels[0].name"),
         ((*_USAGE, "name"), "usage", "$.channels[0].name"),
         ((*_HOST, "host"), "widget", "$.channels[0].hosts[0].host"),
@@ -398,3 +396,21 @@ def test_two_switches_of_the_same_versions_that_exclude_each_other() -> None:
     spec = _rules({"switches": [excluding]})
     spec["channels"][1]["rules"] = [{"default": "On", "switches": [other]}]
     assert len(_problems(spec)) == 1
+
+
+@pytest.mark.parametrize(
+    ("switch", "problem"),
+    [
+        ({"semantics": "None"}, "no switch has an effect"),
+        ({**_env(), "sufficient": True}, "a switch that is sufficient stops everything"),
+        ({"semantics": "Runtime"}, ""),
+        (_env(), ""),
+    ],
+)
+def test_what_leaves_says_is_true_of_the_switches(switch: dict[str, Any], problem: str) -> None:
+    spec = _rules({"switches": [switch], "leaves": "one event"})
+    if not problem:
+        _compile(spec)
+        return
+    (found,) = _problems(spec)
+    assert problem in found

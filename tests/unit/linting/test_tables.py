@@ -36,6 +36,7 @@ spec:
     rules:
     - versions: ["<2.0.0"]
       default: "On"
+      remedy: Deny the host.
       sources: [acme/acme@v1.0.0:main.go]
     - versions: [">=2.0.0"]
       default: "On"

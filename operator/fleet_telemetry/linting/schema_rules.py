@@ -1,0 +1,170 @@
+"""What the CRD demands beyond types: unknown fields, lists without doubles, and the CEL rules.
+
+The descriptions of the types hold all of it, so a new field is checked without a change here. Only
+a new CEL rule needs its counterpart in ``_RULES``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from msgspec import inspect
+
+from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.api.variable_names import (
+    ALIAS_RULE,
+    FIRST_WORDS,
+    HARMLESS,
+    NAME_RULE,
+    NAMES,
+    PARTS,
+    VALUE_RULE,
+    is_refused_value,
+)
+from fleet_telemetry.linting.document import Document, Path
+from fleet_telemetry.linting.problem import Problem
+
+_LONGEST_LABEL = 63
+_PARTS = re.compile(PARTS)
+_LETTER_OR_DIGIT = re.compile(r"[A-Za-z0-9]")
+_LITERAL_RUN = re.compile(r"[A-Za-z0-9]{3}")
+_PRIVATE = (".svc", ".local", ".internal", ".localhost", ".test", ".invalid", ".arpa")
+
+
+def check_schema(document: Document) -> Iterator[Problem]:
+    """The faults of a product file, whose types are right."""
+    spec = document.data["spec"]
+    for path, what, advice in _check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)):
+        yield document.problem(path, f"{_written(path)}: {what}", advice)
+
+
+def counterpart(rule: Mapping[str, str]) -> Callable[[Any], bool] | None:
+    """The function that says of a field's value whether a CEL rule holds; None if there is none."""
+    return _RULES.get(rule["rule"]) or _RULES.get(rule["message"])
+
+
+def _check(expected: inspect.Type, value: Any, path: Path) -> Iterator[tuple[Path, str, str]]:
+    expected, extra = _unwrapped(expected)
+    if isinstance(expected, inspect.UnionType):
+        for part in expected.types:
+            if not isinstance(part, inspect.NoneType) and value is not None:
+                yield from _check(part, value, path)
+    elif isinstance(expected, inspect.StructType) and isinstance(value, dict):
+        fields = _fields(expected.cls)
+        for key, child in value.items():
+            if key not in fields:
+                known = ", ".join(sorted(fields))
+                yield (*path, key), "it is not a field, and nobody reads it", f"known are {known}"
+            else:
+                yield from _check(fields[key], child, (*path, key))
+    elif isinstance(expected, inspect.VarTupleType) and isinstance(value, list):
+        yield from _check_doubles(extra, value, path)
+        for place, child in enumerate(value):
+            yield from _check(expected.item_type, child, (*path, place))
+    yield from _check_rules(extra, value, path)
+
+
+def _unwrapped(expected: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
+    """A type, and what its description adds to the JSON schema."""
+    extra: Mapping[str, Any] = {}
+    while isinstance(expected, inspect.Metadata):
+        extra = {**(expected.extra_json_schema or {}), **extra}
+        expected = expected.type
+    return expected, extra
+
+
+def _check_rules(
+    extra: Mapping[str, Any], value: Any, path: Path
+) -> Iterator[tuple[Path, str, str]]:
+    for rule in extra.get("x-kubernetes-validations", ()):
+        holds = counterpart(rule)
+        if holds is not None and value is not None and not holds(value):
+            yield path, rule["message"], "correct it"
+
+
+@cache
+def _fields(struct: type) -> dict[str, inspect.Type]:
+    described = inspect.type_info(struct)
+    assert isinstance(described, inspect.StructType), struct
+    return {field.encode_name: field.type for field in described.fields}
+
+
+def _check_doubles(
+    extra: Mapping[str, Any], value: list[Any], path: Path
+) -> Iterator[tuple[Path, str, str]]:
+    match extra.get("x-kubernetes-list-type"):
+        case "set":
+            keys = [repr(item) for item in value]
+        case "map":
+            names = extra["x-kubernetes-list-map-keys"]
+            keys = [", ".join(str(item.get(name)) for name in names) for item in value]
+        case _:
+            return
+    seen: set[str] = set()
+    for place, key in enumerate(keys):
+        if key in seen:
+            yield (*path, place), f"{key} stands twice in the list", "remove one of them"
+        seen.add(key)
+
+
+def _written(path: Path) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+def _may_be_set(name: str) -> bool:
+    folded = name.upper()
+    return folded in HARMLESS or not (
+        folded.partition("_")[0] in FIRST_WORDS or folded in NAMES or _PARTS.search(folded)
+    )
+
+
+def _may_be_alias(name: str) -> bool:
+    folded = name.upper()
+    return folded in HARMLESS or folded.partition("_")[0] not in FIRST_WORDS
+
+
+def _names_image(pattern: str) -> bool:
+    last = pattern.rpartition("/")[2]
+    is_wild = "*" in last or "?" in last
+    return (_LITERAL_RUN if is_wild else _LETTER_OR_DIGIT).search(last) is not None
+
+
+_RULES: dict[str, Callable[[Any], bool]] = {
+    # By the expression, or by the message where the expression is a regular one.
+    "the last part of the pattern names the image: it has letters or digits, and at least three "
+    "in a row beside wildcards, so that it does not match every image": _names_image,
+    "a pattern of wildcards alone would exclude everything; remove the image instead": (
+        lambda glob: _LETTER_OR_DIGIT.search(glob) is not None
+    ),
+    "a telemetry host is outside of the cluster: it is not the name of a Service or of a private "
+    "network": lambda host: not host.endswith(_PRIVATE),
+    NAME_RULE.expression: _may_be_set,
+    ALIAS_RULE.expression: _may_be_alias,
+    VALUE_RULE.expression: lambda value: not is_refused_value(value),
+    "self.split('.').all(label, size(label) <= 63)": lambda host: all(
+        len(label) <= _LONGEST_LABEL for label in host.split(".")
+    ),
+    "has(self.argument) || has(self.env)": lambda one: "argument" in one or "env" in one,
+    "!has(self.values) || has(self.means)": lambda one: "values" not in one or "means" in one,
+    "!(self.semantics in ['Seed', 'Start']) || has(self.env)": lambda one: (
+        one["semantics"] not in ("Seed", "Start") or "env" in one
+    ),
+    "!has(self.seedProof) || self.semantics == 'Seed'": lambda one: (
+        "seedProof" not in one or one["semantics"] == "Seed"
+    ),
+    "!has(self.sufficient) || !self.sufficient || self.semantics == 'Start'": lambda one: (
+        not one.get("sufficient") or one["semantics"] == "Start"
+    ),
+    "self.default != 'NoTelemetry' || !has(self.switches) || "
+    "size(self.switches) == 0": lambda one: (
+        one["default"] != "NoTelemetry" or not one.get("switches")
+    ),
+    "!has(self.leaves) || size(self.leaves) == 0 || "
+    "(has(self.switches) && size(self.switches) > 0)": lambda one: (
+        not one.get("leaves") or bool(one.get("switches"))
+    ),
+}

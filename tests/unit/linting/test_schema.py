@@ -1,0 +1,71 @@
+"""What the API server refuses of a TelemetryProduct, the linter refuses, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+import yaml
+from msgspec import inspect
+
+from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.catalogue.catalogue import ProductFile
+from fleet_telemetry.linting.document import Document
+from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.schema_rules import check_schema, counterpart
+from tests.support.crd_cases import Case
+from tests.support.crd_products import PRODUCT
+
+# The API server removes a null. In a file it says nothing, so it is refused.
+_CASES = [
+    case
+    for case in PRODUCT.cases()
+    if case.root != "status" and not (case.attempt.value is None and case.is_accepted)
+]
+
+
+def _problems(case: Case) -> list[Problem]:
+    content = {key: value for key, value in case.manifest.items() if key != "status"}
+    manifest = {**PRODUCT.manifest("acme", content)}
+    manifest["metadata"] = {"name": "acme", **content.get("metadata", {})}
+    try:
+        document = Document.parse("a.yaml", yaml.safe_dump(manifest).encode())
+        document.read(ProductFile)
+    except FileError as error:
+        return list(error.problems)
+    return list(check_schema(document))
+
+
+@pytest.mark.parametrize("case", _CASES, ids=lambda case: case.id)
+def test_a_file_is_refused_for_what_the_api_server_refuses(case: Case) -> None:
+    problems = _problems(case)
+    assert (problems == []) is case.is_accepted, problems
+
+
+def test_every_rule_of_the_crd_has_a_counterpart() -> None:
+    rules = list(_rules(inspect.type_info(TelemetryProductSpec)))
+    assert rules
+    assert [rule for rule in rules if counterpart(rule) is None] == []
+
+
+def _rules(described: inspect.Type) -> Iterator[dict[str, str]]:
+    while isinstance(described, inspect.Metadata):
+        extra = described.extra_json_schema or {}
+        yield from extra.get("x-kubernetes-validations", ())
+        described = described.type
+    match described:
+        case inspect.UnionType():
+            for part in described.types:
+                yield from _rules(part)
+        case inspect.StructType():
+            for field in described.fields:
+                yield from _rules(field.type)
+        case inspect.VarTupleType():
+            yield from _rules(described.item_type)
+
+
+def test_it_is_a_file_as_written() -> None:
+    text = msgspec.yaml.encode({"kind": "TelemetryProduct"})
+    with pytest.raises(FileError, match="apiVersion"):
+        Document.parse("a.yaml", text).read(ProductFile)
