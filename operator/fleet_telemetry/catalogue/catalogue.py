@@ -81,7 +81,7 @@ class _Spec(TelemetryProductSpec, frozen=True, kw_only=True):
     """A built-in product may have no images: of some, only users build them, and name the product
     as the base of their own."""
 
-    images: tuple[Image, ...] = ()
+    images: Annotated[tuple[Image, ...], msgspec.Meta(max_length=32)] = ()
 
 
 class ProductFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

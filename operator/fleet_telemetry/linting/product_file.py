@@ -36,7 +36,7 @@ def read_product_file(document: Document, *, built_in: bool) -> Product:
     """The product. Raises FileError, with every problem at once if the schema is met."""
     file = document.read(ProductFile)
     spec = file.product_spec
-    problems = list(check_schema(document))
+    problems = list(check_schema(document, built_in=built_in))
     if problems:
         raise FileError(*problems)
     try:
