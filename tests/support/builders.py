@@ -185,7 +185,6 @@ def claimed(
             f"k:{json.dumps({'name': found['name']}, separators=(',', ':'))}": {
                 ".": {},
                 "f:image": {},
-                **({"f:args": {}} if "args" in found else {}),
                 "f:env": {
                     f"k:{json.dumps({'name': entry['name']}, separators=(',', ':'))}": {
                         ".": {},

@@ -54,7 +54,6 @@ def _full(*, cluster: bool) -> dict[str, Any]:
             "when": "Always",
             "rollout": "Immediate",
             "onConflict": "Keep",
-            "arguments": True,
             "settings": [
                 {
                     "product": "sonarqube",
@@ -135,7 +134,6 @@ def _injection() -> dict[str, Check]:
             of=("OnNextRollout", "Immediate"), default="OnNextRollout"
         ),
         "spec.injection.onConflict": Choice(of=("Override", "Keep"), default="Override"),
-        "spec.injection.arguments": Flag(default=False),
         "spec.injection.settings": Array(
             item=lambda index: {
                 "product": f"product-{index}",

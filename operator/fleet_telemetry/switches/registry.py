@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from fleet_telemetry.api.product import Switch
-from fleet_telemetry.switches.argument import ArgumentMechanism
 from fleet_telemetry.switches.env import EnvMechanism
 from fleet_telemetry.switches.mechanism import SwitchMechanism
 
-MECHANISMS: tuple[SwitchMechanism, ...] = (EnvMechanism(), ArgumentMechanism())
+MECHANISMS: tuple[SwitchMechanism, ...] = (EnvMechanism(),)
 
 
 def mechanism_of(switch: Switch) -> SwitchMechanism | None:
