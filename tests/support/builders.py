@@ -267,7 +267,9 @@ def policy(
         reference = {"name": "key", **({"namespace": namespace} if cluster else {})}
         scope = {"namespaces": [namespace], "requireTLS": False} if cluster else {}
         credentials = [
-            {"product": name, "secretRef": reference, **scope} for name in builtin().products
+            {"product": name, "secretRef": reference, **scope}
+            for name, found in builtin().products.items()
+            if found.spec.api is not None
         ]
         spec = {"runtime": {"credentials": credentials}, **spec}
     kind = PolicyKind.CLUSTER if cluster else PolicyKind.NAMESPACED

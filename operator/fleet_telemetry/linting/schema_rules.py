@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import inspect
 
+from fleet_telemetry.api.argument_names import FLAG_RULE, is_refused_flag
 from fleet_telemetry.api.product import PRODUCT_SPEC_RULES, TelemetryProductSpec
 from fleet_telemetry.api.variable_names import (
     ALIAS_RULE,
@@ -35,22 +36,16 @@ _PRIVATE = (".svc", ".local", ".internal", ".localhost", ".test", ".invalid", ".
 
 
 def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Problem]:
-    """The faults of a product file, whose types are right."""
+    """The faults of a product file, whose types are right. A built-in product may set variables
+    that a TelemetryProduct may not."""
     spec = document.data["spec"]
-    if not built_in and not spec.get("images"):
-        what = "images: a product names the images that run it"
-        yield document.problem(("spec",), what, "only a built-in product may have none")
-    whole = {
-        "x-kubernetes-validations": [
-            {"rule": rule.expression, "message": rule.message} for rule in PRODUCT_SPEC_RULES
-        ]
-    }
-    faults = (
-        *_check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)),
-        *_check_rules(whole, spec, ("spec",)),
-    )
-    for path, what, advice in faults:
-        yield document.problem(path, f"{_written(path)}: {what}", advice)
+    for rule in PRODUCT_SPEC_RULES:
+        holds = counterpart({"rule": rule.expression, "message": rule.message})
+        if holds is not None and not holds(spec):
+            yield document.problem(("spec",), rule.message, "add one of them")
+    for path, what, advice in _check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)):
+        if not (built_in and what in (NAME_RULE.message, FLAG_RULE.message)):
+            yield document.problem(path, f"{_written(path)}: {what}", advice)
 
 
 def counterpart(rule: Mapping[str, str]) -> Callable[[Any], bool] | None:
@@ -139,6 +134,18 @@ def _may_be_alias(name: str) -> bool:
     return folded in HARMLESS or folded.partition("_")[0] not in FIRST_WORDS
 
 
+def _words(argument: Mapping[str, Any]) -> list[str]:
+    return [argument[key] for key in ("disabled", "enabled") if key in argument]
+
+
+def _head(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _flags(argument: Mapping[str, Any]) -> list[str]:
+    return [argument[key] for key in ("flag", "negation") if key in argument]
+
+
 def _names_image(pattern: str) -> bool:
     last = pattern.rpartition("/")[2]
     is_wild = "*" in last or "?" in last
@@ -146,6 +153,9 @@ def _names_image(pattern: str) -> bool:
 
 
 _RULES: dict[str, Callable[[Any], bool]] = {
+    "has(self.base) || (has(self.channels) && size(self.channels) > 0)": lambda spec: (
+        "base" in spec or bool(spec.get("channels"))
+    ),
     # By the expression, or by the message where the expression is a regular one.
     "the last part of the pattern names the image: it has letters or digits, and at least three "
     "in a row beside wildcards, so that it does not match every image": _names_image,
@@ -160,13 +170,32 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "self.split('.').all(label, size(label) <= 63)": lambda host: all(
         len(label) <= _LONGEST_LABEL for label in host.split(".")
     ),
-    "has(self.base) || (has(self.channels) && size(self.channels) > 0)": lambda spec: (
-        "base" in spec or bool(spec.get("channels"))
+    "an override names an argument, a variable or a mount": lambda one: (
+        "argument" in one or "env" in one or "mount" in one
     ),
-    "has(self.argument) || has(self.env)": lambda one: "argument" in one or "env" in one,
+    "an override by a mount names nothing else, and says what it means": lambda one: (
+        "mount" not in one or ("argument" not in one and "env" not in one and "means" in one)
+    ),
+    FLAG_RULE.expression: lambda flag: not is_refused_flag(flag),
+    "disabled and enabled are words of the flag, such as -flag=false for the flag named flag": (
+        lambda one: all(_head(word).lstrip("-") in _flags(one) for word in _words(one))
+    ),
+    "disabled and enabled begin with as many dashes as the field dashes says": lambda one: (
+        one["dashes"] == "Any"
+        or all(word.startswith("--") is (one["dashes"] == "Two") for word in _words(one))
+    ),
+    "a flag that takes no value is written without =": lambda one: (
+        one.get("values") != "None" or not any("=" in word for word in _words(one))
+    ),
+    "!has(self.enabled) || self.enabled != self.disabled": lambda one: (
+        one.get("enabled") != one["disabled"]
+    ),
+    "!has(self.argument) || (self.semantics == 'Start' && !has(self.env))": lambda one: (
+        "argument" not in one or (one["semantics"] == "Start" and "env" not in one)
+    ),
     "!has(self.values) || has(self.means)": lambda one: "values" not in one or "means" in one,
-    "!(self.semantics in ['Seed', 'Start']) || has(self.env)": lambda one: (
-        one["semantics"] not in ("Seed", "Start") or "env" in one
+    "a Seed or Start switch names its variable, or a Start switch its argument": lambda one: (
+        one["semantics"] not in ("Seed", "Start") or "env" in one or "argument" in one
     ),
     "!has(self.seedProof) || self.semantics == 'Seed'": lambda one: (
         "seedProof" not in one or one["semantics"] == "Seed"
