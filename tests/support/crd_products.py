@@ -217,8 +217,10 @@ _FULL: Manifest = {
                     {
                         "versions": [">=7.0.0"],
                         "default": "On",
-                        "switches": [{"semantics": "Runtime"}],
+                        "switches": [{"semantics": "Runtime", "sufficient": False}],
                         "leaves": "a start event",
+                        "harmlessAnywhere": False,
+                        "provenance": "Source",
                     },
                 ],
             }
@@ -549,7 +551,7 @@ _WORD = Text(
 )
 _PROGRAM = Text(
     matches=("loki", "a.b-C_1", "1", "crate.sh"),
-    mismatches=("a/b", "a b", "", "a.", "$(A)", "/"),
+    mismatches=("a/b", "a b", "a.", "$(A)", "/"),
     shortest=1,
     longest=64,
 )
@@ -560,6 +562,7 @@ def _argument() -> dict[str, Check]:
     path = _ARGUMENT_PATH
     return {
         path: Object(
+            given={"semantics": "Runtime"},
             required=("flag", "disabled", "dashes", "programs"),
             rules=(
                 Rule(
