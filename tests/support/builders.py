@@ -185,6 +185,7 @@ def claimed(
             f"k:{json.dumps({'name': found['name']}, separators=(',', ':'))}": {
                 ".": {},
                 "f:image": {},
+                **({"f:args": {}} if "args" in found else {}),
                 "f:env": {
                     f"k:{json.dumps({'name': entry['name']}, separators=(',', ':'))}": {
                         ".": {},
