@@ -217,10 +217,8 @@ _FULL: Manifest = {
                     {
                         "versions": [">=7.0.0"],
                         "default": "On",
-                        "switches": [{"semantics": "Runtime", "sufficient": False}],
+                        "switches": [{"semantics": "Runtime"}],
                         "leaves": "a start event",
-                        "harmlessAnywhere": False,
-                        "provenance": "Source",
                     },
                 ],
             }
@@ -551,7 +549,7 @@ _WORD = Text(
 )
 _PROGRAM = Text(
     matches=("loki", "a.b-C_1", "1", "crate.sh"),
-    mismatches=("a/b", "a b", "a.", "$(A)", "/"),
+    mismatches=("a/b", "a b", "", "a.", "$(A)", "/"),
     shortest=1,
     longest=64,
 )
@@ -562,7 +560,6 @@ def _argument() -> dict[str, Check]:
     path = _ARGUMENT_PATH
     return {
         path: Object(
-            given={"semantics": "Runtime"},
             required=("flag", "disabled", "dashes", "programs"),
             rules=(
                 Rule(
