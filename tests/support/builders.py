@@ -262,14 +262,14 @@ def policy(
     **spec: Any,
 ) -> Policy:
     """A policy; the spec in the words of its manifest. ``asked``: it has credentials for every
-    product."""
+    product that has an API."""
     if asked:
         reference = {"name": "key", **({"namespace": namespace} if cluster else {})}
         scope = {"namespaces": [namespace], "requireTLS": False} if cluster else {}
         credentials = [
             {"product": name, "secretRef": reference, **scope}
-            for name, found in builtin().products.items()
-            if found.spec.api is not None
+            for name, product in builtin().products.items()
+            if product.spec.api is not None
         ]
         spec = {"runtime": {"credentials": credentials}, **spec}
     kind = PolicyKind.CLUSTER if cluster else PolicyKind.NAMESPACED
