@@ -116,6 +116,7 @@ ALLOWED: Sequence[Allowed] = (
     Allowed(r"view of the internet", "a DNS view: split-horizon DNS"),
     Allowed(r"registry and mirror prefixes", "a mirror of an image registry"),
     Allowed(r"\bmirrors?\b", "a mirror of an image registry", r"/catalogue/"),
+    Allowed(r"rancher/mirrored \w+", "names of images"),
     Allowed(r"signatures?\b", "of a certificate", r"/certificates/"),
     Allowed(r"signature of the lookup", "the types of a call"),
     Allowed(r"\b(told|tells?) (\w+ ){0,3}apart", "ordinary English: to distinguish"),

@@ -164,7 +164,7 @@ class LocalOperator:
         """Wait until the processes (default: all) are ready. Raises OperatorError."""
         deadline = time.monotonic() + seconds
         for name in names or tuple(self._running):
-            while not self._is_ready(name):
+            while not self.is_ready(name):
                 self.children.check(name)
                 if time.monotonic() > deadline:
                     raise OperatorError(
@@ -211,7 +211,8 @@ class LocalOperator:
         ]
         return container
 
-    def _is_ready(self, name: str) -> bool:
+    def is_ready(self, name: str) -> bool:
+        """Whether a process answers its readiness probe."""
         try:
             with urllib.request.urlopen(f"{self.url(name)}/readyz", timeout=2):  # noqa: S310  # our own URL
                 return True

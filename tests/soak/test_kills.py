@@ -31,7 +31,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.soak, pytest.mark.fault]
 
 _log = logging.getLogger(__name__)
 HOST = "telemetry.sonarsource.com"
-LAST_WRITE_SECONDS = 6.0
+LAST_WRITE_SECONDS = 15.0
+"""Enough on a machine that has other work, too."""
 PASSED_ON = pytest.mark.parametrize("passed_on", [False, True], ids=["before", "after"])
 
 
@@ -116,6 +117,8 @@ def test_a_webhook_killed_at_any_write_of_its_start_comes_up(
         _forget_certificates(space)
         reached = proxy.hold(number, passed_on=passed_on)
         start(space, "webhook", {"webhook": proxy})
+        # What it writes to become ready takes as long as the machine needs.
+        eventually(lambda reached=reached: reached.is_set() or operator.is_ready("webhook"))
         is_reached = reached.wait(LAST_WRITE_SECONDS)
         if is_reached:
             operator.kill("webhook")

@@ -22,6 +22,7 @@ from tests.support.crd_values import (
     CHANNEL,
     CHANNELS,
     CONDITION,
+    DNS_LABEL,
     ENV_NAME,
     HOST,
     MEANING,
@@ -75,6 +76,7 @@ _FULL: Manifest = {
         "title": "EMQX",
         "homepage": "https://www.emqx.com",
         "overridesBuiltin": True,
+        "base": "emqx",
         "api": {
             "adapter": "EMQX",
             "port": 18083,
@@ -611,6 +613,8 @@ def _named(name: str) -> Any:
     return {**_FULL, "metadata": {"name": name}}
 
 
+_BARE: Manifest = {"title": "EMQX", "images": [{"pattern": "emqx"}]}
+
 _TABLE: dict[str, Check] = {
     "": Object(
         required=("spec",),
@@ -623,7 +627,21 @@ _TABLE: dict[str, Check] = {
             ),
         ),
     ),
-    "spec": Object(required=("title", "images", "channels")),
+    "spec": Object(
+        required=("title", "images"),
+        rules=(
+            Rule(
+                message="a product has channels, or a base that has them",
+                accepts=(
+                    {**_BARE, "base": "emqx"},
+                    {**_BARE, "base": "emqx", "channels": []},
+                    {**_BARE, "channels": [{"name": "Usage"}]},
+                ),
+                rejects=(_BARE, {**_BARE, "channels": []}),
+            ),
+        ),
+    ),
+    "spec.base": DNS_LABEL,
     "spec.title": text(128, shortest=1),
     "spec.overridesBuiltin": Flag(default=False),
     "spec.homepage": Text(
@@ -644,7 +662,6 @@ _TABLE: dict[str, Check] = {
         kind="map",
         key="name",
         twin={"name": CHANNELS[0], "summary": "another"},
-        shortest=1,
         longest=4,
     ),
     _CHANNEL: Object(required=("name",)),

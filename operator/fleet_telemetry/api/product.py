@@ -7,7 +7,13 @@ from enum import StrEnum
 from typing import Annotated
 
 from fleet_telemetry.api.conditions import Condition
-from fleet_telemetry.api.policy import REGISTRY, ChannelName, HostName, Submission
+from fleet_telemetry.api.policy import (
+    REGISTRY,
+    ChannelName,
+    HostName,
+    ProductName,
+    Submission,
+)
 from fleet_telemetry.api.schema import ApiType, Rule, described
 from fleet_telemetry.api.variable_names import ALIAS_RULE, ENV_NAME, NAME_RULE, VALUE_RULE
 
@@ -871,6 +877,14 @@ class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
             "without such a built-in product it has no effect."
         ),
     ] = False
+    base: Annotated[
+        ProductName | None,
+        described(
+            "A built-in product that the images run, if you build them yourself. Its channels, "
+            "versions and API hold for them; leave out your own. A version is read only from a tag "
+            "that spec.images[].tags describes: other tags may number your own releases."
+        ),
+    ] = None
     images: Annotated[
         tuple[Image, ...],
         described(
@@ -883,14 +897,25 @@ class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
     channels: Annotated[
         tuple[Channel, ...],
         described(
-            "Why it calls home.", list_type="map", list_keys=("name",), min_length=1, max_length=4
+            "Why it calls home. Required without a base.",
+            list_type="map",
+            list_keys=("name",),
+            max_length=4,
         ),
-    ]
+    ] = ()
     versions: Annotated[
         KnownVersions,
         described("Which versions the product has, and for which of them the facts are verified."),
     ] = KnownVersions()
     api: Annotated[Api | None, described("The product's API, if it reports its setting.")] = None
+
+
+PRODUCT_SPEC_RULES = (
+    Rule(
+        "has(self.base) || (has(self.channels) && size(self.channels) > 0)",
+        "a product has channels, or a base that has them",
+    ),
+)
 
 
 class TelemetryProductStatus(ApiType, frozen=True, kw_only=True):

@@ -10,7 +10,11 @@ from fleet_telemetry.api.policy import (
     PolicyStatus,
     TelemetryPolicySpec,
 )
-from fleet_telemetry.api.product import TelemetryProductSpec, TelemetryProductStatus
+from fleet_telemetry.api.product import (
+    PRODUCT_SPEC_RULES,
+    TelemetryProductSpec,
+    TelemetryProductStatus,
+)
 from fleet_telemetry.api.schema import ApiType, Rule
 from fleet_telemetry.api.telemetry_host import TelemetryHostStatus
 from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus
@@ -149,6 +153,7 @@ TELEMETRY_PRODUCT = CustomResource(
     namespaced=False,
     description=("Adds a product to the catalogue, or replaces the whole entry of the same name."),
     spec=TelemetryProductSpec,
+    spec_rules=PRODUCT_SPEC_RULES,
     status=TelemetryProductStatus,
     columns=(
         Column("Title", ".spec.title"),

@@ -77,19 +77,31 @@ class _Metadata(msgspec.Struct, frozen=True):
     name: ProductName
 
 
+class _Spec(TelemetryProductSpec, frozen=True, kw_only=True):
+    """A built-in product may have no images: of some, only users build them, and name the product
+    as the base of their own."""
+
+    images: Annotated[tuple[Image, ...], msgspec.Meta(max_length=32)] = ()
+
+
 class ProductFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """A catalogue file is a TelemetryProduct manifest."""
 
     api_version: Annotated[str, msgspec.Meta(pattern="^fleettelemetry.io/v1alpha1$")]
     kind: Annotated[str, msgspec.Meta(pattern="^TelemetryProduct$")]
     metadata: _Metadata
-    spec: TelemetryProductSpec
+    spec: _Spec
+
+    @property
+    def product_spec(self) -> TelemetryProductSpec:
+        """The specification, which has no image only if it is a built-in product's."""
+        return TelemetryProductSpec(**msgspec.structs.asdict(self.spec))
 
 
 def read_product(text: bytes) -> Product:
     """Read one catalogue file. Raises ValueError with a sentence for a person."""
     file = msgspec.yaml.decode(text, type=ProductFile)
-    return Product.compile(file.metadata.name, file.spec)
+    return Product.compile(file.metadata.name, file.product_spec)
 
 
 def _is_product(name: str) -> bool:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fleet_telemetry.api.product import EnvSwitch, Image, TelemetryProductSpec, spelt_in_capitals
+import msgspec
+
+from fleet_telemetry.api.product import (
+    EnvSwitch,
+    Image,
+    KnownVersions,
+    TelemetryProductSpec,
+    spelt_in_capitals,
+)
 from fleet_telemetry.api.variable_names import (
     ADVICE,
     EXPANSION_ADVICE,
     is_refused_name,
     is_refused_value,
 )
+from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.neutral_images import NEUTRAL_IMAGES
 from fleet_telemetry.catalogue.product import Origin, Product, ProductError
@@ -19,6 +28,7 @@ from fleet_telemetry.catalogue.product import Origin, Product, ProductError
 _MOST_NEUTRAL_IMAGES = 1
 """A pattern that covers more than one of them does not mean one product."""
 _NEUTRAL = tuple(ImageReference.parse(image) for image in NEUTRAL_IMAGES)
+_UNSET = {"api": None, "channels": (), "versions": KnownVersions()}
 _LITERAL = re.compile(r"[A-Za-z0-9]")
 _LITERAL_RUN = re.compile(r"[A-Za-z0-9]{3}")
 
@@ -28,7 +38,7 @@ def compile_own(name: str, spec: TelemetryProductSpec, origin: Origin | None = N
     problems: list[str] = []
     product: Product | None = None
     try:
-        product = Product.compile(name, spec, origin)
+        product = Product.compile(name, _with_base(name, spec), origin)
     except ProductError as error:
         problems.extend(error.problems)
     problems.extend(find_own_problems(spec))
@@ -37,8 +47,41 @@ def compile_own(name: str, spec: TelemetryProductSpec, origin: Origin | None = N
     return product
 
 
+def _with_base(name: str, spec: TelemetryProductSpec) -> TelemetryProductSpec:
+    """The product with what its base says of channels, versions and API. Raises ProductError."""
+    if spec.base is None:
+        return spec
+    base = builtin().products.get(spec.base)
+    if base is None:
+        problem = f"base {spec.base}: no built-in product has this name"
+        raise ProductError(name, [problem])
+    own = [word for word in ("api", "channels", "versions") if getattr(spec, word) != _UNSET[word]]
+    problems = [f"base {spec.base}: {word} comes from the base; leave it out" for word in own]
+    for what in ("edition", "component"):
+        known = {getattr(image, what) for image in base.spec.images} or _named(base, what)
+        problems.extend(
+            f"image {image.pattern}: the base {spec.base} has no {what} "
+            f"{getattr(image, what)!r}; it has {', '.join(sorted(known))}"
+            for image in spec.images
+            if known and getattr(image, what) not in known
+        )
+    if problems:
+        raise ProductError(name, problems)
+    return msgspec.structs.replace(
+        spec, channels=base.spec.channels, versions=base.spec.versions, api=base.spec.api
+    )
+
+
+def _named(base: Product, what: str) -> set[str]:
+    """The editions or components that the rules of a product without images name."""
+    rules = (rule for channel in base.spec.channels for rule in channel.rules)
+    return {name for rule in rules for name in getattr(rule, f"{what}s")}
+
+
 def find_own_problems(spec: TelemetryProductSpec) -> Iterator[str]:
     """What a TelemetryProduct may not say, in sentences."""
+    if not spec.images:
+        yield "images: name the images that run the product; only a built-in one may have none"
     for image in spec.images:
         yield from _problems_of_image(image)
     switches = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import (
@@ -23,15 +23,16 @@ from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.known_versions import TagReader, TagReading
 from fleet_telemetry.catalogue.marks import find_mark_problems
+from fleet_telemetry.catalogue.tag_template import match_template
 from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
 
 
 class ProductError(ValueError):
     """A product contradicts itself; ``problems`` are sentences that say where and how."""
 
-    def __init__(self, product: str, problems: list[str]) -> None:
+    def __init__(self, name: str, problems: list[str]) -> None:
         self.problems = problems
-        super().__init__(f"product {product}: " + "; ".join(problems))
+        super().__init__(f"product {name}: " + "; ".join(problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class Product:
     ) -> Product:
         """Raises ProductError, which names every problem at once."""
         problems: list[str] = []
+        if not spec.channels:
+            problems.append("channels: name one, or a base that has them")
         rules = {
             channel.name: tuple(_compile_rules(channel, problems)) for channel in spec.channels
         }
@@ -117,7 +120,12 @@ class Product:
         return None
 
     def read_tag(self, image: ImageReference, entry: Image) -> TagReading:
-        """The version that a container's image has, by its tag."""
+        """The version that a container's image has, by its tag. The tags of images that users build
+        on a base number their own releases, unless a template says otherwise."""
+        if self.spec.base is not None and not any(
+            match_template(template, image.tag) is not None for template in entry.tags
+        ):
+            return TagReading(None, Reason.VERSION_UNREADABLE)
         return self.tags.read(image.tag, entry.edition, entry.tags)
 
     def has_channel(self, channel: ChannelName, image: Image) -> bool:
@@ -194,6 +202,11 @@ def _compile_rules(channel: Channel, problems: list[str]) -> Iterator[CompiledRu
             problems.append(f"channel {channel.name}, host {host.host}: {error}")
 
 
+def _names_all_images(spec: TelemetryProductSpec) -> bool:
+    """Whether no other images run the product: users do not build them."""
+    return spec.base is None and bool(spec.images)
+
+
 def _places(
     spec: TelemetryProductSpec, rules: Mapping[ChannelName, tuple[CompiledRule, ...]]
 ) -> Iterator[tuple[ChannelName, int, VersionRanges]]:
@@ -212,7 +225,7 @@ def _check_property(where: str, variable: str, name: str) -> Iterator[str]:
 
 def _check_lines(spec: TelemetryProductSpec) -> Iterator[str]:
     editions = {image.edition for image in spec.images}
-    for index, line in enumerate(spec.versions.lines):
+    for index, line in enumerate(spec.versions.lines if _names_all_images(spec) else ()):
         for edition in sorted(set(line.editions) - editions):
             yield f"versions, line {index + 1}: no image has the edition {edition!r}"
 
@@ -230,14 +243,10 @@ def _check_channel(
     channel: Channel, rules: tuple[CompiledRule, ...], spec: TelemetryProductSpec
 ) -> Iterator[str]:
     """What neither the schema nor CEL can say."""
-    editions = {image.edition for image in spec.images}
-    components = {image.component for image in spec.images}
     for index, rule in enumerate(channel.rules):
         where = f"channel {channel.name}, rule {index + 1}"
-        for edition in sorted(set(rule.editions) - editions):
-            yield f"{where}: no image has the edition {edition!r}"
-        for component in sorted(set(rule.components) - components):
-            yield f"{where}: no image has the component {component!r}"
+        if _names_all_images(spec):
+            yield from _check_labels(where, rule, spec)
         refused = {refusal.env for refusal in rule.refuses}
         for refusal in rule.refuses:
             yield from _check_property(where, refusal.env, refusal.config_property or "")
@@ -247,10 +256,29 @@ def _check_channel(
                 yield from _check_property(where, switch.env.name, own.name if own else "")
             if switch.env is not None and any(map(switch.env.is_named, refused)):
                 yield f"{where}: it refuses its own switch {switch.env.name}"
+    yield from _check_overlaps(channel, rules, spec.images or tuple(_possible_images(channel)))
+
+
+def _check_labels(where: str, rule: ChannelRule, spec: TelemetryProductSpec) -> Iterator[str]:
+    for edition in sorted(set(rule.editions) - {image.edition for image in spec.images}):
+        yield f"{where}: no image has the edition {edition!r}"
+    for component in sorted(set(rule.components) - {image.component for image in spec.images}):
+        yield f"{where}: no image has the component {component!r}"
+
+
+def _possible_images(channel: Channel) -> Iterator[Image]:
+    """Images with each edition and component of the rules, for a product that has no own ones."""
+    editions = {"standard"}.union(*(rule.editions for rule in channel.rules))
+    components = {"server"}.union(*(rule.components for rule in channel.rules))
+    for edition, component in product(sorted(editions), sorted(components)):
+        yield Image(pattern="any", edition=edition, component=component)
+
+
+def _check_overlaps(
+    channel: Channel, rules: tuple[CompiledRule, ...], images: tuple[Image, ...]
+) -> Iterator[str]:
     for first, second in combinations(rules, 2):
-        shared = [
-            image for image in spec.images if first.concerns(image) and second.concerns(image)
-        ]
+        shared = [image for image in images if first.concerns(image) and second.concerns(image)]
         if shared and first.versions.overlaps(second.versions):
             yield (
                 f"channel {channel.name}: two rules overlap for {shared[0].pattern} "

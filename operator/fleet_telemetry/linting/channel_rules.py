@@ -62,7 +62,9 @@ def _check_rule(
 def _check_switch(switch: Switch, path: Path, where: str) -> Iterator[Finding]:
     overrides = Counter((one.argument, one.env) for one in switch.overrides)
     for (argument, env), times in overrides.items():
-        if times > 1 and not all(one.values for one in switch.overrides if one.env == env):
+        # Certain values of a variable may come before all others of it.
+        same = [one for one in switch.overrides if (one.argument, one.env) == (argument, env)]
+        if times > 1 and not all(one.values for one in same[:-1]):
             what = f"{where}: the override {argument or env} stands {times} times"
             yield Finding((*path, "overrides"), what, "keep one of them")
     if switch.env is None:

@@ -35,15 +35,16 @@ _ADVICE = (
 def read_product_file(document: Document, *, built_in: bool) -> Product:
     """The product. Raises FileError, with every problem at once if the schema is met."""
     file = document.read(ProductFile)
-    problems = list(check_schema(document))
+    spec = file.product_spec
+    problems = list(check_schema(document, built_in=built_in))
     if problems:
         raise FileError(*problems)
     try:
         if built_in:
-            return Product.compile(file.metadata.name, file.spec)
-        return compile_own(file.metadata.name, file.spec, _ORIGIN)
+            return Product.compile(file.metadata.name, spec)
+        return compile_own(file.metadata.name, spec, _ORIGIN)
     except ProductError as error:
-        raise FileError(*(_located(document, file.spec, one) for one in error.problems)) from None
+        raise FileError(*(_located(document, spec, one) for one in error.problems)) from None
 
 
 def _located(document: Document, spec: TelemetryProductSpec, problem: str) -> Problem:

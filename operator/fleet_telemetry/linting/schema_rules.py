@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.api.product import PRODUCT_SPEC_RULES, TelemetryProductSpec
 from fleet_telemetry.api.variable_names import (
     ALIAS_RULE,
     FIRST_WORDS,
@@ -34,10 +34,22 @@ _LITERAL_RUN = re.compile(r"[A-Za-z0-9]{3}")
 _PRIVATE = (".svc", ".local", ".internal", ".localhost", ".test", ".invalid", ".arpa")
 
 
-def check_schema(document: Document) -> Iterator[Problem]:
+def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Problem]:
     """The faults of a product file, whose types are right."""
     spec = document.data["spec"]
-    for path, what, advice in _check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)):
+    if not built_in and not spec.get("images"):
+        what = "images: a product names the images that run it"
+        yield document.problem(("spec",), what, "only a built-in product may have none")
+    whole = {
+        "x-kubernetes-validations": [
+            {"rule": rule.expression, "message": rule.message} for rule in PRODUCT_SPEC_RULES
+        ]
+    }
+    faults = (
+        *_check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)),
+        *_check_rules(whole, spec, ("spec",)),
+    )
+    for path, what, advice in faults:
         yield document.problem(path, f"{_written(path)}: {what}", advice)
 
 
@@ -147,6 +159,9 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     VALUE_RULE.expression: lambda value: not is_refused_value(value),
     "self.split('.').all(label, size(label) <= 63)": lambda host: all(
         len(label) <= _LONGEST_LABEL for label in host.split(".")
+    ),
+    "has(self.base) || (has(self.channels) && size(self.channels) > 0)": lambda spec: (
+        "base" in spec or bool(spec.get("channels"))
     ),
     "has(self.argument) || has(self.env)": lambda one: "argument" in one or "env" in one,
     "!has(self.values) || has(self.means)": lambda one: "values" not in one or "means" in one,

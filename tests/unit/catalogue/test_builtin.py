@@ -268,5 +268,9 @@ class TestEverySwitch:
         for override in overrides:
             assert override.argument or override.env
             assert not override.values or override.means is not None
-            assert override.argument is None or override.argument.endswith("=")
-        assert len({(each.argument, each.env) for each in overrides}) == len(overrides)
+            # A flag without a value is not read, so it says itself what it means.
+            assert override.argument is None or (
+                override.argument.endswith("=") or override.means is not None
+            )
+        things = {(each.argument, each.env, each.values) for each in overrides}
+        assert len(things) == len(overrides)
