@@ -261,12 +261,14 @@ def policy(
     **spec: Any,
 ) -> Policy:
     """A policy; the spec in the words of its manifest. ``asked``: it has credentials for every
-    product."""
+    product that has an API."""
     if asked:
         reference = {"name": "key", **({"namespace": namespace} if cluster else {})}
         scope = {"namespaces": [namespace], "requireTLS": False} if cluster else {}
         credentials = [
-            {"product": name, "secretRef": reference, **scope} for name in builtin().products
+            {"product": name, "secretRef": reference, **scope}
+            for name, known in builtin().products.items()
+            if known.spec.api is not None
         ]
         spec = {"runtime": {"credentials": credentials}, **spec}
     kind = PolicyKind.CLUSTER if cluster else PolicyKind.NAMESPACED
