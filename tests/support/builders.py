@@ -185,6 +185,7 @@ def claimed(
             f"k:{json.dumps({'name': found['name']}, separators=(',', ':'))}": {
                 ".": {},
                 "f:image": {},
+                **({"f:args": {}} if "args" in found else {}),
                 "f:env": {
                     f"k:{json.dumps({'name': entry['name']}, separators=(',', ':'))}": {
                         ".": {},
@@ -267,8 +268,8 @@ def policy(
         scope = {"namespaces": [namespace], "requireTLS": False} if cluster else {}
         credentials = [
             {"product": name, "secretRef": reference, **scope}
-            for name, known in builtin().products.items()
-            if known.spec.api is not None
+            for name, product in builtin().products.items()
+            if product.spec.api is not None
         ]
         spec = {"runtime": {"credentials": credentials}, **spec}
     kind = PolicyKind.CLUSTER if cluster else PolicyKind.NAMESPACED
