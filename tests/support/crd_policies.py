@@ -52,6 +52,7 @@ def _full(*, cluster: bool) -> dict[str, Any]:
         "selector": SELECTOR,
         "injection": {
             "when": "Always",
+            "doNotTrack": True,
             "rollout": "Immediate",
             "onConflict": "Keep",
             "settings": [
@@ -133,6 +134,7 @@ def _injection() -> dict[str, Check]:
         "spec.injection.rollout": Choice(
             of=("OnNextRollout", "Immediate"), default="OnNextRollout"
         ),
+        "spec.injection.doNotTrack": Flag(default=False),
         "spec.injection.onConflict": Choice(of=("Override", "Keep"), default="Override"),
         "spec.injection.settings": Array(
             item=lambda index: {

@@ -223,6 +223,14 @@ class Injection(ApiType, frozen=True, kw_only=True):
             max_length=64,
         ),
     ] = ()
+    do_not_track: Annotated[
+        bool,
+        described(
+            "Whether DO_NOT_TRACK=1 is set, too, in the containers of every product while "
+            "submission is Disabled: a convention of several vendors (consoledonottrack.com). It "
+            "is no evidence, except where the catalogue says that the product reads it."
+        ),
+    ] = False
 
 
 class SecretReference(ApiType, frozen=True, kw_only=True):

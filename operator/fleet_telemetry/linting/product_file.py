@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 from fleet_telemetry.api.product import TelemetryProductSpec
-from fleet_telemetry.catalogue.catalogue import ProductFile
+from fleet_telemetry.catalogue.builtin_file import ProductFile
 from fleet_telemetry.catalogue.own_products import compile_own
 from fleet_telemetry.catalogue.product import Origin, Product, ProductError
 from fleet_telemetry.linting.document import Document, Path

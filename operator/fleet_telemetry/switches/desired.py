@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from fleet_telemetry.api.policy import ChannelName, Mode, OnConflict, Policy
+from fleet_telemetry.api.policy import (
+    ChannelName,
+    Mode,
+    OnConflict,
+    Policy,
+    Submission,
+)
 from fleet_telemetry.api.product import ChannelRule, RefusedVariable, Semantics, Switch
 from fleet_telemetry.api.variable_names import is_refused_name, is_refused_value
 from fleet_telemetry.catalogue.matching import MatchedContainer
@@ -14,6 +20,9 @@ from fleet_telemetry.switches.exclusive import exclusive_switches, own_entries
 from fleet_telemetry.switches.reading import is_expanded, setting_of
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.workloads.workload import Container, EnvVar
+
+_DO_NOT_TRACK = ("DO_NOT_TRACK", "1")
+"""A convention of several vendors (https://consoledonottrack.com)."""
 
 EffectivePolicies = Mapping[tuple[str, ChannelName], EffectivePolicy]
 """The effective policies by product and channel; channels without a policy are absent."""
@@ -120,15 +129,26 @@ def injectable_rule(target: MatchedContainer, channel: ChannelName) -> ChannelRu
 def related_settings(
     target: MatchedContainer, in_effect: EffectivePolicy
 ) -> Iterator[DesiredVariable]:
-    """The policy's own settings for the product, without those that name a switch and those that
-    no policy may set."""
+    """The policy's own settings for the product, then its conventions; without those that name a
+    switch and those that no policy may set."""
     switches = list(target.product.switches(*in_effect.policy.spec.channels))
+    for name, value in (*_own_settings(target, in_effect), *_conventions(in_effect)):
+        refused = is_refused_name(name) or is_refused_value(value)
+        if not refused and not any(names_switch(one, name) for one in switches):
+            yield DesiredVariable(name, value, in_effect)
+
+
+def _own_settings(
+    target: MatchedContainer, in_effect: EffectivePolicy
+) -> Iterator[tuple[str, str]]:
     for settings in in_effect.injection.settings:
         if settings.product == target.product.name:
-            for setting in settings.env:
-                refused = is_refused_name(setting.name) or is_refused_value(setting.value)
-                if not refused and not any(names_switch(one, setting.name) for one in switches):
-                    yield DesiredVariable(setting.name, setting.value, in_effect)
+            yield from ((setting.name, setting.value) for setting in settings.env)
+
+
+def _conventions(in_effect: EffectivePolicy) -> Iterator[tuple[str, str]]:
+    if in_effect.injection.do_not_track and in_effect.desired is Submission.DISABLED:
+        yield _DO_NOT_TRACK
 
 
 def names_switch(switch: Switch, name: str) -> bool:
