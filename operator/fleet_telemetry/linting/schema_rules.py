@@ -35,9 +35,6 @@ _LITERAL_RUN = re.compile(r"[A-Za-z0-9]{3}")
 _PRIVATE = (".svc", ".local", ".internal", ".localhost", ".test", ".invalid", ".arpa")
 
 
-_REFUSED = (NAME_RULE.message, FLAG_RULE.message)
-
-
 def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Problem]:
     """The faults of a product file, whose types are right. A built-in product may set variables
     that a TelemetryProduct may not."""
@@ -47,7 +44,7 @@ def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Prob
         if holds is not None and not holds(spec):
             yield document.problem(("spec",), rule.message, "add one of them")
     for path, what, advice in _check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)):
-        if not (built_in and what in _REFUSED):
+        if not (built_in and what in (NAME_RULE.message, FLAG_RULE.message)):
             yield document.problem(path, f"{_written(path)}: {what}", advice)
 
 
@@ -138,12 +135,15 @@ def _may_be_alias(name: str) -> bool:
 
 
 def _words(argument: Mapping[str, Any]) -> list[str]:
-    return [argument[name] for name in ("disabled", "enabled") if name in argument]
+    return [argument[key] for key in ("disabled", "enabled") if key in argument]
 
 
-def _flags(argument: Mapping[str, Any]) -> set[str]:
-    names = [argument[name] for name in ("flag", "negation") if name in argument]
-    return {f"{dashes}{name}" for name in names for dashes in ("-", "--")}
+def _head(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _flags(argument: Mapping[str, Any]) -> list[str]:
+    return [argument[key] for key in ("flag", "negation") if key in argument]
 
 
 def _names_image(pattern: str) -> bool:
@@ -170,27 +170,33 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "self.split('.').all(label, size(label) <= 63)": lambda host: all(
         len(label) <= _LONGEST_LABEL for label in host.split(".")
     ),
-    "has(self.argument) || has(self.env)": lambda one: "argument" in one or "env" in one,
-    "!has(self.values) || has(self.means)": lambda one: "values" not in one or "means" in one,
-    "!(self.semantics in ['Seed', 'Start']) || has(self.env) || has(self.argument)": lambda one: (
-        one["semantics"] not in ("Seed", "Start") or "env" in one or "argument" in one
+    "an override names an argument, a variable or a mount": lambda one: (
+        "argument" in one or "env" in one or "mount" in one
     ),
-    "!has(self.argument) || (self.semantics == 'Start' && !has(self.env))": lambda one: (
-        "argument" not in one or (one["semantics"] == "Start" and "env" not in one)
+    "an override by a mount names nothing else, and says what it means": lambda one: (
+        "mount" not in one or ("argument" not in one and "env" not in one and "means" in one)
     ),
     FLAG_RULE.expression: lambda flag: not is_refused_flag(flag),
-    # Those of an argument, whose expressions are longer.
     "disabled and enabled are words of the flag, such as -flag=false for the flag named flag": (
-        lambda one: all(word.split("=")[0] in _flags(one) for word in _words(one))
+        lambda one: all(_head(word).lstrip("-") in _flags(one) for word in _words(one))
     ),
-    "disabled and enabled begin with as many dashes as the field dashes says": lambda one: all(
-        one["dashes"] == "Any" or word.startswith("--") == (one["dashes"] == "Two")
-        for word in _words(one)
+    "disabled and enabled begin with as many dashes as the field dashes says": lambda one: (
+        one["dashes"] == "Any"
+        or all(word.startswith("--") is (one["dashes"] == "Two") for word in _words(one))
     ),
     "a flag that takes no value is written without =": lambda one: (
         one.get("values") != "None" or not any("=" in word for word in _words(one))
     ),
-    "disabled and enabled differ": lambda one: one.get("enabled") != one["disabled"],
+    "!has(self.enabled) || self.enabled != self.disabled": lambda one: (
+        one.get("enabled") != one["disabled"]
+    ),
+    "!has(self.argument) || (self.semantics == 'Start' && !has(self.env))": lambda one: (
+        "argument" not in one or (one["semantics"] == "Start" and "env" not in one)
+    ),
+    "!has(self.values) || has(self.means)": lambda one: "values" not in one or "means" in one,
+    "a Seed or Start switch names its variable, or a Start switch its argument": lambda one: (
+        one["semantics"] not in ("Seed", "Start") or "env" in one or "argument" in one
+    ),
     "!has(self.seedProof) || self.semantics == 'Seed'": lambda one: (
         "seedProof" not in one or one["semantics"] == "Seed"
     ),
