@@ -8,6 +8,7 @@ from fleet_telemetry.api.product import (
     AdapterName,
     Api,
     Arguments,
+    ArgumentSwitch,
     Channel,
     ChannelRule,
     ConfigProperty,
@@ -238,8 +239,34 @@ def _rule(rule: ChannelRule) -> Iterator[str]:
         yield f"- Sources: {', '.join(f'`{source}`' for source in rule.sources)}."
 
 
+def _argument_switch(switch: Switch, argument: ArgumentSwitch) -> Iterator[str]:
+    effect, proof = _SEMANTICS[switch.semantics]
+    on = f", `{argument.enabled}` turns on" if argument.enabled is not None else ""
+    programs = " or ".join(f"`{program}`" for program in argument.programs)
+    after = f", behind the subcommand `{argument.after}`" if argument.after else ""
+    yield (
+        f"- Switch: the argument `{argument.label}` of {programs}{after}, {effect} "
+        f"(`{switch.semantics}`). `{argument.disabled}` turns off{on}. Compliant when {proof}. "
+        "Written only with `spec.injection.arguments: true` ([arguments](../arguments.md))."
+    )
+    if argument.image_arguments is None:
+        yield (
+            "- A container with neither command nor args gets no argument: those of the image are "
+            "not known."
+        )
+    elif argument.image_arguments:
+        words = " ".join(argument.image_arguments)
+        yield f"- A container with neither command nor args gets those of the image: `{words}`."
+    overrides = [_override(override) for override in switch.overrides]
+    if overrides:
+        yield f"- Overridden by, strongest first: {', '.join(overrides)}."
+
+
 def _switch(switch: Switch) -> Iterator[str]:
     effect, proof = _SEMANTICS[switch.semantics]
+    if switch.argument is not None:
+        yield from _argument_switch(switch, switch.argument)
+        return
     if switch.env is None:
         yield f"- Switch: none in the workload, {effect}. Compliant when {proof}."
         return

@@ -111,6 +111,11 @@ ALLOWED: Sequence[Allowed] = (
     Allowed(r"kubectl config view|aggregate to view", "terms of Kubernetes"),
     Allowed(r"\binherit(s|ed)\b", "of a process or of a class", r"^dev/|^operator/.*/app/"),
     Allowed(r"in advance", "ordinary English"),
+    Allowed(
+        r"advanced cluster security",
+        "a product",
+        r"^docs/products/|^operator/.*/catalogue/products/",
+    ),
     Allowed(r"digital signature", "a usage of a certificate"),
     Allowed(r"mirroring controller", "the name of a Kubernetes controller"),
     Allowed(r"view of the internet", "a DNS view: split-horizon DNS"),

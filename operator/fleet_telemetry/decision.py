@@ -28,7 +28,7 @@ from fleet_telemetry.policy.precedence import (
 from fleet_telemetry.switches.desired import EffectivePolicies, desired_variables
 from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.injection import InjectionContext, plan_edits
-from fleet_telemetry.switches.ownership import is_ours
+from fleet_telemetry.switches.ownership import injected_arguments, is_ours
 from fleet_telemetry.workloads.workload import Pod, PodTemplate, Workload
 
 
@@ -276,8 +276,12 @@ def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:
                     yield InjectedVariable(
                         container=container.name, name=entry.name, value=entry.value
                     )
+            yield from injected_arguments(given.workload, container, (), given.recorded)
     for target in plan.targets:
         container = target.container
+        yield from injected_arguments(
+            given.workload, container, target.product.all_switches, given.recorded
+        )
         settings = {
             (one.name, one.value)
             for one in desired_variables(target, plan.effective)

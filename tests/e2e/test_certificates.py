@@ -215,7 +215,7 @@ def test_trust_that_is_taken_away_comes_back(installed: Space) -> None:
     for kind, name in CONFIGURATIONS:
         patch = '[{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]'
         cluster.kubectl("patch", kind, name, "--type=json", f"--patch={patch}")
-    assert not _is_injected(space)
+    # It may be back already.
     _wait(lambda: _bundles(space) == before, "trust")
     _is_injected_now(space)
 

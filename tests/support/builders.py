@@ -185,6 +185,7 @@ def claimed(
             f"k:{json.dumps({'name': found['name']}, separators=(',', ':'))}": {
                 ".": {},
                 "f:image": {},
+                **({"f:args": {}} if "args" in found else {}),
                 "f:env": {
                     f"k:{json.dumps({'name': entry['name']}, separators=(',', ':'))}": {
                         ".": {},
@@ -261,12 +262,14 @@ def policy(
     **spec: Any,
 ) -> Policy:
     """A policy; the spec in the words of its manifest. ``asked``: it has credentials for every
-    product."""
+    product that has an API."""
     if asked:
         reference = {"name": "key", **({"namespace": namespace} if cluster else {})}
         scope = {"namespaces": [namespace], "requireTLS": False} if cluster else {}
         credentials = [
-            {"product": name, "secretRef": reference, **scope} for name in builtin().products
+            {"product": name, "secretRef": reference, **scope}
+            for name, product in builtin().products.items()
+            if product.spec.api is not None
         ]
         spec = {"runtime": {"credentials": credentials}, **spec}
     kind = PolicyKind.CLUSTER if cluster else PolicyKind.NAMESPACED

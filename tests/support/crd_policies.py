@@ -55,6 +55,7 @@ def _full(*, cluster: bool) -> dict[str, Any]:
             "doNotTrack": True,
             "rollout": "Immediate",
             "onConflict": "Keep",
+            "arguments": True,
             "settings": [
                 {
                     "product": "sonarqube",
@@ -136,6 +137,7 @@ def _injection() -> dict[str, Check]:
         ),
         "spec.injection.doNotTrack": Flag(default=False),
         "spec.injection.onConflict": Choice(of=("Override", "Keep"), default="Override"),
+        "spec.injection.arguments": Flag(default=False),
         "spec.injection.settings": Array(
             item=lambda index: {
                 "product": f"product-{index}",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fleet_telemetry.api.resources import TELEMETRY_PRODUCT
 from tests.support.crd_cases import (
+    ABSENT,
     Array,
     Check,
     Choice,
@@ -16,6 +19,7 @@ from tests.support.crd_cases import (
     Object,
     Rule,
     Text,
+    Try,
 )
 from tests.support.crd_values import (
     ALIAS,
@@ -71,6 +75,30 @@ _ENV: Manifest = {
         "empty": "Unset",
         "otherwise": "Disabled",
     },
+}
+_ARGUMENT: Manifest = {
+    "flag": "telemetry",
+    "disabled": "-telemetry=no",
+    "enabled": "-telemetry=yes",
+    "aliases": ["phone-home"],
+    "negation": "notelemetry",
+    "dashes": "Any",
+    "values": "Next",
+    "bare": "Enabled",
+    "ignoreCase": True,
+    "endsAtWord": True,
+    "booleans": ["verbose"],
+    "programs": ["acme"],
+    "scripts": ["entrypoint.sh"],
+    "after": "run",
+    "imageArguments": ["run"],
+    "reading": _ENV["reading"],
+}
+_BARE_ARGUMENT: Manifest = {
+    "flag": "telemetry",
+    "disabled": "-telemetry=false",
+    "dashes": "Any",
+    "programs": ["acme"],
 }
 _FULL: Manifest = {
     "spec": {
@@ -168,6 +196,7 @@ _FULL: Manifest = {
                                 "ineffective": ["EMQX_TELEMETRY_ENABLED"],
                             },
                             {"semantics": "Start", "env": _ENV, "sufficient": True},
+                            {"semantics": "Start", "argument": _ARGUMENT, "sufficient": False},
                         ],
                         "refuses": [
                             {
@@ -184,6 +213,7 @@ _FULL: Manifest = {
                         "versions": [">=6.0.0"],
                         "default": "NoTelemetry",
                         "harmlessAnywhere": False,
+                        "provenance": "Source",
                     },
                     {
                         "versions": [">=7.0.0"],
@@ -443,19 +473,7 @@ def _env() -> dict[str, Check]:
             Array(item=lambda index: f"profile.{index}", kind="set", longest=8),
             _PROPERTY,
         ),
-        f"{env}.reading": Object(),
-        f"{env}.reading.enabled": Array(
-            item=lambda index: f"value {index}", kind="set", longest=16, default=["true"]
-        ),
-        f"{env}.reading.enabled[0]": text(256),
-        f"{env}.reading.disabled": Array(
-            item=lambda index: f"value {index}", kind="set", longest=16, default=["false"]
-        ),
-        f"{env}.reading.disabled[0]": text(256),
-        f"{env}.reading.ignoreCase": Flag(default=True),
-        f"{env}.reading.trim": Flag(default=False),
-        f"{env}.reading.empty": Choice(of=MEANING.of, default="Unknown"),
-        f"{env}.reading.otherwise": Choice(of=MEANING.of, default="Unknown"),
+        **_reading(f"{env}.reading"),
     }
 
 
@@ -492,6 +510,189 @@ def _override() -> dict[str, Check]:
     }
 
 
+def _with_words(disabled: str, enabled: str | None = None, **more: Any) -> Any:
+    words = {"disabled": disabled, **({"enabled": enabled} if enabled else {})}
+    return {"flag": "telemetry", "dashes": "Any", "programs": ["acme"], **words, **more}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Word(Text):
+    """A word of the flag ab; ``other`` is the field with the other word."""
+
+    other: str = "enabled"
+
+    def tries(self, value: Any) -> Iterator[Try]:
+        for one in super().tries(value):
+            others = {"enabled": ABSENT, "disabled": "-ab=other"}
+            words = {"flag": "ab", self.other: others[self.other]}
+            yield replace(one, besides=words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SwitchFlag(Text):
+    """A flag, with a word of its negation beside it."""
+
+    def tries(self, value: Any) -> Iterator[Try]:
+        for one in super().tries(value):
+            yield replace(one, besides={"disabled": "-notelemetry", "enabled": ABSENT})
+
+
+def _of_class(check: type[Text], given: Text, **more: Any) -> Text:
+    return check(**{**{name: getattr(given, name) for name in _TEXT_FIELDS}, **more})
+
+
+_TEXT_FIELDS = ("matches", "mismatches", "shortest", "longest", "shape")
+_FLAG = Text(
+    matches=("ab", "reporting.enabled", "a-b_C.9"),
+    mismatches=("-a", "9a", "a b", "a=b", "a/b", "\u00e9\u00e9", "$(AB)", "a,b"),
+    shortest=2,
+    longest=96,
+)
+_WORD = Text(
+    matches=("-ab=false", "--ab", "-ab=", "--ab=a.b-C_1"),
+    mismatches=(
+        *("-ab=a b", "-ab=$(A)", "-ab=/etc/passwd", "-ab=a:b", "-ab=a,b", "-ab=\u00e9", "-ab=a=b"),
+        *("-ab='a'", "-ab=a;b", "-ab=@a", "-ab=\ta"),
+    ),
+    longest=160,
+    shape=beginning("-ab="),
+)
+_PROGRAM = Text(
+    matches=("loki", "a.b-C_1", "1", "crate.sh"),
+    mismatches=("a/b", "a b", "", "a.", "$(A)", "/"),
+    shortest=1,
+    longest=64,
+)
+_ARGUMENT_PATH = f"{_RULE}.switches[3].argument"
+
+
+def _argument() -> dict[str, Check]:
+    path = _ARGUMENT_PATH
+    return {
+        path: Object(
+            required=("flag", "disabled", "dashes", "programs"),
+            rules=(
+                Rule(
+                    message="disabled and enabled are words of the flag, such as -flag=false for "
+                    "the flag named flag",
+                    accepts=(
+                        _with_words("-telemetry=false", "--telemetry=true"),
+                        _with_words("-telemetry"),
+                        _with_words("--notelemetry", negation="notelemetry"),
+                    ),
+                    rejects=(
+                        _with_words("-telemetr=false"),
+                        _with_words("-telemetry=false", "-other=true"),
+                        _with_words("--notelemetry"),
+                        _with_words("-telemetry.x=false"),
+                    ),
+                ),
+                Rule(
+                    message="disabled and enabled begin with as many dashes as the field dashes "
+                    "says",
+                    accepts=(
+                        _with_words("-telemetry=false", dashes="One"),
+                        _with_words("--telemetry=false", dashes="Two"),
+                    ),
+                    rejects=(
+                        _with_words("--telemetry=false", dashes="One"),
+                        _with_words("-telemetry=false", dashes="Two"),
+                        _with_words("--telemetry=false", "-telemetry=true", dashes="Two"),
+                    ),
+                ),
+                Rule(
+                    message="a flag that takes no value is written without =",
+                    accepts=(_with_words("-telemetry", values="None"),),
+                    rejects=(
+                        _with_words("-telemetry=false", values="None"),
+                        _with_words("-telemetry", "-telemetry=true", values="None"),
+                    ),
+                ),
+                Rule(
+                    message="disabled and enabled differ",
+                    accepts=(_with_words("-telemetry=false", "-telemetry=true"),),
+                    rejects=(_with_words("-telemetry=false", "-telemetry=false"),),
+                ),
+            ),
+        ),
+        f"{path}.flag": _of_class(
+            _SwitchFlag,
+            _FLAG,
+            rules=(
+                Rule(
+                    message="this flag may not be a switch: this flag can make a program load "
+                    "code, read other files, or send traffic or credentials elsewhere; set it in "
+                    "the workload's own manifest",
+                    accepts=(
+                        *("reporting.enabled", "usage-stats.enabled", "disable-reporting"),
+                        *("global.sendAnonymousUsage", "telemetry", "skip-version-check"),
+                        *("enable-telemetry-reporting", "product-telemetry-disable"),
+                        *("disable-anonymous-metrics", "version_check", "telemetry_enabled"),
+                    ),
+                    rejects=(
+                        *("config", "config.file", "CONFIG-DIR", "plugin-path", "log-file"),
+                        *("javaagent", "require", "exec", "ruler.exec-command", "init-script"),
+                        *("server.url", "http.listen-port", "host", "tls-cert", "ca", "auth_type"),
+                        *("privileged", "insecure-skip-verify", "api-token", "dbPassword", "env"),
+                        *("remote.ADDR", "ld-preload", "proxyUrl", "modules.load", "shell"),
+                    ),
+                ),
+            ),
+        ),
+        f"{path}.disabled": _of_class(_Word, _WORD),
+        f"{path}.enabled": _of_class(_Word, _WORD, other="disabled"),
+        **_names(
+            f"{path}.aliases", Array(item=lambda i: f"alias-{i}", kind="set", longest=8), _FLAG
+        ),
+        f"{path}.negation": _FLAG,
+        f"{path}.dashes": Choice(
+            of=("One", "Two", "Any"),
+            beside={"Two": {"disabled": "--telemetry=false", "enabled": "--telemetry=true"}},
+        ),
+        f"{path}.values": Choice(
+            of=("Equals", "Next", "None"),
+            default="Equals",
+            beside={"None": {"disabled": "-telemetry", "enabled": "-notelemetry"}},
+        ),
+        f"{path}.bare": Choice(of=MEANING.of, default="Unknown"),
+        f"{path}.ignoreCase": Flag(default=False),
+        f"{path}.endsAtWord": Flag(default=False),
+        **_names(
+            f"{path}.booleans", Array(item=lambda i: f"flag-{i}", kind="set", longest=64), _FLAG
+        ),
+        **_names(
+            f"{path}.programs",
+            Array(item=lambda i: f"acme-{i}", kind="set", shortest=1, longest=8),
+            _PROGRAM,
+        ),
+        **_names(
+            f"{path}.scripts", Array(item=lambda i: f"acme-{i}.sh", kind="set", longest=4), _PROGRAM
+        ),
+        f"{path}.after": _PROGRAM,
+        f"{path}.imageArguments": Array(item=lambda i: f"-a{i}", kind="atomic", longest=16),
+        f"{path}.imageArguments[0]": text(256, shortest=1),
+        **_reading(f"{path}.reading"),
+    }
+
+
+def _reading(path: str) -> dict[str, Check]:
+    return {
+        path: Object(),
+        f"{path}.enabled": Array(
+            item=lambda index: f"value {index}", kind="set", longest=16, default=["true"]
+        ),
+        f"{path}.enabled[0]": text(256),
+        f"{path}.disabled": Array(
+            item=lambda index: f"value {index}", kind="set", longest=16, default=["false"]
+        ),
+        f"{path}.disabled[0]": text(256),
+        f"{path}.ignoreCase": Flag(default=True),
+        f"{path}.trim": Flag(default=False),
+        f"{path}.empty": Choice(of=MEANING.of, default="Unknown"),
+        f"{path}.otherwise": Choice(of=MEANING.of, default="Unknown"),
+    }
+
+
 def _switch() -> dict[str, Check]:
     proof = {"path": "/data"}
     env = {"name": "A", "disabled": "false"}
@@ -505,7 +706,19 @@ def _switch() -> dict[str, Check]:
             required=("semantics",),
             rules=(
                 Rule(
-                    message="a Seed or Start switch names its variable",
+                    message="an argument is a Start switch, and names no variable; write another "
+                    "switch for that",
+                    accepts=({"semantics": "Start", "argument": _BARE_ARGUMENT},),
+                    rejects=(
+                        {"semantics": "Start", "argument": _BARE_ARGUMENT, "env": env},
+                        {"semantics": "Seed", "argument": _BARE_ARGUMENT},
+                        {"semantics": "Runtime", "argument": _BARE_ARGUMENT},
+                        {"semantics": "None", "argument": _BARE_ARGUMENT},
+                    ),
+                ),
+                Rule(
+                    message="a Seed or Start switch names its variable, or a Start switch its "
+                    "argument",
                     accepts=(
                         {"semantics": "Seed", "env": env},
                         {"semantics": "Start", "env": env},
@@ -541,6 +754,7 @@ def _switch() -> dict[str, Check]:
         ),
         f"{_SWITCH}.semantics": Choice(of=("Seed", "Start", "Runtime", "None")),
         **_env(),
+        **_argument(),
         **_override(),
         f"{_SEED}.seedProof": Object(required=("path",)),
         f"{_SEED}.seedProof.path": _PATH,

@@ -63,6 +63,11 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     "status.injected[0].container": TEXT,
     "status.injected[0].name": TEXT,
     "status.injected[0].value": TEXT,
+    "status.injected[0].kind": Choice(of=("Variable", "Argument"), default="Variable"),
+    "status.injected[0].imageArguments": Array(
+        item=lambda index: f"word {index}", kind="atomic", longest=16
+    ),
+    "status.injected[0].imageArguments[0]": TEXT,
     "status.injectedBefore": Array(
         item=lambda index: {"container": "a", "name": f"NAME_{index}", "value": "b"},
         kind="atomic",
@@ -72,6 +77,11 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     "status.injectedBefore[0].container": TEXT,
     "status.injectedBefore[0].name": TEXT,
     "status.injectedBefore[0].value": TEXT,
+    "status.injectedBefore[0].kind": Choice(of=("Variable", "Argument"), default="Variable"),
+    "status.injectedBefore[0].imageArguments": Array(
+        item=lambda index: f"word {index}", kind="atomic", longest=16
+    ),
+    "status.injectedBefore[0].imageArguments[0]": TEXT,
     "status.seeds": Array(
         item=lambda index: {
             "product": f"product-{index}",
@@ -127,6 +137,8 @@ WORKLOAD = Kind(
                     "container": "api-server",
                     "name": "TELEMETRY_SUBMISSION_ENABLED_DEFAULT",
                     "value": "false",
+                    "kind": "Argument",
+                    "imageArguments": ["run"],
                 }
             ],
             "injectedBefore": [
@@ -134,6 +146,8 @@ WORKLOAD = Kind(
                     "container": "api-server",
                     "name": "DT_TELEMETRY_SUBMISSION_DEFAULT_ENABLED",
                     "value": "false",
+                    "kind": "Argument",
+                    "imageArguments": ["run"],
                 }
             ],
             "seeds": [

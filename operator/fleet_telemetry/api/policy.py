@@ -214,6 +214,14 @@ class Injection(ApiType, frozen=True, kw_only=True):
             "What happens to a literal value of the user's that is the opposite of the desired one."
         ),
     ] = OnConflict.OVERRIDE
+    arguments: Annotated[
+        bool,
+        described(
+            "Whether switches that are arguments of the product are written into args of "
+            "containers. Argo CD, Flux and other tools that compare args as a whole have to ignore "
+            "the difference. Environment variables are written in both cases."
+        ),
+    ] = False
     settings: Annotated[
         tuple[ProductSettings, ...],
         described(

@@ -106,6 +106,12 @@ class Reason(_Explained):
         "InjectionOff",
         "The policy has when: Never and adds nothing.",
     )
+    ARGUMENTS_OFF = (
+        "ArgumentsOff",
+        "The switch is an argument of the product, and the policy writes no arguments. Set "
+        "spec.injection.arguments: true of the policy, after docs/arguments.md, or set the "
+        "argument in the workload's own manifest.",
+    )
     AWAITING_UPGRADE = (
         "AwaitingUpgrade",
         "The workload is older than the policy. The setting is added when the product's "
@@ -166,6 +172,30 @@ class Reason(_Explained):
         "variables may be changed or removed before the product reads them. Only the product's "
         "own report proves the setting (spec.runtime of the policy). For a product of your own, "
         "spec.images[].start of the TelemetryProduct lists the commands that pass variables on.",
+    )
+    COMMAND_IS_SHELL = (
+        "CommandIsShell",
+        "The container runs a shell, or a word of command or args is a line of shell. The operator "
+        "changes no such line and reads no argument from it. Set the argument in the workload's "
+        "own manifest or in the values of its chart, or let the container run the product itself.",
+    )
+    PROGRAM_UNKNOWN = (
+        "ProgramUnknown",
+        "The container runs another program or subcommand than those of which the catalogue knows "
+        "the arguments. Set the argument in the workload's own manifest. For a product of your "
+        "own, argument.programs and argument.after of the TelemetryProduct name them.",
+    )
+    IMAGE_ARGUMENTS_UNKNOWN = (
+        "ImageArgumentsUnknown",
+        "The container has neither command nor args, so the arguments are those of the image "
+        "(CMD). Args would replace them, and the catalogue does not know them for this version. "
+        "Write the image's arguments into args of the container.",
+    )
+    ARGUMENTS_AMBIGUOUS = (
+        "ArgumentsAmbiguous",
+        "The product may take the argument for something else: it stands there with different "
+        "values, or behind a word that may end the flags or take it for a value. Write each flag "
+        "once, and values after an equals sign.",
     )
     VALUE_NOT_UNDERSTOOD = (
         "ValueNotUnderstood",

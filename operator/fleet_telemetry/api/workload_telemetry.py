@@ -119,12 +119,34 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
     ] = ()
 
 
+class InjectedKind(StrEnum):
+    """What was injected."""
+
+    VARIABLE = "Variable"
+    ARGUMENT = "Argument"
+
+
 class InjectedVariable(ApiType, frozen=True, kw_only=True):
-    """A variable that a policy injected into the pod template."""
+    """A variable or an argument that a policy injected into the pod template."""
 
     container: Annotated[str, described("The container.")]
-    name: Annotated[str, described("The variable.")]
-    value: Annotated[str, described("Its value.")]
+    name: Annotated[str, described("The variable, or the flag.")]
+    value: Annotated[str, described("The variable's value, or the word with the flag.")]
+    kind: Annotated[InjectedKind, described("Variable, or Argument: a word in args.")] = (
+        InjectedKind.VARIABLE
+    )
+    image_arguments: (
+        Annotated[
+            tuple[str, ...],
+            described(
+                "The image's own arguments, if the operator created args: the list has them and "
+                "the word. Absent if the container had args.",
+                list_type="atomic",
+                max_length=16,
+            ),
+        ]
+        | None
+    ) = None
 
 
 class SeedRecord(ApiType, frozen=True, kw_only=True):

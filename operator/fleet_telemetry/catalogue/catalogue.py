@@ -6,12 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
-from typing import Annotated
 
-import msgspec
-
-from fleet_telemetry.api.policy import ProductName
-from fleet_telemetry.api.product import Image, TelemetryProductSpec
+from fleet_telemetry.api.product import Image
+from fleet_telemetry.catalogue.builtin_file import FILE, decode
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.product import Product
 
@@ -73,49 +70,8 @@ class Catalogue:
                 yield image.pattern
 
 
-class _Metadata(msgspec.Struct, frozen=True):
-    name: ProductName
-
-
-class _Spec(TelemetryProductSpec, frozen=True, kw_only=True):
-    """A built-in product may have no images: of some, only users build them, and name the product
-    as the base of their own."""
-
-    images: Annotated[tuple[Image, ...], msgspec.Meta(max_length=32)] = ()
-
-
-class ProductFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A catalogue file is a TelemetryProduct manifest."""
-
-    api_version: Annotated[str, msgspec.Meta(pattern="^fleettelemetry.io/v1alpha1$")]
-    kind: Annotated[str, msgspec.Meta(pattern="^TelemetryProduct$")]
-    metadata: _Metadata
-    spec: _Spec
-
-    @property
-    def product_spec(self) -> TelemetryProductSpec:
-        """The specification, which has no image only if it is a built-in product's."""
-        return TelemetryProductSpec(**msgspec.structs.asdict(self.spec))
-
-
-def read_product(text: bytes) -> Product:
-    """Read one catalogue file. Raises ValueError with a sentence for a person."""
-    file = msgspec.yaml.decode(text, type=ProductFile)
-    return Product.compile(file.metadata.name, file.product_spec)
-
-
-def _is_product(name: str) -> bool:
-    """Whether a file of the catalogue is a product. ``*.test.yaml`` is the table of one."""
-    return name.endswith(".yaml") and not name.endswith(".test.yaml")
-
-
 @cache
 def builtin() -> Catalogue:
     """The products that come with the operator."""
-    folder = resources.files("fleet_telemetry.catalogue") / "products"
-    files = sorted(
-        (file for file in folder.iterdir() if _is_product(file.name)),
-        key=lambda file: file.name,
-    )
-    products = [read_product(file.read_bytes()) for file in files]
-    return Catalogue({product.name: product for product in products})
+    file = resources.files("fleet_telemetry.catalogue") / FILE
+    return Catalogue({product.name: product for product in decode(file.read_bytes())})

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 import msgspec
 
+from fleet_telemetry.api.argument_names import ADVICE as FLAG_ADVICE
+from fleet_telemetry.api.argument_names import is_refused_flag
 from fleet_telemetry.api.product import (
+    ArgumentSwitch,
     EnvSwitch,
     Image,
     KnownVersions,
@@ -93,6 +96,14 @@ def find_own_problems(spec: TelemetryProductSpec) -> Iterator[str]:
     ]
     for switch in switches:
         yield from _problems_of_switch(switch)
+    for argument in (
+        switch.argument
+        for channel in spec.channels
+        for rule in channel.rules
+        for switch in rule.switches
+        if switch.argument is not None
+    ):
+        yield from _problems_of_argument(argument)
     for channel in spec.channels:
         for refusal in (refusal for rule in channel.rules for refusal in rule.refuses):
             names = [refusal.env]
@@ -145,3 +156,15 @@ def _problems_of_switch(switch: EnvSwitch) -> Iterator[str]:
     for value in (switch.disabled, switch.enabled or ""):
         if is_refused_value(value):
             yield f"switch {switch.name}, value {value}: {EXPANSION_ADVICE}"
+
+
+def _problems_of_argument(argument: ArgumentSwitch) -> Iterator[str]:
+    names = (argument.flag, *argument.aliases, *((argument.negation,) if argument.negation else ()))
+    for flag in names:
+        if is_refused_flag(flag):
+            yield f"the flag {flag} may not be a switch: {FLAG_ADVICE}"
+    if argument.image_arguments:
+        yield (
+            f"argument {argument.flag}: only a built-in product says which arguments an image has; "
+            "leave out imageArguments, or write an empty list if the images have none"
+        )

@@ -8,12 +8,15 @@ from datetime import datetime
 from functools import cached_property
 from itertools import combinations, product
 
+from fleet_telemetry.api.argument_names import is_runner
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import (
+    ArgumentSwitch,
     Channel,
     ChannelRule,
     Host,
     Image,
+    Setting,
     Switch,
     TelemetryProductSpec,
     spelt_in_capitals,
@@ -256,6 +259,7 @@ def _check_channel(
                 yield from _check_property(where, switch.env.name, own.name if own else "")
             if switch.env is not None and any(map(switch.env.is_named, refused)):
                 yield f"{where}: it refuses its own switch {switch.env.name}"
+    yield from _check_arguments(channel)
     yield from _check_overlaps(channel, rules, spec.images or tuple(_possible_images(channel)))
 
 
@@ -284,6 +288,45 @@ def _check_overlaps(
                 f"channel {channel.name}: two rules overlap for {shared[0].pattern} "
                 f"({_ranges(first.rule)} and {_ranges(second.rule)})"
             )
+
+
+def _check_argument(where: str, argument: ArgumentSwitch) -> Iterator[str]:
+    """What the words of an argument mean to the product itself."""
+    for word, meaning in (
+        (argument.disabled, Setting.DISABLED),
+        (argument.enabled, Setting.ENABLED),
+    ):
+        if word is not None and argument.setting_of(word) is not meaning:
+            found = argument.setting_of(word) if argument.is_flag(word) else "another flag"
+            yield (
+                f"{where}: argument {argument.flag}: the word {word} means {found}, not {meaning}, "
+                "by the fields dashes, values, bare and reading"
+            )
+    for program in (*argument.programs, *argument.scripts):
+        if is_runner(program):
+            yield (
+                f"{where}: argument {argument.flag}: {program} runs other programs, so its "
+                "arguments are not those of the product"
+            )
+    image = argument.image_arguments
+    if image and argument.after is not None and image[0] != argument.after:
+        yield (
+            f"{where}: argument {argument.flag}: imageArguments begin with {image[0]}, and not "
+            f"with the subcommand {argument.after}"
+        )
+    if image and any(map(argument.is_flag, image)):
+        yield f"{where}: argument {argument.flag}: imageArguments have the flag itself"
+
+
+def _check_arguments(channel: Channel) -> Iterator[str]:
+    for index, rule in enumerate(channel.rules):
+        where = f"channel {channel.name}, rule {index + 1}"
+        arguments = [one.argument for one in rule.switches if one.argument is not None]
+        flags = [argument.flag for argument in arguments]
+        for argument in arguments:
+            yield from _check_argument(where, argument)
+        for flag in sorted({flag for flag in flags if flags.count(flag) > 1}):
+            yield f"{where}: two switches have the flag {flag}"
 
 
 def _ranges(rule: ChannelRule) -> str:

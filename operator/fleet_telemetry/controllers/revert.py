@@ -20,6 +20,7 @@ from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, place_of
+from fleet_telemetry.switches.argument_lists import revert_arguments
 from fleet_telemetry.switches.edits import Cause, Edit
 from fleet_telemetry.switches.ownership import is_ours
 from fleet_telemetry.workloads.reading import read_owning_workloads, read_workload
@@ -44,9 +45,10 @@ def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tup
     """The edits that remove each variable that is recorded in the WorkloadTelemetry status, still
     has the recorded value, and has no field owner.
 
-    A variable that somebody else has applied or changed since then is theirs, and stays.
+    A recorded argument goes if its word still stands there once. A variable that somebody else has
+    applied or changed since then is theirs, and stays.
     """
-    return tuple(
+    variables = (
         Edit(
             container=container.index,
             container_name=container.name,
@@ -58,6 +60,12 @@ def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tup
         for entry in container.env
         if is_ours(workload, container, entry, switches=(), recorded=injected)
     )
+    arguments = (
+        edit
+        for container in workload.template.containers
+        for edit in revert_arguments(workload, container, (), injected)
+    )
+    return (*variables, *arguments)
 
 
 async def policies_left(client: KubernetesClient) -> tuple[str, ...]:

@@ -42,7 +42,6 @@ def _settings(target: MatchedContainer, channel: ChannelName) -> Iterator[tuple[
     if rule is None:
         yield Setting.UNKNOWN, Setting.UNKNOWN
         return
-    doubt = doubt_of_start(target)
     readings = {id(switch): read_switch(target.container, switch) for switch in rule.switches}
     stopping = [s for s in rule.switches if s.sufficient]
     stops = [s for s in stopping if readings[id(s)].setting is Setting.DISABLED]
@@ -52,7 +51,7 @@ def _settings(target: MatchedContainer, channel: ChannelName) -> Iterator[tuple[
         # An unset seed shows nothing about data that may have existed before.
         starts = switch.semantics is Semantics.START
         effect = with_default(reading, rule.default) if starts else reading
-        if doubt:
+        if doubt_of_start(target, switch):
             yield _unless_enabled(reading.setting), _unless_enabled(effect.setting)
         else:
             yield reading.setting, effect.setting

@@ -35,7 +35,7 @@ from fleet_telemetry.evidence.verdict import (
     worst_finding,
 )
 from fleet_telemetry.policy.precedence import EffectivePolicy
-from fleet_telemetry.switches.desired import refused_entries
+from fleet_telemetry.switches.desired import may_write, refused_entries
 from fleet_telemetry.switches.exclusive import may_be_beside, pairs
 from fleet_telemetry.switches.injection import missed_admission
 from fleet_telemetry.switches.jvm import jvm_words, system_property
@@ -510,6 +510,9 @@ def _not_set(
         ReadingSource.OVERRIDE,
         ReadingSource.EXCLUSIVE,
         ReadingSource.START,
+        ReadingSource.SHELL,
+        ReadingSource.PROGRAM,
+        ReadingSource.IMAGE_ARGUMENTS,
     )
     audit = effective.policy.spec.mode is Mode.AUDIT
     mechanism, container = mechanism_of(switch), case.target.container
@@ -547,6 +550,12 @@ def _not_set(
         and not ours
         and not may_replace(case.target.product, switch, entry.value)
     )
+    is_off = not ours and not may_write(switch, effective)
+    obstacle = (
+        mechanism.obstacle(case.target, switch, effective.desired)
+        if mechanism is not None
+        else None
+    )
     queued = injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod
     missed = missed_admission(workload, effective.policy)
     later = missed and _is_older_than_product(case)
@@ -559,6 +568,8 @@ def _not_set(
         (case.facts.excluded, State.NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED),
         (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
         (holds_more, State.NON_COMPLIANT, Reason.VALUE_MAY_HOLD_MORE),
+        (is_off, State.NON_COMPLIANT, Reason.ARGUMENTS_OFF),
+        (obstacle is not None, State.NON_COMPLIANT, obstacle),
         (not ours and injection.when is When.NEVER, State.NON_COMPLIANT, Reason.INJECTION_OFF),
         (next_pods is not None, State.PENDING, next_pods),
         (workload.template_immutable, State.NON_COMPLIANT, Reason.TEMPLATE_IMMUTABLE),
@@ -595,10 +606,11 @@ def _read(
     if switch.semantics is Semantics.START and any(s.semantics is Semantics.SEED for s in switches):
         # The pod's version reads it once only, so that it runs with the setting is not proven.
         return SwitchReading(Setting.UNKNOWN, ReadingSource.NOTHING)
-    readings = [with_default(read_switch(target.container, s), rule.default) for s in switches]
-    doubt = doubt_of_start(target)
-    if doubt:
-        readings = [_doubted(reading, case.desired, doubt) for reading in readings]
+    readings = []
+    for one in switches:
+        reading = with_default(read_switch(target.container, one), rule.default)
+        doubt = doubt_of_start(target, one)
+        readings.append(_doubted(reading, case.desired, doubt) if doubt else reading)
     return farthest_from(case.desired, readings)
 
 

@@ -21,6 +21,7 @@ from fleet_telemetry.catalogue.product import CompiledRule, Product
 from fleet_telemetry.catalogue.version import VersionRanges
 from fleet_telemetry.linting.document import Path
 from fleet_telemetry.linting.finding import Finding, channel_path
+from fleet_telemetry.switches.registry import mechanism_of
 
 
 def check_channels(product: Product, *, built_in: bool) -> Iterator[Finding]:
@@ -60,13 +61,13 @@ def _check_rule(
 
 
 def _check_switch(switch: Switch, path: Path, where: str) -> Iterator[Finding]:
-    overrides = Counter((one.argument, one.env) for one in switch.overrides)
-    for (argument, env), times in overrides.items():
-        # Certain values of a variable may come before all others of it.
-        same = [one for one in switch.overrides if (one.argument, one.env) == (argument, env)]
-        if times > 1 and not all(one.values for one in same[:-1]):
-            what = f"{where}: the override {argument or env} stands {times} times"
-            yield Finding((*path, "overrides"), what, "keep one of them")
+    for at, override in enumerate(switch.overrides):
+        for earlier in switch.overrides[:at]:
+            same = (earlier.argument, earlier.env) == (override.argument, override.env)
+            if same and (not earlier.values or earlier.values == override.values):
+                what = f"{where}: the override {override.argument or override.env} is never used, "
+                what += "because one before it is the same"
+                yield Finding((*path, "overrides", at), what, "remove it, or put it first")
     if switch.env is None:
         return
     env_path = (*path, "env")
@@ -126,8 +127,10 @@ def _check_hosts(
             what = f"{where}: no rule says that a version of it sends"
             yield Finding(path, what, "correct the versions of the host, or add the rule")
     for at, rule in enumerate(channel.rules):
-        compiled = next((one for one in sending if one.rule is rule), None)
-        if compiled is not None and not any(_meet(host, compiled) for host in channel.hosts):
+        compiled = next((one for one in rules if one.rule is rule), None)
+        if compiled is None or rule.default not in (DefaultState.ON, DefaultState.BY_LICENCE):
+            continue
+        if not any(_meet(host, compiled) for host in channel.hosts):
             what = f"channel {channel.name}, rule {at + 1}: the versions send, and to no host"
             yield Finding(
                 channel_path(place, "rules", at), what, "add the host, or correct its versions"
@@ -142,17 +145,27 @@ def _meet(host: Host, rule: CompiledRule) -> bool:
 
 
 def _check_harmless(product: Product, channel: Channel, place: int) -> Iterator[Finding]:
-    """Of several, the first one is used where no version can be read."""
+    """Of several, the first one is used where no version can be read, so they have to agree."""
     harmless = [one for one in product.rules[channel.name] if one.rule.harmless_anywhere]
     for first, second in combinations(harmless, 2):
-        if any(first.concerns(image) and second.concerns(image) for image in product.spec.images):
+        shared = [
+            image
+            for image in product.spec.images
+            if first.concerns(image) and second.concerns(image)
+        ]
+        if shared and _variables(first.rule) != _variables(second.rule):
             at = channel.rules.index(second.rule)
             what = (
                 f"channel {channel.name}, rule {at + 1}: another rule before it is "
-                "harmlessAnywhere, too, and one alone is used"
+                "harmlessAnywhere, too, with other switches, and one alone is used"
             )
             yield Finding(channel_path(place, "rules", at), what, "mark one rule alone")
     for at, rule in enumerate(channel.rules):
         if rule.harmless_anywhere and not any(switch.env for switch in rule.switches):
             what = f"channel {channel.name}, rule {at + 1}: harmlessAnywhere without a switch"
             yield Finding(channel_path(place, "rules", at), what, "remove the mark")
+
+
+def _variables(rule: ChannelRule) -> set[str]:
+    labels = [(mechanism_of(switch), switch) for switch in rule.switches]
+    return {mechanism.label(switch) for mechanism, switch in labels if mechanism is not None}

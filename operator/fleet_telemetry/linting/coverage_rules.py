@@ -60,7 +60,7 @@ def check_coverage(product: Product, table: Table, catalogue: Catalogue) -> Iter
         if image.pattern not in matched:
             what = f"no image of the pattern {image.pattern} stands in matches"
             yield Finding(("matches",), what, "add one, with a version")
-        yield from _check_exclusions(image, table)
+    yield from _check_exclusions(product, table)
     if not table.rejects:
         what = "rejects has no image of other software"
         yield Finding((), what, "add some with a similar name, such as the vendor's other images")
@@ -68,43 +68,71 @@ def check_coverage(product: Product, table: Table, catalogue: Catalogue) -> Iter
     for channel in product.spec.channels:
         if channel.rules:
             yield from _check_channel(product, channel.name, tried)
+    yield from _check_doubtful(product, tried)
 
 
-def _check_exclusions(image: Image, table: Table) -> Iterator[Finding]:
+def _check_exclusions(product: Product, table: Table) -> Iterator[Finding]:
     rejects = [one if isinstance(one, Reject) else Reject(image=one) for one in table.rejects]
-    references = [(ImageReference.parse(one.image), one.container) for one in rejects]
-    own = [one for one in references if one[0].matches(image.pattern)]
-    for tag in image.exclude_tags:
-        if not any(glob_matches(tag, reference.tag) for reference, _ in own):
-            what = f"image {image.pattern}: no row of rejects has a tag {tag}"
+    own = [
+        (reference.tag, one.container)
+        for one in rejects
+        for reference in (ImageReference.parse(one.image),)
+        if any(reference.matches(image.pattern) for image in product.spec.images)
+    ]
+    tags = dict.fromkeys(tag for image in product.spec.images for tag in image.exclude_tags)
+    for glob in tags:
+        if not any(glob_matches(glob, tag) for tag, _ in own):
+            what = f"no row of rejects has an image of the product with a tag {glob}"
             yield Finding(("rejects",), what, "add one, because the product excludes it")
-    for name in image.exclude_containers:
-        if not any(glob_matches(name, container) for _, container in own):
-            what = f"image {image.pattern}: no row of rejects has a container {name}"
-            yield Finding(("rejects",), what, "add one, because the product excludes it")
+    names = dict.fromkeys(
+        name for image in product.spec.images for name in image.exclude_containers
+    )
+    for glob in names:
+        if not any(glob_matches(glob, container) for _, container in own):
+            what = f"no row of rejects has an image of the product in a container {glob}"
+            advice = "add one, {image: ..., container: ...}, because the product excludes it"
+            yield Finding(("rejects",), what, advice)
 
 
 def _check_channel(
     product: Product, channel: ChannelName, tried: list[_Tried]
 ) -> Iterator[Finding]:
     for region, images in _regions(product, channel).items():
-        if region.rule is None:
-            continue  # see check_gaps
+        if region.rule is None or not region.verified:
+            continue  # see check_gaps and _check_doubtful
         if not _has(tried, channel, region, images):
             what = f"channel {channel}: no row has a version {_range(region)} of {_named(images)}"
-            advice = "add one"
-            if not region.verified:
-                advice = "add one, with state: Unknown and reason: VersionNotVerified"
-            yield Finding(("channels",), what, advice)
+            yield Finding(("channels",), what, "add one")
         elif region.opens and not _has(tried, channel, region, images, first=True):
             what = (
                 f"channel {channel}: no row has {written(region.first_release)} of "
                 f"{_named(images)}, where a rule begins"
             )
             yield Finding(("channels",), what, "add it, because the edge is where mistakes are")
-    if not any(one.channel is channel and one.version is None for one in tried):
-        what = f"channel {channel}: no row has an image whose version cannot be read"
+
+
+def _check_doubtful(product: Product, tried: list[_Tried]) -> Iterator[Finding]:
+    """Versions that are not verified, and those that cannot be read, once in the table; the latter
+    for each channel that is switched then."""
+    for channel in product.spec.channels:
+        has_unread = any(one.version is None and one.channel is channel.name for one in tried)
+        if any(rule.harmless_anywhere for rule in channel.rules) and not has_unread:
+            what = f"channel {channel.name}: no row has an image whose version cannot be read"
+            yield Finding(("channels",), what, "add one, such as the tag latest")
+    if tried and all(one.version is not None for one in tried):
+        what = "no row of channels has an image whose version cannot be read"
         yield Finding(("channels",), what, "add one, such as the tag latest")
+    doubtful = [
+        (channel.name, region, images)
+        for channel in product.spec.channels
+        for region, images in _regions(product, channel.name).items()
+        if region.rule is not None and not region.verified
+    ]
+    if doubtful and not any(_has(tried, *one) for one in doubtful):
+        _, region, images = doubtful[0]
+        what = f"no row of channels has a version {_range(region)} of {_named(images)}"
+        advice = "add one, with state: Unknown and reason: VersionNotVerified"
+        yield Finding(("channels",), what, advice)
 
 
 def _regions(product: Product, channel: ChannelName) -> dict[Region, list[Image]]:

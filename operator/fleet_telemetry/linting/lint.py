@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import msgspec
+
+from fleet_telemetry.api.product import Image
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.linting.catalogue_rules import MOST_PATTERNS, check_built_in, check_own
@@ -76,25 +79,30 @@ class _Linter:
     def _check(self, entry: _Entry, products: Mapping[str, Product], catalogue: Catalogue) -> None:
         product, document = entry.product, entry.document
         self._add(document, *check_images(product.spec))
-        self._add(document, *check_channels(product, built_in=self.built_in))
+        if product.spec.base is None:  # that of a base is the base's
+            self._add(document, *check_channels(product, built_in=self.built_in))
         if self.built_in:
             self._check_head(entry)
             self._add(document, *check_built_in(product, catalogue.products))
         else:
             self._add(document, *check_own(product, list(products.values()), builtin()))
+        self._check_table(document, *_with_image(product, catalogue))
+
+    def _check_table(self, document: Document, product: Product, catalogue: Catalogue) -> None:
         file = table_of(document.file)
         table = self._read_table(file)
-        if table is None:
-            if file not in self.files:
-                if self.built_in:
-                    what = f"it has no table {file}"
-                    self._add(document, Finding((), what, "write one, see CONTRIBUTING.md"))
+        if table is not None:
+            table_document, rows = table
+            self.problems.extend(check_table(table_document, rows, product, catalogue))
+            if product.spec.base is None:
+                self._add(document, *check_gaps(product, rows, catalogue))
+                self._add(table_document, *check_coverage(product, rows, catalogue))
+        elif file not in self.files:
+            if self.built_in:
+                what = f"it has no table {file}"
+                self._add(document, Finding((), what, "write one, see CONTRIBUTING.md"))
+            if product.spec.base is None:
                 self._add(document, *check_gaps(product, None, catalogue))
-            return
-        table_document, rows = table
-        self.problems.extend(check_table(table_document, rows, product, catalogue))
-        self._add(document, *check_gaps(product, rows, catalogue))
-        self._add(table_document, *check_coverage(product, rows, catalogue))
 
     def _check_head(self, entry: _Entry) -> None:
         product, document = entry.product, entry.document
@@ -126,6 +134,15 @@ def lint(files: Mapping[str, bytes], *, built_in: bool = False) -> list[Problem]
     reviewed and may say more.
     """
     return _Linter(files, built_in).run()
+
+
+def _with_image(product: Product, catalogue: Catalogue) -> tuple[Product, Catalogue]:
+    """The product with an image of its own name, if it has none: of some, only users build them."""
+    if product.spec.images:
+        return product, catalogue
+    images = (msgspec.convert({"pattern": product.name}, Image),)
+    with_image = replace(product, spec=msgspec.structs.replace(product.spec, images=images))
+    return with_image, catalogue.with_products({product.name: with_image})
 
 
 def table_of(file: str) -> str:

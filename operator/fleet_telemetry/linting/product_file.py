@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 from fleet_telemetry.api.product import TelemetryProductSpec
-from fleet_telemetry.catalogue.catalogue import ProductFile
+from fleet_telemetry.catalogue.builtin_file import ProductFile
 from fleet_telemetry.catalogue.own_products import compile_own
 from fleet_telemetry.catalogue.product import Origin, Product, ProductError
 from fleet_telemetry.linting.document import Document, Path
@@ -32,9 +32,20 @@ _ADVICE = (
 )
 
 
+class OwnFile(ProductFile, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The manifest of a TelemetryProduct, as the API server takes it."""
+
+    spec: TelemetryProductSpec  # type: ignore[assignment]  # it needs images
+
+    @property
+    def product_spec(self) -> TelemetryProductSpec:
+        """The specification."""
+        return self.spec
+
+
 def read_product_file(document: Document, *, built_in: bool) -> Product:
     """The product. Raises FileError, with every problem at once if the schema is met."""
-    file = document.read(ProductFile)
+    file = document.read(ProductFile if built_in else OwnFile)
     spec = file.product_spec
     problems = list(check_schema(document, built_in=built_in))
     if problems:

@@ -35,22 +35,16 @@ _PRIVATE = (".svc", ".local", ".internal", ".localhost", ".test", ".invalid", ".
 
 
 def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Problem]:
-    """The faults of a product file, whose types are right."""
+    """The faults of a product file, whose types are right. A built-in product may set variables
+    that a TelemetryProduct may not."""
     spec = document.data["spec"]
-    if not built_in and not spec.get("images"):
-        what = "images: a product names the images that run it"
-        yield document.problem(("spec",), what, "only a built-in product may have none")
-    whole = {
-        "x-kubernetes-validations": [
-            {"rule": rule.expression, "message": rule.message} for rule in PRODUCT_SPEC_RULES
-        ]
-    }
-    faults = (
-        *_check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)),
-        *_check_rules(whole, spec, ("spec",)),
-    )
-    for path, what, advice in faults:
-        yield document.problem(path, f"{_written(path)}: {what}", advice)
+    for rule in PRODUCT_SPEC_RULES:
+        holds = counterpart({"rule": rule.expression, "message": rule.message})
+        if holds is not None and not holds(spec):
+            yield document.problem(("spec",), rule.message, "add one of them")
+    for path, what, advice in _check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)):
+        if not (built_in and what == NAME_RULE.message):
+            yield document.problem(path, f"{_written(path)}: {what}", advice)
 
 
 def counterpart(rule: Mapping[str, str]) -> Callable[[Any], bool] | None:
@@ -146,6 +140,9 @@ def _names_image(pattern: str) -> bool:
 
 
 _RULES: dict[str, Callable[[Any], bool]] = {
+    "has(self.base) || (has(self.channels) && size(self.channels) > 0)": lambda spec: (
+        "base" in spec or bool(spec.get("channels"))
+    ),
     # By the expression, or by the message where the expression is a regular one.
     "the last part of the pattern names the image: it has letters or digits, and at least three "
     "in a row beside wildcards, so that it does not match every image": _names_image,
@@ -159,9 +156,6 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     VALUE_RULE.expression: lambda value: not is_refused_value(value),
     "self.split('.').all(label, size(label) <= 63)": lambda host: all(
         len(label) <= _LONGEST_LABEL for label in host.split(".")
-    ),
-    "has(self.base) || (has(self.channels) && size(self.channels) > 0)": lambda spec: (
-        "base" in spec or bool(spec.get("channels"))
     ),
     "has(self.argument) || has(self.env)": lambda one: "argument" in one or "env" in one,
     "!has(self.values) || has(self.means)": lambda one: "values" not in one or "means" in one,

@@ -62,8 +62,20 @@ def rollout_notice(workload: Workload, edits: Sequence[Edit]) -> Notice | None:
 def shows(template: PodTemplate, edit: Edit) -> bool:
     """Whether a pod template is as the edit makes it."""
     return any(
-        container.name == edit.container_name and _value_in(container, edit.name) == edit.value
+        container.name == edit.container_name and _is_as_edited(container, edit)
         for container in template.containers
+    )
+
+
+def _is_as_edited(container: Container, edit: Edit) -> bool:
+    if edit.argument is None:
+        return _value_in(container, edit.name) == edit.value
+    if edit.value is not None:
+        return edit.value in container.args
+    gone = edit.argument.injected
+    flag = edit.argument.argument
+    return gone not in container.args and not (
+        flag is not None and any(map(flag.is_flag, container.args))
     )
 
 
@@ -89,6 +101,11 @@ def _origin(edit: Edit) -> str:
 
 
 def _sentence(change: Edit | SkippedEdit) -> str:
+    is_argument = change.argument is not None if isinstance(change, Edit) else change.is_argument
+    return _sentence_on_argument(change) if is_argument else _sentence_on_variable(change)
+
+
+def _sentence_on_variable(change: Edit | SkippedEdit) -> str:
     where = f"in container {change.container_name}"
     but = f", but {change.note}" if change.note else ""
     value = change.value if isinstance(change, Edit) else None
@@ -118,6 +135,39 @@ def _sentence(change: Edit | SkippedEdit) -> str:
         case _:
             note = f": {change.note}" if change.note else ""
             return f"removed {change.name} {where}{note}"
+
+
+def _sentence_on_argument(change: Edit | SkippedEdit) -> str:
+    where = f"in container {change.container_name}"
+    but = f", but {change.note}" if change.note else ""
+    value = change.value if isinstance(change, Edit) else None
+    match change.cause:
+        case Cause.OVERRIDDEN if value is not None:
+            return f"replaced the argument {change.name} by {value} {where}{but}"
+        case Cause.RESTORED if value is not None:
+            return (
+                f"added the argument {value} {where} again{but}: the update drops it, and the "
+                "setting stays while a policy asks for it"
+            )
+        case Cause.KEPT:
+            return f"kept the argument {change.name} {where} because of onConflict: Keep"
+        case Cause.BY_REFERENCE:
+            return f"did not replace the argument {change.name} {where}: it contains $(NAME)"
+        case Cause.HOLDS_MORE:
+            return f"did not replace the argument {change.name} {where}: its value is not known"
+        case Cause.NOT_WRITABLE:
+            return f"did not add the argument {change.name} {where}: {change.note}"
+        case Cause.DROPPED:
+            return (
+                f"did not add the argument {change.name} {where} again, which the update drops, "
+                "because of when: Never; the default of the product applies"
+            )
+        case _ if value is not None:
+            return f"added the argument {value} {where}{but}"
+        case Cause.REVERTED:
+            return f"removed the argument {change.name} {where}: no policy asks for it"
+        case _:
+            return f"removed the argument {change.name} {where}"
 
 
 def _unchanged(change: SkippedEdit, where: str) -> str:

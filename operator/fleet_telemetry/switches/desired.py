@@ -13,6 +13,7 @@ from fleet_telemetry.api.policy import (
     Submission,
 )
 from fleet_telemetry.api.product import ChannelRule, RefusedVariable, Semantics, Setting, Switch
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.variable_names import is_refused_name, is_refused_value
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.policy.precedence import EffectivePolicy
@@ -57,6 +58,25 @@ class DesiredVariable:
             return container.variable(self.name)
         return mechanism.find(container, self.switch)
 
+    @property
+    def is_argument(self) -> bool:
+        """Whether it is a word in ``args``; then ``value`` is the whole word."""
+        return self.switch is not None and self.switch.argument is not None
+
+    def met_in(self, container: Container) -> bool:
+        """Whether the container has the desired setting."""
+        mechanism = mechanism_of(self.switch) if self.switch is not None else None
+        if self.switch is None or mechanism is None:
+            return self.met_by(container.variable(self.name))
+        return mechanism.is_met(container, self.switch, self.effective.desired)
+
+    def obstacle_in(self, target: MatchedContainer) -> Reason | None:
+        """Why it cannot be written; None if it can be."""
+        mechanism = mechanism_of(self.switch) if self.switch is not None else None
+        if self.switch is None or mechanism is None:
+            return None
+        return mechanism.obstacle(target, self.switch, self.effective.desired)
+
     def met_by(self, entry: EnvVar | None) -> bool:
         """Whether an entry has the desired setting, in any spelling that the product accepts."""
         if entry is None:
@@ -89,6 +109,8 @@ def desired_variables(
             continue  # a setting that is harmless to some versions may harm this one
         for switch in rule.switches:
             mechanism = mechanism_of(switch)
+            if not may_write(switch, in_effect):
+                continue
             if mechanism is not None and switch.semantics in (Semantics.SEED, Semantics.START):
                 variable = DesiredVariable(
                     name=mechanism.label(switch),
@@ -106,6 +128,11 @@ def desired_variables(
         ):
             desired.setdefault(variable.name, variable)
     return tuple(desired.values())
+
+
+def may_write(switch: Switch, effective: EffectivePolicy) -> bool:
+    """Whether the policy writes switches of this kind."""
+    return switch.argument is None or effective.injection.arguments
 
 
 def _is_excluded(target: MatchedContainer, name: str, desired: Iterable[DesiredVariable]) -> bool:
@@ -184,6 +211,8 @@ def kept_names(target: MatchedContainer, effective: EffectivePolicies) -> Iterat
         rules = tuple(target.product.possible_rules(channel.name, target.image, target.version))
         refused = [refusal for rule in rules for refusal in rule.refuses]
         for switch in (switch for rule in rules for switch in rule.switches):
+            if switch.argument is not None:
+                yield switch.argument.label
             for entry in target.container.env:
                 is_refused = any(refusal.is_named(entry.name) for refusal in refused)
                 if not is_refused and names_switch(switch, entry.name):
@@ -207,5 +236,7 @@ def audited_names(target: MatchedContainer, effective: EffectivePolicies) -> Ite
         ):
             yield from (variable.name for variable in related_settings(target, in_effect))
             for switch in target.product.switches(channel):
+                if switch.argument is not None:
+                    yield switch.argument.label
                 env = target.container.env
                 yield from (entry.name for entry in env if names_switch(switch, entry.name))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fleet_telemetry.api.policy import Policy
+from fleet_telemetry.api.product import ArgumentSwitch
 
 
 class Trigger(StrEnum):
@@ -41,6 +42,20 @@ class Cause(StrEnum):
     """Skipped: the product would not start with it and another variable."""
     HOLDS_MORE = "HoldsMore"
     """Skipped: the user's value may hold more than the switch."""
+    NOT_WRITABLE = "NotWritable"
+    """Skipped: the argument cannot be written, or would not have the desired effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentEdit:
+    """What an edit of a container's ``args`` is about: a flag, or a word that was injected."""
+
+    argument: ArgumentSwitch | None = None
+    injected: str = ""
+    """Remove this word, and no other of its flag."""
+    image_arguments: tuple[str, ...] | None = None
+    """If nothing else is left, the list goes as a whole: the operator created it. None: the list is
+    somebody else's, and stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,8 @@ class Edit:
     note: str = ""
     mechanism: str = "env"
     """The name of the switch mechanism that renders it; related settings are variables."""
+    argument: ArgumentEdit | None = None
+    """Set if the entry is an argument; then ``value`` is the whole word."""
     section: str = ""
     """The field of a policy by which it is made now, such as ``spec.injection.when: Always``."""
 
@@ -75,3 +92,4 @@ class SkippedEdit:
     cause: Cause
     policy: Policy
     note: str = ""
+    is_argument: bool = False

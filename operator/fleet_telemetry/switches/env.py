@@ -6,12 +6,19 @@ from collections.abc import Iterator, Sequence
 
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import EnvSwitch, Setting, Switch
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.objects.manifest import Manifest, dig
 from fleet_telemetry.switches.command_word import read_command_word, setting_of_words
 from fleet_telemetry.switches.config_property import find_property, read_property
 from fleet_telemetry.switches.edits import Edit
 from fleet_telemetry.switches.mechanism import Operation
-from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, is_expanded
+from fleet_telemetry.switches.reading import (
+    ReadingSource,
+    SwitchReading,
+    is_expanded,
+    setting_of,
+)
 from fleet_telemetry.workloads.workload import Container, EnvVar
 
 
@@ -91,6 +98,26 @@ class EnvMechanism:
         """See SwitchMechanism."""
         env = _env(switch)
         return env.is_named(entry.name) and entry.value in (env.disabled, env.enabled)
+
+    def is_met(self, container: Container, switch: Switch, desired: Submission) -> bool:
+        """See SwitchMechanism."""
+        entry, value = self.find(container, switch), self.value_for(switch, desired)
+        if entry is None:
+            return value is None
+        if entry.by_reference:
+            return False
+        if entry.value == value:
+            return True
+        return not is_expanded(entry.value) and (
+            self.setting_of(switch, entry.value) is setting_of(desired)
+        )
+
+    def obstacle(
+        self, target: MatchedContainer, switch: Switch, desired: Submission
+    ) -> Reason | None:
+        """A variable can always be set."""
+        del target, switch, desired
+        return None
 
     def patch(
         self, pointer: str, container: Manifest, edits: Sequence[Edit]

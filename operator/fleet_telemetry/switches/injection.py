@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from fleet_telemetry.api.argument_names import is_refused_flag
 from fleet_telemetry.api.policy import OnConflict, Policy, Rollout, When
 from fleet_telemetry.api.product import RefusedVariable, Setting, Switch
 from fleet_telemetry.api.variable_names import is_refused_name
@@ -16,6 +17,12 @@ from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer, version_changed
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.policy.precedence import EffectivePolicy
+from fleet_telemetry.switches.argument_lists import (
+    argument_edit,
+    outdated_lists,
+    revert_arguments,
+    without_list,
+)
 from fleet_telemetry.switches.desired import (
     DesiredVariable,
     EffectivePolicies,
@@ -68,7 +75,12 @@ def plan_edits(
     """What to write now, and what to skip. After the edits are made, it plans none."""
     edits: list[Edit | SkippedEdit] = []
     handled: dict[int, set[str]] = {}
-    for target in context.targets:
+    for given in context.targets:
+        outdated: tuple[Edit, ...] = ()
+        if _may_revert(context):
+            outdated = tuple(outdated_lists(context.workload, given, context.recorded))
+            edits.extend(outdated)
+        target = without_list(given) if outdated else given
         desired = desired_variables(target, effective)
         refused = tuple(refused_variables(target))
         removals = (
@@ -107,8 +119,9 @@ def _inject(
     container, switches = target.container, target.product.all_switches
     for variable in desired:
         entry = variable.entry_in(container)
-        if variable.met_by(entry) or _is_forbidden(target.product, variable, entry):
+        if variable.met_in(container) or _is_forbidden(target.product, variable, entry):
             continue
+        obstacle = variable.obstacle_in(target)
         ours = entry is not None and context.injected(container, entry, switches)
         skipped = _skip(context, target, variable, entry, ours=ours)
         if skipped is not None:
@@ -124,10 +137,25 @@ def _inject(
             if stood and entry is None:
                 doubt = "" if _surely_stood_before(context, target, variable) else _DOUBTFUL
                 yield SkippedEdit(
-                    container.name, variable.name, Cause.DROPPED, variable.policy, doubt
+                    container.name,
+                    variable.name,
+                    Cause.DROPPED,
+                    variable.policy,
+                    doubt,
+                    is_argument=variable.is_argument,
                 )
             continue
-        replaces = entry is not None and not ours
+        if obstacle is not None:
+            yield SkippedEdit(
+                container.name,
+                variable.name,
+                Cause.NOT_WRITABLE,
+                variable.policy,
+                note=obstacle,
+                is_argument=True,
+            )
+            continue
+        replaces = entry is not None and not ours and not variable.met_by(entry)
         cause = Cause.OVERRIDDEN if replaces else Cause.INJECTED
         note = ""
         if variable.switch is None:
@@ -146,8 +174,17 @@ def _inject(
             policy=variable.policy,
             note=note,
             mechanism=variable.mechanism,
+            argument=argument_edit(context.workload, target, variable.switch, context.recorded),
             section=_section(context, variable.effective),
         )
+
+
+def _is_kept(variable: DesiredVariable, entry: EnvVar) -> bool:
+    """Whether the policy keeps the user's entry. An argument with the desired setting that stands
+    where the product may not read it is no other value: a word is added, and it stays."""
+    if variable.is_argument and variable.value is not None and variable.met_by(entry):
+        return False
+    return variable.keeps_user_values
 
 
 def _skip(
@@ -162,7 +199,7 @@ def _skip(
     cause, note = None, ""
     if entry is not None and entry.by_reference:
         cause = Cause.BY_REFERENCE
-    elif entry is not None and not ours and variable.keeps_user_values:
+    elif entry is not None and not ours and _is_kept(variable, entry):
         cause = Cause.KEPT
     elif entry is not None and not ours and _holds_more(target.product, variable, entry):
         cause = Cause.HOLDS_MORE
@@ -172,7 +209,14 @@ def _skip(
     if cause is None:
         return None
     name = entry.name if entry is not None else variable.name
-    return SkippedEdit(target.container.name, name, cause, variable.policy, note)
+    return SkippedEdit(
+        target.container.name,
+        name,
+        cause,
+        variable.policy,
+        note,
+        is_argument=variable.is_argument,
+    )
 
 
 def _make_room(container: Container, variable: DesiredVariable) -> Iterator[Edit]:
@@ -205,6 +249,9 @@ def _is_forbidden(product: Product, variable: DesiredVariable, entry: EnvVar | N
     """Whether only a reviewed product may set the variable. The loader refuses other products that
     would; this is the second line."""
     name = variable.name if entry is None else entry.name
+    if variable.is_argument:
+        flag = variable.switch.argument if variable.switch is not None else None
+        return product.origin is not None and flag is not None and is_refused_flag(flag.flag)
     return product.origin is not None and is_refused_name(name)
 
 
@@ -263,7 +310,7 @@ def _why_without_effect(target: MatchedContainer, switch: Switch) -> str:
     reading = read_switch(target.container, switch)
     if reading.source is ReadingSource.OVERRIDE:
         return f"{reading.detail} overrides it"
-    doubt = doubt_of_start(target)
+    doubt = doubt_of_start(target, switch)
     return f"it may not reach the product, because of {doubt}" if doubt else ""
 
 
@@ -436,13 +483,18 @@ def _strictest(target: MatchedContainer, effective: EffectivePolicies) -> Effect
     return next(overriding, enforcing[0] if enforcing else None)
 
 
+def _may_revert(context: InjectionContext) -> bool:
+    """Whether removing something restarts no pod that would not restart anyway."""
+    if context.trigger is Trigger.RECONCILE:
+        return context.workload.restarts_no_pod
+    return context.trigger is not Trigger.CREATE
+
+
 def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Iterator[Edit]:
     """Remove what was injected and no policy asks for any more, if that restarts no pod that would
     not restart anyway; also from a container that ran a product before the update, or one that is
     no longer known, of which only the record is left."""
-    if context.trigger is Trigger.CREATE or (
-        context.trigger is Trigger.RECONCILE and not context.workload.restarts_no_pod
-    ):
+    if not _may_revert(context):
         return
     switches: dict[str, list[Switch]] = {}
     for target in (*context.targets, *context.targets_before):
@@ -453,6 +505,13 @@ def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Itera
                 continue
             if context.injected(container, entry, switches.get(container.name, ())):
                 yield Edit(container.index, container.name, entry.name, None, Cause.REVERTED)
+        yield from revert_arguments(
+            context.workload,
+            container,
+            switches.get(container.name, ()),
+            context.recorded,
+            handled.get(container.index, ()),
+        )
 
 
 def _target_before(context: InjectionContext, target: MatchedContainer) -> MatchedContainer | None:

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting, Switch
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.objects.manifest import Manifest
 from fleet_telemetry.switches.edits import Edit
 from fleet_telemetry.switches.reading import SwitchReading
@@ -52,6 +54,14 @@ class SwitchMechanism(Protocol):
 
     def may_have_written(self, switch: Switch, entry: EnvVar) -> bool:
         """Whether the entry is one that the operator would write, in either direction."""
+
+    def is_met(self, container: Container, switch: Switch, desired: Submission) -> bool:
+        """Whether the container has the desired setting, in any form that the product accepts."""
+
+    def obstacle(
+        self, target: MatchedContainer, switch: Switch, desired: Submission
+    ) -> Reason | None:
+        """Why the switch cannot be written; None if it can be."""
 
     def patch(
         self, pointer: str, container: Manifest, edits: Sequence[Edit]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+
+import msgspec
 
 from fleet_telemetry.api.product import Switch
-from fleet_telemetry.api.workload_telemetry import InjectedVariable
+from fleet_telemetry.api.workload_telemetry import InjectedKind, InjectedVariable
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.workloads.workload import Container, EnvVar, Workload
 
@@ -24,6 +26,9 @@ def is_ours(
     WorkloadTelemetry, as related settings are too, stays the operator's when a tool brings it back
     with an earlier template and becomes its owner. It is the user's once somebody declares it.
     """
+    if entry.is_argument:
+        found = injected_arguments(workload, container, switches, recorded)
+        return any(one.value == entry.value for one in found)
     if entry.by_reference:
         return False
     owners = workload.field_owners
@@ -31,6 +36,45 @@ def is_ours(
     if as_recorded in recorded:
         return not owners.declares(container.name, entry.name)
     return not owners.covers(container.name, entry.name) and _is_switch(entry, switches)
+
+
+def injected_arguments(
+    workload: Workload,
+    container: Container,
+    switches: Iterable[Switch],
+    recorded: Iterable[InjectedVariable] = (),
+) -> Iterator[InjectedVariable]:
+    """The words of a container's ``args`` that the operator injected, as they are recorded.
+
+    A list of words has one owner as a whole, so its owner says nothing about one word. A word is
+    the operator's if it stands there once and was recorded, or if it is a switch and surely came
+    from admission: nobody owns the list, or only who applied a manifest without the word. All other
+    words are the user's, and so is one that the last applied manifest has.
+    """
+    owners = workload.field_owners
+    known: dict[str, InjectedVariable] = {}
+    images = []
+    for argument in (switch.argument for switch in switches if switch.argument is not None):
+        images.append(argument.image_arguments)
+        for word in filter(None, (argument.disabled, argument.enabled)):
+            if owners.denies_argument(container.name, word):
+                known[word] = _record(container, argument.label, word)
+    for one in recorded:
+        if (one.kind, one.container) == (InjectedKind.ARGUMENT, container.name):
+            images.append(one.image_arguments)
+            if not owners.declares_argument(container.name, one.value):
+                known[one.value] = _record(container, one.name, one.value)
+    ours = {word: one for word, one in known.items() if container.args.count(word) == 1}
+    left = tuple(word for word in container.args if word not in ours)
+    is_created = owners.known and container.name not in owners.argument_lists and left in images
+    for one in ours.values():
+        yield msgspec.structs.replace(one, image_arguments=left) if is_created else one
+
+
+def _record(container: Container, name: str, word: str) -> InjectedVariable:
+    return InjectedVariable(
+        container=container.name, name=name, value=word, kind=InjectedKind.ARGUMENT
+    )
 
 
 def _is_switch(entry: EnvVar, switches: Iterable[Switch]) -> bool:

@@ -28,6 +28,14 @@ class ReadingSource(StrEnum):
     """The desired value is set, and may not reach the product."""
     START_UNSET = "StartUnset"
     """Nothing is set, and what starts the product may set it."""
+    SHELL = "Shell"
+    """A shell runs the product, so its arguments cannot be read."""
+    PROGRAM = "Program"
+    """The container runs something else, as far as it can be read."""
+    IMAGE_ARGUMENTS = "ImageArguments"
+    """The arguments are those of the image, which are not known."""
+    WORDS = "Words"
+    """Other words may change what the argument means."""
 
 
 _WHY_UNKNOWN = {
@@ -40,6 +48,10 @@ _WHY_UNKNOWN = {
     ReadingSource.UNREADABLE: Reason.VERSION_UNREADABLE,
     ReadingSource.START: Reason.COMMAND_OVERRIDDEN,
     ReadingSource.START_UNSET: Reason.COMMAND_OVERRIDDEN,
+    ReadingSource.SHELL: Reason.COMMAND_IS_SHELL,
+    ReadingSource.PROGRAM: Reason.PROGRAM_UNKNOWN,
+    ReadingSource.IMAGE_ARGUMENTS: Reason.IMAGE_ARGUMENTS_UNKNOWN,
+    ReadingSource.WORDS: Reason.ARGUMENTS_AMBIGUOUS,
 }
 
 

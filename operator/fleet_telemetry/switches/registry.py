@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fleet_telemetry.api.product import Switch
+from fleet_telemetry.switches.argument import ArgumentMechanism
 from fleet_telemetry.switches.env import EnvMechanism
 from fleet_telemetry.switches.mechanism import SwitchMechanism
 
-MECHANISMS: tuple[SwitchMechanism, ...] = (EnvMechanism(),)
+MECHANISMS: tuple[SwitchMechanism, ...] = (EnvMechanism(), ArgumentMechanism())
 
 
 def mechanism_of(switch: Switch) -> SwitchMechanism | None:

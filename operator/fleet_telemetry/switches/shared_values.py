@@ -22,6 +22,9 @@ def may_replace(product: Product, switch: Switch, value: str) -> bool:
     the reading says what it means. Anything that looks like several settings is never replaced.
     """
     env = switch.env
+    if switch.argument is not None:
+        meaning = switch.argument.setting_of(value)
+        return product.origin is None or meaning is not Setting.UNKNOWN
     if env is None or not value.strip() or env.listed(value) is not None:
         return True
     if product.origin is None and env.config_property is not None:

@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections.abc import Iterable
 
-from fleet_telemetry.api.product import Arguments, Start
+from fleet_telemetry.api.product import Arguments, Start, StartCommand, Switch
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.workloads.workload import Container
 
@@ -66,26 +66,23 @@ def names_options_file(word: str) -> bool:
     return word.startswith(_OPTIONS_FILES)
 
 
-def doubt_of_start(target: MatchedContainer) -> str:
-    """What may change the container's variables before the product reads them.
+def doubt_of_start(target: MatchedContainer, switch: Switch | None = None) -> str:
+    """What may change the container's variables, or the product's arguments if the switch is one,
+    before the product reads them.
 
     Empty if nothing may. The text names fields and variables and has no values.
     """
     container = target.container
     start = target.image.start
+    if switch is not None and switch.argument is not None:
+        start = _start_of_program(container)
     if container.working_dir:
         return "workingDir"
     if container.has_post_start:
         return "lifecycle.postStart"
-    for name in _START_VARIABLES:
-        if container.variable(name) is not None:
-            return f"the variable {name}"
-    for entry in container.env:
-        runs_code = _ERLANG_VARIABLES.fullmatch(entry.name) and (
-            entry.by_reference or "$(" in entry.value or _has_erlang_code(entry.value.split())
-        )
-        if runs_code or entry.name.startswith(_BASH_FUNCTION):
-            return f"the variable {entry.name}"
+    variable = _start_variable(container)
+    if variable:
+        return f"the variable {variable}"
     if start is None and any(map(_runs_text, container.args)):
         return "args"
     known = start or _UNKNOWN_START
@@ -95,6 +92,28 @@ def doubt_of_start(target: MatchedContainer) -> str:
     if container.command:
         return "" if _is_known(container.arguments, known) else "command"
     return "" if _passes(container.args, known, known.arguments) else "args"
+
+
+def _start_variable(container: Container) -> str:
+    """A variable that changes what is started; empty if there is none."""
+    for name in _START_VARIABLES:
+        if container.variable(name) is not None:
+            return name
+    for entry in container.env:
+        runs_code = _ERLANG_VARIABLES.fullmatch(entry.name) and (
+            entry.by_reference or "$(" in entry.value or _has_erlang_code(entry.value.split())
+        )
+        if runs_code or entry.name.startswith(_BASH_FUNCTION):
+            return entry.name
+    return ""
+
+
+def _start_of_program(container: Container) -> Start:
+    """The start of a container whose program is known to be the product: whoever reads an argument
+    reads it behind that program."""
+    program = without_init(container.command)[:1]
+    commands = (StartCommand(words=program),) if program else ()
+    return Start(arguments=Arguments.PRODUCT, commands=commands)
 
 
 def _has_erlang_code(words: Iterable[str]) -> bool:
@@ -114,13 +133,19 @@ def _is_known(words: tuple[str, ...], start: Start, left: int = _MOST_COMMANDS) 
     or has more than ``left`` commands, is not known."""
     if len(words) > _MOST_WORDS or not left:
         return False
-    while words and words[0] in _INITS:
-        words = words[2:] if words[1:2] == ("--",) else words[1:]
+    words = without_init(words)
     return any(
         words[: len(command.words)] == command.words
         and _passes(words[len(command.words) :], start, command.arguments, left - 1)
         for command in start.commands
     )
+
+
+def without_init(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A command without tini or dumb-init before it."""
+    while words and words[0] in _INITS:
+        words = words[2:] if words[1:2] == ("--",) else words[1:]
+    return words
 
 
 def _passes(

@@ -29,6 +29,7 @@ from fleet_telemetry.workloads.registry import (
 )
 from fleet_telemetry.workloads.workload import (
     FIELD_MANAGER,
+    AppliedArguments,
     Container,
     EnvVar,
     FieldOwners,
@@ -175,7 +176,8 @@ def _is_sidecar(init_container: Manifest) -> bool:
     return bool(init_container.get("restartPolicy") == "Always")
 
 
-def _read_words(container: Manifest, key: str) -> Iterator[str]:
+def read_words(container: Manifest, key: str) -> Iterator[str]:
+    """The words of a container's ``command`` or ``args``."""
     words = container.get(key)
     yield from (str(word) for word in (words if isinstance(words, list) else ()))
 
@@ -187,8 +189,8 @@ def _read_container(index: int, container: Manifest, pod_user: object) -> Contai
         index=index,
         name=text_at(container, "name"),
         image=text_at(container, "image"),
-        command=tuple(_read_words(container, "command")),
-        args=tuple(_read_words(container, "args")),
+        command=tuple(read_words(container, "command")),
+        args=tuple(read_words(container, "args")),
         has_post_start=bool(dig(container, "lifecycle", "postStart")),
         working_dir=text_at(container, "workingDir"),
         user_id=user if isinstance(user, int) else None,
@@ -254,6 +256,8 @@ def read_field_owners(metadata: Manifest, template_path: TemplatePath) -> FieldO
         return FieldOwners()
     entries: set[OwnedField] = set()
     declared: set[OwnedField] = set()
+    lists: set[str] = set()
+    edited: set[str] = set()
     known = True
     interrupted = False
     path = tuple(f"f:{key}" for key in (*template_path, "spec"))
@@ -270,17 +274,30 @@ def read_field_owners(metadata: Manifest, template_path: TemplatePath) -> FieldO
             for container, container_fields in _keyed(mapping_at(fields, key))
             for variable, _ in _keyed(mapping_at(container_fields, "f:env"))
         }
+        with_args = {
+            container
+            for key in _CONTAINER_FIELDS
+            for container, container_fields in _keyed(mapping_at(fields, key))
+            if "f:args" in container_fields
+        }
+        lists |= with_args
+        if text_at(entry, "manager") not in _CLIENT_SIDE_APPLY:
+            edited |= with_args
         entries |= found
         if not _writes_back(entry):
             declared |= found
     restored = entries - declared
     if restored:
         restored -= _last_applied(metadata, template_path, restored)
+    applied = _applied_arguments(metadata, template_path) if lists else None
     return FieldOwners(
         known=known,
         entries=frozenset(entries),
         restored=frozenset(restored),
         interrupted=interrupted,
+        argument_lists=frozenset(lists),
+        applied_arguments=applied,
+        applied_alone=frozenset(name for name, _ in applied or ()) - edited,
     )
 
 
@@ -311,6 +328,10 @@ def _writes_back(managed: Manifest) -> bool:
     return managed.get("operation") == "Update" and text_at(managed, "manager") in _WRITE_BACK
 
 
+# They write the manifest that they apply into an annotation of the object.
+_CLIENT_SIDE_APPLY = frozenset(
+    {"kubectl-client-side-apply", "argocd-controller", "argocd-application-controller"}
+)
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -330,6 +351,24 @@ def _last_applied(
         for _, container in running_containers(mapping_at(applied, *template_path, "spec"))
         for entry in items_at(container, "env")
     }
+
+
+def _applied_arguments(
+    metadata: Manifest, template_path: TemplatePath
+) -> tuple[AppliedArguments, ...] | None:
+    """The ``args`` in the manifest of the last client-side apply; None if there is none, or if it
+    cannot be read."""
+    text = mapping_at(metadata, "annotations").get(_LAST_APPLIED)
+    if not text:
+        return None
+    try:
+        applied = json.loads(str(text))
+    except (ValueError, RecursionError):
+        return None
+    return tuple(
+        (text_at(container, "name"), tuple(read_words(container, "args")))
+        for _, container in running_containers(mapping_at(applied, *template_path, "spec"))
+    )
 
 
 def _keyed(fields: Manifest) -> Iterator[tuple[str, Manifest]]:

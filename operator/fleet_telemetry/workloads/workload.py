@@ -32,11 +32,16 @@ class WorkloadRef:
 
 @dataclass(frozen=True, slots=True)
 class EnvVar:
-    """An entry of a container's ``env``. A missing value is the empty string, as in Kubernetes."""
+    """An entry of a container's ``env``. A missing value is the empty string, as in Kubernetes.
+
+    What stands in ``args`` for a switch is shown alike: the flag as name, its word as value.
+    """
 
     name: str
     value: str = ""
     by_reference: bool = False
+    is_argument: bool = False
+    """It is a word in ``args``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,9 @@ class PodTemplate:
 OwnedField = tuple[str, str]
 """A container's name and a variable's name."""
 
+AppliedArguments = tuple[str, tuple[str, ...]]
+"""A container's name and its ``args``."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldOwners:
@@ -142,10 +150,32 @@ class FieldOwners:
     such as ``kubectl rollout undo``. Such an owner did not decide on the variable."""
     interrupted: bool = False
     """The operator's field manager is still an owner: a write stopped before its last step."""
+    argument_lists: frozenset[str] = frozenset()
+    """The containers whose ``args`` somebody else owns. A list of words has one owner as a whole,
+    also while admission adds a word."""
+    applied_arguments: tuple[AppliedArguments, ...] | None = None
+    """The ``args`` in the manifest of the last client-side apply; None if there is none."""
+    applied_alone: frozenset[str] = frozenset()
+    """The containers of which nobody owns ``args`` but who applied that manifest."""
 
     def covers(self, container: str, variable: str) -> bool:
         """Whether somebody else owns this variable."""
         return not self.known or (container, variable) in self.entries
+
+    def declares_argument(self, container: str, word: str) -> bool:
+        """Whether the last applied manifest has the word in the container's ``args``."""
+        return any(
+            word in words for name, words in self.applied_arguments or () if name == container
+        )
+
+    def denies_argument(self, container: str, word: str) -> bool:
+        """Whether the word surely came from admission: nobody owns the list, or only who applied a
+        manifest without the word."""
+        if not self.known or self.declares_argument(container, word):
+            return False
+        return container not in self.argument_lists or (
+            self.applied_arguments is not None and container in self.applied_alone
+        )
 
     def declares(self, container: str, variable: str) -> bool:
         """Whether somebody decided on this variable, as far as the owners say it."""

@@ -200,8 +200,7 @@ def test_its_steps_make_an_operator_that_starts_with_nothing_to_write(tmp_path: 
     packages = {path.name.partition("-")[0] for path in opt.rglob("fleet-telemetry/**/*.dist-info")}
     assert {"fleet_telemetry_operator", "kopf", "cryptography"} <= packages
     assert not {"pip", "hatchling", "pytest"} & packages
-    products = list(opt.rglob("fleet_telemetry/catalogue/products/*.yaml"))
-    sources = [path.name for path in (ROOT / "operator").rglob("catalogue/products/*.yaml")]
-    assert sorted(path.name for path in products) == sorted(
-        name for name in sources if not name.endswith(".test.yaml")
-    )
+    (catalogue,) = opt.rglob("fleet_telemetry/catalogue/builtin.jsonl")
+    source = ROOT / "operator" / "fleet_telemetry" / "catalogue" / "builtin.jsonl"
+    assert catalogue.read_bytes() == source.read_bytes()
+    assert not list(opt.rglob("fleet_telemetry/catalogue/products"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import TelemetryProductSpec
-from fleet_telemetry.catalogue.catalogue import read_product
+from fleet_telemetry.catalogue.builtin_file import read_product
 from fleet_telemetry.catalogue.product import Product, ProductError
 from tests.support.depth import steady
 from tests.support.manifest_strategies import WILD_VALUES

@@ -10,7 +10,8 @@ import pytest
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.catalogue.catalogue import Catalogue, builtin, read_product
+from fleet_telemetry.catalogue.builtin_file import read_product
+from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.combining import combine
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.own_products import compile_own

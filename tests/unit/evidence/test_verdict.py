@@ -22,6 +22,7 @@ from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.evidence.verdict import Verdict, worst_state
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.workloads.workload import PodPhase
+from tests.support.argument_products import GO, RUN, with_product
 from tests.support.builders import (
     DIGEST,
     DTRACK_4,
@@ -196,6 +197,7 @@ V4_OFF, V4_ON = {V4_SWITCH: "false"}, {V4_SWITCH: "true"}
 
 ORPHAN: dict[str, Any] = {"kind": "ReplicaSet", "labels": {"pod-template-hash": "5d4f8c7b9"}}
 
+
 WIDGET = {"name": "WIDGET", "disabled": "no", "enabled": "yes"}
 
 
@@ -210,7 +212,72 @@ LEAVES: dict[str, Any] = {
     "image": ACME,
     "catalogue": acme(switches=[{"semantics": "Start", "env": WIDGET}], leaves="one event"),
 }
+
+
+def by_argument(state: State, reason: Reason, product: Mapping[str, Any] = GO, **more: Any) -> Case:
+    """A situation of a product that is switched by an argument."""
+    words = {key: more.pop(key) for key in ("args", "command") if key in more}
+    allowed = {"arguments": more.pop("allowed", True), **more.pop("injection", {})}
+    asked = {"additionalProducts": ["acme"], "submission": "Disabled", "injection": allowed}
+    return Case(
+        state,
+        reason,
+        image="acme/acme:1.2.3",
+        container=words,
+        catalogue=with_product(dict(product)),
+        policy=asked,
+        **more,
+    )
+
+
 CASES: dict[str, Case] = {
+    "an argument": by_argument(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, args=["-telemetry=false"]),
+    "an argument where none is written": by_argument(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, args=["-telemetry=false"], allowed=False
+    ),
+    "a policy that writes no arguments": by_argument(
+        NON_COMPLIANT, Reason.ARGUMENTS_OFF, args=["-a=1"], allowed=False
+    ),
+    "the opposite argument": by_argument(
+        NON_COMPLIANT, Reason.AWAITING_UPGRADE, args=["-telemetry=true"]
+    ),
+    "an argument that pods lack": by_argument(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        args=["-telemetry=false"],
+        pod_container={"args": ["-a=1"]},
+    ),
+    "a pod of a shell": by_argument(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        args=["-telemetry=false"],
+        pod_container={"command": ["sh", "-c", "acme -telemetry=false"]},
+    ),
+    "a shell that runs the product": by_argument(
+        UNKNOWN, Reason.COMMAND_IS_SHELL, command=["/bin/sh", "-c"], args=["exec acme"]
+    ),
+    "a shell where no arguments are written": by_argument(
+        UNKNOWN, Reason.COMMAND_IS_SHELL, command=["sh", "-c", "acme"], allowed=False
+    ),
+    "a program that is not known": by_argument(
+        UNKNOWN, Reason.PROGRAM_UNKNOWN, command=["other"], args=["-telemetry=false"]
+    ),
+    "arguments of an image that are not known": by_argument(
+        UNKNOWN, Reason.IMAGE_ARGUMENTS_UNKNOWN, RUN
+    ),
+    "an argument that may be a value": by_argument(
+        UNKNOWN, Reason.ARGUMENTS_AMBIGUOUS, args=["-a", "-telemetry=false"], allowed=False
+    ),
+    "a flag that a command has behind a word": by_argument(
+        NON_COMPLIANT, Reason.ARGUMENTS_AMBIGUOUS, command=["acme", "-a", "word"]
+    ),
+    "an argument that the product reads after a library of one's own": by_argument(
+        UNKNOWN,
+        Reason.COMMAND_OVERRIDDEN,
+        args=["-telemetry=false"],
+        env={"LD_PRELOAD": "/x.so"},
+        ours=("LD_PRELOAD",),
+    ),
     "something is sent in spite of the switch": of(
         NOT_ENFORCEABLE,
         Reason.PARTLY_DISABLED,

@@ -40,7 +40,6 @@ _FAULTS = [
     # Rules of the CRD.
     ("pattern: acme/server\n", 'pattern: "*"\n', 9, "names the image"),
     ('["*-tools"]', '["*"]', 11, "would exclude everything"),
-    (_SWITCH, _SWITCH.replace("ACME_TELEMETRY", "LD_PRELOAD"), 30, "may not be set here"),
     (_SWITCH, _SWITCH.replace('"false"', '"$(PASSWORD)"'), 30, "may not contain $("),
     ("default: NoTelemetry", "default: NoTelemetry\n      switches: [{semantics: Runtime}]", 23,
      "a version without telemetry has no switch"),
@@ -115,7 +114,7 @@ _LEFT_OUT = [
     ('- {image: "acme/agent:2.1.0", version: "2.1.0", component: agent, edition: pro}\n', "",
      "acme/agent stands in matches"),
     ('rejects: ["acme/server:2.1.0-tools"]', "rejects: []", "no image of other software"),
-    ('rejects: ["acme/server:2.1.0-tools"]', "rejects: [nginx]", "has a tag *-tools"),
+    ('rejects: ["acme/server:2.1.0-tools"]', "rejects: [nginx]", "with a tag *-tools"),
     ('"acme/server:2.0.0", ', "", "no row has 2.0.0 of acme/server"),
     ('"acme/server:2.5.0"', '"acme/server:2.4.0"', "from 2.5.0 on and before 2.10.0"),
     ('"acme/server:1.0.0"', '"acme/server:latest"', "from 1.0.0 on and before 2.0.0"),
@@ -177,6 +176,7 @@ def test_two_files_with_one_image_are_told() -> None:
     [
         ("acme/server\n    rep", "emqx/emqx\n    rep", "belongs to the built-in product emqx"),
         ("  name: acme", "  name: emqx", "to replace it whole, set spec.overridesBuiltin: true"),
+        ("name: ACME_TELEMETRY", "name: LD_PRELOAD", "this variable may not be set here"),
         ("name: ACME_TELEMETRY", "name: ACME_PLUGINS", "ACME_PLUGINS may not be a switch"),
     ],
 )
@@ -194,3 +194,41 @@ def test_more_patterns_than_the_webhook_can_hold_are_refused() -> None:
         files[f"p{number}.yaml"] = text.replace("name: acme", f"name: p{number}").encode()
     (problem,) = lint(files)
     assert "12800 image patterns" in problem.what
+
+
+def test_a_product_that_users_build_is_tried_on_an_image_of_its_name() -> None:
+    start, end = PRODUCT.index("  images:"), PRODUCT.index("  versions:\n    lines")
+    bare = PRODUCT[:start] + PRODUCT[end:]
+    table = TABLE.replace("acme/server", "acme")
+    table = table.replace(
+        '- {image: "acme/agent:2.1.0", version: "2.1.0", component: agent, edition: pro}\n', ""
+    ).replace("acme:2.1.0-tools", "acme-tools:2.1.0")
+    assert [str(one) for one in check(bare, table)] == []
+    assert any("=false] is set" in str(one) for one in check(bare, table.replace("=false", "=no")))
+    assert check(bare, table, built_in=False)
+
+
+def test_a_product_on_a_base_has_a_table_of_its_images() -> None:
+    product = """\
+apiVersion: fleettelemetry.io/v1alpha1
+kind: TelemetryProduct
+metadata: {name: acme}
+spec:
+  title: Acme
+  base: emqx
+  images:
+  - {pattern: acme/broker, edition: open-source, tags: ["{version}-emqx"]}
+"""
+    table = """\
+matches:
+- {image: "acme/broker:5.8.9-emqx", version: "5.8.9", edition: open-source}
+- {image: "acme/broker:7", version: "", edition: open-source}
+channels:
+- channel: Usage
+  images: ["acme/broker:5.8.9-emqx"]
+  disabled: ["EMQX_TELEMETRY__ENABLE=false"]
+  enabled: ["EMQX_TELEMETRY__ENABLE=true"]
+"""
+    assert [str(one) for one in check(product, table, built_in=False)] == []
+    problems = check(product.replace("base: emqx", "base: emq"), table, built_in=False)
+    assert any("no built-in product has this name" in one.what for one in problems)

@@ -10,9 +10,10 @@ import yaml
 from msgspec import inspect
 
 from fleet_telemetry.api.product import TelemetryProductSpec
-from fleet_telemetry.catalogue.catalogue import ProductFile
+from fleet_telemetry.api.resources import TELEMETRY_PRODUCT
 from fleet_telemetry.linting.document import Document
 from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.product_file import OwnFile
 from fleet_telemetry.linting.schema_rules import check_schema, counterpart
 from tests.support.crd_cases import Case
 from tests.support.crd_products import PRODUCT
@@ -31,7 +32,7 @@ def _problems(case: Case) -> list[Problem]:
     manifest["metadata"] = {"name": "acme", **content.get("metadata", {})}
     try:
         document = Document.parse("a.yaml", yaml.safe_dump(manifest).encode())
-        document.read(ProductFile)
+        document.read(OwnFile)
     except FileError as error:
         return list(error.problems)
     return list(check_schema(document))
@@ -45,6 +46,8 @@ def test_a_file_is_refused_for_what_the_api_server_refuses(case: Case) -> None:
 
 def test_every_rule_of_the_crd_has_a_counterpart() -> None:
     rules = list(_rules(inspect.type_info(TelemetryProductSpec)))
+    of_spec = TELEMETRY_PRODUCT.spec_rules
+    rules += [{"rule": rule.expression, "message": rule.message} for rule in of_spec]
     assert rules
     assert [rule for rule in rules if counterpart(rule) is None] == []
 
@@ -68,4 +71,4 @@ def _rules(described: inspect.Type) -> Iterator[dict[str, str]]:
 def test_it_is_a_file_as_written() -> None:
     text = msgspec.yaml.encode({"kind": "TelemetryProduct"})
     with pytest.raises(FileError, match="apiVersion"):
-        Document.parse("a.yaml", text).read(ProductFile)
+        Document.parse("a.yaml", text).read(OwnFile)
