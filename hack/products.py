@@ -308,4 +308,6 @@ def _property(found: ConfigProperty) -> str:
 def _override(override: Override) -> str:
     if override.argument and override.env:
         return f"`{override.argument}` in `{override.env}`"
+    if override.mount:
+        return f"a volume at `{override.mount}`"
     return f"`{override.argument or override.env}`"

@@ -138,6 +138,7 @@ ALLOWED: Sequence[Allowed] = (
     ),
     Allowed(r"\.views\b", "a field of TelemetryHost"),
     Allowed(r"\bview ?box\b", "an attribute of SVG"),
+    Allowed(r"disable Heart Beat", "a Helm value of Linkerd"),
     Allowed(r"setting fought over", "a reason of the API, which does not change"),
 )
 

@@ -186,12 +186,15 @@ _FULL: Manifest = {
                                         "env": "JAVA_OPTIONS",
                                         "values": ["true"],
                                         "means": "Enabled",
+                                        "ignoreCase": False,
                                     },
                                     {
                                         "argument": "-Dtelemetry=",
                                         "env": "JAVA_OPTIONS",
                                         "means": "Enabled",
+                                        "ignoreCase": False,
                                     },
+                                    {"mount": "/etc/emqx", "means": "Unknown", "ignoreCase": False},
                                 ],
                                 "ineffective": ["EMQX_TELEMETRY_ENABLED"],
                             },
@@ -218,8 +221,10 @@ _FULL: Manifest = {
                     {
                         "versions": [">=7.0.0"],
                         "default": "On",
-                        "switches": [{"semantics": "Runtime"}],
+                        "switches": [{"semantics": "Runtime", "sufficient": False}],
                         "leaves": "a start event",
+                        "harmlessAnywhere": False,
+                        "provenance": "Source",
                     },
                 ],
             }
@@ -485,7 +490,16 @@ def _override() -> dict[str, Check]:
         _OVERRIDE: Object(
             rules=(
                 Rule(
-                    message="an override names an argument or a variable",
+                    message="an override by a mount names nothing else, and says what it means",
+                    accepts=({"mount": "/etc/acme", "means": "Unknown"},),
+                    rejects=(
+                        {"mount": "/etc/acme"},
+                        {"mount": "/etc/acme", "means": "Unknown", "env": "A"},
+                        {"mount": "/etc/acme", "means": "Unknown", "argument": "-a"},
+                    ),
+                ),
+                Rule(
+                    message="an override names an argument, a variable or a mount",
                     accepts=(
                         {"argument": "-Da="},
                         {"env": "A"},
@@ -504,6 +518,8 @@ def _override() -> dict[str, Check]:
             ),
         ),
         f"{_OVERRIDE}.argument": text(256, shortest=1),
+        f"{_SWITCH}.overrides[2].mount": replace(_PATH, given={"env": "A"}),
+        f"{_OVERRIDE}.ignoreCase": Flag(default=False),
         f"{_OVERRIDE}.env": ENV_NAME,
         **_names(f"{_OVERRIDE}.values", texts(16), text(256)),
         f"{_SWITCH}.overrides[1].means": MEANING,
@@ -559,7 +575,7 @@ _WORD = Text(
 )
 _PROGRAM = Text(
     matches=("loki", "a.b-C_1", "1", "crate.sh"),
-    mismatches=("a/b", "a b", "", "a.", "$(A)", "/"),
+    mismatches=("a/b", "a b", "a.", "$(A)", "/"),
     shortest=1,
     longest=64,
 )
@@ -570,6 +586,7 @@ def _argument() -> dict[str, Check]:
     path = _ARGUMENT_PATH
     return {
         path: Object(
+            given={"semantics": "Runtime"},
             required=("flag", "disabled", "dashes", "programs"),
             rules=(
                 Rule(

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from fleet_telemetry.api.policy import ChannelName, EgressDialect, Policy
+from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.decision import plan_injection
 from fleet_telemetry.egress.desired import EgressPlan, plan_egress
 from fleet_telemetry.egress.dialects.registry import DIALECTS
@@ -88,12 +89,13 @@ def situation(
     served: Iterable[EgressDialect] = (EgressDialect.NETWORK_POLICY,),
     workload: Mapping[str, Any] | None = None,
     pods: Iterable[Mapping[str, str]] = (),
+    known: Catalogue | None = None,
     **more: Any,
 ) -> EgressInput:
     """A workload under policies, among NetworkPolicies; ``pods`` are labels of those that run."""
     containers = [container(image, name=f"c{number}") for number, image in enumerate(images)]
     given = manifest(*containers, selector={"matchLabels": {"app": "it"}}, **(workload or {}))
-    asked = Cluster(policies).input(given, Trigger.RECONCILE)
+    asked = Cluster(policies, known or builtin()).input(given, Trigger.RECONCILE)
     plan = plan_injection(asked)
     return EgressInput(
         workload=asked.workload,

@@ -662,7 +662,7 @@ ARGUMENT_RULES = (
 
 
 class Override(ApiType, frozen=True, kw_only=True):
-    """An argument or variable that overrides the switch."""
+    """An argument, a variable or a volume that overrides the switch."""
 
     argument: (
         Annotated[
@@ -687,6 +687,21 @@ class Override(ApiType, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    mount: (
+        Annotated[
+            str,
+            described(
+                "A path where a volume is mounted, such as that of a configuration file. A mount "
+                "above or below it counts, too.",
+                pattern=_PATH,
+                max_length=512,
+            ),
+        ]
+        | None
+    ) = None
+    ignore_case: Annotated[
+        bool, described("Whether upper and lower case of the argument are equal.")
+    ] = False
     values: Annotated[
         tuple[Annotated[str, described("A value.", max_length=256)], ...],
         described(
@@ -702,7 +717,14 @@ class Override(ApiType, frozen=True, kw_only=True):
 
 
 OVERRIDE_RULES = (
-    Rule("has(self.argument) || has(self.env)", "an override names an argument or a variable"),
+    Rule(
+        "has(self.argument) || has(self.env) || has(self.mount)",
+        "an override names an argument, a variable or a mount",
+    ),
+    Rule(
+        "!has(self.mount) || (!has(self.argument) && !has(self.env) && has(self.means))",
+        "an override by a mount names nothing else, and says what it means",
+    ),
     Rule(
         "!has(self.values) || has(self.means)",
         "an override by certain values says what they mean",

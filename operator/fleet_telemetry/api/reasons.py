@@ -450,6 +450,17 @@ class EgressReason(_Explained):
         "Others share the host's addresses, as on a CDN, and would be denied too. "
         "sharedAddresses: Accept denies them all the same.",
     )
+    ALSO_SERVES = (
+        "AlsoServes",
+        "A host, or one of its addresses, also serves something else, which would be denied too. "
+        "sharedAddresses: Accept denies it all the same.",
+    )
+    SENT_BY_BROWSERS = (
+        "SentByBrowsers",
+        "The browsers of the product's users connect to a host, and no network policy of a pod "
+        "contains a browser. Deny the host in the proxy or firewall of the users, or by a "
+        "Content-Security-Policy in front of the product.",
+    )
     NEEDED_BY_OTHER_CHANNEL = (
         "NeededByOtherChannel",
         "Another channel of the product, which is not to be denied, needs the host or its "

@@ -9,8 +9,10 @@ from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import (
     ChannelRule,
     EnvSwitch,
+    Host,
     Image,
     Semantics,
+    Sender,
     TelemetryProductSpec,
 )
 from fleet_telemetry.catalogue.version import VersionRanges
@@ -27,6 +29,8 @@ def find_mark_problems(
     for channel in spec.channels:
         for place, rule in enumerate(channel.rules):
             yield from _about_leaves(f"channel {channel.name}, rule {place + 1}", rule)
+        for host in channel.hosts:
+            yield from _about_browsers(f"channel {channel.name}, host {host.host}", host)
     variables = list(_variables(spec, ranges))
     for where, env, _, _ in variables:
         yield from _own_contradictions(where, env)
@@ -39,6 +43,15 @@ def find_mark_problems(
                 f"{where}: {env.name} is exclusive with {other.name}, which is a switch of the "
                 "same versions; the product would get both"
             )
+
+
+def _about_browsers(where: str, host: Host) -> Iterator[str]:
+    for name, value in (
+        ("addresses", host.addresses),
+        ("publishedRanges", host.published_ranges),
+    ):
+        if host.sent_by is Sender.BROWSER and value:
+            yield f"{where}: {name} is for network policies, and none contains a browser"
 
 
 def _about_leaves(where: str, rule: ChannelRule) -> Iterator[str]:

@@ -25,7 +25,7 @@ from fleet_telemetry.egress.address_set import AddressSet
 from fleet_telemetry.egress.dialects.dialect import Dialect
 from fleet_telemetry.egress.dialects.registry import dialect_named, select_dialect
 from fleet_telemetry.egress.facts import EgressInput, HostFacts, PlannedNetworkPolicy
-from fleet_telemetry.egress.host_use import HostUse, Key, needed_besides
+from fleet_telemetry.egress.host_use import HostUse, Key, needed_besides, serving_besides
 from fleet_telemetry.egress.model import (
     DesiredNetworkPolicy,
     Destination,
@@ -292,15 +292,30 @@ def _denied_of(  # noqa: PLR0917  # the parts of one decision
         detail = f"{use.host} is served by {provider}."
         notes.append(Note(EgressReason.SHARED_ADDRESSES, detail))
         networks = _without(networks, (*facts.shared, *facts.ranges))
-    for other in needed_besides(use, uses, section.section.policy, closing):
-        theirs = given.hosts.get(other.host, HostFacts())
-        needed = {*theirs.allow, *theirs.deny, *theirs.ranges}
-        left = frozenset[Network]() if other.host == use.host else _without(networks, needed)
+    spared = [
+        (other, EgressReason.NEEDED_BY_OTHER_CHANNEL, f"for the channel {other.channel}")
+        for other in needed_besides(use, uses, section.section.policy, closing)
+    ]
+    if not section.accepts_shared:
+        spared += [
+            (other, EgressReason.ALSO_SERVES, f"{other.host} also serves {other.also_serves}")
+            for other in serving_besides(use, uses)
+        ]
+    for other, reason, why in spared:
+        left = _spare(networks, use, other, given.hosts.get(other.host, HostFacts()))
         if left != networks or other.host == use.host:
-            detail = f"{use.host}, for the channel {other.channel}."
-            notes.append(Note(EgressReason.NEEDED_BY_OTHER_CHANNEL, detail))
+            notes.append(Note(reason, f"{use.host}, {why}."))
             networks = left
     return networks, notes
+
+
+def _spare(
+    networks: frozenset[Network], use: HostUse, other: HostUse, theirs: HostFacts
+) -> frozenset[Network]:
+    """What is left of a host's networks if another host is not to be denied."""
+    if other.host == use.host:
+        return frozenset()
+    return _without(networks, {*theirs.allow, *theirs.deny, *theirs.ranges})
 
 
 def _without(some: Iterable[Network], others: Iterable[Network]) -> frozenset[Network]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -13,6 +13,7 @@ from fleet_telemetry.api.policy import (
     SharedAddresses,
     Submission,
 )
+from fleet_telemetry.api.product import Sender
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.egress.model import Address
 from fleet_telemetry.switches.desired import EffectivePolicies
@@ -35,6 +36,8 @@ class HostUse:
     """Addresses that the vendor publishes."""
     provider: str | None = None
     """The provider that publishes the ranges that the host may be in."""
+    also_serves: str = ""
+    """What else the host serves, and a denial would block."""
     named_by: PolicyName | None = field(default=None, compare=False)
     """The policy that names it; None for hosts of the catalogue."""
 
@@ -99,7 +102,8 @@ class HostRule:
     in_catalogue: bool = True
     """The catalogue has the host; otherwise only the policy names it."""
     spares: tuple[str, ...] = ()
-    """Hosts of channels that are not denied. Their addresses are not denied either."""
+    """Hosts that are not denied: those of other channels, and those that serve something else.
+    Their addresses are not denied either."""
 
 
 def find_host_rules(
@@ -121,6 +125,8 @@ def find_host_rules(
         opens = key in opening
         accepts = section.egress.shared_addresses is SharedAddresses.ACCEPT
         needed = list(needed_besides(use, uses, section.policy, sections.keys() - opening))
+        if not accepts:
+            needed += serving_besides(use, uses)
         if use.certain if opens else use.host not in {other.host for other in needed}:
             rules.append(
                 HostRule(
@@ -158,10 +164,31 @@ def needed_besides(
             yield other
 
 
+def serving_besides(use: HostUse, uses: Iterable[HostUse]) -> Iterator[HostUse]:
+    """The uses of the product's hosts that also serve something else, and that a policy denies only
+    if it accepts that."""
+    yield from (other for other in uses if other.product == use.product and other.also_serves)
+
+
+def find_browser_hosts(targets: tuple[MatchedContainer, ...]) -> Mapping[Key, tuple[str, ...]]:
+    """The hosts of each channel to which browsers connect, and not pods, in words."""
+    found: dict[Key, dict[str, None]] = {}
+    for target in targets:
+        for channel in target.product.spec.channels:
+            hosts = target.product.hosts_of(channel.name, target.image, target.version)
+            for host, _ in hosts:
+                if host.sent_by is Sender.BROWSER:
+                    key = target.product.name, channel.name
+                    also = f" (it also serves {host.also_serves})" if host.also_serves else ""
+                    found.setdefault(key, {})[f"{host.host}{also}"] = None
+    return {key: tuple(hosts) for key, hosts in found.items()}
+
+
 def find_uses(
     targets: tuple[MatchedContainer, ...], effective: EffectivePolicies
 ) -> tuple[HostUse, ...]:
-    """Every host of every channel of the products, and those that policies add to them."""
+    """Every host of every channel of the products to which pods connect, and those that policies
+    add to them."""
     found = dict.fromkeys((*_of_catalogue(targets), *_of_policies(effective)))
     return tuple(found)
 
@@ -171,6 +198,8 @@ def _of_catalogue(targets: tuple[MatchedContainer, ...]) -> Iterator[HostUse]:
         for channel in target.product.spec.channels:
             hosts = target.product.hosts_of(channel.name, target.image, target.version)
             for host, certain in hosts:
+                if host.sent_by is Sender.BROWSER:
+                    continue
                 yield HostUse(
                     product=target.product.name,
                     channel=channel.name,
@@ -179,6 +208,7 @@ def _of_catalogue(targets: tuple[MatchedContainer, ...]) -> Iterator[HostUse]:
                     certain=certain,
                     seeds=frozenset(map(ip_address, host.addresses)),
                     provider=host.published_ranges,
+                    also_serves=host.also_serves,
                 )
 
 

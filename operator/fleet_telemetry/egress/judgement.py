@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from fleet_telemetry.api.policy import EgressAction, Submission
 from fleet_telemetry.api.reasons import EgressReason
@@ -55,6 +56,7 @@ class _ChannelJudgement:
     ) -> None:
         self._given = given
         self._uses = [use for use in plan.uses if (use.product, use.channel) == key]
+        self._browser_hosts = plan.browser_hosts.get(key, ())
         self._planned = next((one for one in plan.policies if key in one.channels), None)
         self._result = ObjectResult(ObjectState.MISSING)
         if self._planned is not None:
@@ -65,7 +67,16 @@ class _ChannelJudgement:
         self._opens = in_effect is not None and in_effect.desired is Submission.ENABLED
 
     def find(self) -> EgressFinding:
-        """The finding."""
+        """The finding. What browsers send is never denied."""
+        found = self._of_pods()
+        if not self._browser_hosts:
+            return found
+        detail = f"Browsers connect to {named(self._browser_hosts)}."
+        if not self._uses or found.verdict is EgressVerdict.DENIED:
+            return EgressFinding(EgressVerdict.UNKNOWN, EgressReason.SENT_BY_BROWSERS, detail)
+        return replace(found, detail=f"{found.detail} {detail}".strip())
+
+    def _of_pods(self) -> EgressFinding:
         if self._given.workload.template.host_network or self._given.on_host_network:
             return EgressFinding(EgressVerdict.UNKNOWN, EgressReason.HOST_NETWORK)
         planned = self._planned

@@ -32,6 +32,7 @@ _BY_RANK = (
     EgressReason.TOO_MANY_HOSTS,
     EgressReason.VERSION_UNREADABLE,
     EgressReason.SHARED_ADDRESSES,
+    EgressReason.ALSO_SERVES,
     EgressReason.NEEDED_BY_OTHER_CHANNEL,
     # Nothing is written, whatever the hosts are.
     EgressReason.NOT_ISOLATED,

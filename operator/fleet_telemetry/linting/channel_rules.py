@@ -126,6 +126,8 @@ def _check_hosts(
         if rules and not any(_meet(host, one) for one in sending):
             what = f"{where}: no rule says that a version of it sends"
             yield Finding(path, what, "correct the versions of the host, or add the rule")
+    if not channel.hosts:
+        return  # Not known, or none of the cluster's connections: then there is nothing to deny.
     for at, rule in enumerate(channel.rules):
         compiled = next((one for one in rules if one.rule is rule), None)
         if compiled is None or rule.default not in (DefaultState.ON, DefaultState.BY_LICENCE):

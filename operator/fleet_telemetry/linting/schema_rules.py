@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import inspect
 
+from fleet_telemetry.api.argument_names import FLAG_RULE, is_refused_flag
 from fleet_telemetry.api.product import PRODUCT_SPEC_RULES, TelemetryProductSpec
 from fleet_telemetry.api.variable_names import (
     ALIAS_RULE,
@@ -43,7 +44,7 @@ def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Prob
         if holds is not None and not holds(spec):
             yield document.problem(("spec",), rule.message, "add one of them")
     for path, what, advice in _check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)):
-        if not (built_in and what == NAME_RULE.message):
+        if not (built_in and what in (NAME_RULE.message, FLAG_RULE.message)):
             yield document.problem(path, f"{_written(path)}: {what}", advice)
 
 
@@ -133,6 +134,18 @@ def _may_be_alias(name: str) -> bool:
     return folded in HARMLESS or folded.partition("_")[0] not in FIRST_WORDS
 
 
+def _words(argument: Mapping[str, Any]) -> list[str]:
+    return [argument[key] for key in ("disabled", "enabled") if key in argument]
+
+
+def _head(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _flags(argument: Mapping[str, Any]) -> list[str]:
+    return [argument[key] for key in ("flag", "negation") if key in argument]
+
+
 def _names_image(pattern: str) -> bool:
     last = pattern.rpartition("/")[2]
     is_wild = "*" in last or "?" in last
@@ -157,10 +170,32 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "self.split('.').all(label, size(label) <= 63)": lambda host: all(
         len(label) <= _LONGEST_LABEL for label in host.split(".")
     ),
-    "has(self.argument) || has(self.env)": lambda one: "argument" in one or "env" in one,
+    "an override names an argument, a variable or a mount": lambda one: (
+        "argument" in one or "env" in one or "mount" in one
+    ),
+    "an override by a mount names nothing else, and says what it means": lambda one: (
+        "mount" not in one or ("argument" not in one and "env" not in one and "means" in one)
+    ),
+    FLAG_RULE.expression: lambda flag: not is_refused_flag(flag),
+    "disabled and enabled are words of the flag, such as -flag=false for the flag named flag": (
+        lambda one: all(_head(word).lstrip("-") in _flags(one) for word in _words(one))
+    ),
+    "disabled and enabled begin with as many dashes as the field dashes says": lambda one: (
+        one["dashes"] == "Any"
+        or all(word.startswith("--") is (one["dashes"] == "Two") for word in _words(one))
+    ),
+    "a flag that takes no value is written without =": lambda one: (
+        one.get("values") != "None" or not any("=" in word for word in _words(one))
+    ),
+    "!has(self.enabled) || self.enabled != self.disabled": lambda one: (
+        one.get("enabled") != one["disabled"]
+    ),
+    "!has(self.argument) || (self.semantics == 'Start' && !has(self.env))": lambda one: (
+        "argument" not in one or (one["semantics"] == "Start" and "env" not in one)
+    ),
     "!has(self.values) || has(self.means)": lambda one: "values" not in one or "means" in one,
-    "!(self.semantics in ['Seed', 'Start']) || has(self.env)": lambda one: (
-        one["semantics"] not in ("Seed", "Start") or "env" in one
+    "a Seed or Start switch names its variable, or a Start switch its argument": lambda one: (
+        one["semantics"] not in ("Seed", "Start") or "env" in one or "argument" in one
     ),
     "!has(self.seedProof) || self.semantics == 'Seed'": lambda one: (
         "seedProof" not in one or one["semantics"] == "Seed"

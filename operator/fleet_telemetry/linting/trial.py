@@ -13,6 +13,7 @@ from typing import Any
 from fleet_telemetry.api.policy import (
     ChannelName,
     ClusterTelemetryPolicySpec,
+    Injection,
     Policy,
     PolicyKind,
     Submission,
@@ -114,7 +115,12 @@ def apply_operations(document: Manifest, operations: Sequence[Operation]) -> Man
 
 
 def _policy(product: str, channel: ChannelName, desired: Submission) -> Policy:
-    spec = ClusterTelemetryPolicySpec(submission=desired, products=(product,), channels=(channel,))
+    spec = ClusterTelemetryPolicySpec(
+        submission=desired,
+        products=(product,),
+        channels=(channel,),
+        injection=Injection(arguments=True),
+    )
     return Policy(PolicyKind.CLUSTER, "", "trial", _NOW, spec)
 
 

@@ -52,6 +52,7 @@ _EGRESS_NOT_WRITTEN = {
     EgressReason.FAMILY_NOT_ANSWERED,
     EgressReason.TOO_MANY_HOSTS,
     EgressReason.SHARED_ADDRESSES,
+    EgressReason.ALSO_SERVES,
     EgressReason.NEEDED_BY_OTHER_CHANNEL,
     EgressReason.WOULD_WIDEN,
     EgressReason.POLICY_NOT_READABLE,

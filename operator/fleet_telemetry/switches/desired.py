@@ -18,6 +18,7 @@ from fleet_telemetry.api.variable_names import is_refused_name, is_refused_value
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.exclusive import exclusive_switches, own_entries
+from fleet_telemetry.switches.overrides import read_overrides
 from fleet_telemetry.switches.reading import is_expanded, setting_of
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.workloads.workload import Container, EnvVar
@@ -75,6 +76,8 @@ class DesiredVariable:
         mechanism = mechanism_of(self.switch) if self.switch is not None else None
         if self.switch is None or mechanism is None:
             return None
+        if self.is_argument and read_overrides(target.container, self.switch) is not None:
+            return Reason.SWITCH_OVERRIDDEN
         return mechanism.obstacle(target, self.switch, self.effective.desired)
 
     def met_by(self, entry: EnvVar | None) -> bool:

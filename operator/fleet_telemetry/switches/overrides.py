@@ -14,19 +14,31 @@ from fleet_telemetry.workloads.workload import Container
 
 def read_switch(container: Container, switch: Switch) -> SwitchReading:
     """What the container declares. The first override that is present takes precedence."""
-    for override in switch.overrides:
-        found = _read_override(container, override, switch)
-        if found is not None:
-            return found
+    found = read_overrides(container, switch)
+    if found is not None:
+        return found
     mechanism = mechanism_of(switch)
     if mechanism is None:
         return SwitchReading(Setting.UNKNOWN, ReadingSource.NOTHING)
     return mechanism.read(container, switch)
 
 
+def read_overrides(container: Container, switch: Switch) -> SwitchReading | None:
+    """What the first override that is present declares; None if there is none."""
+    for override in switch.overrides:
+        found = _read_override(container, override, switch)
+        if found is not None:
+            return found
+    return None
+
+
 def _read_override(
     container: Container, override: Override, switch: Switch
 ) -> SwitchReading | None:
+    if override.mount is not None:
+        path = _mounted_at(container, override.mount)
+        setting = override.means or Setting.UNKNOWN
+        return SwitchReading(setting, ReadingSource.OVERRIDE, path) if path else None
     if override.env is None:
         return _read_words(container.arguments, override, switch)
     entry = container.variable(override.env)
@@ -49,6 +61,8 @@ def _read_override(
 def _read_words(words: Iterable[str], override: Override, switch: Switch) -> SwitchReading | None:
     """The last argument of a name takes effect."""
     prefix = override.argument or ""
+    if override.ignore_case:
+        return _read_folded(words, prefix.lower(), override)
     # The JVM takes -Da for -Da=: the property is set, and empty.
     bare = prefix[:-1] if prefix.startswith("-D") and prefix.endswith("=") else None
     full = (prefix if word == bare else word for word in words)
@@ -59,6 +73,25 @@ def _read_words(words: Iterable[str], override: Override, switch: Switch) -> Swi
         return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, found[-1])
     setting = _override_setting(found[-1].removeprefix(prefix), override, switch)
     return SwitchReading(setting, ReadingSource.OVERRIDE, found[-1])
+
+
+def _read_folded(words: Iterable[str], prefix: str, override: Override) -> SwitchReading | None:
+    """The same where upper and lower case are equal; what it means does not depend on the value."""
+    folded = ((word, word.lower()) for word in words)
+    found = [word for word, low in folded if low.startswith(prefix) or _may_become(low, prefix)]
+    if not found:
+        return None
+    return SwitchReading(override.means or Setting.UNKNOWN, ReadingSource.OVERRIDE, found[-1])
+
+
+def _mounted_at(container: Container, path: str) -> str:
+    """The path of a volume at, above or below a path; empty if there is none."""
+    wanted = path.rstrip("/")
+    for mount in container.mounts:
+        mounted = mount.path.rstrip("/")
+        if f"{wanted}/".startswith(f"{mounted}/") or f"{mounted}/".startswith(f"{wanted}/"):
+            return mount.path
+    return ""
 
 
 def _may_become(word: str, prefix: str) -> bool:

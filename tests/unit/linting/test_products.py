@@ -25,6 +25,12 @@ def test_the_good_one_has_no_problem() -> None:
     assert [str(one) for one in check(built_in=False)] == []
 
 
+def test_a_channel_whose_hosts_are_not_known_is_no_fault() -> None:
+    at = PRODUCT.index("    hosts:")
+    without = PRODUCT[:at] + PRODUCT[PRODUCT.index("    rules:") :]
+    assert [str(one) for one in check(without)] == []
+
+
 _FAULTS = [
     # The document.
     ("kind: Tel", "kind: 'Tel", 2, "no YAML"),
