@@ -412,6 +412,11 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
     ] = False
     reading: Annotated[Reading, described("How the product reads the value.")] = Reading()
 
+    @property
+    def keeps_opt_out(self) -> bool:
+        """Whether an opt-out stays in the product's data, and no value takes it back."""
+        return self.persists and self.enabled is None
+
     def value_for(self, desired: Submission) -> str | None:
         """What to write; None where the variable has to be absent."""
         return self.disabled if desired is Submission.DISABLED else self.enabled

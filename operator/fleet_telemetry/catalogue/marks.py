@@ -28,7 +28,9 @@ def find_mark_problems(
     in the channel, versions."""
     for channel in spec.channels:
         for place, rule in enumerate(channel.rules):
-            yield from _about_leaves(f"channel {channel.name}, rule {place + 1}", rule)
+            where = f"channel {channel.name}, rule {place + 1}"
+            yield from _about_leaves(where, rule)
+            yield from _about_persistence(where, rule)
         for host in channel.hosts:
             yield from _about_browsers(f"channel {channel.name}, host {host.host}", host)
     variables = list(_variables(spec, ranges))
@@ -62,6 +64,23 @@ def _about_leaves(where: str, rule: ChannelRule) -> Iterator[str]:
         )
     if rule.leaves and any(switch.sufficient for switch in rule.switches):
         yield f"{where}: a switch that is sufficient stops everything, and leaves says otherwise"
+
+
+def _about_persistence(where: str, rule: ChannelRule) -> Iterator[str]:
+    for switch in rule.switches:
+        env = switch.env
+        if env is None or not env.persists:
+            continue
+        if switch.semantics is not Semantics.START:
+            yield (
+                f"{where}: {env.name} persists and is no Start switch; persists says what each "
+                "start writes"
+            )
+        if env.keeps_opt_out and not rule.remedy:
+            yield (
+                f"{where}: {env.name} persists and has no value that enables; say in remedy how "
+                "an earlier opt-out is taken back"
+            )
 
 
 def _variables(
