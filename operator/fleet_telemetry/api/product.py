@@ -306,6 +306,29 @@ class ConfigProperty(ApiType, frozen=True, kw_only=True):
     ] = ()
 
 
+class CommandWord(ApiType, frozen=True, kw_only=True):
+    """A word of a command line that a variable holds a part of, such as a system property of Java
+    in JAVA_OPTS. The last word with the beginning takes effect."""
+
+    begins: Annotated[
+        str,
+        described(
+            "The beginning of the word, up to its value, such as -Dacme.telemetry=.",
+            pattern=r"^-[-._=:,/A-Za-z0-9]+$",
+            max_length=256,
+        ),
+    ]
+    weaker: Annotated[
+        tuple[EnvName, ...],
+        described(
+            "Variables whose words come before those of the switch, weakest first. They are read "
+            "and never written.",
+            list_type="atomic",
+            max_length=8,
+        ),
+    ] = ()
+
+
 class EnvSwitch(ApiType, frozen=True, kw_only=True):
     """A switch that is an environment variable."""
 
@@ -360,6 +383,17 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    word: (
+        Annotated[
+            CommandWord,
+            described(
+                "The word that is the switch, if the variable holds words of a command line. The "
+                "reading is that of the rest of the word. A variable that holds other words is "
+                "left as it is."
+            ),
+        ]
+        | None
+    ) = None
     exclusive_with: Annotated[
         tuple[EnvName, ...],
         described(
@@ -377,6 +411,11 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
         ),
     ] = False
     reading: Annotated[Reading, described("How the product reads the value.")] = Reading()
+
+    @property
+    def keeps_opt_out(self) -> bool:
+        """Whether an opt-out stays in the product's data, and no value takes it back."""
+        return self.persists and self.enabled is None
 
     def value_for(self, desired: Submission) -> str | None:
         """What to write; None where the variable has to be absent."""

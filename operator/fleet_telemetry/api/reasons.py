@@ -211,6 +211,11 @@ class Reason(_Explained):
         "The variable is set twice in different spellings, and it is not known which one "
         "takes effect.",
     )
+    SETTING_PERSISTS = (
+        "SettingPersists",
+        "The switch is not set, and the product keeps the value of an earlier start in its own "
+        "data, so it is not known which one applies. Set the switch.",
+    )
     DEFAULT_UNKNOWN = (
         "DefaultUnknown",
         "The switch is not set, and the default of this version depends on something else, "
@@ -252,6 +257,11 @@ class Reason(_Explained):
         "The switches are as desired, and this version still sends something. Deny the channel's "
         "hosts by spec.egress.action: Deny; once network policies are proven to deny them, it is "
         "Compliant. Or accept what is left by an exception.",
+    )
+    OPT_OUT_PERSISTS = (
+        "OptOutPersists",
+        "The product keeps an opt-out in its own data, and no value of the switch takes it back. "
+        "Removing the switch is not enough.",
     )
     # Exempt
     EXEMPT_BY_POLICY = (

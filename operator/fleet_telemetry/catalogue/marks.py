@@ -28,7 +28,9 @@ def find_mark_problems(
     in the channel, versions."""
     for channel in spec.channels:
         for place, rule in enumerate(channel.rules):
-            yield from _about_leaves(f"channel {channel.name}, rule {place + 1}", rule)
+            where = f"channel {channel.name}, rule {place + 1}"
+            yield from _about_leaves(where, rule)
+            yield from _about_persistence(where, rule)
         for host in channel.hosts:
             yield from _about_browsers(f"channel {channel.name}, host {host.host}", host)
     variables = list(_variables(spec, ranges))
@@ -64,6 +66,23 @@ def _about_leaves(where: str, rule: ChannelRule) -> Iterator[str]:
         yield f"{where}: a switch that is sufficient stops everything, and leaves says otherwise"
 
 
+def _about_persistence(where: str, rule: ChannelRule) -> Iterator[str]:
+    for switch in rule.switches:
+        env = switch.env
+        if env is None or not env.persists:
+            continue
+        if switch.semantics is not Semantics.START:
+            yield (
+                f"{where}: {env.name} persists and is no Start switch; persists says what each "
+                "start writes"
+            )
+        if env.keeps_opt_out and not rule.remedy:
+            yield (
+                f"{where}: {env.name} persists and has no value that enables; say in remedy how "
+                "an earlier opt-out is taken back"
+            )
+
+
 def _variables(
     spec: TelemetryProductSpec, ranges: Iterable[tuple[ChannelName, int, VersionRanges]]
 ) -> Iterator[Placed]:
@@ -85,7 +104,23 @@ def _variables(
                     yield where, switch.env, found, images
 
 
+def _about_word(where: str, env: EnvSwitch) -> Iterator[str]:
+    if env.word is None:
+        return
+    for value in (env.disabled, env.enabled):
+        if value is not None and not value.startswith(env.word.begins):
+            yield f"{where}: {env.name}: the value {value} does not begin with {env.word.begins}"
+    if env.config_property is not None or env.any_case_after or env.aliases or env.shadows:
+        yield (
+            f"{where}: {env.name} holds words of a command line, which excludes configProperty, "
+            "anyCaseAfter, aliases and shadows"
+        )
+    if env.name in env.word.weaker:
+        yield f"{where}: {env.name} is weaker than itself"
+
+
 def _own_contradictions(where: str, env: EnvSwitch) -> Iterator[str]:
+    yield from _about_word(where, env)
     for name in env.exclusive_with:
         if env.is_named(name):
             yield f"{where}: the switch {env.name} is exclusive with {name}, which is itself"

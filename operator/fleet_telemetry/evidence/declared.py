@@ -50,7 +50,8 @@ def _settings(target: MatchedContainer, channel: ChannelName) -> Iterator[tuple[
         reading = readings[id(switch)]
         # An unset seed shows nothing about data that may have existed before.
         starts = switch.semantics is Semantics.START
-        effect = with_default(reading, rule.default) if starts else reading
+        persists = switch.env is not None and switch.env.persists
+        effect = with_default(reading, rule.default, persists=persists) if starts else reading
         if doubt_of_start(target, switch):
             yield _unless_enabled(reading.setting), _unless_enabled(effect.setting)
         else:

@@ -407,7 +407,16 @@ def _effective_switches(case: Case) -> list[Switch]:
 
 
 def _by_start_switch(case: Case, switch: Switch) -> StateFinding:
-    return _by_pods(case, switch, Reason.RUNNING_IN_EVERY_POD)
+    found = _by_pods(case, switch, Reason.RUNNING_IN_EVERY_POD)
+    keeps_opt_out = switch.env is not None and switch.env.keeps_opt_out
+    if (
+        keeps_opt_out
+        and case.desired is Setting.ENABLED
+        # The user's own opt-out comes first. What waits for a rollout would not be enough.
+        and found.state is not State.NON_COMPLIANT
+    ):
+        return StateFinding(State.NOT_ENFORCEABLE, Reason.OPT_OUT_PERSISTS, case.rule.remedy)
+    return found
 
 
 def _by_seed_switch(case: Case, switch: Switch) -> StateFinding:
@@ -608,7 +617,8 @@ def _read(
         return SwitchReading(Setting.UNKNOWN, ReadingSource.NOTHING)
     readings = []
     for one in switches:
-        reading = with_default(read_switch(target.container, one), rule.default)
+        persists = one.env is not None and one.env.persists
+        reading = with_default(read_switch(target.container, one), rule.default, persists=persists)
         doubt = doubt_of_start(target, one)
         readings.append(_doubted(reading, case.desired, doubt) if doubt else reading)
     return farthest_from(case.desired, readings)

@@ -131,7 +131,8 @@ def _sentence_on_variable(change: Edit | SkippedEdit) -> str:
             note = f", {change.note}" if change.note else ""
             return f"set {change.name} {where}{note}"
         case Cause.REVERTED:
-            return f"removed {change.name} {where}: no policy asks for it on this version"
+            note = f"; {change.note}" if change.note else ""
+            return f"removed {change.name} {where}: no policy asks for it on this version{note}"
         case _:
             note = f": {change.note}" if change.note else ""
             return f"removed {change.name} {where}{note}"

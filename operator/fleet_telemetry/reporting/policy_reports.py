@@ -102,6 +102,7 @@ _REMEDIES = {
     Reason.VERSION_NOT_COVERED: "Use a newer catalogue, or add a TelemetryProduct.",
     Reason.NO_EFFECTIVE_SWITCH: ("Deny its hosts by spec.egress.action: Deny, or ask the vendor."),
     Reason.PARTLY_DISABLED: "Deny its hosts by spec.egress.action: Deny.",
+    Reason.SETTING_PERSISTS: "Set the switch in the manifest, or let the policy add it.",
     Reason.CREDENTIALS_REJECTED: "Put new credentials into the Secret.",
     Reason.PERMISSION_MISSING: "Give the credentials the rights that the product's page names.",
     Reason.CREDENTIAL_SCOPE_MISSING: "Add namespaces or namespaceSelector to the credential.",

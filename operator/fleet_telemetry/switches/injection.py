@@ -162,6 +162,8 @@ def _inject(
             cause, note = Cause.SETTING, "replacing another value" if replaces else ""
         else:
             note = _why_without_effect(target, variable.switch)
+            if variable.value is None:
+                note = _kept_by_product(variable.name, [variable.switch])
             if entry is None and stood and _surely_stood_before(context, target, variable):
                 cause = Cause.RESTORED
         yield from _make_room(container, variable)
@@ -504,7 +506,10 @@ def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Itera
             if entry.name in handled.get(container.index, ()):
                 continue
             if context.injected(container, entry, switches.get(container.name, ())):
-                yield Edit(container.index, container.name, entry.name, None, Cause.REVERTED)
+                kept = _kept_by_product(entry.name, switches.get(container.name, ()))
+                yield Edit(
+                    container.index, container.name, entry.name, None, Cause.REVERTED, note=kept
+                )
         yield from revert_arguments(
             context.workload,
             container,
@@ -512,6 +517,14 @@ def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Itera
             context.recorded,
             handled.get(container.index, ()),
         )
+
+
+def _kept_by_product(name: str, switches: Iterable[Switch]) -> str:
+    """That a variable goes and its value stays, because starts store it; else empty."""
+    for switch in switches:
+        if switch.env is not None and switch.env.persists and switch.env.is_named(name):
+            return "the product keeps the setting in its own data, so this does not take it back"
+    return ""
 
 
 def _target_before(context: InjectionContext, target: MatchedContainer) -> MatchedContainer | None:

@@ -24,6 +24,8 @@ class ReadingSource(StrEnum):
     """A variable is set beside which the product does not start with the switch."""
     DEFAULT = "Default"
     UNREADABLE = "Unreadable"
+    PERSISTED = "Persisted"
+    """Nothing is set, and the value of an earlier start may count."""
     START = "Start"
     """The desired value is set, and may not reach the product."""
     START_UNSET = "StartUnset"
@@ -45,6 +47,7 @@ _WHY_UNKNOWN = {
     ReadingSource.OVERRIDE: Reason.SWITCH_OVERRIDDEN,
     ReadingSource.EXCLUSIVE: Reason.EXCLUSIVE_VARIABLE,
     ReadingSource.DEFAULT: Reason.DEFAULT_UNKNOWN,
+    ReadingSource.PERSISTED: Reason.SETTING_PERSISTS,
     ReadingSource.UNREADABLE: Reason.VERSION_UNREADABLE,
     ReadingSource.START: Reason.COMMAND_OVERRIDDEN,
     ReadingSource.START_UNSET: Reason.COMMAND_OVERRIDDEN,
@@ -84,10 +87,15 @@ def is_expanded(value: str) -> bool:
     return "$(" in value or "${" in value or (value.lstrip().startswith("{") and "}" in value)
 
 
-def with_default(reading: SwitchReading, default: DefaultState) -> SwitchReading:
-    """The effect of a reading in a version with this default: an unset switch has the default."""
+def with_default(
+    reading: SwitchReading, default: DefaultState, *, persists: bool = False
+) -> SwitchReading:
+    """The effect of a reading in a version with this default: an unset switch has the default. If
+    an earlier start may have stored a value (``persists``), it is unknown."""
     if reading.setting is not Setting.UNSET:
         return reading
+    if persists:
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.PERSISTED, reading.detail)
     setting = Setting.UNKNOWN
     if default is DefaultState.ON:
         setting = Setting.ENABLED

@@ -414,3 +414,22 @@ def test_what_leaves_says_is_true_of_the_switches(switch: dict[str, Any], proble
         return
     (found,) = _problems(spec)
     assert problem in found
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ({"switches": [_env(persists=True)]}, ""),
+        ({"switches": [_env(persists=True, enabled=None)], "remedy": "Remove the file."}, ""),
+        ({"switches": [_env(persists=True, enabled=None)]}, "say in remedy how"),
+        ({"switches": [{**_env(persists=True), "semantics": "Seed"}]}, "is no Start switch"),
+    ],
+)
+def test_what_persists_can_be_taken_back_or_it_is_said(rule: dict[str, Any], problem: str) -> None:
+    spec = _rules(rule)
+    if not problem:
+        _compile(spec)
+        return
+    (found,) = _problems(spec)
+    assert found.startswith("channel Usage, rule 1: WIDGET persists")
+    assert problem in found

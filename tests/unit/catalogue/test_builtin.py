@@ -14,12 +14,13 @@ import yaml
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import (
     DefaultState,
+    Image,
     Semantics,
     Setting,
     TelemetryProductSpec,
 )
 from fleet_telemetry.api.schema import ApiType
-from fleet_telemetry.catalogue.builtin_file import read_product
+from fleet_telemetry.catalogue.builtin_file import BuiltinSpec, read_product
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
@@ -108,7 +109,10 @@ class TestEveryProduct:
 
     def test_survives_the_way_through_the_api_server(self, name: str) -> None:
         spec = _PRODUCTS[name].spec
-        assert msgspec.convert(msgspec.to_builtins(spec), TelemetryProductSpec) == spec
+        kind = TelemetryProductSpec if spec.images else BuiltinSpec
+        assert msgspec.convert(msgspec.to_builtins(spec), kind) == kind(
+            **msgspec.structs.asdict(spec)
+        )
 
     def test_has_each_channel_once(self, name: str) -> None:
         names = [channel.name for channel in _PRODUCTS[name].spec.channels]
@@ -215,7 +219,7 @@ class TestEveryRule:
         inside += [text.partition(" ")[0].removeprefix(">=") for text in rule.versions]
         assert any(
             product.rule_for(channel, image, VersionSpan.parse(tag)).rule is rule
-            for image in product.spec.images
+            for image in product.spec.images or (Image(pattern=product.name),)
             for tag in inside
         )
 
@@ -253,9 +257,11 @@ class TestEverySwitch:
             assert disabled is not None
             assert disabled != enabled
             # By the product's own way of reading, not because we would have written it.
-            assert variable.reading.setting_of(disabled) is Setting.DISABLED
+            begins = variable.word.begins if variable.word else ""
+            reading = variable.reading
+            assert reading.setting_of(disabled.removeprefix(begins)) is Setting.DISABLED
             if enabled is not None:
-                assert variable.reading.setting_of(enabled) is Setting.ENABLED
+                assert reading.setting_of(enabled.removeprefix(begins)) is Setting.ENABLED
 
     def test_only_a_seed_has_a_proof(self, name: str) -> None:
         switch = _SWITCHES[name]
@@ -278,7 +284,7 @@ class TestEverySwitch:
     def test_says_of_each_thing_that_beats_it_what_it_is(self, name: str) -> None:
         overrides = _SWITCHES[name].overrides
         for override in overrides:
-            assert override.argument or override.env
+            assert override.argument or override.env or override.mount
             assert not override.values or override.means is not None
             # A flag without a value is not read, so it says itself what it means.
             assert override.argument is None or (

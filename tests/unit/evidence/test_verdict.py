@@ -208,6 +208,15 @@ def widget(**env: Any) -> dict[str, Any]:
 
 
 EXCLUSIVE = widget(exclusiveWith=["WIDGET__FILE"])
+KEEPS_OPT_OUT: dict[str, Any] = {
+    "image": ACME,
+    "catalogue": acme(
+        remedy="Remove the file.",
+        switches=[
+            {"semantics": "Start", "env": {"name": "WIDGET", "disabled": "no", "persists": True}}
+        ],
+    ),
+}
 LEAVES: dict[str, Any] = {
     "image": ACME,
     "catalogue": acme(switches=[{"semantics": "Start", "env": WIDGET}], leaves="one event"),
@@ -284,6 +293,75 @@ CASES: dict[str, Case] = {
         env={"WIDGET": "no"},
         says="What is left: one event.",
         **LEAVES,
+    ),
+    # The product stores the value of each start.
+    "nothing is set, and an earlier start may have stored an opt-out": of(
+        UNKNOWN,
+        Reason.SETTING_PERSISTS,
+        policy={**OPT_IN, **AUDIT},
+        **widget(persists=True),
+    ),
+    "nothing is set, and an earlier start may have stored an opt-in": of(
+        UNKNOWN,
+        Reason.SETTING_PERSISTS,
+        policy=NEVER,
+        image=ACME,
+        catalogue=acme(
+            default="Off", switches=[{"semantics": "Start", "env": {**WIDGET, "persists": True}}]
+        ),
+    ),
+    "the word that enables is written at the next change": of(
+        PENDING,
+        Reason.AWAITING_ROLLOUT,
+        policy={**OPT_IN, **ALWAYS},
+        **widget(persists=True),
+    ),
+    "the word that enables runs in every pod": of(
+        COMPLIANT,
+        Reason.RUNNING_IN_EVERY_POD,
+        env={"WIDGET": "yes"},
+        policy=OPT_IN,
+        **widget(persists=True),
+    ),
+    "the word that enables is not in an older pod, whose data may have an opt-out": of(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        env={"WIDGET": "yes"},
+        pods=({},),
+        policy=OPT_IN,
+        **widget(persists=True),
+    ),
+    "an opt-out that persists runs in every pod": of(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env={"WIDGET": "no"}, **KEEPS_OPT_OUT
+    ),
+    "no value takes a stored opt-out back": of(
+        NOT_ENFORCEABLE,
+        Reason.OPT_OUT_PERSISTS,
+        policy=OPT_IN,
+        says="Remove the file.",
+        **KEEPS_OPT_OUT,
+    ),
+    "no value takes our own opt-out back": of(
+        NOT_ENFORCEABLE,
+        Reason.OPT_OUT_PERSISTS,
+        env={"WIDGET": "no"},
+        ours=("WIDGET",),
+        policy={**OPT_IN, **ALWAYS},
+        **KEEPS_OPT_OUT,
+    ),
+    "the user keeps an opt-out that persists": of(
+        NON_COMPLIANT,
+        Reason.CONTRARY_VALUE_KEPT,
+        env={"WIDGET": "no"},
+        policy={**OPT_IN, **KEEP},
+        **KEEPS_OPT_OUT,
+    ),
+    "the product says that no opt-out is stored": of(
+        COMPLIANT,
+        Reason.REPORTED,
+        policy={**OPT_IN, **ACME_ASKED},
+        reported=SAYS_ENABLED,
+        **KEEPS_OPT_OUT,
     ),
     # Variables beside which the product does not start.
     "the other variable is set alone": of(
