@@ -60,6 +60,7 @@ _ENV: Manifest = {
     "anyCaseAfter": "EMQX_",
     "shadows": ["EMQX_TELEMETRY"],
     "exclusiveWith": ["EMQX_TELEMETRY__ENABLE__FILE"],
+    "word": {"begins": "-D", "weaker": ["JAVA_OPTS"]},
     "persists": True,
     "configProperty": {
         "name": "emqx.telemetry--enable",
@@ -444,6 +445,15 @@ def _env() -> dict[str, Check]:
     env = f"{_SWITCH}.env"
     return {
         env: Object(required=("name", "disabled")),
+        f"{env}.word": Object(required=("begins",)),
+        f"{env}.word.begins": Text(
+            matches=("-D",),
+            mismatches=("", "-", "D=", "-D a", "-D'", "-D$", "-D@"),
+            longest=256,
+            shape=beginning("-"),
+        ),
+        f"{env}.word.weaker": Array(item=lambda index: f"A_{index}", kind="atomic", longest=8),
+        f"{env}.word.weaker[0]": ENV_NAME,
         f"{env}.name": SWITCH_NAME,
         f"{env}.disabled": value(256),
         f"{env}.enabled": value(256),

@@ -306,6 +306,29 @@ class ConfigProperty(ApiType, frozen=True, kw_only=True):
     ] = ()
 
 
+class CommandWord(ApiType, frozen=True, kw_only=True):
+    """A word of a command line that a variable holds a part of, such as a system property of Java
+    in JAVA_OPTS. The last word with the beginning takes effect."""
+
+    begins: Annotated[
+        str,
+        described(
+            "The beginning of the word, up to its value, such as -Dacme.telemetry=.",
+            pattern=r"^-[-._=:,/A-Za-z0-9]+$",
+            max_length=256,
+        ),
+    ]
+    weaker: Annotated[
+        tuple[EnvName, ...],
+        described(
+            "Variables whose words come before those of the switch, weakest first. They are read "
+            "and never written.",
+            list_type="atomic",
+            max_length=8,
+        ),
+    ] = ()
+
+
 class EnvSwitch(ApiType, frozen=True, kw_only=True):
     """A switch that is an environment variable."""
 
@@ -356,6 +379,17 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
                 "The property that the product reads, if it uses MicroProfile Config. Then other "
                 "spellings of the name, JVM arguments, profiles and ordinals are read as SmallRye "
                 "reads them."
+            ),
+        ]
+        | None
+    ) = None
+    word: (
+        Annotated[
+            CommandWord,
+            described(
+                "The word that is the switch, if the variable holds words of a command line. The "
+                "reading is that of the rest of the word. A variable that holds other words is "
+                "left as it is."
             ),
         ]
         | None

@@ -104,7 +104,23 @@ def _variables(
                     yield where, switch.env, found, images
 
 
+def _about_word(where: str, env: EnvSwitch) -> Iterator[str]:
+    if env.word is None:
+        return
+    for value in (env.disabled, env.enabled):
+        if value is not None and not value.startswith(env.word.begins):
+            yield f"{where}: {env.name}: the value {value} does not begin with {env.word.begins}"
+    if env.config_property is not None or env.any_case_after or env.aliases or env.shadows:
+        yield (
+            f"{where}: {env.name} holds words of a command line, which excludes configProperty, "
+            "anyCaseAfter, aliases and shadows"
+        )
+    if env.name in env.word.weaker:
+        yield f"{where}: {env.name} is weaker than itself"
+
+
 def _own_contradictions(where: str, env: EnvSwitch) -> Iterator[str]:
+    yield from _about_word(where, env)
     for name in env.exclusive_with:
         if env.is_named(name):
             yield f"{where}: the switch {env.name} is exclusive with {name}, which is itself"

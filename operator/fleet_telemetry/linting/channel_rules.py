@@ -53,10 +53,10 @@ def _check_rule(
     if rule.switches and not spec.versions.lines:
         what = f"{where}: it has a switch, and every number in a tag passes for a version"
         yield Finding(path, what, "list the product's versions in spec.versions.lines")
-    names = Counter(switch.env.name for switch in rule.switches if switch.env is not None)
+    names = Counter(_labels(rule))
     for name, times in names.items():
         if times > 1:
-            what = f"{where}: {times} switches are the variable {name}"
+            what = f"{where}: {times} switches are {name}"
             yield Finding((*path, "switches"), what, "keep one of them")
 
 
@@ -96,7 +96,8 @@ def _check_reading(env: EnvSwitch, path: Path, where: str) -> Iterator[Finding]:
     ):
         if value is None:
             continue
-        read = env.reading.setting_of(value)
+        written = value.removeprefix(env.word.begins) if env.word is not None else value
+        read = env.reading.setting_of(written)
         if read is not wanted:
             what = f"{where}: {field} is {value!r}, which reading makes {read}"
             yield Finding((*path, field), what, f"list it in reading.{field}, or correct it")
@@ -154,7 +155,7 @@ def _check_harmless(product: Product, channel: Channel, place: int) -> Iterator[
             for image in product.spec.images
             if first.concerns(image) and second.concerns(image)
         ]
-        if shared and _variables(first.rule) != _variables(second.rule):
+        if shared and {*_labels(first.rule)} != {*_labels(second.rule)}:
             at = channel.rules.index(second.rule)
             what = (
                 f"channel {channel.name}, rule {at + 1}: another rule before it is "
@@ -162,11 +163,14 @@ def _check_harmless(product: Product, channel: Channel, place: int) -> Iterator[
             )
             yield Finding(channel_path(place, "rules", at), what, "mark one rule alone")
     for at, rule in enumerate(channel.rules):
-        if rule.harmless_anywhere and not any(switch.env for switch in rule.switches):
+        if rule.harmless_anywhere and not list(_labels(rule)):
             what = f"channel {channel.name}, rule {at + 1}: harmlessAnywhere without a switch"
             yield Finding(channel_path(place, "rules", at), what, "remove the mark")
 
 
-def _variables(rule: ChannelRule) -> set[str]:
-    labels = [(mechanism_of(switch), switch) for switch in rule.switches]
-    return {mechanism.label(switch) for mechanism, switch in labels if mechanism is not None}
+def _labels(rule: ChannelRule) -> Iterator[str]:
+    """What its switches are called in a pod template."""
+    for switch in rule.switches:
+        mechanism = mechanism_of(switch)
+        if mechanism is not None:
+            yield mechanism.label(switch)

@@ -12,7 +12,7 @@ from fleet_telemetry.api.policy import (
     Policy,
     Submission,
 )
-from fleet_telemetry.api.product import ChannelRule, RefusedVariable, Semantics, Switch
+from fleet_telemetry.api.product import ChannelRule, RefusedVariable, Semantics, Setting, Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.variable_names import is_refused_name, is_refused_value
 from fleet_telemetry.catalogue.matching import MatchedContainer
@@ -92,6 +92,8 @@ class DesiredVariable:
         if self.switch is None or mechanism is None or is_expanded(entry.value):
             return False
         setting = mechanism.setting_of(self.switch, entry.value)
+        if self.value is None and setting is Setting.UNSET:
+            return True
         return setting is setting_of(self.effective.desired)
 
 

@@ -9,6 +9,7 @@ from fleet_telemetry.api.product import EnvSwitch, Setting, Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.objects.manifest import Manifest, dig
+from fleet_telemetry.switches.command_word import read_command_word, setting_of_words
 from fleet_telemetry.switches.config_property import find_property, read_property
 from fleet_telemetry.switches.edits import Edit
 from fleet_telemetry.switches.mechanism import Operation
@@ -56,6 +57,11 @@ class EnvMechanism:
             return SwitchReading(Setting.UNKNOWN, ReadingSource.EXCLUSIVE, beside)
         if env.config_property is not None:
             return read_property(container, env)
+        if env.word is not None:
+            return read_command_word(container, env, env.word)
+        return self._read_variable(container, switch, env)
+
+    def _read_variable(self, container: Container, switch: Switch, env: EnvSwitch) -> SwitchReading:
         spellings = {entry.name for entry in container.env if env.is_named(entry.name)}
         if len(spellings) > 1:
             names = ", ".join(sorted(spellings))
@@ -79,7 +85,10 @@ class EnvMechanism:
 
     def setting_of(self, switch: Switch, value: str) -> Setting:
         """See SwitchMechanism."""
-        return _env(switch).setting_of(value)
+        env = _env(switch)
+        if env.word is not None:
+            return setting_of_words(env, env.word, value)
+        return env.setting_of(value)
 
     def value_for(self, switch: Switch, desired: Submission) -> str | None:
         """See SwitchMechanism."""

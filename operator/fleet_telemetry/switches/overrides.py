@@ -107,4 +107,6 @@ def _override_setting(value: str, override: Override, switch: Switch) -> Setting
     mechanism = mechanism_of(switch)
     if mechanism is None or is_expanded(value):
         return Setting.UNKNOWN
+    if switch.env is not None and switch.env.word is not None:
+        return switch.env.reading.setting_of(value)  # the rest of a word
     return mechanism.setting_of(switch, value)
