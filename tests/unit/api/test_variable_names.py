@@ -87,7 +87,7 @@ def test_no_built_in_switch_is_refused() -> None:
             *(
                 spelling
                 for switch in rule.switches
-                if switch.env is not None
+                if switch.env is not None and switch.env.word is None
                 for spelling in (switch.env.name, *switch.env.aliases)
             ),
         )

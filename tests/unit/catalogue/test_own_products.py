@@ -132,7 +132,10 @@ def test_the_built_in_products_keep_to_it() -> None:
         spec = product.spec
         if not spec.images:  # users build them; the rest is the same
             spec = msgspec.structs.replace(spec, images=(Image(pattern=product.name),))
-        assert list(find_own_problems(spec)) == []
+        # A variable with words of a command line can do anything; a reviewed word does one thing.
+        words = {one.env.name for one in product.all_switches if one.env and one.env.word}
+        found = [one for one in find_own_problems(spec) if one.partition(" ")[0] not in words]
+        assert found == []
 
 
 @examples(300)
