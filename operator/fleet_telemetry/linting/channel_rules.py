@@ -63,9 +63,14 @@ def _check_rule(
 def _check_switch(switch: Switch, path: Path, where: str) -> Iterator[Finding]:
     for at, override in enumerate(switch.overrides):
         for earlier in switch.overrides[:at]:
-            same = (earlier.argument, earlier.env) == (override.argument, override.env)
+            same = (earlier.argument, earlier.env, earlier.mount) == (
+                override.argument,
+                override.env,
+                override.mount,
+            )
             if same and (not earlier.values or earlier.values == override.values):
-                what = f"{where}: the override {override.argument or override.env} is never used, "
+                name = override.argument or override.env or override.mount
+                what = f"{where}: the override {name} is never used, "
                 what += "because one before it is the same"
                 yield Finding((*path, "overrides", at), what, "remove it, or put it first")
     if switch.env is None:

@@ -24,6 +24,7 @@ from fleet_telemetry.catalogue.builtin_file import BuiltinSpec, read_product
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
+from fleet_telemetry.switches.registry import mechanism_of
 
 _FILES = {
     file.name.removesuffix(".yaml"): file.read_text(encoding="utf-8")
@@ -31,6 +32,9 @@ _FILES = {
     if file.name.endswith(".yaml") and not file.name.endswith(".test.yaml")
 }
 _WITHOUT_HOST = {
+    ("eck-operator", ChannelName.USAGE): "Kibana sends what it writes.",
+    ("memgraph", ChannelName.USAGE): "The host was not read.",
+    ("scylladb", ChannelName.UPDATE_CHECK): "The host was not read.",
     ("flyway", ChannelName.USAGE): "The library that sends has no source.",
     ("forgejo", ChannelName.UPDATE_CHECK): "It asks the cluster's DNS, which asks on.",
 }
@@ -224,7 +228,7 @@ class TestEveryRule:
         if rule.default is DefaultState.NO_TELEMETRY:
             assert rule.switches == ()
         else:
-            assert any(switch.env is not None for switch in rule.switches) or rule.remedy
+            assert any(map(mechanism_of, rule.switches)) or rule.remedy
 
     def test_never_sets_what_it_refuses(self, name: str) -> None:
         _, _, rule = _RULES[name]
@@ -243,7 +247,7 @@ class TestEveryRule:
 class TestEverySwitch:
     def test_has_a_variable_unless_it_is_switched_at_run_time(self, name: str) -> None:
         switch = _SWITCHES[name]
-        assert (switch.env is None) is (switch.semantics is Semantics.RUNTIME)
+        assert (mechanism_of(switch) is None) is (switch.semantics is Semantics.RUNTIME)
 
     def test_understands_what_we_write(self, name: str) -> None:
         variable = _SWITCHES[name].env
@@ -280,7 +284,7 @@ class TestEverySwitch:
     def test_says_of_each_thing_that_beats_it_what_it_is(self, name: str) -> None:
         overrides = _SWITCHES[name].overrides
         for override in overrides:
-            assert override.argument or override.env
+            assert override.argument or override.env or override.mount
             assert not override.values or override.means is not None
             # A flag without a value is not read, so it says itself what it means.
             assert override.argument is None or (
