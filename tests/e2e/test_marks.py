@@ -37,7 +37,7 @@ def widget(world: World, space: Space) -> Iterator[str]:
             "channels": [{"name": "Usage", "hosts": [{"host": HOST}], "rules": [rule]}],
         },
     }
-    world.names.set(HOST, Records(a=["54.230.7.7"], ttl=1))
+    world.names.set(HOST, Records(a=["20.1.7.7"], ttl=1))
     world.apply(manifest)
     try:
         eventually(lambda: _is_accepted(world, name), say="the product")
