@@ -13,16 +13,18 @@ from fleet_telemetry.api.product import (
     ChannelRule,
     ConfigProperty,
     DefaultState,
+    EnvSwitch,
     Host,
     Image,
     KnownVersions,
     MajorTags,
     Override,
+    Provenance,
     Semantics,
+    Sender,
     Switch,
     TelemetryProductSpec,
 )
-from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 from fleet_telemetry.vendors.adapters import ADAPTERS
 
@@ -80,29 +82,6 @@ _SEMANTICS = {
     ),
     Semantics.NONE: ("has no effect", "never: NotEnforceable"),
 }
-
-
-def index_page(products: Iterable[Product]) -> str:
-    """docs/products/README.md."""
-    rows = [
-        f"| [{p.spec.title}]({p.name}.md) | `{p.name}` | "
-        f"{', '.join(channel.name for channel in p.spec.channels)} |"
-        for p in products
-    ]
-    lines = [
-        "# Products",
-        "",
-        "The built-in catalogue. A [TelemetryProduct](../api.md#telemetryproduct) adds to it, or,",
-        "with `overridesBuiltin: true`, replaces an entry",
-        "([example](../../examples/policies/product.yaml)). Policies cover these products unless",
-        "`products` says otherwise, and a TelemetryProduct only if they name it",
-        "([details](../policies.md#products-of-your-own)).",
-        "",
-        "| product | name in policies | channels |",
-        "|---|---|---|",
-        *rows,
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def product_page(name: str, spec: TelemetryProductSpec) -> str:
@@ -200,7 +179,7 @@ def _channel(channel: Channel) -> Iterator[str]:
     if channel.summary:
         yield from ("", channel.summary)
     if channel.hosts:
-        yield from ("", "| host | port | versions | addresses |", "|---|---|---|---|")
+        yield from ("", "| host | port | versions | addresses | remarks |", "|---|---|---|---|---|")
         yield from (_host(host) for host in channel.hosts)
     for rule in channel.rules:
         yield from ("", *_rule(rule))
@@ -209,9 +188,18 @@ def _channel(channel: Channel) -> Iterator[str]:
 def _host(host: Host) -> str:
     published = [f"published by {host.published_ranges}"] if host.published_ranges else []
     addresses = ", ".join([*host.addresses, *published])
-    return (
-        f"| `{host.host}` | {host.port} | {_where(host.versions, host.components)} | {addresses} |"
+    remarks = ["sent by the browser of whoever opens the product"]
+    remarks = remarks if host.sent_by is Sender.BROWSER else []
+    if host.also_serves:
+        remarks.append(f"also serves {host.also_serves}")
+    cells = (
+        f"`{host.host}`",
+        str(host.port),
+        _where(host.versions, host.components),
+        addresses,
+        "; ".join(remarks),
     )
+    return f"| {' | '.join(cells)} |"
 
 
 def _where(*kinds: Iterable[str]) -> str:
@@ -233,6 +221,13 @@ def _rule(rule: ChannelRule) -> Iterator[str]:
         yield "- No switch is known to work: NotEnforceable."
     if rule.harmless_anywhere:
         yield "- Also set if the version cannot be read, because it is harmless to every version."
+    if rule.leaves:
+        yield (
+            f"- Still sent while the switches disable: {rule.leaves}. So the switches alone are "
+            "never Compliant."
+        )
+    if rule.provenance is Provenance.DOCUMENTATION:
+        yield "- Read in the vendor's documentation alone, not in the source."
     if rule.remedy:
         yield f"- Remedy: {rule.remedy}"
     if rule.sources:
@@ -283,6 +278,7 @@ def _switch(switch: Switch) -> Iterator[str]:
         )
     if env.config_property is not None:
         yield _property(env.config_property)
+    yield from _marks(env)
     if env.aliases:
         yield f"- Aliases: {', '.join(f'`{alias}`' for alias in env.aliases)}."
     overrides = [_override(override) for override in switch.overrides]
@@ -293,6 +289,14 @@ def _switch(switch: Switch) -> Iterator[str]:
         yield f"- Mistaken for it, without effect: {names}."
     if switch.seed_proof is not None:
         yield f"- Path of an embedded database: `{switch.seed_proof.path}`."
+
+
+def _marks(env: EnvSwitch) -> Iterator[str]:
+    if env.exclusive_with:
+        names = ", ".join(f"`{name}`" for name in env.exclusive_with)
+        yield f"- Never set beside {names}, with which the product does not start."
+    if env.persists:
+        yield "- The product keeps the value in its own data, so its absence reverts nothing."
 
 
 def _property(found: ConfigProperty) -> str:
