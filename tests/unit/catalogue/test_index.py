@@ -12,7 +12,8 @@ from tests.support.builders import product
 from tests.support.depth import examples
 
 _PATTERNS = [
-    *("abc", "abd", "a/abc", "b/abc", "ab*", "abc*", "*abc", "a?c", "?bc", "x/*abc*", "abc?", "zzz*"),
+    *("abc", "abd", "a/abc", "b/abc", "ab*", "abc*", "*abc", "a?c", "?bc",
+     "x/*abc*", "abc?", "zzz*"),
 ]  # fmt: skip
 _IMAGES = ["abc", "abd", "a/abc:1", "b/abc", "x/abcd", "ab", "a", "", "x/zabc", "zbc", "q/zzz", "/"]
 
