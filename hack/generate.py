@@ -14,6 +14,7 @@ from fleet_telemetry.catalogue.builtin_file import FILE, encode, is_product, rea
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
+from hack.argument_words import argument_words
 from hack.changes import with_changes
 from hack.chart_values import chart_readme, values_schema
 from hack.crds import definition
@@ -52,6 +53,8 @@ def generated_files() -> Iterator[tuple[Path, str]]:
     yield CHART / "files" / "mutating-webhooks.yaml", text
     text = _FROM.format(source="workloads") + _yaml(workload_permissions())
     yield CHART / "files" / "workload-permissions.yaml", text
+    text = _FROM.format(source="catalogue") + _yaml(argument_words(products))
+    yield CHART / "files" / "arguments.yaml", text
     yield (
         CHART / "files" / "prometheus-rules.yaml",
         _FROM_ROOT.format(source="observability") + rules_file(),

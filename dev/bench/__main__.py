@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from dev.bench import admission, checks, egress, fleet, hosts, rotation, scrape
+from dev.bench import admission, checks, egress, fleet, hosts, recognition, rotation, scrape
 from dev.bench.errors import BenchError
 from dev.bench.figures import Figure, render
 from dev.bench.machine import Machine, Watch
@@ -58,7 +58,13 @@ def _egress(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]
     return egress.measure(directory, size, progress)
 
 
+def _recognition(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    size = recognition.Size(2, 2) if quick else recognition.Size(100, 9)
+    return recognition.measure(directory, size, progress)
+
+
 _PARTS: Mapping[str, Part] = {
+    "recognition": _recognition,
     "admission": _admission,
     "fleet": _fleet,
     "checks": _checks,

@@ -33,6 +33,12 @@ class Server:
         """Create something from JSON; the answer as it came."""
         return await self._request("POST", path, body)
 
+    async def replace(self, path: str, manifest: Manifest) -> Manifest:
+        """Replace an object; the object as it is then."""
+        answer = await self._request("PUT", path, json.dumps(manifest).encode())
+        found: Manifest = json.loads(answer)
+        return found
+
     async def create(self, path: str, manifest: Manifest) -> None:
         """Create an object."""
         await self.post(path, json.dumps(manifest).encode())

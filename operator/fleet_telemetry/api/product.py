@@ -414,7 +414,7 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
 
     @property
     def keeps_opt_out(self) -> bool:
-        """Whether an opt-out stays in the product's data, and no value takes it back."""
+        """Whether an opt-out stays in the product's data, and no value reverts it."""
         return self.persists and self.enabled is None
 
     def value_for(self, desired: Submission) -> str | None:

@@ -260,7 +260,7 @@ class Reason(_Explained):
     )
     OPT_OUT_PERSISTS = (
         "OptOutPersists",
-        "The product keeps an opt-out in its own data, and no value of the switch takes it back. "
+        "The product keeps an opt-out in its own data, and no value of the switch reverts it. "
         "Removing the switch is not enough.",
     )
     # Exempt

@@ -121,6 +121,7 @@ WORKLOAD_TELEMETRY = CustomResource(
         Column("Running", f"{_USAGE}.running", priority=1),
         Column("Reported", f"{_USAGE}.reported", priority=1),
         Column("Egress", f"{_USAGE}.egress", priority=1),
+        Column("Provenance", f"{_USAGE}.provenance", priority=1),
         _AGE,
     ),
 )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fleet_telemetry.api.conditions import Condition
 from fleet_telemetry.api.policy import ChannelName, Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product import Provenance, Setting
 from fleet_telemetry.api.schema import ApiType, Time, described
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
@@ -78,6 +78,16 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
         Annotated[str, described("The reason for the state, a word of docs/reasons.md.")] | None
     ) = None
     message: Annotated[str, described("The reason in a sentence.", max_length=4096)] | None = None
+    provenance: (
+        Annotated[
+            Provenance,
+            described(
+                "Where the facts come from by which the channel is judged: read in the vendor's "
+                "source, in its documentation alone, or the claim of a TelemetryProduct's author."
+            ),
+        ]
+        | None
+    ) = None
     declared: Annotated[Setting, described("The setting in the pod template.")]
     running: Annotated[Setting, described("The setting that the pods were started with.")]
     reported: Annotated[Setting, described("The setting that the product itself reports.")] = (

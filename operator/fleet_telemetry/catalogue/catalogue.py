@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
+from operator import itemgetter
 
 from fleet_telemetry.api.product import Image
 from fleet_telemetry.catalogue.builtin_file import FILE, decode
@@ -22,6 +23,49 @@ class ImageMatch:
     reference: ImageReference
 
 
+_HEAD = 2
+_Places = dict[str, tuple[tuple[int, Product], ...]]
+"""Products with their places in the catalogue, by a part of their patterns."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The products by the last part of their patterns. A pod template may have thousands of
+    containers, and a cluster hundreds of patterns."""
+
+    named: _Places
+    """By a last part without wildcards."""
+    wild: _Places
+    """By at most so many of the characters before the first wildcard of the last part."""
+
+    @classmethod
+    def of(cls, products: Iterable[Product]) -> _Index:
+        named: dict[str, dict[int, Product]] = {}
+        wild: dict[str, dict[int, Product]] = {}
+        for place, product in enumerate(products):
+            for image in product.spec.images:
+                last = image.pattern.rpartition("/")[2]
+                literal = last.partition("*")[0].partition("?")[0]
+                if literal == last:
+                    named.setdefault(last, {})[place] = product
+                else:
+                    wild.setdefault(literal[:_HEAD], {})[place] = product
+        return cls(
+            {key: tuple(found.items()) for key, found in named.items()},
+            {key: tuple(found.items()) for key, found in wild.items()},
+        )
+
+    def candidates(self, last: str) -> Iterable[Product]:
+        """The products with a pattern that may cover an image with this last part, in their
+        order."""
+        found = self.named.get(last, ())
+        for length in range(min(len(last), _HEAD) + 1) if self.wild else ():
+            found += self.wild.get(last[:length], ())
+        if len(found) > 1:
+            found = tuple(sorted(dict(found).items(), key=itemgetter(0)))
+        return [product for _, product in found]
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """Products by name."""
@@ -31,32 +75,15 @@ class Catalogue:
     def match_image(self, image: str, container: str) -> ImageMatch | None:
         """The product that a container runs, by its image."""
         reference = ImageReference.parse(image)
-        for product in self._candidates(reference):
+        for product in self._index.candidates(reference.path.rpartition("/")[2]):
             entry = product.match_image(reference, container)
             if entry is not None:
                 return ImageMatch(product, entry, reference)
         return None
 
-    def _candidates(self, image: ImageReference) -> Iterator[Product]:
-        """The products with a pattern that may cover the image, in their order. A pod template may
-        have thousands of containers, and a cluster hundreds of patterns."""
-        products, named, wild = self._index
-        positions = {*named.get(image.path.rpartition("/")[2], ()), *wild}
-        return (products[position] for position in sorted(positions))
-
     @cached_property
-    def _index(self) -> tuple[list[Product], dict[str, set[int]], set[int]]:
-        """The products, and their positions: by the last part of each pattern, and of those with a
-        pattern whose last part has a wildcard."""
-        named: dict[str, set[int]] = {}
-        wild: set[int] = set()
-        products = list(self.products.values())
-        for position, product in enumerate(products):
-            for image in product.spec.images:
-                last = image.pattern.rpartition("/")[2]
-                is_wild = "*" in last or "?" in last
-                (wild if is_wild else named.setdefault(last, set())).add(position)
-        return products, named, wild
+    def _index(self) -> _Index:
+        return _Index.of(self.products.values())
 
     def with_products(self, products: Mapping[str, Product]) -> Catalogue:
         """With more products, which are asked first and replace those of the same name whole."""

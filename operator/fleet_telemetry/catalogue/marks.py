@@ -88,7 +88,7 @@ def _about_persistence(where: str, rule: ChannelRule) -> Iterator[str]:
         if env.keeps_opt_out and not rule.remedy:
             yield (
                 f"{where}: {env.name} persists and has no value that enables; say in remedy how "
-                "an earlier opt-out is taken back"
+                "an earlier opt-out is reverted"
             )
 
 

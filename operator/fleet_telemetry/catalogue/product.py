@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,6 +16,7 @@ from fleet_telemetry.api.product import (
     ChannelRule,
     Host,
     Image,
+    Provenance,
     Setting,
     Switch,
     TelemetryProductSpec,
@@ -36,6 +37,15 @@ class ProductError(ValueError):
     def __init__(self, name: str, problems: list[str]) -> None:
         self.problems = problems
         super().__init__(f"product {name}: " + "; ".join(problems))
+
+
+_LEAST_CERTAIN_FIRST = (Provenance.USER, Provenance.DOCUMENTATION, Provenance.SOURCE)
+
+
+def least_certain(found: Iterable[Provenance | None]) -> Provenance | None:
+    """The least certain of several provenances; None if there are none."""
+    known = (one for one in found if one is not None)
+    return min(known, key=_LEAST_CERTAIN_FIRST.index, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +165,16 @@ class Product:
         for rule in self.rules.get(channel, ()):
             if rule.concerns(image) and (span is None or rule.versions.touches(span)):
                 yield rule.rule
+
+    def provenance_of(
+        self, channel: ChannelName, image: Image, span: VersionSpan | None
+    ) -> Provenance | None:
+        """Where the facts of a version come from; those of the versions that the image may have, if
+        it is not known. None if there are no facts."""
+        rules = [*self.possible_rules(channel, image, span)]
+        if rules and self.origin is not None:
+            return Provenance.USER
+        return least_certain(rule.provenance for rule in rules)
 
     def hosts_of(
         self, channel: ChannelName, image: Image, span: VersionSpan | None

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.api.workload_telemetry import workload_telemetry_name
+from fleet_telemetry.api.workload_telemetry import InjectedVariable, workload_telemetry_name
 from fleet_telemetry.controllers.egress.reconciler import EgressReconciler
 from fleet_telemetry.controllers.keys import (
     AllowlistKey,
@@ -40,6 +40,7 @@ from fleet_telemetry.reporting.workload_status import (
     stored_reports,
     workload_telemetry_manifest,
 )
+from fleet_telemetry.switches.argument_lists import arguments_of
 from fleet_telemetry.switches.edits import Edit, Trigger
 from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, WorkloadRef
 
@@ -157,8 +158,9 @@ class WorkloadReconciler:
             plan = decide(self._gather(workload, claims))
         try:
             if plan.edits:
+                written = tuple(arguments_of(plan.edits))
                 workload = await self._write(workload, plan, claims)
-                plan = decide(self._gather(workload, claims))
+                plan = decide(self._gather(workload, claims, written))
             if workload.field_owners.interrupted and ref.namespace not in self._excluded:
                 kind = kinds.WORKLOAD_BY_KIND[ref.kind]
                 self._cache.upsert(kind, await finish_interrupted_write(self._client, workload))
@@ -194,8 +196,14 @@ class WorkloadReconciler:
             name = workload_telemetry_name(ref)
             await self._client.delete(kinds.WORKLOAD_TELEMETRY, name, ref.namespace)
 
-    def _gather(self, workload: Workload, claims: Claims | None = None) -> Input:
-        """Everything that the decision depends on, from the cache as it is now."""
+    def _gather(
+        self,
+        workload: Workload,
+        claims: Claims | None = None,
+        written: tuple[InjectedVariable, ...] = (),
+    ) -> Input:
+        """Everything that the decision depends on, from the cache as it is now. ``written``: what
+        this replica has just written, and has not recorded yet."""
         ref = workload.ref
         status = self._cache.status_of(workload)
         return Input(
@@ -205,7 +213,7 @@ class WorkloadReconciler:
             now=self._now(),
             trigger=Trigger.RECONCILE,
             namespace_labels=self._cache.labels_of(ref.namespace),
-            recorded=self._cache.ever_injected_into(workload),
+            recorded=(*self._cache.ever_injected_into(workload), *written),
             pods=self._cache.fleet.pods_of(ref),
             claims=claims or {},
             seeds=status.seeds if status else (),

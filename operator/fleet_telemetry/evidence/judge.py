@@ -14,6 +14,7 @@ from fleet_telemetry.api.policy import ChannelName, Mode, OnConflict, Rollout, W
 from fleet_telemetry.api.product import (
     ChannelRule,
     DefaultState,
+    Provenance,
     RefusedVariable,
     Semantics,
     Setting,
@@ -22,7 +23,7 @@ from fleet_telemetry.api.product import (
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.catalogue.matching import MatchedContainer
-from fleet_telemetry.catalogue.product import RuleLookup
+from fleet_telemetry.catalogue.product import RuleLookup, least_certain
 from fleet_telemetry.evidence.facts import Facts, PodFacts, counterparts
 from fleet_telemetry.evidence.registry import SOURCES
 from fleet_telemetry.evidence.report import Reported
@@ -72,7 +73,9 @@ def judge(
         return None
     observations = _observe(facts, product, channel)
     if effective is None:
-        return Verdict(product, channel, observations)
+        return Verdict(
+            product, channel, observations, provenance=_provenance(facts, targets, channel)
+        )
     cases = (Case(facts, target, channel, effective) for target in targets)
     findings = [(case, _first(CHECKS, case)) for case in cases]
     finding = worst_finding(_with_rest(case, found) for case, found in findings)
@@ -83,8 +86,19 @@ def judge(
         observations=observations,
         policy=effective.policy,
         desired=effective.desired,
+        provenance=_provenance(facts, targets, channel),
         if_denied=if_denied if if_denied != finding else None,
     ).with_finding(finding)
+
+
+def _provenance(
+    facts: Facts, targets: tuple[MatchedContainer, ...], channel: ChannelName
+) -> Provenance | None:
+    """The least certain one of the template's and the pods' containers."""
+    every = (*targets, *(found for _, found in counterparts(facts.pods, targets)))
+    return least_certain(
+        one.product.provenance_of(channel, one.image, one.version) for one in every
+    )
 
 
 def _with_rest(case: Case, found: StateFinding, *, denied: bool = False) -> StateFinding:

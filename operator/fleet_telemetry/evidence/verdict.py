@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName, Policy, Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product import Provenance, Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, State
 
@@ -47,6 +47,8 @@ class Verdict:
     message: str = ""
     seeded: tuple[str, ...] = ()
     """UIDs of volume claims whose data is proven to be initialised with the setting."""
+    provenance: Provenance | None = None
+    """Where the facts come from by which the workload is judged; None if there are none."""
     if_denied: StateFinding | None = None
     """The finding if the network is proven to deny the channel's hosts; None if that changes
     nothing."""

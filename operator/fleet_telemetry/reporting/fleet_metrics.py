@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from fleet_telemetry.api.conditions import ConditionStatus
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product import Provenance, Setting
 from fleet_telemetry.api.workload_telemetry import (
     EgressVerdict,
     State,
@@ -58,6 +58,13 @@ EGRESS = Family(
     (*_GROUP, "verdict"),
     f"4 x {_GROUPS}",
 )
+PROVENANCE = Family(
+    "workloads_provenance",
+    "Workloads with a channel, by where the facts come from by which it is judged: the vendor's "
+    "source, its documentation alone, or the user's TelemetryProduct.",
+    (*_GROUP, "provenance"),
+    f"3 x {_GROUPS}",
+)
 CHECKED = Family(
     "vendor_checked_workloads",
     "Workloads whose product is checked by its API, by the last result (ok or a reason).",
@@ -71,7 +78,16 @@ UNMANAGED = Family(
     ("resource_namespace", "product", "controller"),
     "2 x namespaces x products in use",
 )
-FAMILIES = (UNMANAGED, WORKLOADS, WITHOUT_POLICY, SUBMITTING, SUBMITTED_LATE, EGRESS, CHECKED)
+FAMILIES = (
+    UNMANAGED,
+    WORKLOADS,
+    WITHOUT_POLICY,
+    PROVENANCE,
+    SUBMITTING,
+    SUBMITTED_LATE,
+    EGRESS,
+    CHECKED,
+)
 LATE = timedelta(minutes=5)
 """A submission that was under way counts as one from before."""
 
@@ -150,6 +166,8 @@ class _Counts:
         # Adding a zero makes a series, so that a change has something to start from.
         group = (ref.namespace, verdict.product, str(verdict.channel))
         self.tallies[WITHOUT_POLICY][group] += verdict.state is None
+        for possible in Provenance:
+            self.tallies[PROVENANCE][*group, str(possible)] += verdict.provenance is possible
         opted_out = verdict.desired is Submission.DISABLED and verdict.state is not State.EXEMPT
         for evidence, meaning in evidence_of(verdict):
             submits = opted_out and meaning is Setting.ENABLED

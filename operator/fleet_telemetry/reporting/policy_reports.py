@@ -195,6 +195,8 @@ def _properties(
     yield "state", str(verdict.state)
     if verdict.reason is not None:
         yield "reason", str(verdict.reason)
+    if verdict.provenance is not None:
+        yield "provenance", verdict.provenance.value
     if verdict.state not in (State.COMPLIANT, State.EXEMPT) and verdict.reason in _REMEDIES:
         yield "remediation", _REMEDIES[verdict.reason]
     if verdict.last_submission is not None:

@@ -102,6 +102,7 @@ def _channel(verdict: Verdict, egress: EgressFinding | None, *, several: bool) -
         state=verdict.state,
         reason=verdict.reason,
         message=cut(verdict.message) or None,
+        provenance=verdict.provenance,
         **fields,
     )
 

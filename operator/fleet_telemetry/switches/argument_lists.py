@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from fleet_telemetry.api.product import Switch
-from fleet_telemetry.api.workload_telemetry import InjectedVariable
+from fleet_telemetry.api.workload_telemetry import InjectedKind, InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.switches.desired import injectable_rule
 from fleet_telemetry.switches.edits import ArgumentEdit, Cause, Edit
@@ -81,3 +81,15 @@ def revert_arguments(
     created for them goes as a whole."""
     ours = list(injected_arguments(workload, container, switches, recorded))
     yield from (_removal(container, one) for one in ours if one.name not in handled)
+
+
+def arguments_of(edits: Iterable[Edit]) -> Iterator[InjectedVariable]:
+    """The words that edits add to lists of arguments, as they are recorded."""
+    for edit in edits:
+        if edit.argument is not None and edit.value is not None:
+            yield InjectedVariable(
+                container=edit.container_name,
+                name=edit.name,
+                value=edit.value,
+                kind=InjectedKind.ARGUMENT,
+            )

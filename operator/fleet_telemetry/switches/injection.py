@@ -523,7 +523,7 @@ def _kept_by_product(name: str, switches: Iterable[Switch]) -> str:
     """That a variable goes and its value stays, because starts store it; else empty."""
     for switch in switches:
         if switch.env is not None and switch.env.persists and switch.env.is_named(name):
-            return "the product keeps the setting in its own data, so this does not take it back"
+            return "the product keeps the setting in its own data, so this does not revert it"
     return ""
 
 

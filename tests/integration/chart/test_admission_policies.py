@@ -81,6 +81,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         world = World(cluster, operator, directory, None)  # type: ignore[arg-type]  # nobody resolves a name
         app = container(SONARQUBE)
         app["env"] = [{"name": "A", "value": "1"}, {"name": "B", "valueFrom": SECRET_REF}]
+        app["args"] = ["-config.file=/x", "-reporting.enabled=true"]
         init = [container("busybox:1", name="first")]
         for kind in KINDS:
             for space in (SPACE, EXCLUDED):
@@ -123,12 +124,32 @@ ALLOWED: dict[str, list[Operation]] = {
     "remove": [{"op": "remove", "path": "/spec/containers/0/env/0"}],
     "the first": [add("/spec/initContainers/0/env", [{"name": "X", "value": "1"}])],
     "all": [{"op": "remove", "path": "/spec/containers/0/env"}],
+    "argument": [add("/spec/containers/0/args/0", "-reporting.enabled=false")],
+    "argument replaced": [
+        {"op": "replace", "path": "/spec/containers/0/args/1", "value": "-reporting.enabled=false"}
+    ],
+    "argument removed": [{"op": "remove", "path": "/spec/containers/0/args/1"}],
+    "arguments of an image": [
+        add(
+            "/spec/initContainers/0/args",
+            ["-reporting.enabled=false", "-config.file=/etc/loki/local-config.yaml"],
+        )
+    ],
+    "argument of an image without any": [
+        add("/spec/initContainers/0/args", ["-reporting.enabled=false"])
+    ],
 }
 """Patches of a pod template that the operator makes."""
 REFUSED: dict[str, Operation] = {
     "image": add("/spec/containers/0/image", "evil:1"),
     "command": add("/spec/containers/0/command", ["sh"]),
     "args": add("/spec/containers/0/args", ["-x"]),
+    "another argument": add("/spec/containers/0/args/0", "-config.file=/evil"),
+    "another value": add("/spec/containers/0/args/0", "-reporting.enabled=$(A)"),
+    "an argument less": {"op": "remove", "path": "/spec/containers/0/args/0"},
+    "no arguments": {"op": "remove", "path": "/spec/containers/0/args"},
+    "other arguments of an image": add("/spec/initContainers/0/args", ["-c", "evil"]),
+    "a word with a value behind it": add("/spec/containers/0/args/2", "evil"),
     "container": add("/spec/containers/-", {"name": "evil", "image": "evil:1"}),
     "no container": add("/spec/initContainers", []),
     "init image": add("/spec/initContainers/0/image", "evil:1"),

@@ -290,5 +290,5 @@ class TestEverySwitch:
             assert override.argument is None or (
                 override.argument.endswith("=") or override.means is not None
             )
-        things = {(each.argument, each.env, each.values) for each in overrides}
+        things = {(each.argument, each.env, each.mount, each.values) for each in overrides}
         assert len(things) == len(overrides)

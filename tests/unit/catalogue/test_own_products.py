@@ -134,7 +134,12 @@ def test_the_built_in_products_keep_to_it() -> None:
             spec = msgspec.structs.replace(spec, images=(Image(pattern=product.name),))
         # A variable with words of a command line can do anything; a reviewed word does one thing.
         words = {one.env.name for one in product.all_switches if one.env and one.env.word}
-        found = [one for one in find_own_problems(spec) if one.partition(" ")[0] not in words]
+        found = [
+            one
+            for one in find_own_problems(spec)
+            # The arguments of an image are read in its Dockerfile, which is reviewed.
+            if one.partition(" ")[0] not in words and "imageArguments" not in one
+        ]
         assert found == []
 
 

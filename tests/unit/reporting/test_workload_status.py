@@ -91,13 +91,19 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
                 "reason": "RunningInEveryPod",
                 "message": "Every pod was started with the setting, and this version reads it at "
                 "every start.",
+                "provenance": "Source",
                 "declared": "Disabled",
                 "running": "Disabled",
                 "reportedReason": "CredentialsMissing",
                 "reportedMessage": "The policy names no credentials for the product, so the "
                 "product is not checked.",
             },
-            {"name": "UpdateCheck", "declared": "Unset", "running": "Unset"},
+            {
+                "name": "UpdateCheck",
+                "provenance": "Source",
+                "declared": "Unset",
+                "running": "Unset",
+            },
         ],
         "injected": [{"container": "app", "name": SONAR_SWITCH, "value": "false"}],
         "conditions": [
@@ -119,8 +125,13 @@ def test_a_workload_without_a_policy_is_listed_too() -> None:
         "workload": {"kind": "Deployment", "name": "it"},
         "product": "sonarqube",
         "channels": [
-            {"name": "Usage", "declared": "Unset", "running": "Unknown"},
-            {"name": "UpdateCheck", "declared": "Unset", "running": "Unknown"},
+            {"name": "Usage", "provenance": "Source", "declared": "Unset", "running": "Unknown"},
+            {
+                "name": "UpdateCheck",
+                "provenance": "Source",
+                "declared": "Unset",
+                "running": "Unknown",
+            },
         ],
     }
 

@@ -16,6 +16,7 @@ from fleet_telemetry.api.workload_telemetry import InjectedKind, InjectedVariabl
 from fleet_telemetry.controllers.revert import edits_for
 from fleet_telemetry.decision import decide
 from fleet_telemetry.reporting.changes import warning_for
+from fleet_telemetry.switches.argument_lists import arguments_of
 from fleet_telemetry.switches.edits import Cause, Trigger
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.patch import build_patch
@@ -267,15 +268,7 @@ def test_a_policy_that_goes_takes_a_recorded_word_with_it() -> None:
 
 def recorded(written: Written) -> tuple[InjectedVariable, ...]:
     """What the controller records of what it wrote itself."""
-    return tuple(
-        InjectedVariable(
-            container=edit.container_name,
-            name=edit.name,
-            value=edit.value or "",
-            kind=InjectedKind.ARGUMENT,
-        )
-        for edit in written.plan.edits
-    )
+    return tuple(arguments_of(written.plan.edits))
 
 
 def test_a_word_that_is_not_recorded_is_the_users() -> None:

@@ -25,7 +25,7 @@ from tests.support.builders import (
 
 ENV = {"name": "ACME", "disabled": "no", "enabled": "yes", "persists": True}
 NO_WAY_BACK = {"name": "ACME", "disabled": "no", "persists": True}
-IN_ITS_DATA = "the product keeps the setting in its own data, so this does not take it back"
+IN_ITS_DATA = "the product keeps the setting in its own data, so this does not revert it"
 ALWAYS = {"injection": {"when": "Always"}}
 
 

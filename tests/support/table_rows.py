@@ -1,0 +1,48 @@
+"""The rows of the built-in products' tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.linting.document import Document
+from fleet_telemetry.linting.table import SUFFIX, ChannelRow, Table
+
+FOLDER = Path(str(resources.files("fleet_telemetry.catalogue") / "products"))
+
+
+@dataclass(frozen=True)
+class Switched:
+    """An image, and what is set in a container of it in each direction."""
+
+    product: str
+    row: ChannelRow
+
+    @property
+    def image(self) -> str:
+        return self.row.images[0]
+
+
+def tables() -> Iterator[tuple[str, Table]]:
+    """Every table by its product."""
+    for path in sorted(FOLDER.glob(f"*{SUFFIX}")):
+        document = Document.parse(path.name, path.read_bytes())
+        yield path.name.removesuffix(SUFFIX), document.read(Table)
+
+
+def every_switch() -> Iterator[Switched]:
+    """One row for each combination of switches of each channel, of a container that sets nothing
+    itself. Products whose images users build are known in a cluster by a TelemetryProduct alone."""
+    for product, table in tables():
+        if not builtin().products[product].spec.images:
+            continue
+        seen = set()
+        for row in table.channels:
+            key = row.channel, row.disabled, row.enabled
+            is_bare = not (row.env or row.command or row.args)
+            if is_bare and (row.disabled or row.enabled) and key not in seen:
+                seen.add(key)
+                yield Switched(product, row)
