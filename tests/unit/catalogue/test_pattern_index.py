@@ -78,7 +78,9 @@ def test_combining_many_products_takes_steps_by_their_number() -> None:
 def test_each_product_takes_few_steps_beside_the_built_in_ones() -> None:
     """The others are added to the built-in ones again whenever one of them changes."""
     known = len(builtin().products)
-    none, many = (steps_of(lambda own=own: combine(builtin(), own)) for own in ([], _unrelated(400)))
+    none, many = (
+        steps_of(lambda own=own: combine(builtin(), own)) for own in ([], _unrelated(400))
+    )
     assert many - none < 400 * known, "less than one step for each pair"
 
 
