@@ -11,9 +11,12 @@ from pathlib import Path
 import click
 
 
-@click.group
-def catalogue() -> None:
-    """Products: those that are known, and files that describe one."""
+@click.group(invoke_without_command=True)
+@click.pass_context
+def catalogue(context: click.Context) -> None:
+    """Products: those that are known, and files that describe one. Without a command: list."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_products)
 
 
 @catalogue.command(name="list")
