@@ -75,6 +75,6 @@ def test_products_are_listed_by_name_switch_and_host() -> None:
 
 
 def test_without_a_command_it_lists_every_product() -> None:
-    assert run().output == run("list").output
-    named = [line.partition(":")[0] for line in run().output.splitlines() if line[0] != " "]
+    assert _run().output == _run("list").output
+    named = [line.partition(":")[0] for line in _run().output.splitlines() if line[0] != " "]
     assert named == sorted(builtin().products)
