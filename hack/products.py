@@ -13,12 +13,15 @@ from fleet_telemetry.api.product import (
     ChannelRule,
     ConfigProperty,
     DefaultState,
+    EnvSwitch,
     Host,
     Image,
     KnownVersions,
     MajorTags,
     Override,
+    Provenance,
     Semantics,
+    Sender,
     Switch,
     TelemetryProductSpec,
 )
@@ -209,9 +212,13 @@ def _channel(channel: Channel) -> Iterator[str]:
 def _host(host: Host) -> str:
     published = [f"published by {host.published_ranges}"] if host.published_ranges else []
     addresses = ", ".join([*host.addresses, *published])
-    return (
-        f"| `{host.host}` | {host.port} | {_where(host.versions, host.components)} | {addresses} |"
-    )
+    marks = [
+        *(["[browsers](../egress.md) connect to it"] if host.sent_by is Sender.BROWSER else []),
+        *([f"also serves {host.also_serves}"] if host.also_serves else []),
+    ]
+    also = f" ({'; '.join(marks)})" if marks else ""
+    versions = _where(host.versions, host.components)
+    return f"| `{host.host}`{also} | {host.port} | {versions} | {addresses} |"
 
 
 def _where(*kinds: Iterable[str]) -> str:
@@ -229,12 +236,20 @@ def _rule(rule: ChannelRule) -> Iterator[str]:
             ", in any spelling and as an argument of the JVM" if refused.config_property else ""
         )
         yield f"- Refused: `{refused.env}`{spellings}; {refused.effect}."
+    if rule.leaves:
+        yield (
+            f"- Left although the switches turn off: {rule.leaves.rstrip('.')}. `Compliant` only "
+            "while network policies are proven to deny the hosts "
+            "([more](../evidence.md#what-a-switch-does-not-stop))."
+        )
     if not rule.switches and rule.default is not DefaultState.NO_TELEMETRY:
         yield "- No switch is known to work: NotEnforceable."
     if rule.harmless_anywhere:
         yield "- Also set if the version cannot be read, because it is harmless to every version."
     if rule.remedy:
         yield f"- Remedy: {rule.remedy}"
+    if rule.provenance is Provenance.DOCUMENTATION:
+        yield "- These facts were read in the vendor's documentation alone (`Documentation`)."
     if rule.sources:
         yield f"- Sources: {', '.join(f'`{source}`' for source in rule.sources)}."
 
@@ -281,10 +296,7 @@ def _switch(switch: Switch) -> Iterator[str]:
             "- It is sufficient alone: while it turns off, nothing is sent, whatever the product's "
             "own setting is."
         )
-    if env.config_property is not None:
-        yield _property(env.config_property)
-    if env.aliases:
-        yield f"- Aliases: {', '.join(f'`{alias}`' for alias in env.aliases)}."
+    yield from _env_marks(env)
     overrides = [_override(override) for override in switch.overrides]
     if overrides:
         yield f"- Overridden by, strongest first: {', '.join(overrides)}."
@@ -293,6 +305,24 @@ def _switch(switch: Switch) -> Iterator[str]:
         yield f"- Mistaken for it, without effect: {names}."
     if switch.seed_proof is not None:
         yield f"- Path of an embedded database: `{switch.seed_proof.path}`."
+
+
+def _env_marks(env: EnvSwitch) -> Iterator[str]:
+    if env.config_property is not None:
+        yield _property(env.config_property)
+    if env.aliases:
+        yield f"- Aliases: {', '.join(f'`{alias}`' for alias in env.aliases)}."
+    if env.exclusive_with:
+        names = ", ".join(f"`{name}`" for name in env.exclusive_with)
+        yield (
+            f"- Not set beside {names}, with which the product does not start, nor beside an "
+            "`envFrom` ([more](../evidence.md#what-a-switch-must-not-stand-beside))."
+        )
+    if env.persists:
+        yield (
+            "- Each start writes the value into the product's own data, so its absence does not "
+            "revert it ([more](../evidence.md#a-switch-that-the-product-stores))."
+        )
 
 
 def _property(found: ConfigProperty) -> str:

@@ -134,7 +134,8 @@ class EgressDialect(StrEnum):
 
 
 class SharedAddresses(StrEnum):
-    """What happens to a host whose addresses others share, as on a CDN."""
+    """What happens to a host whose addresses others share, as on a CDN, and to one that also serves
+    something else."""
 
     REFUSE = "Refuse"
     ACCEPT = "Accept"
@@ -541,7 +542,10 @@ class Egress(ApiType, frozen=True, kw_only=True):
     )
     shared_addresses: Annotated[
         SharedAddresses,
-        described("Whether to deny a host whose addresses others share."),
+        described(
+            "Whether to deny a host whose addresses others share, and one that also serves "
+            "something else."
+        ),
     ] = SharedAddresses.REFUSE
     hosts: Annotated[
         tuple[PolicyHost, ...],
