@@ -19,7 +19,8 @@ from hack.changes import with_changes
 from hack.chart_values import chart_readme, values_schema
 from hack.crds import definition
 from hack.permissions import workload_permissions
-from hack.products import index_page, product_page
+from hack.product_index import index_page
+from hack.products import product_page
 from hack.reference import api_page, metrics_page, reasons_page
 from observability.dashboards.files import dashboard_files
 from observability.rules import rules_file

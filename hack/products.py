@@ -25,7 +25,6 @@ from fleet_telemetry.api.product import (
     Switch,
     TelemetryProductSpec,
 )
-from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 from fleet_telemetry.vendors.adapters import ADAPTERS
 
@@ -83,29 +82,6 @@ _SEMANTICS = {
     ),
     Semantics.NONE: ("has no effect", "never: NotEnforceable"),
 }
-
-
-def index_page(products: Iterable[Product]) -> str:
-    """docs/products/README.md."""
-    rows = [
-        f"| [{p.spec.title}]({p.name}.md) | `{p.name}` | "
-        f"{', '.join(channel.name for channel in p.spec.channels)} |"
-        for p in products
-    ]
-    lines = [
-        "# Products",
-        "",
-        "The built-in catalogue. A [TelemetryProduct](../api.md#telemetryproduct) adds to it, or,",
-        "with `overridesBuiltin: true`, replaces an entry",
-        "([example](../../examples/policies/product.yaml)). Policies cover these products unless",
-        "`products` says otherwise, and a TelemetryProduct only if they name it",
-        "([details](../policies.md#products-of-your-own)).",
-        "",
-        "| product | name in policies | channels |",
-        "|---|---|---|",
-        *rows,
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def product_page(name: str, spec: TelemetryProductSpec) -> str:
@@ -312,6 +288,14 @@ def _env_marks(env: EnvSwitch) -> Iterator[str]:
         yield _property(env.config_property)
     if env.aliases:
         yield f"- Aliases: {', '.join(f'`{alias}`' for alias in env.aliases)}."
+    if env.word is not None:
+        weaker = ", ".join(f"`{name}`" for name in env.word.weaker)
+        yield (
+            "- The switch is one word of the command line that the variable holds. A user's variable "
+            "with other words is kept, and then the switch is not set"
+            + (f". Words in {weaker} count where it has none" if weaker else "")
+            + " ([more](../evidence.md#a-switch-that-is-one-word-of-a-variable))."
+        )
     if env.exclusive_with:
         names = ", ".join(f"`{name}`" for name in env.exclusive_with)
         yield (

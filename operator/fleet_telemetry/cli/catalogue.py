@@ -5,14 +5,42 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from errno import ENOENT
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import click
 
 
-@click.group
-def catalogue() -> None:
-    """Products: those that are known, and files that describe one."""
+@click.group(invoke_without_command=True)
+@click.pass_context
+def catalogue(context: click.Context) -> None:
+    """Products: those that are known, and files that describe one. Without a command: list."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_products)
+
+
+@catalogue.command(name="list")
+@click.argument("word", default="")
+def list_products(word: str) -> None:
+    """List the built-in products, or those with WORD in a name, a switch or a host."""
+    # The other commands do without it.
+    from fleet_telemetry.catalogue.catalogue import builtin  # noqa: PLC0415
+    from fleet_telemetry.switches.summary import summaries, verified_versions  # noqa: PLC0415
+
+    found = [one for one in summaries(builtin().products.values()) if one.holds(word)]
+    for name, channels in groupby(found, key=attrgetter("product")):
+        product = builtin().products[name]
+        verified = ", ".join(verified_versions(product)) or "any"
+        click.echo(f"{name}: {product.spec.title}, verified up to {verified}")
+        for one in channels:
+            default, kinds = ", ".join(one.defaults), ", ".join(one.kinds)
+            click.echo(f"  {one.channel}: default {default or 'unknown'}; switch: {kinds}")
+            for text in (*one.switches, *one.hosts):
+                click.echo(f"    {text}")
+    if not found:
+        click.echo(f"fleet-telemetry: no built-in product has {word!r} in it", err=True)
+        sys.exit(1)
 
 
 @catalogue.command
