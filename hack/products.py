@@ -288,6 +288,14 @@ def _env_marks(env: EnvSwitch) -> Iterator[str]:
         yield _property(env.config_property)
     if env.aliases:
         yield f"- Aliases: {', '.join(f'`{alias}`' for alias in env.aliases)}."
+    if env.word is not None:
+        weaker = ", ".join(f"`{name}`" for name in env.word.weaker)
+        yield (
+            "- The switch is one word of the command line that the variable holds. A user's variable "
+            "with other words is kept, and then the switch is not set"
+            + (f". Words in {weaker} count where it has none" if weaker else "")
+            + " ([more](../evidence.md#a-switch-that-is-one-word-of-a-variable))."
+        )
     if env.exclusive_with:
         names = ", ".join(f"`{name}`" for name in env.exclusive_with)
         yield (

@@ -105,6 +105,7 @@ MATRIX: Mapping[str, Values] = {
         "fullnameOverride": "telemetry",
         "commonLabels": {"cost-center": "4711"},
         "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": [{"name": "a"}, {"name": "b"}]},
+        "rbac": {"argumentWords": ["--acme-telemetry=false"]},
         "crds": {"keep": False},
         "webhook": {
             **_EXTRA,

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 
 from fleet_telemetry.api.reasons import PolicyReason
 from fleet_telemetry.catalogue.catalogue import Catalogue
-from fleet_telemetry.catalogue.glob import patterns_overlap
+from fleet_telemetry.catalogue.pattern_index import PatternIndex
 from fleet_telemetry.catalogue.product import Product
 
 _MOST_PATTERNS = 512
-"""Patterns of all TelemetryProducts together. Every pattern is compared with every other one."""
+"""Patterns of all TelemetryProducts together."""
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -50,15 +50,18 @@ def combine(builtin: Catalogue, own: Iterable[Product]) -> Combined:
             rejected[product.name] = Rejection(PolicyReason.TOO_MANY_PATTERNS, message)
         else:
             waiting.append(product)
+    taken, names = PatternIndex(builtin.products.values()), dict(builtin.products)
     # A product that takes the place of a built-in one may free images that an older one asked for.
     progress = True
     while progress:
         progress = False
         for product in list(waiting):
-            rest = {n: p for n, p in builtin.products.items() if n not in accepted}
-            found = find_rejection(product, Catalogue({**accepted, **rest}))
+            found = _find_rejection(product, names.get(product.name), taken)
             if found is None:
-                accepted[product.name] = as_accepted(product, builtin)
+                if product.name in names:
+                    taken.remove(product.name)
+                accepted[product.name] = names[product.name] = as_accepted(product, builtin)
+                taken.add(accepted[product.name])
                 rejected.pop(product.name, None)
                 waiting.remove(product)
                 progress = True
@@ -76,14 +79,20 @@ def as_accepted(product: Product, builtin: Catalogue) -> Product:
 
 def find_rejection(product: Product, catalogue: Catalogue) -> Rejection | None:
     """Why a TelemetryProduct may not join the other products of a catalogue; None if it may."""
-    namesake = catalogue.products.get(product.name)
+    taken = PatternIndex(catalogue.products.values())
+    return _find_rejection(product, catalogue.products.get(product.name), taken)
+
+
+def _find_rejection(
+    product: Product, namesake: Product | None, taken: PatternIndex
+) -> Rejection | None:
     if namesake is not None and namesake.has_builtin_name and not product.spec.overrides_builtin:
         return Rejection(
             PolicyReason.BUILTIN_NOT_OVERRIDDEN,
             f"{product.name} is a built-in product; to replace it whole, set "
             "spec.overridesBuiltin: true, or else choose another name",
         )
-    clash = next(_clashes(product, catalogue), None)
+    clash = next(_clashes(product, taken), None)
     if clash is None:
         return None
     pattern, other_pattern, other = clash
@@ -95,14 +104,11 @@ def find_rejection(product: Product, catalogue: Catalogue) -> Rejection | None:
     )
 
 
-def _clashes(product: Product, catalogue: Catalogue) -> Iterator[tuple[str, str, Product]]:
-    for other in catalogue.products.values():
-        if other.name == product.name:
-            continue
-        for image in product.spec.images:
-            for taken in other.spec.images:
-                if patterns_overlap(image.pattern, taken.pattern):
-                    yield image.pattern, taken.pattern, other
+def _clashes(product: Product, taken: PatternIndex) -> Iterator[tuple[str, str, Product]]:
+    for image in product.spec.images:
+        for pattern, other in taken.overlapping(image.pattern):
+            if other.name != product.name:
+                yield image.pattern, pattern, other
 
 
 def _age(product: Product) -> tuple[datetime, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import permutations
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import (
@@ -36,15 +35,25 @@ def find_mark_problems(
     variables = list(_variables(spec, ranges))
     for where, env, _, _ in variables:
         yield from _own_contradictions(where, env)
-    for (where, env, versions, images), (_, other, others, its_images) in permutations(
-        variables, 2
-    ):
-        shared = versions.overlaps(others) and any(image in its_images for image in images)
-        if shared and env.name != other.name and env.excludes(other.name):
-            yield (
-                f"{where}: {env.name} is exclusive with {other.name}, which is a switch of the "
-                "same versions; the product would get both"
-            )
+    yield from _about_both(variables)
+
+
+def _about_both(variables: Iterable[Placed]) -> Iterator[str]:
+    """Switches of the same versions and images that exclude each other. A product may have a
+    thousand switches, so they are found by their names."""
+    by_name: dict[str, list[Placed]] = {}
+    for one in variables:
+        by_name.setdefault(one[1].name.lower(), []).append(one)
+    for where, env, versions, images in variables:
+        near = dict.fromkeys(name.lower() for name in env.exclusive_with)
+        for _, other, others, its_images in (two for name in near for two in by_name.get(name, ())):
+            if env.name == other.name or not env.excludes(other.name):
+                continue
+            if versions.overlaps(others) and any(image in its_images for image in images):
+                yield (
+                    f"{where}: {env.name} is exclusive with {other.name}, which is a switch of the "
+                    "same versions; the product would get both"
+                )
 
 
 def _about_browsers(where: str, host: Host) -> Iterator[str]:

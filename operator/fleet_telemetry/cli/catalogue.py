@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from errno import ENOENT
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -11,9 +12,12 @@ from pathlib import Path
 import click
 
 
-@click.group
-def catalogue() -> None:
-    """Products: those that are known, and files that describe one."""
+@click.group(invoke_without_command=True)
+@click.pass_context
+def catalogue(context: click.Context) -> None:
+    """Products: those that are known, and files that describe one. Without a command: list."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_products)
 
 
 @catalogue.command(name="list")
@@ -60,7 +64,7 @@ def lint(files: tuple[Path, ...], *, built_in: bool) -> None:
     from fleet_telemetry.linting.lint import lint as check  # noqa: PLC0415
 
     try:
-        contents = {str(path): path.read_bytes() for path in _with_tables(files)}
+        contents = {str(path): _read(path) for path in _with_tables(files)}
     except OSError as error:
         click.echo(f"fleet-telemetry: {error.filename}: {error.strerror}", err=True)
         sys.exit(2)
@@ -70,17 +74,38 @@ def lint(files: tuple[Path, ...], *, built_in: bool) -> None:
     sys.exit(1 if problems else 0)
 
 
+def _read(path: Path) -> bytes:
+    """The file; of one that is too large, one byte more than it may have."""
+    from fleet_telemetry.linting.document import LARGEST_FILE  # noqa: PLC0415
+
+    with path.open("rb") as file:
+        return file.read(LARGEST_FILE + 1)
+
+
 def _with_tables(files: Iterable[Path]) -> list[Path]:
-    """The files, those in folders, and beside each one its table or the product of it."""
+    """The files, those in folders, and beside each one its table or the product of it. Raises
+    OSError if a folder has none."""
     from fleet_telemetry.linting.table import SUFFIX  # noqa: PLC0415
 
     found: dict[Path, None] = {}
     for given in files:
-        for path in sorted(given.glob("*.yaml")) if given.is_dir() else [given]:
+        for path in _in_folder(given) if given.is_dir() else [given]:
             stem = path.name.removesuffix(SUFFIX).removesuffix(".yaml").removesuffix(".yml")
             is_table = path.name.endswith(SUFFIX)
-            found[path.with_name(f"{stem}.yaml") if is_table else path] = None
+            product = path.with_name(f"{stem}.yml")
+            if is_table and not product.exists():
+                product = path.with_name(f"{stem}.yaml")
+            found[product if is_table else path] = None
             table = path.with_name(f"{stem}{SUFFIX}")
             if is_table or table.exists():
                 found[table] = None
     return list(found)
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    paths = sorted(
+        path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.is_file()
+    )
+    if not paths:
+        raise OSError(ENOENT, "no file ends in .yaml or .yml", str(folder))
+    return paths

@@ -54,7 +54,7 @@ class Document:
     def parse(cls, file: str, text: bytes) -> Document:
         """Raises FileError."""
         if len(text) > LARGEST_FILE:
-            what = f"the file has {len(text)} bytes, and may have {LARGEST_FILE}"
+            what = f"the file has more than {LARGEST_FILE} bytes"
             raise FileError(Problem(file, 1, what, "split it"))
         try:
             _check_depth(file, text)
@@ -74,7 +74,8 @@ class Document:
             if "end of stream" in (error.problem or ""):
                 marks.reverse()  # what does not end is where it begins
             mark = marks[0] or marks[1]
-            line = mark.line + 1 if mark else 1
+            # libyaml notices some faults in the line after the last one.
+            line = min(mark.line + 1, text.count(b"\n") + 1) if mark else 1
             what = " ".join(filter(None, (error.context, error.problem)))
             raise FileError(Problem(file, line, f"no YAML: {what}", "correct it")) from None
         except yaml.reader.ReaderError as error:

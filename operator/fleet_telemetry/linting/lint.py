@@ -9,6 +9,8 @@ import msgspec
 
 from fleet_telemetry.api.product import Image
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
+from fleet_telemetry.catalogue.combining import combine
+from fleet_telemetry.catalogue.pattern_index import PatternIndex
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.linting.catalogue_rules import MOST_PATTERNS, check_built_in, check_own
 from fleet_telemetry.linting.channel_rules import check_channels
@@ -45,8 +47,14 @@ class _Linter:
             self.problems.append(Problem(next(iter(self.files)), 1, what, "lint fewer at a time"))
             return sorted(set(self.problems))
         catalogue = builtin().with_products(products)
+        combined = combine(builtin(), () if self.built_in else products.values())
+        taken = PatternIndex(catalogue.products.values())
         for entry in entries:
-            self._check(entry, products, catalogue)
+            if self.built_in:
+                self._add(entry.document, *check_built_in(entry.product, taken))
+            else:
+                self._add(entry.document, *check_own(entry.product, combined))
+            self._check(entry, catalogue)
         for file in self.files:
             if file.endswith(SUFFIX) and not any(
                 table_of(other) == file for other in self.files if other != file
@@ -76,16 +84,13 @@ class _Linter:
             else:
                 yield entry
 
-    def _check(self, entry: _Entry, products: Mapping[str, Product], catalogue: Catalogue) -> None:
+    def _check(self, entry: _Entry, catalogue: Catalogue) -> None:
         product, document = entry.product, entry.document
         self._add(document, *check_images(product.spec))
         if product.spec.base is None:  # that of a base is the base's
             self._add(document, *check_channels(product, built_in=self.built_in))
         if self.built_in:
             self._check_head(entry)
-            self._add(document, *check_built_in(product, catalogue.products))
-        else:
-            self._add(document, *check_own(product, list(products.values()), builtin()))
         self._check_table(document, *_with_image(product, catalogue))
 
     def _check_table(self, document: Document, product: Product, catalogue: Catalogue) -> None:

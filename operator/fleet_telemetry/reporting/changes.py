@@ -74,7 +74,7 @@ def _is_as_edited(container: Container, edit: Edit) -> bool:
         return edit.value in container.args
     gone = edit.argument.injected
     flag = edit.argument.argument
-    return gone not in container.args and not (
+    return (not gone or gone not in container.args) and not (
         flag is not None and any(map(flag.is_flag, container.args))
     )
 

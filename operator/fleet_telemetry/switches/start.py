@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections.abc import Iterable
 
-from fleet_telemetry.api.product import Arguments, Start, StartCommand, Switch
+from fleet_telemetry.api.product import Arguments, ArgumentSwitch, Start, StartCommand, Switch
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.workloads.workload import Container
 
@@ -76,6 +76,9 @@ def doubt_of_start(target: MatchedContainer, switch: Switch | None = None) -> st
     start = target.image.start
     if switch is not None and switch.argument is not None:
         start = _start_of_program(container)
+        replaced = _replaced_program(container, switch.argument)
+        if replaced:
+            return f"the volume mounted at {replaced}"
     if container.working_dir:
         return "workingDir"
     if container.has_post_start:
@@ -92,6 +95,14 @@ def doubt_of_start(target: MatchedContainer, switch: Switch | None = None) -> st
     if container.command:
         return "" if _is_known(container.arguments, known) else "command"
     return "" if _passes(container.args, known, known.arguments) else "args"
+
+
+def _replaced_program(container: Container, argument: ArgumentSwitch) -> str:
+    """The path of a volume that has the name of the product's program; empty if none has. Where the
+    image has that program is not known."""
+    names = {*argument.programs, *argument.scripts}
+    paths = (mount.path for mount in container.mounts)
+    return next((path for path in paths if posixpath.basename(path.rstrip("/")) in names), "")
 
 
 def _start_variable(container: Container) -> str:

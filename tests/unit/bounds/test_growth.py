@@ -18,12 +18,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.glob import glob_matches, heads_matched
 from fleet_telemetry.catalogue.image import LONGEST, ImageReference
+from fleet_telemetry.catalogue.marks import find_mark_problems
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.catalogue.tag_template import match_template
-from fleet_telemetry.catalogue.version import VersionSpan
+from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
 from fleet_telemetry.egress.dns.client import _read
 from fleet_telemetry.egress.published_ranges import CLOUDFLARE, parse
 from fleet_telemetry.evidence.checks import read_interval
@@ -281,3 +284,25 @@ def test_nothing_waits_for_a_scan() -> None:
         return turns
 
     assert asyncio.run(run()) > 1
+
+
+def _with_exclusive_switches(size: int) -> TelemetryProductSpec:
+    """Every switch excludes another variable."""
+    env = [
+        {"name": f"SWITCH_{n}", "disabled": "0", "exclusiveWith": [f"FILE_{n}"]}
+        for n in range(size)
+    ]
+    rule = {"default": "On", "switches": [{"semantics": "Start", "env": one} for one in env]}
+    images = [{"pattern": "acme/server"}]
+    return msgspec.convert(
+        {"title": "Acme", "images": images, "channels": [{"name": "Usage", "rules": [rule]}]},
+        TelemetryProductSpec,
+    )
+
+
+def test_switches_that_exclude_variables_are_compared_by_name() -> None:
+    def check(spec: TelemetryProductSpec) -> Callable[[], object]:
+        return lambda: list(find_mark_problems(spec, [(ChannelName.USAGE, 0, VersionRanges())]))
+
+    few, many = (steps_of(check(_with_exclusive_switches(size))) for size in (2, 8))
+    assert many < 5 * few

@@ -72,3 +72,9 @@ def test_products_are_listed_by_name_switch_and_host() -> None:
         assert "sonarqube: SonarQube Server and Community Build, verified up to 10" in result.output
         assert "emqx" not in result.output
     assert _run("list", "nobody has this").exit_code == 1
+
+
+def test_without_a_command_it_lists_every_product() -> None:
+    assert _run().output == _run("list").output
+    named = [line.partition(":")[0] for line in _run().output.splitlines() if line[0] != " "]
+    assert named == sorted(builtin().products)

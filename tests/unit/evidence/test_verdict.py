@@ -226,6 +226,8 @@ LEAVES: dict[str, Any] = {
 def by_argument(state: State, reason: Reason, product: Mapping[str, Any] = GO, **more: Any) -> Case:
     """A situation of a product that is switched by an argument."""
     words = {key: more.pop(key) for key in ("args", "command") if key in more}
+    mounts = [{"name": "v", "mountPath": path} for path in more.pop("mounts", ())]
+    words |= {"volumeMounts": mounts} if mounts else {}
     allowed = {"arguments": more.pop("allowed", True), **more.pop("injection", {})}
     asked = {"additionalProducts": ["acme"], "submission": "Disabled", "injection": allowed}
     return Case(
@@ -279,6 +281,15 @@ CASES: dict[str, Case] = {
     ),
     "a flag that a command has behind a word": by_argument(
         NON_COMPLIANT, Reason.ARGUMENTS_AMBIGUOUS, command=["acme", "-a", "word"]
+    ),
+    "an argument of a program from a volume": by_argument(
+        UNKNOWN,
+        Reason.COMMAND_OVERRIDDEN,
+        args=["-telemetry=false"],
+        mounts=["/opt/acme"],
+    ),
+    "an argument beside another volume": by_argument(
+        COMPLIANT, Reason.RUNNING_IN_EVERY_POD, args=["-telemetry=false"], mounts=["/data"]
     ),
     "an argument that the product reads after a library of one's own": by_argument(
         UNKNOWN,

@@ -30,6 +30,7 @@ _MERGE_BOMB = "a0: &a0 {x0: 1}\n" + "".join(
         (b"a: 1\nb: \xff\xfe\n", 2, "no YAML"),
         (b"a: 1\nb: \x00\n", 2, "no YAML"),
         (b"a: *b\n", 1, "no YAML"),
+        (b"a: 1\n0", 2, "no YAML"),
         (b"a: 1\nb: 2\na: 3\n", 3, "'a' stands twice in one mapping, first in line 1"),
         (b"a: &b [*b]\n", 1, "an alias within its own anchor"),
         (b"a: &b {c: *b}\n", 1, "an alias within its own anchor"),
