@@ -25,7 +25,11 @@ from fleet_telemetry.policy.precedence import (
     resolve_effective,
     select_policies,
 )
-from fleet_telemetry.switches.desired import EffectivePolicies, desired_variables
+from fleet_telemetry.switches.desired import (
+    EffectivePolicies,
+    contested_switches,
+    desired_variables,
+)
 from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.injection import InjectionContext, plan_edits
 from fleet_telemetry.switches.ownership import injected_arguments, is_ours
@@ -147,6 +151,11 @@ def decide(given: Input) -> Plan:
         excluded=given.excluded,
         recorded=given.recorded,
         idle=is_idle,
+        contested=frozenset(
+            (target.container.index, channel, name)
+            for target in plan.targets
+            for channel, name in contested_switches(target, plan.effective)
+        ),
     )
     channels = list(_channels(plan.targets))
     verdicts = (

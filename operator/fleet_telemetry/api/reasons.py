@@ -93,6 +93,11 @@ class Reason(_Explained):
         "Overruled",
         "Another policy with higher precedence asks for the opposite setting.",
     )
+    SWITCH_CONTESTED = (
+        "SwitchContested",
+        "Another channel of the product has the same switch, and is to have another setting. The "
+        "channel that the product names first gets it. Let the policies ask for the same.",
+    )
     AUDIT_ONLY = (
         "AuditOnly",
         "The policy has mode: Audit and changes nothing.",

@@ -39,6 +39,9 @@ class Facts:
     """No pod runs, and none starts until somebody changes the workload."""
     recorded: tuple[InjectedVariable, ...] = ()
     """What WorkloadTelemetry lists as injected, now or earlier."""
+    contested: frozenset[tuple[int, ChannelName, str]] = frozenset()
+    """The switches, by container and channel, that another channel of the product has too and that
+    are to be set otherwise for it."""
 
     def targets_of(self, product: str, channel: ChannelName) -> tuple[MatchedContainer, ...]:
         """The containers of the pod template that use a channel of a product."""

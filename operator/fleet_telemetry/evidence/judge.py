@@ -579,6 +579,7 @@ def _not_set(
         if mechanism is not None
         else None
     )
+    is_contested = (container.index, case.channel, _label(switch)) in case.facts.contested
     queued = injection.rollout is Rollout.IMMEDIATE or workload.restarts_no_pod
     missed = missed_admission(workload, effective.policy)
     later = missed and _is_older_than_product(case)
@@ -587,6 +588,7 @@ def _not_set(
         (overridden or nothing_to_write, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
         (bool(unread), State.NON_COMPLIANT, Reason.EXCLUSIVE_VARIABLE),
         (effective.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
+        (is_contested, State.NON_COMPLIANT, Reason.SWITCH_CONTESTED),
         (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
         (case.facts.excluded, State.NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED),
         (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
@@ -605,7 +607,7 @@ def _not_set(
     late = State.NON_COMPLIANT, Reason.AWAITING_UPGRADE
     state, reason = next(((s, r) for holds, s, r in answers if holds and r), late)
     if state is State.NON_COMPLIANT and reading.setting is Setting.UNKNOWN:
-        own = (Reason.VALUE_MAY_HOLD_MORE, Reason.EXCLUSIVE_VARIABLE)
+        own = (Reason.VALUE_MAY_HOLD_MORE, Reason.EXCLUSIVE_VARIABLE, Reason.SWITCH_CONTESTED)
         why = reason if reason in own else reading.why_unknown
         return StateFinding(State.UNKNOWN, why, detail)
     return StateFinding(state, reason, detail)

@@ -79,6 +79,7 @@ _REMEDIES = {
         "not hold the other one."
     ),
     Reason.OVERRULED: "Settle which of the two policies is meant.",
+    Reason.SWITCH_CONTESTED: "Ask for the same setting for all channels of the switch.",
     Reason.NAMESPACE_EXCLUDED: "Set the switch in the manifest.",
     Reason.INJECTION_OFF: "Set the switch in the manifest, or let the policy add it.",
     # A restart changes no version, so it would add nothing.

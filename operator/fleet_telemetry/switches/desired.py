@@ -102,28 +102,14 @@ def desired_variables(
 ) -> tuple[DesiredVariable, ...]:
     """What the enforcing policies require in a container. A switch overrides a related setting."""
     desired: dict[str, DesiredVariable] = {}
+    for _, variable in _desired_switches(target, effective):
+        desired.setdefault(variable.name, variable)
     settings: list[DesiredVariable] = []
     for channel in target.product.spec.channels:
         in_effect = effective.get((target.product.name, channel.name))
-        if in_effect is None or not in_effect.enforced:
-            continue
-        rule = injectable_rule(target, channel.name)
-        if rule is None:
-            continue  # a setting that is harmless to some versions may harm this one
-        for switch in rule.switches:
-            mechanism = mechanism_of(switch)
-            if not may_write(switch, in_effect):
-                continue
-            if mechanism is not None and switch.semantics in (Semantics.SEED, Semantics.START):
-                variable = DesiredVariable(
-                    name=mechanism.label(switch),
-                    value=mechanism.value_for(switch, in_effect.desired),
-                    effective=in_effect,
-                    switch=switch,
-                    mechanism=mechanism.name,
-                )
-                desired.setdefault(variable.name, variable)
-        settings.extend(related_settings(target, in_effect))
+        # A setting that is harmless to some versions may harm one that cannot be read.
+        if in_effect is not None and in_effect.enforced and injectable_rule(target, channel.name):
+            settings.extend(related_settings(target, in_effect))
     refused = tuple(refused_variables(target))
     for variable in settings:
         if not any(refusal.is_named(variable.name) for refusal in refused) and not _is_excluded(
@@ -131,6 +117,51 @@ def desired_variables(
         ):
             desired.setdefault(variable.name, variable)
     return tuple(desired.values())
+
+
+def _desired_switches(
+    target: MatchedContainer, effective: EffectivePolicies
+) -> Iterator[tuple[ChannelName, DesiredVariable]]:
+    """The switches that the enforcing policies require, by channel. Two channels may have the same
+    one; the first counts."""
+    for channel in target.product.spec.channels:
+        in_effect = effective.get((target.product.name, channel.name))
+        if in_effect is None or not in_effect.enforced:
+            continue
+        rule = injectable_rule(target, channel.name)
+        for switch in rule.switches if rule is not None else ():
+            mechanism = mechanism_of(switch)
+            if not may_write(switch, in_effect):
+                continue
+            if mechanism is not None and switch.semantics in (Semantics.SEED, Semantics.START):
+                yield (
+                    channel.name,
+                    DesiredVariable(
+                        name=mechanism.label(switch),
+                        value=mechanism.value_for(switch, in_effect.desired),
+                        effective=in_effect,
+                        switch=switch,
+                        mechanism=mechanism.name,
+                    ),
+                )
+
+
+def contested_switches(
+    target: MatchedContainer, effective: EffectivePolicies
+) -> Iterator[tuple[ChannelName, str]]:
+    """The switches, by channel, that are not set as the policy wants because another channel has
+    the same one and is to have another setting."""
+    first: dict[str, DesiredVariable] = {}
+    for channel, variable in _desired_switches(target, effective):
+        switch, written = variable.switch, first.setdefault(variable.name, variable).value
+        if switch is None or written == variable.value:
+            continue
+        mechanism = mechanism_of(switch)
+        read = Setting.UNSET
+        if mechanism is not None and written is not None:
+            read = mechanism.setting_of(switch, written)
+        if read is not setting_of(variable.effective.desired):
+            yield channel, variable.name
 
 
 def may_write(switch: Switch, effective: EffectivePolicy) -> bool:

@@ -207,6 +207,19 @@ def widget(**env: Any) -> dict[str, Any]:
     return {"image": ACME, "catalogue": acme(switches=[switch])}
 
 
+_SHARED_RULES = [{"default": "On", "switches": [{"semantics": "Start", "env": WIDGET}]}]
+SHARED: dict[str, Any] = {
+    "image": ACME,
+    "catalogue": catalogue(
+        product(
+            "acme",
+            channels=[{"name": name, "rules": _SHARED_RULES} for name in ("ErrorReport", "Usage")],
+            **ACME_API,
+        )
+    ),
+}
+REPORTS_WANTED = policy(name="reports", channels=["ErrorReport"], submission="Enabled")
+REPORTS_UNWANTED = policy(name="reports", channels=["ErrorReport"])
 EXCLUSIVE = widget(exclusiveWith=["WIDGET__FILE"])
 KEEPS_OPT_OUT: dict[str, Any] = {
     "image": ACME,
@@ -373,6 +386,25 @@ CASES: dict[str, Case] = {
         policy={**OPT_IN, **ACME_ASKED},
         reported=SAYS_ENABLED,
         **KEEPS_OPT_OUT,
+    ),
+    # Two channels have the same switch.
+    "the policy of a channel before it wants the opposite": of(
+        NON_COMPLIANT,
+        Reason.SWITCH_CONTESTED,
+        env={"WIDGET": "yes"},
+        ours=("WIDGET",),
+        policy={**IMMEDIATE, "channels": ["Usage"]},
+        others=(REPORTS_WANTED,),
+        **SHARED,
+    ),
+    "the policy of a channel before it wants what disables both": of(
+        COMPLIANT,
+        Reason.RUNNING_IN_EVERY_POD,
+        env={"WIDGET": "no"},
+        ours=("WIDGET",),
+        policy={**IMMEDIATE, "channels": ["Usage"]},
+        others=(REPORTS_UNWANTED,),
+        **SHARED,
     ),
     # Variables beside which the product does not start.
     "the other variable is set alone": of(
