@@ -13,11 +13,12 @@ from fleet_telemetry.api.product import (
     Semantics,
     Sender,
     TelemetryProductSpec,
+    spelt_in_capitals,
 )
 from fleet_telemetry.catalogue.version import VersionRanges
 
 Placed = tuple[str, EnvSwitch, VersionRanges, tuple[Image, ...]]
-"""Where a variable stands, the variable, and for which versions and images it is a switch."""
+"""Where a variable stands, the variable, and for which versions and images it may be set."""
 
 
 def find_mark_problems(
@@ -32,10 +33,12 @@ def find_mark_problems(
             yield from _about_persistence(where, rule)
         for host in channel.hosts:
             yield from _about_browsers(f"channel {channel.name}, host {host.host}", host)
+    ranges = list(ranges)
     variables = list(_variables(spec, ranges))
     for where, env, _, _ in variables:
         yield from _own_contradictions(where, env)
     yield from _about_both(variables)
+    yield from _about_refusals(spec, ranges, variables)
 
 
 def _about_both(variables: Iterable[Placed]) -> Iterator[str]:
@@ -54,6 +57,53 @@ def _about_both(variables: Iterable[Placed]) -> Iterator[str]:
                     f"{where}: {env.name} is exclusive with {other.name}, which is a switch of the "
                     "same versions; the product would get both"
                 )
+
+
+def _about_refusals(
+    spec: TelemetryProductSpec,
+    ranges: Iterable[tuple[ChannelName, int, VersionRanges]],
+    variables: Iterable[Placed],
+) -> Iterator[str]:
+    """Variables that one rule sets, and another one refuses for versions that get it."""
+    versions = {(channel, place): found for channel, place, found in ranges}
+    by_name: dict[str, list[Placed]] = {}
+    for one in variables:
+        for spelling in dict.fromkeys(map(spelt_in_capitals, _names(one[1]))):
+            by_name.setdefault(spelling, []).append(one)
+    for channel in spec.channels:
+        for place, rule in enumerate(channel.rules):
+            where = f"channel {channel.name}, rule {place + 1}"
+            found = versions.get((channel.name, place))
+            if found is None:
+                continue
+            images = _images_of(spec, rule)
+            for refusal in rule.refuses:
+                for its_place, env, others, its_images in by_name.get(
+                    spelt_in_capitals(refusal.env), ()
+                ):
+                    named = env.is_named(refusal.env) or refusal.is_named(env.name)
+                    shared = any(image in its_images for image in images)
+                    if its_place != where and named and shared and found.overlaps(others):
+                        yield (
+                            f"{where}: it refuses {refusal.env}, which {its_place} sets in the "
+                            "same versions; harmlessAnywhere sets it in every version"
+                        )
+
+
+def _names(env: EnvSwitch) -> Iterator[str]:
+    yield from (env.name, *env.aliases)
+    if env.config_property is not None:
+        yield env.config_property.name
+
+
+def _images_of(spec: TelemetryProductSpec, rule: ChannelRule) -> tuple[Image, ...]:
+    """The images that a rule concerns."""
+    return tuple(
+        image
+        for image in spec.images
+        if (not rule.editions or image.edition in rule.editions)
+        and (not rule.components or image.component in rule.components)
+    )
 
 
 def _about_browsers(where: str, host: Host) -> Iterator[str]:
@@ -101,16 +151,13 @@ def _variables(
             found = versions.get((channel.name, place))
             if found is None:
                 continue
-            images = tuple(
-                image
-                for image in spec.images
-                if (not rule.editions or image.edition in rule.editions)
-                and (not rule.components or image.component in rule.components)
-            )
+            # What is harmless to every version is set wherever no rule is for the version.
+            reach = VersionRanges() if rule.harmless_anywhere else found
+            images = _images_of(spec, rule)
             for switch in rule.switches:
                 if switch.env is not None:
                     where = f"channel {channel.name}, rule {place + 1}"
-                    yield where, switch.env, found, images
+                    yield where, switch.env, reach, images
 
 
 def _about_word(where: str, env: EnvSwitch) -> Iterator[str]:

@@ -337,6 +337,8 @@ def _stood_before(
     old = variable.entry_in(before.container)
     if old is not None and variable.met_by(old):
         return True
+    if variable.is_argument and variable.value is None:
+        return variable.met_in(before.container)
     if variable.switch is None or variable.value is None:
         return False
     # It may have stood there in another form: an argument, a reference, or a whole ConfigMap.

@@ -433,3 +433,49 @@ def test_what_persists_can_be_taken_back_or_it_is_said(rule: dict[str, Any], pro
     (found,) = _problems(spec)
     assert found.startswith("channel Usage, rule 1: WIDGET persists")
     assert problem in found
+
+
+@pytest.mark.parametrize("is_harmless", [True, False])
+@pytest.mark.parametrize("mark", ["refuses", "exclusiveWith"])
+@pytest.mark.parametrize("same_channel", [True, False])
+def test_what_is_set_in_every_version_harms_none(
+    mark: str, *, is_harmless: bool, same_channel: bool
+) -> None:
+    """Where no version can be read, it is set in a version that does not start with it."""
+    new = {
+        "versions": [">=2"],
+        "switches": [_env(name="NEW")],
+        "harmlessAnywhere": is_harmless,
+    }
+    old: dict[str, Any] = {
+        "versions": ["<2"],
+        "switches": [_env(name="OLD")],
+    }
+    if mark == "refuses":
+        old["refuses"] = [{"env": "NEW", "effect": "it does not start"}]
+    else:
+        old["switches"][0]["env"]["exclusiveWith"] = ["NEW"]
+    if same_channel:
+        spec = _rules(new, old)
+    else:
+        spec = _rules(new)
+        spec["channels"][1]["rules"] = [{"default": "On", **old}]
+    if is_harmless:
+        (found,) = _problems(spec)
+        assert "NEW" in found
+        assert "the same versions" in found
+    else:
+        _compile(spec)
+
+
+def test_a_rule_that_refuses_the_switch_of_another_channel_is_named() -> None:
+    spec = _rules({"switches": [_env(aliases=["W"])]})
+    for name, is_wrong in (("WIDGET", True), ("W", True), ("OTHER", False)):
+        spec["channels"][1]["rules"] = [
+            {"default": "On", "refuses": [{"env": name, "effect": "it does not start"}]}
+        ]
+        if is_wrong:
+            (found,) = _problems(spec)
+            assert f"it refuses {name}, which channel" in found
+        else:
+            _compile(spec)

@@ -253,6 +253,16 @@ def test_a_manifest_that_is_applied_again_gets_the_word_again() -> None:
     assert causes(written) == {"-telemetry": Cause.RESTORED}
 
 
+def test_a_manifest_that_is_applied_again_loses_the_word_again() -> None:
+    """Where only the absence of the flag enables."""
+    of = cluster(RUN, submission="Enabled")
+    given_ = acme(["run", "--disable-telemetry"])
+    old = of.create(given_, claims=False).manifest
+
+    assert args_of(old) == ["run"]
+    assert args_of(of.update(old, given_).manifest) == ["run"]
+
+
 def test_a_policy_that_goes_takes_a_recorded_word_with_it() -> None:
     old = cluster(GO).create(acme(["-a=1"]), claims=False)
     record = recorded(old)
