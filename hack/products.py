@@ -291,8 +291,8 @@ def _env_marks(env: EnvSwitch) -> Iterator[str]:
     if env.word is not None:
         weaker = ", ".join(f"`{name}`" for name in env.word.weaker)
         yield (
-            "- The switch is one word of the command line that the variable holds. A user's variable "
-            "with other words is kept, and then the switch is not set"
+            "- The switch is one word of the command line that the variable holds. A user's "
+            "variable with other words is kept, and then the switch is not set"
             + (f". Words in {weaker} count where it has none" if weaker else "")
             + " ([more](../evidence.md#a-switch-that-is-one-word-of-a-variable))."
         )

@@ -43,7 +43,7 @@ def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Prob
         holds = counterpart({"rule": rule.expression, "message": rule.message})
         if holds is not None and not holds(spec):
             yield document.problem(("spec",), rule.message, "add one of them")
-    for path, what, advice in _check(inspect.type_info(TelemetryProductSpec), spec, ("spec",)):
+    for path, what, advice in _check(_described(TelemetryProductSpec), spec, ("spec",)):
         if not (built_in and what in (NAME_RULE.message, FLAG_RULE.message)):
             yield document.problem(path, f"{_written(path)}: {what}", advice)
 
@@ -93,8 +93,13 @@ def _check_rules(
 
 
 @cache
+def _described(kind: type) -> inspect.Type:
+    return inspect.type_info(kind)
+
+
+@cache
 def _fields(struct: type) -> dict[str, inspect.Type]:
-    described = inspect.type_info(struct)
+    described = _described(struct)
     assert isinstance(described, inspect.StructType), struct
     return {field.encode_name: field.type for field in described.fields}
 

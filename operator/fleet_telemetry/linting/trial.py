@@ -19,7 +19,7 @@ from fleet_telemetry.api.policy import (
     Submission,
 )
 from fleet_telemetry.catalogue.catalogue import Catalogue
-from fleet_telemetry.decision import Input, Plan, decide
+from fleet_telemetry.decision import Input, decide, plan_injection
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.objects.manifest import Manifest
 from fleet_telemetry.switches.edits import Trigger
@@ -62,9 +62,9 @@ def run_trial(
     """Create a Deployment of the container under a policy, and judge it once it runs."""
     policy = _policy(product, channel, desired)
     manifest = deployment(given)
-    created = _decide(manifest, catalogue, policy, Trigger.CREATE)
+    created = plan_injection(_input(manifest, catalogue, policy, Trigger.CREATE))
     after = apply_operations(manifest, build_patch(manifest, _TEMPLATE, created.edits))
-    running = _decide(after, catalogue, policy, Trigger.RECONCILE, (_pod_of(after),))
+    running = decide(_input(after, catalogue, policy, Trigger.RECONCILE, (_pod_of(after),)))
     verdict = next(
         (one for one in running.verdicts if (one.product, one.channel) == (product, channel)), None
     )
@@ -124,22 +124,20 @@ def _policy(product: str, channel: ChannelName, desired: Submission) -> Policy:
     return Policy(PolicyKind.CLUSTER, "", "trial", _NOW, spec)
 
 
-def _decide(
+def _input(
     manifest: Manifest,
     catalogue: Catalogue,
     policy: Policy,
     trigger: Trigger,
     pods: tuple[Pod, ...] = (),
-) -> Plan:
-    return decide(
-        Input(
-            workload=_workload(manifest),
-            policies=(policy,),
-            catalogue=catalogue,
-            now=_NOW,
-            trigger=trigger,
-            pods=pods,
-        )
+) -> Input:
+    return Input(
+        workload=_workload(manifest),
+        policies=(policy,),
+        catalogue=catalogue,
+        now=_NOW,
+        trigger=trigger,
+        pods=pods,
     )
 
 
