@@ -20,6 +20,7 @@ _BLANKS = re.compile(r"[ \t\n]")
 # What is run (openjdk/jdk@jdk-21+35: src/java.base/share/man/java.1).
 _RUNS = frozenset({"-jar", "-m", "--module", "--source"})
 _TAKES_WORD = frozenset({"-cp", "-classpath", "-p"})
+_ALONE = frozenset({"--enable-preview"})
 _NO_QUOTES = str.maketrans("", "", "'\"\\")
 
 
@@ -54,12 +55,19 @@ def _ends_options(value: str) -> bool:
         words = shlex.split(value)
     except ValueError:
         return True
+    if words and _takes_word(words[-1]):
+        return True
     # Java also takes the value of a long option, and a class path, as the next word.
     return any(
         word in _RUNS
         or not (word.startswith("-") or before.startswith("--") or before in _TAKES_WORD)
         for before, word in pairwise(("", *words))
     )
+
+
+def _takes_word(word: str) -> bool:
+    """Whether Java takes the next word as the value of this one, as far as it can be seen."""
+    return word in _TAKES_WORD or (word.startswith("--") and "=" not in word and word not in _ALONE)
 
 
 def setting_of_words(env: EnvSwitch, word: CommandWord, value: str) -> Setting:
@@ -74,5 +82,14 @@ def setting_of_words(env: EnvSwitch, word: CommandWord, value: str) -> Setting:
     if any(map(names_options_file, words)):
         return Setting.UNKNOWN
     # Java takes -Da for -Da=: the property is set, and empty.
-    found = [one for one in words if one.startswith(word.begins) or f"{one}=" == word.begins]
-    return env.reading.setting_of(found[-1][len(word.begins) :]) if found else Setting.UNSET
+    found = [
+        (place, one)
+        for place, one in enumerate(words)
+        if one.startswith(word.begins) or f"{one}=" == word.begins
+    ]
+    if not found:
+        return Setting.UNSET
+    place, last = found[-1]
+    if _ends_options(" ".join(words[:place])):
+        return Setting.UNKNOWN  # it may be the value of the word before it, or the program's
+    return env.reading.setting_of(last[len(word.begins) :])

@@ -37,6 +37,16 @@ def read(env: Any) -> tuple[Setting, str]:
 
 
 @pytest.mark.parametrize(
+    ("before", "setting"),
+    [("-cp", UNKNOWN), ("-Xmx4g --add-opens", UNKNOWN), ("-cp a.jar", OFF), ("--a=b", OFF)],
+)
+def test_the_last_word_of_a_weaker_variable_may_take_it_as_its_value(
+    before: str, setting: Setting
+) -> None:
+    assert read({"JAVA_OPTS": before, "ACME_JAVA_OPTS": f"{BEGINS}true"})[0] is setting
+
+
+@pytest.mark.parametrize(
     ("value", "setting"),
     [
         (f"{BEGINS}true", OFF),
@@ -57,6 +67,14 @@ def read(env: Any) -> tuple[Setting, str]:
         (f"-Dx=\\ {BEGINS}true", UNKNOWN),
         ("-Dacme.qu'iet'=false", UNKNOWN),
         ("-Dx='1 2'", UNSET),
+        # Words before it take it as their value, or as an argument of the program.
+        (f"-cp {BEGINS}true", UNKNOWN),
+        (f"--class-path {BEGINS}true", UNKNOWN),
+        (f"-jar acme.jar {BEGINS}true", UNKNOWN),
+        (f"acme.Main {BEGINS}true", UNKNOWN),
+        (f"# {BEGINS}true", UNKNOWN),
+        (f"-cp acme.jar --enable-preview {BEGINS}true", OFF),
+        (f"{BEGINS}true -jar acme.jar", OFF),
         # Further words that are not seen here.
         (f"{BEGINS}true $(MORE)", UNKNOWN),
         (f"{BEGINS}true $MORE", UNKNOWN),
