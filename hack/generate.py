@@ -13,7 +13,7 @@ from fleet_telemetry.api.resources import RESOURCES
 from fleet_telemetry.catalogue.builtin_file import FILE, encode, is_product, read_product
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.product import Product
-from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
+from fleet_telemetry.kube.webhook_configuration import image_regex, mutating_webhooks
 from hack.argument_words import argument_words
 from hack.changes import with_changes
 from hack.chart_values import chart_readme, values_schema
@@ -22,6 +22,7 @@ from hack.permissions import workload_permissions
 from hack.product_index import index_page
 from hack.products import product_page
 from hack.reference import api_page, metrics_page, reasons_page
+from hack.suspended_images import suspended_images
 from observability.dashboards.files import dashboard_files
 from observability.rules import rules_file
 
@@ -56,6 +57,10 @@ def generated_files() -> Iterator[tuple[Path, str]]:
     yield CHART / "files" / "workload-permissions.yaml", text
     text = _FROM.format(source="catalogue") + _yaml(argument_words(products))
     yield CHART / "files" / "arguments.yaml", text
+    text = _FROM.format(source="catalogue") + _yaml(
+        {"images": image_regex(suspended_images(products))}
+    )
+    yield CHART / "files" / "suspended.yaml", text
     yield (
         CHART / "files" / "prometheus-rules.yaml",
         _FROM_ROOT.format(source="observability") + rules_file(),

@@ -124,6 +124,9 @@ def _api(name: str, api: Api) -> Iterator[str]:
 def _image(image: Image) -> str:
     excluded = [f"tag `{tag}`" for tag in image.exclude_tags]
     excluded += [f"container `{name}`" for name in image.exclude_containers]
+    if image.only_containers:
+        names = " or ".join(f"`{name}`" for name in image.only_containers)
+        excluded.append(f"every container but {names}")
     tags = f" (tags {', '.join(f'`{tag}`' for tag in image.tags)})" if image.tags else ""
     return (
         f"| `{image.pattern}`{tags} | {image.edition} | {image.component} | {', '.join(excluded)} |"
@@ -257,6 +260,13 @@ def _switch(switch: Switch) -> Iterator[str]:
     effect, proof = _SEMANTICS[switch.semantics]
     if switch.argument is not None:
         yield from _argument_switch(switch, switch.argument)
+        return
+    if switch.suspend:
+        yield (
+            "- Switch: `spec.suspend` of the CronJob that runs the container alone "
+            f"(`{switch.semantics}`). `true` turns off. Compliant when the CronJob is suspended "
+            "and none of its Jobs runs. In every other kind of workload: no switch."
+        )
         return
     if switch.env is None:
         yield f"- Switch: none in the workload, {effect}. Compliant when {proof}."

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName, Policy
+from fleet_telemetry.api.product import Switch
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
@@ -32,8 +33,12 @@ from fleet_telemetry.switches.desired import (
 )
 from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.injection import InjectionContext, plan_edits
-from fleet_telemetry.switches.ownership import injected_arguments, is_ours
-from fleet_telemetry.workloads.workload import Pod, PodTemplate, Workload
+from fleet_telemetry.switches.ownership import (
+    injected_arguments,
+    injected_suspension,
+    is_ours,
+)
+from fleet_telemetry.workloads.workload import Container, Pod, PodTemplate, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,8 @@ class Input:
     seeds: tuple[SeedRecord, ...] = ()
     excluded: bool = False
     """Whether nothing in the namespace may be changed."""
+    active_parts: bool = False
+    """Whether a Job of the CronJob has not finished, also while none of its pods runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +158,9 @@ def decide(given: Input) -> Plan:
         excluded=given.excluded,
         recorded=given.recorded,
         idle=is_idle,
+        active=given.active_parts
+        or given.workload.is_active
+        or any(pod.counts for pod in given.pods),
         contested=frozenset(
             (target.container.index, channel, name)
             for target in plan.targets
@@ -286,11 +296,13 @@ def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:
                         container=container.name, name=entry.name, value=entry.value
                     )
             yield from injected_arguments(given.workload, container, (), given.recorded)
+            yield from _suspension(given, container, ())
     for target in plan.targets:
         container = target.container
         yield from injected_arguments(
             given.workload, container, target.product.all_switches, given.recorded
         )
+        yield from _suspension(given, container, target.product.all_switches)
         settings = {
             (one.name, one.value)
             for one in desired_variables(target, plan.effective)
@@ -305,3 +317,11 @@ def _injected(given: Input, plan: Plan) -> Iterator[InjectedVariable]:
                 given.workload, container, entry, switches, given.recorded
             ):
                 yield InjectedVariable(container=container.name, name=entry.name, value=entry.value)
+
+
+def _suspension(
+    given: Input, container: Container, switches: tuple[Switch, ...]
+) -> Iterator[InjectedVariable]:
+    found = injected_suspension(given.workload, container, switches, given.recorded)
+    if found is not None:
+        yield found

@@ -16,20 +16,26 @@ import pytest
 from dev.bench.errors import BenchError
 from dev.bench.server import AT_ONCE, Server, connect, until
 from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.linting.table import TableKind
+from fleet_telemetry.objects.manifest import dig
+from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from tests.support.table_rows import Switched, every_switch
 from tests.support.world import Manifest, World, container, policy, workload
 
 pytestmark = pytest.mark.cluster
 
 _POLICIES = "/apis/fleettelemetry.io/v1alpha1/namespaces/{}/telemetrypolicies"
-_DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
+_PATHS = {
+    TableKind.DEPLOYMENT: "/apis/apps/v1/namespaces/{}/deployments",
+    TableKind.CRON_JOB: "/apis/batch/v1/namespaces/{}/cronjobs",
+}
 _RECORDS = "/apis/fleettelemetry.io/v1alpha1/namespaces/{}/workloadtelemetries"
 _SECONDS = 40.0
 
 
 @dataclass(frozen=True)
 class _Case:
-    """A Deployment without replicas, so that no pod is started."""
+    """A Deployment without replicas, or a CronJob that is never due, so that no pod is started."""
 
     name: str
     switched: Switched
@@ -37,12 +43,14 @@ class _Case:
     @property
     def manifest(self) -> Manifest:
         row = self.switched.row
-        return workload(
-            "Deployment",
-            self.name,
-            container(self.switched.image, name=row.container),
-            replicas=0,
-        )
+        is_job = row.kind is TableKind.CRON_JOB
+        only = container(self.switched.image, name=row.container)
+        shape = {"schedule": "0 0 30 2 *"} if is_job else {"replicas": 0}
+        return workload(row.kind.value, self.name, only, **shape)
+
+    def path_in(self, namespace: str) -> str:
+        """Where workloads of its kind are."""
+        return _PATHS[self.switched.row.kind].format(namespace)
 
 
 def test_every_switch_is_set_turned_around_and_taken_away(world: World) -> None:
@@ -110,16 +118,16 @@ class _Channel:
 
     async def _create(self, case: _Case) -> tuple[str, Manifest]:
         body = json.dumps(case.manifest).encode()
-        answer = await self.server.post(_DEPLOYMENTS.format(self.namespace), body)
+        answer = await self.server.post(case.path_in(self.namespace), body)
         return case.name, json.loads(answer)
 
     async def _touch(self, case: _Case) -> tuple[str, Manifest]:
         """As kubectl edit does it: read, change something else, and write the whole object, again
         if somebody wrote in between. Without replicas, that is the controller, too."""
-        path = f"{_DEPLOYMENTS.format(self.namespace)}/{case.name}"
+        path = f"{case.path_in(self.namespace)}/{case.name}"
         for attempt in range(20):
             stored = await self.server.get(path)
-            template = stored["spec"]["template"]
+            template = dig(stored, *TEMPLATE_PATHS[case.switched.row.kind])
             annotations = template["metadata"].setdefault("annotations", {})
             annotations["touched"] = f"{annotations.get('touched', '')}x"
             try:
@@ -159,7 +167,7 @@ class _Channel:
         )
         probe = copy.deepcopy(case.manifest)
         probe["metadata"]["name"] = "probe"
-        path = f"{_DEPLOYMENTS.format(self.namespace)}?dryRun=All"
+        path = f"{case.path_in(self.namespace)}?dryRun=All"
 
         async def is_set() -> bool:
             answer: dict[str, Any] = json.loads(
@@ -171,7 +179,11 @@ class _Channel:
 
     async def _until_recorded(self) -> None:
         """What is injected is recorded: an argument that nobody recorded is the user's."""
-        wanted = {f"deployment-{one.name}" for one in self.cases if one.switched.row.disabled}
+        wanted = {
+            f"{one.switched.row.kind.lower()}-{one.name}"
+            for one in self.cases
+            if one.switched.row.disabled
+        }
 
         async def is_recorded() -> bool:
             found = await self.server.get(_RECORDS.format(self.namespace))
@@ -190,9 +202,11 @@ class _Channel:
             raise AssertionError(f"{error}: {missing[:10]}") from None
 
 
-def _settings(deployment: Manifest) -> Iterator[str]:
-    """The variables and arguments, as tables write them."""
-    (found,) = deployment["spec"]["template"]["spec"]["containers"]
+def _settings(found_workload: Manifest) -> Iterator[str]:
+    """The variables and arguments, and the suspension, as tables write them."""
+    if dig(found_workload, "spec", "suspend"):
+        yield "spec.suspend=true"
+    (found,) = dig(found_workload, *TEMPLATE_PATHS[found_workload["kind"]], "spec", "containers")
     for entry in found.get("env", ()):
         yield f"{entry['name']}={entry.get('value', '')}"
     yield from found.get("args", ())

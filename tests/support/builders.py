@@ -202,6 +202,8 @@ def claimed(
     kind = path or given["kind"]
     for key in reversed((*TEMPLATE_PATHS[kind], "spec")):
         fields = {f"f:{key}": fields}
+    if "suspend" in given.get("spec", {}):
+        fields["f:spec"]["f:suspend"] = {}
     entry = {"manager": manager, "operation": "Update", "fieldsV1": fields}
     metadata = {**given["metadata"], "managedFields": [entry]}
     return {**given, "metadata": metadata}

@@ -273,7 +273,7 @@ class Flag(Check):
 
     def tries(self, value: Any) -> Iterator[Try]:
         yield from super().tries(value)
-        yield accept("type", not value)
+        yield accept("type", not value, besides=self.given)
 
 
 @dataclass(frozen=True, kw_only=True)

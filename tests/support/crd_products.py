@@ -133,6 +133,7 @@ _FULL: Manifest = {
                 "tags": ["release-{version}"],
                 "excludeTags": ["*-search"],
                 "excludeContainers": ["*-init"],
+                "onlyContainers": ["broker"],
                 "repositories": ["docker.io/emqx/emqx"],
                 "start": {
                     "arguments": "Command",
@@ -168,6 +169,7 @@ _FULL: Manifest = {
                             {
                                 "semantics": "Seed",
                                 "sufficient": False,
+                                "suspend": False,
                                 "env": _ENV,
                                 "seedProof": {
                                     "path": "/opt/emqx/data",
@@ -179,6 +181,7 @@ _FULL: Manifest = {
                             {
                                 "semantics": "Runtime",
                                 "sufficient": False,
+                                "suspend": False,
                                 "env": _ENV,
                                 "overrides": [
                                     {
@@ -198,8 +201,19 @@ _FULL: Manifest = {
                                 ],
                                 "ineffective": ["EMQX_TELEMETRY_ENABLED"],
                             },
-                            {"semantics": "Start", "env": _ENV, "sufficient": True},
-                            {"semantics": "Start", "argument": _ARGUMENT, "sufficient": False},
+                            {
+                                "semantics": "Start",
+                                "env": _ENV,
+                                "sufficient": True,
+                                "suspend": False,
+                            },
+                            {
+                                "semantics": "Start",
+                                "argument": _ARGUMENT,
+                                "sufficient": False,
+                                "suspend": False,
+                            },
+                            {"semantics": "Start", "suspend": True, "sufficient": False},
                         ],
                         "refuses": [
                             {
@@ -221,7 +235,9 @@ _FULL: Manifest = {
                     {
                         "versions": [">=7.0.0"],
                         "default": "On",
-                        "switches": [{"semantics": "Runtime", "sufficient": False}],
+                        "switches": [
+                            {"semantics": "Runtime", "sufficient": False, "suspend": False}
+                        ],
                         "leaves": "a start event",
                         "harmlessAnywhere": False,
                         "provenance": "Source",
@@ -350,6 +366,16 @@ def _image() -> dict[str, Check]:
         ),
         **_names(
             f"{_IMAGE}.excludeContainers",
+            texts(16),
+            Text(
+                matches=_NAME_GLOB[:3],
+                mismatches=_NO_NAME_GLOB[1:],
+                longest=63,
+                rules=_EXCLUSION_RULES,
+            ),
+        ),
+        **_names(
+            f"{_IMAGE}.onlyContainers",
             texts(16),
             Text(
                 matches=_NAME_GLOB[:3],
@@ -743,7 +769,33 @@ def _switch() -> dict[str, Check]:
                         {"semantics": "Runtime"},
                         {"semantics": "None"},
                     ),
-                    rejects=({"semantics": "Seed"}, {"semantics": "Start"}),
+                    rejects=(
+                        {"semantics": "Seed"},
+                        {"semantics": "Start"},
+                        {"semantics": "Start", "suspend": False},
+                    ),
+                ),
+                Rule(
+                    message="suspend is a Start switch of its own: it names no variable and no "
+                    "argument, and nothing overrides it",
+                    accepts=(
+                        {"semantics": "Start", "suspend": True},
+                        {"semantics": "Start", "suspend": True, "overrides": []},
+                        {"semantics": "Start", "suspend": False, "env": env},
+                        {"semantics": "None", "suspend": False},
+                    ),
+                    rejects=(
+                        {"semantics": "Start", "suspend": True, "env": env},
+                        {"semantics": "Start", "suspend": True, "argument": _BARE_ARGUMENT},
+                        {
+                            "semantics": "Start",
+                            "suspend": True,
+                            "overrides": [{"env": "B", "means": "Enabled"}],
+                        },
+                        {"semantics": "Seed", "suspend": True, "env": env},
+                        {"semantics": "Runtime", "suspend": True},
+                        {"semantics": "None", "suspend": True},
+                    ),
                 ),
                 Rule(
                     message="only a Start switch is sufficient alone",
@@ -770,6 +822,7 @@ def _switch() -> dict[str, Check]:
             ),
         ),
         f"{_SWITCH}.semantics": Choice(of=("Seed", "Start", "Runtime", "None")),
+        f"{_RULE}.switches[4].suspend": Flag(default=False, given={"semantics": "Runtime"}),
         **_env(),
         **_argument(),
         **_override(),

@@ -64,7 +64,9 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     "status.injected[0].container": TEXT,
     "status.injected[0].name": TEXT,
     "status.injected[0].value": TEXT,
-    "status.injected[0].kind": Choice(of=("Variable", "Argument"), default="Variable"),
+    "status.injected[0].kind": Choice(
+        of=("Variable", "Argument", "Suspension"), default="Variable"
+    ),
     "status.injected[0].imageArguments": Array(
         item=lambda index: f"word {index}", kind="atomic", longest=16
     ),
@@ -78,7 +80,9 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     "status.injectedBefore[0].container": TEXT,
     "status.injectedBefore[0].name": TEXT,
     "status.injectedBefore[0].value": TEXT,
-    "status.injectedBefore[0].kind": Choice(of=("Variable", "Argument"), default="Variable"),
+    "status.injectedBefore[0].kind": Choice(
+        of=("Variable", "Argument", "Suspension"), default="Variable"
+    ),
     "status.injectedBefore[0].imageArguments": Array(
         item=lambda index: f"word {index}", kind="atomic", longest=16
     ),

@@ -41,7 +41,7 @@ def every_switch() -> Iterator[Switched]:
             continue
         seen = set()
         for row in table.channels:
-            key = row.channel, row.disabled, row.enabled
+            key = row.channel, row.kind, row.disabled, row.enabled
             is_bare = not (row.env or row.command or row.args)
             if is_bare and (row.disabled or row.enabled) and key not in seen:
                 seen.add(key)

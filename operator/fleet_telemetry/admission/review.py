@@ -13,13 +13,14 @@ from fleet_telemetry.reporting.changes import warning_for
 from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.patch import build_patch
+from fleet_telemetry.switches.suspend import disown_suspension
 from fleet_telemetry.workloads.owner import read_controller
 from fleet_telemetry.workloads.reading import (
     read_field_owners,
     read_template,
     read_workload,
 )
-from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
+from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload
 
 
@@ -42,6 +43,7 @@ class AdmissionResult:
 
 
 NOTHING = AdmissionResult()
+_SUSPENDING = frozenset(kind.value for kind in WorkloadKind if kind.type.suspends)
 
 
 def review_workload(request: Manifest, cache: ClusterCache, now: datetime) -> AdmissionResult:
@@ -91,10 +93,15 @@ def review_pod(
 
 
 def _trigger(request: Manifest) -> Trigger | None:
-    """The trigger; None if the pod template does not change."""
+    """The trigger; None if neither the pod template changes nor whether a CronJob is suspended."""
     if request.get("operation") == "CREATE":
         return Trigger.CREATE
-    path = TEMPLATE_PATHS.get(str(dig(request, "kind", "kind")), ())
+    kind = str(dig(request, "kind", "kind"))
+    path = TEMPLATE_PATHS.get(kind, ())
+    if kind in _SUSPENDING and _is_suspended(request, "object") is not _is_suspended(
+        request, "oldObject"
+    ):
+        return Trigger.UPDATE
     if dig(request, "object", *path) != dig(request, "oldObject", *path):
         return Trigger.UPDATE
     # The controller sends a no-op patch so that admission edits the workload. A no-op patch of
@@ -102,6 +109,10 @@ def _trigger(request: Manifest) -> Trigger | None:
     if dig(request, "options", "fieldManager") == NO_OP_PATCH_MANAGER:
         return Trigger.RECONCILE
     return None
+
+
+def _is_suspended(request: Manifest, key: str) -> bool:
+    return dig(request, key, "spec", "suspend") is True
 
 
 def _with_namespace(request: Manifest, key: str) -> dict[str, Any]:
@@ -118,7 +129,10 @@ def _answer(given: Input, manifest: Manifest, path: tuple[str, ...]) -> Admissio
         return NOTHING
     kind, name = given.workload.ref.kind, _name_of(manifest, given)
     return AdmissionResult(
-        patch=tuple(build_patch(manifest, path, plan.edits)),
+        patch=(
+            *build_patch(manifest, path, plan.edits),
+            *disown_suspension(manifest, plan.edits),
+        ),
         warnings=tuple(warning_for(change, f"{kind} {name}") for change in plan.changes),
         changes=plan.changes,
         workload=given.workload,

@@ -778,6 +778,13 @@ class Switch(ApiType, frozen=True, kw_only=True):
         ArgumentSwitch | None,
         described("The argument, if the switch is one.", rules=ARGUMENT_RULES),
     ] = None
+    suspend: Annotated[
+        bool,
+        described(
+            "Whether the switch is spec.suspend of the CronJob that runs the container, because "
+            "the CronJob does nothing but call home. Only a built-in product has such a switch."
+        ),
+    ] = False
     overrides: Annotated[
         tuple[Annotated[Override, described("One of them.", rules=OVERRIDE_RULES)], ...],
         described("What overrides the switch, strongest first.", list_type="atomic", max_length=16),
@@ -805,8 +812,16 @@ class Switch(ApiType, frozen=True, kw_only=True):
 
 SWITCH_RULES = (
     Rule(
-        "!(self.semantics in ['Seed', 'Start']) || has(self.env) || has(self.argument)",
+        "!(self.semantics in ['Seed', 'Start']) || has(self.env) || has(self.argument) || "
+        "(has(self.suspend) && self.suspend)",
         "a Seed or Start switch names its variable, or a Start switch its argument",
+    ),
+    Rule(
+        "!has(self.suspend) || !self.suspend || (self.semantics == 'Start' && "
+        "!has(self.env) && !has(self.argument) && "
+        "(!has(self.overrides) || size(self.overrides) == 0))",
+        "suspend is a Start switch of its own: it names no variable and no argument, and nothing "
+        "overrides it",
     ),
     Rule(
         "!has(self.argument) || (self.semantics == 'Start' && !has(self.env))",
@@ -1108,6 +1123,15 @@ class Image(ApiType, frozen=True, kw_only=True):
     exclude_containers: Annotated[
         tuple[ExcludedName, ...],
         described("Names of containers that run other software.", list_type="set", max_length=16),
+    ] = ()
+    only_containers: Annotated[
+        tuple[ExcludedName, ...],
+        described(
+            "Names of the containers that run the product, if containers of other names run other "
+            "software. Default: all.",
+            list_type="set",
+            max_length=16,
+        ),
     ] = ()
     repositories: Annotated[
         tuple[Repository, ...],

@@ -40,6 +40,10 @@ class Reason(_Explained):
         "No pod runs, and none starts until somebody changes the workload: it has no replicas, or "
         "is suspended. The next pod has the setting.",
     )
+    CRON_JOB_SUSPENDED = (
+        "CronJobSuspended",
+        "The CronJob that calls home is suspended, and none of its Jobs runs.",
+    )
     SEED_PROVEN = (
         "SeedProven",
         "The product reads the setting only when it first initialises its data, and the data "
@@ -117,6 +121,12 @@ class Reason(_Explained):
         "spec.injection.arguments: true of the policy, after docs/arguments.md, or set the "
         "argument in the workload's own manifest.",
     )
+    CRON_JOB_RUNS_MORE = (
+        "CronJobRunsMore",
+        "The switch is to suspend the CronJob, and it runs another container too, which would stop "
+        "with it. Move the other container into a CronJob of its own, or suspend the CronJob "
+        "yourself.",
+    )
     AWAITING_UPGRADE = (
         "AwaitingUpgrade",
         "The workload is older than the policy. The setting is added when the product's "
@@ -150,6 +160,11 @@ class Reason(_Explained):
     PODS_OUTDATED = (
         "PodsOutdated",
         "Some pods were started without the setting. Their successors have it.",
+    )
+    JOB_STILL_RUNS = (
+        "JobStillRuns",
+        "The CronJob is suspended, and one of its Jobs has not finished. Wait for its end, or "
+        "delete the Job.",
     )
     NO_PODS = (
         "NoPods",
@@ -209,7 +224,8 @@ class Reason(_Explained):
     VALUE_MAY_HOLD_MORE = (
         "ValueMayHoldMore",
         "The variable has a value that is not the desired setting and may hold more than this "
-        "switch, so it is not replaced. Write the setting into it in the manifest.",
+        "switch, so it is not replaced. Write the setting into it in the manifest. If the switch "
+        "is spec.suspend, somebody else suspended the CronJob; resume it in the manifest.",
     )
     AMBIGUOUS_VARIABLE = (
         "AmbiguousVariable",

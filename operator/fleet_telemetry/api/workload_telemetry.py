@@ -134,17 +134,19 @@ class InjectedKind(StrEnum):
 
     VARIABLE = "Variable"
     ARGUMENT = "Argument"
+    SUSPENSION = "Suspension"
 
 
 class InjectedVariable(ApiType, frozen=True, kw_only=True):
-    """A variable or an argument that a policy injected into the pod template."""
+    """A variable or an argument that a policy injected into the pod template, or the suspension of
+    a CronJob."""
 
     container: Annotated[str, described("The container.")]
-    name: Annotated[str, described("The variable, or the flag.")]
-    value: Annotated[str, described("The variable's value, or the word with the flag.")]
-    kind: Annotated[InjectedKind, described("Variable, or Argument: a word in args.")] = (
-        InjectedKind.VARIABLE
-    )
+    name: Annotated[str, described("The variable, the flag, or spec.suspend.")]
+    value: Annotated[str, described("The variable's value, the word with the flag, or true.")]
+    kind: Annotated[
+        InjectedKind, described("Variable, Argument: a word in args, or Suspension.")
+    ] = InjectedKind.VARIABLE
     image_arguments: (
         Annotated[
             tuple[str, ...],

@@ -45,6 +45,12 @@ def compile_own(name: str, spec: TelemetryProductSpec, origin: Origin | None = N
     except ProductError as error:
         problems.extend(error.problems)
     problems.extend(find_own_problems(spec))
+    if product is not None and any(switch.suspend for switch in product.all_switches):
+        base = f"base {spec.base}: " if spec.base is not None else ""
+        problems.append(
+            f"{base}only a built-in product suspends CronJobs, which stops all that they do; "
+            "leave out suspend, and write into remedy what to do"
+        )
     if problems or product is None:
         raise ProductError(name, problems)
     return product

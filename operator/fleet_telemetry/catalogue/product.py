@@ -129,7 +129,10 @@ class Product:
                 excluded = any(glob_matches(tag, image.tag) for tag in entry.exclude_tags) or any(
                     glob_matches(name, container) for name in entry.exclude_containers
                 )
-                return None if excluded else entry
+                named = not entry.only_containers or any(
+                    glob_matches(name, container) for name in entry.only_containers
+                )
+                return entry if named and not excluded else None
         return None
 
     def read_tag(self, image: ImageReference, entry: Image) -> TagReading:
@@ -280,6 +283,7 @@ def _check_channel(
             if switch.env is not None and any(map(switch.env.is_named, refused)):
                 yield f"{where}: it refuses its own switch {switch.env.name}"
     yield from _check_arguments(channel)
+    yield from _check_suspensions(channel, rules, spec.images)
     yield from _check_overlaps(channel, rules, spec.images or tuple(_possible_images(channel)))
 
 
@@ -347,6 +351,20 @@ def _check_arguments(channel: Channel) -> Iterator[str]:
             yield from _check_argument(where, argument)
         for flag in sorted({flag for flag in flags if flags.count(flag) > 1}):
             yield f"{where}: two switches have the flag {flag}"
+
+
+def _check_suspensions(
+    channel: Channel, rules: tuple[CompiledRule, ...], images: tuple[Image, ...]
+) -> Iterator[str]:
+    """A CronJob stops as a whole, so it has to be clear which one it is."""
+    suspending = [one for one in rules if any(switch.suspend for switch in one.rule.switches)]
+    for image in images:
+        concerned = any(one.concerns(image) for one in suspending)
+        if concerned and not image.only_containers:
+            yield (
+                f"channel {channel.name}: it is switched by suspending a CronJob, and image "
+                f"{image.pattern} has no onlyContainers; name the containers that only call home"
+            )
 
 
 def _ranges(rule: ChannelRule) -> str:

@@ -22,7 +22,8 @@ from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, place_of
 from fleet_telemetry.switches.argument_lists import revert_arguments
 from fleet_telemetry.switches.edits import Cause, Edit
-from fleet_telemetry.switches.ownership import is_ours
+from fleet_telemetry.switches.ownership import injected_suspension, is_ours
+from fleet_telemetry.switches.suspend import resumption
 from fleet_telemetry.workloads.reading import read_owning_workloads, read_workload
 from fleet_telemetry.workloads.workload import Workload
 
@@ -65,7 +66,12 @@ def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tup
         for container in workload.template.containers
         for edit in revert_arguments(workload, container, (), injected)
     )
-    return (*variables, *arguments)
+    suspensions = (
+        resumption(container)
+        for container in workload.template.containers
+        if injected_suspension(workload, container, (), injected) is not None
+    )
+    return (*variables, *arguments, *suspensions)
 
 
 async def policies_left(client: KubernetesClient) -> tuple[str, ...]:

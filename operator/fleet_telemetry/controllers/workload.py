@@ -218,6 +218,7 @@ class WorkloadReconciler:
             claims=claims or {},
             seeds=status.seeds if status else (),
             excluded=ref.namespace in self._excluded,
+            active_parts=self._cache.fleet.has_active_part(ref),
             reported=self._verifier.results(ref),
             reported_before=stored_reports(status) if status else {},
         )

@@ -37,6 +37,8 @@ class Facts:
     """Whether nothing in the namespace may be changed."""
     idle: bool = False
     """No pod runs, and none starts until somebody changes the workload."""
+    active: bool = False
+    """Whether a pod runs or is about to, or a Job of the CronJob has not finished."""
     recorded: tuple[InjectedVariable, ...] = ()
     """What WorkloadTelemetry lists as injected, now or earlier."""
     contested: frozenset[tuple[int, ChannelName, str]] = frozenset()

@@ -414,13 +414,37 @@ WORKLOAD_CHECKS: tuple[VerdictCheck, ...] = (
 
 
 def _effective_switches(case: Case) -> list[Switch]:
-    return [switch for switch in case.rule.switches if switch.semantics in _BY_SEMANTICS]
+    return [
+        switch
+        for switch in case.rule.switches
+        if switch.semantics in _BY_SEMANTICS and (not switch.suspend or _may_suspend(case))
+    ]
+
+
+def _may_suspend(case: Case) -> bool:
+    """Whether it is a CronJob that the operator may suspend, or one that is suspended."""
+    schedule = case.target.container.schedule
+    return schedule is not None and (
+        schedule.suspended or not case.facts.workload.is_injected_by_pod
+    )
 
 
 # By one switch
 
 
+def _by_suspension(case: Case, switch: Switch) -> StateFinding:
+    """A CronJob that is suspended starts nothing; what it started before has to end."""
+    declared = _read(case, case.target, switch, case.rule)
+    if declared.setting is not case.desired:
+        return _not_set(case, switch, declared)
+    if case.facts.active:
+        return StateFinding(State.PENDING, Reason.JOB_STILL_RUNS)
+    return StateFinding(State.COMPLIANT, Reason.CRON_JOB_SUSPENDED)
+
+
 def _by_start_switch(case: Case, switch: Switch) -> StateFinding:
+    if switch.suspend and case.desired is Setting.DISABLED:
+        return _by_suspension(case, switch)
     found = _by_pods(case, switch, Reason.RUNNING_IN_EVERY_POD)
     keeps_opt_out = switch.env is not None and switch.env.keeps_opt_out
     if (

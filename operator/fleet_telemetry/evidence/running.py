@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.declared import observe_containers
 from fleet_telemetry.evidence.facts import Facts, counterparts
 from fleet_telemetry.evidence.source import EvidenceSource
 from fleet_telemetry.evidence.verdict import Observation
+from fleet_telemetry.switches.suspend import is_suspended
 
 
 class RunningSource(EvidenceSource):
@@ -18,5 +20,16 @@ class RunningSource(EvidenceSource):
     def observe(self, facts: Facts, product: str, channel: ChannelName) -> Observation | None:
         """See EvidenceSource."""
         targets = facts.targets_of(product, channel)
-        found = (target for _, target in counterparts(facts.pods, targets))
+        found = (
+            target
+            for pod, target in counterparts(facts.pods, targets)
+            # What has finished says nothing of a CronJob that starts nothing more.
+            if not (pod.finished and _is_suspended_by_switch(facts, target, channel))
+        )
         return observe_containers(found, channel)
+
+
+def _is_suspended_by_switch(facts: Facts, target: MatchedContainer, channel: ChannelName) -> bool:
+    rules = target.product.possible_rules(channel, target.image, target.version)
+    by_switch = any(switch.suspend for rule in rules for switch in rule.switches)
+    return by_switch and any(map(is_suspended, facts.workload.template.containers))

@@ -37,6 +37,10 @@ _CHANGES_TEMPLATE = (
     "(has(request.options.fieldManager) && "
     f"request.options.fieldManager == '{NO_OP_PATCH_MANAGER}')"
 )
+_CHANGES_SUSPENSION = (
+    "(has(object.spec.suspend) && object.spec.suspend) != "
+    "(has(oldObject.spec.suspend) && oldObject.spec.suspend)"
+)
 _CONTROLLED = (
     "has(object.metadata.ownerReferences) && "
     "object.metadata.ownerReferences.exists(o, has(o.controller) && o.controller)"
@@ -90,7 +94,9 @@ def mutating_webhooks(
                 "name": f"{_webhook_name(path, types)}.{suffix}",
                 **shared,
                 "rules": _workload_rules(types),
-                "matchConditions": _template_conditions(".".join(path), regex),
+                "matchConditions": _template_conditions(
+                    ".".join(path), regex, suspends=any(one.suspends for one in types)
+                ),
             }
             for path, types in _types_by_template_path().items()
         ),
@@ -143,7 +149,8 @@ def _rule(group: str, version: str, resources: list[str], operations: list[str])
     }
 
 
-def _template_conditions(template: str, regex: str) -> list[dict[str, str]]:
+def _template_conditions(template: str, regex: str, *, suspends: bool) -> list[dict[str, str]]:
+    changes = _CHANGES_TEMPLATE.format(template=template)
     return [
         # Where a workload ran a product before the update, our variables are reverted.
         {
@@ -156,7 +163,7 @@ def _template_conditions(template: str, regex: str) -> list[dict[str, str]]:
         },
         {
             "name": "changes-the-template",
-            "expression": _CHANGES_TEMPLATE.format(template=template),
+            "expression": f"{changes} || {_CHANGES_SUSPENSION}" if suspends else changes,
         },
         # Another controller would restore its own template, so its pods are injected instead.
         {"name": "has-no-controller", "expression": f"!({_CONTROLLED})"},

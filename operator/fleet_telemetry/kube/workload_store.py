@@ -99,6 +99,13 @@ class Fleet:
             counted = [_started_from(workload)]
         return tuple(sorted(counted, key=lambda pod: pod.name))
 
+    def has_active_part(self, ref: WorkloadRef) -> bool:
+        """Whether a Job of a CronJob has not finished."""
+        workload = self.workloads.get(ref)
+        parts = self._parts_of.get(_node_of(workload), ()) if workload is not None else ()
+        found = (self._parts[part].workload for part in parts)
+        return any(one is not None and one.is_active for one in found)
+
     def _counted_pods(
         self, node: _Node, owner: Workload | None, *, finished: bool = False
     ) -> list[Pod]:

@@ -84,6 +84,17 @@ def _check_exclusions(product: Product, table: Table) -> Iterator[Finding]:
         if not any(glob_matches(glob, tag) for tag, _ in own):
             what = f"no row of rejects has an image of the product with a tag {glob}"
             yield Finding(("rejects",), what, "add one, because the product excludes it")
+    for image in product.spec.images:
+        others = [
+            one.container
+            for one in rejects
+            if ImageReference.parse(one.image).matches(image.pattern)
+            and not any(glob_matches(name, one.container) for name in image.only_containers)
+        ]
+        if image.only_containers and not others:
+            what = f"no row of rejects has the image {image.pattern} in another container"
+            advice = "add one, {image: ..., container: ...}, because of onlyContainers"
+            yield Finding(("rejects",), what, advice)
     names = dict.fromkeys(
         name for image in product.spec.images for name in image.exclude_containers
     )

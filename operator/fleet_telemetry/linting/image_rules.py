@@ -56,6 +56,7 @@ def _check_image(image: Image) -> Iterator[tuple[str, str, str]]:
     globs = [("pattern", pattern)]
     globs += [("excludeTags", glob) for glob in image.exclude_tags]
     globs += [("excludeContainers", glob) for glob in image.exclude_containers]
+    globs += [("onlyContainers", glob) for glob in image.only_containers]
     globs += [("tags", glob) for glob in image.tags]
     for field, glob in globs:
         if _REGULAR_EXPRESSION.search(glob):

@@ -200,7 +200,20 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     ),
     "!has(self.values) || has(self.means)": lambda one: "values" not in one or "means" in one,
     "a Seed or Start switch names its variable, or a Start switch its argument": lambda one: (
-        one["semantics"] not in ("Seed", "Start") or "env" in one or "argument" in one
+        one["semantics"] not in ("Seed", "Start")
+        or "env" in one
+        or "argument" in one
+        or bool(one.get("suspend"))
+    ),
+    "suspend is a Start switch of its own: it names no variable and no argument, and nothing "
+    "overrides it": lambda one: (
+        not one.get("suspend")
+        or (
+            one["semantics"] == "Start"
+            and "env" not in one
+            and "argument" not in one
+            and not one.get("overrides")
+        )
     ),
     "!has(self.seedProof) || self.semantics == 'Seed'": lambda one: (
         "seedProof" not in one or one["semantics"] == "Seed"

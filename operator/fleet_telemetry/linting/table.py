@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -15,6 +16,13 @@ from fleet_telemetry.api.workload_telemetry import State
 SUFFIX = ".test.yaml"
 _IMAGE = _Image(pattern="any")
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+
+
+class TableKind(StrEnum):
+    """The kinds of workload that a table describes."""
+
+    DEPLOYMENT = "Deployment"
+    CRON_JOB = "CronJob"
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,7 +54,8 @@ class ChannelRow(_Row, frozen=True, kw_only=True):
     channel: ChannelName
     images: Annotated[tuple[_Text, ...], msgspec.Meta(min_length=1, max_length=256)]
     disabled: tuple[_Text, ...]
-    """What a policy with ``submission: Disabled`` sets: ``NAME=value``, or the word of an argument.
+    """What a policy with ``submission: Disabled`` sets: ``NAME=value``, the word of an argument, or
+    ``spec.suspend=true``.
     A removed one begins with a dash and a space: ``- NAME=value``."""
     enabled: tuple[_Text, ...]
     """The same with ``submission: Enabled``."""
@@ -58,6 +67,8 @@ class ChannelRow(_Row, frozen=True, kw_only=True):
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Variables that the container has already."""
+    kind: TableKind = TableKind.DEPLOYMENT
+    """The kind of the workload that runs the container."""
 
 
 class Table(_Row, frozen=True, kw_only=True):

@@ -1,5 +1,5 @@
 """What the operator does with a container that a table describes: the decision itself, on a
-Deployment that exists nowhere."""
+Deployment or a CronJob that exists nowhere."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from fleet_telemetry.api.policy import (
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.decision import Input, decide, plan_injection
 from fleet_telemetry.evidence.verdict import Verdict
-from fleet_telemetry.objects.manifest import Manifest
+from fleet_telemetry.linting.table import TableKind
+from fleet_telemetry.objects.manifest import Manifest, dig
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.patch import build_patch
 from fleet_telemetry.workloads.reading import read_pod, read_workload
+from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from fleet_telemetry.workloads.workload import Pod, Workload
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
-_TEMPLATE = ("spec", "template")
 _NAMESPACE = "trial"
 
 
@@ -42,6 +43,7 @@ class Given:
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
+    kind: TableKind = TableKind.DEPLOYMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +51,33 @@ class Outcome:
     """What was set, and the verdict once every pod was started with it."""
 
     changes: tuple[str, ...]
-    """``NAME=value`` for a variable, and the word for an argument; with ``- `` in front if it was
-    removed."""
+    """``NAME=value`` for a variable, the word for an argument, and ``spec.suspend=true``; with
+    ``- `` in front if it was removed."""
     verdict: Verdict | None
     manifest: Manifest
-    """The Deployment with what was set."""
+    """The workload with what was set."""
 
 
 def run_trial(
     given: Given, catalogue: Catalogue, product: str, channel: ChannelName, desired: Submission
 ) -> Outcome:
-    """Create a Deployment of the container under a policy, and judge it once it runs."""
+    """Create a workload of the container under a policy, and judge it once it runs."""
     policy = _policy(product, channel, desired)
-    manifest = deployment(given)
+    manifest = workload_manifest(given)
+    path = TEMPLATE_PATHS[manifest["kind"]]
     created = plan_injection(_input(manifest, catalogue, policy, Trigger.CREATE))
-    after = apply_operations(manifest, build_patch(manifest, _TEMPLATE, created.edits))
-    running = decide(_input(after, catalogue, policy, Trigger.RECONCILE, (_pod_of(after),)))
+    after = apply_operations(manifest, build_patch(manifest, path, created.edits))
+    # A CronJob that is suspended runs no pod.
+    pods = () if dig(after, "spec", "suspend") else (_pod_of(after),)
+    running = decide(_input(after, catalogue, policy, Trigger.RECONCILE, pods))
     verdict = next(
         (one for one in running.verdicts if (one.product, one.channel) == (product, channel)), None
     )
     return Outcome(tuple(_changes(manifest, after)), verdict, after)
 
 
-def deployment(given: Given, name: str = "trial", namespace: str = _NAMESPACE) -> Manifest:
-    """A Deployment with the container."""
+def workload_manifest(given: Given, name: str = "trial", namespace: str = _NAMESPACE) -> Manifest:
+    """A workload with the container."""
     container: dict[str, Any] = {"name": given.container, "image": given.image}
     if given.command:
         container["command"] = list(given.command)
@@ -81,6 +86,15 @@ def deployment(given: Given, name: str = "trial", namespace: str = _NAMESPACE) -
     if given.env:
         container["env"] = [{"name": one, "value": value} for one, value in given.env]
     labels = {"app": name}
+    if given.kind is TableKind.CRON_JOB:
+        pod = {"restartPolicy": "Never", "containers": [container]}
+        template = {"metadata": {"labels": labels}, "spec": pod}
+        return {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": {"name": name, "namespace": namespace, "uid": name, "generation": 1},
+            "spec": {"schedule": "0 0 * * *", "jobTemplate": {"spec": {"template": template}}},
+        }
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -143,7 +157,7 @@ def _input(
 
 def _workload(manifest: Manifest) -> Workload:
     workload = read_workload(manifest)
-    assert workload is not None, "it is a Deployment"
+    assert workload is not None, "it is one that the operator knows"
     return workload
 
 
@@ -153,7 +167,7 @@ def _pod_of(manifest: Manifest) -> Pod:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": "trial-1", "namespace": _NAMESPACE, "uid": "trial-1"},
-            "spec": manifest["spec"]["template"]["spec"],
+            "spec": dig(manifest, *TEMPLATE_PATHS[manifest["kind"]], "spec"),
             "status": {"phase": "Running"},
         }
     )
@@ -166,12 +180,14 @@ def _changes(before: Manifest, after: Manifest) -> Iterator[str]:
 
 
 def _entries(manifest: Manifest) -> Counter[str]:
-    container: Mapping[str, Any] = manifest["spec"]["template"]["spec"]["containers"][0]
+    path = TEMPLATE_PATHS[manifest["kind"]]
+    container: Mapping[str, Any] = dig(manifest, *path, "spec", "containers")[0]
     env = container.get("env") or ()
     return Counter(
         [
             *(f"{entry['name']}={entry.get('value', '')}" for entry in env),
             *(container.get("command") or ()),
             *(container.get("args") or ()),
+            *(["spec.suspend=true"] if dig(manifest, "spec", "suspend") else ()),
         ]
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.reporting.events import Notice
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
+from fleet_telemetry.switches.suspend import is_suspended
 from fleet_telemetry.workloads.workload import Container, PodTemplate, Workload
 
 _LONGEST_WARNING = 250
@@ -68,6 +69,8 @@ def shows(template: PodTemplate, edit: Edit) -> bool:
 
 
 def _is_as_edited(container: Container, edit: Edit) -> bool:
+    if edit.mechanism == _SUSPEND:
+        return is_suspended(container) is (edit.value is not None)
     if edit.argument is None:
         return _value_in(container, edit.name) == edit.value
     if edit.value is not None:
@@ -101,8 +104,7 @@ def _origin(edit: Edit) -> str:
 
 
 def _sentence(change: Edit | SkippedEdit) -> str:
-    is_argument = change.argument is not None if isinstance(change, Edit) else change.is_argument
-    return _sentence_on_argument(change) if is_argument else _sentence_on_variable(change)
+    return _SENTENCES.get(change.mechanism, _sentence_on_variable)(change)
 
 
 def _sentence_on_variable(change: Edit | SkippedEdit) -> str:
@@ -169,6 +171,33 @@ def _sentence_on_argument(change: Edit | SkippedEdit) -> str:
             return f"removed the argument {change.name} {where}: no policy asks for it"
         case _:
             return f"removed the argument {change.name} {where}"
+
+
+def _sentence_on_suspension(change: Edit | SkippedEdit) -> str:
+    what = f"the CronJob of container {change.container_name}"
+    value = change.value if isinstance(change, Edit) else None
+    match change.cause:
+        case Cause.RESTORED if value is not None:
+            return (
+                f"suspended {what} again: the update resumes it, and it stays suspended while a "
+                "policy asks for it"
+            )
+        case Cause.KEPT | Cause.HOLDS_MORE:
+            return f"did not resume {what}: somebody else suspended it"
+        case Cause.NOT_WRITABLE:
+            return f"did not suspend {what}: {change.note}"
+        case Cause.DROPPED:
+            return f"did not suspend {what} again, which the update resumes, because of when: Never"
+        case _ if value is not None:
+            return f"suspended {what}, which only calls home"
+        case Cause.REVERTED:
+            return f"resumed {what}: no policy asks for its suspension"
+        case _:
+            return f"resumed {what}"
+
+
+_SUSPEND = "suspend"
+_SENTENCES = {"argument": _sentence_on_argument, _SUSPEND: _sentence_on_suspension}
 
 
 def _unchanged(change: SkippedEdit, where: str) -> str:

@@ -220,6 +220,13 @@ def names_switch(switch: Switch, name: str) -> bool:
     return mechanism is not None and mechanism.is_named(switch, name)
 
 
+def _names_beside_env(switch: Switch) -> Iterator[str]:
+    """The name of a switch that is no variable."""
+    mechanism = mechanism_of(switch)
+    if mechanism is not None and switch.env is None:
+        yield mechanism.label(switch)
+
+
 def refused_variables(target: MatchedContainer) -> Iterator[RefusedVariable]:
     """The variables that the version refuses."""
     for channel in target.product.spec.channels:
@@ -245,8 +252,7 @@ def kept_names(target: MatchedContainer, effective: EffectivePolicies) -> Iterat
         rules = tuple(target.product.possible_rules(channel.name, target.image, target.version))
         refused = [refusal for rule in rules for refusal in rule.refuses]
         for switch in (switch for rule in rules for switch in rule.switches):
-            if switch.argument is not None:
-                yield switch.argument.label
+            yield from _names_beside_env(switch)
             for entry in target.container.env:
                 is_refused = any(refusal.is_named(entry.name) for refusal in refused)
                 if not is_refused and names_switch(switch, entry.name):
@@ -270,7 +276,6 @@ def audited_names(target: MatchedContainer, effective: EffectivePolicies) -> Ite
         ):
             yield from (variable.name for variable in related_settings(target, in_effect))
             for switch in target.product.switches(channel):
-                if switch.argument is not None:
-                    yield switch.argument.label
+                yield from _names_beside_env(switch)
                 env = target.container.env
                 yield from (entry.name for entry in env if names_switch(switch, entry.name))

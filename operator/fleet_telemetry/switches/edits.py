@@ -43,7 +43,7 @@ class Cause(StrEnum):
     HOLDS_MORE = "HoldsMore"
     """Skipped: the user's value may hold more than the switch."""
     NOT_WRITABLE = "NotWritable"
-    """Skipped: the argument cannot be written, or would not have the desired effect."""
+    """Skipped: the switch cannot be written, or would not have the desired effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +92,5 @@ class SkippedEdit:
     cause: Cause
     policy: Policy
     note: str = ""
-    is_argument: bool = False
+    mechanism: str = "env"
+    """The name of the switch mechanism that would have rendered it."""

@@ -43,10 +43,11 @@ from fleet_telemetry.switches.exclusive import (
     pairs,
 )
 from fleet_telemetry.switches.overrides import read_switch
-from fleet_telemetry.switches.ownership import is_ours
+from fleet_telemetry.switches.ownership import injected_suspension, is_ours
 from fleet_telemetry.switches.reading import ReadingSource, setting_of
 from fleet_telemetry.switches.shared_values import may_replace
 from fleet_telemetry.switches.start import doubt_of_start
+from fleet_telemetry.switches.suspend import resumption
 from fleet_telemetry.workloads.workload import Container, EnvVar, Workload
 
 _DOUBTFUL = "it may have been set by what cannot be read"
@@ -142,7 +143,7 @@ def _inject(
                     Cause.DROPPED,
                     variable.policy,
                     doubt,
-                    is_argument=variable.is_argument,
+                    mechanism=variable.mechanism,
                 )
             continue
         if obstacle is not None:
@@ -152,7 +153,7 @@ def _inject(
                 Cause.NOT_WRITABLE,
                 variable.policy,
                 note=obstacle,
-                is_argument=True,
+                mechanism=variable.mechanism,
             )
             continue
         replaces = entry is not None and not ours and not variable.met_by(entry)
@@ -217,7 +218,7 @@ def _skip(
         cause,
         variable.policy,
         note,
-        is_argument=variable.is_argument,
+        mechanism=variable.mechanism,
     )
 
 
@@ -512,6 +513,10 @@ def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Itera
                 yield Edit(
                     container.index, container.name, entry.name, None, Cause.REVERTED, note=kept
                 )
+        own = switches.get(container.name, ())
+        suspension = injected_suspension(context.workload, container, own, context.recorded)
+        if suspension is not None and suspension.name not in handled.get(container.index, ()):
+            yield resumption(container)
         yield from revert_arguments(
             context.workload,
             container,

@@ -9,6 +9,7 @@ import msgspec
 from fleet_telemetry.api.product import Switch
 from fleet_telemetry.api.workload_telemetry import InjectedKind, InjectedVariable
 from fleet_telemetry.switches.registry import mechanism_of
+from fleet_telemetry.switches.suspend import FIELD, SUSPENDED, is_suspended
 from fleet_telemetry.workloads.workload import Container, EnvVar, Workload
 
 
@@ -29,6 +30,8 @@ def is_ours(
     if entry.is_argument:
         found = injected_arguments(workload, container, switches, recorded)
         return any(one.value == entry.value for one in found)
+    if entry.is_suspension:
+        return injected_suspension(workload, container, switches, recorded) is not None
     if entry.by_reference:
         return False
     owners = workload.field_owners
@@ -69,6 +72,24 @@ def injected_arguments(
     is_created = owners.known and container.name not in owners.argument_lists and left in images
     for one in ours.values():
         yield msgspec.structs.replace(one, image_arguments=left) if is_created else one
+
+
+def injected_suspension(
+    workload: Workload,
+    container: Container,
+    switches: Iterable[Switch],
+    recorded: Collection[InjectedVariable] = (),
+) -> InjectedVariable | None:
+    """The suspension of a container's CronJob as it is recorded, if it is the operator's: nobody
+    owns the field, and it is a switch or was recorded. Admission takes the field from its owners
+    when it suspends a CronJob, so an owner is somebody who suspended it himself."""
+    owners = workload.field_owners
+    if not is_suspended(container) or not owners.known or owners.suspension:
+        return None
+    one = InjectedVariable(
+        container=container.name, name=FIELD, value=SUSPENDED, kind=InjectedKind.SUSPENSION
+    )
+    return one if one in recorded or any(switch.suspend for switch in switches) else None
 
 
 def _record(container: Container, name: str, word: str) -> InjectedVariable:

@@ -6,12 +6,17 @@ from fleet_telemetry.api.product import Switch
 from fleet_telemetry.switches.argument import ArgumentMechanism
 from fleet_telemetry.switches.env import EnvMechanism
 from fleet_telemetry.switches.mechanism import SwitchMechanism
+from fleet_telemetry.switches.suspend import SuspendMechanism
 
-MECHANISMS: tuple[SwitchMechanism, ...] = (EnvMechanism(), ArgumentMechanism())
+MECHANISMS: tuple[SwitchMechanism, ...] = (
+    EnvMechanism(),
+    ArgumentMechanism(),
+    SuspendMechanism(),
+)
 
 
 def mechanism_of(switch: Switch) -> SwitchMechanism | None:
-    """The switch's mechanism; None if nothing in a pod template is the switch."""
+    """The switch's mechanism; None if nothing in a workload is the switch."""
     return next((one for one in MECHANISMS if one.handles(switch)), None)
 
 

@@ -22,6 +22,8 @@ def may_replace(product: Product, switch: Switch, value: str) -> bool:
     the reading says what it means. Anything that looks like several settings is never replaced.
     """
     env = switch.env
+    if switch.suspend:  # whoever suspends a CronJob may have another reason for it
+        return False
     if switch.argument is not None:
         meaning = switch.argument.setting_of(value)
         return product.origin is None or meaning is not Setting.UNKNOWN

@@ -73,6 +73,8 @@ def doubt_of_start(target: MatchedContainer, switch: Switch | None = None) -> st
     Empty if nothing may. The text names fields and variables and has no values.
     """
     container = target.container
+    if switch is not None and switch.suspend:
+        return ""
     start = target.image.start
     if switch is not None and switch.argument is not None:
         start = _start_of_program(container)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest, dig
+from fleet_telemetry.objects.manifest import Manifest, dig, list_at
 from fleet_telemetry.workloads.workload_type import WorkloadType
 
 
@@ -14,10 +14,15 @@ class CronJob(WorkloadType):
     template_path = ("spec", "jobTemplate", "spec", "template")
     parts = frozenset({("batch", "Job")})
     last_run_counts = True
+    suspends = True
 
     def is_idle(self, manifest: Manifest) -> bool:
         """While it is suspended."""
         return dig(manifest, "spec", "suspend") is True
+
+    def is_active(self, manifest: Manifest) -> bool:
+        """Whether the status lists a Job that has not finished."""
+        return bool(list_at(manifest, "status", "active"))
 
     def restarts_no_pod(self, manifest: Manifest) -> bool:  # noqa: ARG002  # the same for all
         """A new template only counts for the next Job."""

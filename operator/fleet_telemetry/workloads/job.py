@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, number_at, text_at
+from fleet_telemetry.objects.manifest import Manifest, dig, items_at, mapping_at, number_at, text_at
 from fleet_telemetry.workloads.workload_type import WorkloadType
 
 
@@ -36,6 +36,13 @@ class Job(WorkloadType):
         status = mapping_at(manifest, "status")
         counted = (number_at(status, key) for key in ("active", "succeeded", "failed"))
         return any(count > 0 for count in counted)
+
+    def is_active(self, manifest: Manifest) -> bool:
+        """Until it is complete or has failed."""
+        return not any(
+            one.get("type") in ("Complete", "Failed") and one.get("status") == "True"
+            for one in items_at(manifest, "status", "conditions")
+        )
 
     def pod_selector(self, manifest: Manifest) -> Manifest:
         """A generated selector matches the Job's uid, a label that some network plug-ins do not

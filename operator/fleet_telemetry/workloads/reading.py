@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from fleet_telemetry.objects.manifest import (
     Manifest,
@@ -38,6 +39,7 @@ from fleet_telemetry.workloads.workload import (
     Pod,
     PodPhase,
     PodTemplate,
+    Schedule,
     Volume,
     VolumeKind,
     Workload,
@@ -81,6 +83,8 @@ def read_workload_or_part(manifest: Manifest) -> Workload | None:
     restarts_no_pod = workload_type.restarts_no_pod(manifest)
     labels = read_labels(metadata)
     template = read_template(mapping_at(manifest, *workload_type.template_path))
+    if workload_type.suspends:
+        template = _scheduled(template, suspended=workload_type.is_idle(manifest))
     return Workload(
         ref=WorkloadRef(
             namespace=text_at(metadata, "namespace") or "default",
@@ -105,6 +109,7 @@ def read_workload_or_part(manifest: Manifest) -> Workload | None:
         is_settled=workload_type.is_settled(manifest),
         is_idle=workload_type.is_idle(manifest),
         has_run=workload_type.has_run(manifest),
+        is_active=workload_type.is_active(manifest),
         claim_templates=frozenset(
             text_at(template, "metadata", "name")
             for template in items_at(spec, "volumeClaimTemplates")
@@ -113,6 +118,15 @@ def read_workload_or_part(manifest: Manifest) -> Workload | None:
         pod_selector=workload_type.pod_selector(manifest),
         is_orphan=controller is None
         and any(one in labels or one in template.labels for one in part_labels(kind)),
+    )
+
+
+def _scheduled(template: PodTemplate, *, suspended: bool) -> PodTemplate:
+    """The template of a CronJob, with what the CronJob does with its containers."""
+    schedule = Schedule(suspended=suspended, alone=len(template.containers) == 1)
+    return replace(
+        template,
+        containers=tuple(replace(one, schedule=schedule) for one in template.containers),
     )
 
 
@@ -260,11 +274,13 @@ def read_field_owners(metadata: Manifest, template_path: TemplatePath) -> FieldO
     edited: set[str] = set()
     known = True
     interrupted = False
+    suspension = False
     path = tuple(f"f:{key}" for key in (*template_path, "spec"))
     for entry in managed:
         if entry.get("manager") == FIELD_MANAGER:
             interrupted |= entry.get("operation") == "Update"
             continue
+        suspension |= "f:suspend" in mapping_at(entry, "fieldsV1", "f:spec")
         fields = mapping_at(entry, "fieldsV1", *path)
         # A list cannot be empty here, so the manager owns the list and not its entries.
         known &= all(fields.get(key) != {} for key in _CONTAINER_FIELDS)
@@ -298,6 +314,7 @@ def read_field_owners(metadata: Manifest, template_path: TemplatePath) -> FieldO
         argument_lists=frozenset(lists),
         applied_arguments=applied,
         applied_alone=frozenset(name for name, _ in applied or ()) - edited,
+        suspension=suspension,
     )
 
 

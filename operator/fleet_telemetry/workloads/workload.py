@@ -42,6 +42,8 @@ class EnvVar:
     by_reference: bool = False
     is_argument: bool = False
     """It is a word in ``args``."""
+    is_suspension: bool = False
+    """It is ``spec.suspend`` of the CronJob."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,16 @@ class Mount:
 
     path: str
     volume: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What a CronJob does with a container of its template."""
+
+    suspended: bool
+    """The CronJob starts no Job: ``spec.suspend`` is true."""
+    alone: bool
+    """The template has no other container, so nothing else stops with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,8 @@ class Container:
     mounts: tuple[Mount, ...] = ()
     ports: tuple[tuple[str, int], ...] = ()
     """Name and number of each TCP port that it declares; the name may be empty."""
+    schedule: Schedule | None = None
+    """Set in the template of a CronJob; None in pods and in all other templates."""
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -157,6 +171,8 @@ class FieldOwners:
     """The ``args`` in the manifest of the last client-side apply; None if there is none."""
     applied_alone: frozenset[str] = frozenset()
     """The containers of which nobody owns ``args`` but who applied that manifest."""
+    suspension: bool = False
+    """Somebody else owns ``spec.suspend``."""
 
     def covers(self, container: str, variable: str) -> bool:
         """Whether somebody else owns this variable."""
@@ -214,6 +230,8 @@ class Workload:
     """No pod starts until somebody changes the workload: it has no replicas, or is suspended."""
     has_run: bool = False
     """It is a Job that has started pods."""
+    is_active: bool = False
+    """It is a Job that has not finished, or a CronJob whose status lists such Jobs."""
     claim_templates: frozenset[str] = frozenset()
     """Names of the volume claim templates whose volumes start empty."""
     pod_selector: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -44,6 +44,8 @@ class WorkloadType(ABC):
     """Pods that have finished still count as the workload's pods."""
     last_run_counts: bool = False
     """While no pod runs, those of the last part that ran count as the workload's pods."""
+    suspends: bool = False
+    """While ``spec.suspend`` is true, it starts no part."""
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -86,6 +88,11 @@ class WorkloadType(ABC):
 
     def has_run(self, manifest: Manifest) -> bool:  # noqa: ARG002  # for overriding
         """Whether the workload is one that runs to its end, and has started pods."""
+        return False
+
+    def is_active(self, manifest: Manifest) -> bool:  # noqa: ARG002  # for overriding
+        """Whether the workload is one that runs to its end and has not finished, or its status
+        lists parts that have not."""
         return False
 
     def pod_selector(self, manifest: Manifest) -> Manifest:

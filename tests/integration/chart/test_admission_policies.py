@@ -91,12 +91,52 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                 pod["volumes"] = [{"name": "v", "emptyDir": {}}]
                 it["metadata"]["namespace"] = space
                 world.apply(it)
+        for name, image, more in CRON_JOBS:
+            it = workload("CronJob", name, container(image, name="heartbeat"))
+            it["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"] += more
+            it["metadata"]["namespace"] = SPACE
+            world.apply(it)
         # Admission policies are in force a moment after they are created.
         eventually(
             lambda: stage.refusal("controller", patching("Deployment", [NAME_A_LABEL])),
             say="the policies in force",
         )
         yield stage
+
+
+HEARTBEAT = "mirror.example/linkerd/controller:stable-2.14.10"
+CRON_JOBS = (
+    ("heartbeat", HEARTBEAT, []),
+    ("more", HEARTBEAT, [container("busybox:1", name="backup")]),
+    ("other", "busybox:1", []),
+)
+
+
+def suspending(name: str, *, value: bool, is_dry: bool = True) -> Client:
+    one = kinds.WORKLOAD_BY_KIND[WorkloadKind.CRON_JOB]
+    query = {"fieldManager": "fleet-telemetry", **({"dryRun": "All"} if is_dry else {})}
+
+    async def send(client: KubernetesClient) -> None:
+        await client._request(  # the operator never makes a dry run
+            "PATCH",
+            one,
+            one.path(SPACE, name),
+            query,
+            [add("/spec/suspend", value)],
+            content_type="application/json-patch+json",
+        )
+
+    return send
+
+
+def test_only_a_cron_job_that_calls_home_may_be_suspended(stage: Stage) -> None:
+    assert stage.refusal("controller", suspending("heartbeat", value=True)) == ""
+    for name in ("more", "other", "cronjob"):
+        said = stage.refusal("controller", suspending(name, value=True))
+        assert "the operator suspends only CronJobs that do nothing but call home" in said
+    # Every CronJob may be resumed: the product may have been suspended before the image changed.
+    stage.run("controller", suspending("heartbeat", value=True, is_dry=False))
+    assert stage.refusal("controller", suspending("heartbeat", value=False)) == ""
 
 
 NAME_A_LABEL = {"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}

@@ -131,8 +131,9 @@ class TestEveryProduct:
     def test_is_the_only_one_to_claim_its_images(self, name: str) -> None:
         for image in _PRODUCTS[name].spec.images:
             reference = image.pattern.replace("*", "x").replace("?", "x")
+            container = next(iter(image.only_containers), "main")
             for prefix in ("", "mirror.example:5000/hub/"):
-                found = builtin().match_image(f"{prefix}{reference}:1.0.0", "main")
+                found = builtin().match_image(f"{prefix}{reference}:1.0.0", container)
                 assert found is not None
                 assert (found.product.name, found.image) == (name, image)
 

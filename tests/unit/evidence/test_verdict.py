@@ -254,7 +254,73 @@ def by_argument(state: State, reason: Reason, product: Mapping[str, Any] = GO, *
     )
 
 
+def by_suspension(state: State, reason: Reason, **more: Any) -> Case:
+    """A situation of a product that is switched by suspending its CronJob."""
+    image = {"pattern": "acme/acme", "onlyContainers": ["app"]}
+    rule = {"default": "On", "switches": [{"semantics": "Start", "suspend": True}]}
+    channels = [{"name": "Usage", "rules": [rule]}]
+    wish = {"additionalProducts": ["acme"], "submission": "Disabled", **more.pop("policy", {})}
+    shape = {"kind": "CronJob", **more.pop("shape", {})}
+    found = catalogue(product("acme", images=[image], channels=channels))
+    given = {"image": "acme/acme:1", "pods": (), "policy": wish, "shape": shape, **more}
+    return Case(state, reason, catalogue=found, **given)
+
+
+SUSPENDED = {"suspend": True}
+BESIDE = {"initContainers": [{**container(EMQX, name="beside"), "restartPolicy": "Always"}]}
+
 CASES: dict[str, Case] = {
+    "a suspended CronJob": by_suspension(COMPLIANT, Reason.CRON_JOB_SUSPENDED, shape=SUSPENDED),
+    "a suspended CronJob whose last pod has finished": by_suspension(
+        COMPLIANT,
+        Reason.CRON_JOB_SUSPENDED,
+        shape=SUSPENDED,
+        pods=(None,),
+        phase=PodPhase.SUCCEEDED,
+    ),
+    "a suspended CronJob that another controller has": by_suspension(
+        COMPLIANT, Reason.CRON_JOB_SUSPENDED, shape={**SUSPENDED, "owner": OWNER}
+    ),
+    "a suspended CronJob that runs more": by_suspension(
+        COMPLIANT, Reason.CRON_JOB_SUSPENDED, shape={**SUSPENDED, "pod": BESIDE}
+    ),
+    "a suspended CronJob with a pod": by_suspension(
+        PENDING, Reason.JOB_STILL_RUNS, shape=SUSPENDED, pods=(None,)
+    ),
+    "a suspended CronJob with a pod that waits": by_suspension(
+        PENDING, Reason.JOB_STILL_RUNS, shape=SUSPENDED, pods=(None,), phase=PodPhase.PENDING
+    ),
+    "a CronJob that runs more": by_suspension(
+        NON_COMPLIANT, Reason.CRON_JOB_RUNS_MORE, shape={"pod": BESIDE}
+    ),
+    "a CronJob that is to be suspended": by_suspension(PENDING, Reason.ROLLOUT_QUEUED),
+    "a CronJob that is only watched": by_suspension(
+        NON_COMPLIANT, Reason.AUDIT_ONLY, policy={"mode": "Audit"}
+    ),
+    "a CronJob that nobody may suspend": by_suspension(
+        NON_COMPLIANT, Reason.INJECTION_OFF, policy=NEVER
+    ),
+    "a CronJob in an excluded namespace": by_suspension(
+        NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED, excluded=True
+    ),
+    "a CronJob that another controller has": by_suspension(
+        NOT_ENFORCEABLE, Reason.NO_EFFECTIVE_SWITCH, shape={"owner": OWNER}
+    ),
+    **{
+        f"what would be a CronJob in a {kind}": by_suspension(
+            NOT_ENFORCEABLE, Reason.NO_EFFECTIVE_SWITCH, shape={"kind": kind}
+        )
+        for kind in ("Deployment", "Job", "StatefulSet", "DaemonSet")
+    },
+    "a CronJob that the user suspended is to run": by_suspension(
+        NON_COMPLIANT, Reason.VALUE_MAY_HOLD_MORE, shape=SUSPENDED, policy=OPT_IN
+    ),
+    "a CronJob that the user suspended is to run, and values are kept": by_suspension(
+        NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT, shape=SUSPENDED, policy={**OPT_IN, **KEEP}
+    ),
+    "a CronJob runs as desired": by_suspension(
+        COMPLIANT, Reason.DEFAULT_APPLIES, policy=OPT_IN, pods=(None,)
+    ),
     "an argument": by_argument(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, args=["-telemetry=false"]),
     "an argument where none is written": by_argument(
         COMPLIANT, Reason.RUNNING_IN_EVERY_POD, args=["-telemetry=false"], allowed=False
