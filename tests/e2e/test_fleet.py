@@ -253,7 +253,7 @@ def test_a_product_can_be_added_and_overridden_while_running(world: World, space
         lambda: space.find("workloadtelemetry", "deployment-before") is None,
         say="the end of the record without a product",
     )
-    injected = [{"container": "app", "name": "ACME_PHONE_HOME", "value": "no"}]
+    injected = [{"container": "app", "kind": "Variable", "name": "ACME_PHONE_HOME", "value": "no"}]
     left = eventually(
         lambda: (
             (found := space.find("workloadtelemetry", "deployment-after"))

@@ -81,6 +81,7 @@ def test_the_operator_writes_to_nothing_but_its_own_and_workloads_with_products(
         "workloadtelemetries",
         "telemetrypolicies",
         "deployments",
+        "events",
     }
 
 

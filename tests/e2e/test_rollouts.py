@@ -41,7 +41,9 @@ def test_immediate_brings_a_running_workload_up_to_date(space: Space, kind: str)
     space.wait_for_pods("app=s", 1)
     space.policy(injection={"rollout": "Immediate"})
     status = space.telemetry(kind, "s", state="Compliant", reason="RunningInEveryPod")
-    assert status["injected"] == [{"container": "app", "name": SONAR_SWITCH, "value": "false"}]
+    assert status["injected"] == [
+        {"container": "app", "kind": "Variable", "name": SONAR_SWITCH, "value": "false"}
+    ]
     assert space.pods_env("app=s") == [{"A": "1", SONAR_SWITCH: "false"}]
     found = space.get(kind, "s")
     assert found["metadata"]["generation"] == 2

@@ -56,6 +56,7 @@ TABLES = {
             "RUNNING": "Disabled",
             "REPORTED": "Unset",
             "EGRESS": "Open",
+            "PROVENANCE": "Source",
         },
     ),
     "thost": Table(
