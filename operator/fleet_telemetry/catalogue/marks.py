@@ -12,6 +12,7 @@ from fleet_telemetry.api.product import (
     Image,
     Semantics,
     Sender,
+    Setting,
     TelemetryProductSpec,
     spelt_in_capitals,
 )
@@ -160,6 +161,20 @@ def _variables(
                     yield where, switch.env, reach, images
 
 
+def _about_reading(where: str, env: EnvSwitch) -> Iterator[str]:
+    """A value that is written, and that the reading lists as the opposite."""
+    begins = env.word.begins if env.word is not None else ""
+    for field, value, opposite in (
+        ("disabled", env.disabled, Setting.ENABLED),
+        ("enabled", env.enabled, Setting.DISABLED),
+    ):
+        if value is not None and env.reading.listed(value.removeprefix(begins)) is opposite:
+            yield (
+                f"{where}: {env.name}: {field} is {value}, which reading makes {opposite}; list it "
+                f"in reading.{field} (default: true enables, and false disables)"
+            )
+
+
 def _about_word(where: str, env: EnvSwitch) -> Iterator[str]:
     if env.word is None:
         return
@@ -177,6 +192,7 @@ def _about_word(where: str, env: EnvSwitch) -> Iterator[str]:
 
 def _own_contradictions(where: str, env: EnvSwitch) -> Iterator[str]:
     yield from _about_word(where, env)
+    yield from _about_reading(where, env)
     for name in env.exclusive_with:
         if env.is_named(name):
             yield f"{where}: the switch {env.name} is exclusive with {name}, which is itself"

@@ -48,6 +48,26 @@ def test_a_plain_product_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"disabled": "true"}, "disabled is true, which reading makes Enabled"),
+        ({"disabled": "TRUE"}, "disabled is TRUE, which reading makes Enabled"),
+        ({"disabled": "off", "enabled": "false"}, "enabled is false, which reading makes Disabled"),
+        ({"disabled": "1", "reading": {"enabled": ["1"], "disabled": ["0"]}}, "disabled is 1"),
+        ({"disabled": "true", "reading": {"enabled": [], "disabled": ["true"]}}, ""),
+        ({"disabled": "1", "reading": {"enabled": ["0"], "disabled": ["1"]}}, ""),
+        ({"disabled": "off"}, ""),
+    ],
+)
+def test_a_value_that_the_reading_makes_the_opposite_is_refused(
+    env: dict[str, Any], said: str
+) -> None:
+    switch = {"semantics": "Start", "env": {"name": "ACME_TELEMETRY", **env}}
+    found = problems({"default": "On", "switches": [switch]})
+    assert said in found if said else found == ""
+
+
+@pytest.mark.parametrize(
     "changed",
     [
         rule("LD_PRELOAD"),
