@@ -417,6 +417,10 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
         """Whether an opt-out stays in the product's data, and no value reverts it."""
         return self.persists and self.enabled is None
 
+    def value_read(self, written: str) -> str:
+        """The part of a written value that the reading is about: of a word, its rest."""
+        return written.removeprefix(self.word.begins) if self.word is not None else written
+
     def value_for(self, desired: Submission) -> str | None:
         """What to write; None where the variable has to be absent."""
         return self.disabled if desired is Submission.DISABLED else self.enabled

@@ -163,12 +163,11 @@ def _variables(
 
 def _about_reading(where: str, env: EnvSwitch) -> Iterator[str]:
     """A value that is written, and that the reading lists as the opposite."""
-    begins = env.word.begins if env.word is not None else ""
     for field, value, opposite in (
         ("disabled", env.disabled, Setting.ENABLED),
         ("enabled", env.enabled, Setting.DISABLED),
     ):
-        if value is not None and env.reading.listed(value.removeprefix(begins)) is opposite:
+        if value is not None and env.reading.listed(env.value_read(value)) is opposite:
             yield (
                 f"{where}: {env.name}: {field} is {value}, which reading makes {opposite}; list it "
                 f"in reading.{field} (default: true enables, and false disables)"

@@ -101,8 +101,7 @@ def _check_reading(env: EnvSwitch, path: Path, where: str) -> Iterator[Finding]:
     ):
         if value is None:
             continue
-        written = value.removeprefix(env.word.begins) if env.word is not None else value
-        read = env.reading.setting_of(written)
+        read = env.reading.setting_of(env.value_read(value))
         if read is not wanted:
             what = f"{where}: {field} is {value!r}, which reading makes {read}"
             yield Finding((*path, field), what, f"list it in reading.{field}, or correct it")
