@@ -18,8 +18,9 @@ from fleet_telemetry.api.variable_names import is_refused_name, is_refused_value
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.exclusive import exclusive_switches, own_entries
+from fleet_telemetry.switches.mechanism import has_desired_value
 from fleet_telemetry.switches.overrides import read_overrides
-from fleet_telemetry.switches.reading import is_expanded, setting_of
+from fleet_telemetry.switches.reading import setting_of
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.workloads.workload import Container, EnvVar
 
@@ -82,19 +83,12 @@ class DesiredVariable:
 
     def met_by(self, entry: EnvVar | None) -> bool:
         """Whether an entry has the desired setting, in any spelling that the product accepts."""
+        mechanism = mechanism_of(self.switch) if self.switch is not None else None
+        if self.switch is not None and mechanism is not None:
+            return has_desired_value(mechanism, self.switch, entry, self.effective.desired)
         if entry is None:
             return self.value is None
-        if entry.by_reference:
-            return False
-        if entry.value == self.value:
-            return True
-        mechanism = mechanism_of(self.switch) if self.switch is not None else None
-        if self.switch is None or mechanism is None or is_expanded(entry.value):
-            return False
-        setting = mechanism.setting_of(self.switch, entry.value)
-        if self.value is None and setting is Setting.UNSET:
-            return True
-        return setting is setting_of(self.effective.desired)
+        return not entry.by_reference and entry.value == self.value
 
 
 def desired_variables(

@@ -12,13 +12,8 @@ from fleet_telemetry.objects.manifest import Manifest, dig
 from fleet_telemetry.switches.command_word import read_command_word, setting_of_words
 from fleet_telemetry.switches.config_property import find_property, read_property
 from fleet_telemetry.switches.edits import Edit
-from fleet_telemetry.switches.mechanism import Operation
-from fleet_telemetry.switches.reading import (
-    ReadingSource,
-    SwitchReading,
-    is_expanded,
-    setting_of,
-)
+from fleet_telemetry.switches.mechanism import Operation, has_desired_value
+from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, is_expanded
 from fleet_telemetry.workloads.workload import Container, EnvVar
 
 
@@ -101,16 +96,7 @@ class EnvMechanism:
 
     def is_met(self, container: Container, switch: Switch, desired: Submission) -> bool:
         """See SwitchMechanism."""
-        entry, value = self.find(container, switch), self.value_for(switch, desired)
-        if entry is None:
-            return value is None
-        if entry.by_reference:
-            return False
-        if entry.value == value:
-            return True
-        return not is_expanded(entry.value) and (
-            self.setting_of(switch, entry.value) is setting_of(desired)
-        )
+        return has_desired_value(self, switch, self.find(container, switch), desired)
 
     def obstacle(
         self, target: MatchedContainer, switch: Switch, desired: Submission

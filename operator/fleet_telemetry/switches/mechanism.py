@@ -15,7 +15,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.objects.manifest import Manifest
 from fleet_telemetry.switches.edits import Edit
-from fleet_telemetry.switches.reading import SwitchReading
+from fleet_telemetry.switches.reading import SwitchReading, is_expanded, setting_of
 from fleet_telemetry.workloads.workload import Container, EnvVar
 
 Operation = dict[str, Any]
@@ -67,3 +67,20 @@ class SwitchMechanism(Protocol):
         self, pointer: str, container: Manifest, edits: Sequence[Edit]
     ) -> Iterator[Operation]:
         """The operations that make the edits; ``pointer`` is the container's JSON pointer."""
+
+
+def has_desired_value(
+    mechanism: SwitchMechanism, switch: Switch, entry: EnvVar | None, desired: Submission
+) -> bool:
+    """Whether an entry has the desired setting, in any spelling that the product accepts; without
+    an entry, whether it has to be absent."""
+    value = mechanism.value_for(switch, desired)
+    if entry is None:
+        return value is None
+    if entry.by_reference:
+        return False
+    if entry.value == value:
+        return True
+    return not is_expanded(entry.value) and (
+        mechanism.setting_of(switch, entry.value) is setting_of(desired)
+    )
