@@ -39,6 +39,11 @@ class Server:
         found: Manifest = json.loads(answer)
         return found
 
+    async def merge(self, path: str, part: Manifest) -> None:
+        """Change an object by a merge patch, which does not depend on what it was read as."""
+        body = json.dumps(part).encode()
+        await self._request("PATCH", path, body, content="application/merge-patch+json")
+
     async def create(self, path: str, manifest: Manifest) -> None:
         """Create an object."""
         await self.post(path, json.dumps(manifest).encode())
@@ -70,11 +75,18 @@ class Server:
         return (await self._request("GET", "/metrics", accept="text/plain")).decode()
 
     async def _request(
-        self, method: str, path: str, body: bytes | None = None, accept: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        accept: str = "application/json",
+        content: str = "application/json",
     ) -> bytes:
+        headers = {"Accept": accept, "Content-Type": content}
         try:
             async with self._session.request(
-                method, self._url + path, data=body, headers={"Accept": accept}
+                method, self._url + path, data=body, headers=headers
             ) as response:
                 answer = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -92,7 +104,7 @@ async def connect(cluster: Cluster) -> AsyncIterator[Server]:
     tls = ssl.create_default_context(cadata=access.authority)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=tls, limit=AT_ONCE, keepalive_timeout=300),
-        headers={"Authorization": f"Bearer {access.token}", "Content-Type": "application/json"},
+        headers={"Authorization": f"Bearer {access.token}"},
         timeout=aiohttp.ClientTimeout(total=_SECONDS),
     ) as session:
         yield Server(session, cluster.url)

@@ -19,7 +19,7 @@ from dev.cluster.errors import DevclusterError
 SLOTS = 100
 # Below the ports that systems hand out by themselves (from 32768 on Linux, 49152 on macOS), so that
 # a stopped component finds its port free when it comes back.
-_FIRST_PORT = 21000
+FIRST_PORT = 21000
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Slot:
     @property
     def etcd_port(self) -> int:
         """Where etcd listens for kube-apiserver."""
-        return _FIRST_PORT + 2 * self.number
+        return FIRST_PORT + 2 * self.number
 
     @property
     def apiserver_port(self) -> int:
         """Where kube-apiserver listens for everybody."""
-        return _FIRST_PORT + 2 * self.number + 1
+        return FIRST_PORT + 2 * self.number + 1
 
     @property
     def service_cidr(self) -> str:

@@ -93,16 +93,12 @@ class _Channel:
         problems = [*self._compare("created", created, lambda one: one.row.disabled)]
         await self._until_recorded()
 
-        stored = await self.server.get(f"{path}/opt-out")
-        stored["spec"]["submission"] = "Enabled"
-        await self.server.replace(f"{path}/opt-out", stored)
+        await self.server.merge(f"{path}/opt-out", {"spec": {"submission": "Enabled"}})
         await self._until_set(lambda row: row.row.enabled)
         enabled = dict(await self._all(self._touch))
         problems += self._compare("opted in", enabled, lambda one: one.row.enabled)
 
-        stored = await self.server.get(f"{path}/opt-out")
-        stored["spec"]["submission"] = "Disabled"
-        await self.server.replace(f"{path}/opt-out", stored)
+        await self.server.merge(f"{path}/opt-out", {"spec": {"submission": "Disabled"}})
         await self._until_set(lambda row: row.row.disabled)
         disabled = dict(await self._all(self._touch))
         problems += self._compare("opted out", disabled, lambda one: one.row.disabled)

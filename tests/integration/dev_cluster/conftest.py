@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from dev.cluster import ensure
+from dev.cluster import ensure, slots
 from dev.cluster.toolchain import TOOLS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -29,6 +30,15 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DEVCLUSTER_ROOT", str(folder))
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
     return folder
+
+
+@pytest.fixture
+def own_slots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots that no other cluster of this machine uses: neither their locks nor their ports."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    first = slots.FIRST_PORT + 2 * slots.SLOTS * (1 + os.getpid() % 40)
+    monkeypatch.setattr(slots, "FIRST_PORT", first)
 
 
 @pytest.fixture(scope="session")

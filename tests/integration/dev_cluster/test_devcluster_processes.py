@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,10 +61,8 @@ def test_ps_serves_where_there_is_no_proc(
     assert not found.is_alive()
 
 
-def test_a_started_process_keeps_the_claim_that_it_inherits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+@pytest.mark.usefixtures("own_slots")
+def test_a_started_process_keeps_the_claim_that_it_inherits(tmp_path: Path) -> None:
     slot = slots.claim()
     started = processes.spawn(
         ["/bin/sleep", "600"],

@@ -6,8 +6,6 @@ import ipaddress
 import socket
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +16,7 @@ from dev.cluster.slots import Slot
 HOLDER = """
 import subprocess, sys
 from dev.cluster import slots
+slots.FIRST_PORT = int(sys.argv[1])
 slot = slots.claim()
 child = subprocess.Popen(["sleep", "600"], pass_fds=[slot.lock])
 print(slot.number, child.pid, flush=True)
@@ -26,9 +25,8 @@ child.wait()
 
 
 @pytest.fixture(autouse=True)
-def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+def _alone(own_slots: None) -> None:
+    """Without the clusters of other tests."""
 
 
 def test_claims_differ_and_end_with_release() -> None:
@@ -50,7 +48,9 @@ def test_a_slot_can_be_left_out() -> None:
 
 
 def test_a_claim_lasts_as_long_as_the_last_process_that_inherited_it() -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(slots.FIRST_PORT)], stdout=subprocess.PIPE
+    ) as holder:
         assert holder.stdout
         number, pid = map(int, holder.stdout.readline().split())
         child = processes.identify(pid)

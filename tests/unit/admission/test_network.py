@@ -33,6 +33,7 @@ from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.admission_requests import cache_with, creation, policy_manifest
 from tests.support.builders import NOW, SONARQUBE, container, manifest, pod_manifest
 from tests.support.client_certificates import new_client
+from tests.support.loops import run_and_close
 
 HOST = "fleet-telemetry-webhook.fleet-telemetry.svc"
 TODAY = datetime.now(UTC)
@@ -148,7 +149,7 @@ def run(test: Callable[[Webhook], Awaitable[None]], **options: Any) -> None:
         async with asyncio.timeout(60), serving(**options) as webhook:
             await test(webhook)
 
-    asyncio.run(whole())
+    run_and_close(whole())
 
 
 def response_of(body: bytes) -> dict[str, Any]:

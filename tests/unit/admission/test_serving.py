@@ -24,6 +24,7 @@ from fleet_telemetry.admission.certificates.metrics import CertificateMetrics
 from fleet_telemetry.admission.certificates.options import CertificateOptions
 from fleet_telemetry.admission.certificates.serving import ServingCertificate
 from fleet_telemetry.admission.certificates.sources import FileSource
+from tests.support.loops import run_and_close
 
 HOST = "fleet-telemetry-webhook.fleet-telemetry.svc"
 NOW = datetime.now(UTC)
@@ -85,7 +86,7 @@ def test_new_connections_get_the_new_certificate_and_old_ones_stay_open() -> Non
             assert shown == der(second)
             newer.close()
 
-    asyncio.run(check())
+    run_and_close(check())
 
 
 def test_a_strict_client_accepts_our_certificates() -> None:
@@ -104,7 +105,7 @@ def test_a_strict_client_accepts_our_certificates() -> None:
             with pytest.raises(ssl.SSLCertVerificationError):
                 await connect(port, new_authority(NOW))
 
-    asyncio.run(check())
+    run_and_close(check())
 
 
 @pytest.mark.parametrize("broken", ["", "no PEM", AUTHORITY.key])
@@ -124,7 +125,7 @@ def test_a_certificate_that_cannot_be_loaded_does_not_replace_the_old_one(broken
             assert shown == der(first)
             writer.close()
 
-    asyncio.run(check())
+    run_and_close(check())
 
 
 def test_nothing_is_loaded_before_the_first_certificate() -> None:
@@ -196,4 +197,4 @@ def test_files_are_loaded_when_they_change(tmp_path: Path) -> None:
             assert shown == der(second)
             writer.close()
 
-    asyncio.run(check())
+    run_and_close(check())
