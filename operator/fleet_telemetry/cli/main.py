@@ -6,6 +6,7 @@ import click
 
 from fleet_telemetry import __version__
 from fleet_telemetry.cli.allowlist import allowlist
+from fleet_telemetry.cli.audit import audit
 from fleet_telemetry.cli.catalogue import catalogue
 from fleet_telemetry.cli.revert import revert
 from fleet_telemetry.cli.serve import all_roles, controller, webhook
@@ -17,7 +18,7 @@ def main() -> None:
     """Control and verify whether the vendor software in your clusters sends telemetry."""
 
 
-for command in (webhook, controller, all_roles, allowlist, catalogue, revert):
+for command in (webhook, controller, all_roles, allowlist, audit, catalogue, revert):
     main.add_command(command)
 
 
