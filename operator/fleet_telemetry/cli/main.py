@@ -10,6 +10,7 @@ from fleet_telemetry.cli.lazy import LazyGroup
 COMMANDS = {
     "all": "serve:all_roles",
     "allowlist": "allowlist:allowlist",
+    "audit": "audit:audit",
     "catalogue": "catalogue:catalogue",
     "completion": "completion:completion",
     "controller": "serve:controller",

@@ -66,7 +66,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     shutil.copytree(
         ROOT / "operator", source / "operator", ignore=shutil.ignore_patterns("__pycache__")
     )
-    # The locked versions, or a release upstream could break this test. Without the hashes: pip refuses a folder where it has to check hashes.
+    # The locked versions, or a release upstream could break this test. Without the hashes, which
+    # pip would want of the folder, too.
     pins = re.findall(r"(?m)^[A-Za-z0-9._-]+==[^ \\]+", (ROOT / "requirements.lock").read_text())
     (folder / "pins").write_text("\n".join(pins))
     made.run(sys.executable, "-m", "venv", made.prefix)

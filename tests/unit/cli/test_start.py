@@ -55,6 +55,7 @@ def imported(*arguments: str) -> set[str]:
     "arguments",
     [
         ["--help"],
+        ["audit", "--help"],
         ["--version"],
         ["catalogue", "list", "emqx"],
         ["catalogue", "lint", "--help"],
