@@ -48,7 +48,7 @@ def fix_of(
         place=subject.place,
         namespace=workload.ref.namespace,
         api_version=workload.ref.kind.type.api.api_version,
-        kind=workload.ref.kind,
+        kind=workload.ref.kind.value,
         name=workload.ref.name,
         changes=tuple(changes_of(workload, planned)),
         obstacles=tuple(obstacles_of(planned)),

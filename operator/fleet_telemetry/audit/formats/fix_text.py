@@ -65,7 +65,8 @@ def _lines(fix: Fix) -> Iterator[str]:
 def _change_of(outcome: Outcome, *, changed: bool) -> str:
     what = f"{outcome.product} {outcome.channel}"
     if not changed:
-        return f"{what}: {_SENDS[outcome.before]}, and no setting is known that changes it ({outcome.message})"
+        now = _SENDS[outcome.before]
+        return f"{what}: {now}, and no setting is known that changes it ({outcome.message})"
     if outcome.after is Sends.YES:
         return f"{what}: it sends, and would with the change, too ({outcome.message})"
     then = "nothing" if outcome.after is Sends.NO else "not known"

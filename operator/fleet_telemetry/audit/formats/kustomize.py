@@ -30,7 +30,7 @@ class KustomizeFormat:
 def _lines(audit: Audit) -> Iterator[str]:
     patches = []
     for fix in audit.fixes:
-        name = f"{fix.kind} {fix.namespace}/{fix.name}, {where(fix.place)}"
+        name = f"{fix.kind} {fix.namespace}/{fix.name} ({where(fix.place)})"
         patch = kustomize_patch(fix)
         if patch is None:
             yield f"# No patch: {printable(name, _LONGEST)}"
