@@ -56,7 +56,7 @@ def audit(
     """The audit of sources, one after the other.
 
     ``definitions`` count as applied to each of them, over what it has itself. ``with_fixes``: say
-    what would put each workload right, too.
+    what would switch telemetry off in each workload, too.
     """
     found = _Found(with_fixes)
     judged = False

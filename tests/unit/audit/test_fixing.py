@@ -98,7 +98,7 @@ def test_what_sends_nothing_needs_nothing() -> None:
     result = audited(_with_env(env=env))
     assert result.fixes == ()
     assert not any(one.changes for one in result.findings)
-    assert FixText().render(result, Screen()).startswith("Nothing to put right")
+    assert FixText().render(result, Screen()).startswith("Nothing to correct")
     assert yaml.safe_load(KustomizeFormat().render(result, Screen()))["patches"] == []
 
 

@@ -1,4 +1,4 @@
-"""What would put each workload right, for a person to read and to paste from."""
+"""What would switch telemetry off in each workload, for a person to read and to paste from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fleet_telemetry.audit.result import Audit, Fix, Outcome, PatchForm, Place
 from fleet_telemetry.objects.text import printable
 
 _LONGEST = 1000
-_NOTHING = "Nothing to put right: no channel sends, or may send.\n"
+_NOTHING = "Nothing to correct: no channel sends, or may send.\n"
 _SENDS = {Sends.YES: "it sends", Sends.NO: "it sends nothing", Sends.UNKNOWN: "not known"}
 
 
