@@ -21,8 +21,8 @@ FIX_FORMAT_NAMES = ("text", "kustomize")
 @click.option(
     "--fix",
     is_flag=True,
-    help="Print what would switch telemetry off in each workload: settings, a patch, what an audit would say "
-    "then. Nothing is applied. With --output, the fixes are part of that.",
+    help="Print what would switch telemetry off in each workload: settings, a patch, "
+    "what an audit would say then. Nothing is applied. With --output, the fixes are part of that.",
 )
 @click.option(
     "--fix-format",
