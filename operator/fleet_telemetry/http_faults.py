@@ -37,9 +37,7 @@ def fault_of(error: Exception) -> HttpFault:
     """What an error of httpx is about; time-outs are told apart by their types already."""
     root = _root(error)
     if isinstance(root, ssl.SSLCertVerificationError):
-        if root.verify_code in _WRONG_NAME:
-            return HttpFault.WRONG_NAME
-        return HttpFault.EXPIRED if root.verify_code == _EXPIRED else HttpFault.NOT_TRUSTED
+        return certificate_fault(root)
     if isinstance(error, httpx.ProxyError):
         return HttpFault.PROXY
     if isinstance(error, httpx.ConnectError):
@@ -49,6 +47,13 @@ def fault_of(error: Exception) -> HttpFault:
     if isinstance(error, (httpx.ReadError, httpx.WriteError)):
         return HttpFault.CUT
     return HttpFault.OTHER
+
+
+def certificate_fault(error: ssl.SSLCertVerificationError) -> HttpFault:
+    """What is wrong with a certificate."""
+    if error.verify_code in _WRONG_NAME:
+        return HttpFault.WRONG_NAME
+    return HttpFault.EXPIRED if error.verify_code == _EXPIRED else HttpFault.NOT_TRUSTED
 
 
 def _root(error: BaseException) -> BaseException:

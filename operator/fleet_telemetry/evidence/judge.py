@@ -341,6 +341,8 @@ def _without_telemetry(case: Case) -> StateFinding | None:
     if unreadable:
         detail = f"Image: {unreadable[0]}, {len(unreadable)} of {len(rules)} pods."
         return StateFinding(State.UNKNOWN, Reason.VERSION_UNREADABLE, detail)
+    if case.facts.pods_unread:
+        return StateFinding(State.UNKNOWN, Reason.PODS_NOT_READABLE)
     return StateFinding(State.COMPLIANT, Reason.NO_TELEMETRY_IN_VERSION)
 
 
@@ -439,6 +441,8 @@ def _by_suspension(case: Case, switch: Switch) -> StateFinding:
         return _not_set(case, switch, declared)
     if case.facts.active:
         return StateFinding(State.PENDING, Reason.JOB_STILL_RUNS)
+    if case.facts.pods_unread:
+        return StateFinding(State.UNKNOWN, Reason.PODS_NOT_READABLE)
     return StateFinding(State.COMPLIANT, Reason.CRON_JOB_SUSPENDED)
 
 
@@ -507,6 +511,8 @@ def _by_pods(
     by_template = not case.facts.workload.is_injected_by_pod
     if by_template and declared.setting is not case.desired:
         return _not_set(case, switch, declared)
+    if case.facts.pods_unread:
+        return StateFinding(State.UNKNOWN, Reason.PODS_NOT_READABLE)
     if not running:
         found = StateFinding(State.PENDING, Reason.NO_PODS)
         if declared.setting is not case.desired:
