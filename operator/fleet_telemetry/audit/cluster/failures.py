@@ -6,6 +6,7 @@ of a proxy may have a password in it.
 
 from __future__ import annotations
 
+import os
 import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -53,8 +54,7 @@ def failure_of(error: ApiError, server: str) -> Failure:
     if status == HTTPStatus.FORBIDDEN:
         return Failure(
             "RBAC does not allow it",
-            "ask for the rights that docs/audit.md lists, or name namespaces that you may read with "
-            "-n",
+            "ask for the rights in docs/audit.md, or name the namespaces that you may read with -n",
             is_forbidden=True,
         )
     if status == HTTPStatus.NOT_FOUND:
@@ -123,6 +123,6 @@ def _without_answer(error: ApiError, server: str) -> Failure:
         what = f"what answers at {server} does not speak HTTP as expected"
         return Failure(what, "correct the server in the kubeconfig", is_final=True)
     if isinstance(cause, aiohttp.ClientConnectorError):
-        why = f" ({cause.strerror})" if cause.strerror else ""
+        why = f" ({os.strerror(cause.errno)})" if cause.errno and cause.errno > 0 else ""
         return Failure(f"{server} accepts no connection{why}", _UNREACHABLE, may_pass=True)
     return Failure(f"the connection to {server} broke", _UNREACHABLE, may_pass=True)

@@ -69,31 +69,31 @@ class Lister:
     _finding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _lost: Failure | None = None
 
-    async def read(self, kind: Kind, take: Take) -> bool:
-        """Give all objects of a kind to ``take``; whether they are all there are. An optional kind
-        that is not served has none."""
+    async def read(self, kind: Kind, take: Take) -> None:
+        """Give all objects of a kind to ``take``. An optional kind that is not served has none."""
         if not kind.namespaced or not self.namespaces:
             failure, read = await self._list(kind, "", take)
             if failure is None:
-                return True
+                return
             if not failure.is_forbidden or not kind.namespaced:
                 self._gaps.append(_Gap(kind, "", failure, read))
-                return False
+                return
         namespaces = self.namespaces or await self._known_namespaces()
-        found = await asyncio.gather(*(self._in_namespace(kind, one, take) for one in namespaces))
-        return all(found) and not self._narrowed
+        await asyncio.gather(*(self._in_namespace(kind, one, take) for one in namespaces))
 
-    async def _in_namespace(self, kind: Kind, namespace: str, take: Take) -> bool:
+    async def try_all(self, kind: Kind, take: Take) -> Failure | None:
+        """The same in the whole cluster, for what is of use and not needed: why it failed."""
+        failure, _ = await self._list(kind, "", take)
+        return failure
+
+    async def _in_namespace(self, kind: Kind, namespace: str, take: Take) -> None:
         failure, read = await self._list(kind, namespace, take)
         if failure is not None:
             self._gaps.append(_Gap(kind, namespace, failure, read))
-        return failure is None
 
     def is_complete(self, kind: Kind, namespace: str) -> bool:
         """Whether all objects of a kind in a namespace were read, if it was asked for."""
-        return not any(
-            gap.kind == kind and gap.namespace in ("", namespace) for gap in self._gaps
-        )
+        return not any(gap.kind == kind and gap.namespace in ("", namespace) for gap in self._gaps)
 
     def problems(self, place: Place) -> Iterator[Problem]:
         """What could not be read, in few words: kinds with the same gaps are named together."""
@@ -102,7 +102,7 @@ class Lister:
                 place=place,
                 what=f"not all namespaces may be read, and they may not be listed: only the "
                 f"namespace {printable(self._narrowed, _LONGEST_NAME)} of the context was read",
-                advice="name the namespaces with -n, or ask for the rights that docs/audit.md lists",
+                advice="name the namespaces with -n, or ask for the rights in docs/audit.md",
             )
         by_kind: dict[tuple[Kind, Failure], list[_Gap]] = {}
         for gap in self._gaps:

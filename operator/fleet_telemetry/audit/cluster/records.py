@@ -77,10 +77,7 @@ class Record:
 
 def _egress_reason(word: str) -> EgressReason:
     """An operator of another version may know another word."""
-    try:
-        return EgressReason(word)
-    except ValueError:
-        return EgressReason.NOT_EVALUATED
+    return next((one for one in EgressReason if one == word), EgressReason.NOT_EVALUATED)
 
 
 def status_written(manifest: Manifest) -> datetime | None:
