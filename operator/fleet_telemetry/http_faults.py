@@ -7,10 +7,9 @@ from enum import Enum, auto
 
 import httpx
 
+from fleet_telemetry.certificate_faults import certificate_fault
+
 _CUT = ("disconnected", "closed connection")
-# X509_V_ERR_... of OpenSSL
-_EXPIRED = 10
-_WRONG_NAME = (62, 64)
 
 
 class HttpFault(Enum):
@@ -37,7 +36,7 @@ def fault_of(error: Exception) -> HttpFault:
     """What an error of httpx is about; time-outs are told apart by their types already."""
     root = _root(error)
     if isinstance(root, ssl.SSLCertVerificationError):
-        return certificate_fault(root)
+        return HttpFault[certificate_fault(root).name]
     if isinstance(error, httpx.ProxyError):
         return HttpFault.PROXY
     if isinstance(error, httpx.ConnectError):
@@ -47,13 +46,6 @@ def fault_of(error: Exception) -> HttpFault:
     if isinstance(error, (httpx.ReadError, httpx.WriteError)):
         return HttpFault.CUT
     return HttpFault.OTHER
-
-
-def certificate_fault(error: ssl.SSLCertVerificationError) -> HttpFault:
-    """What is wrong with a certificate."""
-    if error.verify_code in _WRONG_NAME:
-        return HttpFault.WRONG_NAME
-    return HttpFault.EXPIRED if error.verify_code == _EXPIRED else HttpFault.NOT_TRUSTED
 
 
 def _root(error: BaseException) -> BaseException:

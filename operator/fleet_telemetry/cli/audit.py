@@ -8,7 +8,12 @@ from pathlib import Path
 
 import click
 
-from fleet_telemetry.cli.options import KUBECONFIG_OPTION
+from fleet_telemetry.cli.cluster_options import (
+    ALL_NAMESPACES_OPTION,
+    CONTEXTS_OPTION,
+    KUBECONFIG_OPTION,
+    NAMESPACES_OPTION,
+)
 
 # The names of FORMATS; this module imports nothing heavy.
 FORMAT_NAMES = ("json",)
@@ -16,26 +21,9 @@ FORMAT_NAMES = ("json",)
 
 @click.command
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--context",
-    "contexts",
-    multiple=True,
-    help="A context of the kubeconfig. May be given several times, for several clusters. "
-    "[default: the current one]",
-)
-@click.option(
-    "--namespace",
-    "-n",
-    "namespaces",
-    multiple=True,
-    help="Only this namespace of the cluster. May be given several times. [default: all]",
-)
-@click.option(
-    "--all-namespaces",
-    "-A",
-    is_flag=True,
-    help="All namespaces of the cluster, which is the default.",
-)
+@CONTEXTS_OPTION
+@NAMESPACES_OPTION
+@ALL_NAMESPACES_OPTION
 @KUBECONFIG_OPTION
 @click.option("--output", "-o", type=click.Choice(FORMAT_NAMES), default=FORMAT_NAMES[0])
 def audit(

@@ -13,7 +13,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +109,9 @@ async def _run(plugin: Manifest, access: Access, *, interactive: bool, seconds: 
     except TimeoutError:
         raise _failure(name, f"it did not end within {seconds:.0f} seconds") from None
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
+        # It kills the process, and closes the pipe, which a child of the process may keep open.
+        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  # nothing public does
+        await process.wait()
     if status:
         raise _failure(name, f"it ended with status {status}")
     return output

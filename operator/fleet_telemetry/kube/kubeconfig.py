@@ -217,7 +217,7 @@ def _with_files(body: Manifest, file: Path, keys: tuple[str, ...]) -> dict[str, 
         if fields.get(data):
             fields.pop(key, None)
             try:
-                base64.b64decode(str(fields[data]).encode(), validate=False)
+                base64.b64decode("".join(str(fields[data]).split()), validate=True)
             except (binascii.Error, ValueError):
                 raise KubeconfigError(
                     f"{file}: {data} is not base64", f"correct it, or name a file in {key}"

@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 import aiohttp
 
-from fleet_telemetry.http_faults import HttpFault, certificate_fault
+from fleet_telemetry.certificate_faults import CertificateFault, certificate_fault
 from fleet_telemetry.kube.client import NOT_A_LIST, ApiError
 
 _SERVER_ERROR = 500
@@ -37,9 +37,9 @@ class Failure:
 _LOG_IN = "log in again, or get new credentials; kubectl with the same context shows the same error"
 _UNREACHABLE = "see that the cluster runs and that this network, VPN or proxy leads to it"
 _CERTIFICATE = {
-    HttpFault.EXPIRED: "has expired",
-    HttpFault.WRONG_NAME: "is for another name",
-    HttpFault.NOT_TRUSTED: "is signed by nobody whom the kubeconfig trusts",
+    CertificateFault.EXPIRED: "has expired",
+    CertificateFault.WRONG_NAME: "is for another name",
+    CertificateFault.NOT_TRUSTED: "is signed by nobody whom the kubeconfig trusts",
 }
 
 
@@ -89,7 +89,7 @@ def _without_answer(error: ApiError, server: str) -> Failure:
         fault = (
             certificate_fault(found)
             if isinstance(found, ssl.SSLCertVerificationError)
-            else HttpFault.NOT_TRUSTED
+            else CertificateFault.NOT_TRUSTED
         )
         return Failure(
             f"the certificate of {server} {_CERTIFICATE[fault]}",
