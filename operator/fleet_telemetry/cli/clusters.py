@@ -10,21 +10,17 @@ from datetime import datetime
 from fleet_telemetry.audit.cluster.gathering import Request, gather_clusters
 from fleet_telemetry.audit.cluster.progress import progress_on
 from fleet_telemetry.audit.sources import Definitions, Gathered
+from fleet_telemetry.cli.cluster_options import ClusterChoice
 from fleet_telemetry.kube.client import find_kubeconfig
 
 
-def read_clusters(
-    kubeconfig: str | None,
-    contexts: tuple[str, ...],
-    namespaces: tuple[str, ...],
-    definitions: Definitions,
-    now: datetime,
-) -> list[Gathered]:
-    """Each cluster as a source."""
+def read_clusters(choice: ClusterChoice, definitions: Definitions, now: datetime) -> list[Gathered]:
+    """Each cluster as a source. ``definitions`` are what the command applies over what a cluster
+    has."""
     request = Request(
-        kubeconfig=find_kubeconfig(kubeconfig),
-        contexts=contexts,
-        namespaces=tuple(dict.fromkeys(namespaces)),
+        kubeconfig=find_kubeconfig(choice.kubeconfig),
+        contexts=choice.contexts,
+        namespaces=choice.namespaces,
         definitions=definitions,
         now=now,
     )
