@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 # The names of FORMATS; this module imports nothing heavy.
-FORMAT_NAMES = ("json",)
+FORMAT_NAMES = ("table", "json", "yaml", "csv", "markdown", "sarif", "junit", "html")
 
 
 @click.command
@@ -22,9 +24,9 @@ def audit(files: tuple[Path, ...], output: str) -> None:
     """
     # The other commands do without it.
     from fleet_telemetry.audit.files import audit_files  # noqa: PLC0415
-    from fleet_telemetry.audit.formats.format import Screen  # noqa: PLC0415
-    from fleet_telemetry.audit.formats.registry import FORMATS  # noqa: PLC0415
+    from fleet_telemetry.audit.tool import this_tool  # noqa: PLC0415
+    from fleet_telemetry.cli.audit_output import write  # noqa: PLC0415
 
     result = audit_files(files, now=datetime.now(UTC))
-    click.echo(FORMATS[output].render(result, Screen()), nl=False)
+    write(replace(result, tool=this_tool()), output, os.environ)
     sys.exit(result.exit_code)
