@@ -101,13 +101,36 @@ class Problem(Part, frozen=True, kw_only=True):
     advice: str
 
 
+class Unmanaged(Part, frozen=True, kw_only=True):
+    """An object that runs a product and is no workload of a kind that can be judged: a pod of its
+    own, or a custom resource with a pod template. Nothing is proven for it."""
+
+    place: Place
+    namespace: str
+    kind: str
+    name: str
+    products: tuple[str, ...]
+    images: tuple[str, ...]
+    advice: str
+
+
 class Coverage(Part, frozen=True, kw_only=True):
     """What was looked at."""
 
+    files: int = 0
+    """Standard input is one; 0 in clusters."""
+    objects: int = 0
+    """Kubernetes objects of any kind in files."""
+    not_objects: int = 0
+    """Documents of files that are no Kubernetes object, such as the values of a chart."""
     workloads: int = 0
     workloads_with_product: int = 0
     containers: int = 0
+    """Main containers and native sidecars. Init containers that end do not count: no product sends
+    anything from one."""
     containers_with_product: int = 0
+    unknown_images: int = 0
+    """All that ``unknownImages`` would have if it were as long as need be."""
 
 
 class Tool(Part, frozen=True, kw_only=True):
@@ -141,7 +164,9 @@ class Audit(Part, frozen=True, kw_only=True, omit_defaults=False):
     NotEnforceable, else one that sends."""
     coverage: Coverage = Coverage()
     findings: tuple[Finding, ...] = ()
+    unmanaged: tuple[Unmanaged, ...] = ()
     unknown_images: tuple[UnknownImage, ...] = ()
+    """The most frequent ones."""
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -151,7 +176,7 @@ class Audit(Part, frozen=True, kw_only=True, omit_defaults=False):
             return ExitCode.ERROR
         if any(self.is_violation(one) for one in self.findings):
             return ExitCode.VIOLATIONS
-        if any(self.is_unknown(one) for one in self.findings):
+        if self.unmanaged or any(self.is_unknown(one) for one in self.findings):
             return ExitCode.ONLY_UNKNOWN
         return ExitCode.NOTHING_FOUND
 

@@ -10,7 +10,7 @@ from fleet_telemetry.audit.result import Place
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
-from fleet_telemetry.workloads.workload import Pod, Workload
+from fleet_telemetry.workloads.workload import Pod, PodTemplate, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +27,15 @@ class Subject:
     """What an installed operator recorded of the products' own reports."""
     egress: Mapping[tuple[str, ChannelName], EgressFinding] = field(default_factory=dict)
     """What an installed operator recorded of the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """An object with containers that is no workload of a registered kind: a pod without a
+    controller, or of another one's. Nothing is decided for it, as in the operator."""
+
+    place: Place
+    namespace: str
+    kind: str
+    name: str
+    template: PodTemplate

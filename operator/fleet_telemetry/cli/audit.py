@@ -23,10 +23,12 @@ def audit(files: tuple[Path, ...], output: str) -> None:
     Nothing is changed, and nothing has to be installed.
     """
     # The other commands do without it.
-    from fleet_telemetry.audit.files import audit_files  # noqa: PLC0415
+    from fleet_telemetry.audit.auditing import audit as audit_sources  # noqa: PLC0415
+    from fleet_telemetry.audit.files import gather_files  # noqa: PLC0415
+    from fleet_telemetry.audit.sources import Definitions  # noqa: PLC0415
     from fleet_telemetry.audit.tool import this_tool  # noqa: PLC0415
     from fleet_telemetry.cli.audit_output import write  # noqa: PLC0415
 
-    result = audit_files(files, now=datetime.now(UTC))
+    result = audit_sources([gather_files(files)], datetime.now(UTC), Definitions())
     write(replace(result, tool=this_tool()), output, os.environ)
     sys.exit(result.exit_code)

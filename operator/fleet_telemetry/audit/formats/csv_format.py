@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
+from fleet_telemetry.api.workload_telemetry import Sends
 from fleet_telemetry.audit.formats import wording
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.result import Audit, Finding, Place
@@ -47,7 +48,8 @@ _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 
 
 class CsvFormat:
-    """A record for each channel, each unknown image and each problem."""
+    """A record for each channel, each object that cannot be judged, each unknown image and each
+    problem."""
 
     name = "csv"
 
@@ -65,6 +67,18 @@ class CsvFormat:
 def _records(audit: Audit) -> Iterator[dict[str, str]]:
     for one in audit.findings:
         yield _finding(one)
+    for other in audit.unmanaged:
+        yield {
+            "record": "unmanaged",
+            **_place(other.place),
+            "namespace": wording.name(other.namespace),
+            "kind": wording.name(other.kind),
+            "name": wording.name(other.name),
+            "product": " ".join(map(wording.name, other.products)),
+            "sends": Sends.UNKNOWN.value,
+            "whatToDo": wording.prose(other.advice),
+            "image": " ".join(map(wording.name, other.images)),
+        }
     for image in audit.unknown_images:
         yield {
             "record": "unknownImage",

@@ -42,6 +42,7 @@ class HtmlFormat:
             *_contents(audit),
             "<main>",
             *_findings(audit, causes),
+            *_unmanaged(audit),
             *_hosts(audit),
             *_coverage(audit),
             *_problems(audit),
@@ -124,6 +125,8 @@ def _shares(audit: Audit) -> Iterator[str]:
 
 def _contents(audit: Audit) -> Iterator[str]:
     links = {"findings": "Findings", "hosts": "Hosts", "coverage": "Coverage"}
+    if audit.unmanaged:
+        links["unmanaged"] = "Not judged"
     if audit.problems:
         links["problems"] = "Problems"
     items = "".join(f'<li><a href="#{key}">{title}</a></li>' for key, title in links.items())
@@ -221,6 +224,26 @@ def _row(one: Finding) -> str:
 def _data(one: Finding, keys: Iterable[str]) -> str:
     values = {key: value for key, _, value in _FILTERS}
     return " ".join(f'data-{key}="{escape(values[key](one))}"' for key in keys)
+
+
+def _unmanaged(audit: Audit) -> Iterator[str]:
+    if audit.unmanaged:
+        yield '<section id="unmanaged" aria-labelledby="unmanaged-title" tabindex="-1">'
+        yield '<h2 id="unmanaged-title">Not judged</h2>'
+        yield f"<p>{escape(wording.unmanaged(audit))}</p>"
+        yield (
+            '<table><caption>Objects</caption><thead><tr><th scope="col">Object</th>'
+            '<th scope="col">Products</th><th scope="col">What to do</th></tr></thead><tbody>'
+        )
+        for one in audit.unmanaged:
+            where = wording.place(one.place)
+            yield (
+                f'<tr><th scope="row">{escape(wording.object_name(one))}<br>{escape(where)}</th>'
+                f"<td>{escape(wording.products(one))}</td>"
+                f"<td>{escape(wording.prose(one.advice))}</td></tr>"
+            )
+        yield "</tbody></table>"
+        yield "</section>"
 
 
 def _hosts(audit: Audit) -> Iterator[str]:

@@ -26,6 +26,8 @@ class JunitFormat:
             suites.setdefault(wording.name("/".join(filter(None, parts))), []).append(one)
         for name, findings in suites.items():
             _suite(root, name or "workloads", audit, (_case(audit, one) for one in findings))
+        if audit.unmanaged:
+            _suite(root, "objects that cannot be judged", audit, _unmanaged(audit))
         if audit.unknown_images:
             _suite(root, "images that the catalogue does not know", audit, _images(audit))
         if audit.problems:
@@ -74,6 +76,14 @@ def _details(one: Finding) -> str:
         f"Where: {wording.place(one.place)}" if wording.place(one.place) else "",
     )
     return "\n".join(filter(None, lines))
+
+
+def _unmanaged(audit: Audit) -> Iterable[ET.Element]:
+    for one in audit.unmanaged:
+        case = _element(wording.products(one), wording.object_name(one))
+        _set_place(case, one.place)
+        ET.SubElement(case, "skipped", message=wording.prose(one.advice))
+        yield case
 
 
 def _images(audit: Audit) -> Iterable[ET.Element]:

@@ -33,6 +33,7 @@ class MarkdownFormat:
             ["## Telemetry audit", "", f"**{prose(wording.headline(audit))}**"],
             [prose(wording.judgement(audit))] if audit.judged else [],
             *_findings(audit, budget, screen),
+            *_unmanaged(audit, budget),
             *_problems(audit, budget),
             *_coverage(audit, budget),
             [f"<sub>{prose(wording.made_by(audit))}</sub>"],
@@ -124,6 +125,26 @@ def _row(audit: Audit, one: Finding) -> str:
         code(wording.place(one.place)),
     )
     return _cells(cells)
+
+
+def _unmanaged(audit: Audit, budget: _Budget) -> Iterator[list[str]]:
+    if audit.unmanaged:
+        rows, left_out = budget.rows(
+            _cells(
+                (
+                    code(wording.object_name(one)),
+                    code(wording.products(one)),
+                    prose(wording.prose(one.advice)),
+                    code(wording.place(one.place)),
+                )
+            )
+            for one in audit.unmanaged
+        )
+        heading = f"### Not judged ({len(audit.unmanaged):,})"
+        head = ("Object", "Products", "What to do", "Where")
+        yield [heading, "", _cells(head), _cells("---" for _ in head), *rows]
+        if left_out:
+            yield [_left_out(left_out, "row")]
 
 
 def _problems(audit: Audit, budget: _Budget) -> Iterator[list[str]]:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from fleet_telemetry.audit.formats import wording
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.formats.groups import Group, group_of
-from fleet_telemetry.audit.result import Audit, Finding, Place
+from fleet_telemetry.audit.result import Audit, Finding, Place, Unmanaged
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Group.VIOLATION: "error", Group.UNKNOWN: "warning"}
@@ -43,7 +43,10 @@ class SarifFormat:
             "tool": {"driver": driver},
             "columnKind": "unicodeCodePoints",
             "invocations": [_invocation(audit)],
-            "results": list(_results(audit, shown, {rule: at for at, rule in enumerate(rules)})),
+            "results": [
+                *_results(audit, shown, {rule: at for at, rule in enumerate(rules)}),
+                *map(_unmanaged, audit.unmanaged),
+            ],
             "properties": {
                 "catalogue": wording.name(audit.tool.catalogue),
                 "judged": audit.judged,
@@ -84,7 +87,7 @@ def _results(audit: Audit, shown: list[Finding], rules: dict[str, int]) -> Itera
             "ruleIndex": rules[rule],
             "level": _LEVELS[group_of(audit, one)],
             "message": _text(_message(audit, one)),
-            "locations": [_location(one)],
+            "locations": [_location(one.place, one.name, wording.workload(one))],
             "partialFingerprints": {_FINGERPRINT: f"{fingerprint}:{seen[fingerprint]}"},
             "properties": {
                 "sends": one.sends.value,
@@ -93,6 +96,16 @@ def _results(audit: Audit, shown: list[Finding], rules: dict[str, int]) -> Itera
                 **({"state": one.state.value} if one.state else {}),
             },
         }
+
+
+def _unmanaged(one: Unmanaged) -> Json:
+    said = f"{wording.object_name(one)}: runs {wording.products(one)}. {wording.prose(one.advice)}"
+    return {
+        "ruleId": "unmanaged",
+        "level": "warning",
+        "message": _text(said.strip()),
+        "locations": [_location(one.place, one.name, wording.object_name(one))],
+    }
 
 
 def _message(audit: Audit, one: Finding) -> str:
@@ -113,21 +126,25 @@ def _message(audit: Audit, one: Finding) -> str:
     return " ".join(filter(None, parts))
 
 
-def _location(one: Finding) -> Json:
+def _location(place: Place, name: str, full_name: str) -> Json:
     found: Json = {
         "logicalLocations": [
             {
-                "name": wording.name(one.name),
-                "fullyQualifiedName": wording.workload(one),
+                "name": wording.name(name),
+                "fullyQualifiedName": full_name,
                 "kind": "resource",
             }
         ]
     }
-    if one.place.file:
-        physical: Json = {"artifactLocation": _artifact(one.place)}
-        if one.place.line > 0:
-            physical["region"] = {"startLine": one.place.line}
-        found["physicalLocation"] = physical
+    if place.file:
+        found["physicalLocation"] = _physical(place)
+    return found
+
+
+def _physical(place: Place) -> Json:
+    found: Json = {"artifactLocation": _artifact(place)}
+    if place.line > 0:
+        found["region"] = {"startLine": place.line}
     return found
 
 
@@ -160,10 +177,7 @@ def _invocation(audit: Audit) -> Json:
 def _notification(level: str, said: str, place: Place | None = None) -> Json:
     found: Json = {"level": level, "message": _text(said)}
     if place and place.file:
-        physical: Json = {"artifactLocation": _artifact(place)}
-        if place.line > 0:
-            physical["region"] = {"startLine": place.line}
-        found["locations"] = [{"physicalLocation": physical}]
+        found["locations"] = [{"physicalLocation": _physical(place)}]
     return found
 
 

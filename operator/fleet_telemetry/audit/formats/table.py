@@ -39,6 +39,7 @@ class TableFormat:
             *_paragraph(wording.headline(audit), screen, bold=True),
             *_paragraph(wording.judgement(audit), screen),
             *_rows(audit, screen),
+            *_unmanaged(audit, screen),
             *_coverage(audit, screen),
             *_problems(audit, screen),
         ]
@@ -168,6 +169,20 @@ def _noted(one: HostName) -> str:
     return f"{wording.host(one)} ({notes})" if notes else wording.host(one)
 
 
+def _unmanaged(audit: Audit, screen: Screen) -> Iterator[str]:
+    if audit.unmanaged:
+        yield ""
+        yield _coloured(f"Not judged ({len(audit.unmanaged):,})", _BOLD, screen)
+    for one in audit.unmanaged:
+        line = f"{wording.object_name(one)}: {wording.products(one)}"
+        if not screen.width:
+            yield f"{line}  {wording.place(one.place)}  {wording.prose(one.advice)}"
+            continue
+        yield from wrapped(line, screen.width, _INDENT)
+        for part in wrapped(wording.prose(one.advice), screen.width - len(_INDENT), ""):
+            yield _INDENT + part
+
+
 def _coverage(audit: Audit, screen: Screen) -> Iterator[str]:
     if audit.coverage.workloads or audit.unknown_images:
         yield ""
@@ -176,9 +191,8 @@ def _coverage(audit: Audit, screen: Screen) -> Iterator[str]:
     for one in images:
         line = f"{wording.name(one.image)}  {wording.count(one.containers, 'container')}"
         yield _INDENT + (cut(line, screen.width - len(_INDENT)) if screen.width else line)
-    if len(audit.unknown_images) > len(images):
-        more = wording.count(len(audit.unknown_images) - len(images), "more image")
-        yield f"{_INDENT}{more}; --all lists them."
+    if more := len(audit.unknown_images) - len(images):
+        yield f"{_INDENT}{wording.count(more, 'more image')}; --all lists them."
 
 
 def _problems(audit: Audit, screen: Screen) -> Iterator[str]:

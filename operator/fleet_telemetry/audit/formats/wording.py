@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet_telemetry.api.workload_telemetry import Sends
-from fleet_telemetry.audit.result import Audit, Change, Finding, HostName, Place, Problem
+from fleet_telemetry.audit.result import Audit, Change, Finding, HostName, Place, Problem, Unmanaged
 from fleet_telemetry.objects.text import printable
 
 _LONGEST_NAME = 300
@@ -107,10 +107,7 @@ def problem(one: Problem) -> str:
 def headline(audit: Audit) -> str:
     """The answer to the question that comes first: what phones home here today?"""
     if not audit.findings:
-        if not audit.coverage.workloads:
-            return "No workload was found."
-        looked = count(audit.coverage.workloads, "workload")
-        return f"No product of the catalogue was found in {looked}."
+        return " ".join(filter(None, (_nothing(audit), unmanaged(audit))))
     by_sends = audit.by_sends()
     sending = [one for one in audit.findings if one.sends is Sends.YES]
     said = [_phones_home(audit, sending)]
@@ -118,7 +115,7 @@ def headline(audit: Audit) -> str:
         said.append(_is_are(by_sends[Sends.UNKNOWN], "unknown"))
     if by_sends[Sends.NO]:
         said.append(f"{by_sends[Sends.NO]:,} {_verb(by_sends[Sends.NO])} nothing.")
-    return " ".join(said)
+    return " ".join(filter(None, (*said, unmanaged(audit))))
 
 
 def judgement(audit: Audit) -> str:
@@ -133,18 +130,44 @@ def judgement(audit: Audit) -> str:
 def coverage(audit: Audit) -> str:
     """What was looked at, and how much of it the catalogue knows."""
     seen = audit.coverage
-    unknown = sum(one.containers for one in audit.unknown_images)
-    said = (
+    looked = (
         f"{count(seen.workloads, 'workload')} with {count(seen.containers, 'container')} seen; "
         f"{count(seen.workloads_with_product, 'workload')} and "
         f"{count(seen.containers_with_product, 'container')} run a product of the catalogue."
     )
-    if not audit.unknown_images:
-        return said
-    return (
-        f"{said} The catalogue does not know {count(len(audit.unknown_images), 'image')} of "
-        f"{count(unknown, 'container')}, so nothing can be said of them."
-    )
+    said = [looked]
+    if unknown := number_of_unknown_images(audit):
+        said.append(
+            f"The catalogue does not know {count(unknown, 'image')}, so nothing can be said of "
+            f"{'it' if unknown == 1 else 'them'}."
+        )
+    if seen.not_objects:
+        said.append(f"{count(seen.not_objects, 'document')} held no Kubernetes object.")
+    return " ".join(said)
+
+
+def number_of_unknown_images(audit: Audit) -> int:
+    """All of them, also those that the result does not list."""
+    return max(audit.coverage.unknown_images, len(audit.unknown_images))
+
+
+def unmanaged(audit: Audit) -> str:
+    """How many objects cannot be judged; empty if none."""
+    if not audit.unmanaged:
+        return ""
+    objects = count(len(audit.unmanaged), "object that runs", "objects that run")
+    verb = "is" if len(audit.unmanaged) == 1 else "are"
+    return f"{objects} a known product {verb} no workload that can be judged."
+
+
+def object_name(one: Unmanaged) -> str:
+    """``cluster/namespace/kind/name``, without what is empty."""
+    return name("/".join(filter(None, (one.place.cluster, one.namespace, one.kind, one.name))))
+
+
+def products(one: Unmanaged) -> str:
+    """The products that an object runs, with its images."""
+    return f"{', '.join(map(name, one.products))} ({', '.join(map(name, one.images))})"
 
 
 def made_by(audit: Audit) -> str:
@@ -173,6 +196,15 @@ def firewall_hosts(findings: Iterable[Finding]) -> dict[HostName, tuple[str, ...
 
 def _by_domain(one: HostName) -> tuple[list[str], int, bool, str]:
     return one.host.split(".")[::-1], one.port, one.sent_by_browser, one.also_serves
+
+
+def _nothing(audit: Audit) -> str:
+    if not audit.coverage.workloads:
+        return "No workload was found."
+    if audit.coverage.workloads_with_product:
+        return "No channel is used."
+    looked = count(audit.coverage.workloads, "workload")
+    return f"No product of the catalogue was found in {looked}."
 
 
 def _phones_home(audit: Audit, sending: list[Finding]) -> str:
