@@ -79,9 +79,11 @@ picture: $(VENV)/installed ## Draw docs/overview.svg from a real Prometheus (a m
 	@$(BIN)/python -m observability
 
 lock: $(VENV)/installed ## Resolve the dependencies again.
+	@$(BIN)/uv pip compile pyproject.toml --extra operator --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --upgrade --output-file requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	  --no-header --quiet --upgrade --output-file requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --no-header --quiet --constraint requirements.lock --output-file requirements-command.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra operator --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --constraint requirements.lock \
 	  --output-file requirements-dev.lock
 	@echo hatchling | $(BIN)/uv pip compile - --universal --python-version 3.11 \

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -15,6 +14,13 @@ from fleet_telemetry.egress.perimeter import IncludedRequests
 from fleet_telemetry.reporting.reports_api import ReportsApi
 
 Command = Callable[..., None]
+
+
+def _host_name() -> str:
+    from socket import gethostname  # noqa: PLC0415  # 10 ms
+
+    return gethostname()
+
 
 KUBECONFIG_OPTION = click.option(
     "--kubeconfig",
@@ -32,7 +38,7 @@ SERVE_OPTIONS = (
     click.option(
         "--identity",
         envvar="POD_NAME",
-        default=socket.gethostname,
+        default=_host_name,
         help="The name of this replica in the Lease. [env: POD_NAME; default: the host name]",
     ),
     click.option(
