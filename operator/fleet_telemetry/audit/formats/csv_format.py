@@ -132,5 +132,5 @@ def _place(one: Place) -> dict[str, str]:
 
 
 def _cell(text: str) -> str:
-    # The quote tells a spreadsheet that text follows.
+    # The quote says that text follows.
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

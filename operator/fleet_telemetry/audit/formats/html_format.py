@@ -149,7 +149,7 @@ def _filters(audit: Audit) -> Iterator[str]:
         values = sorted({value(one) for one in audit.findings})
         if values in ([], [""]):
             continue
-        # A letter before each value tells an empty value from none.
+        # The sign before each value keeps an empty one apart from "all".
         options = "".join(
             f'<option value="={escape(each)}">{escape(each) or "none"}</option>' for each in values
         )

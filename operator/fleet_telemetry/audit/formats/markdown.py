@@ -16,8 +16,8 @@ _RESERVED = 4_000
 """For the headings and the sentences on what is left out."""
 _SHARE_OF_FINDINGS = 0.75
 _LITERAL = re.compile(r"[\w./:@+=,()\[\] -]+", re.ASCII)
-# A colon that a space follows, or nothing, makes neither a link nor a picture.
-_SPECIAL = re.compile(r"[^0-9A-Za-z .,;:()/'+-]|:(?=\S)|(?<=www)\.", re.ASCII | re.IGNORECASE)
+# A colon that a space follows makes neither a link nor a picture.
+_SPECIAL = re.compile(r"[^0-9A-Za-z .,;:()/'+-]|:(?! )|(?<=www)\.", re.ASCII | re.IGNORECASE)
 _MENTION = re.compile(r"(?<=[@#!])(?=\w)")
 
 

@@ -139,15 +139,21 @@ class _Page(HTMLParser):
         self.text.append(data)
 
 
-_TAGS = set(
-    """html head meta title style body a header h1 h2 h3 p strong svg rect ul li nav main section
-    form div label select option input button article code table caption thead tbody tr th td
-    details summary dl dt dd pre footer script br""".split()
+_TAGS = frozenset(
+    re.split(
+        r"\s+",
+        """html head meta title style body a header h1 h2 h3 p strong svg rect ul li nav main
+        section form div label select option input button article code table caption thead tbody tr th td
+        details summary dl dt dd pre footer script br""",
+    )
 )
-_ATTRIBUTES = set(
-    """lang charset http-equiv content name class href viewbox preserveaspectratio aria-hidden x
-    width height id aria-label aria-labelledby tabindex autocomplete hidden for value type role
-    scope data-sends data-state data-product data-channel data-namespace data-cluster""".split()
+_ATTRIBUTES = frozenset(
+    re.split(
+        r"\s+",
+        """lang charset http-equiv content name class href viewbox preserveaspectratio aria-hidden
+        x width height id aria-label aria-labelledby tabindex autocomplete hidden for value type role
+        scope data-sends data-state data-product data-channel data-namespace data-cluster""",
+    )
 )
 
 
