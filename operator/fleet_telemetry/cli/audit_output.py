@@ -11,13 +11,12 @@ from typing import TextIO
 import click
 
 from fleet_telemetry.audit.formats import wording
-from fleet_telemetry.audit.formats.format import Screen
-from fleet_telemetry.audit.formats.registry import FORMATS
+from fleet_telemetry.audit.formats.format import Format, Screen
 from fleet_telemetry.audit.result import Audit
 
 
 def write(
-    audit: Audit, output: str, environment: Mapping[str, str], *, every: bool = False
+    audit: Audit, form: Format, environment: Mapping[str, str], *, every: bool = False
 ) -> None:
     """Write the result in a form of output. Where standard output is no terminal, what could not
     be read is written to standard error, too."""
@@ -30,7 +29,7 @@ def write(
         for one in audit.problems:
             click.echo(wording.problem(one), err=True)
     # click.echo would take the colours out where it thinks that there are none.
-    sys.stdout.write(FORMATS[output].render(audit, screen))
+    sys.stdout.write(form.render(audit, screen))
 
 
 def screen_of(stream: TextIO, environment: Mapping[str, str], *, every: bool = False) -> Screen:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fleet_telemetry.audit.formats.csv_format import CsvFormat
+from fleet_telemetry.audit.formats.fix_text import FixText
 from fleet_telemetry.audit.formats.format import Format
 from fleet_telemetry.audit.formats.html_format import HtmlFormat
 from fleet_telemetry.audit.formats.json_format import JsonFormat
 from fleet_telemetry.audit.formats.junit import JunitFormat
+from fleet_telemetry.audit.formats.kustomize import KustomizeFormat
 from fleet_telemetry.audit.formats.markdown import MarkdownFormat
 from fleet_telemetry.audit.formats.sarif import SarifFormat
 from fleet_telemetry.audit.formats.table import TableFormat
@@ -23,3 +25,6 @@ _ALL: tuple[Format, ...] = (
     HtmlFormat(),
 )
 FORMATS: dict[str, Format] = {one.name: one for one in _ALL}
+
+FIX_FORMATS: dict[str, Format] = {one.name: one for one in (FixText(), KustomizeFormat())}
+"""The forms of ``--fix``."""

@@ -143,16 +143,16 @@ _TAGS = frozenset(
     re.split(
         r"\s+",
         """html head meta title style body a header h1 h2 h3 p strong svg rect ul li nav main
-        section form div label select option input button article code table caption thead tbody tr th td
-        details summary dl dt dd pre footer script br""",
+        section form div label select option input button article code table caption thead tbody tr
+        th td details summary dl dt dd pre footer script br""",
     )
 )
 _ATTRIBUTES = frozenset(
     re.split(
         r"\s+",
         """lang charset http-equiv content name class href viewbox preserveaspectratio aria-hidden
-        x width height id aria-label aria-labelledby tabindex autocomplete hidden for value type role
-        scope data-sends data-state data-product data-channel data-namespace data-cluster""",
+        x width height id aria-label aria-labelledby tabindex autocomplete hidden for value type
+        role scope data-sends data-state data-product data-channel data-namespace data-cluster""",
     )
 )
 
