@@ -615,6 +615,7 @@ def _not_set(
         (is_contested, State.NON_COMPLIANT, Reason.SWITCH_CONTESTED),
         (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
         (case.facts.excluded, State.NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED),
+        (workload.is_left_out, State.NON_COMPLIANT, Reason.LEFT_OUT_BY_LABEL),
         (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
         (holds_more, State.NON_COMPLIANT, Reason.VALUE_MAY_HOLD_MORE),
         (is_off, State.NON_COMPLIANT, Reason.ARGUMENTS_OFF),
