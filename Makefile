@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH :=
 
-.PHONY: help demo unit test test-vendors lint check bench cluster down build generate picture lock clean
+.PHONY: help demo unit test test-vendors lint check bench cluster down build generate picture lock krew clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -79,9 +79,11 @@ picture: $(VENV)/installed ## Draw docs/overview.svg from a real Prometheus (a m
 	@$(BIN)/python -m observability
 
 lock: $(VENV)/installed ## Resolve the dependencies again.
+	@$(BIN)/uv pip compile pyproject.toml --extra operator --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --upgrade --output-file requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	  --no-header --quiet --upgrade --output-file requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --no-header --quiet --constraint requirements.lock --output-file requirements-command.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra operator --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --constraint requirements.lock \
 	  --output-file requirements-dev.lock
 	@echo hatchling | $(BIN)/uv pip compile - --universal --python-version 3.11 \
@@ -105,6 +107,9 @@ sbom: ## Write the SBOM (CycloneDX) of the operator's environment to .cluster/fl
 image: ## Build the image: PYTHON_DIGEST=sha256:... pins its base, IMAGE=... names it.
 	@test -n "$(PYTHON_DIGEST)" || { echo 'The base image is pinned by its digest: look up that of docker.io/library/python:3.11-slim-bookworm, and say make image PYTHON_DIGEST=sha256:...' >&2; exit 1; }
 	docker build --build-arg PYTHON_DIGEST=$(PYTHON_DIGEST) --tag $(IMAGE) .
+
+krew: $(VENV)/installed ## Build what krew distributes into .cluster/krew; nothing is published.
+	@$(BIN)/python -m hack.krew .cluster/krew
 
 clean: down ## Remove .venv and .cluster.
 	rm -rf $(VENV) .cluster

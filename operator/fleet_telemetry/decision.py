@@ -18,6 +18,7 @@ from fleet_telemetry.evidence.judge import judge
 from fleet_telemetry.evidence.pod_versions import gather_pod_facts, with_versions_of
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
+from fleet_telemetry.evidence.sends import find_sends
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.policy.precedence import (
     EffectivePolicy,
@@ -168,17 +169,23 @@ def decide(given: Input) -> Plan:
         ),
     )
     channels = list(_channels(plan.targets))
-    verdicts = (
-        judge(facts, product, channel, plan.effective.get((product, channel)))
-        for product, channel in channels
-    )
     return replace(
         plan,
-        verdicts=tuple(verdict for verdict in verdicts if verdict is not None),
+        verdicts=tuple(_judge_all(facts, channels, plan.effective)),
         by_policy=tuple(_judge_by_policy(given, facts, plan.effective, channels, checks)),
         injected=tuple(_injected(given, plan)),
         checks=checks,
     )
+
+
+def _judge_all(
+    facts: Facts, channels: list[tuple[str, ChannelName]], effective: EffectivePolicies
+) -> Iterator[Verdict]:
+    """The verdicts by the effective policies, and whether something is sent whatever they say."""
+    for product, channel in channels:
+        verdict = judge(facts, product, channel, effective.get((product, channel)))
+        if verdict is not None:
+            yield replace(verdict, sends=find_sends(facts, product, channel))
 
 
 def with_egress(plan: Plan, findings: Mapping[tuple[str, ChannelName], EgressFinding]) -> Plan:

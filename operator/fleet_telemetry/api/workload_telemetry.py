@@ -27,6 +27,15 @@ class State(StrEnum):
     EXEMPT = "Exempt"
 
 
+class Sends(StrEnum):
+    """Whether a workload sends something on a channel, by all evidence, with the default of its
+    version counted, and whatever policies say."""
+
+    YES = "Yes"
+    NO = "No"
+    UNKNOWN = "Unknown"
+
+
 class EgressVerdict(StrEnum):
     """Whether the network lets the pods reach the channel's hosts."""
 

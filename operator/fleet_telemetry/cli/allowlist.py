@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 
 import click
-import uvloop
 
-from fleet_telemetry.cli.allowlist_store import read_allowlist
 from fleet_telemetry.cli.options import KUBECONFIG_OPTION
 from fleet_telemetry.egress.allowlist import NAME, AllowlistError, Format, render
 from fleet_telemetry.egress.allowlist_requests import render_requests
@@ -36,8 +34,13 @@ _REQUESTS = "requests"
 @KUBECONFIG_OPTION
 def allowlist(form: str, namespace: str, name: str, kubeconfig: str | None) -> None:
     """Print the addresses that firewalls and proxies outside the cluster have to allow."""
+    # The other commands do without the client of the cluster.
+    import asyncio  # noqa: PLC0415
+
+    from fleet_telemetry.cli.allowlist_store import read_allowlist  # noqa: PLC0415
+
     try:
-        found = uvloop.run(read_allowlist(kubeconfig, namespace, name))
+        found = asyncio.run(read_allowlist(kubeconfig, namespace, name))
     except AllowlistError as error:
         sys.exit(f"fleet-telemetry: {error}")
     text = (

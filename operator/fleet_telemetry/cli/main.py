@@ -5,20 +5,34 @@ from __future__ import annotations
 import click
 
 from fleet_telemetry import __version__
-from fleet_telemetry.cli.allowlist import allowlist
-from fleet_telemetry.cli.catalogue import catalogue
-from fleet_telemetry.cli.revert import revert
-from fleet_telemetry.cli.serve import all_roles, controller, webhook
+from fleet_telemetry.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "all": "serve:all_roles",
+    "allowlist": "allowlist:allowlist",
+    "audit": "audit:audit",
+    "catalogue": "catalogue:catalogue",
+    "completion": "completion:completion",
+    "controller": "serve:controller",
+    "revert": "revert:revert",
+    "webhook": "serve:webhook",
+}
+"""The file in this folder and the function of each command."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    places={name: f"fleet_telemetry.cli.{place}" for name, place in COMMANDS.items()},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__)
 def main() -> None:
     """Control and verify whether the vendor software in your clusters sends telemetry."""
 
 
-for command in (webhook, controller, all_roles, allowlist, catalogue, revert):
-    main.add_command(command)
+def kubectl_plugin() -> None:
+    """The same command as kubectl runs it: the usage says ``kubectl telemetry``."""
+    main(prog_name="kubectl telemetry")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -45,6 +44,12 @@ def _selector(_: click.Context, __: click.Parameter, value: str) -> LabelSelecto
         raise click.BadParameter(str(error)) from None
 
 
+def _host_name() -> str:
+    from socket import gethostname  # noqa: PLC0415  # 10 ms
+
+    return gethostname()
+
+
 KUBECONFIG_OPTION = click.option(
     "--kubeconfig",
     envvar="KUBECONFIG",
@@ -61,7 +66,7 @@ SERVE_OPTIONS = (
     click.option(
         "--identity",
         envvar="POD_NAME",
-        default=socket.gethostname,
+        default=_host_name,
         help="The name of this replica in the Lease. [env: POD_NAME; default: the host name]",
     ),
     click.option(

@@ -7,10 +7,9 @@ from dataclasses import fields
 from typing import Any
 
 import click
-import uvloop
-from kubernetes.aio.config import ConfigException
 
 from fleet_telemetry.app.options import EgressSettings, Options, Role
+from fleet_telemetry.cli.extra import operator_packages
 from fleet_telemetry.cli.options import (
     CONTROLLER_OPTIONS,
     EGRESS_OPTIONS,
@@ -18,7 +17,6 @@ from fleet_telemetry.cli.options import (
     WEBHOOK_OPTIONS,
     with_options,
 )
-from fleet_telemetry.reporting.log_lines import set_up_logging
 
 
 @click.command
@@ -43,8 +41,13 @@ def all_roles(**given: Any) -> None:
 
 
 def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None:
-    # Later than the other commands need it: it imports kopf.
-    from fleet_telemetry.app.process import run  # noqa: PLC0415
+    # The other commands do without these, and not everyone has them.
+    with operator_packages(role.value):
+        import uvloop  # noqa: PLC0415
+        from kubernetes.aio.config import ConfigException  # noqa: PLC0415
+
+        from fleet_telemetry.app.process import run  # noqa: PLC0415
+        from fleet_telemetry.reporting.log_lines import set_up_logging  # noqa: PLC0415
 
     set_up_logging(log_format, log_level)
     egress = {

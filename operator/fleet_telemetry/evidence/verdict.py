@@ -9,7 +9,7 @@ from datetime import datetime
 from fleet_telemetry.api.policy import ChannelName, Policy, Submission
 from fleet_telemetry.api.product import Provenance, Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.api.workload_telemetry import EgressVerdict, State
+from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,20 @@ _NOTHING = Observation()
 
 
 @dataclass(frozen=True, slots=True)
+class SendsFinding:
+    """Whether a channel sends something, and why."""
+
+    sends: Sends
+    reason: Reason
+    detail: str = ""
+
+    @property
+    def message(self) -> str:
+        """For a person."""
+        return f"{self.reason.meaning} {self.detail}".strip()
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The state of one channel of one product."""
 
@@ -40,6 +54,8 @@ class Verdict:
     channel: ChannelName
     observations: Mapping[str, Observation] = field(default_factory=dict, hash=False)
     """By the name of the evidence source."""
+    sends: SendsFinding | None = None
+    """Whether something is sent, also where no policy covers the channel."""
     policy: Policy | None = None
     desired: Submission | None = None
     state: State | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from dev.harness.operator import CHART, ROOT
+from fleet_telemetry import __version__
 from hack.changes import changes
 
 METADATA: dict[str, Any] = yaml.safe_load((CHART / "Chart.yaml").read_text())
@@ -63,6 +64,7 @@ def test_the_changes_are_those_of_the_changelog() -> None:
 def test_versions_and_licence_are_the_projects() -> None:
     for line in (f'version = "{METADATA["appVersion"]}"', f'license = "{note("license")}"'):
         assert line in PROJECT.splitlines()
+    assert METADATA["appVersion"] == __version__
     assert NOTES[PREFIX + "prerelease"] == str(METADATA["version"].startswith("0.")).lower()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -1372,7 +1372,7 @@ def test_a_situation(case: Case) -> None:
     assert verdict.policy is not None
     assert verdict.desired is verdict.policy.spec.submission
     if not case.others:
-        assert case.plan().verdicts[0] == verdict
+        assert replace(case.plan().verdicts[0], sends=None) == verdict
 
 
 def test_every_reason_has_a_situation() -> None:

@@ -1,0 +1,1 @@
+"""What phones home, without an installed operator: the same decision on files and clusters."""

@@ -1,0 +1,19 @@
+"""JSON, for programs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fleet_telemetry.audit.formats.format import Screen
+from fleet_telemetry.audit.result import Audit
+
+
+class JsonFormat:
+    """The result as it is, indented."""
+
+    name = "json"
+
+    def render(self, audit: Audit, screen: Screen) -> str:
+        """See Format."""
+        del screen
+        return msgspec.json.format(msgspec.json.encode(audit), indent=2).decode() + "\n"

@@ -1,0 +1,97 @@
+"""From a workload to its findings, by the decision that webhook and controller use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from fleet_telemetry.api.policy import Policy
+from fleet_telemetry.api.product import Sender
+from fleet_telemetry.api.workload_telemetry import ChannelPolicy, EgressVerdict
+from fleet_telemetry.audit.result import Finding, HostName
+from fleet_telemetry.audit.subject import Subject
+from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.decision import Input, Plan, decide, with_egress
+from fleet_telemetry.evidence.verdict import Verdict
+
+
+def decide_on(
+    subject: Subject, policies: tuple[Policy, ...], catalogue: Catalogue, now: datetime
+) -> Plan:
+    """The decision on a workload, with the network's verdicts."""
+    given = Input(
+        workload=subject.workload,
+        policies=policies,
+        catalogue=catalogue,
+        now=now,
+        namespace_labels=subject.namespace_labels,
+        pods=subject.pods,
+        reported=subject.reported,
+        claims=subject.claims,
+    )
+    return with_egress(decide(given), subject.egress)
+
+
+def findings_of(subject: Subject, plan: Plan) -> Iterator[Finding]:
+    """One finding for each channel of each product in the workload."""
+    for verdict in plan.verdicts:
+        if verdict.sends is None:
+            continue
+        targets = [one for one in plan.targets if one.product.name == verdict.product]
+        egress = plan.egress.get((verdict.product, verdict.channel))
+        ref, policy, sends = subject.workload.ref, verdict.policy, verdict.sends
+        versions = dict.fromkeys(one.version.text for one in targets if one.version)
+        yield Finding(
+            place=subject.place,
+            namespace=ref.namespace,
+            kind=ref.kind,
+            name=ref.name,
+            product=verdict.product,
+            title=targets[0].product.spec.title,
+            version=", ".join(versions),
+            channel=verdict.channel,
+            sends=sends.sends,
+            reason=sends.reason,
+            message=sends.message,
+            policy=ChannelPolicy(
+                kind=policy.kind, namespace=policy.namespace or None, name=policy.name
+            )
+            if policy
+            else None,
+            desired=verdict.desired,
+            state=verdict.state,
+            state_reason=verdict.reason or "",
+            state_message=verdict.message,
+            declared=verdict.observed("declared").setting,
+            running=verdict.observed("running").setting,
+            reported=verdict.observed("reported").setting,
+            egress=egress.verdict if egress else EgressVerdict.UNKNOWN,
+            provenance=verdict.provenance,
+            hosts=tuple(_hosts(targets, verdict)),
+            remedy=_remedy(targets, verdict),
+        )
+
+
+def _hosts(targets: Iterable[MatchedContainer], verdict: Verdict) -> Iterator[HostName]:
+    seen = set()
+    for one in targets:
+        for host, _ in one.product.hosts_of(verdict.channel, one.image, one.version):
+            found = HostName(
+                host=host.host,
+                port=host.port,
+                sent_by_browser=host.sent_by is Sender.BROWSER,
+                also_serves=host.also_serves,
+            )
+            if found not in seen:
+                seen.add(found)
+                yield found
+
+
+def _remedy(targets: Iterable[MatchedContainer], verdict: Verdict) -> str:
+    rules = (
+        rule
+        for one in targets
+        for rule in one.product.possible_rules(verdict.channel, one.image, one.version)
+    )
+    return " ".join(dict.fromkeys(rule.remedy for rule in rules if rule.remedy))

@@ -1,0 +1,209 @@
+"""The result of an audit: what every form of output shows. Its JSON is an interface of ours:
+fields are added, never renamed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from enum import IntEnum
+
+import msgspec
+
+from fleet_telemetry.api.policy import ChannelName, Submission
+from fleet_telemetry.api.product import Provenance, Setting
+from fleet_telemetry.api.workload_telemetry import ChannelPolicy, EgressVerdict, Sends, State
+
+API_VERSION = "audit.fleettelemetry.io/v1alpha1"
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A part of the result; camelCase in JSON, and without fields that have their default."""
+
+
+class Place(Part, frozen=True, kw_only=True):
+    """Where something was found. Lines count from 1; 0 if there is none."""
+
+    cluster: str = ""
+    """The context of the kubeconfig; empty in files."""
+    file: str = ""
+    """As the user named it, ``-`` for standard input; empty in clusters."""
+    line: int = 0
+
+
+class HostName(Part, frozen=True, kw_only=True):
+    """A host that a channel is sent to."""
+
+    host: str
+    port: int = 443
+    sent_by_browser: bool = False
+    also_serves: str = ""
+    """What else the host serves, which a denial blocks, too."""
+
+
+class Change(Part, frozen=True, kw_only=True):
+    """One thing to set or to remove, so that the channel is switched off."""
+
+    container: str
+    entry: str
+    """``NAME=value`` of a variable, the word of an argument, or ``spec.suspend=true``."""
+    removed: bool = False
+
+
+class Finding(Part, frozen=True, kw_only=True):
+    """One channel of one product in one workload."""
+
+    place: Place
+    namespace: str
+    kind: str
+    name: str
+    product: str
+    title: str
+    version: str = ""
+    """Empty if it cannot be read."""
+    channel: ChannelName
+    sends: Sends
+    reason: str
+    """A word of docs/reasons.md."""
+    message: str
+    """The reason in a sentence."""
+    policy: ChannelPolicy | None = None
+    """The effective policy; None if none covers the channel."""
+    desired: Submission | None = None
+    state: State | None = None
+    state_reason: str = ""
+    state_message: str = ""
+    declared: Setting = Setting.UNKNOWN
+    running: Setting = Setting.UNKNOWN
+    reported: Setting = Setting.UNKNOWN
+    egress: EgressVerdict = EgressVerdict.UNKNOWN
+    provenance: Provenance | None = None
+    hosts: tuple[HostName, ...] = ()
+    remedy: str = ""
+    """What to do, where something is or may be sent; empty if nothing is to be done."""
+    changes: tuple[Change, ...] = ()
+    """What switches it off, if that is a setting."""
+
+
+class UnknownImage(Part, frozen=True, kw_only=True):
+    """An image that the catalogue does not know: nothing can be said of it."""
+
+    image: str
+    """Without its tag and digest."""
+    containers: int
+
+
+class Problem(Part, frozen=True, kw_only=True):
+    """Something that could not be read. The rest of the result is right, and not complete."""
+
+    place: Place
+    what: str
+    advice: str
+
+
+class Unmanaged(Part, frozen=True, kw_only=True):
+    """An object that runs a product and is no workload of a kind that can be judged: a pod of its
+    own, or a custom resource with a pod template. Nothing is proven for it."""
+
+    place: Place
+    namespace: str
+    kind: str
+    name: str
+    products: tuple[str, ...]
+    images: tuple[str, ...]
+    advice: str
+
+
+class Coverage(Part, frozen=True, kw_only=True):
+    """What was looked at."""
+
+    files: int = 0
+    """Standard input is one; 0 in clusters."""
+    objects: int = 0
+    """Kubernetes objects of any kind in files."""
+    not_objects: int = 0
+    """Documents of files that are no Kubernetes object, such as the values of a chart."""
+    workloads: int = 0
+    workloads_with_product: int = 0
+    containers: int = 0
+    """Main containers and native sidecars. Init containers that end do not count: no product sends
+    anything from one."""
+    containers_with_product: int = 0
+    unknown_images: int = 0
+    """All that ``unknownImages`` would have if it were as long as need be."""
+
+
+class ExitCode(IntEnum):
+    """The statuses of the command."""
+
+    NOTHING_FOUND = 0
+    ERROR = 1
+    VIOLATIONS = 2
+    ONLY_UNKNOWN = 3
+
+
+class Audit(Part, frozen=True, kw_only=True):
+    """The whole result, its findings in the order in which they are shown."""
+
+    api_version: str = msgspec.field(default=API_VERSION)
+    kind: str = "TelemetryAudit"
+    time: datetime
+    judged: bool = False
+    """Whether policies were applied: a violation is then a channel that is NonCompliant or
+    NotEnforceable, else one that sends."""
+    coverage: Coverage = Coverage()
+    findings: tuple[Finding, ...] = ()
+    unmanaged: tuple[Unmanaged, ...] = ()
+    unknown_images: tuple[UnknownImage, ...] = ()
+    """The most frequent ones."""
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The status of the command: the first that applies of error, violations, unknown."""
+        if self.problems:
+            return ExitCode.ERROR
+        if any(self.is_violation(one) for one in self.findings):
+            return ExitCode.VIOLATIONS
+        if self.unmanaged or any(self.is_unknown(one) for one in self.findings):
+            return ExitCode.ONLY_UNKNOWN
+        return ExitCode.NOTHING_FOUND
+
+    def is_violation(self, one: Finding) -> bool:
+        """Whether a finding needs attention."""
+        if self.judged:
+            return one.state in (State.NON_COMPLIANT, State.NOT_ENFORCEABLE)
+        return one.sends is Sends.YES
+
+    def is_unknown(self, one: Finding) -> bool:
+        """Whether nothing is proven for a finding."""
+        if self.judged:
+            return one.state in (State.UNKNOWN, State.PENDING)
+        return one.sends is Sends.UNKNOWN
+
+    def by_sends(self) -> Counter[Sends]:
+        """The number of findings by answer."""
+        return Counter(one.sends for one in self.findings)
+
+
+_MOST_URGENT = (Sends.YES, Sends.UNKNOWN, Sends.NO)
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What sends first; then by cluster, namespace, workload and channel."""
+    return tuple(
+        sorted(
+            findings,
+            key=lambda one: (
+                _MOST_URGENT.index(one.sends),
+                one.place.cluster,
+                one.namespace,
+                one.kind,
+                one.name,
+                one.product,
+                one.channel,
+                one.place.file,
+                one.place.line,
+            ),
+        )
+    )

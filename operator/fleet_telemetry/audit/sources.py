@@ -1,0 +1,51 @@
+"""What a source of an audit hands over: a cluster, or files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from fleet_telemetry.api.policy import Policy
+from fleet_telemetry.audit.result import Place, Problem
+from fleet_telemetry.audit.subject import Other, Subject
+from fleet_telemetry.catalogue.product import Product
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """What workloads are judged by."""
+
+    policies: tuple[Policy, ...] = ()
+    """Those that are valid."""
+    products: tuple[tuple[Place, Product], ...] = ()
+    """TelemetryProducts that are valid by themselves."""
+
+    def over(self, other: Definitions) -> Definitions:
+        """Both, as if these were applied to where the others are: of two with the same name, this
+        one."""
+        policies = {(one.kind, one.namespace, one.name): one for one in other.policies}
+        policies |= {(one.kind, one.namespace, one.name): one for one in self.policies}
+        products = {one.name: (place, one) for place, one in other.products}
+        products |= {one.name: (place, one) for place, one in self.products}
+        return Definitions(tuple(policies.values()), tuple(products.values()))
+
+
+@dataclass
+class Read:
+    """What was read; see Coverage. Counted while ``Gathered.subjects`` is iterated."""
+
+    files: int = 0
+    objects: int = 0
+    not_objects: int = 0
+
+
+@dataclass
+class Gathered:
+    """One source. A cluster is one; all files together are one."""
+
+    subjects: Iterable[Subject | Other]
+    """Iterated once. Files are read meanwhile, so that nothing but the findings is in memory."""
+    definitions: Definitions = Definitions()
+    problems: list[Problem] = field(default_factory=list)
+    """Complete once ``subjects`` is at its end."""
+    read: Read = field(default_factory=Read)

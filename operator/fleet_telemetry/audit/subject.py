@@ -1,0 +1,41 @@
+"""What an audit judges: a workload with all that was found out about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.audit.result import Place
+from fleet_telemetry.evidence.egress import EgressFinding
+from fleet_telemetry.evidence.report import Reported
+from fleet_telemetry.evidence.seed import VolumeClaimFacts
+from fleet_telemetry.workloads.workload import Pod, PodTemplate, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One workload of a file or a cluster."""
+
+    place: Place
+    workload: Workload
+    pods: tuple[Pod, ...] = ()
+    """Of a file: one pod, as the template would start it."""
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
+    reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
+    """What an installed operator recorded of the products' own reports."""
+    egress: Mapping[tuple[str, ChannelName], EgressFinding] = field(default_factory=dict)
+    """What an installed operator recorded of the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """An object with containers that is no workload of a registered kind: a pod without a
+    controller, or of another one's. Nothing is decided for it, as in the operator."""
+
+    place: Place
+    namespace: str
+    kind: str
+    name: str
+    template: PodTemplate

@@ -1,0 +1,59 @@
+"""What a shell offers for arguments and options. A fault offers nothing: a shell that completes has
+no place for messages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+_LARGEST_KUBECONFIG = 1 << 20
+
+
+def product_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """The built-in products whose names begin so."""
+    from fleet_telemetry.catalogue.catalogue import builtin  # noqa: PLC0415  # 100 ms
+
+    return sorted(name for name in builtin().products if name.startswith(incomplete))
+
+
+def workload_kinds(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """The kinds of workload, as the start of KIND/NAME, whatever the case of what is typed."""
+    from fleet_telemetry.workloads.registry import WorkloadKind  # noqa: PLC0415
+
+    names = (f"{kind.lower()}/" for kind in WorkloadKind)
+    return sorted(name for name in names if name.startswith(incomplete.lower()))
+
+
+def contexts(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The contexts of the kubeconfig that ``--kubeconfig`` or KUBECONFIG names."""
+    given = context.params.get("kubeconfig") or os.environ.get("KUBECONFIG") or ""
+    paths = [Path(part) for part in str(given).split(os.pathsep) if part]
+    names = {name for path in paths or [_default()] for name in _contexts_in(path)}
+    return sorted(name for name in names if name.startswith(incomplete) and name.isprintable())
+
+
+def _default() -> Path:
+    return Path(os.environ.get("HOME", "/")) / ".kube" / "config"
+
+
+def _contexts_in(path: Path) -> Iterator[str]:
+    import yaml  # noqa: PLC0415  # 20 ms
+
+    try:
+        # A pipe would be empty for the command itself, and a device never ends.
+        if not path.is_file():
+            return
+        with path.open("rb") as file:
+            text = file.read(_LARGEST_KUBECONFIG + 1)
+        found: Any = {} if len(text) > _LARGEST_KUBECONFIG else yaml.safe_load(text)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return
+    listed = found.get("contexts") if isinstance(found, dict) else None
+    for one in listed if isinstance(listed, list) else []:
+        name = one.get("name") if isinstance(one, dict) else None
+        if isinstance(name, str):
+            yield name

@@ -1,0 +1,96 @@
+"""A command that needs the operator's packages, where they are not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.harness.operator import ROOT
+from fleet_telemetry.cli.extra import _advice, operator_packages
+
+# None in sys.modules is how an import fails as if nothing were installed.
+_WITHOUT = """
+import sys
+sys.modules.update(dict.fromkeys(sys.argv[1].split(",")))
+from fleet_telemetry.cli.main import main
+main(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("missing", ["kopf", "uvloop", "prometheus_client"])
+@pytest.mark.parametrize("command", ["controller", "webhook", "all"])
+def test_the_operators_commands_say_what_is_missing(command: str, missing: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT, missing, command, "--namespace=x"],
+        env={"PYTHONPATH": str(ROOT / "operator"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(
+        f"fleet-telemetry: `{command}` needs the packages of the operator, and {missing} is not "
+        "installed; install them with: "
+    )
+    assert "[operator]" in line
+
+
+def test_a_module_of_ours_that_is_missing_is_a_fault_and_no_advice() -> None:
+    with pytest.raises(ModuleNotFoundError), operator_packages("controller"):
+        raise ModuleNotFoundError("no", name="fleet_telemetry.nothing")
+
+
+@pytest.mark.parametrize(
+    ("made_by", "command"),
+    [
+        ("pipx_metadata.json", "pipx install --force"),
+        ("uv-receipt.toml", "uv tool install --force"),
+        ("pyvenv.cfg", "'{prefix}/bin/python' -m pip install"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("origin", "requirement"),
+    [
+        (
+            {"url": "file:///src/a%20b", "dir_info": {}},
+            "'fleet-telemetry-operator[operator] @ file:///src/a%20b'",
+        ),
+        (
+            {"url": "file:///src/a%20b", "dir_info": {"editable": True}},
+            "--editable '/src/a b[operator]'",
+        ),
+        (
+            {"url": "https://example.com/x.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            "'fleet-telemetry-operator[operator] @ git+https://example.com/x.git@abc'",
+        ),
+        (
+            {"url": "https://example.com/x.zip", "archive_info": {}, "subdirectory": "operator"},
+            "'fleet-telemetry-operator[operator] @ https://example.com/x.zip#subdirectory=operator'",
+        ),
+    ],
+)
+def test_the_advice_installs_the_same_again(
+    tmp_path: Path,
+    made_by: str,
+    command: str,
+    origin: Mapping[str, Any],
+    requirement: str,
+) -> None:
+    prefix = tmp_path / "with space"
+    prefix.mkdir()
+    (prefix / made_by).touch()
+    expected = f"install them with: {command.format(prefix=prefix)} {requirement}"
+    assert _advice(prefix, origin) == expected
+
+
+def test_no_command_is_given_that_a_stranger_could_answer(tmp_path: Path) -> None:
+    """Without an origin, an installer would look for the name in a registry."""
+    advice = _advice(tmp_path, None)
+    assert "pip" not in advice
+    assert "fleet-telemetry-operator[operator]" in advice
