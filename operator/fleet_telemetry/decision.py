@@ -185,7 +185,7 @@ def _judge_all(
     for product, channel in channels:
         verdict = judge(facts, product, channel, effective.get((product, channel)))
         if verdict is not None:
-            yield replace(verdict, sends=find_sends(facts, product, channel))
+            yield replace(verdict, sends=find_sends(facts, verdict))
 
 
 def with_egress(plan: Plan, findings: Mapping[tuple[str, ChannelName], EgressFinding]) -> Plan:

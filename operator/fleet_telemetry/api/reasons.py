@@ -296,6 +296,23 @@ class Reason(_Explained):
         "An exception of the policy names the workload.",
     )
 
+    # Whether something is sent, whatever a policy wants
+    HOSTS_DENIED = (
+        "HostsDenied",
+        "Network policies deny every pod every known address of every host of the channel, so "
+        "nothing that is sent arrives, whatever the switches are.",
+    )
+    NEXT_PODS_SEND = (
+        "NextPodsSend",
+        "The pod template does not switch the channel off, so the next pods send something. The "
+        "pods that run were started from an earlier template, or cannot be read.",
+    )
+    RESTART_MAY_UNDO = (
+        "RestartMayUndo",
+        "The product reports that the channel is switched off, but the workload does not switch it "
+        "off, so the next start may switch it on again. Set the switch in the workload.",
+    )
+
     # What the product itself says, or why it could not be asked
     RESTART_NEEDED = (
         "RestartNeeded",
