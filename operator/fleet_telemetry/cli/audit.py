@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 # The names of FORMATS; this module imports nothing heavy.
-FORMAT_NAMES = ("json",)
+FORMAT_NAMES = ("table", "json", "yaml", "csv", "markdown", "sarif", "junit", "html")
 # The names of FIX_FORMATS.
 FIX_FORMAT_NAMES = ("text", "kustomize")
 
@@ -43,11 +44,14 @@ def audit(
     Nothing is changed, and nothing has to be installed.
     """
     # The other commands do without it.
+    from msgspec.structs import replace  # noqa: PLC0415
+
     from fleet_telemetry.audit.auditing import audit as audit_sources  # noqa: PLC0415
     from fleet_telemetry.audit.files import gather_files  # noqa: PLC0415
-    from fleet_telemetry.audit.formats.format import Screen  # noqa: PLC0415
     from fleet_telemetry.audit.formats.registry import FIX_FORMATS, FORMATS  # noqa: PLC0415
     from fleet_telemetry.audit.sources import Definitions  # noqa: PLC0415
+    from fleet_telemetry.audit.tool import this_tool  # noqa: PLC0415
+    from fleet_telemetry.cli.audit_output import write  # noqa: PLC0415
 
     result = audit_sources(
         [gather_files(files)],
@@ -59,5 +63,5 @@ def audit(
     is_chosen = context.get_parameter_source("output") is not ParameterSource.DEFAULT
     if fix_format is not None or (fix and not is_chosen):
         form = FIX_FORMATS[fix_format or FIX_FORMAT_NAMES[0]]
-    click.echo(form.render(result, Screen()), nl=False)
+    write(replace(result, tool=this_tool()), form, os.environ)
     sys.exit(result.exit_code)
