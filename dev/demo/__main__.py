@@ -13,6 +13,7 @@ from typing import NoReturn
 from dev.cluster.errors import DevclusterError
 from dev.cluster.progress import say
 from dev.demo import show, stand
+from dev.demo.attendance import can_be_interrupted
 from dev.harness.operator import ROOT, OperatorError
 
 
@@ -43,6 +44,9 @@ def main() -> int:
 def _attended() -> None:
     with stand.Stand(detached=False) as place:
         show.run(place)
+        if not can_be_interrupted(sys.stdin, os.environ):
+            say("\nThe demo stops now: nobody can press Ctrl-C here. DETACH=1 leaves it running.")
+            return
         show.print_hints(place)
         say("\nPress Ctrl-C to stop the demo and everything that it started.")
         signal.pause()

@@ -27,12 +27,12 @@ def operator_packages(command: str) -> Iterator[None]:
             raise  # a fault of ours
         sys.exit(
             f"fleet-telemetry: `{command}` needs the packages of the operator, and {package} is "
-            f"not installed; install them with: {_installing(Path(sys.prefix), _origin())}"
+            f"not installed; {_advice(Path(sys.prefix), _origin())}"
         )
 
 
 def _origin() -> Mapping[str, Any] | None:
-    """Where this package was installed from, as PEP 610 says it; None: from a registry."""
+    """Where this package was installed from, as PEP 610 says it; None if nothing says it."""
     from importlib import metadata  # noqa: PLC0415  # 50 ms that only this sentence is worth
 
     try:
@@ -43,21 +43,22 @@ def _origin() -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _installing(prefix: Path, origin: Mapping[str, Any] | None) -> str:
+def _advice(prefix: Path, origin: Mapping[str, Any] | None) -> str:
     """The command that installs this package again, from where it came, with the extra."""
+    # A name alone may belong to somebody else in a registry.
+    if origin is None:
+        return f"install this package as {_WANTED}, or use the operator's image"
     if (prefix / "pipx_metadata.json").exists():
         start = "pipx install --force"
     elif (prefix / "uv-receipt.toml").exists():
         start = "uv tool install --force"
     else:
         start = f"{shlex.quote(str(prefix / 'bin' / 'python'))} -m pip install"
-    return " ".join([start, *map(shlex.quote, _requirement(origin))])
+    return f"install them with: {' '.join([start, *map(shlex.quote, _requirement(origin))])}"
 
 
-def _requirement(origin: Mapping[str, Any] | None) -> list[str]:
+def _requirement(origin: Mapping[str, Any]) -> list[str]:
     """The arguments that name the package to an installer."""
-    if origin is None:
-        return [_WANTED]
     url = str(origin.get("url", ""))
     if origin.get("dir_info", {}).get("editable"):
         return ["--editable", f"{unquote(urlsplit(url).path)}[operator]"]

@@ -14,11 +14,16 @@ from typing import Any
 
 from fleet_telemetry.kube.image_condition import runs_one_of
 from fleet_telemetry.workloads.registry import WorkloadKind
-from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER
+from fleet_telemetry.workloads.workload import (
+    LEFT_OUT_LABEL,
+    LEFT_OUT_VALUES,
+    NO_OP_PATCH_MANAGER,
+)
 from fleet_telemetry.workloads.workload_type import TemplatePath, WorkloadType
 
 Webhook = dict[str, Any]
 TIMEOUT_SECONDS = 2
+_CHOSEN_IN_CHART = ("failurePolicy", "timeoutSeconds", "namespaceSelector")
 
 _CHANGES_TEMPLATE = (
     "request.operation == 'CREATE' || !has(object.{template}) || !has(oldObject.{template}) || "
@@ -46,11 +51,12 @@ def mutating_webhooks(
     client_config: Mapping[str, Any],
     *,
     suffix: str,
-    excluded_namespaces: Iterable[str],
+    like: Mapping[str, Any] | None = None,
 ) -> list[Webhook]:
     """The webhooks for workloads and pods whose images match one of the patterns.
 
-    ``suffix`` ends each webhook's name, ``client_config`` is its ``clientConfig``.
+    ``suffix`` ends each webhook's name, ``client_config`` is its ``clientConfig``. ``like`` is a
+    webhook of the chart's, whose namespaces, failure policy and timeout the others get.
     """
     patterns = sorted(set(patterns))
     shared = {
@@ -61,16 +67,16 @@ def mutating_webhooks(
         "reinvocationPolicy": "IfNeeded",
         "sideEffects": "None",
         "timeoutSeconds": TIMEOUT_SECONDS,
-        "namespaceSelector": {
+        "namespaceSelector": {},
+        # The API server calls the webhook if the object before or after an update is selected, so
+        # the decision looks at the label, too.
+        "objectSelector": {
             "matchExpressions": [
-                {
-                    "key": "kubernetes.io/metadata.name",
-                    "operator": "NotIn",
-                    "values": list(excluded_namespaces),
-                }
+                {"key": LEFT_OUT_LABEL, "operator": "NotIn", "values": list(LEFT_OUT_VALUES)}
             ]
         },
     }
+    shared |= {key: like[key] for key in _CHOSEN_IN_CHART if like and key in like}
     return [
         *(
             {

@@ -15,6 +15,7 @@ from msgspec import inspect
 
 from fleet_telemetry.api.argument_names import FLAG_RULE, is_refused_flag
 from fleet_telemetry.api.product import PRODUCT_SPEC_RULES, TelemetryProductSpec
+from fleet_telemetry.api.schema import known_patterns
 from fleet_telemetry.api.variable_names import (
     ALIAS_RULE,
     FIRST_WORDS,
@@ -50,7 +51,14 @@ def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Prob
 
 def counterpart(rule: Mapping[str, str]) -> Callable[[Any], bool] | None:
     """The function that says of a field's value whether a CEL rule holds; None if there is none."""
+    if any(rule["message"] == pattern.message for pattern in known_patterns()):
+        return _holds_by_type
     return _RULES.get(rule["rule"]) or _RULES.get(rule["message"])
+
+
+def _holds_by_type(_: Any) -> bool:
+    """The counterpart of a pattern: a text that does not match it is not of its type."""
+    return True
 
 
 def _check(expected: inspect.Type, value: Any, path: Path) -> Iterator[tuple[Path, str, str]]:

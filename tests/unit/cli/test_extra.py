@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dev.harness.operator import ROOT
-from fleet_telemetry.cli.extra import _installing, operator_packages
+from fleet_telemetry.cli.extra import _advice, operator_packages
 
 # None in sys.modules is how an import fails as if nothing were installed.
 _WITHOUT = """
@@ -57,7 +57,6 @@ def test_a_module_of_ours_that_is_missing_is_a_fault_and_no_advice() -> None:
 @pytest.mark.parametrize(
     ("origin", "requirement"),
     [
-        (None, "'fleet-telemetry-operator[operator]'"),
         (
             {"url": "file:///src/a%20b", "dir_info": {}},
             "'fleet-telemetry-operator[operator] @ file:///src/a%20b'",
@@ -80,10 +79,18 @@ def test_the_advice_installs_the_same_again(
     tmp_path: Path,
     made_by: str,
     command: str,
-    origin: Mapping[str, Any] | None,
+    origin: Mapping[str, Any],
     requirement: str,
 ) -> None:
     prefix = tmp_path / "with space"
     prefix.mkdir()
     (prefix / made_by).touch()
-    assert _installing(prefix, origin) == f"{command.format(prefix=prefix)} {requirement}"
+    expected = f"install them with: {command.format(prefix=prefix)} {requirement}"
+    assert _advice(prefix, origin) == expected
+
+
+def test_no_command_is_given_that_a_stranger_could_answer(tmp_path: Path) -> None:
+    """Without an origin, an installer would look for the name in a registry."""
+    advice = _advice(tmp_path, None)
+    assert "pip" not in advice
+    assert "fleet-telemetry-operator[operator]" in advice
