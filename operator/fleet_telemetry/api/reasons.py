@@ -109,7 +109,13 @@ class Reason(_Explained):
     NAMESPACE_EXCLUDED = (
         "NamespaceExcluded",
         "The operator changes no workload of this namespace: the chart's value "
-        "webhook.excludedNamespaces has it.",
+        "webhook.excludedNamespaces has it, or webhook.namespaceSelector does not select it.",
+    )
+    LEFT_OUT_BY_LABEL = (
+        "LeftOutByLabel",
+        "The workload or its pods have the label fleettelemetry.io/inject: disabled, so the "
+        "operator does not change the workload. Its policies still decide on its state. Remove the "
+        "label, or set the switch in the workload's own manifest.",
     )
     INJECTION_OFF = (
         "InjectionOff",
@@ -171,6 +177,11 @@ class Reason(_Explained):
         "No pod runs that could show the setting. The next pod has it.",
     )
     # Unknown
+    PODS_NOT_READABLE = (
+        "PodsNotReadable",
+        "The pods of the workload cannot all be read, so nothing shows which setting they were "
+        "started with. Allow to list pods, and the ReplicaSets and Jobs that own them.",
+    )
     SEED_NOT_PROVEN = (
         "SeedNotProven",
         "The product reads the setting only when it first initialises its data, and nothing "

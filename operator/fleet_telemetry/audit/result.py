@@ -186,6 +186,16 @@ class Coverage(Part, frozen=True, kw_only=True):
     """All that ``unknownImages`` would have if it were as long as need be."""
 
 
+class Tool(Part, frozen=True, kw_only=True):
+    """What made the audit."""
+
+    version: str = ""
+    catalogue: str = ""
+    """The first digits of the SHA-256 of the built-in products."""
+    products: int = 0
+    """How many built-in products there are."""
+
+
 class ExitCode(IntEnum):
     """The statuses of the command."""
 
@@ -195,12 +205,13 @@ class ExitCode(IntEnum):
     ONLY_UNKNOWN = 3
 
 
-class Audit(Part, frozen=True, kw_only=True):
+class Audit(Part, frozen=True, kw_only=True, omit_defaults=False):
     """The whole result, its findings in the order in which they are shown."""
 
     api_version: str = msgspec.field(default=API_VERSION)
     kind: str = "TelemetryAudit"
     time: datetime
+    tool: Tool = Tool()
     judged: bool = False
     """Whether policies were applied: a violation is then a channel that is NonCompliant or
     NotEnforceable, else one that sends."""

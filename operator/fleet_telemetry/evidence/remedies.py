@@ -40,6 +40,9 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.OVERRULED: "Settle which of the two policies is meant.",
     Reason.SWITCH_CONTESTED: "Ask for the same setting for all channels of the switch.",
     Reason.NAMESPACE_EXCLUDED: "Set the switch in the manifest.",
+    Reason.LEFT_OUT_BY_LABEL: (
+        "Set the switch in the manifest, or remove the label fleettelemetry.io/inject."
+    ),
     Reason.INJECTION_OFF: "Set the switch in the manifest, or let the policy add it.",
     # A restart changes no version, so it would add nothing.
     Reason.AWAITING_UPGRADE: (
