@@ -12,7 +12,7 @@ from fleet_telemetry.audit.formats.registry import FORMATS
 from fleet_telemetry.audit.sources import Definitions
 from hack.terminal_picture import picture
 
-FOLDER = "examples/audit"
+FILES = "examples/audit/*.yaml"
 _WIDTH = 100
 _TITLE = "The audit of the examples: what sends telemetry, what does not, and what cannot be known"
 
@@ -20,6 +20,8 @@ _TITLE = "The audit of the examples: what sends telemetry, what does not, and wh
 def audit_picture(root: Path) -> str:
     """The audit of the examples in ``root`` as SVG."""
     # Nothing in a file depends on the time.
-    result = audit([gather_files([root / FOLDER])], datetime(2026, 1, 1, tzinfo=UTC), Definitions())
+    result = audit(
+        [gather_files(sorted(root.glob(FILES)))], datetime(2026, 1, 1, tzinfo=UTC), Definitions()
+    )
     output = FORMATS["table"].render(result, Screen(width=_WIDTH, colour=True))
-    return picture(f"fleet-telemetry audit {FOLDER}", output, _TITLE)
+    return picture(f"fleet-telemetry audit {FILES}", output, _TITLE)
