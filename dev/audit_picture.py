@@ -1,4 +1,4 @@
-"""python -m dev.audit_picture: draw docs/audit-page.png, the HTML page of an audit of examples/."""
+"""python -m dev.audit_picture: draw docs/audit-page.png, the page of an audit of examples/audit."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from fleet_telemetry.audit.sources import Definitions
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docs" / "audit-page.png"
-WORKLOADS = Path("examples/workloads")
-_SIZE = (1000, 1000)
+MANIFESTS = Path("examples/audit")
+_SIZE = (1000, 1100)
 _MOST_BYTES = 200_000
 _TIME = datetime(2026, 1, 1, tzinfo=UTC)
 """Of the audit, so that the same page gives the same picture."""
@@ -27,19 +27,16 @@ _TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 def page() -> str:
     """The page. It names files relative to the repository, which has to be the current folder."""
-    result = audit([gather_files(sorted(WORKLOADS.glob("*.yaml")))], _TIME, Definitions())
+    result = audit([gather_files(sorted(MANIFESTS.glob("*.yaml")))], _TIME, Definitions())
     return HtmlFormat().render(result, Screen())
 
 
-async def draw(chromium: str, text: str) -> bytes:
-    """A PNG of the first screen."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "audit.html")
-        file.write_text(text, encoding="utf-8")
-        async with new_page(chromium) as tab:
-            await tab.resize(*_SIZE)
-            await tab.open(address_of(file))
-            return await tab.picture()
+async def draw(chromium: str, address: str) -> bytes:
+    """A PNG of the first screen of a page."""
+    async with new_page(chromium) as tab:
+        await tab.resize(*_SIZE)
+        await tab.open(address)
+        return await tab.picture()
 
 
 def main() -> int:
@@ -49,7 +46,10 @@ def main() -> int:
         print("No Chromium was found. Install Debian's chromium.", file=sys.stderr)
         return 1
     os.chdir(ROOT)
-    picture = asyncio.run(draw(chromium, page()))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "audit.html")
+        file.write_text(page(), encoding="utf-8")
+        picture = asyncio.run(draw(chromium, address_of(file)))
     if len(picture) > _MOST_BYTES:
         print(f"The picture has {len(picture)} bytes; draw less of the page.", file=sys.stderr)
         return 1
