@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 
@@ -13,9 +12,9 @@ FORMAT_NAMES = ("json",)
 
 
 @click.command
-@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", metavar="[FILE]...", nargs=-1)
 @click.option("--output", "-o", type=click.Choice(FORMAT_NAMES), default=FORMAT_NAMES[0])
-def audit(files: tuple[Path, ...], output: str) -> None:
+def audit(files: tuple[str, ...], output: str) -> None:
     """Find out what phones home: in a cluster, or in FILEs of manifests (- for standard input).
 
     Nothing is changed, and nothing has to be installed.
@@ -27,6 +26,8 @@ def audit(files: tuple[Path, ...], output: str) -> None:
     from fleet_telemetry.audit.formats.registry import FORMATS  # noqa: PLC0415
     from fleet_telemetry.audit.sources import Definitions  # noqa: PLC0415
 
-    result = audit_sources([gather_files(files)], datetime.now(UTC), Definitions())
+    now = datetime.now(UTC)
+    sources = [gather_files(files, sys.stdin.buffer, "default", now)]
+    result = audit_sources(sources, now, Definitions())
     click.echo(FORMATS[output].render(result, Screen()), nl=False)
     sys.exit(result.exit_code)
