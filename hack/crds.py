@@ -84,6 +84,8 @@ def structural_schema(kind: type[msgspec.Struct]) -> Schema:
 def _inline(schema: Schema, components: dict[str, Schema]) -> Schema:
     schema = dict(schema)
     schema.pop("title", None)
+    if "x-kubernetes-validations" in schema:
+        schema.pop("pattern", None)  # a rule says the same with a sentence
     if "$ref" in schema:
         target = _inline(components[schema.pop("$ref").rpartition("/")[2]], components)
         # The description of a field takes precedence over the description of its type.

@@ -24,7 +24,7 @@ from hack.products import product_page
 from hack.reference import api_page, metrics_page, reasons_page
 from hack.suspended_images import suspended_images
 from observability.dashboards.files import dashboard_files
-from observability.rules import rules_file
+from observability.rules import rules_file, thresholds_file
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "operator" / "fleet_telemetry" / "catalogue"
@@ -45,9 +45,7 @@ def generated_files() -> Iterator[tuple[Path, str]]:
     products = sorted(_products(), key=lambda product: product.name)
     catalogue = Catalogue({product.name: product for product in products})
     yield CATALOGUE / FILE, encode(products)
-    webhooks = mutating_webhooks(
-        catalogue.patterns(), {}, suffix="fleettelemetry.io", excluded_namespaces=()
-    )
+    webhooks = mutating_webhooks(catalogue.patterns(), {}, suffix="fleettelemetry.io")
     for webhook in webhooks:
         # The chart defines these two itself.
         del webhook["clientConfig"], webhook["namespaceSelector"]
@@ -64,6 +62,10 @@ def generated_files() -> Iterator[tuple[Path, str]]:
     yield (
         CHART / "files" / "prometheus-rules.yaml",
         _FROM_ROOT.format(source="observability") + rules_file(),
+    )
+    yield (
+        CHART / "files" / "alert-thresholds.yaml",
+        _FROM_ROOT.format(source="observability") + thresholds_file(),
     )
     for name, content in dashboard_files():
         yield CHART / "files" / "dashboards" / name, content

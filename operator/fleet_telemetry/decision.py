@@ -185,7 +185,7 @@ def _judge_all(
     for product, channel in channels:
         verdict = judge(facts, product, channel, effective.get((product, channel)))
         if verdict is not None:
-            yield replace(verdict, sends=find_sends(facts, product, channel))
+            yield replace(verdict, sends=find_sends(facts, verdict))
 
 
 def with_egress(plan: Plan, findings: Mapping[tuple[str, ChannelName], EgressFinding]) -> Plan:
@@ -245,9 +245,9 @@ def _built_in(targets: tuple[MatchedContainer, ...]) -> set[str]:
 def _may_be_written(given: Input) -> bool:
     """Another controller would restore its own template, that of a Job is immutable, and one that
     may be adopted has to stay as its pods were started with."""
-    if given.excluded:
-        return False
     workload = given.workload
+    if given.excluded or workload.is_left_out:
+        return False
     if given.is_pod:
         return workload.is_injected_by_pod
     if workload.controller is not None:

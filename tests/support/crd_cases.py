@@ -169,8 +169,10 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Check):
-    """A string. ``shape`` makes a valid one of a given length."""
+    """A string. ``shape`` makes a valid one of a given length, ``says`` is the sentence that a user
+    reads of those that do not match; without it, the user reads the regular expression."""
 
+    says: str = ""
     matches: Sequence[str] = ()
     mismatches: Sequence[str] = ()
     shortest: int = 0
@@ -181,9 +183,10 @@ class Text(Check):
 
     def tries(self, value: Any) -> Iterator[Try]:
         yield from super().tries(value)
-        yield from (accept("pattern", text) for text in self.matches)
+        keyword = f"rule: {self.says}" if self.says else "pattern"
+        yield from (accept(keyword, text) for text in self.matches)
         for text in self.mismatches:
-            yield reject("pattern", text, "in body should match '^")
+            yield reject(keyword, text, self.says or "in body should match '^")
         if self.shortest:
             yield accept("minLength", self.shape(self.shortest))
             says = f"should be at least {self.shortest} chars long"

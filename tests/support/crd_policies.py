@@ -229,6 +229,8 @@ def _egress() -> dict[str, Check]:
         f"{peer}.cidr": Text(
             longest=43,
             given={"podSelector": {}},
+            says="write a range as its first address and its prefix length, such as "
+            "198.51.100.0/24",
             matches=("198.51.100.0/24", "2001:DB8::/32"),
             mismatches=("", "198.51.100.7", "example.com/24", "\u00e9", "198.51.100.0/24 "),
             shape=lambda length: "2001:0db8:0000:0000:0000:0000:0000:0000/128".ljust(length, "0"),
@@ -330,6 +332,8 @@ def _runtime(*, cluster: bool) -> dict[str, Check]:
         "spec.runtime.action": Choice(of=("Verify", "Remediate", "Off"), default="Verify"),
         "spec.runtime.interval": Text(
             default="1h",
+            says="an interval is a number and h, m or s without blanks, or several of them, such "
+            "as 30m or 1h30m; write days in hours",
             matches=("1h", "30m", "90m", "1h30m", "1h0m0s", "1.5h", "0.5h", "3600s", "8760h"),
             mismatches=(
                 "",
@@ -392,6 +396,8 @@ def _runtime(*, cluster: bool) -> dict[str, Check]:
         f"{endpoint}.service.port": Number(lowest=1, highest=65535),
         f"{endpoint}.service.scheme": Choice(of=("http", "https"), default="http"),
         f"{endpoint}.service.basePath": Text(
+            says="a path begins with a slash, such as /sonar, and has letters, digits, dots, "
+            "dashes, underscores and tildes between its slashes",
             matches=("", "/", "/sonar", "/a/b", "/a/b/", "/.~_-9A"),
             mismatches=("sonar", "//", "/a//b", "/a b", "/a?x", "/a#x", "/é", "/%41", "http://a"),
             longest=256,

@@ -250,17 +250,20 @@ _FULL: Manifest = {
 }
 
 _LABEL = Text(
+    says="the name has lower case letters, digits and dashes",
     matches=("standard", "a-b", "-", "9"),
     mismatches=("A", "a_b", "a.b", "a b", "é"),
     shortest=1,
     longest=63,
 )
 _PATH = Text(
+    says="a path begins with a slash, and has no blanks and no control characters",
     matches=("/", "/a/b", "/.a-b_c", "/é", "/a\u00a0b"),
     mismatches=("", "a", " /a", "/a b", "/a\tb", "/a\vb", "./a"),
     longest=512,
     shape=beginning("/"),
 )
+_GLOB_SAYS = "a glob has letters, digits, dots, dashes, underscores, and the wildcards * and ?"
 _NAME_GLOB = ("*-search", "a?c", "A.b_c-9", "*")
 _EXCLUSION_RULES = (
     Rule(
@@ -271,6 +274,8 @@ _EXCLUSION_RULES = (
 )
 _NO_NAME_GLOB = ("", "a/b", "a b", "[a]", "a:b", "{a}", "é")
 _RANGE = Text(
+    says="a range is >= and its first version, < and the version after its last, or both with a "
+    "blank between them, such as '>=4.13.0 <5.0.0'",
     matches=(">=1", "<2", ">=1 <2", ">=1<2", ">=4.13.0 <5.0.0-rc.2", "<5.0.0-dev", ">=26.7"),
     mismatches=(
         "1.0",
@@ -303,7 +308,11 @@ def _names(path: str, names: Array, name: Text) -> dict[str, Check]:
 
 def _image() -> dict[str, Check]:
     label = Text(
-        matches=_LABEL.matches, mismatches=("", *_LABEL.mismatches), longest=63, default="standard"
+        says=_LABEL.says,
+        matches=_LABEL.matches,
+        mismatches=("", *_LABEL.mismatches),
+        longest=63,
+        default="standard",
     )
     return {
         "spec.images": Array(
@@ -318,6 +327,8 @@ def _image() -> dict[str, Check]:
         ),
         f"{_IMAGE}.repositories[0]": REGISTRY,
         f"{_IMAGE}.pattern": Text(
+            says="write an image by the last parts of its repository, such as acme/server, with * "
+            "and ? as wildcards: no port, no tag, no digest",
             matches=("emqx", "emqx/emqx", "a?b/*-cde.f_E9", "k6"),
             mismatches=("a:b", "a@b", "a b", "[ab]", "{a,b}", "é", "a|b"),
             shortest=1,
@@ -337,12 +348,18 @@ def _image() -> dict[str, Check]:
         ),
         f"{_IMAGE}.edition": label,
         f"{_IMAGE}.component": Text(
-            matches=label.matches, mismatches=label.mismatches, longest=63, default="server"
+            says=label.says,
+            matches=label.matches,
+            mismatches=label.mismatches,
+            longest=63,
+            default="server",
         ),
         **_names(
             f"{_IMAGE}.tags",
             Array(item=lambda index: f"{index}-{{version}}", kind="set", longest=16),
             Text(
+                says="a tag has {version} in one place, such as stable-{version}, and around it "
+                "letters, digits, dots, dashes, underscores, and the wildcards * and ?",
                 matches=(
                     "{version}",
                     "stable-{version}",
@@ -358,6 +375,7 @@ def _image() -> dict[str, Check]:
             f"{_IMAGE}.excludeTags",
             texts(16),
             Text(
+                says=_GLOB_SAYS,
                 matches=_NAME_GLOB[:3],
                 mismatches=_NO_NAME_GLOB[1:],
                 longest=128,
@@ -368,6 +386,7 @@ def _image() -> dict[str, Check]:
             f"{_IMAGE}.excludeContainers",
             texts(16),
             Text(
+                says=_GLOB_SAYS,
                 matches=_NAME_GLOB[:3],
                 mismatches=_NO_NAME_GLOB[1:],
                 longest=63,
@@ -378,6 +397,7 @@ def _image() -> dict[str, Check]:
             f"{_IMAGE}.onlyContainers",
             texts(16),
             Text(
+                says=_GLOB_SAYS,
                 matches=_NAME_GLOB[:3],
                 mismatches=_NO_NAME_GLOB[1:],
                 longest=63,
@@ -409,6 +429,7 @@ def _start() -> dict[str, Check]:
 
 
 _VERSION = Text(
+    says="a version begins with a digit, such as 4.13.0: no v before it, no blanks",
     matches=("5", "5.10", "5.0.0-rc.2", "5.0.0+build"),
     mismatches=("v5", ".5", ">=5", "5 ", "5,1", "\u0665"),
     shortest=1,
@@ -418,6 +439,7 @@ _VERSION = Text(
 
 
 _PROPERTY = Text(
+    says="a property has lower case letters, digits, dots and dashes, and begins with a letter",
     matches=("a", "dt.task.telemetry-submission.cron", "a.9"),
     mismatches=("A", "9", ".a", "a_b", "a b", "%a.b"),
     shortest=1,
@@ -460,7 +482,9 @@ def _host() -> dict[str, Check]:
         **_names(f"{_HOST}.components", texts(8), _LABEL),
         **_names(f"{_HOST}.addresses", texts(64), text(45)),
         f"{_HOST}.publishedRanges": Text(
-            matches=("Cloudflare",), mismatches=("", "cloudflare", "Fastly", "Cloudflares")
+            says="the only provider that is known is Cloudflare",
+            matches=("Cloudflare",),
+            mismatches=("", "cloudflare", "Fastly", "Cloudflares"),
         ),
         f"{_HOST}.sentBy": Choice(of=("Pod", "Browser"), default="Pod"),
         f"{_HOST}.alsoServes": text(256),
@@ -473,6 +497,8 @@ def _env() -> dict[str, Check]:
         env: Object(required=("name", "disabled")),
         f"{env}.word": Object(required=("begins",)),
         f"{env}.word.begins": Text(
+            says="the word begins with a dash, such as -Dacme.telemetry=, and has no blanks and no "
+            "quotes",
             matches=("-D",),
             mismatches=("", "-", "D=", "-D a", "-D'", "-D$", "-D@"),
             longest=256,
@@ -485,6 +511,8 @@ def _env() -> dict[str, Check]:
         f"{env}.enabled": value(256),
         **_names(f"{env}.aliases", texts(16), ALIAS),
         f"{env}.anyCaseAfter": Text(
+            says="the beginning of a variable's name has letters, digits, dashes, dots and "
+            "underscores, and does not begin with a digit",
             matches=("", "EMQX_", "a.b-C_9"),
             mismatches=("9", "A=", "A B", "$"),
             longest=256,
@@ -583,14 +611,18 @@ def _of_class(check: type[Text], given: Text, **more: Any) -> Text:
     return check(**{**{name: getattr(given, name) for name in _TEXT_FIELDS}, **more})
 
 
-_TEXT_FIELDS = ("matches", "mismatches", "shortest", "longest", "shape")
+_TEXT_FIELDS = ("says", "matches", "mismatches", "shortest", "longest", "shape")
 _FLAG = Text(
+    says="a flag has letters, digits, dots, dashes and underscores, and begins with a letter: "
+    "leave out the dashes before it",
     matches=("ab", "reporting.enabled", "a-b_C.9"),
     mismatches=("-a", "9a", "a b", "a=b", "a/b", "\u00e9\u00e9", "$(AB)", "a,b"),
     shortest=2,
     longest=96,
 )
 _WORD = Text(
+    says="a word has one or two dashes, the flag, and an equals sign and the value if there is "
+    "one, such as --telemetry=false; the value has letters, digits, dots, dashes and underscores",
     matches=("-ab=false", "--ab", "-ab=", "--ab=a.b-C_1"),
     mismatches=(
         *("-ab=a b", "-ab=$(A)", "-ab=/etc/passwd", "-ab=a:b", "-ab=a,b", "-ab=\u00e9", "-ab=a=b"),
@@ -600,6 +632,8 @@ _WORD = Text(
     shape=beginning("-ab="),
 )
 _PROGRAM = Text(
+    says="the name has letters, digits, dots, dashes and underscores, and ends with a letter or a "
+    "digit: no path",
     matches=("loki", "a.b-C_1", "1", "crate.sh"),
     mismatches=("a/b", "a b", "a.", "$(A)", "/"),
     shortest=1,
@@ -939,6 +973,7 @@ _TABLE: dict[str, Check] = {
     "spec.title": text(128, shortest=1),
     "spec.overridesBuiltin": Flag(default=False),
     "spec.homepage": Text(
+        says="a home page begins with https://",
         matches=("", "https://www.emqx.com", "https://a/é?b#c"),
         mismatches=("http://a", "https://", "ftp://a", "www.emqx.com", " https://a"),
         longest=512,

@@ -15,18 +15,25 @@ def beginning(prefix: str) -> Callable[[int], str]:
 
 
 DNS_LABEL = Text(
+    says="the name has lower case letters, digits and dashes, and begins and ends with a letter or "
+    "a digit",
     matches=("a", "0", "dependency-track", "9-a", "a--b"),
     mismatches=("A", "-a", "a-", "a_b", "a.b", "a b", "é", "a/b", "*"),
     shortest=1,
     longest=63,
 )
 DNS_SUBDOMAIN = Text(
+    says="the name has lower case letters, digits, dashes and dots, and each part between dots "
+    "begins and ends with a letter or a digit",
     matches=("a", "a.b", "a-1.b-2", "0.0"),
     mismatches=(".a", "a.", "a..b", "A", "a_b", "-a", "a-", "a-.b", "a.-b", "a/b", "a b"),
     shortest=1,
     longest=253,
 )
 REGISTRY = Text(
+    says="write a registry by its host in lower case, which has a dot or a port or is localhost, "
+    "and the beginning of the path if you like, such as harbor.example.com/hub: no https://, no "
+    "tag, no digest, no wildcard, no slash at the end",
     matches=(
         "docker.io",
         "docker.io/acme",
@@ -62,6 +69,8 @@ REGISTRY = Text(
     shape=lambda length: ("a." + "b" * length)[:length],
 )
 HOST = Text(
+    says="write a host by its full name in lower case, such as telemetry.example.com: no https://, "
+    "no port, no wildcard, no IP address, no dot at the end",
     matches=("a.b", "telemetry.example.com", "a-1.b--2.io", "1.a", "a.xn--p1ai"),
     mismatches=(
         "localhost",
@@ -104,6 +113,8 @@ HOST = Text(
     ),
 )
 ENV_NAME = Text(
+    says="a variable's name has letters, digits, dashes, dots and underscores, and does not begin "
+    "with a digit",
     matches=("A", "_A", "-A", ".a", "a.b-c_D1"),
     mismatches=("1A", "A=B", "A B", "A$", "É", "A/B", "$(A)"),
     shortest=1,

@@ -87,9 +87,16 @@ class ThreadedWebhook:
                 [*builtin().patterns(), *patterns],
                 client,
                 suffix=f"{name}.io",
-                excluded_namespaces=["kube-system"],
+                like={"namespaceSelector": {"matchExpressions": [_NOT_IN_KUBE_SYSTEM]}},
             ),
         }
+
+
+_NOT_IN_KUBE_SYSTEM = {
+    "key": "kubernetes.io/metadata.name",
+    "operator": "NotIn",
+    "values": ["kube-system"],
+}
 
 
 async def _no_event(_ref: WorkloadRef, _uid: str, _notice: Notice) -> None:

@@ -10,20 +10,49 @@ from typing import Annotated
 import msgspec
 
 from fleet_telemetry.api.conditions import Condition
-from fleet_telemetry.api.schema import ApiType, Rule, Time, described
+from fleet_telemetry.api.schema import ApiType, Pattern, Rule, Time, described
 from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.api.variable_names import ENV_NAME, NAME_RULE, VALUE_RULE
 from fleet_telemetry.workloads.registry import WorkloadKind
 
-DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+DNS_LABEL = Pattern(
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+    "the name has lower case letters, digits and dashes, and begins and ends with a letter or a "
+    "digit",
+)
+DNS_SUBDOMAIN = Pattern(
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+    "the name has lower case letters, digits, dashes and dots, and each part between dots begins "
+    "and ends with a letter or a digit",
+)
 _HOST_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 # A host name with a dot or a port, or localhost: what container runtimes read as a registry.
-REGISTRY = (
+REGISTRY = Pattern(
     rf"^(localhost(:[0-9]{{1,5}})?|{_HOST_LABEL}(\.{_HOST_LABEL})+(:[0-9]{{1,5}})?"
-    rf"|{_HOST_LABEL}:[0-9]{{1,5}})(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
+    rf"|{_HOST_LABEL}:[0-9]{{1,5}})(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$",
+    "write a registry by its host in lower case, which has a dot or a port or is localhost, and "
+    "the beginning of the path if you like, such as harbor.example.com/hub: no https://, no tag, "
+    "no digest, no wildcard, no slash at the end",
 )
-HOST_NAME = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?$"
+HOST_NAME = Pattern(
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?$",
+    "write a host by its full name in lower case, such as telemetry.example.com: no https://, no "
+    "port, no wildcard, no IP address, no dot at the end",
+)
+BASE_PATH = Pattern(
+    r"^(/[A-Za-z0-9._~-]+)*/?$",
+    "a path begins with a slash, such as /sonar, and has letters, digits, dots, dashes, "
+    "underscores and tildes between its slashes",
+)
+INTERVAL = Pattern(
+    r"^([0-9]+(\.[0-9]+)?(h|m|s))+$",
+    "an interval is a number and h, m or s without blanks, or several of them, such as 30m or "
+    "1h30m; write days in hours",
+)
+CIDR = Pattern(
+    r"^[0-9A-Fa-f:.]+/[0-9]{1,3}$",
+    "write a range as its first address and its prefix length, such as 198.51.100.0/24",
+)
 
 ProductName = Annotated[
     str,
@@ -378,7 +407,7 @@ class ServiceReference(ApiType, frozen=True, kw_only=True):
         str,
         described(
             "The path prefix of the API, such as /sonar.",
-            pattern=r"^(/[A-Za-z0-9._~-]+)*/?$",
+            pattern=BASE_PATH,
             max_length=256,
         ),
     ] = ""
@@ -403,9 +432,15 @@ class Runtime(ApiType, frozen=True, kw_only=True):
         described(
             "The time between two checks, at least 1m, such as 30m or 1h. More than 24h counts as "
             "24h.",
-            pattern=r"^([0-9]+(\.[0-9]+)?(h|m|s))+$",
+            pattern=INTERVAL,
             max_length=32,
-            rules=(Rule("duration(self) >= duration('1m')", "an interval is at least 1m"),),
+            rules=(
+                # What is no duration breaks the pattern's rule; here it would be an error.
+                Rule(
+                    f"!{INTERVAL.rule.expression} || duration(self) >= duration('1m')",
+                    "an interval is at least 1m",
+                ),
+            ),
         ),
     ] = "1h"
     credentials: Annotated[
@@ -477,14 +512,10 @@ class ReachablePeer(ApiType, frozen=True, kw_only=True):
             str,
             described(
                 "A range, such as 198.51.100.0/24.",
-                pattern=r"^[0-9A-Fa-f:.]+/[0-9]{1,3}$",
+                pattern=CIDR,
                 max_length=43,
                 rules=(
-                    Rule(
-                        "isCIDR(self) && cidr(self) == cidr(self).masked()",
-                        "write a range as its first address and its prefix length, such as "
-                        "198.51.100.0/24",
-                    ),
+                    Rule("isCIDR(self) && cidr(self) == cidr(self).masked()", CIDR.message),
                     Rule(
                         "!isCIDR(self) || cidr(self).prefixLength() > 0",
                         "a range of all addresses would isolate nothing",

@@ -15,14 +15,63 @@ from fleet_telemetry.api.policy import (
     ProductName,
     Submission,
 )
-from fleet_telemetry.api.schema import ApiType, Rule, described
+from fleet_telemetry.api.schema import ApiType, Pattern, Rule, described
 from fleet_telemetry.api.variable_names import ALIAS_RULE, ENV_NAME, NAME_RULE, VALUE_RULE
 
-_GLOB = r"^[A-Za-z0-9*?._/-]+$"
-_NAME_GLOB = r"^[-._A-Za-z0-9*?]+$"
-_TAG_TEMPLATE = r"^[-._A-Za-z0-9*?]*\{version\}[-._A-Za-z0-9*?]*$"
+_GLOB = Pattern(
+    r"^[A-Za-z0-9*?._/-]+$",
+    "write an image by the last parts of its repository, such as acme/server, with * and ? as "
+    "wildcards: no port, no tag, no digest",
+)
+_NAME_GLOB = Pattern(
+    r"^[-._A-Za-z0-9*?]+$",
+    "a glob has letters, digits, dots, dashes, underscores, and the wildcards * and ?",
+)
+_TAG_TEMPLATE = Pattern(
+    r"^[-._A-Za-z0-9*?]*\{version\}[-._A-Za-z0-9*?]*$",
+    "a tag has {version} in one place, such as stable-{version}, and around it letters, digits, "
+    "dots, dashes, underscores, and the wildcards * and ?",
+)
 # What counts as a blank beyond ASCII differs between Python and the API server.
-_PATH = r"^/[^\x00-\x20]*$"
+_PATH = Pattern(
+    r"^/[^\x00-\x20]*$",
+    "a path begins with a slash, and has no blanks and no control characters",
+    cheap=r"self.startsWith('/') && !self.matches('[\x00- ]')",
+)
+_LABEL = Pattern(r"^[a-z0-9-]+$", "the name has lower case letters, digits and dashes")
+_WORD = Pattern(
+    r"^--?[A-Za-z][-._A-Za-z0-9]*(=[-._A-Za-z0-9]*)?$",
+    "a word has one or two dashes, the flag, and an equals sign and the value if there is one, "
+    "such as --telemetry=false; the value has letters, digits, dots, dashes and underscores",
+)
+_PROGRAM = Pattern(
+    r"^[-._A-Za-z0-9]*[A-Za-z0-9]$",
+    "the name has letters, digits, dots, dashes and underscores, and ends with a letter or a "
+    "digit: no path",
+)
+_VERSION = Pattern(
+    r"^[0-9][-+.0-9A-Z_a-z]*$",
+    "a version begins with a digit, such as 4.13.0: no v before it, no blanks",
+)
+_PROPERTY = Pattern(
+    r"^[a-z][-.0-9a-z]*$",
+    "a property has lower case letters, digits, dots and dashes, and begins with a letter",
+)
+_WORD_BEGIN = Pattern(
+    r"^-[-._=:,/A-Za-z0-9]+$",
+    "the word begins with a dash, such as -Dacme.telemetry=, and has no blanks and no quotes",
+)
+_PREFIX = Pattern(
+    r"^([-._A-Za-z][-._A-Za-z0-9]*)?$",
+    "the beginning of a variable's name has letters, digits, dashes, dots and underscores, and "
+    "does not begin with a digit",
+)
+_RANGE_PROVIDER = Pattern(
+    r"^(Cloudflare)$",
+    "the only provider that is known is Cloudflare",
+    cheap="self == 'Cloudflare'",
+)
+_PAGE = Pattern(r"^(https://.+)?$", "a home page begins with https://")
 _LITERAL_RULE = Rule(
     "self.matches('[A-Za-z0-9]')",
     "a pattern of wildcards alone would exclude everything; remove the image instead",
@@ -33,7 +82,11 @@ _IMAGE_NAME_RULE = Rule(
     "the last part of the pattern names the image: it has letters or digits, and at least three "
     "in a row beside wildcards, so that it does not match every image",
 )
-_RANGE = r"^(>=[0-9][-+.0-9A-Z_a-z]*)?( *<[0-9][-+.0-9A-Z_a-z]*)?$"
+_RANGE = Pattern(
+    r"^(>=[0-9][-+.0-9A-Z_a-z]*)?( *<[0-9][-+.0-9A-Z_a-z]*)?$",
+    "a range is >= and its first version, < and the version after its last, or both with a blank "
+    "between them, such as '>=4.13.0 <5.0.0'",
+)
 
 VersionRange = Annotated[
     str,
@@ -49,9 +102,7 @@ Versions = Annotated[
         max_length=8,
     ),
 ]
-Label = Annotated[
-    str, described("A short name.", pattern=r"^[a-z0-9-]+$", min_length=1, max_length=63)
-]
+Label = Annotated[str, described("A short name.", pattern=_LABEL, min_length=1, max_length=63)]
 EnvName = Annotated[
     str, described("A variable's name.", pattern=ENV_NAME, min_length=1, max_length=256)
 ]
@@ -85,22 +136,26 @@ ExcludedName = Annotated[
         rules=(_LITERAL_RULE,),
     ),
 ]
-FLAG = r"^[A-Za-z][-._A-Za-z0-9]*$"
+_FLAG = Pattern(
+    r"^[A-Za-z][-._A-Za-z0-9]*$",
+    "a flag has letters, digits, dots, dashes and underscores, and begins with a letter: leave out "
+    "the dashes before it",
+    cheap=r"!self.matches(r'[^-.\w]') && "
+    "(self >= 'A' && self < '[' || self >= 'a' && self < '{')",
+)
 FlagName = Annotated[
     str,
-    described("A flag's name without dashes.", pattern=FLAG, min_length=2, max_length=96),
+    described("A flag's name without dashes.", pattern=_FLAG, min_length=2, max_length=96),
 ]
 ArgumentWord = Annotated[
     str,
     described(
         "A word with the flag.",
-        pattern=r"^--?[A-Za-z][-._A-Za-z0-9]*(=[-._A-Za-z0-9]*)?$",
+        pattern=_WORD,
         max_length=160,
     ),
 ]
-ProgramName = Annotated[
-    str, described("A name.", pattern=r"^[-._A-Za-z0-9]*[A-Za-z0-9]$", min_length=1, max_length=64)
-]
+ProgramName = Annotated[str, described("A name.", pattern=_PROGRAM, min_length=1, max_length=64)]
 Source = Annotated[
     str,
     described(
@@ -123,7 +178,7 @@ VersionNumber = Annotated[
     str,
     described(
         "A version such as 4.13.0 or 5.0.0-rc.2; a short one such as 4.14 is all of 4.14.x.",
-        pattern=r"^[0-9][-+.0-9A-Z_a-z]*$",
+        pattern=_VERSION,
         min_length=1,
         max_length=32,
     ),
@@ -279,7 +334,7 @@ class Reading(ApiType, frozen=True, kw_only=True):
 
 PropertyName = Annotated[
     str,
-    described("A property's name.", pattern=r"^[a-z][-.0-9a-z]*$", min_length=1, max_length=256),
+    described("A property's name.", pattern=_PROPERTY, min_length=1, max_length=256),
 ]
 
 
@@ -314,7 +369,7 @@ class CommandWord(ApiType, frozen=True, kw_only=True):
         str,
         described(
             "The beginning of the word, up to its value, such as -Dacme.telemetry=.",
-            pattern=r"^-[-._=:,/A-Za-z0-9]+$",
+            pattern=_WORD_BEGIN,
             max_length=256,
         ),
     ]
@@ -359,7 +414,7 @@ class EnvSwitch(ApiType, frozen=True, kw_only=True):
         str,
         described(
             "A prefix of the name after which the product accepts any case.",
-            pattern=r"^([-._A-Za-z][-._A-Za-z0-9]*)?$",
+            pattern=_PREFIX,
             max_length=256,
         ),
     ] = ""
@@ -753,7 +808,18 @@ class SeedProof(ApiType, frozen=True, kw_only=True):
         ),
     ]
     redirected_by: Annotated[
-        tuple[Annotated[str, described("A glob.", pattern=_NAME_GLOB, max_length=256)], ...],
+        tuple[
+            Annotated[
+                str,
+                described(
+                    "A glob of letters, digits, dots, dashes, underscores, * and ?.",
+                    pattern=_NAME_GLOB,
+                    too_many=True,
+                    max_length=256,
+                ),
+            ],
+            ...,
+        ],
         described(
             "Variables that could point the product at other data.", list_type="set", max_length=64
         ),
@@ -975,7 +1041,7 @@ class Host(ApiType, frozen=True, kw_only=True):
             str,
             described(
                 "A provider that publishes the address ranges of the host.",
-                pattern="^(Cloudflare)$",
+                pattern=_RANGE_PROVIDER,
             ),
         ]
         | None
@@ -1087,11 +1153,11 @@ class Image(ApiType, frozen=True, kw_only=True):
     ]
     edition: Annotated[
         str,
-        described("The edition, for rules.", pattern=r"^[a-z0-9-]+$", max_length=63),
+        described("The edition, for rules.", pattern=_LABEL, max_length=63),
     ] = "standard"
     component: Annotated[
         str,
-        described("The component, for rules.", pattern=r"^[a-z0-9-]+$", max_length=63),
+        described("The component, for rules.", pattern=_LABEL, max_length=63),
     ] = "server"
     tags: Annotated[
         tuple[
@@ -1185,7 +1251,7 @@ class TelemetryProductSpec(ApiType, frozen=True, kw_only=True):
 
     title: Annotated[str, described("The display name.", min_length=1, max_length=128)]
     homepage: Annotated[
-        str, described("The product's home page.", pattern=r"^(https://.+)?$", max_length=512)
+        str, described("The product's home page.", pattern=_PAGE, max_length=512)
     ] = ""
     overrides_builtin: Annotated[
         bool,

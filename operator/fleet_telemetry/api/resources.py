@@ -70,6 +70,7 @@ _POLICY_COLUMNS = (
     Column("NonCompliant", ".status.summary.nonCompliant", "integer"),
     Column("Pending", ".status.summary.pending", "integer"),
     Column("Unknown", ".status.summary.unknown", "integer"),
+    Column("Conflicted", _condition("Conflicted", "status")),
     Column("NotEnforceable", ".status.summary.notEnforceable", "integer", priority=1),
     Column("Exempt", ".status.summary.exempt", "integer", priority=1),
     Column("Accepted", '.status.conditions[?(@.type=="Accepted")].status', priority=1),

@@ -16,9 +16,14 @@ from __future__ import annotations
 
 import re
 
-from fleet_telemetry.api.schema import Rule
+from fleet_telemetry.api.schema import Pattern, Rule
 
-ENV_NAME = r"^[-._A-Za-z][-._A-Za-z0-9]*$"
+ENV_NAME = Pattern(
+    r"^[-._A-Za-z][-._A-Za-z0-9]*$",
+    "a variable's name has letters, digits, dashes, dots and underscores, and does not begin with "
+    "a digit",
+    cheap=r"!self.matches(r'[^-.\w]') && (self < '0' || self >= ':')",
+)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -86,7 +91,7 @@ EXPANSION_ADVICE = (
     "itself"
 )
 
-_NAME = re.compile(ENV_NAME)
+_NAME = re.compile(ENV_NAME.expression)
 _PARTS = re.compile(f"{PARTS}|{MORE_PARTS}")
 _UNIFORM = str.maketrans(".-", "__")
 

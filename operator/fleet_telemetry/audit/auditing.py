@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fleet_telemetry.api.policy import Policy
+from fleet_telemetry.audit.fixing.fix import fix_of
 from fleet_telemetry.audit.judging import decide_on, findings_of
 from fleet_telemetry.audit.result import (
     Audit,
     Coverage,
     Finding,
+    Fix,
     Place,
     Problem,
     UnknownImage,
     Unmanaged,
+    fixes_in_order,
     in_order,
 )
 from fleet_telemetry.audit.sources import Definitions, Gathered
@@ -43,12 +46,19 @@ _OTHER_ADVICE = (
 )
 
 
-def audit(sources: Iterable[Gathered], now: datetime, definitions: Definitions) -> Audit:
+def audit(
+    sources: Iterable[Gathered],
+    now: datetime,
+    definitions: Definitions,
+    *,
+    with_fixes: bool = False,
+) -> Audit:
     """The audit of sources, one after the other.
 
-    ``definitions`` count as applied to each of them, over what it has itself.
+    ``definitions`` count as applied to each of them, over what it has itself. ``with_fixes``: say
+    what would switch telemetry off in each workload, too.
     """
-    found = _Found()
+    found = _Found(with_fixes)
     judged = False
     for source in sources:
         in_effect = definitions.over(source.definitions)
@@ -80,7 +90,9 @@ def _catalogue(definitions: Definitions, found: _Found) -> Catalogue:
 class _Found:
     """What was found so far."""
 
+    with_fixes: bool
     findings: list[Finding] = field(default_factory=list)
+    fixes: list[Fix] = field(default_factory=list)
     unmanaged: list[Unmanaged] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
@@ -108,7 +120,11 @@ class _Found:
         self._count(subject.workload.template, targets)
         if targets:
             self.workloads_with_product += 1
-            self.findings += findings_of(subject, decide_on(subject, policies, catalogue, now))
+            findings = list(findings_of(subject, decide_on(subject, policies, catalogue, now)))
+            self.findings += findings
+            fix = fix_of(subject, targets, findings, catalogue, now) if self.with_fixes else None
+            if fix is not None:
+                self.fixes.append(fix)
 
     def _list(self, other: Other, targets: tuple[MatchedContainer, ...]) -> None:
         self._count(other.template, targets)
@@ -152,6 +168,7 @@ class _Found:
                 unknown_images=len(self.unknown),
             ),
             findings=in_order(self.findings),
+            fixes=fixes_in_order(self.fixes),
             unmanaged=tuple(self.unmanaged),
             unknown_images=tuple(
                 UnknownImage(image=image, containers=containers)

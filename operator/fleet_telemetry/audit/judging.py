@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.api.product import Sender, Setting
-from fleet_telemetry.api.workload_telemetry import ChannelPolicy, EgressVerdict
-from fleet_telemetry.audit.result import Finding, HostName
+from fleet_telemetry.api.workload_telemetry import ChannelPolicy, EgressVerdict, Sends
+from fleet_telemetry.audit.fixing.changing import changes_of, plan_disabling
+from fleet_telemetry.audit.result import Change, Finding, HostName
 from fleet_telemetry.audit.subject import Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer
@@ -71,6 +72,7 @@ def findings_of(subject: Subject, plan: Plan) -> Iterator[Finding]:
             provenance=verdict.provenance,
             hosts=tuple(_hosts(targets, verdict)),
             remedy=_remedy(targets, verdict),
+            changes=tuple(_changes(subject, targets, verdict)),
         )
 
 
@@ -87,6 +89,15 @@ def _hosts(targets: Iterable[MatchedContainer], verdict: Verdict) -> Iterator[Ho
             if found not in seen:
                 seen.add(found)
                 yield found
+
+
+def _changes(
+    subject: Subject, targets: Sequence[MatchedContainer], verdict: Verdict
+) -> Iterator[Change]:
+    """What switches the channel off, where it sends or may send."""
+    if verdict.sends is not None and verdict.sends.sends is not Sends.NO:
+        channels = [(verdict.product, verdict.channel)]
+        yield from changes_of(subject.workload, plan_disabling(subject.workload, targets, channels))
 
 
 def _remedy(targets: Iterable[MatchedContainer], verdict: Verdict) -> str:

@@ -28,8 +28,8 @@ NAME = "fleet-telemetry-allowlist"
 LARGEST_CONFIG_MAP = 800_000
 """Bytes of values. The API server accepts 1 MiB; JSON escapes make the request longer."""
 _VERSION = 1
-_HOST = re.compile(HOST_NAME)
-_PRODUCT = re.compile(DNS_LABEL)
+_HOST = re.compile(HOST_NAME.expression)
+_PRODUCT = re.compile(DNS_LABEL.expression)
 
 
 class AllowlistError(Exception):

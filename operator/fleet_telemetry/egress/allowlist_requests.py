@@ -33,8 +33,8 @@ LARGEST = 96 * 1024
 _MOST_NAMED = 8
 _VERSION = 1
 _LONGEST_NAME = 253
-_NAMESPACE = re.compile(DNS_LABEL)
-_NAME = re.compile(DNS_SUBDOMAIN)
+_NAMESPACE = re.compile(DNS_LABEL.expression)
+_NAME = re.compile(DNS_SUBDOMAIN.expression)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from fleet_telemetry.api.policy import (
     TelemetryPolicySpec,
 )
 from fleet_telemetry.api.product import TelemetryProductSpec, TelemetryProductStatus
-from fleet_telemetry.api.schema import ApiType
+from fleet_telemetry.api.schema import ApiType, explain
 from fleet_telemetry.api.telemetry_host import TelemetryHostStatus, read_host_status
 from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus, workload_telemetry_name
 from fleet_telemetry.catalogue.own_products import compile_own
@@ -88,7 +88,7 @@ def decode_policy(kind: PolicyKind, key: ObjectKey, manifest: Manifest) -> Polic
             uid=str(metadata.get("uid", "")),
         )
     except msgspec.ValidationError as error:
-        problem = str(error)
+        problem = explain(error)
     return PolicyEntry(generation, policy, problem, _decode_status(manifest, PolicyStatus))
 
 
@@ -103,7 +103,7 @@ def decode_product(key: ObjectKey, manifest: Manifest) -> ProductEntry:
         spec = msgspec.convert(manifest.get("spec") or {}, TelemetryProductSpec)
         product = compile_own(name, spec, _read_origin(metadata))
     except (msgspec.ValidationError, ProductError) as error:
-        problem = str(error)
+        problem = explain(error)
     status = _decode_status(manifest, TelemetryProductStatus)
     return ProductEntry(generation, str(metadata.get("uid", "")), product, problem, status)
 

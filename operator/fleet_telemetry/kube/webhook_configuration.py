@@ -19,7 +19,11 @@ from typing import Any
 from fleet_telemetry.catalogue.glob import glob_to_regex
 from fleet_telemetry.catalogue.image import LONGEST
 from fleet_telemetry.workloads.registry import WorkloadKind
-from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER
+from fleet_telemetry.workloads.workload import (
+    LEFT_OUT_LABEL,
+    LEFT_OUT_VALUES,
+    NO_OP_PATCH_MANAGER,
+)
 from fleet_telemetry.workloads.workload_type import TemplatePath, WorkloadType
 
 # k8s.io/apiserver v0.36.3, pkg/apis/cel/config.go: PerCallLimit is 1,000,000, and all conditions of
@@ -30,6 +34,7 @@ _MOST_CONTAINERS = 400
 
 Webhook = dict[str, Any]
 TIMEOUT_SECONDS = 2
+_CHOSEN_IN_CHART = ("failurePolicy", "timeoutSeconds", "namespaceSelector")
 
 _CHANGES_TEMPLATE = (
     "request.operation == 'CREATE' || !has(object.{template}) || !has(oldObject.{template}) || "
@@ -63,11 +68,12 @@ def mutating_webhooks(
     client_config: Mapping[str, Any],
     *,
     suffix: str,
-    excluded_namespaces: Iterable[str],
+    like: Mapping[str, Any] | None = None,
 ) -> list[Webhook]:
     """The webhooks for workloads and pods whose images match one of the patterns.
 
-    ``suffix`` ends each webhook's name, ``client_config`` is its ``clientConfig``.
+    ``suffix`` ends each webhook's name, ``client_config`` is its ``clientConfig``. ``like`` is a
+    webhook of the chart's, whose namespaces, failure policy and timeout the others get.
     """
     regex = image_regex(patterns)
     shared = {
@@ -78,16 +84,16 @@ def mutating_webhooks(
         "reinvocationPolicy": "IfNeeded",
         "sideEffects": "None",
         "timeoutSeconds": TIMEOUT_SECONDS,
-        "namespaceSelector": {
+        "namespaceSelector": {},
+        # The API server calls the webhook if the object before or after an update is selected, so
+        # the decision looks at the label, too.
+        "objectSelector": {
             "matchExpressions": [
-                {
-                    "key": "kubernetes.io/metadata.name",
-                    "operator": "NotIn",
-                    "values": list(excluded_namespaces),
-                }
+                {"key": LEFT_OUT_LABEL, "operator": "NotIn", "values": list(LEFT_OUT_VALUES)}
             ]
         },
     }
+    shared |= {key: like[key] for key in _CHOSEN_IN_CHART if like and key in like}
     return [
         *(
             {

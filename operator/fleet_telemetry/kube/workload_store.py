@@ -187,25 +187,25 @@ class Fleet:
             if runs and part.workload is not None and now - since >= UNPROVEN_SECONDS:
                 self._put(ref, part.workload)
 
-    def upsert_workload(self, manifest: Manifest, catalogue: Catalogue) -> None:
-        """Add or replace a workload."""
+    def upsert_workload(self, manifest: Manifest, catalogue: Catalogue) -> bool:
+        """Add or replace a workload; whether it runs a product, else it is not kept."""
         kind = WorkloadKind(manifest["kind"])
         metadata = manifest["metadata"]
         ref = WorkloadRef(metadata["namespace"], kind, metadata["name"])
         workload = None
-        if _runs_product(manifest, kind.type.template_path, catalogue) or self.has_record(
-            ref, str(metadata.get("uid", ""))
-        ):
+        runs = _runs_product(manifest, kind.type.template_path, catalogue)
+        if runs or self.has_record(ref, str(metadata.get("uid", ""))):
             workload = read_workload_or_part(manifest)
         if workload is None:
             self.delete_workload(ref)
-            return
+            return runs
         if whole_of(kind.type.api, workload.controller) is None or workload.controller is None:
             self._drop_part(ref)
             self._put(ref, self._with_adoption(workload))
         else:
             self._put_part(ref, workload, (ref.namespace, workload.controller))
         self._wake(ref.namespace)
+        return runs
 
     def delete_workload(self, ref: WorkloadRef, uid: str | None = None) -> None:
         """Delete a workload; with a ``uid``, only if that object is the one in the store."""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
+from fleet_telemetry.api.schema import explain
 from fleet_telemetry.linting.problem import FileError, Problem
 
 Path = tuple[str | int, ...]
@@ -120,8 +121,9 @@ class Document:
         try:
             return msgspec.convert(self.data, wanted)
         except msgspec.ValidationError as error:
-            found = _MESSAGE.fullmatch(str(error))
-            what, text = (found["what"], found["path"] or "") if found else (str(error), "")
+            said = explain(error)
+            found = _MESSAGE.fullmatch(said)
+            what, text = (found["what"], found["path"] or "") if found else (said, "")
             path = read_path(text)
             unknown = _UNKNOWN_FIELD.search(what)
             if unknown is not None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from fleet_telemetry.api.conditions import ConditionStatus
+from fleet_telemetry.api.conditions import Condition, ConditionStatus
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Provenance, Setting
 from fleet_telemetry.api.workload_telemetry import (
@@ -117,11 +117,15 @@ class FleetSource:
 
     def compliant_since(self, ref: WorkloadRef) -> datetime | None:
         """Since when a workload is compliant, if it is."""
+        found = self.compliance(ref)
+        is_true = found is not None and found.status is ConditionStatus.TRUE
+        return found.last_transition_time if found is not None and is_true else None
+
+    def compliance(self, ref: WorkloadRef) -> Condition | None:
+        """A workload's condition Compliant, if a policy covers it."""
         record = self.status_of(ref)
-        for condition in record.conditions if record else ():
-            if condition.type == "Compliant" and condition.status is ConditionStatus.TRUE:
-                return condition.last_transition_time
-        return None
+        conditions = record.conditions if record else ()
+        return next((one for one in conditions if one.type == "Compliant"), None)
 
 
 def evidence_of(verdict: Verdict) -> Iterator[tuple[str, Setting]]:

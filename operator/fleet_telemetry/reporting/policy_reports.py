@@ -81,6 +81,9 @@ _REMEDIES = {
     Reason.OVERRULED: "Settle which of the two policies is meant.",
     Reason.SWITCH_CONTESTED: "Ask for the same setting for all channels of the switch.",
     Reason.NAMESPACE_EXCLUDED: "Set the switch in the manifest.",
+    Reason.LEFT_OUT_BY_LABEL: (
+        "Set the switch in the manifest, or remove the label fleettelemetry.io/inject."
+    ),
     Reason.INJECTION_OFF: "Set the switch in the manifest, or let the policy add it.",
     # A restart changes no version, so it would add nothing.
     Reason.AWAITING_UPGRADE: (
@@ -146,10 +149,10 @@ class Result:
         }
 
 
-def build_results(workload: Workload, plan: Plan) -> tuple[Result, ...]:
-    """A result for each channel that a policy covers."""
+def build_results(workload: Workload, plan: Plan, cluster: str = "") -> tuple[Result, ...]:
+    """A result for each channel that a policy covers. ``cluster`` is the cluster's name."""
     return tuple(
-        _result(workload, verdict, verdict.policy, _egress(plan, verdict))
+        _result(workload, verdict, verdict.policy, _egress(plan, verdict), cluster)
         for verdict in plan.verdicts
         if verdict.policy is not None and verdict.state is not None
     )
@@ -160,7 +163,9 @@ def _egress(plan: Plan, verdict: Verdict) -> EgressVerdict:
     return found.verdict if found is not None else EgressVerdict.UNKNOWN
 
 
-def _result(workload: Workload, verdict: Verdict, policy: Policy, egress: EgressVerdict) -> Result:
+def _result(
+    workload: Workload, verdict: Verdict, policy: Policy, egress: EgressVerdict, cluster: str
+) -> Result:
     assert verdict.state is not None
     is_audit = policy.spec.mode is Mode.AUDIT
     outcome = _OUTCOMES[verdict.state]
@@ -176,7 +181,10 @@ def _result(workload: Workload, verdict: Verdict, policy: Policy, egress: Egress
         severity=_SEVERITIES[outcome],
         scored=not is_audit,
         message=cut(verdict.message or meaning),
-        properties=tuple(_properties(workload, verdict, policy, egress)),
+        properties=(
+            *_properties(workload, verdict, policy, egress),
+            *((("cluster", cluster),) if cluster else ()),
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from fleet_telemetry.api.conditions import ConditionStatus
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.decision import Plan
@@ -59,6 +60,13 @@ COMPLIANT_SINCE = Family(
     ("kind", "name", "resource_namespace"),
     "compliant workloads",
 )
+NOT_COMPLIANT_SINCE = Family(
+    "not_compliant_since_timestamp_seconds",
+    "Since when a workload's condition Compliant has been as the label status says: false, or "
+    "unknown. Absent if it is true, or if no policy covers the workload.",
+    ("kind", "name", "resource_namespace", "status"),
+    "workloads that are covered and not compliant",
+)
 LAST_CHECK = Family(
     "vendor_last_check_timestamp_seconds",
     "When the product was last checked by its API; the result (ok or a reason) is a label.",
@@ -72,7 +80,16 @@ UNMANAGED = Family(
     ("controller_kind", "controller_name", "name", "product", "resource_namespace"),
     "such pods x products",
 )
-FAMILIES = (INFO, STATE, ENABLED, LAST_SUBMISSION, COMPLIANT_SINCE, LAST_CHECK, UNMANAGED)
+FAMILIES = (
+    INFO,
+    STATE,
+    ENABLED,
+    LAST_SUBMISSION,
+    COMPLIANT_SINCE,
+    NOT_COMPLIANT_SINCE,
+    LAST_CHECK,
+    UNMANAGED,
+)
 
 Planned = tuple[WorkloadRef, Plan]
 Series = Iterator[tuple[tuple[str, ...], float]]
@@ -91,6 +108,7 @@ def render_workloads(source: FleetSource) -> Iterator[str]:
     for family, write in writers.items():
         yield from family.text(write(plans))
     yield from COMPLIANT_SINCE.text(_compliant_since(source, plans))
+    yield from NOT_COMPLIANT_SINCE.text(_not_compliant_since(source, plans))
     yield from LAST_CHECK.text(_last_check(source) if visible else ())
     yield from UNMANAGED.text(_unmanaged(source) if visible else ())
 
@@ -153,6 +171,14 @@ def _compliant_since(source: FleetSource, plans: Iterable[Planned]) -> Series:
         since = source.compliant_since(ref)
         if since is not None:
             yield (ref.kind, ref.name, ref.namespace), since.timestamp()
+
+
+def _not_compliant_since(source: FleetSource, plans: Iterable[Planned]) -> Series:
+    for ref, _ in plans:
+        found = source.compliance(ref)
+        if found is not None and found.status is not ConditionStatus.TRUE:
+            labels = (ref.kind, ref.name, ref.namespace, found.status.lower())
+            yield labels, found.last_transition_time.timestamp()
 
 
 def _last_check(source: FleetSource) -> Series:

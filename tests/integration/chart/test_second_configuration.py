@@ -54,12 +54,11 @@ def fill(cluster: Cluster, directory: Path) -> None:
         client = await KubernetesClient.connect(str(kubeconfig))
         chart = await client.get(kinds.MUTATING_WEBHOOKS, RELEASE)
         first = chart["webhooks"][0]
-        (excluded,) = first["namespaceSelector"]["matchExpressions"]
         webhooks = mutating_webhooks(
             {"acme/scanner"},
             first["clientConfig"],
             suffix="products.fleettelemetry.io",
-            excluded_namespaces=excluded["values"],
+            like=first,
         )
         manifest = {
             "apiVersion": kinds.MUTATING_WEBHOOKS.api_version,

@@ -24,7 +24,7 @@ class Table:
 
 
 _POLICY = Table(
-    "NAME SUBMISSION MODE MATCHED COMPLIANT NONCOMPLIANT PENDING UNKNOWN REASON AGE",
+    "NAME SUBMISSION MODE MATCHED COMPLIANT NONCOMPLIANT PENDING UNKNOWN CONFLICTED REASON AGE",
     {
         "SUBMISSION": "Enabled",
         "MODE": "Audit",
@@ -33,6 +33,7 @@ _POLICY = Table(
         "NONCOMPLIANT": "1",
         "PENDING": "1",
         "UNKNOWN": "1",
+        "CONFLICTED": "True",
         "NOTENFORCEABLE": "1",
         "EXEMPT": "1",
         "ACCEPTED": "True",
@@ -79,9 +80,10 @@ TABLES = {
 def _shown(server: Server) -> None:
     """An object called ``shown`` of each kind, with everything that there is to be seen."""
     of_hosts = ("Resolved", "Fresh", "Held", "Sinkholed", "Complete", "CollateralRisk")
-    types = ("Accepted", "Compliant", *of_hosts)
-    conditions = [{**CONDITION, "type": type_} for type_ in types]
     for kind in KINDS:
+        more = of_hosts if kind.resource.short_name == "thost" else ("Conflicted",)
+        types = ("Accepted", "Compliant", *more)
+        conditions = [{**CONDITION, "type": type_} for type_ in types]
         created = server.create(kind, "shown", kind.full).body
         status = {**kind.full["status"], "conditions": conditions}
         assert server.replace_status(kind, "shown", {**created, "status": status}).accepted

@@ -107,10 +107,11 @@ def test_a_file_shows_what_is_declared_and_nothing_that_runs() -> None:
     assert usage.running == usage.reported == usage.egress == "Unknown"
 
 
-def test_a_seed_is_never_proven_in_a_file() -> None:
+def test_a_seed_in_data_that_is_elsewhere_is_not_proven_by_a_file() -> None:
     seed = {"name": "TELEMETRY_SUBMISSION_ENABLED_DEFAULT", "value": "false"}
+    database = {"name": "ALPINE_DATABASE_MODE", "value": "external"}
     image = "dependencytrack/apiserver:4.14.3"
-    result = _audit(_text(_workload(image=image, env=[seed])))
+    result = _audit(_text(_workload(image=image, env=[seed, database])))
     (row,) = _rows(result)
     assert row[3] is Sends.UNKNOWN
     assert result.exit_code is ExitCode.ONLY_UNKNOWN

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import fleet_telemetry
+from fleet_telemetry.api.schema import Pattern
 from tests.support.regex_ambiguity import ambiguity
 
 PACKAGE = Path(fleet_telemetry.__file__).parent
@@ -60,7 +61,8 @@ def _expressions(path: Path) -> Iterator[Expression]:
         if isinstance(node, ast.Call):
             for keyword in node.keywords:
                 if keyword.arg == "pattern":
-                    text = eval(compile(ast.Expression(keyword.value), file, "eval"), module)
+                    given = eval(compile(ast.Expression(keyword.value), file, "eval"), module)
+                    text = given.expression if isinstance(given, Pattern) else given
                     yield Expression(file, text, re.compile(text), searches=True)
 
 

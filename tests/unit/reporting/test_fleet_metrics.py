@@ -292,6 +292,33 @@ def test_a_submission_after_the_opt_out_is_counted(
     assert said == (last.timestamp() if last else None)
     since = value(source, "compliant_since_timestamp_seconds", name="it")
     assert since == (SINCE.timestamp() if status is ConditionStatus.TRUE else None)
+    not_since = value(source, "not_compliant_since_timestamp_seconds", name="it", status="false")
+    assert not_since == (None if status is ConditionStatus.TRUE else SINCE.timestamp())
+
+
+def test_since_when_it_is_unknown_whether_a_workload_complies() -> None:
+    condition = Condition(
+        type="Compliant",
+        status=ConditionStatus.UNKNOWN,
+        reason="SeedNotProven",
+        message="",
+        last_transition_time=SINCE,
+    )
+    record = WorkloadTelemetryStatus(conditions=(condition,))
+    source = source_of(planned(SONARQUBE, OFF, policy()), status_of=lambda _: record)
+    assert series(source, "not_compliant_since_timestamp_seconds") == [
+        (
+            {
+                "kind": "Deployment",
+                "name": "it",
+                "resource_namespace": NAMESPACE,
+                "status": "unknown",
+            },
+            SINCE.timestamp(),
+        )
+    ]
+    uncovered = source_of(planned(SONARQUBE, OFF))
+    assert series(uncovered, "not_compliant_since_timestamp_seconds") == []
 
 
 def test_a_wish_to_submit_makes_nothing_late() -> None:
