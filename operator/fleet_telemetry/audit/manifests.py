@@ -27,9 +27,9 @@ GROUPS = {
     "Pod": "",
 }
 """The API groups of the kinds that run pods, by kind."""
-_NAME = re.compile(DNS_SUBDOMAIN)
+_NAME = re.compile(DNS_SUBDOMAIN.expression)
 _PREFIX = re.compile(r"[a-z0-9][-.a-z0-9]*")
-_NAMESPACE = re.compile(DNS_LABEL)
+_NAMESPACE = re.compile(DNS_LABEL.expression)
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*")
 _LONGEST_NAME = 253
 _LONGEST_NAMESPACE = 63
