@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import click
 from click.core import ParameterSource
 
+from fleet_telemetry.cli.cluster_options import ClusterChoice, with_clusters
 from fleet_telemetry.cli.exit_one import ExitOneCommand
 
 # The names of FORMATS; this module imports nothing heavy.
@@ -20,6 +21,7 @@ _NAMESPACE = "default"
 
 @click.command(cls=ExitOneCommand)
 @click.argument("files", metavar="[FILE]...", nargs=-1)
+@with_clusters
 @click.option("--output", "-o", type=click.Choice(FORMAT_NAMES), default=FORMAT_NAMES[0])
 @click.option(
     "--policy",
@@ -49,6 +51,7 @@ def audit(
     output: str,
     policies: tuple[str, ...],
     *,
+    clusters: ClusterChoice,
     every: bool,
     fix: bool,
     fix_format: str | None,
@@ -68,13 +71,20 @@ def audit(
     from fleet_telemetry.audit.sources import Gathered  # noqa: PLC0415
     from fleet_telemetry.audit.tool import this_tool  # noqa: PLC0415
     from fleet_telemetry.cli.audit_output import write  # noqa: PLC0415
+    from fleet_telemetry.cli.clusters import read_clusters  # noqa: PLC0415
 
     if "-" in files and "-" in policies:
         raise click.UsageError("standard input is either the manifests or the policies")
     now = datetime.now(UTC)
-    definitions, problems = read_definitions(policies, sys.stdin.buffer, _NAMESPACE, now)
+    namespace = _namespace_of_files(clusters) if files else _NAMESPACE
+    definitions, problems = read_definitions(policies, sys.stdin.buffer, namespace, now)
+    sources = (
+        [gather_files(files, sys.stdin.buffer, namespace, now)]
+        if files
+        else read_clusters(clusters, definitions, now)
+    )
     result = audit_sources(
-        [Gathered((), problems=problems), gather_files(files, sys.stdin.buffer, _NAMESPACE, now)],
+        [Gathered((), problems=problems), *sources],
         now,
         definitions,
         with_fixes=fix or fix_format is not None,
@@ -85,3 +95,13 @@ def audit(
         form = FIX_FORMATS[fix_format or FIX_FORMAT_NAMES[0]]
     write(replace(result, tool=this_tool()), form, os.environ, every=every)
     sys.exit(result.exit_code)
+
+
+def _namespace_of_files(clusters: ClusterChoice) -> str:
+    """The namespace of objects that name none."""
+    is_of_files = len(clusters.namespaces) == 1 and not clusters.contexts
+    if clusters.is_given and not is_of_files:
+        raise click.UsageError(
+            "-A, --context and several -n are for clusters; leave them or the FILEs out"
+        )
+    return clusters.namespaces[0] if clusters.namespaces else _NAMESPACE

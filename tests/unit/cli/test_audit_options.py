@@ -50,9 +50,21 @@ def test_the_status_says_what_was_found() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("-", "--policy", "-"), ("--nonsense",), ("-", "-o", "nonsense")]
+    "arguments",
+    [
+        ("-", "--policy", "-"),
+        ("--nonsense",),
+        ("-", "-o", "nonsense"),
+        ("-", "-A"),
+        ("-", "-n", "a", "-n", "b"),
+    ],
 )
 def test_a_wrong_option_is_an_error_and_no_violation(arguments: tuple[str, ...]) -> None:
     result = _run(*arguments)
     assert result.exit_code == 1
     assert "Usage" in result.stderr
+
+
+def test_objects_without_a_namespace_are_in_the_given_one() -> None:
+    result = _run("-", "-n", "shop", "-o", "json", given=_WORKLOAD)
+    assert {one["namespace"] for one in json.loads(result.stdout)["findings"]} == {"shop"}
