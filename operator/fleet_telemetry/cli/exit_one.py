@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -12,16 +14,19 @@ class ExitOneCommand(click.Command):
 
     def make_context(self, *given: Any, **options: Any) -> click.Context:
         """Parse the arguments."""
-        try:
+        with _exit_one():
             return super().make_context(*given, **options)
-        except click.UsageError as error:
-            error.exit_code = 1
-            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        try:
+        with _exit_one():
             return super().invoke(ctx)
-        except click.UsageError as error:
-            error.exit_code = 1
-            raise
+
+
+@contextmanager
+def _exit_one() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        vars(error)["exit_code"] = 1  # of this error, and not of its class
+        raise

@@ -60,10 +60,13 @@ def check_spec(
 
 def counterpart(rule: Mapping[str, str]) -> Callable[[Any], bool] | None:
     """The function that says of a field's value whether a CEL rule holds; None if there is none."""
+    rules = {**_RULES, **POLICY_RULES}
+    by_expression = rules.get(rule["rule"])
+    if by_expression is not None:
+        return by_expression
     if any(rule["message"] == pattern.message for pattern in known_patterns()):
         return _holds_by_type
-    rules = {**_RULES, **POLICY_RULES}
-    return rules.get(rule["rule"]) or rules.get(rule["message"])
+    return rules.get(rule["message"])
 
 
 def _holds_by_type(_: Any) -> bool:
