@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from fleet_telemetry.audit.result import Audit
+from fleet_telemetry.audit.result import Part
 
 
-def encodable(audit: Audit) -> Any:
+def encodable(audit: Part) -> Any:
     """The result without halves of surrogate pairs, which no encoding has: YAML can hold them, and
     so can the names of files. Everything else stays as it is."""
     return _encodable(msgspec.to_builtins(audit))
@@ -17,7 +17,7 @@ def encodable(audit: Audit) -> Any:
 
 def _encodable(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _encodable(each) for key, each in value.items()}
+        return {_encodable(key): _encodable(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_encodable(each) for each in value]
     if isinstance(value, str) and not value.isascii():
