@@ -311,8 +311,10 @@ def test_a_submission_after_the_opt_out_is_counted(
     assert said == (last.timestamp() if last else None)
     since = value(source, "compliant_since_timestamp_seconds", name="it")
     assert since == (SINCE.timestamp() if status is ConditionStatus.TRUE else None)
-    not_since = value(source, "not_compliant_since_timestamp_seconds", name="it", status="false")
-    assert not_since == (None if status is ConditionStatus.TRUE else SINCE.timestamp())
+    not_since = series(source, "not_compliant_since_timestamp_seconds")
+    assert [(labels["status"], at) for labels, at in not_since] == (
+        [] if status is ConditionStatus.TRUE else [("false", SINCE.timestamp())]
+    )
 
 
 def test_since_when_it_is_unknown_whether_a_workload_complies() -> None:
