@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from observability.alerts import ALERTS, Alert
+
 Schema = dict[str, Any]
 
 _KEY = re.compile(r"^(?P<indent> *)(?P<key>[A-Za-z][A-Za-z0-9]*):(?: |$)")
@@ -21,7 +23,62 @@ _QUANTITIES: Schema = {
     "type": "object",
     "additionalProperties": {"type": ["string", "number"]},
 }
+_LABEL_KEY = (
+    "^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+)
+_LABEL_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
+_VALUES_OF_OPERATOR: Schema = {
+    "if": {"properties": {"operator": {"enum": ["In", "NotIn"]}}},
+    "then": {"required": ["values"], "properties": {"values": {"minItems": 1}}},
+    "else": {"properties": {"values": {"maxItems": 0}}},
+}
+_REQUIREMENT: Schema = {
+    "type": "object",
+    "required": ["key", "operator"],
+    "properties": {
+        "key": {"type": "string", "pattern": _LABEL_KEY},
+        "operator": {"enum": ["In", "NotIn", "Exists", "DoesNotExist"]},
+        "values": {
+            "type": "array",
+            "items": {"type": "string", "pattern": _LABEL_VALUE},
+            "maxItems": 64,
+            "uniqueItems": True,
+        },
+    },
+    "additionalProperties": False,
+    **_VALUES_OF_OPERATOR,
+}
+
+
+def _alert(alert: Alert) -> Schema:
+    """What may be chosen for an alert."""
+    chosen: Schema = {
+        "enabled": {"type": "boolean"},
+        "severity": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+        "for": {"type": "string", "pattern": "^([0-9]+(ms|s|m|h|d|w|y))+$"},
+    }
+    if alert.threshold is not None:
+        described = f"In {alert.threshold.unit}; default: {alert.threshold.default:g}."
+        chosen["threshold"] = {
+            "description": described,
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": 100_000,
+        }
+    return {
+        "description": alert.summary,
+        "type": "object",
+        "properties": chosen,
+        "additionalProperties": False,
+    }
+
+
 DEFINITIONS: Mapping[str, Schema] = {
+    "alerts": {
+        "type": "object",
+        "properties": {alert.name: _alert(alert) for alert in ALERTS},
+        "additionalProperties": False,
+    },
     "duration": {"type": "string", "pattern": "^([0-9]+(ms|s|m|h))+$"},
     "named": {
         "type": "array",
@@ -32,9 +89,10 @@ DEFINITIONS: Mapping[str, Schema] = {
     "references": {
         "type": "array",
         "items": {
-            "type": "object",
+            "type": ["object", "string"],
+            "minLength": 1,
             "required": ["name"],
-            "properties": {"name": _TEXT},
+            "properties": {"name": {"type": "string", "minLength": 1}},
             "additionalProperties": False,
         },
     },
@@ -58,6 +116,19 @@ DEFINITIONS: Mapping[str, Schema] = {
             },
             "additionalProperties": False,
         },
+    },
+    "selector": {
+        "type": "object",
+        "properties": {
+            "matchLabels": {
+                "type": "object",
+                "propertyNames": {"pattern": _LABEL_KEY},
+                "additionalProperties": {"type": "string", "pattern": _LABEL_VALUE},
+                "maxProperties": 64,
+            },
+            "matchExpressions": {"type": "array", "items": _REQUIREMENT, "maxItems": 64},
+        },
+        "additionalProperties": False,
     },
     "strings": {"type": "object", "additionalProperties": _TEXT},
 }

@@ -13,8 +13,10 @@ from fleet_telemetry.api.resources import RESOURCES
 from fleet_telemetry.catalogue.builtin_file import FILE, encode, is_product, read_product
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.product import Product
-from fleet_telemetry.kube.webhook_configuration import image_regex, mutating_webhooks
+from fleet_telemetry.kube.image_condition import image_regex
+from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
 from hack.argument_words import argument_words
+from hack.audit_picture import audit_picture
 from hack.changes import with_changes
 from hack.chart_values import chart_readme, values_schema
 from hack.crds import definition
@@ -24,7 +26,7 @@ from hack.products import product_page
 from hack.reference import api_page, metrics_page, reasons_page
 from hack.suspended_images import suspended_images
 from observability.dashboards.files import dashboard_files
-from observability.rules import rules_file
+from observability.rules import rules_file, thresholds_file
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "operator" / "fleet_telemetry" / "catalogue"
@@ -45,9 +47,7 @@ def generated_files() -> Iterator[tuple[Path, str]]:
     products = sorted(_products(), key=lambda product: product.name)
     catalogue = Catalogue({product.name: product for product in products})
     yield CATALOGUE / FILE, encode(products)
-    webhooks = mutating_webhooks(
-        catalogue.patterns(), {}, suffix="fleettelemetry.io", excluded_namespaces=()
-    )
+    webhooks = mutating_webhooks(catalogue.patterns(), {}, suffix="fleettelemetry.io")
     for webhook in webhooks:
         # The chart defines these two itself.
         del webhook["clientConfig"], webhook["namespaceSelector"]
@@ -65,6 +65,10 @@ def generated_files() -> Iterator[tuple[Path, str]]:
         CHART / "files" / "prometheus-rules.yaml",
         _FROM_ROOT.format(source="observability") + rules_file(),
     )
+    yield (
+        CHART / "files" / "alert-thresholds.yaml",
+        _FROM_ROOT.format(source="observability") + thresholds_file(),
+    )
     for name, content in dashboard_files():
         yield CHART / "files" / "dashboards" / name, content
     values = (CHART / "values.yaml").read_text()
@@ -76,6 +80,7 @@ def generated_files() -> Iterator[tuple[Path, str]]:
         + chart_readme(values, chart),
     )
     docs = ROOT / "docs"
+    yield docs / "audit.svg", audit_picture(ROOT)
     pages = {
         "api.md": ("model", api_page()),
         "reasons.md": ("model/reasons.py", reasons_page()),

@@ -15,6 +15,7 @@ from fleet_telemetry.api.resources import RESOURCES, CustomResource
 from fleet_telemetry.reporting import (
     fleet_metrics,
     host_metrics,
+    namespace_metrics,
     policy_metrics,
     workload_metrics,
 )
@@ -26,6 +27,7 @@ from fleet_telemetry.reporting.metrics import (
     VerificationMetrics,
     WatchMetrics,
     add_build_info,
+    add_cluster_info,
 )
 from hack.crds import definition
 
@@ -124,8 +126,8 @@ metrics of the fleet, so that sums over replicas are right; every process export
 metrics. A new leader exports no fleet metrics until it has reconciled every workload once.
 
 The label `resource_namespace` is a workload's namespace, because Prometheus sets `namespace` to
-that of the operator. No label holds free text or the value of a variable. `kind` and `name` are the
-workload's.
+that of the operator. No label holds the value of a variable, and none free text, except the
+reason of an exception, which is cut to 120 characters. `kind` and `name` are the workload's.
 
 The share of opted-out workloads that is proven:
 
@@ -150,8 +152,8 @@ fleet_telemetry_submission_enabled{{evidence="reported"}} == 1
 
 ## Single workloads
 
-A workload with two channels has about ten series: 10,000 workloads make about 100,000 series, a
-scrape of 19 MB (1 MB compressed, as Prometheus requests it) in half a second
+A workload with two channels has about twelve series: 10,000 workloads make about 120,000 series, a
+scrape of some 22 MB (1 MB compressed, as Prometheus requests it) in half a second
 ([benchmarks](benchmarks.md)). `metrics.perWorkload: false` in the chart removes them; alerts then
 name namespaces and products instead of workloads.
 
@@ -181,7 +183,13 @@ def metrics_page() -> str:
     VerificationMetrics(operational)
     WatchMetrics(operational)
     add_build_info(operational, "controller")
-    counted = (*fleet_metrics.FAMILIES, *policy_metrics.FAMILIES, *host_metrics.FAMILIES)
+    add_cluster_info(operational, "name")
+    counted = (
+        *fleet_metrics.FAMILIES,
+        *namespace_metrics.FAMILIES,
+        *policy_metrics.FAMILIES,
+        *host_metrics.FAMILIES,
+    )
     return _METRICS.format(
         fleet="\n".join(map(_family, counted)),
         workloads="\n".join(map(_family, workload_metrics.FAMILIES)),

@@ -41,6 +41,19 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """A number in an expression that the chart's values may replace."""
+
+    default: float
+    unit: str
+    """What the number counts."""
+    expression: str
+    """The part of the alert's expression that has the default."""
+    format: str
+    """The same with another number, by printf."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """An alerting rule."""
 
@@ -51,6 +64,7 @@ class Alert:
     expression: str
     pending: str = ""
     """For how long the expression must hold, such as 5m; empty: no delay."""
+    threshold: Threshold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,8 @@ def _grown(counter: str, labels: str, window: str) -> str:
     now, before = f"sum by ({labels}) ({counter})", f"sum by ({labels}) ({counter} offset {window})"
     return f"{now} - ({before} or {now} * 0) > 0"
 
+
+_A_WEEK = Threshold(7, "days", "< 7 * 86400", "< %s * 86400")
 
 ALERTS = (
     Alert(
@@ -129,7 +145,9 @@ ALERTS = (
     Alert(
         name="FleetTelemetryUnknownTooLong",
         severity=Severity.WARNING,
-        summary="It has been unknown for a day whether {{ $labels.product }} submits telemetry.",
+        summary=(
+            "It has been unknown for too long whether {{ $labels.product }} submits telemetry."
+        ),
         description=(
             f"{_SUBJECT}: a policy covers the channel {{{{ $labels.channel }}}}, and what is known "
             "does not suffice to say where it stands. The reason is in WorkloadTelemetry."
@@ -164,13 +182,14 @@ ALERTS = (
     Alert(
         name="FleetTelemetryExceptionExpiring",
         severity=Severity.WARNING,
-        summary="An exception of {{ $labels.policy }} expires within a week.",
+        summary="An exception of {{ $labels.policy }} expires soon.",
         description=(
             "{{ $labels.policy_kind }} {{ $labels.policy }} exempts {{ $labels.kind }} {{ "
             "$labels.resource_namespace }}/{{ $labels.name }} for {{ $value | humanizeDuration "
             "}} more. Then the policy applies again."
         ),
         expression=(f"min by ({_EXCEPTION}) ({m.EXCEPTION_EXPIRY} - time()) > 0 < 7 * 86400"),
+        threshold=_A_WEEK,
     ),
     Alert(
         name="FleetTelemetryWebhookFailingOpen",
@@ -206,7 +225,7 @@ ALERTS = (
         severity=Severity.WARNING,
         summary="The addresses of {{ $labels.host }} are out of date.",
         description=(
-            "No name server has returned addresses of {{ $labels.host }} for half an hour. "
+            "No name server has returned addresses of {{ $labels.host }} for a while. "
             "Network policies keep the known addresses: allowlists for a day, denylists without "
             "limit."
         ),
@@ -215,6 +234,7 @@ ALERTS = (
             f"or max by (cluster, host) ("
             f'{m.HOST_CONDITION}{{condition="Fresh", status="true"}}) == 0'
         ),
+        threshold=Threshold(30, "minutes", "> 1800", "> %s * 60"),
         pending="5m",
     ),
     Alert(
@@ -231,7 +251,7 @@ ALERTS = (
     Alert(
         name="FleetTelemetryCertificateExpiring",
         severity=Severity.CRITICAL,
-        summary="The webhook's certificate expires within a week, or there is none.",
+        summary="The webhook's certificate expires soon, or there is none.",
         description=(
             "On {{ $labels.instance }}: {{ $value | humanizeDuration }} are left. After that "
             "the API server does not trust the webhook: workloads are admitted unchanged, and "
@@ -240,6 +260,7 @@ ALERTS = (
         expression=(
             f"min by (cluster, namespace, instance) ({m.CERTIFICATE_EXPIRY} - time()) < 7 * 86400"
         ),
+        threshold=_A_WEEK,
         pending="15m",
     ),
 )

@@ -27,6 +27,19 @@ def rule_groups() -> dict[str, Any]:
     }
 
 
+def thresholds_file() -> str:
+    """What the chart replaces in the rules where its values have a threshold, by alert."""
+    content = {
+        alert.name: {
+            "expression": alert.threshold.expression,
+            "format": alert.threshold.format,
+        }
+        for alert in ALERTS
+        if alert.threshold is not None
+    }
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=100)
+
+
 def _recording(rule: Recording) -> dict[str, Any]:
     return {"record": rule.name, "expr": rule.expression}
 

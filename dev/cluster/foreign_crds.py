@@ -52,7 +52,10 @@ SETS: Mapping[str, CrdSet] = {
     ),
     "prometheus-operator": CrdSet(
         "github.com/prometheus-operator/prometheus-operator",
-        (f"{_MONITORING}_servicemonitors.yaml", f"{_MONITORING}_prometheusrules.yaml"),
+        tuple(
+            f"{_MONITORING}_{plural}.yaml"
+            for plural in ("servicemonitors", "podmonitors", "prometheusrules")
+        ),
     ),
     "network-policy-api": CrdSet(
         "sigs.k8s.io/network-policy-api", (f"config/crd/standard/{_NETWORK_POLICY_API}",)

@@ -92,6 +92,64 @@ MATRIX: Mapping[str, Values] = {
         "logLevel": "debug",
     },
     "single": {"webhook": {"replicas": 1}, "controller": {"replicas": 1}},
+    "chosen": {
+        "nameOverride": "phone-home",
+        "commonAnnotations": {"example.com/owner": "platform"},
+        "clusterName": "prod-eu",
+        "serviceAccount": {
+            "create": False,
+            "name": "given",
+        },
+        "image": {"pullSecrets": ["a", {"name": "b"}]},
+        "global": {"imagePullSecrets": ["b", "c"]},
+        "priorityClassName": "system-node-critical",
+        "nodeSelector": {"pool": "infra"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"podAntiAffinity": {}},
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 2,
+                "topologyKey": "rack",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {},
+            }
+        ],
+        "webhook": {
+            "failurePolicy": "Fail",
+            "timeoutSeconds": 10,
+            "namespaceSelector": {
+                "matchLabels": {"fleet": "production"},
+                "matchExpressions": [{"key": "stage", "operator": "NotIn", "values": ["lab"]}],
+            },
+            "excludedNamespaces": ["ingress"],
+            "httpPort": 8081,
+            "dnsPolicy": "Default",
+            "nodeSelector": {"pool": "front"},
+        },
+        "egress": {"onUninstall": "Remove"},
+        "metrics": {
+            "teamLabel": "example.com/team",
+            "podMonitor": {
+                "enabled": True,
+                "interval": "1m",
+                "scrapeTimeout": "20s",
+                "labels": {"release": "prometheus"},
+                "relabelings": [{"action": "labeldrop", "regex": "pod"}],
+                "nativeHistograms": True,
+            },
+            "prometheusRule": {
+                "enabled": True,
+                "alerts": {
+                    "FleetTelemetryExceptionExpiring": {"threshold": 30},
+                    "FleetTelemetryCertificateExpiring": {"threshold": 2.5, "severity": "page"},
+                    "FleetTelemetryEgressStale": {"threshold": 90, "for": "1h"},
+                    "FleetTelemetryUnknownTooLong": {"for": "7d"},
+                    "FleetTelemetryMatchConditionErrors": {"enabled": False},
+                },
+            },
+        },
+    },
+    "host-network": {"webhook": {"hostNetwork": True, "httpPort": 18080}},
     "bare": {
         "crds": {"enabled": False},
         "rbac": {"aggregate": False, "admissionPolicies": False},
@@ -103,6 +161,7 @@ MATRIX: Mapping[str, Values] = {
     "everything": {
         "global": {"imageRegistry": "registry.example:5000", "imagePullSecrets": [{"name": "a"}]},
         "fullnameOverride": "telemetry",
+        "serviceAccount": {"annotations": {"example.com/all": "a", "example.com/role": "b"}},
         "commonLabels": {"cost-center": "4711"},
         "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": [{"name": "a"}, {"name": "b"}]},
         "rbac": {"argumentWords": ["--acme-telemetry=false"]},

@@ -1,10 +1,19 @@
 {{- define "fto.name" -}}
-{{- .Values.fullnameOverride | default .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- $name := .Release.Name -}}
+{{- if and .Values.nameOverride (not (contains .Values.nameOverride $name)) -}}
+{{- $name = printf "%s-%s" $name .Values.nameOverride -}}
+{{- end -}}
+{{- .Values.fullnameOverride | default $name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- /* The label app.kubernetes.io/name. */}}
+{{- define "fto.appName" -}}
+{{- .Values.nameOverride | default .Chart.Name -}}
 {{- end -}}
 
 {{- define "fto.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-app.kubernetes.io/name: fleet-telemetry-operator
+app.kubernetes.io/name: {{ include "fto.appName" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: fleet-telemetry-operator
@@ -14,8 +23,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end -}}
 
+{{- /*
+The annotations of an object, with their key, as lines of its metadata. Argument: (dict "root" $), and
+`own`, a map that overrides the common ones, where the object has annotations of its own.
+*/}}
+{{- define "fto.annotations" -}}
+{{- with mergeOverwrite (dict) (.root.Values.commonAnnotations | default dict) (.own | default dict) }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+{{- end }}
+{{- end -}}
+
 {{- define "fto.selectorLabels" -}}
-app.kubernetes.io/name: fleet-telemetry-operator
+app.kubernetes.io/name: {{ include "fto.appName" .root | quote }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
@@ -35,9 +55,42 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
 {{- define "fto.pullSecrets" -}}
-{{- with concat .Values.global.imagePullSecrets .Values.image.pullSecrets | uniq -}}
+{{- $names := list -}}
+{{- range concat .Values.global.imagePullSecrets .Values.image.pullSecrets -}}
+{{- $names = append $names (kindIs "string" . | ternary . (get (kindIs "string" . | ternary dict .) "name")) -}}
+{{- end -}}
+{{- with $names | uniq -}}
 imagePullSecrets:
-{{ toYaml . }}
+{{- range . }}
+- name: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* The service account of a role. Argument: (dict "root" $ "role" "webhook"). */}}
+{{- define "fto.serviceAccount" -}}
+{{ .root.Values.serviceAccount.name | default (include "fto.name" .root) }}-{{ .role }}
+{{- end -}}
+
+{{- /*
+Where pods are scheduled: what a role says, and else what all pods have. Argument: (dict "root" $ "values" map).
+*/}}
+{{- define "fto.scheduling" -}}
+{{- $root := .root.Values -}}
+{{- with .values.priorityClassName | default $root.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with .values.nodeSelector | default $root.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations | default $root.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity | default $root.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
@@ -73,7 +126,12 @@ caBundle: {{ .ca | b64enc }}
 
 {{- /* The namespaces whose workloads the operator does not change, as a JSON array. */}}
 {{- define "fto.excludedNamespaces" -}}
-{{- concat .Values.webhook.excludedNamespaces (list .Release.Namespace) | uniq | toJson -}}
+{{- $names := concat .Values.webhook.excludedNamespaces (list .Release.Namespace) -}}
+{{- /* What the cluster itself needs must start also while no webhook answers. */ -}}
+{{- if eq .Values.webhook.failurePolicy "Fail" -}}
+{{- $names = append $names "kube-system" -}}
+{{- end -}}
+{{- $names | uniq | toJson -}}
 {{- end -}}
 
 {{- /* The Secret with the webhook's certificate. */}}
@@ -98,11 +156,24 @@ true
 {{- end -}}
 {{- end -}}
 
-{{- /* Makes cert-manager write caBundle. */}}
+{{- /* The annotations of a webhook configuration: one makes cert-manager write caBundle. */}}
 {{- define "fto.injectAnnotation" -}}
+{{- $own := dict -}}
 {{- if eq .Values.webhook.certificate.source "CertManager" -}}
-annotations:
-  cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "fto.name" . }}-webhook
+{{- $_ := set $own "cert-manager.io/inject-ca-from" (printf "%s/%s-webhook" .Release.Namespace (include "fto.name" .)) -}}
+{{- end -}}
+{{- include "fto.annotations" (dict "root" . "own" $own) -}}
+{{- end -}}
+
+{{- /* The port of probes and metrics. Argument: (dict "root" $ "role" "webhook"). */}}
+{{- define "fto.httpPort" -}}
+{{- if eq .role "webhook" }}{{ .root.Values.webhook.httpPort | int }}{{ else }}8080{{ end -}}
+{{- end -}}
+
+{{- /* How the webhook resolves names. */}}
+{{- define "fto.dnsPolicy" -}}
+{{- with .Values.webhook -}}
+{{- .dnsPolicy | default (.hostNetwork | ternary "ClusterFirstWithHostNet" "") -}}
 {{- end -}}
 {{- end -}}
 

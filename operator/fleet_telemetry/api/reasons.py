@@ -109,7 +109,13 @@ class Reason(_Explained):
     NAMESPACE_EXCLUDED = (
         "NamespaceExcluded",
         "The operator changes no workload of this namespace: the chart's value "
-        "webhook.excludedNamespaces has it.",
+        "webhook.excludedNamespaces has it, or webhook.namespaceSelector does not select it.",
+    )
+    LEFT_OUT_BY_LABEL = (
+        "LeftOutByLabel",
+        "The workload or its pods have the label fleettelemetry.io/inject: disabled, so the "
+        "operator does not change the workload. Its policies still decide on its state. Remove the "
+        "label, or set the switch in the workload's own manifest.",
     )
     INJECTION_OFF = (
         "InjectionOff",
@@ -171,6 +177,11 @@ class Reason(_Explained):
         "No pod runs that could show the setting. The next pod has it.",
     )
     # Unknown
+    PODS_NOT_READABLE = (
+        "PodsNotReadable",
+        "The pods of the workload cannot all be read, so nothing shows which setting they were "
+        "started with. Allow to list pods, and the ReplicaSets and Jobs that own them.",
+    )
     SEED_NOT_PROVEN = (
         "SeedNotProven",
         "The product reads the setting only when it first initialises its data, and nothing "
@@ -288,6 +299,23 @@ class Reason(_Explained):
     EXEMPT_BY_POLICY = (
         "ExemptByPolicy",
         "An exception of the policy names the workload.",
+    )
+
+    # Whether something is sent, whatever a policy wants
+    HOSTS_DENIED = (
+        "HostsDenied",
+        "Network policies deny every pod every known address of every host of the channel, so "
+        "nothing that is sent arrives, whatever the switches are.",
+    )
+    NEXT_PODS_SEND = (
+        "NextPodsSend",
+        "The pod template does not switch the channel off, so the next pods send something. The "
+        "pods that run were started from an earlier template, or cannot be read.",
+    )
+    RESTART_MAY_UNDO = (
+        "RestartMayUndo",
+        "The product reports that the channel is switched off, but the workload does not switch it "
+        "off, so the next start may switch it on again. Set the switch in the workload.",
     )
 
     # What the product itself says, or why it could not be asked

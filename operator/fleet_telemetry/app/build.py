@@ -20,7 +20,7 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.kinds import WATCHED_BY_CONTROLLER, WATCHED_BY_WEBHOOK
-from fleet_telemetry.reporting.metrics import ApiMetrics, add_build_info
+from fleet_telemetry.reporting.metrics import ApiMetrics, add_build_info, add_cluster_info
 
 
 async def build(options: Options) -> App:
@@ -68,4 +68,5 @@ def _registry(options: Options) -> CollectorRegistry:
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=metrics)
     add_build_info(metrics, options.role)
+    add_cluster_info(metrics, options.cluster_name)
     return metrics

@@ -43,9 +43,11 @@ from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder
 from fleet_telemetry.kube.leader_election import LeaderElector
 from fleet_telemetry.kube.work_queue import WorkQueue
+from fleet_telemetry.policy.exclusion import ExcludedNamespaces
 from fleet_telemetry.reporting.fleet_metrics import FleetCollector, FleetSource
 from fleet_telemetry.reporting.host_metrics import HostCollector
 from fleet_telemetry.reporting.metrics import ControllerMetrics, VerificationMetrics
+from fleet_telemetry.reporting.namespace_metrics import NamespaceCollector
 from fleet_telemetry.reporting.policy_metrics import PolicyCollector
 from fleet_telemetry.reporting.status_server import MetricsText
 from fleet_telemetry.reporting.workload_metrics import render_workloads
@@ -77,7 +79,11 @@ class ControllerPart(Part):
                 loopback=options.loopback_pods,
             ),
             reports=ReportWriter(
-                client, options.reports, now=common.now, on_change=enqueuer.enqueue_all
+                client,
+                options.reports,
+                now=common.now,
+                on_change=enqueuer.enqueue_all,
+                cluster=options.cluster_name,
             ),
             events=EventRecorder(client, common.now),
         )
@@ -96,6 +102,14 @@ class ControllerPart(Part):
             visible=work.knows_fleet,
         )
         _register(common.metrics, source, cache, egress)
+        common.metrics.register(
+            NamespaceCollector(
+                cache.seen_workloads,
+                cache.labels_of,
+                team_label=options.team_label,
+                visible=work.knows_fleet,
+            )
+        )
         per_workload: MetricsText = lambda: render_workloads(source)  # noqa: E731  # its type is declared
         self.metrics = (per_workload,) if options.per_workload_metrics else ()
 
@@ -116,7 +130,9 @@ def build_manager(
     """The manager with all reconcilers. A new reconciler is added to the list here."""
     options, cache, client, now = common.options, common.cache, common.client, common.now
     allowlist = AllowlistWriter(client, options.namespace, options.allowlist)
-    excluded = frozenset({options.namespace, *options.excluded_namespaces})
+    excluded = ExcludedNamespaces(
+        frozenset({options.namespace, *options.excluded_namespaces}), options.namespace_selector
+    )
     workloads = WorkloadReconciler(cache, client, queue, plans, writers, now=now, excluded=excluded)
     return Manager(
         queue,

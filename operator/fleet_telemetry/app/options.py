@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from fleet_telemetry.admission.certificates.options import CertificateOptions
+from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.reporting.reports_api import ReportsApi
@@ -70,8 +71,14 @@ class Options:
     client_ca: Path | None = None
     client_names: tuple[str, ...] = ()
     webhook_configuration: str = ""
+    cluster_name: str = ""
+    """What people call the cluster; empty if it has no name."""
     excluded_namespaces: tuple[str, ...] = ()
+    namespace_selector: LabelSelector = field(default_factory=LabelSelector)
+    """Workloads of other namespaces are not changed."""
     per_workload_metrics: bool = True
+    team_label: str = ""
+    """The label of namespaces that names a team; empty: none."""
     metrics_for: str = "All"
     """All or Pod: whom ``/metrics`` answers."""
     reports: ReportsApi = ReportsApi.AUTO

@@ -8,32 +8,31 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fleet_telemetry.api.policy import Policy
+from fleet_telemetry.audit.fixing.fix import fix_of
+from fleet_telemetry.audit.images import count_unknown
 from fleet_telemetry.audit.judging import decide_on, findings_of
 from fleet_telemetry.audit.result import (
     Audit,
     Coverage,
     Finding,
+    Fix,
     Place,
     Problem,
     UnknownImage,
     Unmanaged,
+    fixes_in_order,
     in_order,
 )
 from fleet_telemetry.audit.sources import Definitions, Gathered
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.combining import combine
-from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
-from fleet_telemetry.objects.text import printable
 from fleet_telemetry.workloads.workload import PodTemplate
 
 MOST_UNKNOWN_IMAGES = 200
 """Listed; the rest is counted."""
-_MOST_REPOSITORIES = 100_000
-"""Told apart; the rest is taken for one."""
 _MOST_PROBLEMS = 1000
-_LONGEST_IMAGE = 512
 _POD_ADVICE = (
     "a pod without a workload is not managed; run it by a Deployment, or see for yourself whether "
     "it sends"
@@ -43,12 +42,19 @@ _OTHER_ADVICE = (
 )
 
 
-def audit(sources: Iterable[Gathered], now: datetime, definitions: Definitions) -> Audit:
+def audit(
+    sources: Iterable[Gathered],
+    now: datetime,
+    definitions: Definitions,
+    *,
+    with_fixes: bool = False,
+) -> Audit:
     """The audit of sources, one after the other.
 
-    ``definitions`` count as applied to each of them, over what it has itself.
+    ``definitions`` count as applied to each of them, over what it has itself. ``with_fixes``: say
+    what would switch telemetry off in each workload, too.
     """
-    found = _Found()
+    found = _Found(with_fixes)
     judged = False
     for source in sources:
         in_effect = definitions.over(source.definitions)
@@ -60,6 +66,9 @@ def audit(sources: Iterable[Gathered], now: datetime, definitions: Definitions) 
         found.files += source.read.files
         found.objects += source.read.objects
         found.not_objects += source.read.not_objects
+        found.workloads += source.read.workloads
+        found.containers += source.read.containers
+        found.unknown.update(source.read.images)
     return found.result(now, judged=judged)
 
 
@@ -80,7 +89,9 @@ def _catalogue(definitions: Definitions, found: _Found) -> Catalogue:
 class _Found:
     """What was found so far."""
 
+    with_fixes: bool
     findings: list[Finding] = field(default_factory=list)
+    fixes: list[Fix] = field(default_factory=list)
     unmanaged: list[Unmanaged] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
@@ -108,7 +119,11 @@ class _Found:
         self._count(subject.workload.template, targets)
         if targets:
             self.workloads_with_product += 1
-            self.findings += findings_of(subject, decide_on(subject, policies, catalogue, now))
+            findings = list(findings_of(subject, decide_on(subject, policies, catalogue, now)))
+            self.findings += findings
+            fix = fix_of(subject, targets, findings, catalogue, now) if self.with_fixes else None
+            if fix is not None:
+                self.fixes.append(fix)
 
     def _list(self, other: Other, targets: tuple[MatchedContainer, ...]) -> None:
         self._count(other.template, targets)
@@ -129,12 +144,8 @@ class _Found:
         known = {one.container.index for one in targets}
         self.containers += len(template.containers)
         self.containers_with_product += len(known)
-        for one in template.containers:
-            if one.index not in known and one.image:
-                name = _repository(one.image)
-                if name not in self.unknown and len(self.unknown) >= _MOST_REPOSITORIES:
-                    name = "(others)"
-                self.unknown[name] += 1
+        rest = (one.image for one in template.containers if one.index not in known)
+        count_unknown(self.unknown, rest)
 
     def result(self, now: datetime, *, judged: bool) -> Audit:
         """All of it."""
@@ -152,6 +163,7 @@ class _Found:
                 unknown_images=len(self.unknown),
             ),
             findings=in_order(self.findings),
+            fixes=fixes_in_order(self.fixes),
             unmanaged=tuple(self.unmanaged),
             unknown_images=tuple(
                 UnknownImage(image=image, containers=containers)
@@ -161,12 +173,6 @@ class _Found:
             ),
             problems=tuple(_bounded(self.problems)),
         )
-
-
-def _repository(image: str) -> str:
-    """An image without its tag and digest, in full, so that each has one name."""
-    reference = ImageReference.parse(image)
-    return printable(reference.repository if reference.path else image, _LONGEST_IMAGE)
 
 
 def _bounded(problems: list[Problem]) -> Iterator[Problem]:

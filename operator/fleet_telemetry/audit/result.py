@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
+from typing import Any
 
 import msgspec
 
@@ -85,6 +86,58 @@ class Finding(Part, frozen=True, kw_only=True):
     """What switches it off, if that is a setting."""
 
 
+class PatchForm(StrEnum):
+    """The kinds of patch, as ``kubectl patch --type`` names them."""
+
+    STRATEGIC = "strategic"
+    JSON = "json"
+
+
+class Obstacle(Part, frozen=True, kw_only=True):
+    """An entry that has to be changed by hand, and why."""
+
+    container: str
+    entry: str
+    """The name of the variable or the flag."""
+    message: str
+
+
+class Outcome(Part, frozen=True, kw_only=True):
+    """What an audit would say of a channel once the workload runs with the changes."""
+
+    product: str
+    channel: ChannelName
+    before: Sends
+    after: Sends
+    reason: str
+    """Of ``after``."""
+    message: str
+
+
+class Fix(Part, frozen=True, kw_only=True):
+    """What switches off, in one workload, every channel that sends or may send. Nothing applies
+    it."""
+
+    place: Place
+    namespace: str
+    api_version: str
+    kind: str
+    name: str
+    changes: tuple[Change, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    remedies: tuple[str, ...] = ()
+    """What the vendor says to do, beside a setting or in its place."""
+    notes: tuple[str, ...] = ()
+    """What else happens, and what the changes do not reach."""
+    patch_form: PatchForm | None = None
+    """None if no patch makes the changes."""
+    patch: Any = None
+    """A strategic merge patch, or the operations of a JSON patch."""
+    chart: str = ""
+    """The Helm chart and its version, as a label of the workload says."""
+
+
 class UnknownImage(Part, frozen=True, kw_only=True):
     """An image that the catalogue does not know: nothing can be said of it."""
 
@@ -133,6 +186,16 @@ class Coverage(Part, frozen=True, kw_only=True):
     """All that ``unknownImages`` would have if it were as long as need be."""
 
 
+class Tool(Part, frozen=True, kw_only=True):
+    """What made the audit."""
+
+    version: str = ""
+    catalogue: str = ""
+    """The first digits of the SHA-256 of the built-in products."""
+    products: int = 0
+    """How many built-in products there are."""
+
+
 class ExitCode(IntEnum):
     """The statuses of the command."""
 
@@ -142,17 +205,20 @@ class ExitCode(IntEnum):
     ONLY_UNKNOWN = 3
 
 
-class Audit(Part, frozen=True, kw_only=True):
+class Audit(Part, frozen=True, kw_only=True, omit_defaults=False):
     """The whole result, its findings in the order in which they are shown."""
 
     api_version: str = msgspec.field(default=API_VERSION)
     kind: str = "TelemetryAudit"
     time: datetime
+    tool: Tool = Tool()
     judged: bool = False
     """Whether policies were applied: a violation is then a channel that is NonCompliant or
     NotEnforceable, else one that sends."""
     coverage: Coverage = Coverage()
     findings: tuple[Finding, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    """Only where they are asked for."""
     unmanaged: tuple[Unmanaged, ...] = ()
     unknown_images: tuple[UnknownImage, ...] = ()
     """The most frequent ones."""
@@ -202,6 +268,23 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
                 one.name,
                 one.product,
                 one.channel,
+                one.place.file,
+                one.place.line,
+            ),
+        )
+    )
+
+
+def fixes_in_order(fixes: Iterable[Fix]) -> tuple[Fix, ...]:
+    """By cluster, namespace and workload."""
+    return tuple(
+        sorted(
+            fixes,
+            key=lambda one: (
+                one.place.cluster,
+                one.namespace,
+                one.kind,
+                one.name,
                 one.place.file,
                 one.place.line,
             ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.audit.result import Place, Problem
@@ -22,9 +23,12 @@ class Definitions:
 
     def over(self, other: Definitions) -> Definitions:
         """Both, as if these were applied to where the others are: of two with the same name, this
-        one."""
+        one, as old as the other."""
         policies = {(one.kind, one.namespace, one.name): one for one in other.policies}
-        policies |= {(one.kind, one.namespace, one.name): one for one in self.policies}
+        for one in self.policies:
+            key = (one.kind, one.namespace, one.name)
+            created = policies[key].created if key in policies else one.created
+            policies[key] = replace(one, created=created)
         products = {one.name: (place, one) for place, one in other.products}
         products |= {one.name: (place, one) for place, one in self.products}
         return Definitions(tuple(policies.values()), tuple(products.values()))
@@ -37,6 +41,12 @@ class Read:
     files: int = 0
     objects: int = 0
     not_objects: int = 0
+    workloads: int = 0
+    """Those that run no product, where they are no subjects: a cluster has many of them."""
+    containers: int = 0
+    """Theirs, and those of such pods."""
+    images: Counter[str] = field(default_factory=Counter)
+    """Theirs, by repository; see ``images.py``."""
 
 
 @dataclass

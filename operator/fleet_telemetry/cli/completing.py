@@ -6,11 +6,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
-
-_LARGEST_KUBECONFIG = 1 << 20
 
 
 def product_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
@@ -41,16 +38,17 @@ def _default() -> Path:
 
 
 def _contexts_in(path: Path) -> Iterator[str]:
-    import yaml  # noqa: PLC0415  # 20 ms
+    # The limits of a product's file are wide enough for a kubeconfig.
+    from fleet_telemetry.linting.document import LARGEST_FILE, Document  # noqa: PLC0415
+    from fleet_telemetry.linting.problem import FileError  # noqa: PLC0415
 
     try:
         # A pipe would be empty for the command itself, and a device never ends.
         if not path.is_file():
             return
         with path.open("rb") as file:
-            text = file.read(_LARGEST_KUBECONFIG + 1)
-        found: Any = {} if len(text) > _LARGEST_KUBECONFIG else yaml.safe_load(text)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+            found = Document.parse(str(path), file.read(LARGEST_FILE + 1)).data
+    except (OSError, ValueError, FileError):
         return
     listed = found.get("contexts") if isinstance(found, dict) else None
     for one in listed if isinstance(listed, list) else []:

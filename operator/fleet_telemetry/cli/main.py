@@ -14,6 +14,7 @@ COMMANDS = {
     "catalogue": "catalogue:catalogue",
     "completion": "completion:completion",
     "controller": "serve:controller",
+    "hosts": "hosts:hosts",
     "revert": "revert:revert",
     "webhook": "serve:webhook",
 }

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
 
 from fleet_telemetry.api.policy import EgressDialect
+from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.egress.perimeter import IncludedRequests
+from fleet_telemetry.policy.exclusion import is_label_key, parse_label_selector
 from fleet_telemetry.reporting.reports_api import ReportsApi
 
 Command = Callable[..., None]
+
+
+_CLUSTER_NAME = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.:/@]{0,126}[A-Za-z0-9])?)?")
+
+
+def _cluster_name(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not _CLUSTER_NAME.fullmatch(value):
+        raise click.BadParameter(
+            "up to 128 letters, digits and characters of -_.:/@, with a letter or a digit at both "
+            "ends"
+        )
+    return value
+
+
+def _label_key(_: click.Context, __: click.Parameter, value: str) -> str:
+    if value and not is_label_key(value):
+        raise click.BadParameter(f"{value!r} is no key of a label, such as example.com/team")
+    return value
+
+
+def _selector(_: click.Context, __: click.Parameter, value: str) -> LabelSelector:
+    try:
+        return parse_label_selector(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _host_name() -> str:
@@ -22,12 +50,6 @@ def _host_name() -> str:
     return gethostname()
 
 
-KUBECONFIG_OPTION = click.option(
-    "--kubeconfig",
-    envvar="KUBECONFIG",
-    help="The kubeconfig. [env: KUBECONFIG; default: ~/.kube/config, in a pod its service account]",
-)
-"""For commands that a person runs."""
 SERVE_OPTIONS = (
     click.option(
         "--namespace",
@@ -66,6 +88,12 @@ SERVE_OPTIONS = (
         help="The name of the chart's webhook configurations. The webhook writes its CA into them. "
         "The controller writes another one for the images that TelemetryProducts add. "
         "[env: WEBHOOK_CONFIGURATION; default: none of this]",
+    ),
+    click.option(
+        "--cluster-name",
+        default="",
+        callback=_cluster_name,
+        help="The name of this cluster, for metrics and reports. [default: none]",
     ),
     click.option(
         "--metrics-for",
@@ -224,10 +252,24 @@ CONTROLLER_OPTIONS = (
         "Give the same ones as in the webhook configuration.",
     ),
     click.option(
+        "--namespace-selector",
+        default="{}",
+        callback=_selector,
+        help="A LabelSelector in JSON. The controller changes no workload of a namespace that it "
+        "does not select. Give the same one as in the webhook configuration. [default: all]",
+    ),
+    click.option(
         "--per-workload-metrics/--no-per-workload-metrics",
         default=True,
         show_default=True,
         help="Whether to add series for each workload to the counts.",
+    ),
+    click.option(
+        "--team-label",
+        default="",
+        callback=_label_key,
+        help="A label of namespaces whose value is the team that they belong to, for metrics. "
+        "[default: none]",
     ),
     click.option(
         "--reports",

@@ -47,7 +47,8 @@ def patterns_left(template: PodTemplate, recorded: set[str], catalogue: Catalogu
 
 class ProductWebhooksReconciler:
     """Writes the webhooks of the chart's second configuration, which the chart itself leaves out.
-    The client config is that of the first one.
+    Client config,
+    namespaces, failure policy and timeout are those of the first one.
 
     It does nothing if ``chart_configuration``, the name of the chart's configuration, is empty.
     """
@@ -110,13 +111,12 @@ class ProductWebhooksReconciler:
         webhooks = items_at(chart, "webhooks")
         if not patterns or not webhooks:
             return desired
-        excluded = items_at(webhooks[0], "namespaceSelector", "matchExpressions")
         return {
             **desired,
             "webhooks": mutating_webhooks(
                 patterns,
                 mapping_at(webhooks[0], "clientConfig"),
                 suffix="products.fleettelemetry.io",
-                excluded_namespaces=excluded[0].get("values", ()) if excluded else (),
+                like=webhooks[0],
             ),
         }

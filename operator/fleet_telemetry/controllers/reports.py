@@ -52,8 +52,11 @@ class ReportWriter:
         *,
         now: Callable[[], datetime],
         on_change: Callable[[], None],
+        cluster: str = "",
     ) -> None:
-        """``on_change`` is called when all reports have to be written again."""
+        """``on_change`` is called when all reports have to be written again. ``cluster`` is the
+        cluster's name."""
+        self._cluster = cluster
         self._client = client
         self._api = api
         self._now = now
@@ -109,7 +112,7 @@ class ReportWriter:
         kind = self._kind
         if kind is None:
             return
-        results = build_results(workload, plan)
+        results = build_results(workload, plan, self._cluster)
         if not results:
             await self.delete(workload.ref)
             return

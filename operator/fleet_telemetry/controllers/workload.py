@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -32,6 +32,7 @@ from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder, regarding_workload
 from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
 from fleet_telemetry.kube.work_queue import WorkQueue
+from fleet_telemetry.policy.exclusion import ExcludedNamespaces
 from fleet_telemetry.reporting.changes import change_notices, rollout_notice, shows
 from fleet_telemetry.reporting.decisions import log_verdicts
 from fleet_telemetry.reporting.events import workload_notices
@@ -40,6 +41,7 @@ from fleet_telemetry.reporting.workload_status import (
     stored_reports,
     workload_telemetry_manifest,
 )
+from fleet_telemetry.reporting.workload_summary import is_labelled
 from fleet_telemetry.switches.argument_lists import arguments_of
 from fleet_telemetry.switches.edits import Edit, Trigger
 from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, WorkloadRef
@@ -80,10 +82,10 @@ class WorkloadReconciler:
         writers: Writers,
         *,
         now: Callable[[], datetime],
-        excluded: Collection[str] = (),
+        excluded: ExcludedNamespaces | None = None,
     ) -> None:
-        """Workloads in the ``excluded`` namespaces are never written."""
-        self._excluded = excluded
+        """Workloads in the ``excluded`` namespaces are never written. Default: none."""
+        self._excluded = excluded or ExcludedNamespaces()
         self._cache = cache
         self._client = client
         self._queue = queue
@@ -161,7 +163,7 @@ class WorkloadReconciler:
                 written = tuple(arguments_of(plan.edits))
                 workload = await self._write(workload, plan, claims)
                 plan = decide(self._gather(workload, claims, written))
-            if workload.field_owners.interrupted and ref.namespace not in self._excluded:
+            if workload.field_owners.interrupted and not self._may_not_change(workload):
                 kind = kinds.WORKLOAD_BY_KIND[ref.kind]
                 self._cache.upsert(kind, await finish_interrupted_write(self._client, workload))
         except ApiError as error:
@@ -217,11 +219,17 @@ class WorkloadReconciler:
             pods=self._cache.fleet.pods_of(ref),
             claims=claims or {},
             seeds=status.seeds if status else (),
-            excluded=ref.namespace in self._excluded,
+            excluded=self._is_excluded(ref.namespace),
             active_parts=self._cache.fleet.has_active_part(ref),
             reported=self._verifier.results(ref),
             reported_before=stored_reports(status) if status else {},
         )
+
+    def _is_excluded(self, namespace: str) -> bool:
+        return self._excluded.covers(namespace, self._cache.labels_of(namespace))
+
+    def _may_not_change(self, workload: Workload) -> bool:
+        return workload.is_left_out or self._is_excluded(workload.ref.namespace)
 
     async def _read_claims(self, workload: Workload, plan: Plan) -> Claims:
         """The volume claims of the pods, if a verdict depends on them. Raises ApiError."""
@@ -286,16 +294,18 @@ class WorkloadReconciler:
                     yield workload
 
     async def _write_telemetry(self, workload: Workload, plan: Plan) -> None:
-        """Write the WorkloadTelemetry if its status changed. Raises ApiError."""
+        """Write the WorkloadTelemetry if its status changed, and its labels if they did. The API
+        server takes no status with an object, so a new one takes two requests. Raises ApiError."""
         before = self._cache.status_of(workload)
         status = build_workload_status(workload, plan, before, self._now())
-        manifest = workload_telemetry_manifest(workload)
-        if before is None:
+        manifest = workload_telemetry_manifest(workload, status)
+        entry = self._cache.telemetry_of(workload.ref)
+        if before is None or entry is None or not is_labelled(entry.labels, before, status):
             self._cache.upsert(
                 kinds.WORKLOAD_TELEMETRY,
                 await self._client.apply(kinds.WORKLOAD_TELEMETRY, manifest),
             )
-        elif before == status:
+        if before == status:
             return
         await write_status(self._client, self._cache, kinds.WORKLOAD_TELEMETRY, manifest, status)
         log_verdicts(workload, before, status)

@@ -8,12 +8,10 @@ from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import DefaultState, Semantics, Setting
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.facts import Facts
+from fleet_telemetry.evidence.readings import Readings
 from fleet_telemetry.evidence.source import EvidenceSource
 from fleet_telemetry.evidence.verdict import Observation
-from fleet_telemetry.switches.desired import injectable_rule
-from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import nearest_to_sending, with_default
-from fleet_telemetry.switches.start import doubt_of_start
 
 
 class DeclaredSource(EvidenceSource):
@@ -24,35 +22,38 @@ class DeclaredSource(EvidenceSource):
 
     def observe(self, facts: Facts, product: str, channel: ChannelName) -> Observation | None:
         """See EvidenceSource."""
-        return observe_containers(facts.targets_of(product, channel), channel)
+        return observe_containers(facts.readings, facts.targets_of(product, channel), channel)
 
 
-def observe_containers(targets: Iterable[MatchedContainer], channel: ChannelName) -> Observation:
+def observe_containers(
+    readings: Readings, targets: Iterable[MatchedContainer], channel: ChannelName
+) -> Observation:
     """The setting of several containers."""
-    found = [pair for target in targets for pair in _settings(target, channel)]
+    found = [pair for target in targets for pair in _settings(readings, target, channel)]
     return Observation(
         setting=nearest_to_sending(setting for setting, _ in found),
         effect=nearest_to_sending(effect for _, effect in found),
     )
 
 
-def _settings(target: MatchedContainer, channel: ChannelName) -> Iterator[tuple[Setting, Setting]]:
+def _settings(
+    readings: Readings, target: MatchedContainer, channel: ChannelName
+) -> Iterator[tuple[Setting, Setting]]:
     """The setting of each switch of a container, and its effect."""
-    rule = injectable_rule(target, channel)
+    rule = readings.injectable_rule(target, channel)
     if rule is None:
         yield Setting.UNKNOWN, Setting.UNKNOWN
         return
-    readings = {id(switch): read_switch(target.container, switch) for switch in rule.switches}
     stopping = [s for s in rule.switches if s.sufficient]
-    stops = [s for s in stopping if readings[id(s)].setting is Setting.DISABLED]
+    stops = [s for s in stopping if readings.reading(target, s).setting is Setting.DISABLED]
     # A switch that is sufficient alone decides if it disables, and says nothing if it does not.
     for switch in stops or [s for s in rule.switches if s not in stopping] or rule.switches:
-        reading = readings[id(switch)]
+        reading = readings.reading(target, switch)
         # An unset seed shows nothing about data that may have existed before.
         starts = switch.semantics is Semantics.START
         persists = switch.env is not None and switch.env.persists
         effect = with_default(reading, rule.default, persists=persists) if starts else reading
-        if doubt_of_start(target, switch):
+        if readings.doubt(target, switch):
             yield _unless_enabled(reading.setting), _unless_enabled(effect.setting)
         else:
             yield reading.setting, effect.setting

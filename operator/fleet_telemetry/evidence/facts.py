@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.evidence.readings import Readings
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.workloads.workload import PodTemplate, Workload
@@ -39,11 +40,14 @@ class Facts:
     """No pod runs, and none starts until somebody changes the workload."""
     active: bool = False
     """Whether a pod runs or is about to, or a Job of the CronJob has not finished."""
+    pods_unread: bool = False
+    """There may be more pods than ``pods``: they could not all be read."""
     recorded: tuple[InjectedVariable, ...] = ()
     """What WorkloadTelemetry lists as injected, now or earlier."""
     contested: frozenset[tuple[int, ChannelName, str]] = frozenset()
     """The switches, by container and channel, that another channel of the product has too and that
     are to be set otherwise for it."""
+    readings: Readings = field(default_factory=Readings, compare=False, repr=False)
 
     def targets_of(self, product: str, channel: ChannelName) -> tuple[MatchedContainer, ...]:
         """The containers of the pod template that use a channel of a product."""

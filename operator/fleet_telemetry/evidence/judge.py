@@ -77,9 +77,9 @@ def judge(
             product, channel, observations, provenance=_provenance(facts, targets, channel)
         )
     cases = (Case(facts, target, channel, effective) for target in targets)
-    findings = [(case, _first(CHECKS, case)) for case in cases]
-    finding = worst_finding(_with_rest(case, found) for case, found in findings)
-    if_denied = worst_finding(_with_rest(case, found, denied=True) for case, found in findings)
+    findings = [(case, judge_container(case)) for case in cases]
+    finding = worst_finding(with_rest(case, found) for case, found in findings)
+    if_denied = worst_finding(with_rest(case, found, denied=True) for case, found in findings)
     return Verdict(
         product=product,
         channel=channel,
@@ -101,7 +101,12 @@ def _provenance(
     )
 
 
-def _with_rest(case: Case, found: StateFinding, *, denied: bool = False) -> StateFinding:
+def judge_container(case: Case) -> StateFinding:
+    """The finding on one container by all evidence, but for what its version leaves."""
+    return _first(CHECKS, case)
+
+
+def with_rest(case: Case, found: StateFinding, *, denied: bool = False) -> StateFinding:
     """A finding, with regard to what is sent although the channel is disabled. Neither switches nor
     a report show that it is not; only the network stops it (``denied``)."""
     if found.state is not State.COMPLIANT or case.desired is not Setting.DISABLED:
@@ -123,8 +128,7 @@ def _with_rest(case: Case, found: StateFinding, *, denied: bool = False) -> Stat
 
 def _what_is_left(case: Case, target: MatchedContainer) -> Iterator[str]:
     """What the versions that a container may have send while their switches disable the channel."""
-    product = target.product
-    for rule in product.possible_rules(case.channel, target.image, target.version):
+    for rule in case.facts.readings.possible_rules(target, case.channel):
         if rule.leaves:
             yield rule.leaves if rule.leaves.endswith(".") else f"{rule.leaves}."
 
@@ -142,6 +146,11 @@ class Case:
     target: MatchedContainer
     channel: ChannelName
     effective: EffectivePolicy
+    imagined: bool = False
+    """The policy is imagined, to find out whether something is sent. Then nothing is said of a
+    policy, and one switch that is on decides: all of them would have to be off."""
+    new_data: bool = False
+    """The product's data is taken to begin with the pods, as in a new installation."""
 
     @property
     def desired(self) -> Setting:
@@ -156,7 +165,7 @@ class Case:
     @cached_property
     def lookup(self) -> RuleLookup:
         """The rule for the container's version."""
-        return self.target.product.rule_for(self.channel, self.target.image, self.target.version)
+        return self.facts.readings.rule(self.target, self.channel)
 
     @property
     def rule(self) -> ChannelRule:
@@ -280,7 +289,7 @@ def _may_be_undone(case: Case) -> bool:
     """Whether the version cannot be read, and may be one that reads a switch at every start which
     the workload does not set."""
     target = case.target
-    rules = target.product.possible_rules(case.channel, target.image, target.version)
+    rules = case.facts.readings.possible_rules(target, case.channel)
     return any(
         _is_needed_at_start(case, switch)
         and read_switch(target.container, switch).setting is not case.desired
@@ -293,6 +302,8 @@ def _not_reported(case: Case) -> StateFinding | None:
     """If only a report could prove the setting: why there is none."""
     report, found = case.report, case.in_workload
     if report.fault is None or found.reason not in _WAITS_FOR_REPORT:
+        return None
+    if report.fault is Reason.CREDENTIALS_MISSING and case.imagined:
         return None
     if report.fault is Reason.CREDENTIALS_MISSING:
         detail = f"{found.detail} {report.fault.meaning}".strip()
@@ -330,8 +341,7 @@ def _without_telemetry(case: Case) -> StateFinding | None:
         return StateFinding(State.NOT_ENFORCEABLE, Reason.NO_TELEMETRY_IN_VERSION)
     # Pods may still run another version, or one that cannot be read.
     rules = [
-        (one, one.product.rule_for(case.channel, one.image, one.version).rule)
-        for _, one in case.counterparts
+        (one, case.facts.readings.rule(one, case.channel).rule) for _, one in case.counterparts
     ]
     unreadable = [one.reference for one, rule in rules if rule is None]
     senders = [rule for _, rule in rules if rule and rule.default is not DefaultState.NO_TELEMETRY]
@@ -341,6 +351,8 @@ def _without_telemetry(case: Case) -> StateFinding | None:
     if unreadable:
         detail = f"Image: {unreadable[0]}, {len(unreadable)} of {len(rules)} pods."
         return StateFinding(State.UNKNOWN, Reason.VERSION_UNREADABLE, detail)
+    if case.facts.pods_unread:
+        return StateFinding(State.UNKNOWN, Reason.PODS_NOT_READABLE)
     return StateFinding(State.COMPLIANT, Reason.NO_TELEMETRY_IN_VERSION)
 
 
@@ -387,16 +399,28 @@ def _without_switch(case: Case) -> StateFinding | None:
 def _by_switches(case: Case) -> StateFinding | None:
     """All switches must be set, and the one that needs attention most decides; or one that is
     sufficient alone."""
+    if case.imagined and case.desired is Setting.ENABLED:
+        return _by_any_switch(case)
     sufficient = [switch for switch in _effective_switches(case) if _is_sufficient(case, switch)]
     others = [switch for switch in _effective_switches(case) if switch not in sufficient]
     findings = [_BY_SEMANTICS[switch.semantics](case, switch) for switch in sufficient]
     if others:
         worst = worst_finding(_BY_SEMANTICS[switch.semantics](case, switch) for switch in others)
-        for switch, finding in zip(sufficient, findings, strict=True):
+        for switch, finding in () if case.imagined else zip(sufficient, findings, strict=True):
             also = f"{_label(switch)} alone would suffice: {finding.reason}."
             worst = replace(worst, detail=f"{worst.detail} {also}".strip())
         findings.append(worst)
     return best_finding(findings)
+
+
+def _by_any_switch(case: Case) -> StateFinding:
+    """One of the switches that must all be off decides, if none stops everything alone."""
+    needed: list[StateFinding] = []
+    stops: list[StateFinding] = []
+    for switch in _effective_switches(case):
+        finding = _BY_SEMANTICS[switch.semantics](case, switch)
+        (stops if switch.sufficient else needed).append(finding)
+    return worst_finding((*stops, best_finding(needed)) if needed else stops)
 
 
 def _is_sufficient(case: Case, switch: Switch) -> bool:
@@ -439,6 +463,8 @@ def _by_suspension(case: Case, switch: Switch) -> StateFinding:
         return _not_set(case, switch, declared)
     if case.facts.active:
         return StateFinding(State.PENDING, Reason.JOB_STILL_RUNS)
+    if case.facts.pods_unread:
+        return StateFinding(State.UNKNOWN, Reason.PODS_NOT_READABLE)
     return StateFinding(State.COMPLIANT, Reason.CRON_JOB_SUSPENDED)
 
 
@@ -460,7 +486,7 @@ def _by_start_switch(case: Case, switch: Switch) -> StateFinding:
 def _by_seed_switch(case: Case, switch: Switch) -> StateFinding:
     """Without a report, a seed is proven only if the data was initialised with it."""
     places = _data(case, switch)
-    if all(place.age is DataAge.PER_POD for place in places):
+    if case.new_data or all(place.age is DataAge.PER_POD for place in places):
         return _by_pods(case, switch, Reason.SEED_PROVEN)
     declared = _read(case, case.target, switch, case.rule)
     is_opposite = declared.setting not in (Setting.UNKNOWN, case.desired)
@@ -498,7 +524,7 @@ def _by_pods(
             case,
             found,
             switch,
-            found.product.rule_for(case.channel, found.image, found.version).rule,
+            case.facts.readings.rule(found, case.channel).rule,
         )
         for _, found in case.counterparts
     ]
@@ -507,13 +533,8 @@ def _by_pods(
     by_template = not case.facts.workload.is_injected_by_pod
     if by_template and declared.setting is not case.desired:
         return _not_set(case, switch, declared)
-    if not running:
-        found = StateFinding(State.PENDING, Reason.NO_PODS)
-        if declared.setting is not case.desired:
-            found = _not_set(case, switch, declared, next_pods=Reason.NO_PODS)
-        if found.reason is Reason.NO_PODS and case.facts.idle:
-            return StateFinding(State.COMPLIANT, Reason.SCALED_TO_ZERO)
-        return found
+    if case.facts.pods_unread or not running:
+        return _without_pods(case, switch, declared)
     different = [reading for reading in running if reading.setting is not case.desired]
     unreadable = [one for one in different if one.source is ReadingSource.UNREADABLE]
     if unreadable and unreadable == different:
@@ -538,6 +559,18 @@ def _by_pods(
         return StateFinding(State.PENDING, Reason.PODS_OUTDATED, count)
     farthest = farthest_from(case.desired, different)
     return _not_set(case, switch, farthest, next_pods=Reason.PODS_OUTDATED)
+
+
+def _without_pods(case: Case, switch: Switch, declared: SwitchReading) -> StateFinding:
+    """There is no pod that could show the setting, or not every pod is known."""
+    if case.facts.pods_unread:
+        return StateFinding(State.UNKNOWN, Reason.PODS_NOT_READABLE)
+    found = StateFinding(State.PENDING, Reason.NO_PODS)
+    if declared.setting is not case.desired:
+        found = _not_set(case, switch, declared, next_pods=Reason.NO_PODS)
+    if found.reason is Reason.NO_PODS and case.facts.idle:
+        return StateFinding(State.COMPLIANT, Reason.SCALED_TO_ZERO)
+    return found
 
 
 def _not_set(
@@ -615,6 +648,7 @@ def _not_set(
         (is_contested, State.NON_COMPLIANT, Reason.SWITCH_CONTESTED),
         (audit, State.NON_COMPLIANT, Reason.AUDIT_ONLY),
         (case.facts.excluded, State.NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED),
+        (workload.is_left_out, State.NON_COMPLIANT, Reason.LEFT_OUT_BY_LABEL),
         (kept, State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT),
         (holds_more, State.NON_COMPLIANT, Reason.VALUE_MAY_HOLD_MORE),
         (is_off, State.NON_COMPLIANT, Reason.ARGUMENTS_OFF),
@@ -658,8 +692,9 @@ def _read(
     readings = []
     for one in switches:
         persists = one.env is not None and one.env.persists
-        reading = with_default(read_switch(target.container, one), rule.default, persists=persists)
-        doubt = doubt_of_start(target, one)
+        reading = case.facts.readings.reading(target, one)
+        reading = with_default(reading, rule.default, persists=persists)
+        doubt = case.facts.readings.doubt(target, one)
         readings.append(_doubted(reading, case.desired, doubt) if doubt else reading)
     return farthest_from(case.desired, readings)
 

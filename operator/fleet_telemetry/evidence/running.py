@@ -26,10 +26,10 @@ class RunningSource(EvidenceSource):
             # What has finished says nothing of a CronJob that starts nothing more.
             if not (pod.finished and _is_suspended_by_switch(facts, target, channel))
         )
-        return observe_containers(found, channel)
+        return observe_containers(facts.readings, found, channel)
 
 
 def _is_suspended_by_switch(facts: Facts, target: MatchedContainer, channel: ChannelName) -> bool:
-    rules = target.product.possible_rules(channel, target.image, target.version)
+    rules = facts.readings.possible_rules(target, channel)
     by_switch = any(switch.suspend for rule in rules for switch in rule.switches)
     return by_switch and any(map(is_suspended, facts.workload.template.containers))

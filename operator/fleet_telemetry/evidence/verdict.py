@@ -10,6 +10,7 @@ from fleet_telemetry.api.policy import ChannelName, Policy, Submission
 from fleet_telemetry.api.product import Provenance, Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends, State
+from fleet_telemetry.evidence.sends_sentences import sends_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,14 @@ class SendsFinding:
     sends: Sends
     reason: Reason
     detail: str = ""
+    what: str = ""
+    """What is sent, in a sentence; empty if nothing is, or if that is not known."""
 
     @property
     def message(self) -> str:
         """For a person."""
-        return f"{self.reason.meaning} {self.detail}".strip()
+        sentence = sends_sentence(self.sends, self.reason)
+        return " ".join(filter(None, (sentence, self.detail, self.what)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Verdict:
     state: State | None = None
     reason: Reason | None = None
     message: str = ""
+    detail: str = ""
+    """The part of the message that the reason does not say by itself."""
     seeded: tuple[str, ...] = ()
     """UIDs of volume claims whose data is proven to be initialised with the setting."""
     provenance: Provenance | None = None
@@ -71,9 +77,12 @@ class Verdict:
 
     def with_egress(self, verdict: EgressVerdict) -> Verdict:
         """The verdict where the network does this with the channel's hosts."""
-        if self.if_denied is None or verdict is not EgressVerdict.DENIED:
+        if verdict is not EgressVerdict.DENIED:
             return self
-        return self.with_finding(self.if_denied)
+        found = self.with_finding(self.if_denied) if self.if_denied is not None else self
+        if found.sends is None or found.sends.sends is Sends.NO:
+            return found
+        return replace(found, sends=SendsFinding(Sends.NO, Reason.HOSTS_DENIED))
 
     def with_finding(self, finding: StateFinding) -> Verdict:
         """The verdict with another finding."""
@@ -82,6 +91,7 @@ class Verdict:
             state=finding.state,
             reason=finding.reason,
             message=f"{finding.reason.meaning} {finding.detail}".strip(),
+            detail=finding.detail,
             seeded=finding.seeded,
         )
 

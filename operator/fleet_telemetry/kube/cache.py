@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -34,6 +35,7 @@ from fleet_telemetry.kube.foreign_stores import (
     WorkloadKindStore,
 )
 from fleet_telemetry.kube.network_policy_store import NetworkPolicyStore
+from fleet_telemetry.kube.seen_workloads import SeenInNamespace
 from fleet_telemetry.kube.store import ObjectKey, ReflectorStore, Store
 from fleet_telemetry.kube.workload_store import Fleet
 from fleet_telemetry.objects.kind import Kind
@@ -95,6 +97,11 @@ class ClusterCache:
         everything has to be listed again."""
         self._builtin = builtin
         self._listeners: list[CacheListener] = []
+        workloads = {
+            kind: WorkloadKindStore(self.fleet, kind, self._current_catalogue)
+            for kind in kinds.WORKLOADS
+        }
+        self._seen = tuple(store.seen for store in workloads.values())
         self._stores: Mapping[Kind, ReflectorStore] = {
             kinds.POLICY: self.namespaced_policies,
             kinds.CLUSTER_POLICY: self.cluster_policies,
@@ -103,10 +110,7 @@ class ClusterCache:
             kinds.WORKLOAD_TELEMETRY: self.workload_telemetries,
             kinds.HOST: self.hosts,
             kinds.NETWORK_POLICY: self.networks,
-            **{
-                kind: WorkloadKindStore(self.fleet, kind, self._current_catalogue)
-                for kind in kinds.WORKLOADS
-            },
+            **workloads,
             kinds.POD: PodKindStore(self.fleet, self._current_catalogue),
         }
 
@@ -177,6 +181,16 @@ class ClusterCache:
         """The same, with those that were injected earlier."""
         status = self.status_of(workload)
         return (*status.injected, *status.injected_before) if status is not None else ()
+
+    def seen_workloads(self) -> list[SeenInNamespace]:
+        """How many workloads the watches see, also those without a product, by namespace. May be
+        called from another thread."""
+        known: Counter[str] = Counter()
+        others: Counter[str] = Counter()
+        for found in chain.from_iterable(seen.count() for seen in self._seen):
+            known[found.namespace] += found.known
+            others[found.namespace] += found.others
+        return [SeenInNamespace(name, known[name], others[name]) for name in sorted(known)]
 
     def _has_record(self, ref: WorkloadRef, uid: str) -> bool:
         entry = self.telemetry_of(ref)

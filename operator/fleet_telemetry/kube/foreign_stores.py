@@ -5,15 +5,17 @@ They filter by the catalogue and share indexes across kinds, so their content is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.kube.kinds import POD
+from fleet_telemetry.kube.seen_workloads import SeenWorkloads
 from fleet_telemetry.kube.store import ObjectKey, ReflectorStore
 from fleet_telemetry.kube.workload_store import Fleet
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest
-from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.objects.manifest import Manifest, text_at
+from fleet_telemetry.workloads.owner import read_controller
+from fleet_telemetry.workloads.registry import WorkloadKind, whole_of
 from fleet_telemetry.workloads.workload import WorkloadRef
 
 
@@ -25,13 +27,24 @@ class WorkloadKindStore(ReflectorStore):
         self._fleet = fleet
         self._kind = WorkloadKind(kind.kind)
         self._catalogue = catalogue
+        self.seen = SeenWorkloads()
+        """Also those without a product."""
 
-    def _put(self, _: ObjectKey, manifest: Manifest, /) -> None:
-        self._fleet.upsert_workload(manifest, self._catalogue())
+    def _put(self, key: ObjectKey, manifest: Manifest, /) -> None:
+        known = self._fleet.upsert_workload(manifest, self._catalogue())
+        kind = self._kind.type
+        if kind.has_own_template(manifest) and not whole_of(kind.api, read_controller(manifest)):
+            self.seen.put(key, text_at(manifest, "metadata", "uid"), known=known)
+        else:
+            self.seen.delete(key)
 
     def _remove(self, key: ObjectKey, uid: str | None) -> None:
         namespace, name = key
         self._fleet.delete_workload(WorkloadRef(namespace, self._kind, name), uid)
+        self.seen.delete(key, uid)
+
+    def _replaced(self, present: Collection[ObjectKey]) -> None:
+        self.seen.keep(present)
 
     def _object_keys(self) -> Iterable[ObjectKey]:
         return self._fleet.keys(self._kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -77,8 +77,13 @@ class ReflectorStore(ABC):
             yield upsert_listed
             for key in set(self._object_keys()) - replacement.listed - replacement.touched:
                 self._remove(key, None)
+            self._replaced(replacement.listed | replacement.touched)
         finally:
             self._replacement = None
+
+    def _replaced(self, present: Collection[ObjectKey]) -> None:  # noqa: B027  # most need it not
+        """Called when a full list has replaced the content: with the keys of all that was listed,
+        or that a watch event named meanwhile."""
 
     def _touch(self, key: ObjectKey) -> None:
         if self._replacement is not None:

@@ -187,25 +187,25 @@ class Fleet:
             if runs and part.workload is not None and now - since >= UNPROVEN_SECONDS:
                 self._put(ref, part.workload)
 
-    def upsert_workload(self, manifest: Manifest, catalogue: Catalogue) -> None:
-        """Add or replace a workload."""
+    def upsert_workload(self, manifest: Manifest, catalogue: Catalogue) -> bool:
+        """Add or replace a workload; whether it runs a product, else it is not kept."""
         kind = WorkloadKind(manifest["kind"])
         metadata = manifest["metadata"]
         ref = WorkloadRef(metadata["namespace"], kind, metadata["name"])
         workload = None
-        if _runs_product(manifest, kind.type.template_path, catalogue) or self.has_record(
-            ref, str(metadata.get("uid", ""))
-        ):
+        runs = _runs_product(manifest, kind.type.template_path, catalogue)
+        if runs or self.has_record(ref, str(metadata.get("uid", ""))):
             workload = read_workload_or_part(manifest)
         if workload is None:
             self.delete_workload(ref)
-            return
+            return runs
         if whole_of(kind.type.api, workload.controller) is None or workload.controller is None:
             self._drop_part(ref)
             self._put(ref, self._with_adoption(workload))
         else:
             self._put_part(ref, workload, (ref.namespace, workload.controller))
         self._wake(ref.namespace)
+        return runs
 
     def delete_workload(self, ref: WorkloadRef, uid: str | None = None) -> None:
         """Delete a workload; with a ``uid``, only if that object is the one in the store."""
@@ -248,6 +248,13 @@ class Fleet:
             if not self._pods[node]:
                 del self._pods[node]
             self._report_pods(node)
+
+    def stray_pods(self) -> Iterator[tuple[str, Pod]]:
+        """The pods that run, or are about to, of a controller that is not in the store, each with
+        its namespace."""
+        for node, pods in self._pods.items():
+            if self._find_workload(node) is None:
+                yield from ((node[0], pod) for pod in pods.values() if pod.counts)
 
     def keys(self, kind: str) -> Iterator[ObjectKey]:
         """The keys of all objects of a kind in the store."""

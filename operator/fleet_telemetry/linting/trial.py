@@ -3,9 +3,8 @@ Deployment or a CronJob that exists nowhere."""
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,8 +23,7 @@ from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.linting.table import TableKind
 from fleet_telemetry.objects.manifest import Manifest, dig
 from fleet_telemetry.switches.edits import Trigger
-from fleet_telemetry.switches.mechanism import Operation
-from fleet_telemetry.switches.patch import build_patch
+from fleet_telemetry.switches.patch import apply_operations, build_patch
 from fleet_telemetry.workloads.reading import read_pod, read_workload
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from fleet_telemetry.workloads.workload import Pod, Workload
@@ -105,27 +103,6 @@ def workload_manifest(given: Given, name: str = "trial", namespace: str = _NAMES
             "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
         },
     }
-
-
-def apply_operations(document: Manifest, operations: Sequence[Operation]) -> Manifest:
-    """The document after a JSON patch of the operator's own, of ``add``, ``replace`` and
-    ``remove``."""
-    document = copy.deepcopy(document)
-    for operation in operations:
-        *way, last = operation["path"].removeprefix("/").split("/")
-        parent: Any = document
-        for step in way:
-            parent = parent[int(step)] if isinstance(parent, list) else parent[step]
-        value = copy.deepcopy(operation.get("value"))
-        if operation["op"] == "remove":
-            del parent[int(last) if isinstance(parent, list) else last]
-        elif isinstance(parent, dict):
-            parent[last] = value
-        elif operation["op"] == "replace":
-            parent[int(last)] = value
-        else:
-            parent.insert(len(parent) if last == "-" else int(last), value)
-    return document
 
 
 def _policy(product: str, channel: ChannelName, desired: Submission) -> Policy:

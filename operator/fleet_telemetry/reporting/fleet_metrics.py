@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from fleet_telemetry.api.conditions import ConditionStatus
+from fleet_telemetry.api.conditions import Condition, ConditionStatus
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Provenance, Setting
 from fleet_telemetry.api.workload_telemetry import (
     EgressVerdict,
+    Sends,
     State,
     WorkloadTelemetryStatus,
 )
@@ -39,6 +40,12 @@ WITHOUT_POLICY = Family(
     "Workloads with a channel that no policy covers.",
     _GROUP,
     _GROUPS,
+)
+SENDS = Family(
+    "workloads_sends",
+    "Workloads by whether a channel sends something, by all evidence and whatever policies say.",
+    (*_GROUP, "sends"),
+    f"3 x {_GROUPS}",
 )
 SUBMITTING = Family(
     "workloads_submitting",
@@ -83,6 +90,7 @@ FAMILIES = (
     WORKLOADS,
     WITHOUT_POLICY,
     PROVENANCE,
+    SENDS,
     SUBMITTING,
     SUBMITTED_LATE,
     EGRESS,
@@ -117,11 +125,15 @@ class FleetSource:
 
     def compliant_since(self, ref: WorkloadRef) -> datetime | None:
         """Since when a workload is compliant, if it is."""
+        found = self.compliance(ref)
+        is_true = found is not None and found.status is ConditionStatus.TRUE
+        return found.last_transition_time if found is not None and is_true else None
+
+    def compliance(self, ref: WorkloadRef) -> Condition | None:
+        """A workload's condition Compliant, if a policy covers it."""
         record = self.status_of(ref)
-        for condition in record.conditions if record else ():
-            if condition.type == "Compliant" and condition.status is ConditionStatus.TRUE:
-                return condition.last_transition_time
-        return None
+        conditions = record.conditions if record else ()
+        return next((one for one in conditions if one.type == "Compliant"), None)
 
 
 def evidence_of(verdict: Verdict) -> Iterator[tuple[str, Setting]]:
@@ -168,6 +180,9 @@ class _Counts:
         self.tallies[WITHOUT_POLICY][group] += verdict.state is None
         for possible in Provenance:
             self.tallies[PROVENANCE][*group, str(possible)] += verdict.provenance is possible
+        for answer in Sends:
+            found = verdict.sends.sends if verdict.sends is not None else Sends.UNKNOWN
+            self.tallies[SENDS][*group, str(answer)] += found is answer
         opted_out = verdict.desired is Submission.DISABLED and verdict.state is not State.EXEMPT
         for evidence, meaning in evidence_of(verdict):
             submits = opted_out and meaning is Setting.ENABLED

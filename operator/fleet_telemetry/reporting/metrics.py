@@ -270,6 +270,18 @@ class WatchMetrics:
         self._listed.set_to_current_time()
 
 
+def add_cluster_info(registry: CollectorRegistry, cluster: str) -> None:
+    """Say which cluster it is. The label is not ``cluster``, which a Prometheus may add."""
+    info = Gauge(
+        f"{PREFIX}_cluster_info",
+        "Always 1; the label is the name that the cluster has by clusterName. Absent without one.",
+        ["cluster_name"],
+        registry=registry,
+    )
+    if cluster:
+        info.labels(cluster).set(1)
+
+
 def add_build_info(registry: CollectorRegistry, role: str) -> None:
     """Say which version runs in which role."""
     info = Gauge(

@@ -5,17 +5,23 @@ They come from the replica that leads and from no other, so that sums over repli
 
 from __future__ import annotations
 
+import math
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from operator import itemgetter
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from fleet_telemetry.api.conditions import ConditionStatus
-from fleet_telemetry.api.policy import ClusterWorkloadReference, Policy, RuntimeAction
+from fleet_telemetry.api.policy import (
+    ClusterWorkloadReference,
+    Policy,
+    PolicyException,
+    RuntimeAction,
+)
 from fleet_telemetry.kube.entries import PolicyEntry, PolicyKey
+from fleet_telemetry.objects.text import printable
 from fleet_telemetry.reporting.families import Family
 from fleet_telemetry.reporting.fleet_metrics import FleetSource
 
@@ -42,8 +48,9 @@ OVERRULED = Family(
 )
 EXCEPTION = Family(
     "exception_info",
-    "Always 1; the labels are a policy and a workload that an exception names, expired or not.",
-    _EXEMPTED,
+    "Always 1; the labels are a policy, a workload that an exception names, expired or not, and "
+    "the exception's reason, cut to 120 characters.",
+    (*_EXEMPTED, "reason"),
     "exceptions",
 )
 EXPIRY = Family(
@@ -52,6 +59,8 @@ EXPIRY = Family(
     _EXEMPTED,
     "exceptions with an expiry",
 )
+_LONGEST_REASON = 120
+"""Characters."""
 FAMILIES = (INFO, CONDITION, OVERRULED, EXCEPTION, EXPIRY)
 
 
@@ -79,10 +88,11 @@ class PolicyCollector(Collector):
                 continue
             info.add_metric([*names, *_sections(entry.policy)], 1)
             overruled.add_metric(names, conflicts[key])
-            for workload, ends in _exceptions(entry.policy).items():
-                exception.add_metric([*names, *workload], 1)
-                if ends is not None:
-                    expiry.add_metric([*names, *workload], ends.timestamp())
+            for workload, one in _exceptions(entry.policy).items():
+                reason = printable(one.reason.strip(), _LONGEST_REASON)
+                exception.add_metric([*names, *workload, reason], 1)
+                if one.expires_at is not None:
+                    expiry.add_metric([*names, *workload], one.expires_at.timestamp())
         yield from (info, condition, overruled, exception, expiry)
 
     def _conflicts(self) -> Tally[PolicyKey]:
@@ -106,9 +116,9 @@ def _sections(policy: Policy) -> list[str]:
     ]
 
 
-def _exceptions(policy: Policy) -> dict[tuple[str, str, str], datetime | None]:
-    """The exempted workloads, each once, with the end of the exception that lasts longest."""
-    found: dict[tuple[str, str, str], datetime | None] = {}
+def _exceptions(policy: Policy) -> dict[tuple[str, str, str], PolicyException]:
+    """The exempted workloads, each once, with the exception that lasts longest."""
+    found: dict[tuple[str, str, str], PolicyException] = {}
     for exception in policy.spec.exceptions:
         workload = exception.workload
         namespace = (
@@ -117,6 +127,11 @@ def _exceptions(policy: Policy) -> dict[tuple[str, str, str], datetime | None]:
             else policy.namespace
         )
         key = (namespace, workload.kind, workload.name)
-        ends, before = exception.expires_at, found.get(key, exception.expires_at)
-        found[key] = max(before, ends) if before is not None and ends is not None else None
+        if key not in found or _ends(exception) > _ends(found[key]):
+            found[key] = exception
     return found
+
+
+def _ends(exception: PolicyException) -> float:
+    ends = exception.expires_at
+    return ends.timestamp() if ends is not None else math.inf

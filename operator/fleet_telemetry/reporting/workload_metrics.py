@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from fleet_telemetry.api.conditions import ConditionStatus
 from fleet_telemetry.api.product import Setting
-from fleet_telemetry.api.workload_telemetry import EgressVerdict
+from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.reporting.families import Family, escape
@@ -47,6 +48,13 @@ ENABLED = Family(
     ("channel", "evidence", "kind", "name", "product", "resource_namespace"),
     "workloads x channels x evidence with a result",
 )
+SENDS = Family(
+    "workload_sends",
+    "1 if a channel sends something, or the next pods will, and 0 if it is proven that they do "
+    "not, by all evidence and whatever policies say; absent if neither is proven.",
+    ("channel", "kind", "name", "product", "resource_namespace"),
+    "workloads x channels",
+)
 LAST_SUBMISSION = Family(
     "last_submission_timestamp_seconds",
     "When the product last sent something, as it reports.",
@@ -58,6 +66,13 @@ COMPLIANT_SINCE = Family(
     "Since when a workload is proven compliant in all channels; absent if it is not.",
     ("kind", "name", "resource_namespace"),
     "compliant workloads",
+)
+NOT_COMPLIANT_SINCE = Family(
+    "not_compliant_since_timestamp_seconds",
+    "Since when a workload's condition Compliant has been as the label status says: false, or "
+    "unknown. Absent if it is true, or if no policy covers the workload.",
+    ("kind", "name", "resource_namespace", "status"),
+    "workloads that are covered and not compliant",
 )
 LAST_CHECK = Family(
     "vendor_last_check_timestamp_seconds",
@@ -72,7 +87,17 @@ UNMANAGED = Family(
     ("controller_kind", "controller_name", "name", "product", "resource_namespace"),
     "such pods x products",
 )
-FAMILIES = (INFO, STATE, ENABLED, LAST_SUBMISSION, COMPLIANT_SINCE, LAST_CHECK, UNMANAGED)
+FAMILIES = (
+    INFO,
+    STATE,
+    ENABLED,
+    SENDS,
+    LAST_SUBMISSION,
+    COMPLIANT_SINCE,
+    NOT_COMPLIANT_SINCE,
+    LAST_CHECK,
+    UNMANAGED,
+)
 
 Planned = tuple[WorkloadRef, Plan]
 Series = Iterator[tuple[tuple[str, ...], float]]
@@ -86,11 +111,13 @@ def render_workloads(source: FleetSource) -> Iterator[str]:
         INFO: _info,
         STATE: _state,
         ENABLED: _enabled,
+        SENDS: _sends,
         LAST_SUBMISSION: _last_submission,
     }
     for family, write in writers.items():
         yield from family.text(write(plans))
     yield from COMPLIANT_SINCE.text(_compliant_since(source, plans))
+    yield from NOT_COMPLIANT_SINCE.text(_not_compliant_since(source, plans))
     yield from LAST_CHECK.text(_last_check(source) if visible else ())
     yield from UNMANAGED.text(_unmanaged(source) if visible else ())
 
@@ -141,6 +168,13 @@ def _enabled(plans: Iterable[Planned]) -> Series:
                 yield (verdict.channel, "egress", *names), 0.0
 
 
+def _sends(plans: Iterable[Planned]) -> Series:
+    for ref, verdict in _verdicts(plans):
+        if verdict.sends is not None and verdict.sends.sends is not Sends.UNKNOWN:
+            names = (ref.kind, ref.name, verdict.product, ref.namespace)
+            yield (verdict.channel, *names), float(verdict.sends.sends is Sends.YES)
+
+
 def _last_submission(plans: Iterable[Planned]) -> Series:
     for ref, verdict in _verdicts(plans):
         if verdict.last_submission is not None:
@@ -153,6 +187,14 @@ def _compliant_since(source: FleetSource, plans: Iterable[Planned]) -> Series:
         since = source.compliant_since(ref)
         if since is not None:
             yield (ref.kind, ref.name, ref.namespace), since.timestamp()
+
+
+def _not_compliant_since(source: FleetSource, plans: Iterable[Planned]) -> Series:
+    for ref, _ in plans:
+        found = source.compliance(ref)
+        if found is not None and found.status is not ConditionStatus.TRUE:
+            labels = (ref.kind, ref.name, ref.namespace, found.status.lower())
+            yield labels, found.last_transition_time.timestamp()
 
 
 def _last_check(source: FleetSource) -> Series:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Any
 
 from fleet_telemetry.objects.manifest import Manifest, dig
 from fleet_telemetry.switches.edits import Edit
@@ -28,3 +30,24 @@ def build_patch(
         container = dig(spec, name)[position]
         operations.extend(mechanism_named(mechanism).patch(pointer, container, list(group)))
     return operations
+
+
+def apply_operations(document: Manifest, operations: Sequence[Operation]) -> Manifest:
+    """The document after a JSON patch of the operator's own, of ``add``, ``replace`` and
+    ``remove``."""
+    document = copy.deepcopy(document)
+    for operation in operations:
+        *way, last = operation["path"].removeprefix("/").split("/")
+        parent: Any = document
+        for step in way:
+            parent = parent[int(step)] if isinstance(parent, list) else parent[step]
+        value = copy.deepcopy(operation.get("value"))
+        if operation["op"] == "remove":
+            del parent[int(last) if isinstance(parent, list) else last]
+        elif isinstance(parent, dict):
+            parent[last] = value
+        elif operation["op"] == "replace":
+            parent[int(last)] = value
+        else:
+            parent.insert(len(parent) if last == "-" else int(last), value)
+    return document

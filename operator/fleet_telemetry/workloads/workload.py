@@ -14,6 +14,10 @@ from fleet_telemetry.workloads.registry import WorkloadKind
 FIELD_MANAGER = "fleet-telemetry"
 """The field manager of everything this operator writes."""
 
+LEFT_OUT_LABEL = "fleettelemetry.io/inject"
+LEFT_OUT_VALUES = ("disabled", "false")
+"""With the label and one of these values a workload is reported, and never changed."""
+
 NO_OP_PATCH_MANAGER = "fleet-telemetry-no-op"
 """The field manager of no-op patches, which make the API server run admission for a workload."""
 
@@ -252,6 +256,14 @@ class Workload:
         """Another workload may take it over. If the templates are equal then, no pod is ever
         replaced, so an edited template would say what its pods were not started with."""
         return self.is_orphan or self.is_selected
+
+    @property
+    def is_left_out(self) -> bool:
+        """A label of the workload or of its pods says that nothing of it may be changed."""
+        return any(
+            labels.get(LEFT_OUT_LABEL) in LEFT_OUT_VALUES
+            for labels in (self.labels, self.template.labels)
+        )
 
     @property
     def is_injected_by_pod(self) -> bool:

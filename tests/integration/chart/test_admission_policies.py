@@ -91,6 +91,16 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                 pod["volumes"] = [{"name": "v", "emptyDir": {}}]
                 it["metadata"]["namespace"] = space
                 world.apply(it)
+        for kind in KINDS:
+            for on_pods in (False, True):
+                name = f"{kind.lower()}-left-out-{on_pods}".lower()
+                it = workload(kind, name, copy.deepcopy(app), replicas=0)
+                pods = it["spec"].get("jobTemplate", it)["spec"]["template"]
+                where = pods if on_pods else it
+                labels = where.setdefault("metadata", {}).setdefault("labels", {})
+                labels["fleettelemetry.io/inject"] = "disabled"
+                it["metadata"]["namespace"] = SPACE
+                world.apply(it)
         for name, image, more in CRON_JOBS:
             it = workload("CronJob", name, container(image, name="heartbeat"))
             it["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"] += more
@@ -278,12 +288,26 @@ def test_an_excluded_namespace_is_not_written_to(stage: Stage, kind: str) -> Non
     assert "excludedNamespaces" in stage.refusal("controller", dry(kind, operations, EXCLUDED))
 
 
+@pytest.mark.parametrize("on_pods", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_workload_that_a_label_leaves_out_is_not_written_to(
+    stage: Stage, kind: str, on_pods: bool
+) -> None:
+    operations = [under(kind, one) for one in ALLOWED["add"]]
+    name = f"{kind.lower()}-left-out-{on_pods}".lower()
+    assert "fleettelemetry.io/inject" in stage.refusal(
+        "controller", dry(kind, operations, name=name)
+    )
+
+
 def test_others_are_not_restricted(stage: Stage) -> None:
     stage.cluster.kubectl("label", "deployment", "deployment", "a=b", f"--namespace={SPACE}")
     stage.cluster.kubectl("label", "deployment", "deployment", "a-", f"--namespace={SPACE}")
 
 
-def dry(kind: str, operations: Sequence[Operation], space: str = SPACE) -> Client:
+def dry(
+    kind: str, operations: Sequence[Operation], space: str = SPACE, *, name: str = ""
+) -> Client:
     """A patch that changes nothing in the end."""
     one = kinds.WORKLOAD_BY_KIND[WorkloadKind(kind)]
 
@@ -291,7 +315,7 @@ def dry(kind: str, operations: Sequence[Operation], space: str = SPACE) -> Clien
         await client._request(  # the operator never makes a dry run
             "PATCH",
             one,
-            one.path(space, kind.lower()),
+            one.path(space, name or kind.lower()),
             {"fieldManager": NO_OP_PATCH_MANAGER, "dryRun": "All"},
             list(operations),
             content_type="application/json-patch+json",

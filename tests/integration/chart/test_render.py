@@ -6,13 +6,24 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 
 from dev.cluster.cluster import HelmProgram
 from dev.harness.operator import CHART, NAMESPACE
-from tests.support.rendering import CERTIFICATE, MATRIX, Manifest, Values, manifests, render
+from fleet_telemetry.workloads.workload import LEFT_OUT_LABEL, LEFT_OUT_VALUES
+from tests.support.rendering import (
+    CERTIFICATE,
+    MATRIX,
+    Manifest,
+    RenderError,
+    Values,
+    manifests,
+    render,
+)
 
 pytestmark = pytest.mark.cluster
 
@@ -66,7 +77,11 @@ def test_objects_have_the_standard_labels_and_a_place(name: str) -> None:
         if metadata["name"] in extra:
             continue
         labels = metadata["labels"]
-        assert labels["app.kubernetes.io/name"] == "fleet-telemetry-operator"
+        assert labels["app.kubernetes.io/name"] == (
+            "phone-home" if name == "chosen" else "fleet-telemetry-operator"
+        )
+        if name == "chosen":
+            assert metadata["annotations"]["example.com/owner"] == "platform"
         assert labels["app.kubernetes.io/managed-by"] == "Helm"
         assert all(isinstance(value, str) for value in labels.values())
         if name == "everything":
@@ -133,7 +148,8 @@ def test_the_ca_is_said_by_the_chart_only_where_it_is_given(name: str) -> None:
         for webhook in configuration.get("webhooks", []):
             assert ("caBundle" in webhook["clientConfig"]) == ("ca" in given)
         annotations = configuration["metadata"].get("annotations", {})
-        assert bool(annotations) == (given.get("source") == "CertManager")
+        injected = "cert-manager.io/inject-ca-from" in annotations
+        assert injected == (given.get("source") == "CertManager")
     assert CERTIFICATE.startswith("-----")
 
 
@@ -143,12 +159,21 @@ def test_workloads_fail_open_and_only_our_own_kinds_fail_closed(name: str) -> No
     # The controller owns the field; an empty list would take it away at every upgrade.
     assert "webhooks" not in of_products
     for webhook in mutating["webhooks"]:
-        assert webhook["failurePolicy"] == "Ignore"
-        assert webhook["timeoutSeconds"] <= 2
+        assert webhook["failurePolicy"] == ("Fail" if name == "chosen" else "Ignore")
+        assert webhook["timeoutSeconds"] == (10 if name == "chosen" else 2)
         assert webhook["reinvocationPolicy"] == "IfNeeded"
         assert webhook["matchConditions"]
-        (where,) = webhook["namespaceSelector"]["matchExpressions"]
+        where, *more = webhook["namespaceSelector"]["matchExpressions"]
         assert NAMESPACE in where["values"]
+        chosen = MATRIX[name].get("webhook", {}).get("namespaceSelector", {})
+        assert more == chosen.get("matchExpressions", [])
+        labels = webhook["namespaceSelector"].get("matchLabels", {})
+        assert labels == chosen.get("matchLabels", {})
+        assert webhook["objectSelector"] == {
+            "matchExpressions": [
+                {"key": LEFT_OUT_LABEL, "operator": "NotIn", "values": list(LEFT_OUT_VALUES)}
+            ]
+        }
         assert ("kube-system" in where["values"]) == (name != "bare")
     (validating,) = rendered(name, "ValidatingWebhookConfiguration")
     for webhook in validating["webhooks"]:
@@ -249,3 +274,213 @@ def test_values_reach_their_place() -> None:
         m for m in rendered("bare", "ClusterRole") if "aggregate" in m["metadata"]["name"]
     ]
     assert aggregated == []
+
+
+def arguments(name: str, role: str) -> list[str]:
+    (found,) = (spec for named, spec in pod_specs(name) if named.endswith(f"-{role}"))
+    args: list[str] = found["containers"][0]["args"]
+    return args
+
+
+def test_the_controller_excludes_what_the_webhook_configuration_does() -> None:
+    (mutating, _) = rendered("chosen", "MutatingWebhookConfiguration")
+    where, *more = mutating["webhooks"][0]["namespaceSelector"]["matchExpressions"]
+    # With Fail, the cluster's own namespace is always left out.
+    assert where["values"] == ["ingress", NAMESPACE, "kube-system"]
+    args = arguments("chosen", "controller")
+    for name in where["values"]:
+        assert f"--excluded-namespace={name}" in args
+    (given,) = (one for one in args if one.startswith("--namespace-selector="))
+    selector = json.loads(given.partition("=")[2])
+    assert selector == {"matchLabels": {"fleet": "production"}, "matchExpressions": more}
+    assert not any("--namespace-selector" in one for one in arguments("defaults", "controller"))
+    (policy,) = (
+        one
+        for one in rendered("chosen", "ValidatingAdmissionPolicy")
+        if one["metadata"]["name"].endswith("-workloads")
+    )
+    first = policy["spec"]["validations"][0]["expression"]
+    assert first == f"!(request.namespace in ['ingress','{NAMESPACE}','kube-system'])"
+
+
+def test_service_accounts_that_exist_are_used_and_not_created() -> None:
+    names = {f"given-{role}" for role in ("webhook", "controller", "uninstall")}
+    assert rendered("chosen", "ServiceAccount") == []
+    specs = [spec for _, spec in pod_specs("chosen") if "serviceAccountName" in spec]
+    assert {spec["serviceAccountName"] for spec in specs} == names
+    bindings = [*rendered("chosen", "ClusterRoleBinding"), *rendered("chosen", "RoleBinding")]
+    subjects = {subject["name"] for binding in bindings for subject in binding["subjects"]}
+    assert subjects == names
+    for policy in rendered("chosen", "ValidatingAdmissionPolicy"):
+        (condition,) = policy["spec"]["matchConditions"]
+        assert f":{NAMESPACE}:given-controller'" in condition["expression"]
+
+
+def test_annotations_of_service_accounts_are_those_of_all_and_of_the_role() -> None:
+    for account in rendered("everything", "ServiceAccount"):
+        annotations = account["metadata"]["annotations"]
+        if not account["metadata"]["name"].endswith("-uninstall"):
+            assert annotations == {"example.com/all": "a", "example.com/role": "r"}
+
+
+def test_pods_are_scheduled_by_the_role_or_else_as_all() -> None:
+    given = MATRIX["chosen"]
+    for name, spec in pod_specs("chosen"):
+        assert spec["priorityClassName"] == given["priorityClassName"]
+        assert spec["tolerations"] == given["tolerations"]
+        assert spec["affinity"] == given["affinity"]
+        pool = "front" if name.endswith("-webhook") else "infra"
+        assert spec["nodeSelector"] == {"pool": pool}
+        if name.endswith(("-webhook", "-controller")):
+            assert spec["topologySpreadConstraints"] == given["topologySpreadConstraints"]
+        assert spec["imagePullSecrets"] == [{"name": "b"}, {"name": "c"}, {"name": "a"}]
+
+
+def test_the_common_name_ends_with_the_override() -> None:
+    names = {manifest["metadata"]["name"] for manifest in rendered("chosen", "Deployment")}
+    assert names == {f"fleet-telemetry-phone-home-{role}" for role in ("webhook", "controller")}
+    text = render({"nameOverride": "telemetry"})
+    assert "name: fleet-telemetry-webhook\n" in text
+
+
+def test_on_the_nodes_network_no_second_replica_is_needed_on_a_node() -> None:
+    by_name = {m["metadata"]["name"]: m["spec"] for m in rendered("host-network", "Deployment")}
+    webhook, controller = by_name["fleet-telemetry-webhook"], by_name["fleet-telemetry-controller"]
+    pod = webhook["template"]["spec"]
+    assert (pod["hostNetwork"], pod["dnsPolicy"]) == (True, "ClusterFirstWithHostNet")
+    assert webhook["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+    ports = {port["name"]: port["containerPort"] for port in pod["containers"][0]["ports"]}
+    assert ports == {"http": 18080, "webhook": 9443}
+    assert "--http-port=18080" in pod["containers"][0]["args"]
+    assert "hostNetwork" not in controller["template"]["spec"]
+    assert "dnsPolicy" not in controller["template"]["spec"]
+    (policy,) = (
+        one
+        for one in rendered("host-network", "NetworkPolicy")
+        if one["metadata"]["name"].endswith("-webhook")
+    )
+    assert policy["spec"]["ingress"][0]["ports"] == [{"protocol": "TCP", "port": 18080}]
+    for one in rendered("host-network", "Service"):
+        # Those who scrape and probe by the Service see no difference.
+        assert one["spec"]["ports"][0]["port"] in (443, 8080)
+
+
+def test_the_name_of_the_cluster_reaches_metrics_and_processes() -> None:
+    (monitor,) = rendered("chosen", "PodMonitor")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint["relabelings"] == [
+        {"targetLabel": "cluster", "replacement": "prod-eu"},
+        {"action": "labeldrop", "regex": "pod"},
+    ]
+    assert (endpoint["port"], endpoint["interval"], endpoint["scrapeTimeout"]) == (
+        "http", "1m", "20s",
+    )  # fmt: skip
+    assert monitor["spec"]["convertClassicHistogramsToNHCB"] is True
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    for role in ("webhook", "controller"):
+        assert "--cluster-name=prod-eu" in arguments("chosen", role)
+        assert not any("--cluster-name" in one for one in arguments("defaults", role))
+    assert "--team-label=example.com/team" in arguments("chosen", "controller")
+    (service_monitor,) = rendered("mirror", "ServiceMonitor")
+    assert "relabelings" not in service_monitor["spec"]["endpoints"][0]
+
+
+def test_a_pod_monitor_selects_the_pods_of_both_roles_and_no_others() -> None:
+    (monitor,) = rendered("chosen", "PodMonitor")
+    selector = monitor["spec"]["selector"]
+    (requirement,) = selector["matchExpressions"]
+    pods = [
+        m.get("spec", {}).get("template", m)["metadata"]["labels"]
+        for m in rendered("chosen")
+        if m["kind"] in ("Deployment", "Job", "Pod")
+    ]
+    selected = [
+        labels["app.kubernetes.io/component"]
+        for labels in pods
+        if selector["matchLabels"].items() <= labels.items()
+        and labels[requirement["key"]] in requirement["values"]
+    ]
+    assert len(pods) == 4
+    assert sorted(selected) == ["controller", "webhook"]
+
+
+def test_alerts_are_changed_as_the_values_say_and_no_others() -> None:
+    def alerts(name: str) -> dict[str, Manifest]:
+        (rule,) = rendered(name, "PrometheusRule")
+        return {
+            one["alert"]: one
+            for group in rule["spec"]["groups"]
+            for one in group["rules"]
+            if "alert" in one
+        }
+
+    plain, chosen = alerts("mirror"), alerts("chosen")
+    expected = {name: dict(one) for name, one in plain.items()}
+    del expected["FleetTelemetryMatchConditionErrors"]
+    for name, before, after in (
+        ("FleetTelemetryExceptionExpiring", "< 7 * 86400", "< 30 * 86400"),
+        ("FleetTelemetryCertificateExpiring", "< 7 * 86400", "< 2.5 * 86400"),
+        ("FleetTelemetryEgressStale", "> 1800", "> 90 * 60"),
+    ):
+        assert before in expected[name]["expr"]
+        expected[name]["expr"] = expected[name]["expr"].replace(before, after)
+    expected["FleetTelemetryEgressStale"]["for"] = "1h"
+    expected["FleetTelemetryUnknownTooLong"]["for"] = "7d"
+    expected["FleetTelemetryCertificateExpiring"]["labels"] = {"severity": "page"}
+    assert chosen == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {"metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}},
+            "metrics.podMonitor.enabled",
+        ),
+        ({"webhook": {"hostNetwork": True}, "metrics": {"for": "Pod"}}, "webhook.hostNetwork"),
+        ({"webhook": {"port": 9000, "httpPort": 9000}}, "webhook.httpPort"),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(values: Values, said: str) -> None:
+    with pytest.raises(RenderError, match=said):
+        render(values)
+
+
+EMPTY: Values = {
+    "nameOverride": "",
+    "commonAnnotations": {},
+    "clusterName": "",
+    "serviceAccount": {"create": True, "name": "", "annotations": {}},
+    "priorityClassName": "",
+    "nodeSelector": {},
+    "tolerations": [],
+    "affinity": {},
+    "topologySpreadConstraints": [],
+    "webhook": {
+        "failurePolicy": "Ignore",
+        "timeoutSeconds": 2,
+        "namespaceSelector": {},
+        "hostNetwork": False,
+        "dnsPolicy": "",
+        "httpPort": 8080,
+    },
+    "metrics": {"teamLabel": "", "podMonitor": {"enabled": False}},
+}
+
+
+def test_values_that_say_nothing_change_nothing() -> None:
+    assert render(EMPTY) == render()
+
+
+def test_without_values_pods_and_accounts_are_as_they_always_were() -> None:
+    """A change here rolls the pods of everybody who upgrades: it should be meant."""
+    found = [
+        manifest
+        for manifest in rendered("defaults")
+        if manifest["kind"] in ("Deployment", "ServiceAccount", "Service", "PodDisruptionBudget")
+    ]
+    for manifest in found:
+        for key in ("helm.sh/chart", "app.kubernetes.io/version"):
+            del manifest["metadata"]["labels"][key]
+    golden = Path(__file__).with_name("defaults.yaml")
+    assert found == list(yaml.safe_load_all(golden.read_text()))

@@ -16,7 +16,7 @@ KINDS = {
     "openreports": {"Report", "ClusterReport"},
     "wgpolicyk8s": {"PolicyReport", "ClusterPolicyReport"},
     "cert-manager": {"Certificate", "Issuer"},
-    "prometheus-operator": {"ServiceMonitor", "PrometheusRule"},
+    "prometheus-operator": {"ServiceMonitor", "PodMonitor", "PrometheusRule"},
     "cilium": {"CiliumNetworkPolicy", "CiliumCIDRGroup"},
     "network-policy-api": {"ClusterNetworkPolicy"},
 }

@@ -86,7 +86,7 @@ LATE_SAID = (
     ),
 )
 UNKNOWN_SAID = (
-    "It has been unknown for a day whether dependency-track submits telemetry.",
+    "It has been unknown for too long whether dependency-track submits telemetry.",
     (
         "{who}: a policy covers the channel Usage, and what is known does not suffice to say where "
         "it stands. The reason is in WorkloadTelemetry."
@@ -156,7 +156,7 @@ FRESH = (
 STALE_SAID = (
     "The addresses of telemetry.example.com are out of date.",
     (
-        "No name server has returned addresses of telemetry.example.com for half an hour. Network "
+        "No name server has returned addresses of telemetry.example.com for a while. Network "
         "policies keep the known addresses: allowlists for a day, denylists without limit."
     ),
 )
@@ -384,7 +384,7 @@ CASES = (
         "0m",
         (EXCEPTION_LABELS,),
         (
-            "An exception of opt-out expires within a week.",
+            "An exception of opt-out expires soon.",
             ("TelemetryPolicy opt-out exempts StatefulSet appsec/api for 6d 0h 0m 0s more. "
             "Then the policy applies again."),
         ),
@@ -541,7 +541,7 @@ CASES = (
         "15m",
         ({"namespace": "fleet-telemetry", "instance": "10.0.0.2:8080"},),
         (
-            "The webhook's certificate expires within a week, or there is none.",
+            "The webhook's certificate expires soon, or there is none.",
             ("On 10.0.0.2:8080: 5d 23h 45m 0s are left. After that the API server does not trust "
             "the webhook: workloads are admitted unchanged, and policies cannot be changed."),
         ),
@@ -553,7 +553,7 @@ CASES = (
         "15m",
         ({"namespace": "fleet-telemetry", "instance": "10.0.0.2:8080"},),
         (
-            "The webhook's certificate expires within a week, or there is none.",
+            "The webhook's certificate expires soon, or there is none.",
             ("On 10.0.0.2:8080: -15m 0s are left. After that the API server does not trust "
             "the webhook: workloads are admitted unchanged, and policies cannot be changed."),
         ),

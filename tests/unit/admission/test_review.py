@@ -413,3 +413,14 @@ def test_a_mirror_that_knows_the_kinds_is_what_requests_are_answered_from() -> N
     cache = cache_with(OPT_OUT)
     cache.delete(kinds.POLICY, OPT_OUT)
     assert review_workload(creation(manifest(container(SONARQUBE))), cache, NOW) == NOTHING
+
+
+def test_an_update_that_leaves_the_workload_out_changes_nothing_else() -> None:
+    # The API server calls the webhook, because the object before the update has no such label.
+    opt_out = policy_manifest(injection={"when": "Always"})
+    before = manifest(container(SONARQUBE))
+    changed = container(SONARQUBE, env={"OWN": "1"})
+    after = manifest(changed, labels={"fleettelemetry.io/inject": "disabled"})
+    assert answer(update(before, manifest(changed)), opt_out).patch
+    assert answer(update(before, after), opt_out) == NOTHING
+    assert answer(creation(after), opt_out) == NOTHING

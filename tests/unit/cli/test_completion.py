@@ -20,6 +20,15 @@ from tests.support.programs import environment, write_programs
 PARAMETER = click.Option(["--context"])
 
 
+BOMB = b"".join(
+    [
+        b"a0: &a0 [1, 2]\n",
+        *(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 60)),
+        b"contexts: [{name: x}, *a59]\n",
+    ]
+)
+
+
 def context(**params: str) -> click.Context:
     asked = click.Context(click.Command("audit"))
     asked.params.update(params)
@@ -63,7 +72,8 @@ def test_contexts_of_all_files_are_offered(tmp_path: Path, monkeypatch: pytest.M
                 b"- 1",
                 b'contexts: [{name: "a\\nb"}, {name: "\\e[2J"}]',
                 b"a: &a [*a]",
-                b"[" * 5000,
+                b"[" * 1_000_000,
+                BOMB,
                 b"\xff\xfe",
                 b"x: !!python/object:os.system {}",
                 b"contexts: [{name: a}]\n" + b"#" * (1 << 20),
@@ -125,14 +135,31 @@ def test_another_shell_is_refused_with_those_that_are_known() -> None:
         (["completion", "z"], ["zsh"], 4),
         (["nothing", "--"], ["--version", "--help"], 4),
         (["completion", "\0"], [], 4),
+        (["catalogue", "list", "emq"], ["emqx"], 4),
+        (["hosts", "--product", "emq"], ["emqx"], 4),
+        (["audit", "--context", "dev"], ["dev-one"], 4),
+        (["audit", "--outp"], ["--output"], 4),
     ],
 )
 def test_kubectl_gets_values_and_a_directive(
-    words: list[str], values: list[str], directive: int
+    words: list[str],
+    values: list[str],
+    directive: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "config").write_text("contexts: [{name: dev-one}, {name: prod}]")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     *lines, last = answer(words)
     assert [line.partition("\t")[0] for line in lines] == values
     assert last == f":{directive}"
+
+
+@given(st.lists(st.text(max_size=20), max_size=5))
+def test_whatever_is_typed_there_is_an_answer(words: list[str]) -> None:
+    *lines, last = answer(words)
+    assert last in (":0", ":4", ":16")
+    assert all(line.replace("\t", "", 1).isprintable() for line in lines)
 
 
 def test_a_description_stays_on_its_line() -> None:

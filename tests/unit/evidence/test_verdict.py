@@ -100,6 +100,7 @@ class Case:
     seeds: tuple[SeedRecord, ...] = ()
     catalogue: Catalogue = field(default_factory=builtin)
     excluded: bool = False
+    unread: bool = False
     says: str = ""
     seeded: tuple[str, ...] = ()
 
@@ -129,6 +130,7 @@ class Case:
                 claims=self.claims,
                 seeds=self.seeds,
                 excluded=self.excluded,
+                pods_unread=self.unread,
             )
         )
 
@@ -148,6 +150,7 @@ OFF, ON = {SONAR_SWITCH: "false"}, {SONAR_SWITCH: "true"}
 KEEP = {"injection": {"onConflict": "Keep"}}
 ALWAYS = {"injection": {"when": "Always"}}
 NEVER = {"injection": {"when": "Never"}}
+LEFT_OUT = {"fleettelemetry.io/inject": "disabled"}
 IMMEDIATE = {"injection": {"rollout": "Immediate"}}
 AUDIT = {"mode": "Audit"}
 SHELL = {"command": ["sh", "-c", "unset SONAR_TELEMETRY_ENABLE; exec /opt/run.sh"]}
@@ -302,6 +305,9 @@ CASES: dict[str, Case] = {
     ),
     "a CronJob in an excluded namespace": by_suspension(
         NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED, excluded=True
+    ),
+    "a CronJob that a label leaves out": by_suspension(
+        NON_COMPLIANT, Reason.LEFT_OUT_BY_LABEL, shape={"labels": LEFT_OUT}
     ),
     "a CronJob that another controller has": by_suspension(
         NOT_ENFORCEABLE, Reason.NO_EFFECTIVE_SWITCH, shape={"owner": OWNER}
@@ -625,6 +631,25 @@ CASES: dict[str, Case] = {
         shape={"kind": "CronJob"},
         phase=PodPhase.FAILED,
     ),
+    "pods that cannot all be read": of(UNKNOWN, Reason.PODS_NOT_READABLE, env=OFF, unread=True),
+    "no pod that can be read": of(
+        UNKNOWN, Reason.PODS_NOT_READABLE, env=OFF, pods=(), unread=True, shape={"replicas": 0}
+    ),
+    "pods that cannot be read, of a version that sends nothing": of(
+        UNKNOWN, Reason.PODS_NOT_READABLE, image=DTRACK_OLD, unread=True
+    ),
+    "pods that cannot be read, of a template without the setting": of(
+        NON_COMPLIANT, Reason.AWAITING_UPGRADE, unread=True
+    ),
+    "a report beside pods that cannot be read": of(
+        COMPLIANT,
+        Reason.REPORTED,
+        image=DTRACK_4,
+        env=V4_OFF,
+        policy={"asked": True},
+        reported=SAYS_DISABLED,
+        unread=True,
+    ),
     "no pod runs": of(PENDING, Reason.NO_PODS, env=OFF, pods=()),
     "nothing is set and the default is as wished": of(
         COMPLIANT, Reason.DEFAULT_APPLIES, policy=OPT_IN
@@ -737,6 +762,12 @@ CASES: dict[str, Case] = {
     ),
     "an excluded namespace with a foreign template": of(
         NON_COMPLIANT, Reason.NAMESPACE_EXCLUDED, shape={"owner": OWNER}, excluded=True
+    ),
+    "a label leaves it out": of(
+        NON_COMPLIANT, Reason.LEFT_OUT_BY_LABEL, policy=IMMEDIATE, shape={"labels": LEFT_OUT}
+    ),
+    "a label leaves it out, and it has a foreign template": of(
+        NON_COMPLIANT, Reason.LEFT_OUT_BY_LABEL, shape={"labels": LEFT_OUT, "owner": OWNER}
     ),
     "the policy adds nothing": of(NON_COMPLIANT, Reason.INJECTION_OFF, policy=NEVER),
     "the policy adds nothing, not even at once": of(
@@ -1366,8 +1397,10 @@ def test_a_situation(case: Case) -> None:
 
 
 def test_every_reason_has_a_situation() -> None:
-    # RestDenied needs the network: test_leaves.py.
-    found = {case.reason for case in CASES.values()} | {Reason.REST_DENIED}
+    # RestDenied needs the network: test_leaves.py. No verdict of a policy has the others, which
+    # say whether something is sent: test_sends.py.
+    of_sends = {Reason.HOSTS_DENIED, Reason.NEXT_PODS_SEND, Reason.RESTART_MAY_UNDO}
+    found = {case.reason for case in CASES.values()} | {Reason.REST_DENIED} | of_sends
     assert found | FAULTS == set(Reason) - {Reason.SETTING_NOT_REPORTED, Reason.CREDENTIALS_MISSING}
 
 

@@ -12,7 +12,16 @@ from fleet_telemetry.reporting.metrics import (
     ControllerMetrics,
     WatchMetrics,
     add_build_info,
+    add_cluster_info,
 )
+
+
+@pytest.mark.parametrize(("cluster", "count"), [("prod-eu", 1), ("", 0)])
+def test_a_process_names_its_cluster_if_that_has_a_name(cluster: str, count: int) -> None:
+    registry = CollectorRegistry()
+    add_cluster_info(registry, cluster)
+    found = [sample for metric in registry.collect() for sample in metric.samples]
+    assert [sample.labels["cluster_name"] for sample in found] == [cluster] * count
 
 
 def test_what_every_process_counts() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.api.conditions import Condition, ConditionStatus
@@ -163,3 +164,24 @@ def test_a_cluster_policy_has_no_namespace_and_its_exceptions_have() -> None:
 def test_a_replica_that_does_not_lead_shows_no_policies() -> None:
     registry = registry_of(policy(exceptions=[exception()]), visible=False, Accepted="True")
     assert [metric.samples for metric in registry.collect()] == [[]] * 5
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("contract until spring", "contract until spring"),
+        (" a\n\x1b[31mb\u202e ", r"a\n\x1b[31mb\u202e"),
+        ("x" * 1000, "x" * 117 + "..."),
+        ('says "no"', 'says "no"'),
+    ],
+)
+def test_an_exceptions_reason_is_one_short_line(reason: str, shown: str) -> None:
+    registry = registry_of(policy(exceptions=[{**exception(), "reason": reason}]))
+    assert value(registry, "exception_info", name="it", reason=shown) == 1
+
+
+def test_of_a_workload_named_twice_the_reason_is_that_of_the_one_that_lasts() -> None:
+    for order in (1, -1):
+        both = [exception(ends=ENDS), {**exception(ends=LATER), "reason": "it lasts"}][::order]
+        registry = registry_of(policy(exceptions=both))
+        assert value(registry, "exception_info", name="it", reason="it lasts") == 1

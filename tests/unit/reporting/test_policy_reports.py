@@ -105,6 +105,14 @@ def test_a_result_says_who_what_and_why() -> None:
     assert all(isinstance(value, str) for value in properties.values())
 
 
+def test_a_result_names_the_cluster_if_it_has_a_name() -> None:
+    found, plan = planned(SONARQUBE, OFF, policy())
+    (plain,) = build_results(found, plan)
+    (named,) = build_results(found, plan, "prod-eu")
+    assert dict(named.properties) == {**dict(plain.properties), "cluster": "prod-eu"}
+    assert named.key == plain.key
+
+
 def test_who_passes_is_told_to_do_nothing() -> None:
     (result,) = build_results(*planned(SONARQUBE, OFF, policy()))
     assert "remediation" not in dict(result.properties)

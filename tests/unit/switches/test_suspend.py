@@ -366,7 +366,7 @@ def test_events_and_warnings_say_what_was_done() -> None:
 
 
 def test_the_webhook_is_called_for_a_suspension_of_cron_jobs_alone() -> None:
-    found = mutating_webhooks(["a/b"], {}, suffix="x", excluded_namespaces=())
+    found = mutating_webhooks(["a/b"], {}, suffix="x")
     asks = {
         one["name"]: "suspend" in one["matchConditions"][1]["expression"]
         for one in found

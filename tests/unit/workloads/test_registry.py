@@ -53,7 +53,7 @@ def test_a_part_is_known_by_a_label_of_each_type_that_adopts_it() -> None:
 def test_every_type_is_watched_and_the_webhook_gets_what_can_change_its_template() -> None:
     rules = [
         (group, version, resource, tuple(rule["operations"]))
-        for webhook in mutating_webhooks(["a"], {}, suffix="x", excluded_namespaces=())
+        for webhook in mutating_webhooks(["a"], {}, suffix="x")
         for rule in webhook["rules"]
         for group in rule["apiGroups"]
         for version in rule["apiVersions"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from fleet_telemetry.audit.formats.format import Screen
+from fleet_telemetry.audit.formats.plain import encodable
+from fleet_telemetry.audit.formats.wording import escaped_lines
 from fleet_telemetry.audit.result import Audit
 
 
@@ -16,4 +18,5 @@ class JsonFormat:
     def render(self, audit: Audit, screen: Screen) -> str:
         """See Format."""
         del screen
-        return msgspec.json.format(msgspec.json.encode(audit), indent=2).decode() + "\n"
+        text = msgspec.json.format(msgspec.json.encode(encodable(audit)), indent=2).decode()
+        return "\n".join(escaped_lines(text)) + "\n"

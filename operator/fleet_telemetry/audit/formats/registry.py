@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+from fleet_telemetry.audit.formats.csv_format import CsvFormat
+from fleet_telemetry.audit.formats.fix_text import FixText
 from fleet_telemetry.audit.formats.format import Format
+from fleet_telemetry.audit.formats.html_format import HtmlFormat
 from fleet_telemetry.audit.formats.json_format import JsonFormat
+from fleet_telemetry.audit.formats.junit import JunitFormat
+from fleet_telemetry.audit.formats.kustomize import KustomizeFormat
+from fleet_telemetry.audit.formats.markdown import MarkdownFormat
+from fleet_telemetry.audit.formats.sarif import SarifFormat
+from fleet_telemetry.audit.formats.table import TableFormat
+from fleet_telemetry.audit.formats.yaml_format import YamlFormat
 
-FORMATS: dict[str, Format] = {one.name: one for one in (JsonFormat(),)}
+_ALL: tuple[Format, ...] = (
+    TableFormat(),
+    JsonFormat(),
+    YamlFormat(),
+    CsvFormat(),
+    MarkdownFormat(),
+    SarifFormat(),
+    JunitFormat(),
+    HtmlFormat(),
+)
+FORMATS: dict[str, Format] = {one.name: one for one in _ALL}
+
+FIX_FORMATS: dict[str, Format] = {one.name: one for one in (FixText(), KustomizeFormat())}
+"""The forms of ``--fix``."""

@@ -1,0 +1,1 @@
+"""The telemetry hosts of products, as lists that firewalls and name servers take."""

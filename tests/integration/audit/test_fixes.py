@@ -1,0 +1,84 @@
+"""Patches that ``audit --fix`` prints, applied by kubectl itself."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.cluster import Cluster, ensure
+from fleet_telemetry.audit.fixing.commands import kubectl_command
+from fleet_telemetry.audit.formats.format import Screen
+from fleet_telemetry.audit.formats.kustomize import KustomizeFormat
+from fleet_telemetry.audit.result import Place
+from tests.support.fixes import answers, audited, every_row, fix_for, manifest_of
+
+
+def _said(manifests: list[dict[str, Any]]) -> dict[Any, Any]:
+    return {
+        (fix.name, one.product, one.channel): one.after
+        for fix in audited(*manifests).fixes
+        if fix.patch_form is not None
+        for one in fix.outcomes
+    }
+
+
+def test_kustomize_makes_the_changes_of_every_switch(tmp_path: Path) -> None:
+    kubectl = ensure(["kubectl"])["kubectl"]
+    manifests = [manifest_of(row, number) for number, row in enumerate(every_row())]
+    fixed = tmp_path / "fixed"
+    fixed.mkdir()
+    (fixed / "kustomization.yaml").write_text(
+        KustomizeFormat().render(audited(*manifests), Screen())
+    )
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(manifests))
+    whole = {"resources": ["all.yaml"], "components": ["fixed"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(whole))
+    done = subprocess.run(
+        [kubectl, "kustomize", tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[:2000]
+    now = answers(audited(*yaml.load_all(done.stdout, Loader=yaml.CSafeLoader)))
+    said = _said(manifests)
+    assert len(said) > 500
+    assert {key: now[key] for key in said} == said
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("fixes"), controller_manager=False) as cluster:
+        cluster.kubectl("create", "namespace", "team")
+        yield cluster
+
+
+# A product with variables, one with an argument, one whose arguments are the image's, one with a
+# suspension, and one that refuses a variable.
+PRODUCTS = ("sonarqube", "traefik", "loki", "linkerd", "dependency-track")
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_the_api_server_accepts_the_command(cluster: Cluster, product: str) -> None:
+    context = cluster.kubectl("config", "current-context").stdout.strip()
+    for number, row in enumerate(every_row(product)):
+        manifest = manifest_of(row, number)
+        cluster.kubectl("create", "-f", "-", input=json.dumps(manifest))
+        what = manifest["kind"], manifest["metadata"]["name"], "--namespace=team"
+        live = json.loads(cluster.kubectl("get", *what, "--output=json").stdout)
+        if audited(live).fixes:
+            fix = fix_for(live, Place(cluster=context))
+            command = kubectl_command(fix)
+            if command:
+                program, *words = shlex.split(command)
+                assert program == "kubectl"
+                cluster.kubectl(*words)
+                after = json.loads(cluster.kubectl("get", *what, "--output=json").stdout)
+                now = answers(audited(after))
+                said = {(fix.name, one.product, one.channel): one.after for one in fix.outcomes}
+                assert {key: now[key] for key in said} == said
+        cluster.kubectl("delete", *what, "--wait=false")
