@@ -83,8 +83,9 @@ class Happened(Part, frozen=True, kw_only=True):
 class Explanation(Part, frozen=True, kw_only=True):
     """All of it."""
 
-    api_version: str = msgspec.field(default=API_VERSION)
-    kind: str = "TelemetryExplanation"
+    # What has a factory is written out, as every object's version and kind are.
+    api_version: str = msgspec.field(default_factory=lambda: API_VERSION)
+    kind: str = msgspec.field(default_factory=lambda: "TelemetryExplanation")
     time: datetime
     place: Place
     workload: WorkloadReference
