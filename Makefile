@@ -18,7 +18,7 @@ export PYTHONPATH :=
 FILES ?= examples/audit
 COMMAND := .cluster/command
 
-.PHONY: help audit demo unit test test-vendors lint check bench cluster down build generate picture lock krew clean
+.PHONY: help audit demo unit test test-vendors lint check bench cluster down build generate picture audit-picture lock krew clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -83,6 +83,9 @@ generate: $(VENV)/installed ## Write the generated files: crds/, the chart's cop
 picture: $(VENV)/installed ## Draw docs/overview.svg from a real Prometheus (a minute).
 	@$(BIN)/python -m dev.cluster build
 	@$(BIN)/python -m observability
+
+audit-picture: $(VENV)/installed ## Draw docs/audit-page.png in a headless Chromium.
+	@$(BIN)/python -m dev.audit_picture
 
 lock: $(VENV)/installed ## Resolve the dependencies again.
 	@$(BIN)/uv pip compile pyproject.toml --extra operator --universal --python-version 3.11 \
