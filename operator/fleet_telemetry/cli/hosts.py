@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fleet_telemetry.cli.completing import product_names
+
 if TYPE_CHECKING:
     from fleet_telemetry.audit.hosts.listing import Found
     from fleet_telemetry.audit.result import Problem
@@ -60,6 +62,7 @@ CHANNEL_NAMES = ("Usage", "UpdateCheck", "ErrorReport", "License")
     "--product",
     "products",
     multiple=True,
+    shell_complete=product_names,
     help="Hosts of every version of this built-in product. May be given several times.",
 )
 @click.option("--catalogue", "whole", is_flag=True, help="Hosts of all built-in products.")
