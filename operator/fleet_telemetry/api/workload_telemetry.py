@@ -87,6 +87,31 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
         Annotated[str, described("The reason for the state, a word of docs/reasons.md.")] | None
     ) = None
     message: Annotated[str, described("The reason in a sentence.", max_length=4096)] | None = None
+    sends: Annotated[
+        Sends | None,
+        described(
+            "Whether something is sent, now or by the next pods, by all evidence and whatever "
+            "policies say. The version's default counts."
+        ),
+    ] = None
+    sends_reason: (
+        Annotated[str, described("The reason for sends, a word of docs/reasons.md.")] | None
+    ) = None
+    sends_message: (
+        Annotated[str, described("The reason for sends in a sentence.", max_length=4096)] | None
+    ) = None
+    hosts: Annotated[
+        tuple[str, ...],
+        described(
+            "The hosts that the version sends to, or may send to.",
+            list_type="atomic",
+            max_length=64,
+        ),
+    ] = ()
+    remedy: (
+        Annotated[str, described("What to do; absent if nothing is to be done.", max_length=4096)]
+        | None
+    ) = None
     provenance: (
         Annotated[
             Provenance,
@@ -182,6 +207,48 @@ class SeedRecord(ApiType, frozen=True, kw_only=True):
     ]
 
 
+class WorkloadSummary(ApiType, frozen=True, kw_only=True):
+    """What ``kubectl get`` shows: the worst of all channels."""
+
+    policy: Annotated[
+        str | None,
+        described("The name of the policy behind the state; absent if no channel has one."),
+    ] = None
+    desired: Annotated[Submission | None, described("The setting that it asks for.")] = None
+    state: Annotated[
+        State | None,
+        described("Of all channels that a policy covers, the state that needs attention most."),
+    ] = None
+    state_channel: Annotated[ChannelName | None, described("The channel with that state.")] = None
+    reason: Annotated[
+        str | None,
+        described("The reason for the state; if no policy covers a channel, that for sends."),
+    ] = None
+    sends: Annotated[
+        Sends | None,
+        described(
+            "Yes if any channel sends, whether or not a policy covers it; else Unknown if it is "
+            "not known of one; else No."
+        ),
+    ] = None
+    channel: Annotated[
+        ChannelName,
+        described(
+            "The channel with that answer; of several, the one whose state needs attention most."
+        ),
+    ]
+    product: Annotated[str, described("The product of that channel.")]
+    declared: Annotated[Setting, described("Its setting in the pod template.")]
+    running: Annotated[Setting, described("The setting that the pods were started with.")]
+    reported: Annotated[Setting, described("The setting that the product itself reports.")]
+    egress: Annotated[
+        EgressVerdict, described("Whether the network lets the pods reach its hosts.")
+    ]
+    provenance: Annotated[
+        Provenance | None, described("Where the facts come from by which it is judged.")
+    ] = None
+
+
 class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
     """The observed state of the workload."""
 
@@ -197,6 +264,10 @@ class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
         tuple[ChannelStatus, ...],
         described("The channels, each with its evidence.", list_type="atomic"),
     ] = ()
+    summary: Annotated[
+        WorkloadSummary | None,
+        described("The worst of all channels, for the columns of kubectl get."),
+    ] = None
     injected: Annotated[
         tuple[InjectedVariable, ...],
         described("What policies injected into the pod template.", list_type="atomic"),

@@ -45,7 +45,7 @@ TABLES = {
     "ctpol": _POLICY,
     "tprod": Table("NAME TITLE ACCEPTED AGE", {"TITLE": "EMQX", "ACCEPTED": "True"}),
     "wtel": Table(
-        "NAME PRODUCT VERSION POLICY DESIRED STATE REASON AGE",
+        "NAME PRODUCT VERSION POLICY DESIRED STATE REASON SENDS CHANNEL AGE",
         {
             "PRODUCT": "dependency-track",
             "VERSION": "4.14.3",
@@ -53,6 +53,8 @@ TABLES = {
             "DESIRED": "Disabled",
             "STATE": "Unknown",
             "REASON": "SeedNotProven",
+            "SENDS": "Yes",
+            "CHANNEL": "Usage",
             "DECLARED": "Disabled",
             "RUNNING": "Disabled",
             "REPORTED": "Unset",
