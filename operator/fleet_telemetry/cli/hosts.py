@@ -78,7 +78,7 @@ def hosts(
     With --product or --catalogue, those of products, whatever runs. Nothing is changed.
     """
     # The other commands do without it.
-    from fleet_telemetry.audit.hosts.formats.format import remarks  # noqa: PLC0415
+    from fleet_telemetry.audit.hosts.formats.format import notes  # noqa: PLC0415
     from fleet_telemetry.audit.hosts.formats.registry import HOST_FORMATS  # noqa: PLC0415
     from fleet_telemetry.audit.hosts.listing import Action, make_list  # noqa: PLC0415
 
@@ -93,7 +93,7 @@ def hosts(
     found += _of_files(files, channels, now, problems)
     listed = make_list(found, action, include_shared=include_shared, serial=int(now.timestamp()))
     click.echo(HOST_FORMATS[form].render(listed), nl=False)
-    for line in remarks(listed):
+    for line in notes(listed):
         click.echo(f"fleet-telemetry: {line}", err=True)
     for problem in problems:
         where = f"{problem.place.file or problem.place.cluster}:{problem.place.line}"
