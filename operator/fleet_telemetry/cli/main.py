@@ -16,6 +16,7 @@ COMMANDS = {
     "controller": "serve:controller",
     "hosts": "hosts:hosts",
     "revert": "revert:revert",
+    "test": "test:test",
     "webhook": "serve:webhook",
 }
 """The file in this folder and the function of each command."""

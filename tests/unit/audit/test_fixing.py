@@ -326,6 +326,47 @@ def test_it_names_the_tool_that_would_undo_a_patch(label: str, tool: str) -> Non
     assert tool in _text(fix_for(manifest))
 
 
+@pytest.mark.parametrize(
+    ("image", "container", "label", "chart", "values"),
+    [
+        (
+            SONAR,
+            "sonarqube",
+            "chart",
+            "sonarqube-2026.5.0",
+            {
+                "env": [
+                    {"name": "SONAR_TELEMETRY_ENABLE", "value": "false"},
+                    {"name": "SONAR_UPDATECENTER_ACTIVATE", "value": "false"},
+                ]
+            },
+        ),
+        (
+            DTRACK,
+            "dependency-track-api-server",
+            "helm.sh/chart",
+            "dependency-track-1.3.0",
+            {
+                "apiServer": {
+                    "extraEnv": [{"name": "TELEMETRY_SUBMISSION_ENABLED_DEFAULT", "value": "false"}]
+                }
+            },
+        ),
+        (DTRACK, "dependency-track-api-server", "helm.sh/chart", "dependency-track-2.0.0", None),
+        (SONAR, "sonarqube", "helm.sh/chart", "my-sonarqube-2026.5.0", None),
+        (SONAR, "web", "helm.sh/chart", "sonarqube-2026.5.0", None),
+    ],
+)
+def test_values_are_those_of_charts_that_are_known(
+    image: str, container: str, label: str, chart: str, values: dict[str, Any] | None
+) -> None:
+    manifest = _deployment({"name": container, "image": image}, labels={label: chart})
+    fix = fix_for(manifest)
+    assert (fix.chart, fix.helm_values) == (chart, values)
+    assert (f"Values of the chart {chart}" in _text(fix)) is (values is not None)
+    assert "Helm wrote this workload" in _text(fix)
+
+
 # Foreign text
 
 
