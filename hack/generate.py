@@ -13,7 +13,8 @@ from fleet_telemetry.api.resources import RESOURCES
 from fleet_telemetry.catalogue.builtin_file import FILE, encode, is_product, read_product
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.product import Product
-from fleet_telemetry.kube.webhook_configuration import image_regex, mutating_webhooks
+from fleet_telemetry.kube.image_condition import image_regex
+from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
 from hack.argument_words import argument_words
 from hack.changes import with_changes
 from hack.chart_values import chart_readme, values_schema

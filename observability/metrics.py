@@ -5,6 +5,7 @@ from __future__ import annotations
 from fleet_telemetry.reporting import (
     fleet_metrics,
     host_metrics,
+    namespace_metrics,
     policy_metrics,
     workload_metrics,
 )
@@ -21,11 +22,16 @@ WORKLOAD_STATE = workload_metrics.STATE.full_name
 ENABLED = workload_metrics.ENABLED.full_name
 LAST_SUBMISSION = workload_metrics.LAST_SUBMISSION.full_name
 COMPLIANT_SINCE = workload_metrics.COMPLIANT_SINCE.full_name
+NOT_COMPLIANT_SINCE = workload_metrics.NOT_COMPLIANT_SINCE.full_name
 LAST_CHECK = workload_metrics.LAST_CHECK.full_name
+
+SEEN = namespace_metrics.SEEN.full_name
+TEAM = namespace_metrics.TEAM.full_name
 
 POLICY_INFO = policy_metrics.INFO.full_name
 POLICY_CONDITION = policy_metrics.CONDITION.full_name
 OVERRULED = policy_metrics.OVERRULED.full_name
+EXCEPTION_INFO = policy_metrics.EXCEPTION.full_name
 EXCEPTION_EXPIRY = policy_metrics.EXPIRY.full_name
 
 EGRESS = fleet_metrics.EGRESS.full_name

@@ -25,8 +25,12 @@ Manifest = dict[str, Any]
 _SECONDS = 60.0
 _COVERED = {"fleet": "production"}
 """What the policy selects namespaces by."""
-NAMESPACES = ("appsec", "code", "iot", "platform", "sandbox")
+TEAMS = {"appsec": "security", "code": "web", "iot": "devices", "platform": "web", "sandbox": ""}
+"""The teams of the namespaces; empty: the namespace has no such label."""
+TEAM_LABEL = "example.com/team"
+NAMESPACES = tuple(TEAMS)
 UNCOVERED = "sandbox"
+CLUSTER_NAME = "showcase"
 _SONARQUBE = "sonarqube:26.7.0.124771-community"
 _EMQX = "emqx/emqx:5.8.9"
 _DTRACK = "docker.io/dependencytrack/apiserver:4.14.3"
@@ -138,6 +142,8 @@ class Showcase:
         self.values: Manifest = {
             "runtime": {"secrets": [{"namespace": "appsec"}, {"namespace": "code"}]},
             "egress": {"dnsServers": [names.endpoint], "enforced": ["NetworkPolicy"]},
+            "clusterName": CLUSTER_NAME,
+            "metrics": {"teamLabel": TEAM_LABEL},
         }
         """Which Secrets the operator may read, and whom it asks for telemetry hosts."""
         self.exception_ends = (datetime.now(UTC) + timedelta(days=3)).replace(microsecond=0)
@@ -147,6 +153,8 @@ class Showcase:
         """Create the namespaces."""
         for name in NAMESPACES:
             labels = {} if name == UNCOVERED else _COVERED
+            if TEAMS[name]:
+                labels = {**labels, TEAM_LABEL: TEAMS[name]}
             metadata = {"name": name, "labels": labels}
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from observability.dashboards import health, overview, workload
+from observability.dashboards import compliance, health, overview, workload
 
 
 def dashboards() -> tuple[Dashboard, ...]:
     """All of them."""
-    return overview.build(), workload.build(), health.build()
+    return overview.build(), compliance.build(), workload.build(), health.build()
 
 
 def dashboard_files() -> Iterator[tuple[str, str]]:

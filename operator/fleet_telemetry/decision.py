@@ -69,6 +69,8 @@ class Input:
     seeds: tuple[SeedRecord, ...] = ()
     excluded: bool = False
     """Whether nothing in the namespace may be changed."""
+    pods_unread: bool = False
+    """There may be more pods than ``pods``: they could not all be read."""
     active_parts: bool = False
     """Whether a Job of the CronJob has not finished, also while none of its pods runs."""
 
@@ -144,7 +146,11 @@ def decide(given: Input) -> Plan:
     """The edits of the template, and the verdict on every channel."""
     plan = plan_injection(given)
     pods = gather_pod_facts(given.pods, given.catalogue)
-    is_idle = given.workload.is_idle and not any(pod.counts for pod in given.pods)
+    is_idle = (
+        given.workload.is_idle
+        and not given.pods_unread
+        and not any(pod.counts for pod in given.pods)
+    )
     place = Place(given.workload.ref.namespace, given.namespace_labels, pods)
     checks = tuple(plan_checks(plan.targets, plan.effective, place))
     known = {_channel_of(check): result_without_check(check) for check in checks}
@@ -159,6 +165,7 @@ def decide(given: Input) -> Plan:
         excluded=given.excluded,
         recorded=given.recorded,
         idle=is_idle,
+        pods_unread=given.pods_unread,
         active=given.active_parts
         or given.workload.is_active
         or any(pod.counts for pod in given.pods),

@@ -7,10 +7,9 @@ from enum import Enum, auto
 
 import httpx
 
+from fleet_telemetry.certificate_faults import certificate_fault
+
 _CUT = ("disconnected", "closed connection")
-# X509_V_ERR_... of OpenSSL
-_EXPIRED = 10
-_WRONG_NAME = (62, 64)
 
 
 class HttpFault(Enum):
@@ -37,9 +36,7 @@ def fault_of(error: Exception) -> HttpFault:
     """What an error of httpx is about; time-outs are told apart by their types already."""
     root = _root(error)
     if isinstance(root, ssl.SSLCertVerificationError):
-        if root.verify_code in _WRONG_NAME:
-            return HttpFault.WRONG_NAME
-        return HttpFault.EXPIRED if root.verify_code == _EXPIRED else HttpFault.NOT_TRUSTED
+        return HttpFault[certificate_fault(root).name]
     if isinstance(error, httpx.ProxyError):
         return HttpFault.PROXY
     if isinstance(error, httpx.ConnectError):

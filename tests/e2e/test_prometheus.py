@@ -20,11 +20,13 @@ from dev.harness.operator import CHART, NAMESPACE, RELEASE
 from dev.harness.prometheus import LocalPrometheus, Sample
 from dev.harness.showcase import (
     ASKED,
+    CLUSTER_NAME,
     CONTAINED,
     CONTAINED_HOST,
     EXEMPTED,
     FLEET,
     REFUSING,
+    TEAMS,
     Member,
 )
 from dev.harness.stage import ROLES, Stage, staged
@@ -225,6 +227,74 @@ def host_problems(results: Results) -> None:
     assert {s.labels["reason"]: s.value for s in refused} == {"sinkhole": 0, "impossible": 0}
 
 
+OWN_WORKLOADS = len(ROLES)
+"""Deployments of the operator itself, which run no known product."""
+
+
+def shares(label: str, of: Callable[[Member], str]) -> Check:
+    """The opted-out workloads, the proven ones of them, and their share, by a label."""
+
+    def check(results: Results) -> None:
+        found = [
+            {sample.labels.get(label, ""): sample.value for sample in samples}
+            for samples in results
+        ]
+        opted_out = Counter(of(member) for member in OPTED_OUT)
+        proven = {
+            key: sum(of(m) == key and m.state == "Compliant" for m in OPTED_OUT)
+            for key in opted_out
+        }
+        assert found == [
+            opted_out,
+            proven,
+            {key: pytest.approx(proven[key] / opted_out[key]) for key in opted_out},
+        ]
+
+    return check
+
+
+def team_of(member: Member) -> str:
+    return TEAMS[member.namespace] or "(none)"
+
+
+def coverage(results: Results) -> None:
+    seen, known, uncovered = (
+        {sample.labels["resource_namespace"]: sample.value for sample in samples}
+        for samples in results
+    )
+    members = Counter(member.namespace for member in FLEET)
+    assert known == {**members, NAMESPACE: 0}
+    assert seen == {**members, NAMESPACE: OWN_WORKLOADS}
+    assert uncovered["sandbox"] >= 1
+
+
+def proofs(results: Results) -> None:
+    (samples,) = results
+    found = {(s.labels["product"], s.labels["reason"]): s.value for s in samples}
+    expected = Counter((m.product, m.reason) for m in GOVERNED if m.state == "Compliant")
+    assert found == expected
+
+
+def since(*members: Member) -> Check:
+    """The states, and times that are plausible."""
+
+    def check(results: Results) -> None:
+        (samples,) = results
+        assert {names(sample) for sample in samples} == {named(member) for member in members}
+        for sample in samples:
+            assert sample.labels["reason"]
+            assert abs(sample.value / 1000 - time.time()) < A_DAY
+
+    return check
+
+
+def exceptions_with_reason(results: Results) -> None:
+    (info,), _ = results
+    assert info.labels["reason"] == "contract until spring"
+    assert names(info) == named(EXEMPTED)
+    exceptions(results[1:])
+
+
 BY_STATE = Counter(member.state for member in GOVERNED)
 A_DAY = 86400.0
 EXPECTED: dict[tuple[str, str], Check] = {
@@ -253,6 +323,21 @@ EXPECTED: dict[tuple[str, str], Check] = {
             "product",
             "verdict",
         ),
+    }.items()
+} | {
+    ("fleet-telemetry-compliance", title): check
+    for title, check in {
+        "Proven opted out": one(PROVEN),
+        "Workloads with a known product": one(len(FLEET) / (len(FLEET) + OWN_WORKLOADS)),
+        "Longest not compliant": between(0, A_DAY),
+        "Workloads with an exception": one(1),
+        "By cluster": shares("cluster", lambda _: ""),
+        "By team": shares("team", team_of),
+        "Coverage by namespace": coverage,
+        "Proven by": proofs,
+        "Not compliant, since when": since(*AMISS),
+        "Compliant, proven by what": since(*(m for m in GOVERNED if m.state == "Compliant")),
+        "Exceptions": exceptions_with_reason,
     }.items()
 } | {
     ("fleet-telemetry-workload", title): check
@@ -315,7 +400,21 @@ def test_no_panel_goes_unlooked_at() -> None:
     assert known == set(EXPECTED)
 
 
-@pytest.mark.parametrize("board", ["fleet-telemetry-overview", "fleet-telemetry-workload"])
+def test_the_processes_name_the_cluster(stage: Stage) -> None:
+    found = stage.prometheus.query("fleet_telemetry_cluster_info")
+    assert [sample.labels["cluster_name"] for sample in found] == [CLUSTER_NAME] * len(ROLES)
+
+
+def test_teams_are_those_of_the_namespaces(stage: Stage) -> None:
+    found = stage.prometheus.query("fleet_telemetry_namespace_team")
+    teams = {sample.labels["resource_namespace"]: sample.labels["team"] for sample in found}
+    assert teams == {name: team or "(none)" for name, team in {**TEAMS, NAMESPACE: ""}.items()}
+
+
+@pytest.mark.parametrize(
+    "board",
+    ["fleet-telemetry-overview", "fleet-telemetry-compliance", "fleet-telemetry-workload"],
+)
 def test_a_chosen_namespace_and_product_are_all_that_is_shown(stage: Stage, board: str) -> None:
     chosen = {"namespace": "iot", "product": "emqx"}
     for panel in BOARDS[f"{board}.json"]["panels"]:
@@ -424,7 +523,7 @@ def test_the_chart_brings_rules_monitors_and_dashboards(stage: Stage) -> None:
         "prometheusRule": {"enabled": True, "runbooks": "https://wiki.example.com/runbooks/"},
         "dashboards": {"enabled": True},
     }
-    stage.operator.install({**stage.showcase.values, "metrics": metrics})
+    stage.operator.install({**stage.showcase.values, "metrics": metrics})  # without teams
 
     def get(kind: str, name: str) -> Json:
         text = stage.cluster.kubectl(

@@ -23,6 +23,7 @@ from fleet_telemetry.reporting.metrics import AdmissionMetrics
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.admission_requests import cache_with, policy_manifest
 from tests.support.builders import Manifest
+from tests.support.loops import abort_connections
 
 TODAY = datetime.now(UTC)
 
@@ -63,6 +64,7 @@ class ThreadedWebhook:
 
     def stop(self) -> None:
         self._run(self.server.stop())
+        self._run(abort_connections())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -13,7 +13,7 @@
 
 {{- define "fto.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-app.kubernetes.io/name: {{ include "fto.appName" . }}
+app.kubernetes.io/name: {{ include "fto.appName" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: fleet-telemetry-operator
@@ -35,7 +35,7 @@ The annotations of an object, with their key, as lines of its metadata. Argument
 {{- end -}}
 
 {{- define "fto.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "fto.appName" .root }}
+app.kubernetes.io/name: {{ include "fto.appName" .root | quote }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
@@ -62,7 +62,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- with $names | uniq -}}
 imagePullSecrets:
 {{- range . }}
-- name: {{ . }}
+- name: {{ . | quote }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -78,7 +78,7 @@ Where pods are scheduled: what a role says, and else what all pods have. Argumen
 {{- define "fto.scheduling" -}}
 {{- $root := .root.Values -}}
 {{- with .values.priorityClassName | default $root.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .values.nodeSelector | default $root.nodeSelector }}
 nodeSelector:

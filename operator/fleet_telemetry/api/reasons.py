@@ -177,6 +177,11 @@ class Reason(_Explained):
         "No pod runs that could show the setting. The next pod has it.",
     )
     # Unknown
+    PODS_NOT_READABLE = (
+        "PodsNotReadable",
+        "The pods of the workload cannot all be read, so nothing shows which setting they were "
+        "started with. Allow to list pods, and the ReplicaSets and Jobs that own them.",
+    )
     SEED_NOT_PROVEN = (
         "SeedNotProven",
         "The product reads the setting only when it first initialises its data, and nothing "

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.audit.fixing.fix import fix_of
+from fleet_telemetry.audit.images import count_unknown
 from fleet_telemetry.audit.judging import decide_on, findings_of
 from fleet_telemetry.audit.result import (
     Audit,
@@ -26,17 +27,12 @@ from fleet_telemetry.audit.sources import Definitions, Gathered
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.combining import combine
-from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
-from fleet_telemetry.objects.text import printable
 from fleet_telemetry.workloads.workload import PodTemplate
 
 MOST_UNKNOWN_IMAGES = 200
 """Listed; the rest is counted."""
-_MOST_REPOSITORIES = 100_000
-"""Told apart; the rest is taken for one."""
 _MOST_PROBLEMS = 1000
-_LONGEST_IMAGE = 512
 _POD_ADVICE = (
     "a pod without a workload is not managed; run it by a Deployment, or see for yourself whether "
     "it sends"
@@ -70,6 +66,9 @@ def audit(
         found.files += source.read.files
         found.objects += source.read.objects
         found.not_objects += source.read.not_objects
+        found.workloads += source.read.workloads
+        found.containers += source.read.containers
+        found.unknown.update(source.read.images)
     return found.result(now, judged=judged)
 
 
@@ -145,12 +144,8 @@ class _Found:
         known = {one.container.index for one in targets}
         self.containers += len(template.containers)
         self.containers_with_product += len(known)
-        for one in template.containers:
-            if one.index not in known and one.image:
-                name = _repository(one.image)
-                if name not in self.unknown and len(self.unknown) >= _MOST_REPOSITORIES:
-                    name = "(others)"
-                self.unknown[name] += 1
+        rest = (one.image for one in template.containers if one.index not in known)
+        count_unknown(self.unknown, rest)
 
     def result(self, now: datetime, *, judged: bool) -> Audit:
         """All of it."""
@@ -178,12 +173,6 @@ class _Found:
             ),
             problems=tuple(_bounded(self.problems)),
         )
-
-
-def _repository(image: str) -> str:
-    """An image without its tag and digest, in full, so that each has one name."""
-    reference = ImageReference.parse(image)
-    return printable(reference.repository if reference.path else image, _LONGEST_IMAGE)
 
 
 def _bounded(problems: list[Problem]) -> Iterator[Problem]:

@@ -30,6 +30,10 @@ def decide_on(
         pods=subject.pods,
         reported=subject.reported,
         claims=subject.claims,
+        seeds=subject.seeds,
+        recorded=subject.recorded,
+        pods_unread=subject.pods_unread,
+        active_parts=subject.active_parts,
     )
     return with_egress(decide(given), subject.egress)
 

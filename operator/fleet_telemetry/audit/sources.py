@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -37,6 +38,12 @@ class Read:
     files: int = 0
     objects: int = 0
     not_objects: int = 0
+    workloads: int = 0
+    """Those that run no product, where they are no subjects: a cluster has many of them."""
+    containers: int = 0
+    """Theirs, and those of such pods."""
+    images: Counter[str] = field(default_factory=Counter)
+    """Theirs, by repository; see ``images.py``."""
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.audit.result import Place
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.report import Reported
@@ -27,6 +28,14 @@ class Subject:
     """What an installed operator recorded of the products' own reports."""
     egress: Mapping[tuple[str, ChannelName], EgressFinding] = field(default_factory=dict)
     """What an installed operator recorded of the network."""
+    seeds: tuple[SeedRecord, ...] = ()
+    """What an installed operator recorded of data that began with a setting."""
+    recorded: tuple[InjectedVariable, ...] = ()
+    """What an installed operator recorded as injected, now or earlier."""
+    pods_unread: bool = False
+    """There may be more pods: they could not all be read."""
+    active_parts: bool = False
+    """Whether a Job of the CronJob has not finished, also while none of its pods runs."""
 
 
 @dataclass(frozen=True, slots=True)

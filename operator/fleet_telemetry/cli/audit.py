@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from fleet_telemetry.cli.cluster_options import ClusterChoice, with_clusters
+
 # The names of FORMATS; this module imports nothing heavy.
 FORMAT_NAMES = ("table", "json", "yaml", "csv", "markdown", "sarif", "junit", "html")
 # The names of FIX_FORMATS.
@@ -18,6 +20,7 @@ FIX_FORMAT_NAMES = ("text", "kustomize")
 
 @click.command
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@with_clusters
 @click.option("--output", "-o", type=click.Choice(FORMAT_NAMES), default=FORMAT_NAMES[0])
 @click.option(
     "--fix",
@@ -36,6 +39,7 @@ def audit(
     files: tuple[Path, ...],
     output: str,
     *,
+    clusters: ClusterChoice,
     fix: bool,
     fix_format: str | None,
 ) -> None:
@@ -52,11 +56,16 @@ def audit(
     from fleet_telemetry.audit.sources import Definitions  # noqa: PLC0415
     from fleet_telemetry.audit.tool import this_tool  # noqa: PLC0415
     from fleet_telemetry.cli.audit_output import write  # noqa: PLC0415
+    from fleet_telemetry.cli.clusters import read_clusters  # noqa: PLC0415
+
+    if files and clusters.is_given:
+        raise click.UsageError("-A, -n and --context are for clusters; leave them or the FILEs out")
+    now, definitions = datetime.now(UTC), Definitions()
 
     result = audit_sources(
-        [gather_files(files)],
-        datetime.now(UTC),
-        Definitions(),
+        [gather_files(files)] if files else read_clusters(clusters, definitions, now),
+        now,
+        definitions,
         with_fixes=fix or fix_format is not None,
     )
     form = FORMATS[output]

@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+_INTERRUPTED = 130
+"""The status of a process that SIGINT ends, as shells have it."""
+
 
 class LazyGroup(click.Group):
     """``places`` says where each command is, as ``module:attribute``.
@@ -32,3 +35,10 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Ctrl-C ends it without a word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(_INTERRUPTED)

@@ -50,12 +50,6 @@ def _host_name() -> str:
     return gethostname()
 
 
-KUBECONFIG_OPTION = click.option(
-    "--kubeconfig",
-    envvar="KUBECONFIG",
-    help="The kubeconfig. [env: KUBECONFIG; default: ~/.kube/config, in a pod its service account]",
-)
-"""For commands that a person runs."""
 SERVE_OPTIONS = (
     click.option(
         "--namespace",

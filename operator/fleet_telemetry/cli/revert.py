@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from fleet_telemetry.cli.options import KUBECONFIG_OPTION
+from fleet_telemetry.cli.cluster_options import KUBECONFIG_OPTION
 
 
 @click.command

@@ -40,6 +40,8 @@ class Facts:
     """No pod runs, and none starts until somebody changes the workload."""
     active: bool = False
     """Whether a pod runs or is about to, or a Job of the CronJob has not finished."""
+    pods_unread: bool = False
+    """There may be more pods than ``pods``: they could not all be read."""
     recorded: tuple[InjectedVariable, ...] = ()
     """What WorkloadTelemetry lists as injected, now or earlier."""
     contested: frozenset[tuple[int, ChannelName, str]] = frozenset()

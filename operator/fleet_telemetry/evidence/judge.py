@@ -351,6 +351,8 @@ def _without_telemetry(case: Case) -> StateFinding | None:
     if unreadable:
         detail = f"Image: {unreadable[0]}, {len(unreadable)} of {len(rules)} pods."
         return StateFinding(State.UNKNOWN, Reason.VERSION_UNREADABLE, detail)
+    if case.facts.pods_unread:
+        return StateFinding(State.UNKNOWN, Reason.PODS_NOT_READABLE)
     return StateFinding(State.COMPLIANT, Reason.NO_TELEMETRY_IN_VERSION)
 
 
@@ -461,6 +463,8 @@ def _by_suspension(case: Case, switch: Switch) -> StateFinding:
         return _not_set(case, switch, declared)
     if case.facts.active:
         return StateFinding(State.PENDING, Reason.JOB_STILL_RUNS)
+    if case.facts.pods_unread:
+        return StateFinding(State.UNKNOWN, Reason.PODS_NOT_READABLE)
     return StateFinding(State.COMPLIANT, Reason.CRON_JOB_SUSPENDED)
 
 
@@ -529,13 +533,8 @@ def _by_pods(
     by_template = not case.facts.workload.is_injected_by_pod
     if by_template and declared.setting is not case.desired:
         return _not_set(case, switch, declared)
-    if not running:
-        found = StateFinding(State.PENDING, Reason.NO_PODS)
-        if declared.setting is not case.desired:
-            found = _not_set(case, switch, declared, next_pods=Reason.NO_PODS)
-        if found.reason is Reason.NO_PODS and case.facts.idle:
-            return StateFinding(State.COMPLIANT, Reason.SCALED_TO_ZERO)
-        return found
+    if case.facts.pods_unread or not running:
+        return _without_pods(case, switch, declared)
     different = [reading for reading in running if reading.setting is not case.desired]
     unreadable = [one for one in different if one.source is ReadingSource.UNREADABLE]
     if unreadable and unreadable == different:
@@ -560,6 +559,18 @@ def _by_pods(
         return StateFinding(State.PENDING, Reason.PODS_OUTDATED, count)
     farthest = farthest_from(case.desired, different)
     return _not_set(case, switch, farthest, next_pods=Reason.PODS_OUTDATED)
+
+
+def _without_pods(case: Case, switch: Switch, declared: SwitchReading) -> StateFinding:
+    """There is no pod that could show the setting, or not every pod is known."""
+    if case.facts.pods_unread:
+        return StateFinding(State.UNKNOWN, Reason.PODS_NOT_READABLE)
+    found = StateFinding(State.PENDING, Reason.NO_PODS)
+    if declared.setting is not case.desired:
+        found = _not_set(case, switch, declared, next_pods=Reason.NO_PODS)
+    if found.reason is Reason.NO_PODS and case.facts.idle:
+        return StateFinding(State.COMPLIANT, Reason.SCALED_TO_ZERO)
+    return found
 
 
 def _not_set(

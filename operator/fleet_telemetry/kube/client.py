@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,7 +19,7 @@ from kubernetes.aio import config
 
 from fleet_telemetry import __version__
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest, dig, items_at, text_at
+from fleet_telemetry.objects.manifest import Manifest, dig, items_at, number_at, text_at
 from fleet_telemetry.workloads.workload import FIELD_MANAGER
 
 PAGE = 20
@@ -26,6 +27,9 @@ PAGE = 20
 same time: in a cluster of 1,000 workloads, a page size of 200 raised the peak by 40 MB, and one of
 50 by 6 MB."""
 _TIMEOUT_SECONDS = 15
+
+NOT_A_LIST = "NotAList"
+"""The reason of an ApiError: something answers that is no API server."""
 
 ContentType = Literal[
     "application/json", "application/json-patch+json", "application/apply-patch+yaml"
@@ -74,6 +78,17 @@ class ApiError(Exception):
         return "NamespaceTerminating" in self._causes
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list."""
+
+    items: list[dict[str, Any]]
+    token: str
+    """For the next page; empty if this is the last."""
+    left: int
+    """How many objects are behind it, as far as the API server says it."""
+
+
 def find_kubeconfig(given: str | None) -> str | None:
     """The kubeconfig for a command: the given one; in a pod None, for its service account;
     otherwise ``~/.kube/config``."""
@@ -89,8 +104,12 @@ class KubernetesClient:
         self,
         client: api.ApiClient,
         on_call: OnCall | None = None,
+        *,
+        timeout: aiohttp.ClientTimeout | None = None,
     ) -> None:
+        """``timeout`` is for one call."""
         self._client = client
+        self._timeout = timeout or aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
         self._client.user_agent = f"{FIELD_MANAGER}/{__version__}"
         self._on_call = on_call or _ignore
 
@@ -126,24 +145,51 @@ class KubernetesClient:
             raise
 
     async def list(
-        self, kind: Kind, namespace: str = "", *, selector: str = ""
+        self, kind: Kind, namespace: str = "", *, selector: str = "", fields: str = ""
     ) -> AsyncIterator[dict[str, Any]]:
         """All objects of a kind, in all namespaces or in one, page by page. ``selector`` is a label
-        selector. Raises ApiError.
+        selector, ``fields`` a field selector. Raises ApiError.
 
         The API server omits apiVersion and kind of list items; they are added.
         """
-        labels = {"labelSelector": selector} if selector else {}
         token = ""
         while True:
-            page = await self._request(
-                "GET", kind, kind.path(namespace), {"limit": str(PAGE), "continue": token, **labels}
-            )
-            for item in page.get("items") or ():
-                yield {"apiVersion": kind.api_version, "kind": kind.kind, **item}
-            token = dig(page, "metadata", "continue") or ""
+            page = await self.page(kind, namespace, token, selector=selector, fields=fields)
+            for item in page.items:
+                yield item
+            token = page.token
             if not token:
                 return
+
+    async def page(
+        self,
+        kind: Kind,
+        namespace: str = "",
+        token: str = "",
+        *,
+        size: int = PAGE,
+        selector: str = "",
+        fields: str = "",
+    ) -> Page:
+        """One page of a list, the first one without a token. Raises ApiError."""
+        query = {
+            "limit": str(size),
+            "continue": token,
+            "labelSelector": selector,
+            "fieldSelector": fields,
+        }
+        path = kind.path(namespace)
+        found = await self._request("GET", kind, path, query)
+        items = found.get("items", found)
+        if items is not None and not isinstance(items, list):
+            # A proxy or a login page has answered. An empty list would be a lie.
+            raise ApiError(0, NOT_A_LIST, f"GET {path}: the answer is not a list of objects")
+        named = {"apiVersion": kind.api_version, "kind": kind.kind}
+        return Page(
+            [{**named, **item} for item in items or ()],
+            text_at(found, "metadata", "continue"),
+            number_at(found, "metadata", "remainingItemCount"),
+        )
 
     async def served_plurals(self, group: str, version: str) -> set[str]:
         """The plurals that a group version serves; empty if it is not served. Raises ApiError."""
@@ -245,7 +291,7 @@ class KubernetesClient:
             auth_settings=["BearerToken"],
         )
         try:
-            response = await self._client.call_api(*request, _request_timeout=_TIMEOUT_SECONDS)
+            response = await self._client.call_api(*request, _request_timeout=self._timeout)
             data = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._on_call(method, kind.plural, 0)

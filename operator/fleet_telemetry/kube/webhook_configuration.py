@@ -2,10 +2,6 @@
 
 The rules come from the registered workload types. The match conditions pass a slight superset of
 the requests that the decision acts on, so workloads without a product cost nothing.
-
-The API server limits the cost of a condition, and does not call the webhook where a condition
-exceeds it: nothing would be injected, and nobody would know. So a pod template whose images are too
-many or too long to match is passed to the webhook, which decides.
 ``hack.generate`` writes the chart's configuration from the built-in catalogue. The controller
 writes a second one for the cluster's TelemetryProducts.
 """
@@ -13,11 +9,10 @@ writes a second one for the cluster's TelemetryProducts.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fleet_telemetry.catalogue.glob import glob_to_regex
-from fleet_telemetry.catalogue.image import LONGEST
+from fleet_telemetry.kube.image_condition import runs_one_of
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import (
     LEFT_OUT_LABEL,
@@ -25,12 +20,6 @@ from fleet_telemetry.workloads.workload import (
     NO_OP_PATCH_MANAGER,
 )
 from fleet_telemetry.workloads.workload_type import TemplatePath, WorkloadType
-
-# k8s.io/apiserver v0.36.3, pkg/apis/cel/config.go: PerCallLimit is 1,000,000, and all conditions of
-# a webhook together have 2,500,000. The loops need the rest.
-_MATCHING_COST = 600_000
-_MOST_CONTAINERS = 400
-"""Old and new. The loops cost up to about 100 for each."""
 
 Webhook = dict[str, Any]
 TIMEOUT_SECONDS = 2
@@ -57,12 +46,6 @@ def products_configuration(chart_configuration: str) -> str:
     return f"{chart_configuration}-products"
 
 
-def image_regex(patterns: Iterable[str]) -> str:
-    """An RE2 expression that matches every image that one of the patterns covers."""
-    alternatives = "|".join(glob_to_regex(pattern) for pattern in sorted(set(patterns)))
-    return f"(^|/)({alternatives})([:@]|$)"
-
-
 def mutating_webhooks(
     patterns: Iterable[str],
     client_config: Mapping[str, Any],
@@ -75,7 +58,7 @@ def mutating_webhooks(
     ``suffix`` ends each webhook's name, ``client_config`` is its ``clientConfig``. ``like`` is a
     webhook of the chart's, whose namespaces, failure policy and timeout the others get.
     """
-    regex = image_regex(patterns)
+    patterns = sorted(set(patterns))
     shared = {
         "admissionReviewVersions": ["v1"],
         "clientConfig": dict(client_config),
@@ -101,7 +84,7 @@ def mutating_webhooks(
                 **shared,
                 "rules": _workload_rules(types),
                 "matchConditions": _template_conditions(
-                    ".".join(path), regex, suspends=any(one.suspends for one in types)
+                    ".".join(path), patterns, suspends=any(one.suspends for one in types)
                 ),
             }
             for path, types in _types_by_template_path().items()
@@ -113,7 +96,7 @@ def mutating_webhooks(
             "matchConditions": [
                 {
                     "name": "runs-a-product",
-                    "expression": _runs(regex, *_containers("object", "spec")),
+                    "expression": runs_one_of(patterns, _containers("object", "spec")),
                 },
                 {"name": "has-a-controller", "expression": _CONTROLLED},
             ],
@@ -155,16 +138,20 @@ def _rule(group: str, version: str, resources: list[str], operations: list[str])
     }
 
 
-def _template_conditions(template: str, regex: str, *, suspends: bool) -> list[dict[str, str]]:
+def _template_conditions(
+    template: str, patterns: Sequence[str], *, suspends: bool
+) -> list[dict[str, str]]:
     changes = _CHANGES_TEMPLATE.format(template=template)
     return [
         # Where a workload ran a product before the update, our variables are reverted.
         {
             "name": "runs-a-product",
-            "expression": _runs(
-                regex,
-                *_containers("object", f"{template}.spec"),
-                *_containers("oldObject", f"{template}.spec"),
+            "expression": runs_one_of(
+                patterns,
+                (
+                    *_containers("object", f"{template}.spec"),
+                    *_containers("oldObject", f"{template}.spec"),
+                ),
             ),
         },
         {
@@ -191,34 +178,3 @@ def _containers(manifest: str, spec: str) -> tuple[str, str]:
         here = " && ".join((*exists, f"has({found})", f"{found} != null"))
         lists.append(f"({here} ? {found}{some} : [])")
     return lists[0], lists[1]
-
-
-def _runs(regex: str, *lists: str) -> str:
-    """Whether an image in one of the lists of containers matches, or whether that costs too much to
-    find out."""
-    matched = f"has(c.image) && size(c.image) <= {LONGEST}"
-    cost = f"{_COST_OF_AN_IMAGE} * size(s) + s.map(i, size(i)).sum()"
-    # Lists of one element, because match conditions cannot name a value: ``a`` are all containers,
-    # ``s`` their images.
-    return (
-        f"[{' + '.join(lists)}].exists(a, size(a) > {_MOST_CONTAINERS} || "
-        f"[a.filter(c, {matched}).map(c, c.image)].exists(s, {cost} > {_most_text(regex)} || "
-        f"s.exists(i, i.matches({_quote(regex)}))))"
-    )
-
-
-_COST_OF_AN_IMAGE = 11
-
-
-def _most_text(regex: str) -> int:
-    """How many characters may be matched, when each image counts 11 more.
-
-    A match costs a tenth of the text's length plus one, rounded up, times a quarter of the
-    expression's length, rounded up (github.com/google/cel-go v0.26.0, interpreter/runtimecost.go).
-    """
-    return _MATCHING_COST * 10 // -(-len(regex) // 4)
-
-
-def _quote(text: str) -> str:
-    """A raw CEL string literal, because regular expressions contain backslashes."""
-    return "r'" + text.replace("'", "[']") + "'"

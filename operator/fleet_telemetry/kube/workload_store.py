@@ -249,6 +249,13 @@ class Fleet:
                 del self._pods[node]
             self._report_pods(node)
 
+    def stray_pods(self) -> Iterator[tuple[str, Pod]]:
+        """The pods that run, or are about to, of a controller that is not in the store, each with
+        its namespace."""
+        for node, pods in self._pods.items():
+            if self._find_workload(node) is None:
+                yield from ((node[0], pod) for pod in pods.values() if pod.counts)
+
     def keys(self, kind: str) -> Iterator[ObjectKey]:
         """The keys of all objects of a kind in the store."""
         if kind == "Pod":

@@ -44,13 +44,13 @@ def live(cluster: Cluster) -> Any:
     return yaml.safe_load(text)
 
 
-def fill(cluster: Cluster, directory: Path) -> None:
+def fill(cluster: Cluster, directory: Path) -> list[Any]:
     """What the controller writes, as the controller."""
     kubeconfig = cluster.service_account_kubeconfig(
         NAMESPACE, f"{RELEASE}-controller", directory / "kubeconfig"
     )
 
-    async def main() -> None:
+    async def main() -> list[Any]:
         client = await KubernetesClient.connect(str(kubeconfig))
         chart = await client.get(kinds.MUTATING_WEBHOOKS, RELEASE)
         first = chart["webhooks"][0]
@@ -68,18 +68,28 @@ def fill(cluster: Cluster, directory: Path) -> None:
         }
         await client.apply(kinds.MUTATING_WEBHOOKS, manifest)
         await client.close()
+        return webhooks
 
-    asyncio.run(main())
+    return asyncio.run(main())
 
 
 def test_no_upgrade_or_rollback_removes_the_webhooks(
     cluster: Cluster, operator: LocalOperator, tmp_path: Path
 ) -> None:
-    operator.install()
+    chosen = {
+        "failurePolicy": "Fail",
+        "timeoutSeconds": 3,
+        "namespaceSelector": {"matchLabels": {"fleet": "production"}},
+    }
+    operator.install({"webhook": chosen})
     assert "webhooks" not in live(cluster)
-    fill(cluster, tmp_path)
+    written = fill(cluster, tmp_path)
     webhooks = live(cluster)["webhooks"]
-    assert webhooks
+    # The API server adds nothing, so the controller sees no difference, and writes once.
+    assert webhooks == written != []
+    assert webhooks[0]["failurePolicy"] == "Fail"
+    assert webhooks[0]["timeoutSeconds"] == 3
+    assert webhooks[0]["namespaceSelector"]["matchLabels"] == {"fleet": "production"}
 
     operator.install()
     assert live(cluster)["webhooks"] == webhooks

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from dev.cluster import Cluster
+from fleet_telemetry.catalogue.catalogue import builtin
 from tests.support.builders import SONAR_SWITCH, SONARQUBE, Manifest, container, manifest
 from tests.support.rollout_crd import define_rollouts
 from tests.support.threaded_webhook import ThreadedWebhook
@@ -17,7 +19,13 @@ from tests.support.threaded_webhook import ThreadedWebhook
 pytestmark = pytest.mark.cluster
 
 NAME = "conditions"
-MANY = [f"vendor-{number}/some-product-{number}*" for number in range(300)]
+MANY = {
+    "names": [f"vendor-{number}/some-product-{number}" for number in range(2000)],
+    "too many names": [f"vendor-{number}/some-product-{number}" for number in range(4000)],
+    "few beginnings": [f"vendor-{number}/some-product-{number}*" for number in range(20)],
+    "many beginnings": [f"vendor-{number}/some-product-{number}*" for number in range(300)],
+    "stars within": [f"vendor-*-{number}/some-?-product-{number}" for number in range(300)],
+}
 ORDINARY = "registry.example.com:5000/a-team/a-service:1.2.3-20261129.1"
 
 
@@ -47,9 +55,11 @@ def configure(cluster: Cluster, webhook: ThreadedWebhook, patterns: list[str]) -
     raise AssertionError("the API server does not call the webhook")
 
 
-@pytest.fixture(scope="module")
-def with_many(cluster: Cluster, webhook: ThreadedWebhook) -> Cluster:
-    configure(cluster, webhook, MANY)
+@pytest.fixture(scope="module", params=MANY.values(), ids=MANY)
+def with_many(
+    cluster: Cluster, webhook: ThreadedWebhook, request: pytest.FixtureRequest
+) -> Cluster:
+    configure(cluster, webhook, request.param)
     return cluster
 
 
@@ -123,6 +133,61 @@ def test_a_native_sidecar_is_matched_and_injected(with_many: Cluster) -> None:
     assert errors(with_many) == []
 
 
+FORMS = {
+    "as it is": "{path}",
+    "with a tag": "{path}:1.2.3",
+    "behind a mirror": "registry.example.com:5000/hub/{path}:1.2.3-a@sha256:705ab4f5",
+}
+STARS = {"acme/se*ver", "ac?e/other", "acme/deep/er", "acme/begins-*", "*/any-name"}
+
+
+@pytest.fixture(scope="module")
+def with_stars(cluster: Cluster, webhook: ThreadedWebhook) -> Cluster:
+    configure(cluster, webhook, sorted(STARS))
+    return cluster
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_an_image_of_every_pattern_reaches_the_webhook(
+    with_stars: Cluster, webhook: ThreadedWebhook, form: str
+) -> None:
+    patterns = {*builtin().patterns(), *STARS}
+    paths = {one.replace("*", "x").replace("?", "x") for one in patterns}
+    for path in sorted(paths):
+        assert is_called(with_stars, webhook, form.format(path=path)), path
+    assert errors(with_stars) == []
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "sonarqube-exporter:1",
+        "my-sonarqube:1",
+        "sonarqube/other:1",
+        "registry.example.com/a:sonarqube",
+        "nginx@sonarqube",
+        "grafana:sonarqube/nginx",
+        "acme/sexver/more",
+        "acme/other-one",
+        "er",
+        "deep/er",
+        "begins-x",
+        "any-name",
+        "",
+    ],
+)
+def test_another_image_does_not(with_stars: Cluster, webhook: ThreadedWebhook, image: str) -> None:
+    assert not is_called(with_stars, webhook, image)
+    assert errors(with_stars) == []
+
+
+def is_called(cluster: Cluster, webhook: ThreadedWebhook, image: str) -> bool:
+    before = webhook.calls
+    given = json.dumps(deployment([image]))
+    cluster.kubectl("create", "-f", "-", "--dry-run=server", input=given, check=False)
+    return webhook.calls > before
+
+
 def _without(*path: str, kind: str = "Deployment") -> Manifest:
     found = deployment([SONARQUBE])
     found["kind"] = kind
@@ -171,6 +236,7 @@ def test_a_rollout_without_a_template_is_no_error_of_a_condition(with_many: Clus
         "patch", "rollouts.argoproj.io", "it", "--type=merge", "--patch", '{"spec":{"replicas":2}}'
     )
     assert errors(with_many) == []
+    with_many.kubectl("delete", "rollouts.argoproj.io", "it")
 
 
 def test_a_replication_controller_is_injected(with_many: Cluster) -> None:
@@ -181,7 +247,7 @@ def test_a_replication_controller_is_injected(with_many: Cluster) -> None:
 
 @pytest.mark.parametrize("count", [20, 100])
 def test_an_update_is_matched_with_old_and_new_images(with_many: Cluster, count: int) -> None:
-    name = f"update-{count}"
+    name = f"update-{count}-{time.time_ns()}"
     images = [*[ORDINARY] * (count - 2), "a" * 1024, "nginx:1"]
     created(with_many, deployment(images, name))
     changed = deployment([*images[:-1], SONARQUBE], name)

@@ -100,6 +100,7 @@ class Case:
     seeds: tuple[SeedRecord, ...] = ()
     catalogue: Catalogue = field(default_factory=builtin)
     excluded: bool = False
+    unread: bool = False
     says: str = ""
     seeded: tuple[str, ...] = ()
 
@@ -129,6 +130,7 @@ class Case:
                 claims=self.claims,
                 seeds=self.seeds,
                 excluded=self.excluded,
+                pods_unread=self.unread,
             )
         )
 
@@ -628,6 +630,25 @@ CASES: dict[str, Case] = {
         pods=({},),
         shape={"kind": "CronJob"},
         phase=PodPhase.FAILED,
+    ),
+    "pods that cannot all be read": of(UNKNOWN, Reason.PODS_NOT_READABLE, env=OFF, unread=True),
+    "no pod that can be read": of(
+        UNKNOWN, Reason.PODS_NOT_READABLE, env=OFF, pods=(), unread=True, shape={"replicas": 0}
+    ),
+    "pods that cannot be read, of a version that sends nothing": of(
+        UNKNOWN, Reason.PODS_NOT_READABLE, image=DTRACK_OLD, unread=True
+    ),
+    "pods that cannot be read, of a template without the setting": of(
+        NON_COMPLIANT, Reason.AWAITING_UPGRADE, unread=True
+    ),
+    "a report beside pods that cannot be read": of(
+        COMPLIANT,
+        Reason.REPORTED,
+        image=DTRACK_4,
+        env=V4_OFF,
+        policy={"asked": True},
+        reported=SAYS_DISABLED,
+        unread=True,
     ),
     "no pod runs": of(PENDING, Reason.NO_PODS, env=OFF, pods=()),
     "nothing is set and the default is as wished": of(

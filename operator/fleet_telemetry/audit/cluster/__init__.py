@@ -1,0 +1,1 @@
+"""What runs in clusters: read, and never written."""

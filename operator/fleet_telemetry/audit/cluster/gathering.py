@@ -1,0 +1,274 @@
+"""Reads clusters, several at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fleet_telemetry.api.policy import ClusterTelemetryPolicySpec, Policy, PolicyKind
+from fleet_telemetry.api.resources import GROUP, VERSION
+from fleet_telemetry.audit.cluster.contents import Contents
+from fleet_telemetry.audit.cluster.failures import failure_of
+from fleet_telemetry.audit.cluster.listing import Lister
+from fleet_telemetry.audit.cluster.progress import Progress
+from fleet_telemetry.audit.cluster.records import is_live_lease
+from fleet_telemetry.audit.result import Place, Problem
+from fleet_telemetry.audit.sources import Definitions, Gathered
+from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
+from fleet_telemetry.catalogue.combining import combine
+from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.kube import kinds
+from fleet_telemetry.kube.client import ApiError
+from fleet_telemetry.kube.connecting import Connection, connect, context_names
+from fleet_telemetry.kube.entries import decode_labels, decode_policy, decode_product
+from fleet_telemetry.kube.kubeconfig import KubeconfigError
+from fleet_telemetry.kube.store import ObjectKey, object_key
+from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
+from fleet_telemetry.objects.manifest import Manifest
+from fleet_telemetry.objects.text import printable
+
+_CLUSTERS_AT_ONCE = 4
+_CLAIMS_AT_ONCE = 8
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Which clusters to read, and what of them."""
+
+    kubeconfig: str | None = None
+    """A list of paths; None for the service account of the pod."""
+    contexts: tuple[str, ...] = ()
+    """None: the current one."""
+    namespaces: tuple[str, ...] = ()
+    """None: all."""
+    definitions: Definitions = field(default_factory=Definitions)
+    """What the audit applies over what the cluster has: its products have to be recognized."""
+    now: datetime
+
+
+def gather_clusters(request: Request, progress: Progress) -> list[Gathered]:
+    """Read the clusters. Nothing is raised: what cannot be read is a problem of the result."""
+    try:
+        return asyncio.run(_gather(request, progress))
+    finally:
+        progress.clear()
+
+
+async def _gather(request: Request, progress: Progress) -> list[Gathered]:
+    try:
+        contexts = context_names(request.kubeconfig, request.contexts)
+    except KubeconfigError as error:
+        return [_nothing("", error.what, error.advice)]
+    slots = asyncio.Semaphore(_CLUSTERS_AT_ONCE)
+    # A plug-in may ask a person to log in, one at a time.
+    login = asyncio.Lock()
+
+    async def one(context: str) -> Gathered:
+        async with slots:
+            try:
+                async with login:
+                    connection = await connect(request.kubeconfig, context)
+            except KubeconfigError as error:
+                return _nothing(context, error.what, error.advice)
+            try:
+                return await ClusterReader(connection, request, progress).read()
+            finally:
+                await connection.client.close()
+
+    return list(await asyncio.gather(*map(one, contexts)))
+
+
+def _nothing(context: str, what: str, advice: str) -> Gathered:
+    place = Place(cluster=printable(context, _LONGEST_NAME))
+    return Gathered((), problems=[Problem(place=place, what=what, advice=advice)])
+
+
+@dataclass
+class ClusterReader:
+    """Reads one cluster."""
+
+    connection: Connection
+    request: Request
+    progress: Progress
+    problems: list[Problem] = field(default_factory=list)
+    policies: list[Policy] = field(default_factory=list)
+    products: list[tuple[Place, Product]] = field(default_factory=list)
+    labels: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.place = Place(cluster=printable(self.connection.context, _LONGEST_NAME))
+        self.lister = Lister(self.connection, self.request.namespaces, self.progress)
+
+    async def read(self) -> Gathered:
+        """All that an audit needs. What cannot be read is a problem, and the rest is there."""
+        contents = await self.read_contents()
+        is_complete = self.lister.is_complete
+        if contents is None:
+            return Gathered((), problems=self.problems)
+        is_live = contents.needs_live_operator and await self._is_operator_live()
+        return Gathered(
+            contents.subjects(is_complete, is_live=is_live),
+            self.definitions,
+            self.problems,
+            contents.read,
+        )
+
+    @property
+    def definitions(self) -> Definitions:
+        """The policies and products of the cluster."""
+        return Definitions(tuple(self.policies), tuple(self.products))
+
+    async def read_contents(self) -> Contents | None:
+        """The workloads with their pods; None if the cluster gives no answer at all."""
+        served = await self._served()
+        if served is None:
+            return None
+        records: list[Manifest] = []
+        own = (
+            (kinds.POLICY, self._take_policy),
+            (kinds.CLUSTER_POLICY, self._take_policy),
+            (kinds.PRODUCT, self._take_product),
+            (kinds.WORKLOAD_TELEMETRY, records.append),
+        )
+        is_installed = not served or VERSION in served.get(GROUP, ())
+        await asyncio.gather(
+            self._read_labels(),
+            *(self.lister.read(kind, take) for kind, take in own if is_installed),
+        )
+        self._check_selectors()
+        contents = Contents(self.place, self._catalogue(), labels=self.labels)
+        for record in records:
+            contents.take_record(record)
+        workloads = [
+            kind
+            for kind in kinds.WORKLOADS
+            if kind not in kinds.OPTIONAL
+            or not served
+            or kind.version in served.get(kind.group, ())
+        ]
+        await asyncio.gather(
+            *(self.lister.read(kind, contents.take_workload) for kind in workloads),
+            self.lister.read(kinds.POD, contents.take_pod),
+        )
+        contents.settle()
+        await self._read_claims(contents)
+        self.problems += self.lister.problems(self.place)
+        return contents
+
+    async def _served(self) -> Mapping[str, frozenset[str]] | None:
+        """The API groups; empty if they may not be seen, None if there is no answer."""
+        try:
+            return await self.connection.client.served_groups()
+        except ApiError as error:
+            failure = failure_of(error, self.connection.server)
+            if failure.is_forbidden:
+                return {}
+            self._add(failure.what, failure.advice)
+            return None
+
+    async def _read_labels(self) -> None:
+        """The labels of the namespaces, and whether those that were asked for exist."""
+        if not self.request.namespaces:
+            await self.lister.try_all(kinds.NAMESPACE, self._take_namespace)
+            return
+        for name in self.request.namespaces:
+            try:
+                found = await self.connection.client.find(kinds.NAMESPACE, name)
+            except ApiError:
+                continue  # who may not read it may read what is in it
+            if found is None:
+                self._add(
+                    f"there is no namespace {printable(name, _LONGEST_NAME)}",
+                    "correct it, or read all namespaces with -A",
+                )
+            else:
+                self._take_namespace(found)
+
+    def _take_namespace(self, manifest: Manifest) -> None:
+        key = object_key(manifest)
+        self.labels[key[1]] = decode_labels(key, manifest)
+
+    def _take_policy(self, manifest: Manifest) -> None:
+        kind = PolicyKind(manifest["kind"])
+        entry = decode_policy(kind, object_key(manifest), manifest)
+        if entry.policy is not None:
+            self.policies.append(entry.policy)
+        else:
+            self._add_invalid(manifest, entry.problem)
+
+    def _take_product(self, manifest: Manifest) -> None:
+        entry = decode_product(object_key(manifest), manifest)
+        if entry.product is not None:
+            self.products.append((self.place, entry.product))
+        else:
+            self._add_invalid(manifest, entry.problem)
+
+    def _add_invalid(self, manifest: Manifest, problem: str) -> None:
+        namespace, name = object_key(manifest)
+        where = f"{namespace}/{name}" if namespace else name
+        self._add(
+            f"the {manifest['kind']} {where} is not in effect: {printable(problem, 500)}",
+            "correct it",
+        )
+
+    def _add(self, what: str, advice: str) -> None:
+        self.problems.append(Problem(place=self.place, what=what, advice=advice))
+
+    def _check_selectors(self) -> None:
+        """Without the labels of namespaces, nobody can say where a policy applies."""
+        if not self.labels and self._selecting:
+            self._add(
+                "the labels of the namespaces cannot be read, so policies with a namespaceSelector "
+                f"may apply and are left out: {', '.join(self._selecting[:5])}",
+                "ask for the right to get and list namespaces",
+            )
+
+    @property
+    def _selecting(self) -> list[str]:
+        return [
+            one.name
+            for one in self.policies
+            if isinstance(one.spec, ClusterTelemetryPolicySpec)
+            and one.spec.namespace_selector is not None
+        ]
+
+    def _catalogue(self) -> Catalogue:
+        in_effect = self.request.definitions.over(self.definitions)
+        return combine(builtin(), (product for _, product in in_effect.products)).catalogue
+
+    async def _is_operator_live(self) -> bool:
+        """Whether a controller renews its Lease, as far as Leases may be seen."""
+        found: list[bool] = []
+
+        def take(lease: Manifest) -> None:
+            found.append(is_live_lease(lease, self.request.now))
+
+        await self.lister.try_all(kinds.LEASE, take)
+        return any(found)
+
+    async def _read_claims(self, contents: Contents) -> None:
+        """What may prove a seed. Without it, the seed is not proven."""
+        slots = asyncio.Semaphore(_CLAIMS_AT_ONCE)
+        failures = set()
+
+        async def one(key: ObjectKey) -> None:
+            namespace, name = key
+            async with slots:
+                try:
+                    facts = await read_volume_claim_facts(self.connection.client, namespace, [name])
+                except ApiError as error:
+                    failures.add(failure_of(error, self.connection.server))
+                    return
+            if name in facts:
+                contents.claims[key] = facts[name]
+
+        await asyncio.gather(*map(one, sorted(contents.wanted_claims())))
+        for failure in failures:
+            self._add(
+                "not all persistentvolumeclaims and persistentvolumes read, so they prove no seed: "
+                f"{failure.what}",
+                failure.advice,
+            )

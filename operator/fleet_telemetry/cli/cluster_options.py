@@ -1,0 +1,78 @@
+"""The options of commands that read clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import click
+
+KUBECONFIG_OPTION = click.option(
+    "--kubeconfig",
+    envvar="KUBECONFIG",
+    help="The kubeconfig. [env: KUBECONFIG; default: ~/.kube/config, in a pod its service account]",
+)
+"""For commands that a person runs."""
+_CONTEXT = click.option(
+    "--context",
+    "contexts",
+    multiple=True,
+    help="A context of the kubeconfig. May be given several times, for several clusters. "
+    "[default: the current one]",
+)
+_NAMESPACE = click.option(
+    "--namespace",
+    "-n",
+    "namespaces",
+    multiple=True,
+    help="Only this namespace of the cluster. May be given several times. [default: all]",
+)
+_ALL_NAMESPACES = click.option(
+    "--all-namespaces",
+    "-A",
+    is_flag=True,
+    help="All namespaces of the cluster, which is the default.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterChoice:
+    """Which clusters to read, and which namespaces of them."""
+
+    kubeconfig: str | None = None
+    contexts: tuple[str, ...] = ()
+    """None: the current one."""
+    namespaces: tuple[str, ...] = ()
+    """None: all."""
+    is_given: bool = False
+    """Whether any was chosen, so that files would contradict it. A kubeconfig may come from the
+    environment."""
+
+
+def with_clusters(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command, which gets them as ``clusters``, a ClusterChoice."""
+
+    @wraps(command)
+    def run(
+        *args: Any,
+        kubeconfig: str | None,
+        contexts: tuple[str, ...],
+        namespaces: tuple[str, ...],
+        all_namespaces: bool,
+        **options: Any,
+    ) -> Any:
+        if all_namespaces and namespaces:
+            raise click.UsageError("-A reads all namespaces; leave it out, or -n")
+        choice = ClusterChoice(
+            kubeconfig=kubeconfig,
+            contexts=contexts,
+            namespaces=tuple(dict.fromkeys(namespaces)),
+            is_given=bool(contexts or namespaces or all_namespaces),
+        )
+        return command(*args, clusters=choice, **options)
+
+    for option in (KUBECONFIG_OPTION, _ALL_NAMESPACES, _NAMESPACE, _CONTEXT):
+        run = option(run)
+    return run

@@ -1,0 +1,462 @@
+"""Clusters, by an API server that is a stand-in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends, State
+from fleet_telemetry.audit.auditing import audit
+from fleet_telemetry.audit.cluster import listing
+from fleet_telemetry.audit.cluster.gathering import Request, gather_clusters
+from fleet_telemetry.audit.cluster.progress import Progress, ProgressBar, bar, progress_on
+from fleet_telemetry.audit.result import Audit, Finding
+from fleet_telemetry.audit.sources import Definitions
+from tests.support import builders
+from tests.support.api_stub import CUT, ApiStub, Asked, Manifest, asked_kinds, namespace
+from tests.support.builders import EMQX, NOW, SONARQUBE, container, manifest, pod_manifest
+
+OFF = {"EMQX_TELEMETRY__ENABLE": "false"}
+OWN = {"fleettelemetry.io": ["v1alpha1"]}
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses are tested by nobody's clock."""
+    monkeypatch.setattr(listing, "_PAUSES", (0.0, 0.0))
+
+
+@pytest.fixture
+def stub() -> Iterator[ApiStub]:
+    with ApiStub() as stub:
+        yield stub
+
+
+def read(
+    stub: ApiStub, tmp_path: Path, *namespaces: str, contexts: tuple[str, ...] = (), own: str = ""
+) -> Audit:
+    path = stub.kubeconfig(tmp_path / "config", "stub", "other", namespace=own or "default")
+    request = Request(kubeconfig=str(path), contexts=contexts, namespaces=namespaces, now=NOW)
+    return audit(gather_clusters(request, Progress()), NOW, Definitions())
+
+
+def deployment(name: str = "it", image: str = SONARQUBE, **more: Any) -> list[Manifest]:
+    """A Deployment with its ReplicaSet and a pod."""
+    env = more.pop("env", None)
+    whole = manifest(container(image, env=env), name=name, **more)
+    part = manifest(
+        container(image, env=env),
+        kind="ReplicaSet",
+        name=f"{name}-1",
+        owner=builders.controller_of(whole),
+        replicas=1,
+        namespace=whole["metadata"]["namespace"],
+    )
+    return [whole, part, pod_manifest(part, f"{name}-1-a")]
+
+
+def on_a_claim(**given: Any) -> list[Manifest]:
+    """The same, with its data on a volume claim."""
+    found = deployment(**given)
+    for one in found:
+        spec = one["spec"] if one["kind"] == "Pod" else one["spec"]["template"]["spec"]
+        spec["volumes"] = [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}]
+        spec["containers"][0]["volumeMounts"] = [{"name": "d", "mountPath": "/data"}]
+    return found
+
+
+def by_workload(result: Audit) -> dict[tuple[str, str], Finding]:
+    return {
+        (one.kind, one.name): one for one in result.findings if one.channel is ChannelName.USAGE
+    }
+
+
+def test_a_deployment_is_judged_by_its_pods(stub: ApiStub, tmp_path: Path) -> None:
+    stub.objects += deployment(image=EMQX, env=OFF)
+    result = read(stub, tmp_path)
+    assert result.problems == ()
+    found = by_workload(result)["Deployment", "it"]
+    assert (found.sends, found.reason) == (Sends.NO, Reason.RUNNING_IN_EVERY_POD)
+    assert found.place.cluster == "stub"
+
+
+def test_a_pod_that_was_started_without_the_setting_still_sends(
+    stub: ApiStub, tmp_path: Path
+) -> None:
+    whole, part, _ = deployment(image=EMQX, env=OFF)
+    old = manifest(
+        container(EMQX),
+        kind="ReplicaSet",
+        name="old",
+        owner=builders.controller_of(whole),
+        replicas=1,
+    )
+    stub.objects += [whole, part, old, pod_manifest(old, "old-a")]
+    found = by_workload(read(stub, tmp_path))["Deployment", "it"]
+    assert found.sends is not Sends.NO
+
+
+def test_what_runs_no_product_is_counted_and_no_subject(stub: ApiStub, tmp_path: Path) -> None:
+    stub.objects += [*deployment("web", "nginx:1"), *deployment("sonar")]
+    path = stub.kubeconfig(tmp_path / "config")
+    (source,) = gather_clusters(Request(kubeconfig=str(path), now=NOW), Progress())
+    subjects = list(source.subjects)
+    assert [one.workload.ref.name for one in subjects if hasattr(one, "workload")] == ["sonar"]
+    assert (source.read.workloads, source.read.containers) == (1, 1)
+    assert dict(source.read.images) == {"docker.io/library/nginx": 1}
+
+
+def test_pods_that_belong_to_no_workload_are_listed(stub: ApiStub, tmp_path: Path) -> None:
+    _, part, pod = deployment()
+    pod["metadata"]["ownerReferences"] = []
+    stray = pod_manifest(part, "stray")
+    stray["metadata"]["ownerReferences"][0]["uid"] = "another"
+    done = pod_manifest(part, "done", status={"phase": "Succeeded"})
+    done["metadata"]["ownerReferences"] = []
+    stub.objects += [pod, stray, done]
+    result = read(stub, tmp_path)
+    assert sorted(one.name for one in result.unmanaged) == ["it-1-a", "stray"]
+
+
+def test_pages_are_put_together(
+    stub: ApiStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE", 2)
+    for number in range(5):
+        stub.objects += deployment(f"sonar-{number}")
+    result = read(stub, tmp_path)
+    assert len(by_workload(result)) == 5
+    assert all(one.sends is Sends.YES for one in by_workload(result).values())
+
+
+@pytest.mark.parametrize("fault", [CUT, 429, 500, 503])
+def test_what_fails_once_is_asked_for_again(stub: ApiStub, tmp_path: Path, fault: int) -> None:
+    failed: set[tuple[str, str]] = set()
+
+    def once(asked: Asked) -> int | None:
+        key = asked.kind.plural, asked.query.get("continue", "")
+        if asked.kind.plural in ("", "namespaces") or key in failed:
+            return None
+        failed.add(key)
+        return fault
+
+    stub.objects += deployment(image=EMQX, env=OFF)
+    stub.answer = once
+    result = read(stub, tmp_path)
+    assert result.problems == ()
+    assert by_workload(result)["Deployment", "it"].sends is Sends.NO
+    assert ("pods", "") in failed
+
+
+def test_a_server_that_goes_away_in_the_middle(
+    stub: ApiStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is kept, pods that may be missing prove nothing, and nobody waits for each of
+    the other lists."""
+    monkeypatch.setattr(listing, "PAGE", 2)
+    gone = threading.Event()
+
+    def go(asked: Asked) -> int | None:
+        if asked.kind.plural == "pods" and asked.query.get("continue"):
+            gone.set()
+        return CUT if gone.is_set() else None
+
+    for number in range(3):
+        stub.objects += deployment(f"emqx-{number}", EMQX, env=OFF)
+    stub.answer = go
+    result = read(stub, tmp_path)
+    assert result.exit_code == 1
+    assert any("not all of pods" in one.what for one in result.problems)
+    assert all("broke" in one.what for one in result.problems)
+    assert {one.sends for one in by_workload(result).values()} == {Sends.UNKNOWN}
+    assert {one.reason for one in by_workload(result).values()} == {"PodsNotReadable"}
+    # The first page; then three attempts, of which the HTTP client itself repeats each.
+    assert len([one for one in stub.asked if one.kind.plural == "pods"]) <= 7
+
+
+@pytest.mark.parametrize("body", [b"<html>please log in</html>", b"[]", b"{}", b"", b'{"items":3}'])
+def test_what_is_no_api_server_is_no_empty_cluster(
+    stub: ApiStub, tmp_path: Path, body: bytes
+) -> None:
+    stub.answer = lambda asked: body if asked.kind.plural == "pods" else None
+    (problem,) = read(stub, tmp_path).problems
+    assert "is not a Kubernetes API server" in problem.what
+
+
+def test_credentials_that_expire_in_the_middle(stub: ApiStub, tmp_path: Path) -> None:
+    stub.answer = lambda asked: 401 if asked.kind.plural == "pods" else None
+    stub.objects += deployment(image=EMQX, env=OFF)
+    result = read(stub, tmp_path)
+    assert any("rejects the credentials" in one.what for one in result.problems)
+    assert "s3cr3t" not in str(result)
+
+
+def test_a_server_that_gives_no_answer_at_all_is_one_problem(stub: ApiStub, tmp_path: Path) -> None:
+    stub.answer = lambda _: 401
+    (problem,) = read(stub, tmp_path).problems
+    assert problem.place.cluster == "stub"
+    assert len(stub.asked) == 1
+
+
+def test_kinds_that_fail_alike_are_one_problem(stub: ApiStub, tmp_path: Path) -> None:
+    stub.answer = lambda asked: 500 if asked.kind.plural in ("jobs", "cronjobs") else None
+    (problem,) = read(stub, tmp_path).problems
+    assert problem.what.startswith("no cronjobs, jobs read: ")
+
+
+def test_many_namespaces_are_not_all_named(stub: ApiStub, tmp_path: Path) -> None:
+    stub.objects += [namespace(f"team-{number:02}") for number in range(20)]
+    stub.answer = lambda asked: 403 if asked.kind.plural == "pods" else None
+    (problem,) = read(stub, tmp_path).problems
+    assert "team-00, team-01, team-02, team-03, team-04 and 15 more" in problem.what
+
+
+def test_what_may_be_read_in_one_namespace_is_read_there(stub: ApiStub, tmp_path: Path) -> None:
+    stub.answer = lambda asked: (
+        None
+        if asked.namespace in ("", "mine")
+        and (asked.namespace or asked.kind.plural in ("", "namespaces"))
+        else 403
+    )
+    stub.objects += [namespace("mine"), namespace("yours"), *deployment(namespace="mine")]
+    result = read(stub, tmp_path)
+    assert by_workload(result)["Deployment", "it"].sends is Sends.YES
+    (problem,) = result.problems
+    assert "in namespace yours" in problem.what
+
+
+def test_a_name_with_control_characters_is_printable(stub: ApiStub, tmp_path: Path) -> None:
+    stub.objects += [namespace("\x1b[2Jevil")]
+    stub.answer = lambda asked: 403 if asked.kind.plural == "pods" else None
+    assert all(one.what.isprintable() for one in read(stub, tmp_path).problems)
+
+
+def test_optional_kinds_that_are_not_served_are_not_asked_for(
+    stub: ApiStub, tmp_path: Path
+) -> None:
+    assert read(stub, tmp_path).problems == ()
+    asked = asked_kinds(stub.asked)
+    assert asked.isdisjoint({"rollouts", "telemetrypolicies", "workloadtelemetries", "leases"})
+    assert "secrets" not in asked
+
+
+def policy_manifest(**spec: Any) -> Manifest:
+    return {
+        "apiVersion": "fleettelemetry.io/v1alpha1",
+        "kind": "ClusterTelemetryPolicy",
+        "metadata": {"name": "opt-out", "uid": "p", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"submission": "Disabled", **spec},
+    }
+
+
+def test_policies_of_the_cluster_are_applied(stub: ApiStub, tmp_path: Path) -> None:
+    stub.groups = {**stub.groups, **OWN}
+    stub.objects += [policy_manifest(), *deployment()]
+    result = read(stub, tmp_path)
+    found = by_workload(result)["Deployment", "it"]
+    assert result.judged
+    assert found.policy is not None
+    assert found.state in (State.NON_COMPLIANT, State.PENDING)
+
+
+def test_a_policy_that_is_not_valid_is_a_problem(stub: ApiStub, tmp_path: Path) -> None:
+    stub.groups = {**stub.groups, **OWN}
+    stub.objects += [policy_manifest(submission="Maybe")]
+    (problem,) = read(stub, tmp_path).problems
+    assert "ClusterTelemetryPolicy opt-out is not in effect" in problem.what
+
+
+@pytest.mark.parametrize("labels", [{"tier": "prod"}, {"tier": "dev"}, None])
+def test_a_policy_by_labels_of_namespaces(
+    stub: ApiStub, tmp_path: Path, labels: dict[str, str] | None
+) -> None:
+    stub.groups = {**stub.groups, **OWN}
+    selector = {"matchLabels": {"tier": "prod"}}
+    stub.objects += [policy_manifest(namespaceSelector=selector), *deployment()]
+    if labels is None:
+        stub.answer = lambda asked: 403 if asked.kind.plural == "namespaces" else None
+    else:
+        stub.objects.append(namespace(builders.NAMESPACE, **labels))
+    result = read(stub, tmp_path)
+    covered = by_workload(result)["Deployment", "it"].policy is not None
+    assert covered is (labels == {"tier": "prod"})
+    assert bool(result.problems) is (labels is None)
+
+
+def record(of: Manifest, *, uid: str = "", **channel: Any) -> Manifest:
+    """The WorkloadTelemetry of a workload."""
+    metadata = of["metadata"]
+    owner = {"apiVersion": of["apiVersion"], "kind": of["kind"], "name": metadata["name"]}
+    usage = {"name": "Usage", "declared": "Unknown", "running": "Unknown", **channel}
+    return {
+        "apiVersion": "fleettelemetry.io/v1alpha1",
+        "kind": "WorkloadTelemetry",
+        "metadata": {
+            "name": f"{of['kind'].lower()}-{metadata['name']}",
+            "namespace": metadata["namespace"],
+            "ownerReferences": [{**owner, "uid": uid or metadata["uid"]}],
+            "managedFields": [
+                {
+                    "manager": "fleet-telemetry",
+                    "subresource": "status",
+                    "time": "2026-03-01T10:00:00Z",
+                }
+            ],
+        },
+        "status": {"product": "sonarqube", "channels": [usage]},
+    }
+
+
+def lease(renewed: datetime, manager: str = "fleet-telemetry") -> Manifest:
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "it", "namespace": "ops", "managedFields": [{"manager": manager}]},
+        "spec": {"holderIdentity": "pod", "renewTime": renewed.isoformat().replace("+00:00", "Z")},
+    }
+
+
+DENIED = {"egress": "Denied", "egressReason": "EveryAddressDenied"}
+LIVE = lease(NOW - timedelta(seconds=3))
+
+
+@pytest.mark.parametrize(
+    ("uid", "leases", "counts"),
+    [
+        ("", [LIVE], True),
+        ("of an earlier object", [LIVE], False),
+        ("", [], False),
+        ("", [lease(NOW - timedelta(hours=1))], False),
+        ("", [lease(NOW, manager="kube-scheduler")], False),
+    ],
+)
+def test_what_an_operator_recorded_counts_while_it_runs(
+    stub: ApiStub, tmp_path: Path, uid: str, leases: list[Manifest], *, counts: bool
+) -> None:
+    stub.groups = {**stub.groups, **OWN}
+    whole, *rest = deployment()
+    stub.objects += [whole, *rest, *leases, record(whole, uid=uid, **DENIED)]
+    found = by_workload(read(stub, tmp_path))["Deployment", "it"]
+    assert found.egress is (EgressVerdict.DENIED if counts else EgressVerdict.UNKNOWN)
+
+
+def test_a_report_of_an_operator_that_does_not_run_is_stale(stub: ApiStub, tmp_path: Path) -> None:
+    stub.groups = {**stub.groups, **OWN}
+    credentials = {
+        "product": "dependency-track",
+        "secretRef": {"name": "key", "namespace": "ops"},
+        "namespaces": [builders.NAMESPACE],
+        "requireTLS": False,
+    }
+    policy = policy_manifest(runtime={"credentials": [credentials]})
+    whole, *rest = on_a_claim(image=builders.DTRACK_4, env={builders.V4_SWITCH: "false"})
+    of_it = record(whole, reported="Disabled")
+    of_it["status"]["product"] = "dependency-track"
+    stub.objects += [policy, whole, *rest, of_it]
+    stale = by_workload(read(stub, tmp_path))["Deployment", "it"]
+    assert (stale.state, stale.state_reason) == (State.UNKNOWN, Reason.REPORT_STALE)
+    assert "2026-03-01 10:00 UTC" in stale.state_message
+    stub.objects.append(LIVE)
+    live = by_workload(read(stub, tmp_path))["Deployment", "it"]
+    assert (live.state, live.state_reason) == (State.COMPLIANT, Reason.REPORTED)
+
+
+def test_a_seed_is_proven_by_its_volume(stub: ApiStub, tmp_path: Path) -> None:
+    whole, part, pod = on_a_claim(
+        image=builders.DTRACK_4, env={builders.V4_SWITCH: "false"}, generation=1
+    )
+    after = "2026-11-19T00:00:00Z"
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": "data",
+            "namespace": builders.NAMESPACE,
+            "uid": "c",
+            "creationTimestamp": after,
+        },
+        "spec": {"volumeName": "pv"},
+    }
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {
+            "name": "pv",
+            "creationTimestamp": after,
+            "annotations": {"pv.kubernetes.io/provisioned-by": "csi"},
+        },
+    }
+    stub.objects += [whole, part, pod, claim, volume]
+    proven = by_workload(read(stub, tmp_path))["Deployment", "it"]
+    assert (proven.sends, proven.reason) == (Sends.NO, Reason.SEED_PROVEN)
+    stub.answer = lambda asked: 403 if asked.kind.plural == "persistentvolumes" else None
+    result = read(stub, tmp_path)
+    assert by_workload(result)["Deployment", "it"].reason == Reason.SEED_NOT_PROVEN
+    assert "they prove no seed" in result.problems[0].what
+
+
+def test_products_of_the_audit_itself_are_recognized(stub: ApiStub, tmp_path: Path) -> None:
+    own = builders.own_product("ours", channels=[{"name": "Usage", "rules": [{"default": "On"}]}])
+    from fleet_telemetry.audit.result import Place  # noqa: PLC0415
+
+    definitions = Definitions(products=((Place(file="p.yaml"), own),))
+    stub.objects += deployment(image="acme/ours:1")
+    path = stub.kubeconfig(tmp_path / "config")
+    request = Request(kubeconfig=str(path), now=NOW, definitions=definitions)
+    result = audit(gather_clusters(request, Progress()), NOW, definitions)
+    assert by_workload(result)["Deployment", "it"].product == "ours"
+
+
+def test_each_context_is_read_once(stub: ApiStub, tmp_path: Path) -> None:
+    stub.objects += deployment()
+    result = read(stub, tmp_path, contexts=("stub", "other", "stub", "nowhere"))
+    usage = [one for one in result.findings if one.channel is ChannelName.USAGE]
+    assert sorted(one.place.cluster for one in usage) == ["other", "stub"]
+    (problem,) = result.problems
+    assert problem.place.cluster == "nowhere"
+    assert problem.advice == "it has these: other, stub"
+
+
+class _Terminal:
+    def __init__(self, *, is_terminal: bool) -> None:
+        self.written = ""
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+    def write(self, text: str) -> int:
+        self.written += text
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+def test_progress_is_drawn_on_a_terminal_only() -> None:
+    for is_terminal, dumb in ((False, False), (True, True)):
+        terminal: Any = _Terminal(is_terminal=is_terminal)
+        progress = progress_on(terminal, 80, dumb=dumb)
+        progress.page(1, first=True, left=1)
+        progress.clear()
+        assert terminal.written == ""
+    terminal = _Terminal(is_terminal=True)
+    progress = progress_on(terminal, 80, dumb=False)
+    assert isinstance(progress, ProgressBar)
+    progress.page(500, first=True, left=500)
+    assert terminal.written.startswith("\r[###")
+    progress.clear()
+    assert terminal.written.endswith("\r\x1b[K")
+
+
+@pytest.mark.parametrize("columns", [0, 1, 20, 60, 200])
+def test_the_bar_fits(columns: int) -> None:
+    assert len(bar(1_000_000, 2_000_000, columns)) < max(columns, 1)
+    assert bar(1, 2, 200).startswith(f"[{'#' * 15}{'.' * 15}] 1 of 2")
