@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fleet_telemetry.cli.cluster_options import ClusterChoice, with_clusters
+
 if TYPE_CHECKING:
     from fleet_telemetry.audit.hosts.listing import Found
-    from fleet_telemetry.audit.result import Problem
+    from fleet_telemetry.audit.result import Audit
 
 # The names of HOST_FORMATS and of ChannelName; this module imports nothing heavy.
 FORMAT_NAMES = (
@@ -34,6 +36,7 @@ CHANNEL_NAMES = ("Usage", "UpdateCheck", "ErrorReport", "License")
 
 @click.command
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@with_clusters
 @click.option("--deny/--allow", default=True, help="What the list is for. [default: deny]")
 @click.option(
     "--format",
@@ -69,15 +72,18 @@ def hosts(
     channels: tuple[str, ...],
     products: tuple[str, ...],
     *,
+    clusters: ClusterChoice,
     deny: bool,
     include_shared: bool,
     whole: bool,
 ) -> None:
-    """List the telemetry hosts of what FILEs of manifests run, for a firewall or a name server.
+    """List the telemetry hosts of what runs, for a firewall or a name server.
 
-    With --product or --catalogue, those of products, whatever runs. Nothing is changed.
+    What runs is that of a cluster, or of FILEs of manifests. With --product or --catalogue, the
+    hosts are those of products, whatever runs. Nothing is changed.
     """
     # The other commands do without it.
+    from fleet_telemetry.audit.formats import wording  # noqa: PLC0415
     from fleet_telemetry.audit.hosts.formats.format import notes  # noqa: PLC0415
     from fleet_telemetry.audit.hosts.formats.registry import HOST_FORMATS  # noqa: PLC0415
     from fleet_telemetry.audit.hosts.listing import Action, make_list  # noqa: PLC0415
@@ -85,19 +91,23 @@ def hosts(
     action = Action.DENY if deny else Action.ALLOW
     if action not in HOST_FORMATS[form].actions:
         raise click.UsageError(f"the form {form} can only deny; use another --format with --allow")
-    if not (files or products or whole):
-        raise click.UsageError("name a FILE of manifests, a --product, or --catalogue")
-    problems: list[Problem] = []
+    if clusters.is_given and (files or products or whole):
+        raise click.UsageError(
+            "-A, -n and --context are for clusters; leave them, or FILEs and products out"
+        )
     now = datetime.now(UTC)
     found = [*_of_products(products, channels, whole=whole)]
-    found += _of_files(files, channels, now, problems)
+    result = None
+    if files or not (products or whole):
+        result = _audit(files, clusters, now)
+        found += _of_result(result, channels)
     listed = make_list(found, action, include_shared=include_shared, serial=int(now.timestamp()))
     click.echo(HOST_FORMATS[form].render(listed), nl=False)
     for line in notes(listed):
         click.echo(f"fleet-telemetry: {line}", err=True)
+    problems = result.problems if result is not None else ()
     for problem in problems:
-        where = f"{problem.place.file or problem.place.cluster}:{problem.place.line}"
-        click.echo(f"{where}: {problem.what}; {problem.advice}", err=True)
+        click.echo(wording.problem(problem), err=True)
     sys.exit(1 if problems else 0)
 
 
@@ -120,16 +130,21 @@ def _of_products(
     yield from hosts_of_products(chosen, [ChannelName(name) for name in channels])
 
 
-def _of_files(
-    files: tuple[Path, ...], channels: tuple[str, ...], now: datetime, problems: list[Problem]
-) -> Iterator[Found]:
+def _of_result(result: Audit, channels: tuple[str, ...]) -> Iterator[Found]:
     from fleet_telemetry.api.policy import ChannelName  # noqa: PLC0415
+    from fleet_telemetry.audit.hosts.listing import hosts_of_findings  # noqa: PLC0415
+
+    yield from hosts_of_findings(result.findings, [ChannelName(name) for name in channels])
+
+
+def _audit(files: tuple[Path, ...], clusters: ClusterChoice, now: datetime) -> Audit:
     from fleet_telemetry.audit.auditing import audit  # noqa: PLC0415
     from fleet_telemetry.audit.files import gather_files  # noqa: PLC0415
-    from fleet_telemetry.audit.hosts.listing import hosts_of_findings  # noqa: PLC0415
     from fleet_telemetry.audit.sources import Definitions  # noqa: PLC0415
 
     if files:
-        result = audit([gather_files(files)], now, Definitions())
-        problems += result.problems
-        yield from hosts_of_findings(result.findings, [ChannelName(name) for name in channels])
+        return audit([gather_files(files)], now, Definitions())
+    # Files need no client.
+    from fleet_telemetry.cli.clusters import read_clusters  # noqa: PLC0415
+
+    return audit(read_clusters(clusters, Definitions(), now), now, Definitions())

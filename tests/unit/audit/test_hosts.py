@@ -277,7 +277,8 @@ def test_the_command_lists_the_hosts_of_products() -> None:
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        ((), "name a FILE of manifests, a --product, or --catalogue"),
+        (("-A", "--catalogue"), "-A, -n and --context are for clusters"),
+        (("--context=x", "x.yaml"), "-A, -n and --context are for clusters"),
         (("--product=nope",), "there is no built-in product 'nope'"),
         (("--catalogue", "--allow", "--format=hosts"), "the form hosts can only deny"),
         (("--catalogue", "--format=iptables"), "'iptables' is not one of"),
