@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
@@ -28,6 +29,8 @@ class Subject:
     """What an installed operator recorded of the products' own reports."""
     egress: Mapping[tuple[str, ChannelName], EgressFinding] = field(default_factory=dict)
     """What an installed operator recorded of the network."""
+    recorded_at: datetime | None = None
+    """When an installed operator last wrote its record."""
     seeds: tuple[SeedRecord, ...] = ()
     """What an installed operator recorded of data that began with a setting."""
     recorded: tuple[InjectedVariable, ...] = ()

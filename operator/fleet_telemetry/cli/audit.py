@@ -56,14 +56,19 @@ def audit(
     from fleet_telemetry.audit.sources import Definitions  # noqa: PLC0415
     from fleet_telemetry.audit.tool import this_tool  # noqa: PLC0415
     from fleet_telemetry.cli.audit_output import write  # noqa: PLC0415
-    from fleet_telemetry.cli.clusters import read_clusters  # noqa: PLC0415
 
     if files and clusters.is_given:
         raise click.UsageError("-A, -n and --context are for clusters; leave them or the FILEs out")
     now, definitions = datetime.now(UTC), Definitions()
 
+    if files:
+        sources = [gather_files(files)]
+    else:
+        from fleet_telemetry.cli.clusters import read_clusters  # noqa: PLC0415  # 300 ms
+
+        sources = read_clusters(clusters, definitions, now)
     result = audit_sources(
-        [gather_files(files)] if files else read_clusters(clusters, definitions, now),
+        sources,
         now,
         definitions,
         with_fixes=fix or fix_format is not None,

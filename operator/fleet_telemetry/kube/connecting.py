@@ -14,7 +14,7 @@ from kubernetes.aio.config.kube_config import KubeConfigLoader
 
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.exec_plugin import credentials_of_plugin
-from fleet_telemetry.kube.kubeconfig import Access, KubeconfigError, read_kubeconfig
+from fleet_telemetry.kube.kubeconfig import Access, Kubeconfig, KubeconfigError
 from fleet_telemetry.objects.manifest import mapping_at, text_at
 from fleet_telemetry.objects.text import printable
 
@@ -37,17 +37,15 @@ class Connection:
     client: KubernetesClient
 
 
-def context_names(kubeconfig: str | None, given: tuple[str, ...]) -> tuple[str, ...]:
+def context_names(kubeconfig: Kubeconfig | None, given: tuple[str, ...]) -> tuple[str, ...]:
     """The contexts to use, each once: the given ones, or the current one. Whether a given one
     exists is said by ``connect``. Raises KubeconfigError."""
     if given:
         return tuple(dict.fromkeys(given))
-    if kubeconfig is None:
-        return (IN_CLUSTER,)
-    return (read_kubeconfig(kubeconfig).choose(),)
+    return (IN_CLUSTER if kubeconfig is None else kubeconfig.choose(),)
 
 
-async def connect(kubeconfig: str | None, context: str) -> Connection:
+async def connect(kubeconfig: Kubeconfig | None, context: str) -> Connection:
     """Connect to the cluster of a context; without a kubeconfig, to that of the pod. No call is
     made yet. Raises KubeconfigError."""
     configuration = api.Configuration()
@@ -67,7 +65,7 @@ async def connect(kubeconfig: str | None, context: str) -> Connection:
                 "set automountServiceAccountToken, or give a kubeconfig with --kubeconfig",
             ) from None
     else:
-        access = read_kubeconfig(kubeconfig).access(context)
+        access = kubeconfig.access(context)
         namespace = access.namespace
         await _load(access, context, configuration)
     try:

@@ -140,7 +140,7 @@ def resolve_effective(
     """
     in_effect: list[Policy] = []
     exempting: list[tuple[Policy, PolicyException]] = []
-    for policy in sorted(policies, key=_rank):
+    for policy in in_precedence(policies):
         if covers_channel(policy, product, channel, built_in=built_in):
             exception = live_exception(policy, ref, now)
             if exception is None:
@@ -172,6 +172,27 @@ def _agree(policy: Policy, winner: Policy) -> bool:
         winner.spec.mode,
         winner.spec.submission,
     )
+
+
+_WHY = (
+    "it enforces, and the other has mode: Audit",
+    "Disabled comes before Enabled",
+    "a ClusterTelemetryPolicy comes before a TelemetryPolicy",
+    "it is older",
+    "its name comes first",
+)
+"""Why a policy comes before another, by the first part of their ranks that differs."""
+
+
+def why_before(winner: Policy, other: Policy) -> str:
+    """Why a policy has precedence over another one."""
+    ranks = zip(_rank(winner), _rank(other), _WHY, strict=True)
+    return next((why for one, two, why in ranks if one != two), _WHY[-1])
+
+
+def in_precedence(policies: Iterable[Policy]) -> list[Policy]:
+    """The policies, the one that has precedence over all others first."""
+    return sorted(policies, key=_rank)
 
 
 def _rank(policy: Policy) -> tuple[bool, bool, bool, datetime, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -412,6 +413,16 @@ def test_products_of_the_audit_itself_are_recognized(stub: ApiStub, tmp_path: Pa
     request = Request(kubeconfig=str(path), now=NOW, definitions=definitions)
     result = audit(gather_clusters(request, Progress()), NOW, definitions)
     assert by_workload(result)["Deployment", "it"].product == "ours"
+
+
+def test_a_kubeconfig_may_be_a_pipe(stub: ApiStub, tmp_path: Path) -> None:
+    stub.objects += deployment()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=stub.kubeconfig, args=(pipe,), daemon=True)
+    writing.start()
+    (source,) = gather_clusters(Request(kubeconfig=str(pipe), now=NOW), Progress())
+    assert len(list(source.subjects)) == 1
 
 
 def test_each_context_is_read_once(stub: ApiStub, tmp_path: Path) -> None:

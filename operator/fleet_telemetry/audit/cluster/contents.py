@@ -153,6 +153,7 @@ class Contents:
             },
             reported=record.reported(is_live=is_live) if record is not None else {},
             egress=record.egress(is_live=is_live) if record is not None else {},
+            recorded_at=record.written if record is not None else None,
             seeds=status.seeds if status is not None else (),
             recorded=(*status.injected, *status.injected_before) if status is not None else (),
             active_parts=self.fleet.has_active_part(ref),

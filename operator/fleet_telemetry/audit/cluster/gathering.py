@@ -23,7 +23,7 @@ from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError
 from fleet_telemetry.kube.connecting import Connection, connect, context_names
 from fleet_telemetry.kube.entries import decode_labels, decode_policy, decode_product
-from fleet_telemetry.kube.kubeconfig import KubeconfigError
+from fleet_telemetry.kube.kubeconfig import KubeconfigError, read_kubeconfig
 from fleet_telemetry.kube.store import ObjectKey, object_key
 from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
 from fleet_telemetry.objects.manifest import Manifest
@@ -59,7 +59,9 @@ def gather_clusters(request: Request, progress: Progress) -> list[Gathered]:
 
 async def _gather(request: Request, progress: Progress) -> list[Gathered]:
     try:
-        contexts = context_names(request.kubeconfig, request.contexts)
+        # Once: it may be a pipe.
+        kubeconfig = read_kubeconfig(request.kubeconfig) if request.kubeconfig else None
+        contexts = context_names(kubeconfig, request.contexts)
     except KubeconfigError as error:
         return [_nothing("", error.what, error.advice)]
     slots = asyncio.Semaphore(_CLUSTERS_AT_ONCE)
@@ -70,7 +72,7 @@ async def _gather(request: Request, progress: Progress) -> list[Gathered]:
         async with slots:
             try:
                 async with login:
-                    connection = await connect(request.kubeconfig, context)
+                    connection = await connect(kubeconfig, context)
             except KubeconfigError as error:
                 return _nothing(context, error.what, error.advice)
             try:

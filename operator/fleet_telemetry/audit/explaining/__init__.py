@@ -1,0 +1,1 @@
+"""Why one workload is judged as it is."""

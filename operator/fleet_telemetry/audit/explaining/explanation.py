@@ -1,0 +1,97 @@
+"""Why a workload is judged as it is: what the forms of output show. Its JSON is an interface of
+ours: fields are added, never renamed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from fleet_telemetry.api.policy import Mode, Submission
+from fleet_telemetry.api.workload_telemetry import ChannelPolicy
+from fleet_telemetry.audit.result import API_VERSION, Finding, Part, Place, Problem
+from fleet_telemetry.policy.standing import Outcome
+
+
+class WorkloadReference(Part, frozen=True, kw_only=True):
+    """A workload, or a pod that belongs to none."""
+
+    namespace: str
+    kind: str
+    name: str
+
+
+class ContainerExplained(Part, frozen=True, kw_only=True):
+    """A container of the pod template."""
+
+    name: str
+    image: str
+    product: str = ""
+    """Empty if the catalogue knows no product for the image."""
+    title: str = ""
+    version: str = ""
+    """Empty if it cannot be read."""
+    message: str = ""
+    """Why it cannot be read, or is not verified."""
+
+
+class PolicyExplained(Part, frozen=True, kw_only=True):
+    """What became of one policy on a channel."""
+
+    policy: ChannelPolicy
+    submission: Submission
+    mode: Mode
+    outcome: Outcome
+    why: str
+
+
+class EvidenceSeen(Part, frozen=True, kw_only=True):
+    """One piece of evidence."""
+
+    source: str
+    """declared, running, reported or egress."""
+    where: str
+    """The container of the template or of a pod, the product's report, or the network."""
+    entry: str = ""
+    """The variable or argument, if the source is a container."""
+    shows: str
+    """A setting, or what the network does."""
+    message: str = ""
+    time: datetime | None = None
+    """When it was recorded; absent if it is as of now."""
+
+
+class ChannelExplained(Part, frozen=True, kw_only=True):
+    """One channel of one product."""
+
+    finding: Finding
+    policies: tuple[PolicyExplained, ...] = ()
+    evidence: tuple[EvidenceSeen, ...] = ()
+    missing: tuple[str, ...] = ()
+    """What to do so that it is proven; empty if it is."""
+
+
+class Happened(Part, frozen=True, kw_only=True):
+    """An Event that an operator wrote about the workload."""
+
+    time: datetime | None = None
+    reason: str
+    note: str
+    warning: bool = False
+
+
+class Explanation(Part, frozen=True, kw_only=True):
+    """All of it."""
+
+    api_version: str = msgspec.field(default=API_VERSION)
+    kind: str = "TelemetryExplanation"
+    time: datetime
+    place: Place
+    workload: WorkloadReference
+    message: str = ""
+    """Why nothing is decided, if that is so."""
+    containers: tuple[ContainerExplained, ...] = ()
+    channels: tuple[ChannelExplained, ...] = ()
+    history: tuple[Happened, ...] = ()
+    """The newest last."""
+    problems: tuple[Problem, ...] = ()
