@@ -15,10 +15,10 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH :=
 
-FILES ?= examples/audit
+FILES ?= examples/audit/*.yaml
 COMMAND := .cluster/command
 
-.PHONY: help audit demo unit test test-vendors lint check bench cluster down build generate picture lock krew clean
+.PHONY: help audit demo unit test test-vendors lint check bench cluster down build generate picture audit-picture lock krew clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -84,6 +84,9 @@ picture: $(VENV)/installed ## Draw docs/overview.svg from a real Prometheus (a m
 	@$(BIN)/python -m dev.cluster build
 	@$(BIN)/python -m observability
 
+audit-picture: $(VENV)/installed ## Draw docs/audit-page.png in a headless Chromium.
+	@$(BIN)/python -m dev.audit_picture
+
 lock: $(VENV)/installed ## Resolve the dependencies again.
 	@$(BIN)/uv pip compile pyproject.toml --extra operator --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --upgrade --output-file requirements.lock
@@ -127,12 +130,12 @@ $(VENV)/installed: requirements-dev.lock pyproject.toml | python
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . >> $(VENV)/pip.log 2>&1 || { echo 'This project could not be installed into $(VENV); $(VENV)/pip.log has the details.' >&2; exit 1; }
 	@touch $@
 
-# Only what the command needs, which takes less time than all of the above.
+# Only what the command needs, and not compiled: most of it is not imported to read files.
 $(COMMAND)/installed: requirements-command.lock | python
 	@echo 'Installing the packages of the command into $(COMMAND) (half a minute, once) ...'
 	@mkdir -p $(COMMAND)
 	@$(PYTHON) -m venv $(COMMAND) || { echo 'No virtual environment could be made: install the venv module of your Python (python3-venv on Debian).' >&2; exit 1; }
-	@$(COMMAND)/bin/pip install --quiet --require-hashes --requirement requirements-command.lock > $(COMMAND)/pip.log 2>&1 || { echo 'The Python packages could not be installed; $(COMMAND)/pip.log has the details.' >&2; exit 1; }
+	@$(COMMAND)/bin/pip install --quiet --no-compile --require-hashes --requirement requirements-command.lock > $(COMMAND)/pip.log 2>&1 || { echo 'The Python packages could not be installed; $(COMMAND)/pip.log has the details.' >&2; exit 1; }
 	@touch $@
 
 .PHONY: python

@@ -16,6 +16,7 @@ from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.kube.image_condition import image_regex
 from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
 from hack.argument_words import argument_words
+from hack.audit_picture import audit_picture
 from hack.changes import with_changes
 from hack.chart_values import chart_readme, values_schema
 from hack.crds import definition
@@ -79,6 +80,7 @@ def generated_files() -> Iterator[tuple[Path, str]]:
         + chart_readme(values, chart),
     )
     docs = ROOT / "docs"
+    yield docs / "audit.svg", audit_picture(ROOT)
     pages = {
         "api.md": ("model", api_page()),
         "reasons.md": ("model/reasons.py", reasons_page()),

@@ -152,8 +152,8 @@ fleet_telemetry_submission_enabled{{evidence="reported"}} == 1
 
 ## Single workloads
 
-A workload with two channels has about ten series: 10,000 workloads make about 100,000 series, a
-scrape of 19 MB (1 MB compressed, as Prometheus requests it) in half a second
+A workload with two channels has about twelve series: 10,000 workloads make about 120,000 series, a
+scrape of some 22 MB (1 MB compressed, as Prometheus requests it) in half a second
 ([benchmarks](benchmarks.md)). `metrics.perWorkload: false` in the chart removes them; alerts then
 name namespaces and products instead of workloads.
 

@@ -12,6 +12,8 @@ _SIZE = 13
 _MARGIN = 16
 _COLOURS = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341"}
 _BOLD = "1"
+_PART = re.compile(r"\S+(?: \S+)*")
+"""Words with one space between them."""
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 
 Run = tuple[str, frozenset[str]]
@@ -29,7 +31,7 @@ def picture(command: str, output: str, title: str) -> str:
     font = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
     size = f'width="{width}" height="{height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}"'
-    group = f'<g font-family="{font}" font-size="{_SIZE}" fill="#e6edf3" xml:space="preserve">'
+    group = f'<g font-family="{font}" font-size="{_SIZE}" fill="#e6edf3">'
     parts = [
         f'{head} role="img">',
         f"<title>{escape(title)}</title>",
@@ -59,13 +61,16 @@ def _texts(lines: Sequence[Sequence[Run]]) -> Iterator[str]:
     for number, line in enumerate(lines):
         column = 0
         for text, codes in line:
-            if text.strip():
-                x, y = _MARGIN + column * _COLUMN, _MARGIN + _SIZE + number * _LINE
+            # SVG collapses spaces, so what stands apart is placed by itself.
+            for part in _PART.finditer(text):
+                x, y = _MARGIN + (column + part.start()) * _COLUMN, number * _LINE
                 # The length keeps columns in line, whatever font there is.
+                length = (
+                    f'textLength="{len(part[0]) * _COLUMN:.1f}" lengthAdjust="spacingAndGlyphs"'
+                )
                 yield (
-                    f'<text x="{x:.1f}" y="{y}" textLength="{len(text) * _COLUMN:.1f}" '
-                    f'lengthAdjust="spacingAndGlyphs"'
-                    f"{_style(codes)}>{escape(text)}</text>"
+                    f'<text x="{x:.1f}" y="{_MARGIN + _SIZE + y}" {length}{_style(codes)}>'
+                    f"{escape(part[0])}</text>"
                 )
             column += len(text)
 

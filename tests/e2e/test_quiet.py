@@ -49,6 +49,43 @@ def test_a_steady_cluster_sees_no_writes(world: World, space: Space) -> None:
     assert _writes(world, space.name)[before:] == []
 
 
+def _records(world: World, namespace: str) -> list[str]:
+    """The subresource of each write of a WorkloadTelemetry, empty for the object itself."""
+    return [
+        event["objectRef"].get("subresource", "")
+        for event in world.cluster.audit_events()
+        if event["user"]["username"].startswith(ACCOUNTS)
+        and event["verb"] not in ("get", "list", "watch")
+        and event["objectRef"].get("namespace") == namespace
+        and event["objectRef"]["resource"] == "workloadtelemetries"
+    ]
+
+
+def test_a_record_is_written_once_and_then_only_its_status(world: World, space: Space) -> None:
+    space.apply(workload("Deployment", "s", container(SONARQUBE), replicas=0))
+
+    def selected(labels: str) -> str:
+        names = space.kubectl("get", "wtel", f"--selector={labels}", "--output=name").stdout
+        return names.strip().removeprefix("workloadtelemetry.fleettelemetry.io/")
+
+    by_product = "fleettelemetry.io/product=sonarqube"
+    eventually(lambda: _records(world, space.name) == ["", "status"])
+    assert selected(f"{by_product},fleettelemetry.io/sends=Yes") == "deployment-s"
+    assert selected("product.fleettelemetry.io/sonarqube") == "deployment-s"
+    # No label changes with the pods.
+    space.kubectl("scale", "deployment", "s", "--replicas=1")
+    eventually(lambda: len(_records(world, space.name)) > 2)
+    time.sleep(2)
+    assert set(_records(world, space.name)[2:]) == {"status"}
+    # One does with a policy.
+    assert selected(f"{by_product},!fleettelemetry.io/state") == "deployment-s"
+    space.policy()
+    eventually(
+        lambda: selected(f"{by_product},fleettelemetry.io/state=NonCompliant") == "deployment-s"
+    )
+    assert _records(world, space.name).count("") == 2
+
+
 def test_foreign_objects_carry_nothing_of_ours(world: World, space: Space) -> None:
     space.policy(injection={"rollout": "Immediate"})
     space.apply(workload("Deployment", "s", container(SONARQUBE), replicas=2))

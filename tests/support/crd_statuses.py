@@ -16,6 +16,11 @@ from tests.support.crd_values import (
 )
 
 _CHANNEL = "status.channels[0]"
+_SUMMARY = "status.summary"
+_STATE = Choice(of=("Compliant", "NonCompliant", "Pending", "Unknown", "NotEnforceable", "Exempt"))
+_SENDS = Choice(of=("Yes", "No", "Unknown"))
+_PROVENANCE = Choice(of=("Source", "Documentation", "User"))
+_EGRESS = ("Denied", "Allowed", "Open", "Unknown")
 _WORKLOAD_TABLE: dict[str, Check] = {
     "": Object(),
     "status": Object(),
@@ -39,16 +44,22 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     f"{_CHANNEL}.policy.kind": TEXT,
     f"{_CHANNEL}.policy.namespace": TEXT,
     f"{_CHANNEL}.policy.name": TEXT,
-    f"{_CHANNEL}.state": Choice(
-        of=("Compliant", "NonCompliant", "Pending", "Unknown", "NotEnforceable", "Exempt")
-    ),
+    f"{_CHANNEL}.state": _STATE,
     f"{_CHANNEL}.reason": TEXT,
     f"{_CHANNEL}.message": text(4096),
-    f"{_CHANNEL}.provenance": Choice(of=("Source", "Documentation", "User")),
+    f"{_CHANNEL}.sends": _SENDS,
+    f"{_CHANNEL}.sendsReason": TEXT,
+    f"{_CHANNEL}.sendsMessage": text(4096),
+    f"{_CHANNEL}.hosts": Array(
+        item=lambda index: f"{index}.acme.example", kind="atomic", longest=64
+    ),
+    f"{_CHANNEL}.hosts[0]": TEXT,
+    f"{_CHANNEL}.remedy": text(4096),
+    f"{_CHANNEL}.provenance": _PROVENANCE,
     f"{_CHANNEL}.declared": MEANING,
     f"{_CHANNEL}.running": MEANING,
     f"{_CHANNEL}.reported": Choice(of=MEANING.of, default="Unknown"),
-    f"{_CHANNEL}.egress": Choice(of=("Denied", "Allowed", "Open", "Unknown"), default="Unknown"),
+    f"{_CHANNEL}.egress": Choice(of=_EGRESS, default="Unknown"),
     f"{_CHANNEL}.reportedReason": TEXT,
     f"{_CHANNEL}.reportedMessage": text(4096),
     f"{_CHANNEL}.egressReason": TEXT,
@@ -56,6 +67,19 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     f"{_CHANNEL}.lastSubmissionTime": Time(),
     f"{_CHANNEL}.inventory": Array(item=lambda index: f"field_{index}", kind="atomic", longest=256),
     f"{_CHANNEL}.inventory[0]": TEXT,
+    _SUMMARY: Object(required=("channel", "product", "declared", "running", "reported", "egress")),
+    f"{_SUMMARY}.channel": CHANNEL,
+    f"{_SUMMARY}.product": TEXT,
+    f"{_SUMMARY}.sends": _SENDS,
+    f"{_SUMMARY}.policy": TEXT,
+    f"{_SUMMARY}.desired": SUBMISSION,
+    f"{_SUMMARY}.state": _STATE,
+    f"{_SUMMARY}.reason": TEXT,
+    f"{_SUMMARY}.declared": MEANING,
+    f"{_SUMMARY}.running": MEANING,
+    f"{_SUMMARY}.reported": MEANING,
+    f"{_SUMMARY}.egress": Choice(of=_EGRESS),
+    f"{_SUMMARY}.provenance": _PROVENANCE,
     "status.injected": Array(
         item=lambda index: {"container": "a", "name": f"NAME_{index}", "value": "b"},
         kind="atomic",
@@ -125,6 +149,11 @@ WORKLOAD = Kind(
                     "state": "Unknown",
                     "reason": "SeedNotProven",
                     "message": "Nothing shows that the setting counted.",
+                    "sends": "Unknown",
+                    "sendsReason": "SeedNotProven",
+                    "sendsMessage": "Nothing shows with which setting that was.",
+                    "hosts": ["metrics.dependencytrack.org"],
+                    "remedy": "Name credentials in spec.runtime.",
                     "provenance": "Source",
                     "declared": "Disabled",
                     "running": "Disabled",
@@ -138,6 +167,20 @@ WORKLOAD = Kind(
                     "inventory": ["system_id", "version"],
                 }
             ],
+            "summary": {
+                "channel": "Usage",
+                "product": "dependency-track",
+                "sends": "Yes",
+                "policy": "opt-out",
+                "desired": "Disabled",
+                "state": "Unknown",
+                "reason": "SeedNotProven",
+                "declared": "Disabled",
+                "running": "Disabled",
+                "reported": "Unset",
+                "egress": "Open",
+                "provenance": "Source",
+            },
             "injected": [
                 {
                     "container": "api-server",

@@ -77,7 +77,7 @@ _POLICY_COLUMNS = (
     Column("Reason", '.status.conditions[?(@.type=="Compliant")].reason'),
     _AGE,
 )
-_USAGE = '.status.channels[?(@.name=="Usage")]'
+_SUMMARY = ".status.summary"
 
 TELEMETRY_POLICY = CustomResource(
     kind="TelemetryPolicy",
@@ -112,17 +112,24 @@ WORKLOAD_TELEMETRY = CustomResource(
     ),
     status=WorkloadTelemetryStatus,
     columns=(
-        Column("Product", ".status.product"),
+        Column("Product", f"{_SUMMARY}.product"),
         Column("Version", ".status.version"),
-        Column("Policy", ".status.policy.name"),
-        Column("Desired", ".status.desired"),
-        Column("State", f"{_USAGE}.state", description="Of the channel Usage."),
-        Column("Reason", f"{_USAGE}.reason"),
-        Column("Declared", f"{_USAGE}.declared", priority=1),
-        Column("Running", f"{_USAGE}.running", priority=1),
-        Column("Reported", f"{_USAGE}.reported", priority=1),
-        Column("Egress", f"{_USAGE}.egress", priority=1),
-        Column("Provenance", f"{_USAGE}.provenance", priority=1),
+        Column("Sends", f"{_SUMMARY}.sends", description="Of the channel that matters most."),
+        Column("Channel", f"{_SUMMARY}.channel"),
+        Column("Policy", f"{_SUMMARY}.policy"),
+        Column("Desired", f"{_SUMMARY}.desired"),
+        Column("State", f"{_SUMMARY}.state", description="Of the same channel."),
+        Column("Reason", f"{_SUMMARY}.reason"),
+        Column(
+            "Compliant",
+            _condition("Compliant", "status"),
+            description="Of all channels that a policy covers.",
+        ),
+        Column("Declared", f"{_SUMMARY}.declared", priority=1),
+        Column("Running", f"{_SUMMARY}.running", priority=1),
+        Column("Reported", f"{_SUMMARY}.reported", priority=1),
+        Column("Egress", f"{_SUMMARY}.egress", priority=1),
+        Column("Provenance", f"{_SUMMARY}.provenance", priority=1),
         _AGE,
     ),
 )

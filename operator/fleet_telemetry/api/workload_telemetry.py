@@ -87,6 +87,31 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
         Annotated[str, described("The reason for the state, a word of docs/reasons.md.")] | None
     ) = None
     message: Annotated[str, described("The reason in a sentence.", max_length=4096)] | None = None
+    sends: Annotated[
+        Sends | None,
+        described(
+            "Whether something is sent, now or by the next pods, by all evidence and whatever "
+            "policies say. The version's default counts."
+        ),
+    ] = None
+    sends_reason: (
+        Annotated[str, described("The reason for sends, a word of docs/reasons.md.")] | None
+    ) = None
+    sends_message: (
+        Annotated[str, described("The reason for sends in a sentence.", max_length=4096)] | None
+    ) = None
+    hosts: Annotated[
+        tuple[str, ...],
+        described(
+            "The hosts that the version sends to, or may send to.",
+            list_type="atomic",
+            max_length=64,
+        ),
+    ] = ()
+    remedy: (
+        Annotated[str, described("What to do; absent if nothing is to be done.", max_length=4096)]
+        | None
+    ) = None
     provenance: (
         Annotated[
             Provenance,
@@ -182,6 +207,32 @@ class SeedRecord(ApiType, frozen=True, kw_only=True):
     ]
 
 
+class ChannelSummary(ApiType, frozen=True, kw_only=True):
+    """One channel, in the fields that ``kubectl get`` shows of it."""
+
+    channel: Annotated[ChannelName, described("The channel.")]
+    product: Annotated[str, described("Its product.")]
+    sends: Annotated[Sends | None, described("Whether something is sent.")] = None
+    policy: Annotated[
+        str | None, described("The name of the effective policy; absent if none covers it.")
+    ] = None
+    desired: Annotated[Submission | None, described("The setting that the policy asks for.")] = None
+    state: Annotated[State | None, described("Its state; absent if no policy covers it.")] = None
+    reason: Annotated[
+        str | None,
+        described("The reason for its state; if no policy covers it, the reason for sends."),
+    ] = None
+    declared: Annotated[Setting, described("The setting in the pod template.")]
+    running: Annotated[Setting, described("The setting that the pods were started with.")]
+    reported: Annotated[Setting, described("The setting that the product itself reports.")]
+    egress: Annotated[
+        EgressVerdict, described("Whether the network lets the pods reach the hosts.")
+    ]
+    provenance: Annotated[
+        Provenance | None, described("Where the facts come from by which it is judged.")
+    ] = None
+
+
 class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
     """The observed state of the workload."""
 
@@ -197,6 +248,13 @@ class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
         tuple[ChannelStatus, ...],
         described("The channels, each with its evidence.", list_type="atomic"),
     ] = ()
+    summary: Annotated[
+        ChannelSummary | None,
+        described(
+            "The channel that matters most: one that sends comes first, then one of which it is "
+            "not known; among those, the one whose state needs attention most."
+        ),
+    ] = None
     injected: Annotated[
         tuple[InjectedVariable, ...],
         described("What policies injected into the pod template.", list_type="atomic"),

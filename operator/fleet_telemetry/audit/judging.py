@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from fleet_telemetry.api.policy import Policy
-from fleet_telemetry.api.product import Sender
+from fleet_telemetry.api.product import Sender, Setting
 from fleet_telemetry.api.workload_telemetry import ChannelPolicy, EgressVerdict, Sends
 from fleet_telemetry.audit.fixing.changing import changes_of, plan_disabling
 from fleet_telemetry.audit.result import Change, Finding, HostName
@@ -14,6 +14,8 @@ from fleet_telemetry.audit.subject import Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.decision import Input, Plan, decide, with_egress
+from fleet_telemetry.evidence.hosts import hosts_of
+from fleet_telemetry.evidence.remedies import vendor_remedies
 from fleet_telemetry.evidence.verdict import Verdict
 
 
@@ -69,29 +71,25 @@ def findings_of(subject: Subject, plan: Plan) -> Iterator[Finding]:
             state_reason=verdict.reason or "",
             state_message=verdict.message,
             declared=verdict.observed("declared").setting,
-            running=verdict.observed("running").setting,
+            # Of a file nothing runs; a pod of its template is only imagined.
+            running=Setting.UNKNOWN if subject.place.file else verdict.observed("running").setting,
             reported=verdict.observed("reported").setting,
             egress=egress.verdict if egress else EgressVerdict.UNKNOWN,
             provenance=verdict.provenance,
             hosts=tuple(_hosts(targets, verdict)),
-            remedy=_remedy(targets, verdict),
+            remedy=" ".join(dict.fromkeys(vendor_remedies(targets, verdict))),
             changes=tuple(_changes(subject, targets, verdict)),
         )
 
 
 def _hosts(targets: Iterable[MatchedContainer], verdict: Verdict) -> Iterator[HostName]:
-    seen = set()
-    for one in targets:
-        for host, _ in one.product.hosts_of(verdict.channel, one.image, one.version):
-            found = HostName(
-                host=host.host,
-                port=host.port,
-                sent_by_browser=host.sent_by is Sender.BROWSER,
-                also_serves=host.also_serves,
-            )
-            if found not in seen:
-                seen.add(found)
-                yield found
+    for host in hosts_of(targets, verdict):
+        yield HostName(
+            host=host.host,
+            port=host.port,
+            sent_by_browser=host.sent_by is Sender.BROWSER,
+            also_serves=host.also_serves,
+        )
 
 
 def _changes(
@@ -101,12 +99,3 @@ def _changes(
     if verdict.sends is not None and verdict.sends.sends is not Sends.NO:
         channels = [(verdict.product, verdict.channel)]
         yield from changes_of(subject.workload, plan_disabling(subject.workload, targets, channels))
-
-
-def _remedy(targets: Iterable[MatchedContainer], verdict: Verdict) -> str:
-    rules = (
-        rule
-        for one in targets
-        for rule in one.product.possible_rules(verdict.channel, one.image, one.version)
-    )
-    return " ".join(dict.fromkeys(rule.remedy for rule in rules if rule.remedy))

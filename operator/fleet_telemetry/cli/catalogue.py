@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from fleet_telemetry.cli.completing import product_names
+
 
 @click.group(invoke_without_command=True)
 @click.pass_context
@@ -21,7 +23,7 @@ def catalogue(context: click.Context) -> None:
 
 
 @catalogue.command(name="list")
-@click.argument("word", default="")
+@click.argument("word", default="", shell_complete=product_names)
 def list_products(word: str) -> None:
     """List the built-in products, or those with WORD in a name, a switch or a host."""
     # The other commands do without it.

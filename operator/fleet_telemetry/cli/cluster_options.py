@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from fleet_telemetry.cli.completing import contexts
+
 KUBECONFIG_OPTION = click.option(
     "--kubeconfig",
     envvar="KUBECONFIG",
@@ -19,6 +21,7 @@ _CONTEXT = click.option(
     "--context",
     "contexts",
     multiple=True,
+    shell_complete=contexts,
     help="A context of the kubeconfig. May be given several times, for several clusters. "
     "[default: the current one]",
 )
@@ -27,7 +30,8 @@ _NAMESPACE = click.option(
     "-n",
     "namespaces",
     multiple=True,
-    help="Only this namespace of the cluster. May be given several times. [default: all]",
+    help="Only this namespace of the cluster. May be given several times. With FILEs: the "
+    "namespace of objects that name none. [default: all; with FILEs default]",
 )
 _ALL_NAMESPACES = click.option(
     "--all-namespaces",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from fleet_telemetry.cli.cluster_options import ClusterChoice, with_clusters
+from fleet_telemetry.cli.completing import product_names
 
 if TYPE_CHECKING:
     from fleet_telemetry.audit.hosts.listing import Found
@@ -35,7 +35,7 @@ CHANNEL_NAMES = ("Usage", "UpdateCheck", "ErrorReport", "License")
 
 
 @click.command
-@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", metavar="[FILE]...", nargs=-1)
 @with_clusters
 @click.option("--deny/--allow", default=True, help="What the list is for. [default: deny]")
 @click.option(
@@ -63,11 +63,12 @@ CHANNEL_NAMES = ("Usage", "UpdateCheck", "ErrorReport", "License")
     "--product",
     "products",
     multiple=True,
+    shell_complete=product_names,
     help="Hosts of every version of this built-in product. May be given several times.",
 )
 @click.option("--catalogue", "whole", is_flag=True, help="Hosts of all built-in products.")
 def hosts(
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     form: str,
     channels: tuple[str, ...],
     products: tuple[str, ...],
@@ -137,13 +138,13 @@ def _of_result(result: Audit, channels: tuple[str, ...]) -> Iterator[Found]:
     yield from hosts_of_findings(result.findings, [ChannelName(name) for name in channels])
 
 
-def _audit(files: tuple[Path, ...], clusters: ClusterChoice, now: datetime) -> Audit:
+def _audit(files: tuple[str, ...], clusters: ClusterChoice, now: datetime) -> Audit:
     from fleet_telemetry.audit.auditing import audit  # noqa: PLC0415
     from fleet_telemetry.audit.files import gather_files  # noqa: PLC0415
     from fleet_telemetry.audit.sources import Definitions  # noqa: PLC0415
 
     if files:
-        return audit([gather_files(files)], now, Definitions())
+        return audit([gather_files(files, sys.stdin.buffer, "default", now)], now, Definitions())
     # Files need no client.
     from fleet_telemetry.cli.clusters import read_clusters  # noqa: PLC0415
 

@@ -41,6 +41,7 @@ from fleet_telemetry.reporting.workload_status import (
     stored_reports,
     workload_telemetry_manifest,
 )
+from fleet_telemetry.reporting.workload_summary import is_labelled
 from fleet_telemetry.switches.argument_lists import arguments_of
 from fleet_telemetry.switches.edits import Edit, Trigger
 from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, WorkloadRef
@@ -293,16 +294,18 @@ class WorkloadReconciler:
                     yield workload
 
     async def _write_telemetry(self, workload: Workload, plan: Plan) -> None:
-        """Write the WorkloadTelemetry if its status changed. Raises ApiError."""
+        """Write the WorkloadTelemetry if its status changed, and its labels if they did. The API
+        server takes no status with an object, so a new one takes two requests. Raises ApiError."""
         before = self._cache.status_of(workload)
         status = build_workload_status(workload, plan, before, self._now())
-        manifest = workload_telemetry_manifest(workload)
-        if before is None:
+        manifest = workload_telemetry_manifest(workload, status)
+        entry = self._cache.telemetry_of(workload.ref)
+        if before is None or entry is None or not is_labelled(entry.labels, before, status):
             self._cache.upsert(
                 kinds.WORKLOAD_TELEMETRY,
                 await self._client.apply(kinds.WORKLOAD_TELEMETRY, manifest),
             )
-        elif before == status:
+        if before == status:
             return
         await write_status(self._client, self._cache, kinds.WORKLOAD_TELEMETRY, manifest, status)
         log_verdicts(workload, before, status)

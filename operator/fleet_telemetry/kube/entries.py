@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -65,6 +65,7 @@ class WorkloadTelemetryEntry:
     """Empty if no owner reference names the workload: ``kubectl delete --cascade=orphan`` removes
     them."""
     status: WorkloadTelemetryStatus
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def decode_policy(kind: PolicyKind, key: ObjectKey, manifest: Manifest) -> PolicyEntry:
@@ -137,7 +138,8 @@ def decode_workload_telemetry(key: ObjectKey, manifest: Manifest) -> WorkloadTel
         candidates.append((WorkloadRef(namespace, status.workload.kind, status.workload.name), ""))
     named = (found for found in candidates if workload_telemetry_name(found[0]) == name)
     owner, uid = next(named, (None, ""))
-    return WorkloadTelemetryEntry(owner, uid, status)
+    labels = dict(mapping_at(manifest, "metadata", "labels"))
+    return WorkloadTelemetryEntry(owner, uid, status, labels)
 
 
 def _decode_status(manifest: Manifest, kind: type[_Status]) -> _Status:

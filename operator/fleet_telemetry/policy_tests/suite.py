@@ -107,6 +107,6 @@ def _find_problems(document: Document, suite: Suite) -> Iterator[Problem]:
             yield document.problem((*where, "workload"), what, "write such as Deployment/web")
         key = (one.namespace, one.workload, one.product, one.channel)
         if key in seen:
-            what = f"the same workload, product and channel stand in line {seen[key]}, too"
+            what = f"line {seen[key]} has the same workload, product and channel"
             yield document.problem(where, what, "keep one of them")
         seen.setdefault(key, document.line(*where))

@@ -15,6 +15,7 @@ from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Provenance, Setting
 from fleet_telemetry.api.workload_telemetry import (
     EgressVerdict,
+    Sends,
     State,
     WorkloadTelemetryStatus,
 )
@@ -39,6 +40,12 @@ WITHOUT_POLICY = Family(
     "Workloads with a channel that no policy covers.",
     _GROUP,
     _GROUPS,
+)
+SENDS = Family(
+    "workloads_sends",
+    "Workloads by whether a channel sends something, by all evidence and whatever policies say.",
+    (*_GROUP, "sends"),
+    f"3 x {_GROUPS}",
 )
 SUBMITTING = Family(
     "workloads_submitting",
@@ -83,6 +90,7 @@ FAMILIES = (
     WORKLOADS,
     WITHOUT_POLICY,
     PROVENANCE,
+    SENDS,
     SUBMITTING,
     SUBMITTED_LATE,
     EGRESS,
@@ -172,6 +180,9 @@ class _Counts:
         self.tallies[WITHOUT_POLICY][group] += verdict.state is None
         for possible in Provenance:
             self.tallies[PROVENANCE][*group, str(possible)] += verdict.provenance is possible
+        for answer in Sends:
+            found = verdict.sends.sends if verdict.sends is not None else Sends.UNKNOWN
+            self.tallies[SENDS][*group, str(answer)] += found is answer
         opted_out = verdict.desired is Submission.DISABLED and verdict.state is not State.EXEMPT
         for evidence, meaning in evidence_of(verdict):
             submits = opted_out and meaning is Setting.ENABLED

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Any
 
 from fleet_telemetry.api.policy import Mode, Policy
-from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, State
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.evidence.registry import SETTING_SOURCES
+from fleet_telemetry.evidence.remedies import REMEDIES
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
 from fleet_telemetry.objects.kind import Kind
@@ -52,70 +52,6 @@ _SEVERITIES = {
     Outcome.WARN: "low",
     Outcome.ERROR: "medium",
     Outcome.FAIL: "high",
-}
-_NEXT_CHANGE = (
-    "Change the pod template, for example by kubectl rollout restart, or set "
-    "spec.injection.rollout: Immediate."
-)
-_LET_IT_REPORT = (
-    "If the product's page has an API check, name credentials in spec.runtime, so that the product "
-    "reports its setting."
-)
-_REMEDIES = {
-    Reason.REPORTED_CONTRARY: (
-        "Change the setting in the product, or set spec.runtime.action: Remediate if its API can "
-        "change it."
-    ),
-    Reason.CONTRARY_VALUE_KEPT: (
-        "Set the desired value in the manifest, or set spec.injection.onConflict: Override."
-    ),
-    Reason.SWITCH_OVERRIDDEN: "Remove what overrides the switch from the manifest.",
-    Reason.COMMAND_OVERRIDDEN: (
-        "Remove what the message names from the manifest. " + _LET_IT_REPORT
-    ),
-    Reason.REFUSED_VARIABLE: "Remove the variable from the manifest.",
-    Reason.EXCLUSIVE_VARIABLE: (
-        "Remove the other variable from the manifest, or set the switch there if the envFrom does "
-        "not hold the other one."
-    ),
-    Reason.OVERRULED: "Settle which of the two policies is meant.",
-    Reason.SWITCH_CONTESTED: "Ask for the same setting for all channels of the switch.",
-    Reason.NAMESPACE_EXCLUDED: "Set the switch in the manifest.",
-    Reason.LEFT_OUT_BY_LABEL: (
-        "Set the switch in the manifest, or remove the label fleettelemetry.io/inject."
-    ),
-    Reason.INJECTION_OFF: "Set the switch in the manifest, or let the policy add it.",
-    # A restart changes no version, so it would add nothing.
-    Reason.AWAITING_UPGRADE: (
-        "Upgrade the product, or set spec.injection.rollout: Immediate, or set the switch in the "
-        "manifest."
-    ),
-    Reason.AWAITING_ROLLOUT: _NEXT_CHANGE,
-    Reason.MISSED_ADMISSION: _NEXT_CHANGE,
-    Reason.PRODUCT_ADDED_LATER: _NEXT_CHANGE,
-    Reason.PODS_OUTDATED: (
-        "Wait for the rollout to end, resume it if it is paused, or delete the pods that are older."
-    ),
-    Reason.TEMPLATE_IMMUTABLE: "Create the Job again.",
-    Reason.SEED_NOT_PROVEN: _LET_IT_REPORT,
-    Reason.NOT_REPORTED: _LET_IT_REPORT,
-    Reason.CREDENTIALS_MISSING: "Name credentials in spec.runtime.",
-    Reason.SET_BY_REFERENCE: "Write the value into the manifest instead of a reference.",
-    Reason.MAY_BE_SET_BY_ENV_FROM: "Write the value into the manifest.",
-    Reason.VERSION_UNREADABLE: "Name the version in the image's tag.",
-    Reason.VERSION_NOT_COVERED: "Use a newer catalogue, or add a TelemetryProduct.",
-    Reason.NO_EFFECTIVE_SWITCH: ("Deny its hosts by spec.egress.action: Deny, or ask the vendor."),
-    Reason.PARTLY_DISABLED: "Deny its hosts by spec.egress.action: Deny.",
-    Reason.SETTING_PERSISTS: "Set the switch in the manifest, or let the policy add it.",
-    Reason.CREDENTIALS_REJECTED: "Put new credentials into the Secret.",
-    Reason.PERMISSION_MISSING: "Give the credentials the rights that the product's page names.",
-    Reason.CREDENTIAL_SCOPE_MISSING: "Add namespaces or namespaceSelector to the credential.",
-    Reason.CREDENTIAL_NOT_FOR_NAMESPACE: "Add the namespace to the credential, if it may have it.",
-    Reason.CREDENTIAL_NOT_FOR_IMAGE: "Add the registry to registries of the credential.",
-    Reason.TLS_REQUIRED: "Name a Service with scheme: https, or say requireTLS: false.",
-    Reason.SECRET_NOT_LABELED: 'Add the label fleettelemetry.io/credential: "true" to the Secret.',
-    Reason.SECRET_TYPE_REFUSED: "Copy the credential into a Secret of type Opaque.",
-    Reason.SECRET_NOT_READABLE: "Create the Secret, and name it in the chart's runtime.secrets.",
 }
 
 
@@ -206,8 +142,11 @@ def _properties(
         yield "reason", str(verdict.reason)
     if verdict.provenance is not None:
         yield "provenance", verdict.provenance.value
-    if verdict.state not in (State.COMPLIANT, State.EXEMPT) and verdict.reason in _REMEDIES:
-        yield "remediation", _REMEDIES[verdict.reason]
+    is_open = verdict.state not in (State.COMPLIANT, State.EXEMPT)
+    if is_open and verdict.reason is not None and verdict.reason in REMEDIES:
+        yield "remediation", REMEDIES[verdict.reason]
+    if verdict.sends is not None:
+        yield "sends", verdict.sends.sends.value
     if verdict.last_submission is not None:
         yield "lastSubmission", verdict.last_submission.isoformat()
 

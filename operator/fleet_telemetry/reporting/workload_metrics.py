@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from fleet_telemetry.api.conditions import ConditionStatus
 from fleet_telemetry.api.product import Setting
-from fleet_telemetry.api.workload_telemetry import EgressVerdict
+from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.reporting.families import Family, escape
@@ -48,6 +48,13 @@ ENABLED = Family(
     ("channel", "evidence", "kind", "name", "product", "resource_namespace"),
     "workloads x channels x evidence with a result",
 )
+SENDS = Family(
+    "workload_sends",
+    "1 if a channel sends something, or the next pods will, and 0 if it is proven that they do "
+    "not, by all evidence and whatever policies say; absent if neither is proven.",
+    ("channel", "kind", "name", "product", "resource_namespace"),
+    "workloads x channels",
+)
 LAST_SUBMISSION = Family(
     "last_submission_timestamp_seconds",
     "When the product last sent something, as it reports.",
@@ -84,6 +91,7 @@ FAMILIES = (
     INFO,
     STATE,
     ENABLED,
+    SENDS,
     LAST_SUBMISSION,
     COMPLIANT_SINCE,
     NOT_COMPLIANT_SINCE,
@@ -103,6 +111,7 @@ def render_workloads(source: FleetSource) -> Iterator[str]:
         INFO: _info,
         STATE: _state,
         ENABLED: _enabled,
+        SENDS: _sends,
         LAST_SUBMISSION: _last_submission,
     }
     for family, write in writers.items():
@@ -157,6 +166,13 @@ def _enabled(plans: Iterable[Planned]) -> Series:
             # Where the network lets it out, that says nothing of whether anything is sent.
             if found is not None and found.verdict is EgressVerdict.DENIED:
                 yield (verdict.channel, "egress", *names), 0.0
+
+
+def _sends(plans: Iterable[Planned]) -> Series:
+    for ref, verdict in _verdicts(plans):
+        if verdict.sends is not None and verdict.sends.sends is not Sends.UNKNOWN:
+            names = (ref.kind, ref.name, verdict.product, ref.namespace)
+            yield (verdict.channel, *names), float(verdict.sends.sends is Sends.YES)
 
 
 def _last_submission(plans: Iterable[Planned]) -> Series:

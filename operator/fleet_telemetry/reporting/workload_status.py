@@ -24,16 +24,19 @@ from fleet_telemetry.api.workload_telemetry import (
     workload_telemetry_name,
 )
 from fleet_telemetry.decision import Plan
-from fleet_telemetry.evidence.egress import EgressFinding
+from fleet_telemetry.evidence.hosts import hosts_of
 from fleet_telemetry.evidence.registry import SOURCES
+from fleet_telemetry.evidence.remedies import remedy_of
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.verdict import Verdict, worst_state
 from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
 from fleet_telemetry.reporting.messages import cut
+from fleet_telemetry.reporting.workload_summary import labels_of, summarize
 from fleet_telemetry.workloads.workload import Workload
 
-_LABELS = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
 _MOST_FIELDS = 256
+"""As the schema allows."""
+_MOST_HOSTS = 64
 """As the schema allows."""
 _MOST_EARLIER = 32
 """As the schema allows."""
@@ -57,20 +60,15 @@ def build_workload_status(
         next((v for v in plan.verdicts if v.policy), None),
     )
     policy = leading.policy if leading else None
+    channels = tuple(_channels(plan, several=len(products) > 1))
     return WorkloadTelemetryStatus(
         workload=WorkloadName(kind=workload.ref.kind, name=workload.ref.name),
         product=products[0] if products else None,
         version=", ".join(versions) or None,
         policy=PolicyReference(kind=policy.kind, name=policy.name) if policy else None,
         desired=leading.desired if leading else None,
-        channels=tuple(
-            _channel(
-                verdict,
-                plan.egress.get((verdict.product, verdict.channel)),
-                several=len(products) > 1,
-            )
-            for verdict in plan.verdicts
-        ),
+        channels=channels,
+        summary=summarize(plan.verdicts, channels),
         injected=plan.injected,
         injected_before=_injected_before(before, plan),
         seeds=tuple(_seeds(plan.verdicts)),
@@ -91,20 +89,29 @@ def _injected_before(
     return tuple(earlier[-_MOST_EARLIER:])
 
 
-def _channel(verdict: Verdict, egress: EgressFinding | None, *, several: bool) -> ChannelStatus:
-    fields: dict[str, Any] = {}
-    for source in SOURCES:
-        fields |= source.status(verdict, egress)
-    return ChannelStatus(
-        name=verdict.channel,
-        product=verdict.product if several else None,
-        policy=_channel_policy(verdict.policy) if verdict.policy else None,
-        state=verdict.state,
-        reason=verdict.reason,
-        message=cut(verdict.message) or None,
-        provenance=verdict.provenance,
-        **fields,
-    )
+def _channels(plan: Plan, *, several: bool) -> Iterator[ChannelStatus]:
+    for verdict in plan.verdicts:
+        egress = plan.egress.get((verdict.product, verdict.channel))
+        fields: dict[str, Any] = {}
+        for source in SOURCES:
+            fields |= source.status(verdict, egress)
+        sends = verdict.sends
+        hosts = dict.fromkeys(host.host for host in hosts_of(plan.targets, verdict))
+        yield ChannelStatus(
+            name=verdict.channel,
+            product=verdict.product if several else None,
+            policy=_channel_policy(verdict.policy) if verdict.policy else None,
+            state=verdict.state,
+            reason=verdict.reason,
+            message=cut(verdict.message) or None,
+            sends=sends.sends if sends else None,
+            sends_reason=sends.reason if sends else None,
+            sends_message=cut(sends.message) if sends else None,
+            hosts=tuple(hosts)[:_MOST_HOSTS],
+            remedy=cut(remedy_of(plan.targets, verdict)) or None,
+            provenance=verdict.provenance,
+            **fields,
+        )
 
 
 def _channel_policy(policy: Policy) -> ChannelPolicy:
@@ -152,15 +159,17 @@ def _observe(verdicts: Iterable[Verdict]) -> Iterator[ObservedCondition]:
     )
 
 
-def workload_telemetry_manifest(workload: Workload) -> dict[str, Any]:
-    """The object itself, owned by the workload."""
+def workload_telemetry_manifest(
+    workload: Workload, status: WorkloadTelemetryStatus
+) -> dict[str, Any]:
+    """The object itself, owned by the workload, with the labels of its status."""
     return {
         "apiVersion": API_VERSION,
         "kind": WORKLOAD_TELEMETRY.kind,
         "metadata": {
             "name": workload_telemetry_name(workload.ref),
             "namespace": workload.ref.namespace,
-            "labels": _LABELS,
+            "labels": labels_of(status),
             "ownerReferences": [
                 {
                     "apiVersion": WORKLOAD_BY_KIND[workload.ref.kind].api_version,

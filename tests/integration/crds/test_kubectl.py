@@ -45,14 +45,17 @@ TABLES = {
     "ctpol": _POLICY,
     "tprod": Table("NAME TITLE ACCEPTED AGE", {"TITLE": "EMQX", "ACCEPTED": "True"}),
     "wtel": Table(
-        "NAME PRODUCT VERSION POLICY DESIRED STATE REASON AGE",
+        "NAME PRODUCT VERSION SENDS CHANNEL POLICY DESIRED STATE REASON COMPLIANT AGE",
         {
             "PRODUCT": "dependency-track",
             "VERSION": "4.14.3",
+            "SENDS": "Yes",
+            "CHANNEL": "Usage",
             "POLICY": "opt-out",
             "DESIRED": "Disabled",
             "STATE": "Unknown",
             "REASON": "SeedNotProven",
+            "COMPLIANT": "True",
             "DECLARED": "Disabled",
             "RUNNING": "Disabled",
             "REPORTED": "Unset",

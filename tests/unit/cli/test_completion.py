@@ -135,11 +135,21 @@ def test_another_shell_is_refused_with_those_that_are_known() -> None:
         (["completion", "z"], ["zsh"], 4),
         (["nothing", "--"], ["--version", "--help"], 4),
         (["completion", "\0"], [], 4),
+        (["catalogue", "list", "emq"], ["emqx"], 4),
+        (["hosts", "--product", "emq"], ["emqx"], 4),
+        (["audit", "--context", "dev"], ["dev-one"], 4),
+        (["audit", "--outp"], ["--output"], 4),
     ],
 )
 def test_kubectl_gets_values_and_a_directive(
-    words: list[str], values: list[str], directive: int
+    words: list[str],
+    values: list[str],
+    directive: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "config").write_text("contexts: [{name: dev-one}, {name: prod}]")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     *lines, last = answer(words)
     assert [line.partition("\t")[0] for line in lines] == values
     assert last == f":{directive}"

@@ -73,6 +73,7 @@ def test_a_command_does_not_import_the_others() -> None:
     modules = imported("catalogue", "list", "emqx")
     assert {name for name in modules if name.startswith("fleet_telemetry.cli.")} == {
         "fleet_telemetry.cli.catalogue",
+        "fleet_telemetry.cli.completing",
         "fleet_telemetry.cli.lazy",
         "fleet_telemetry.cli.main",
     }

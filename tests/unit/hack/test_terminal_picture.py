@@ -27,24 +27,29 @@ def texts(svg: str) -> list[tuple[float, float, str, str, str]]:
 
 
 def test_colours_and_places() -> None:
-    svg = picture("audit x", "\x1b[1mHEAD\x1b[0m  B\n\na \x1b[31;1mYes\x1b[0m <&>\n", "An audit")
+    svg = picture(
+        "audit x", "\x1b[1mHEAD\x1b[0m  B C   D\n\na \x1b[31;1mYes\x1b[0m <&>\n", "An audit"
+    )
     root = ElementTree.fromstring(svg)
     assert root.findtext(f"{_SVG}title") == "An audit"
     shown = texts(svg)
     assert [(text, fill, weight) for _, _, text, fill, weight in shown] == [
-        ("$ ", "#7ee787", ""),
+        ("$", "#7ee787", ""),
         ("audit x", "", "bold"),
         ("HEAD", "", "bold"),
-        ("  B", "", ""),
-        ("a ", "", ""),
+        ("B C", "", ""),
+        ("D", "", ""),
+        ("a", "", ""),
         ("Yes", "#ff7b72", "bold"),
-        (" <&>", "", ""),
+        ("<&>", "", ""),
     ]
     # Text begins where the text before it ends, and lines are one below the other.
-    yes, before = shown[5], shown[4]
+    yes, before = shown[6], shown[5]
     assert yes[0] == before[0]
     assert yes[1] - before[1] == pytest.approx(2 * 7.8)
     assert len({y for y, *_ in shown}) == 3
+    head, below, last = shown[2:5]
+    assert [round((one[1] - head[1]) / 7.8) for one in (below, last)] == [6, 12]
 
 
 def test_all_of_it_is_in_the_picture() -> None:
@@ -64,3 +69,13 @@ def test_a_style_that_nobody_chose_is_refused() -> None:
 def test_the_text_is_the_output(lines: list[str]) -> None:
     shown = [text for *_, text, _, _ in texts(picture("x", "\n".join(lines), ""))]
     assert shown[2:] == lines
+
+
+@given(st.text("ab ", max_size=30))
+def test_every_character_is_in_its_column(line: str) -> None:
+    columns = [" "] * (len(line) + 20)
+    for _, x, text, _, _ in texts(picture("x", line, ""))[2:]:
+        assert "  " not in text
+        start = round((x - 16) / 7.8)
+        columns[start : start + len(text)] = text
+    assert "".join(columns).rstrip() == line.rstrip()

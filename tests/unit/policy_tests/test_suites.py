@@ -224,7 +224,7 @@ def test_what_is_wrong_in_a_result_has_its_line(
         ({"kind": "Test"}, "Invalid enum value 'Test'"),
         ({"now": "2026-01-01"}, "now"),
         ({"extra": 1}, "unknown field `extra`"),
-        ({"results": [RESULT, RESULT]}, "stand in line 10, too"),
+        ({"results": [RESULT, RESULT]}, "line 10 has the same workload"),
     ],
 )
 def test_what_is_wrong_in_a_suite_is_no_test_that_passes(

@@ -106,6 +106,25 @@ OFF, ON = {SONAR_SWITCH: "false"}, {SONAR_SWITCH: "true"}
 
 
 @pytest.mark.parametrize(
+    ("env", "policies", "sends", "answer"),
+    [
+        (OFF, (), 0.0, "No"),
+        (ON, (), 1.0, "Yes"),
+        ({}, (policy(),), 1.0, "Yes"),
+        ({SONAR_SWITCH: FROM_SECRET}, (policy(),), None, "Unknown"),
+    ],
+)
+def test_what_sends_is_counted_with_and_without_a_policy(
+    env: dict[str, Any], policies: tuple[Policy, ...], sends: float | None, answer: str
+) -> None:
+    source = source_of(planned(SONARQUBE, env, *policies, pods=(env,)))
+    labels = {"product": "sonarqube", "channel": "Usage", "resource_namespace": NAMESPACE}
+    assert value(source, "workload_sends", **labels, kind="Deployment", name="it") == sends
+    for one in ("Yes", "No", "Unknown"):
+        assert value(source, "workloads_sends", **labels, sends=one) == float(one == answer)
+
+
+@pytest.mark.parametrize(
     ("image", "env", "pods", "declared", "running"),
     [
         (SONARQUBE, OFF, (OFF, OFF), 0.0, 0.0),
@@ -292,8 +311,10 @@ def test_a_submission_after_the_opt_out_is_counted(
     assert said == (last.timestamp() if last else None)
     since = value(source, "compliant_since_timestamp_seconds", name="it")
     assert since == (SINCE.timestamp() if status is ConditionStatus.TRUE else None)
-    not_since = value(source, "not_compliant_since_timestamp_seconds", name="it", status="false")
-    assert not_since == (None if status is ConditionStatus.TRUE else SINCE.timestamp())
+    not_since = series(source, "not_compliant_since_timestamp_seconds")
+    assert [(labels["status"], at) for labels, at in not_since] == (
+        [] if status is ConditionStatus.TRUE else [("false", SINCE.timestamp())]
+    )
 
 
 def test_since_when_it_is_unknown_whether_a_workload_complies() -> None:

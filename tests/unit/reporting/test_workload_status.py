@@ -91,6 +91,10 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
                 "reason": "RunningInEveryPod",
                 "message": "Every pod was started with the setting, and this version reads it at "
                 "every start.",
+                "sends": "No",
+                "sendsReason": "RunningInEveryPod",
+                "sendsMessage": "The channel is switched off in every pod.",
+                "hosts": ["telemetry.sonarsource.com"],
                 "provenance": "Source",
                 "declared": "Disabled",
                 "running": "Disabled",
@@ -100,11 +104,29 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
             },
             {
                 "name": "UpdateCheck",
+                "sends": "Yes",
+                "sendsReason": "DefaultApplies",
+                "sendsMessage": "The switch is not set or is empty, and this version sends by "
+                "default. The server asks for the list of newer versions.",
+                "hosts": ["downloads.sonarsource.com", "update.sonarsource.org"],
+                "remedy": "Set SONAR_UPDATECENTER_ACTIVATE=false in container app. Or cover the "
+                "channel with a policy that has submission: Disabled.",
                 "provenance": "Source",
                 "declared": "Unset",
                 "running": "Unset",
             },
         ],
+        "summary": {
+            "channel": "UpdateCheck",
+            "product": "sonarqube",
+            "sends": "Yes",
+            "reason": "DefaultApplies",
+            "declared": "Unset",
+            "running": "Unset",
+            "reported": "Unknown",
+            "egress": "Unknown",
+            "provenance": "Source",
+        },
         "injected": [{"container": "app", "name": SONAR_SWITCH, "value": "false"}],
         "conditions": [
             {
@@ -121,19 +143,22 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
 
 def test_a_workload_without_a_policy_is_listed_too() -> None:
     found = written(record(claimed(manifest(container("sonarqube:latest"))), pods=False))
-    assert found == {
+    assert {key: value for key, value in found.items() if key not in ("channels", "summary")} == {
         "workload": {"kind": "Deployment", "name": "it"},
         "product": "sonarqube",
-        "channels": [
-            {"name": "Usage", "provenance": "Source", "declared": "Unset", "running": "Unknown"},
-            {
-                "name": "UpdateCheck",
-                "provenance": "Source",
-                "declared": "Unset",
-                "running": "Unknown",
-            },
-        ],
     }
+    usage, updates = found["channels"]
+    assert {key: usage[key] for key in ("name", "provenance", "declared", "running")} == {
+        "name": "Usage",
+        "provenance": "Source",
+        "declared": "Unset",
+        "running": "Unknown",
+    }
+    assert (usage["sends"], usage["sendsReason"]) == ("Unknown", "VersionUnreadable")
+    assert usage["remedy"] == "Name the version in the image's tag."
+    assert updates["name"] == "UpdateCheck"
+    assert not {"state", "reason", "message", "policy"} & {*usage, *updates}
+    assert found["summary"]["reason"] == "VersionUnreadable"
 
 
 def test_several_products_and_versions_in_one_workload() -> None:
@@ -241,7 +266,7 @@ def test_a_proven_seed_is_kept_for_later_pods() -> None:
 
 def test_the_object_is_named_after_its_workload_and_owned_by_it() -> None:
     found = workload_telemetry_manifest(
-        workload(manifest(container(SONARQUBE), kind="CronJob", name="a.b"))
+        workload(manifest(container(SONARQUBE), kind="CronJob", name="a.b")), record(SONAR)
     )
     assert found["metadata"]["name"] == "cronjob-a.b"
     assert found["metadata"]["namespace"] == NAMESPACE

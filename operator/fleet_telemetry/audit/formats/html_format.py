@@ -103,7 +103,8 @@ def _shares(audit: Audit) -> Iterator[str]:
     total = len(audit.findings)
     proven = total - numbers[Group.UNKNOWN]
     yield (
-        f"<p>{proven * 100 // total} % proven: {proven:,} of {wording.count(total, 'channel')}.</p>"
+        f"<p>Proven answers: {proven:,} of {wording.count(total, 'channel')} "
+        f"({proven * 100 // total} %).</p>"
     )
     yield '<svg class="bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">'
     left = 0

@@ -17,7 +17,7 @@ def encodable(audit: Part) -> Any:
 
 def _encodable(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _encodable(each) for key, each in value.items()}
+        return {_encodable(key): _encodable(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_encodable(each) for each in value]
     if isinstance(value, str) and not value.isascii():

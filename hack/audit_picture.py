@@ -1,0 +1,27 @@
+"""The picture of an audit that the README begins with: what the examples print on a terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fleet_telemetry.audit.auditing import audit
+from fleet_telemetry.audit.files import gather_files
+from fleet_telemetry.audit.formats.format import Screen
+from fleet_telemetry.audit.formats.registry import FORMATS
+from fleet_telemetry.audit.sources import Definitions
+from hack.terminal_picture import picture
+
+FILES = "examples/audit/*.yaml"
+_WIDTH = 100
+_TITLE = "The audit of the examples: what sends telemetry, what does not, and what cannot be known"
+
+
+def audit_picture(root: Path) -> str:
+    """The audit of the examples in ``root`` as SVG."""
+    # Nothing in a file depends on the time.
+    result = audit(
+        [gather_files(sorted(root.glob(FILES)))], datetime(2026, 1, 1, tzinfo=UTC), Definitions()
+    )
+    output = FORMATS["table"].render(result, Screen(width=_WIDTH, colour=True))
+    return picture(f"fleet-telemetry audit {FILES}", output, _TITLE)

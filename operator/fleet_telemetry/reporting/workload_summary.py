@@ -1,0 +1,84 @@
+"""The channel that matters most of a workload, and the labels to select workloads by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from fleet_telemetry.api.workload_telemetry import (
+    ChannelStatus,
+    ChannelSummary,
+    Sends,
+    State,
+    WorkloadTelemetryStatus,
+)
+from fleet_telemetry.evidence.verdict import Verdict, worst_state
+
+PRODUCT_LABEL = "fleettelemetry.io/product"
+SENDS_LABEL = "fleettelemetry.io/sends"
+STATE_LABEL = "fleettelemetry.io/state"
+PRODUCT_PREFIX = "product.fleettelemetry.io/"
+_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
+_SENDS_FIRST = (Sends.YES, Sends.UNKNOWN, Sends.NO, None)
+_WORST_FIRST = (
+    *(State.NON_COMPLIANT, State.NOT_ENFORCEABLE, State.UNKNOWN, State.PENDING),
+    None,  # no policy covers it
+    *(State.COMPLIANT, State.EXEMPT),
+)
+
+
+def summarize(
+    verdicts: Sequence[Verdict], channels: Sequence[ChannelStatus]
+) -> ChannelSummary | None:
+    """The channel that matters most, of as many verdicts as channels; None if there are none."""
+    pairs = list(zip(verdicts, channels, strict=True))
+    if not pairs:
+        return None
+    verdict, channel = min(pairs, key=lambda pair: _urgency(pair[1]))
+    return ChannelSummary(
+        channel=channel.name,
+        product=verdict.product,
+        sends=channel.sends,
+        policy=channel.policy.name if channel.policy else None,
+        desired=verdict.desired,
+        state=channel.state,
+        reason=channel.reason or channel.sends_reason,
+        declared=channel.declared,
+        running=channel.running,
+        reported=channel.reported,
+        egress=channel.egress,
+        provenance=channel.provenance,
+    )
+
+
+def _urgency(channel: ChannelStatus) -> tuple[int, int]:
+    return _SENDS_FIRST.index(channel.sends), _WORST_FIRST.index(channel.state)
+
+
+def is_labelled(
+    live: Mapping[str, str], before: WorkloadTelemetryStatus, status: WorkloadTelemetryStatus
+) -> bool:
+    """Whether a live object has the labels of a status, and none that only its status before had.
+    Labels of other names are their authors'."""
+    labels = labels_of(status)
+    return labels.items() <= live.items() and labels_of(before).keys() <= labels.keys()
+
+
+def labels_of(status: WorkloadTelemetryStatus) -> Mapping[str, str]:
+    """The labels of a WorkloadTelemetry with this status."""
+    return {key: value for key, value in _labels(status) if _LABEL_VALUE.fullmatch(value)}
+
+
+def _labels(status: WorkloadTelemetryStatus) -> Iterator[tuple[str, str]]:
+    yield "app.kubernetes.io/managed-by", "fleet-telemetry"
+    if status.product is None:
+        return
+    yield PRODUCT_LABEL, status.product
+    for product in {channel.product or status.product for channel in status.channels}:
+        if _LABEL_VALUE.fullmatch(product):
+            yield f"{PRODUCT_PREFIX}{product}", "true"
+    if status.summary is not None and status.summary.sends is not None:
+        yield SENDS_LABEL, status.summary.sends
+    state = worst_state(channel.state for channel in status.channels if channel.state)
+    if state is not None:
+        yield STATE_LABEL, state

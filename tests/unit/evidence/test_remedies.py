@@ -1,0 +1,76 @@
+"""What to do about a channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fleet_telemetry.decision import decide
+from fleet_telemetry.evidence.remedies import remedy_of
+from fleet_telemetry.switches.edits import Trigger
+from tests.support.argument_products import GO
+from tests.support.builders import catalogue, container, manifest, pod_of, policy, product, under
+
+ENV = {"semantics": "Start", "env": {"name": "ACME", "disabled": "no", "enabled": "yes"}}
+ARGUMENT = {"semantics": "Start", "argument": GO}
+VENDOR = "Ask the vendor."
+COVER = "Or cover the channel with a policy that has submission: Disabled."
+DENY = "Deny its hosts by a policy with spec.egress.action: Deny."
+OFF, ON = {"ACME": "no"}, {"ACME": "yes"}
+AUDITS: dict[str, Any] = {"mode": "Audit", "additionalProducts": ["acme"]}
+
+
+def remedy(
+    rule: dict[str, Any],
+    env: dict[str, Any] | None = None,
+    tag: str = "2.0.0",
+    args: tuple[str, ...] | list[str] = (),
+    **spec: Any,
+) -> str:
+    channels = [{"name": "Usage", "rules": [{"default": "On", **rule}]}]
+    policies = (policy(**spec),) if spec else ()
+    cluster = under(*policies, catalogue=catalogue(product("acme", channels=channels)))
+    words = {"command": ["acme"], "args": args} if args else {}
+    present = manifest(container(f"acme/acme:{tag}", env=env, **words))
+    plan = decide(cluster.input(present, Trigger.RECONCILE, pods=(pod_of(present),)))
+    return remedy_of(plan.targets, plan.verdicts[0])
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        # Without a policy: what switches it off.
+        (remedy({"switches": [ENV]}), f"Set ACME=no in container app. {COVER}"),
+        (remedy({"switches": [ENV]}, ON), f"Set ACME=no in container app. {COVER}"),
+        (remedy({"switches": [ENV]}, OFF), ""),
+        (
+            remedy({"switches": [ARGUMENT]}, args=["-telemetry=true"]),
+            f"Set -telemetry=false in container app. {COVER}",
+        ),
+        (remedy({"switches": [], "remedy": VENDOR}), f"{DENY} {VENDOR}"),
+        (remedy({"switches": [ENV], "leaves": "a ping"}, OFF), DENY),
+        (remedy({"switches": [ENV], "versions": ["<2"]}, tag="latest"), "Name the version"),
+        (remedy({"default": "NoTelemetry"}), ""),
+        # With one: what its verdict needs.
+        (remedy({"switches": [ENV]}, OFF, **AUDITS), ""),
+        (remedy({"switches": [], "remedy": VENDOR}, **AUDITS), "Deny its hosts by spec.egress"),
+        (remedy({"switches": [ENV]}, {"ACME": "$(X)"}, **AUDITS), ""),
+        (
+            remedy({"switches": [ENV], "remedy": VENDOR}, ON, submission="Enabled", **AUDITS),
+            "",
+        ),
+        (
+            remedy(
+                {"switches": [ENV]},
+                submission="Disabled",
+                injection={"when": "Never"},
+                additionalProducts=["acme"],
+            ),
+            "Set the switch in the manifest, or let the policy add it.",
+        ),
+    ],
+)
+def test_what_to_do(found: str, expected: str) -> None:
+    assert found.startswith(expected)
+    assert bool(found) is bool(expected)
