@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 import tempfile
@@ -27,7 +28,8 @@ _TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 def page() -> str:
     """The page. It names files relative to the repository, which has to be the current folder."""
-    result = audit([gather_files(sorted(MANIFESTS.glob("*.yaml")))], _TIME, Definitions())
+    gathered = gather_files([str(MANIFESTS)], io.BytesIO(), "default", _TIME)
+    result = audit([gathered], _TIME, Definitions())
     return HtmlFormat().render(result, Screen())
 
 

@@ -1,38 +1,311 @@
-"""Workloads of manifests in files."""
+"""Manifests in files, folders and standard input.
+
+All is read twice, one document in memory at a time: first for policies, products and namespaces,
+which may stand behind the workloads that they are about, then for the workloads. What can be read
+only once, such as standard input, is written to a temporary file that has no name.
+"""
 
 from __future__ import annotations
 
+import re
+import stat
+import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from errno import EFBIG
+from typing import BinaryIO, cast
 
-import yaml
-
+from fleet_telemetry.audit.decoding import LIMITS, Decoder, has_kind_word
+from fleet_telemetry.audit.definitions import (
+    ESCAPE,
+    Collector,
+    is_definition,
+    may_define,
+    objects_of,
+)
+from fleet_telemetry.audit.documents import Chunk, split
+from fleet_telemetry.audit.folders import Input, find_inputs, unreadable
+from fleet_telemetry.audit.manifests import GROUPS, Fault, PartOf, read_manifest
+from fleet_telemetry.audit.plain_yaml import Found
 from fleet_telemetry.audit.result import Place
-from fleet_telemetry.audit.sources import Gathered
-from fleet_telemetry.audit.subject import Subject
-from fleet_telemetry.objects.manifest import Manifest, dig
-from fleet_telemetry.workloads.reading import read_pod, read_workload
-from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
-from fleet_telemetry.workloads.workload import Pod
+from fleet_telemetry.audit.result import Problem as Reported
+from fleet_telemetry.audit.sources import Definitions, Gathered, Read
+from fleet_telemetry.audit.subject import Other, Subject
+from fleet_telemetry.linting.document import Document
+from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.objects.text import printable
+
+_IN_MEMORY = 8 << 20
+"""Bytes of a stream that are kept in memory."""
+_LARGEST_STREAM = 2 << 30
+_BLOCK = 256 << 10
+_LONGEST_TEXT = 1000
+_LONGEST_LIST_OF_PARTS = 100_000
+_WORDS = re.compile(
+    b"|".join(re.escape(kind.encode()) for kind in GROUPS)
+    + rb"|containers|kind[\"']?[ \t]*:[ \t]*[\"']?[{$<]"
+    + ESCAPE
+)
+# They have the word containers without having any.
+_WITHOUT_CONTAINERS = frozenset(
+    {"CustomResourceDefinition", "ConfigMap", "Secret", "HorizontalPodAutoscaler"}
+)
+_Key = tuple[str, str, str]
+"""Namespace, kind and name."""
 
 
-def gather_files(files: Iterable[Path]) -> Gathered:
-    """The manifests in files."""
-    return Gathered(_subjects(files))
+def gather_files(
+    named: Iterable[str], stdin: BinaryIO, default_namespace: str, now: datetime
+) -> Gathered:
+    """What files, folders and standard input (``-``) hold. Objects without a namespace count as
+    objects of the default one."""
+    return _Gatherer(stdin, default_namespace, now).gather(named)
 
 
-def _subjects(files: Iterable[Path]) -> Iterator[Subject]:
-    for file in files:
-        for manifest in yaml.safe_load_all(file.read_bytes()):
-            workload = read_workload(manifest) if isinstance(manifest, dict) else None
-            if workload is not None:
-                yield Subject(Place(file=str(file)), workload, pods=(_pod_of(manifest),))
+def read_definitions(
+    named: Iterable[str], stdin: BinaryIO, default_namespace: str, now: datetime
+) -> tuple[Definitions, list[Reported]]:
+    """The policies and products of files, with all that is wrong with those files."""
+    gatherer = _Gatherer(stdin, default_namespace, now)
+    collector = Collector(default_namespace, now)
+    for source in gatherer.sources(named):
+        before = collector.found, len(gatherer.problems), len(collector.problems)
+        for chunk in gatherer.chunks(source):
+            decoder = Decoder(source.name, _is_wanted_definition, may_define)
+            for one in decoder.decode(chunk):
+                if isinstance(one, Problem):
+                    gatherer.report(one)
+                elif one.manifest is not None:
+                    collector.add(source.name, chunk, one)
+        if source.is_named and before == (
+            collector.found,
+            len(gatherer.problems),
+            len(collector.problems),
+        ):
+            gatherer.report(
+                Problem(source.name, 1, "it has no policy and no product", "name another file")
+            )
+    definitions = collector.finish()
+    for problem in collector.problems:
+        gatherer.report(problem)
+    return definitions, gatherer.problems
 
 
-def _pod_of(manifest: Manifest) -> Pod:
-    """A pod that the workload would start as it is written."""
-    metadata = {"name": "as-written", "uid": "as-written"}
-    spec = dig(manifest, *TEMPLATE_PATHS[manifest["kind"]], "spec")
-    return read_pod(
-        {"kind": "Pod", "metadata": metadata, "spec": spec, "status": {"phase": "Running"}}
+def _is_wanted_definition(kind: str, _: bytes) -> bool:
+    return is_definition(kind)
+
+
+def _is_wanted(kind: str, text: bytes) -> bool:
+    return kind in GROUPS or (
+        b"containers" in text and kind not in _WITHOUT_CONTAINERS and not is_definition(kind)
     )
+
+
+def _may_have_pods(text: bytes) -> bool:
+    return _WORDS.search(text) is not None
+
+
+@dataclass
+class _OfFile:
+    """What was found in one file so far."""
+
+    source: Input
+    places: dict[_Key, int] = field(default_factory=dict)
+    objects: int = 0
+    has_template: bool = False
+
+
+class _Gatherer:
+    def __init__(self, stdin: BinaryIO, default_namespace: str, now: datetime) -> None:
+        self._stdin = stdin
+        self._default = default_namespace
+        self._collector = Collector(default_namespace, now)
+        self._streams: dict[str, BinaryIO] = {}
+        self._parts: list[PartOf] = []
+        self._seen: set[_Key] = set()
+        self.problems: list[Reported] = []
+        self.read = Read()
+
+    def gather(self, named: Iterable[str]) -> Gathered:
+        sources = list(self.sources(named))
+        for source in sources:
+            decoder = Decoder(source.name, _is_wanted_definition, may_define)
+            for chunk in self.chunks(source):
+                if may_define(chunk.text):
+                    # Whatever is wrong with the document is found in the second turn, too.
+                    for one in objects_of(decoder.decode(chunk)):
+                        self._collector.add(source.name, chunk, one)
+        definitions = self._collector.finish()
+        for problem in self._collector.problems:
+            self.report(problem)
+        return Gathered(self._subjects(sources), definitions, self.problems, self.read)
+
+    def sources(self, named: Iterable[str]) -> Iterator[Input]:
+        """The files; what is wrong with their names is reported."""
+        for one in find_inputs(named):
+            if isinstance(one, Reported):
+                self.problems.append(one)
+            else:
+                yield one
+
+    def chunks(self, source: Input) -> Iterator[Chunk]:
+        """The documents of a file; those that are none are reported."""
+        try:
+            with self._open(source) as file:
+                for chunk in split(file.read):
+                    if chunk.fault:
+                        self.report(Problem(source.name, chunk.line, chunk.fault, chunk.advice))
+                    else:
+                        yield chunk
+        except OSError as error:
+            self.problems.append(unreadable(source.name, error))
+
+    def report(self, problem: Problem) -> None:
+        """A problem of a file, once."""
+        found = Reported(
+            place=Place(file=problem.file, line=problem.line),
+            what=printable(problem.what, _LONGEST_TEXT),
+            advice=printable(problem.advice, _LONGEST_TEXT),
+        )
+        if found not in self.problems[-100:]:
+            self.problems.append(found)
+
+    def _open(self, source: Input) -> AbstractContextManager[BinaryIO]:
+        """The file at its beginning, also the second time. Raises OSError."""
+        if source.path is None:
+            return self._kept(source.name, self._stdin)
+        if stat.S_ISREG(source.path.stat().st_mode):
+            return source.path.open("rb")
+        if source.name in self._streams:
+            return self._kept(source.name, self._stdin)
+        with source.path.open("rb") as stream:
+            return self._kept(source.name, stream)
+
+    def _kept(self, name: str, stream: BinaryIO) -> AbstractContextManager[BinaryIO]:
+        kept = self._streams.get(name)
+        if kept is None:
+            kept = self._streams[name] = _copy(stream)
+        kept.seek(0)
+        return nullcontext(kept)  # it is read again
+
+    def _subjects(self, sources: Iterable[Input]) -> Iterator[Subject | Other]:
+        for source in sources:
+            yield from self._of_file(_OfFile(source))
+        for part in self._parts:
+            owner = (_namespace_of(part.subject), part.controller.kind, part.controller.name)
+            if owner not in self._seen and part.whole not in self._seen:
+                self._seen.add(owner)  # one of its parts is enough
+                yield part.subject
+        for stream in self._streams.values():
+            stream.close()
+
+    def _of_file(self, found: _OfFile) -> Iterator[Subject | Other]:
+        source = found.source
+        self.read.files += 1
+        problems = len(self.problems)
+        decoder = Decoder(source.name, _is_wanted, _may_have_pods)
+        for chunk in self.chunks(source):
+            for one in decoder.decode(chunk):
+                if isinstance(one, Problem):
+                    self._of_problem(one, chunk, found)
+                elif one.is_object:
+                    found.objects += 1
+                    self.read.objects += 1
+                    if one.manifest is not None:
+                        yield from self._of_manifest(one, chunk, found)
+                else:
+                    self.read.not_objects += 1
+        if source.is_named and not found.objects and len(self.problems) == problems:
+            what = "there is no Kubernetes object in it"
+            advice = "name files of manifests"
+            if source.path is None:
+                advice = "look whether the command before the pipe has failed"
+            self.report(Problem(source.name, 1, what, advice))
+
+    def _of_problem(self, problem: Problem, chunk: Chunk, found: _OfFile) -> None:
+        if not found.source.is_named and not has_kind_word(chunk.text):
+            self.read.not_objects += 1  # whatever it is, it is no manifest
+            return
+        is_template = "this is a template" in problem.what
+        if not (is_template and found.has_template):
+            self.report(problem)
+        found.has_template |= is_template
+
+    def _of_manifest(self, one: Found, chunk: Chunk, found: _OfFile) -> Iterator[Subject | Other]:
+        source = found.source
+        place = Place(file=source.name, line=one.line)
+        manifest = one.manifest or {}
+        read = read_manifest(manifest, place, self._default, self._collector.labels)
+        match read:
+            case None:
+                pass
+            case Fault():
+                self._of_fault(read, one, chunk, found)
+            case PartOf():
+                self._seen.add(_key_of(read.subject))
+                if len(self._parts) < _LONGEST_LIST_OF_PARTS:
+                    self._parts.append(read)
+            case _:
+                key = _key_of(read)
+                first = found.places.setdefault(key, one.line)
+                if first != one.line and not key[2].endswith("..."):
+                    what = (
+                        f"{key[1]} {key[2]} in the namespace {key[0]} stands in line {first}, too"
+                    )
+                    advice = "keep one of them; of two that are applied the last one counts"
+                    self.report(Problem(source.name, one.line, what, advice))
+                self._seen.add(key)
+                yield read
+
+    def _of_fault(self, fault: Fault, one: Found, chunk: Chunk, found: _OfFile) -> None:
+        if fault.is_partial and found.source.beside_kustomization:
+            self.read.not_objects += 1  # a patch
+            return
+        kind, name = (one.manifest or {}).get("kind"), _shown_name(one)
+        what = f"the {kind} {name} is not judged: {fault.what}"
+        line = one.line
+        try:
+            whole = Document.parse(found.source.name, chunk.text, chunk.line, LIMITS)
+            line = whole.line(*one.steps, *fault.steps)
+        except FileError:
+            pass  # one of several in JSON, or of a long List: the line where it begins
+        self.report(Problem(found.source.name, line, what, fault.advice))
+
+
+def _copy(stream: BinaryIO) -> BinaryIO:
+    """A stream that can be read twice. Raises OSError."""
+    kept = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # it is kept
+    size = 0
+    try:
+        while block := stream.read(_BLOCK):
+            size += len(block)
+            _check_size(size)
+            kept.write(block)
+    except OSError:
+        kept.close()
+        raise
+    return cast("BinaryIO", kept)
+
+
+def _check_size(size: int) -> None:
+    if size > _LARGEST_STREAM:
+        raise OSError(EFBIG, f"it has more than {_LARGEST_STREAM >> 30} GiB")
+
+
+def _shown_name(one: Found) -> str:
+    metadata = (one.manifest or {}).get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return printable(name, 253) if isinstance(name, str) else "without a name"
+
+
+def _namespace_of(subject: Subject | Other) -> str:
+    return subject.namespace if isinstance(subject, Other) else subject.workload.ref.namespace
+
+
+def _key_of(subject: Subject | Other) -> _Key:
+    if isinstance(subject, Other):
+        return subject.namespace, subject.kind, subject.name
+    ref = subject.workload.ref
+    return ref.namespace, ref.kind, ref.name

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from fleet_telemetry.api.policy import Policy
-from fleet_telemetry.api.product import Sender
+from fleet_telemetry.api.product import Sender, Setting
 from fleet_telemetry.api.workload_telemetry import ChannelPolicy, EgressVerdict, Sends
 from fleet_telemetry.audit.fixing.changing import changes_of, plan_disabling
 from fleet_telemetry.audit.result import Change, Finding, HostName
@@ -71,7 +71,8 @@ def findings_of(subject: Subject, plan: Plan) -> Iterator[Finding]:
             state_reason=verdict.reason or "",
             state_message=verdict.message,
             declared=verdict.observed("declared").setting,
-            running=verdict.observed("running").setting,
+            # Of a file nothing runs; a pod of its template is only imagined.
+            running=Setting.UNKNOWN if subject.place.file else verdict.observed("running").setting,
             reported=verdict.observed("reported").setting,
             egress=egress.verdict if egress else EgressVerdict.UNKNOWN,
             provenance=verdict.provenance,

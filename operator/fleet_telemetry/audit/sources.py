@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.audit.result import Place, Problem
@@ -23,9 +23,12 @@ class Definitions:
 
     def over(self, other: Definitions) -> Definitions:
         """Both, as if these were applied to where the others are: of two with the same name, this
-        one."""
+        one, as old as the other."""
         policies = {(one.kind, one.namespace, one.name): one for one in other.policies}
-        policies |= {(one.kind, one.namespace, one.name): one for one in self.policies}
+        for one in self.policies:
+            key = (one.kind, one.namespace, one.name)
+            created = policies[key].created if key in policies else one.created
+            policies[key] = replace(one, created=created)
         products = {one.name: (place, one) for place, one in other.products}
         products |= {one.name: (place, one) for place, one in self.products}
         return Definitions(tuple(policies.values()), tuple(products.values()))

@@ -30,7 +30,8 @@ _NAMESPACE = click.option(
     "-n",
     "namespaces",
     multiple=True,
-    help="Only this namespace of the cluster. May be given several times. [default: all]",
+    help="Only this namespace of the cluster. May be given several times. With FILEs: the "
+    "namespace of objects that name none. [default: all; with FILEs default]",
 )
 _ALL_NAMESPACES = click.option(
     "--all-namespaces",

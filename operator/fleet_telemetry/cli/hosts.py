@@ -133,6 +133,7 @@ def _of_files(
     from fleet_telemetry.audit.sources import Definitions  # noqa: PLC0415
 
     if files:
-        result = audit([gather_files(files)], now, Definitions())
+        gathered = gather_files(map(str, files), sys.stdin.buffer, "default", now)
+        result = audit([gathered], now, Definitions())
         problems += result.problems
         yield from hosts_of_findings(result.findings, [ChannelName(name) for name in channels])

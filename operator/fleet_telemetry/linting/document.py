@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,15 +23,28 @@ T = TypeVar("T")
 
 LARGEST_FILE = 1 << 20
 """Bytes. An object of the API server has at most 1.5 MiB."""
-_DEEPEST = 32
-_MOST_NODES = 200_000
-"""Nodes of the document, with every alias written out."""
 _MOST_PROBLEMS = 100
 _MESSAGE = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]{0,4096})`)?", re.DOTALL)
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<name>[^`]{1,4096})`")
 _STEP = re.compile(r"\.(?P<key>[^.\[\]]+)|\[(?P<place>\d+)\]")
 _MERGE = "tag:yaml.org,2002:merge"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a document may be."""
+
+    size: int = LARGEST_FILE
+    """Bytes."""
+    depth: int = 32
+    nodes: int = 200_000
+    """Values, with every alias written out."""
+    loader: Any = _LOADER
+    """A loader of PyYAML that constructs plain data."""
+
+
+_OF_A_PRODUCT = Limits()
 # What SafeLoader raises for a scalar that is not of the type that its tag names.
 _CONSTRUCTION_ERRORS = (
     yaml.YAMLError,
@@ -50,44 +63,43 @@ class Document:
     file: str
     data: Any
     root: yaml.Node
+    first_line: int = 1
+    """Where the document begins in the file."""
 
     @classmethod
-    def parse(cls, file: str, text: bytes) -> Document:
+    def parse(
+        cls, file: str, text: bytes, first_line: int = 1, limits: Limits = _OF_A_PRODUCT
+    ) -> Document:
         """Raises FileError."""
-        if len(text) > LARGEST_FILE:
-            what = f"the file has more than {LARGEST_FILE} bytes"
+        try:
+            return cls._parse(file, text, first_line, limits)
+        except FileError as error:
+            if first_line == 1:
+                raise
+            raise FileError(
+                *(replace(one, line=one.line + first_line - 1) for one in error.problems)
+            ) from None
+
+    @classmethod
+    def _parse(cls, file: str, text: bytes, first_line: int, limits: Limits) -> Document:
+        if len(text) > limits.size:
+            what = f"the file has more than {limits.size} bytes"
             raise FileError(Problem(file, 1, what, "split it"))
         try:
-            _check_depth(file, text)
-            loader = _LOADER(text)
+            _check_depth(file, text, limits)
+            loader = limits.loader(text)
             try:
                 root = loader.get_single_node()
                 if root is None:
                     raise FileError(Problem(file, 1, "the file is empty", "write one document"))
-                problems = list(_find_faults(file, root))
+                problems = list(_find_faults(file, root, limits.nodes))
                 if problems:
                     raise FileError(*problems[:_MOST_PROBLEMS])
-                return cls(file, loader.construct_document(root), root)
+                return cls(file, loader.construct_document(root), root, first_line)
             finally:
                 loader.dispose()
-        except yaml.MarkedYAMLError as error:
-            marks = [error.problem_mark, error.context_mark]
-            if "end of stream" in (error.problem or ""):
-                marks.reverse()  # what does not end is where it begins
-            mark = marks[0] or marks[1]
-            # libyaml notices some faults in the line after the last one.
-            line = min(mark.line + 1, text.count(b"\n") + 1) if mark else 1
-            what = " ".join(filter(None, (error.context, error.problem)))
-            raise FileError(Problem(file, line, f"no YAML: {what}", "correct it")) from None
-        except yaml.reader.ReaderError as error:
-            position = error.position if isinstance(error.position, int) else 0
-            line = text[:position].count(b"\n") + 1
-            raise FileError(
-                Problem(file, line, f"no YAML: {error.reason}", "write it in UTF-8")
-            ) from None
         except _CONSTRUCTION_ERRORS as error:
-            what = f"no YAML: a value is not of the type that it looks like ({error})"
-            raise FileError(Problem(file, 1, what, "put it in quotes")) from None
+            raise FileError(yaml_problem(file, text, error)) from None
 
     def line(self, *path: str | int) -> int:
         """The line of what is at a path, or of the nearest thing above it. An entry of a mapping
@@ -98,7 +110,7 @@ class Document:
             if found is None:
                 break
             line, node = found
-        return line
+        return self.first_line + line - 1
 
     def problem(self, path: Path, what: str, advice: str) -> Problem:
         """A fault of what is at a path."""
@@ -135,7 +147,26 @@ def read_path(text: str) -> Path:
     )
 
 
-def _check_depth(file: str, text: bytes) -> None:
+def yaml_problem(file: str, text: bytes, error: Exception) -> Problem:
+    """What an error of PyYAML says of a text."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        marks = [error.problem_mark, error.context_mark]
+        if "end of stream" in (error.problem or ""):
+            marks.reverse()  # what does not end is where it begins
+        mark = marks[0] or marks[1]
+        # libyaml notices some faults in the line after the last one.
+        line = min(mark.line + 1, text.count(b"\n") + 1) if mark else 1
+        what = " ".join(filter(None, (error.context, error.problem)))
+        return Problem(file, line, f"no YAML: {what}", "correct it")
+    if isinstance(error, yaml.reader.ReaderError):
+        position = error.position if isinstance(error.position, int) else 0
+        line = text.count(b"\n", 0, position) + 1
+        return Problem(file, line, f"no YAML: {error.reason}", "write it in UTF-8")
+    what = f"no YAML: a value is not of the type that it looks like ({error})"
+    return Problem(file, 1, what, "put it in quotes")
+
+
+def _check_depth(file: str, text: bytes, limits: Limits) -> None:
     """Before anything that calls itself reads the document."""
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
@@ -143,17 +174,17 @@ def _check_depth(file: str, text: bytes) -> None:
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        if depth > _DEEPEST:
+        if depth > limits.depth:
             line = _line(event)
-            what = f"more than {_DEEPEST} levels of nesting"
-            raise FileError(Problem(file, line, what, "a product has fewer"))
+            what = f"more than {limits.depth} levels of nesting"
+            raise FileError(Problem(file, line, what, "write it with fewer"))
 
 
 def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
 
-def _find_faults(file: str, root: yaml.Node) -> Iterator[Problem]:
+def _find_faults(file: str, root: yaml.Node, most_nodes: int) -> Iterator[Problem]:
     sizes: dict[int, int] = {}
     above: set[int] = set()
 
@@ -174,8 +205,8 @@ def _find_faults(file: str, root: yaml.Node) -> Iterator[Problem]:
             yield from visit(child)
         above.remove(id(node))
         sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
-        if sizes[id(node)] > _MOST_NODES:
-            what = f"with its aliases written out it has more than {_MOST_NODES} values"
+        if sizes[id(node)] > most_nodes:
+            what = f"with its aliases written out it has more than {most_nodes} values"
             raise FileError(Problem(file, line, what, "split the file"))
 
     yield from visit(root)

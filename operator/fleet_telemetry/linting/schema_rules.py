@@ -7,7 +7,7 @@ a new CEL rule needs its counterpart in ``_RULES``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from msgspec import inspect
 
 from fleet_telemetry.api.argument_names import FLAG_RULE, is_refused_flag
 from fleet_telemetry.api.product import PRODUCT_SPEC_RULES, TelemetryProductSpec
-from fleet_telemetry.api.schema import known_patterns
+from fleet_telemetry.api.schema import ApiType, Rule, known_patterns
 from fleet_telemetry.api.variable_names import (
     ALIAS_RULE,
     FIRST_WORDS,
@@ -27,6 +27,7 @@ from fleet_telemetry.api.variable_names import (
     is_refused_value,
 )
 from fleet_telemetry.linting.document import Document, Path
+from fleet_telemetry.linting.policy_rules import POLICY_RULES
 from fleet_telemetry.linting.problem import Problem
 
 _LONGEST_LABEL = 63
@@ -39,21 +40,33 @@ _PRIVATE = (".svc", ".local", ".internal", ".localhost", ".test", ".invalid", ".
 def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Problem]:
     """The faults of a product file, whose types are right. A built-in product may set variables
     that a TelemetryProduct may not."""
+    waived = (NAME_RULE.message, FLAG_RULE.message) if built_in else ()
+    yield from check_spec(document, TelemetryProductSpec, PRODUCT_SPEC_RULES, waived)
+
+
+def check_spec(
+    document: Document, kind: type[ApiType], rules: tuple[Rule, ...], waived: Container[str] = ()
+) -> Iterator[Problem]:
+    """The faults of ``spec``, whose types are right. ``waived`` are messages of rules."""
     spec = document.data["spec"]
-    for rule in PRODUCT_SPEC_RULES:
+    for rule in rules:
         holds = counterpart({"rule": rule.expression, "message": rule.message})
         if holds is not None and not holds(spec):
-            yield document.problem(("spec",), rule.message, "add one of them")
-    for path, what, advice in _check(_described(TelemetryProductSpec), spec, ("spec",)):
-        if not (built_in and what in (NAME_RULE.message, FLAG_RULE.message)):
+            yield document.problem(("spec",), rule.message, "correct one of them")
+    for path, what, advice in _check(_described(kind), spec, ("spec",)):
+        if what not in waived:
             yield document.problem(path, f"{_written(path)}: {what}", advice)
 
 
 def counterpart(rule: Mapping[str, str]) -> Callable[[Any], bool] | None:
     """The function that says of a field's value whether a CEL rule holds; None if there is none."""
+    rules = {**_RULES, **POLICY_RULES}
+    by_expression = rules.get(rule["rule"])
+    if by_expression is not None:
+        return by_expression
     if any(rule["message"] == pattern.message for pattern in known_patterns()):
         return _holds_by_type
-    return _RULES.get(rule["rule"]) or _RULES.get(rule["message"])
+    return rules.get(rule["message"])
 
 
 def _holds_by_type(_: Any) -> bool:
@@ -76,7 +89,7 @@ def _check(expected: inspect.Type, value: Any, path: Path) -> Iterator[tuple[Pat
             else:
                 yield from _check(fields[key], child, (*path, key))
     elif isinstance(expected, inspect.VarTupleType) and isinstance(value, list):
-        yield from _check_doubles(extra, value, path)
+        yield from _check_doubles(extra, expected.item_type, value, path)
         for place, child in enumerate(value):
             yield from _check(expected.item_type, child, (*path, place))
     yield from _check_rules(extra, value, path)
@@ -113,14 +126,18 @@ def _fields(struct: type) -> dict[str, inspect.Type]:
 
 
 def _check_doubles(
-    extra: Mapping[str, Any], value: list[Any], path: Path
+    extra: Mapping[str, Any], item_type: inspect.Type, value: list[Any], path: Path
 ) -> Iterator[tuple[Path, str, str]]:
     match extra.get("x-kubernetes-list-type"):
         case "set":
             keys = [repr(item) for item in value]
         case "map":
             names = extra["x-kubernetes-list-map-keys"]
-            keys = [", ".join(str(item.get(name)) for name in names) for item in value]
+            defaults = _defaults(item_type)
+            keys = [
+                ", ".join(str(item.get(name, defaults.get(name))) for name in names)
+                for item in value
+            ]
         case _:
             return
     seen: set[str] = set()
@@ -128,6 +145,14 @@ def _check_doubles(
         if key in seen:
             yield (*path, place), f"{key} stands twice in the list", "remove one of them"
         seen.add(key)
+
+
+def _defaults(item_type: inspect.Type) -> dict[str, Any]:
+    item_type, _ = _unwrapped(item_type)
+    assert isinstance(item_type, inspect.StructType), item_type
+    fields = _described(item_type.cls)
+    assert isinstance(fields, inspect.StructType), item_type
+    return {field.encode_name: field.default for field in fields.fields if not field.required}
 
 
 def _written(path: Path) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 import yaml
@@ -17,6 +15,7 @@ from fleet_telemetry.linting.product_file import OwnFile
 from fleet_telemetry.linting.schema_rules import check_schema, counterpart
 from tests.support.crd_cases import Case
 from tests.support.crd_products import PRODUCT
+from tests.support.schema_walk import rules_of
 
 # The API server removes a null. In a file it says nothing, so it is refused.
 _CASES = [
@@ -45,27 +44,11 @@ def test_a_file_is_refused_for_what_the_api_server_refuses(case: Case) -> None:
 
 
 def test_every_rule_of_the_crd_has_a_counterpart() -> None:
-    rules = list(_rules(inspect.type_info(TelemetryProductSpec)))
+    rules = list(rules_of(inspect.type_info(TelemetryProductSpec)))
     of_spec = TELEMETRY_PRODUCT.spec_rules
     rules += [{"rule": rule.expression, "message": rule.message} for rule in of_spec]
     assert rules
     assert [rule for rule in rules if counterpart(rule) is None] == []
-
-
-def _rules(described: inspect.Type) -> Iterator[dict[str, str]]:
-    while isinstance(described, inspect.Metadata):
-        extra = described.extra_json_schema or {}
-        yield from extra.get("x-kubernetes-validations", ())
-        described = described.type
-    match described:
-        case inspect.UnionType():
-            for part in described.types:
-                yield from _rules(part)
-        case inspect.StructType():
-            for field in described.fields:
-                yield from _rules(field.type)
-        case inspect.VarTupleType():
-            yield from _rules(described.item_type)
 
 
 def test_it_is_a_file_as_written() -> None:
