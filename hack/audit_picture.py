@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,9 +20,8 @@ _TITLE = "The audit of the examples: what sends telemetry, what does not, and wh
 
 def audit_picture(root: Path) -> str:
     """The audit of the examples in ``root`` as SVG."""
-    # Nothing in a file depends on the time.
-    result = audit(
-        [gather_files(sorted(root.glob(FILES)))], datetime(2026, 1, 1, tzinfo=UTC), Definitions()
-    )
+    now = datetime(2026, 1, 1, tzinfo=UTC)  # nothing in a file depends on it
+    files = sorted(map(str, root.glob(FILES)))
+    result = audit([gather_files(files, io.BytesIO(), "default", now)], now, Definitions())
     output = FORMATS["table"].render(result, Screen(width=_WIDTH, colour=True))
     return picture(f"fleet-telemetry audit {FILES}", output, _TITLE)

@@ -15,6 +15,7 @@ COMMANDS = {
     "completion": "completion:completion",
     "controller": "serve:controller",
     "hosts": "hosts:hosts",
+    "explain": "explain:explain",
     "revert": "revert:revert",
     "test": "test:test",
     "webhook": "serve:webhook",
