@@ -36,7 +36,7 @@ def test_everything_is_read_without_an_installation(audited: Audited) -> None:
         "unknownImages": 1,
     }
     assert found["exit"] == 2
-    assert "judged" not in found
+    assert found["judged"] is False
 
 
 def test_one_namespace(audited: Audited) -> None:
@@ -195,7 +195,8 @@ def test_an_interrupt_ends_it_without_a_word(audited: Audited) -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-        silent.accept()
-        os.kill(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=30)
+        accepted, _ = silent.accept()
+        with accepted:
+            os.kill(process.pid, signal.SIGINT)
+            said = process.communicate(timeout=30)
     assert (process.returncode, *said) == (130, "", "")
