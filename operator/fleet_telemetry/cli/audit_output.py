@@ -30,8 +30,6 @@ def write(
             click.echo(wording.problem(one), err=True)
     # click.echo would take the colours out where it thinks that there are none.
     sys.stdout.write(form.render(audit, screen))
-    # A reader that went away is noticed here, where click ends the command quietly.
-    sys.stdout.flush()
 
 
 def screen_of(stream: TextIO, environment: Mapping[str, str], *, every: bool = False) -> Screen:
