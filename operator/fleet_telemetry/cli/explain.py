@@ -84,7 +84,9 @@ def _in_files(files: tuple[Path, ...], reference: Reference, namespace: str) -> 
     from fleet_telemetry.audit.explaining.in_files import explain_in_files  # noqa: PLC0415
     from fleet_telemetry.audit.files import gather_files  # noqa: PLC0415
 
-    return explain_in_files(gather_files(files), reference, namespace, datetime.now(UTC))
+    now = datetime.now(UTC)
+    gathered = gather_files(map(str, files), sys.stdin.buffer, namespace or "default", now)
+    return explain_in_files(gathered, reference, namespace, now)
 
 
 def _in_cluster(

@@ -17,6 +17,7 @@ COMMANDS = {
     "hosts": "hosts:hosts",
     "explain": "explain:explain",
     "revert": "revert:revert",
+    "test": "test:test",
     "webhook": "serve:webhook",
 }
 """The file in this folder and the function of each command."""
