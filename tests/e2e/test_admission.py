@@ -41,7 +41,7 @@ def test_a_new_workload_gets_the_setting_and_its_author_is_told(space: Space, ki
     space.policy()
     said = space.apply(workload(kind, "sonar", container(SONARQUBE, env={"OWN": "1"})))
     assert (
-        f"Warning: TelemetryPolicy {space.name}/opt-out: {kind} sonar: "
+        f"Warning: TelemetryPolicy {space.name}/opt-out: {kind} {space.name}/sonar: "
         f'set {SONAR_SWITCH}="false" in container app'
     ) in said
     assert space.env(kind, "sonar") == {"OWN": "1", SONAR_SWITCH: "false"}

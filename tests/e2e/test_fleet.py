@@ -88,11 +88,13 @@ def test_kubectl_shows_the_fleet_at_a_glance(space: Space) -> None:
     space.telemetry("Deployment", "s", state="Compliant")
     head, line = space.kubectl("get", "wtel").stdout.splitlines()
     assert head.split() == [
-        "NAME", "PRODUCT", "VERSION", "POLICY", "DESIRED", "STATE", "REASON", "AGE",
+        "NAME", "PRODUCT", "VERSION", "POLICY", "DESIRED", "STATE", "REASON", "SENDS",
+        "CHANNEL", "AGE",
     ]  # fmt: skip
-    assert line.split()[:7] == [
+    # The policy covers Usage, and nothing covers the other channel.
+    assert line.split()[:9] == [
         "deployment-s", "sonarqube", "26.7.0.124771", "opt-out", "Disabled", "Compliant",
-        "RunningInEveryPod",
+        "RunningInEveryPod", "Yes", "UpdateCheck",
     ]  # fmt: skip
 
 

@@ -25,6 +25,11 @@ JSON = "application/json"
 
 # The uid comes first in what the API server sends.
 _UID = re.compile(rb'.{0,256}?"request":\{"uid":"([0-9A-Za-z-]{1,64})"', re.DOTALL)
+# What the object is comes between the uid and the operation, and the object itself after it.
+_HEAD_BYTES = 4096
+_KIND = re.compile(rb'"kind":"([0-9A-Za-z]{1,63})"')
+_NAMESPACE = re.compile(rb'"namespace":"([0-9a-z-]{1,63})"')
+_NAME = re.compile(rb'"name":"([0-9A-Za-z.-]{1,253})"')
 _decoder = msgspec.json.Decoder()
 
 
@@ -35,9 +40,11 @@ class NotAReviewError(Exception):
 class UnreadableError(Exception):
     """The body is an AdmissionReview that cannot be read; the message says why."""
 
-    def __init__(self, uid: str, why: str) -> None:
+    def __init__(self, body: bytes, why: str) -> None:
         super().__init__(why)
-        self.uid = uid
+        self.uid = _uid(body)
+        self.name = _name(body)
+        """The object's kind, namespace and name, as far as they are known."""
 
 
 class BodyReader:
@@ -83,11 +90,11 @@ class BodyReader:
 def read_request(body: bytes) -> Manifest:
     """The request of an AdmissionReview. Raises NotAReviewError, UnreadableError."""
     if body.count(b"{") + body.count(b"[") > MOST_VALUES:
-        raise UnreadableError(_uid(body), f"it has more than {MOST_VALUES} objects and lists")
+        raise UnreadableError(body, f"it has more than {MOST_VALUES} objects and lists")
     try:
         request = dig(_decoder.decode(body), "request")
     except RecursionError:
-        raise UnreadableError(_uid(body), "it is nested too deeply") from None
+        raise UnreadableError(body, "it is nested too deeply") from None
     except msgspec.DecodeError:
         request = None
     if not isinstance(request, dict):
@@ -99,3 +106,16 @@ def _uid(body: bytes) -> str:
     """The uid of a request that cannot be read: without it the API server accepts no answer."""
     match = _UID.match(body)
     return match[1].decode() if match else ""
+
+
+def _name(body: bytes) -> str:
+    """What a request that cannot be read is about."""
+    before, operation, _ = body[:_HEAD_BYTES].partition(b'"operation":')
+    # The kind of the review itself comes before the uid.
+    head = before.partition(b'"uid":')[2] if operation else b""
+    kind, namespace, name = (
+        found[1].decode() if found is not None else ""
+        for found in (_KIND.search(head), _NAMESPACE.search(head), _NAME.search(head))
+    )
+    place = "/".join(filter(None, (namespace, name)))
+    return " ".join(filter(None, (kind, place))) or "the object"

@@ -127,13 +127,15 @@ def _answer(given: Input, manifest: Manifest, path: tuple[str, ...]) -> Admissio
     plan = plan_injection(given)
     if not plan.changes:
         return NOTHING
-    kind, name = given.workload.ref.kind, _name_of(manifest, given)
+    ref = given.workload.ref
+    # kubectl shows equal warnings of several objects once.
+    workload = f"{ref.kind} {ref.namespace}/{_name_of(manifest, given)}"
     return AdmissionResult(
         patch=(
             *build_patch(manifest, path, plan.edits),
             *disown_suspension(manifest, plan.edits),
         ),
-        warnings=tuple(warning_for(change, f"{kind} {name}") for change in plan.changes),
+        warnings=tuple(warning_for(change, workload) for change in plan.changes),
         changes=plan.changes,
         workload=given.workload,
         before=given.before,

@@ -35,6 +35,7 @@ from fleet_telemetry.admission.trace import AdmissionTrace
 from fleet_telemetry.admission.validation import Validation, validate
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, text_at
+from fleet_telemetry.policy.advice.surroundings import Surroundings
 from fleet_telemetry.reporting.connections import MOST_CONNECTIONS, Connections
 from fleet_telemetry.reporting.decisions import log_admission
 from fleet_telemetry.reporting.metrics import AdmissionMetrics
@@ -50,7 +51,7 @@ _SMALL_BYTES = 256 * 1024
 """Larger requests are answered one at a time: each takes up to 90 MB of memory."""
 _TURN_SECONDS = 1.5
 _READ_BUFFER_BYTES = 64 * 1024
-_UNREADABLE = "fleet-telemetry: the request is admitted unchanged, because it cannot be read: {why}"
+_UNREADABLE = "fleet-telemetry: {name} is admitted unchanged, because it cannot be read: {why}"
 _REFUSED_UNREADABLE = "the object cannot be read: {why}"
 _encoder = msgspec.json.Encoder()
 
@@ -165,7 +166,7 @@ class AdmissionServer:
         except UnreadableError as error:
             _log.warning("an admission request is admitted unchanged: %s", error)
             self._metrics.observe("mutate", "", "unreadable", time.perf_counter() - started)
-            warning = _UNREADABLE.format(why=error)
+            warning = _UNREADABLE.format(name=error.name, why=error)
             return self._respond(error.uid, {"allowed": True, "warnings": [warning]})
         result = "error"
         answer = NOTHING
@@ -209,13 +210,26 @@ class AdmissionServer:
             refusal = Validation(refusal=_REFUSED_UNREADABLE.format(why=error))
             return self._respond(error.uid, _validation(refusal))
         try:
-            verdict = validate(request, self._cache.catalogue)
+            verdict = validate(request, self._cache.catalogue, self._surroundings())
             result = "refused" if verdict.refusal else "accepted"
         except Exception:  # noqa: BLE001  # a bug, which is logged and counted
             _log.exception("validation failed; the object is refused")
             verdict, result = Validation(refusal="the webhook failed; see its log"), "error"
         self._metrics.observe("validate", _kind(request), result, time.perf_counter() - started)
         return self._respond(text_at(request, "uid"), _validation(verdict))
+
+    def _surroundings(self) -> Surroundings | None:
+        """What else is in the cluster; None while that is not known."""
+        cache = self._cache
+        if not cache.synced.is_set():
+            return None
+        return Surroundings(
+            now=self._now(),
+            catalogue=cache.catalogue,
+            namespaces=cache.namespaces,
+            workloads=cache.fleet.workloads,
+            policies=cache.policies_in_force(),
+        )
 
     def _respond(self, uid: str, outcome: Mapping[str, Any]) -> web.Response:
         review = {

@@ -112,18 +112,26 @@ WORKLOAD_TELEMETRY = CustomResource(
     ),
     status=WorkloadTelemetryStatus,
     columns=(
-        Column("Product", f"{_SUMMARY}.product"),
+        Column("Product", ".status.product"),
         Column("Version", ".status.version"),
-        Column("Sends", f"{_SUMMARY}.sends", description="Of the channel that matters most."),
-        Column("Channel", f"{_SUMMARY}.channel"),
         Column("Policy", f"{_SUMMARY}.policy"),
         Column("Desired", f"{_SUMMARY}.desired"),
-        Column("State", f"{_SUMMARY}.state", description="Of the same channel."),
+        Column(
+            "State",
+            f"{_SUMMARY}.state",
+            description="The worst of all channels that a policy covers.",
+        ),
         Column("Reason", f"{_SUMMARY}.reason"),
         Column(
-            "Compliant",
-            _condition("Compliant", "status"),
-            description="Of all channels that a policy covers.",
+            "Sends",
+            f"{_SUMMARY}.sends",
+            description="Whether any channel sends, also one that no policy covers.",
+        ),
+        Column(
+            "Channel",
+            f"{_SUMMARY}.channel",
+            description="The channel that sends, or of which it is not known. The columns behind "
+            "this one are about it.",
         ),
         Column("Declared", f"{_SUMMARY}.declared", priority=1),
         Column("Running", f"{_SUMMARY}.running", priority=1),

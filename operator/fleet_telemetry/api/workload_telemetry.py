@@ -207,26 +207,42 @@ class SeedRecord(ApiType, frozen=True, kw_only=True):
     ]
 
 
-class ChannelSummary(ApiType, frozen=True, kw_only=True):
-    """One channel, in the fields that ``kubectl get`` shows of it."""
+class WorkloadSummary(ApiType, frozen=True, kw_only=True):
+    """What ``kubectl get`` shows: the worst of all channels."""
 
-    channel: Annotated[ChannelName, described("The channel.")]
-    product: Annotated[str, described("Its product.")]
-    sends: Annotated[Sends | None, described("Whether something is sent.")] = None
     policy: Annotated[
-        str | None, described("The name of the effective policy; absent if none covers it.")
+        str | None,
+        described("The name of the policy behind the state; absent if no channel has one."),
     ] = None
-    desired: Annotated[Submission | None, described("The setting that the policy asks for.")] = None
-    state: Annotated[State | None, described("Its state; absent if no policy covers it.")] = None
+    desired: Annotated[Submission | None, described("The setting that it asks for.")] = None
+    state: Annotated[
+        State | None,
+        described("Of all channels that a policy covers, the state that needs attention most."),
+    ] = None
+    state_channel: Annotated[ChannelName | None, described("The channel with that state.")] = None
     reason: Annotated[
         str | None,
-        described("The reason for its state; if no policy covers it, the reason for sends."),
+        described("The reason for the state; if no policy covers a channel, that for sends."),
     ] = None
-    declared: Annotated[Setting, described("The setting in the pod template.")]
+    sends: Annotated[
+        Sends | None,
+        described(
+            "Yes if any channel sends, whether or not a policy covers it; else Unknown if it is "
+            "not known of one; else No."
+        ),
+    ] = None
+    channel: Annotated[
+        ChannelName,
+        described(
+            "The channel with that answer; of several, the one whose state needs attention most."
+        ),
+    ]
+    product: Annotated[str, described("The product of that channel.")]
+    declared: Annotated[Setting, described("Its setting in the pod template.")]
     running: Annotated[Setting, described("The setting that the pods were started with.")]
     reported: Annotated[Setting, described("The setting that the product itself reports.")]
     egress: Annotated[
-        EgressVerdict, described("Whether the network lets the pods reach the hosts.")
+        EgressVerdict, described("Whether the network lets the pods reach its hosts.")
     ]
     provenance: Annotated[
         Provenance | None, described("Where the facts come from by which it is judged.")
@@ -249,11 +265,8 @@ class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
         described("The channels, each with its evidence.", list_type="atomic"),
     ] = ()
     summary: Annotated[
-        ChannelSummary | None,
-        described(
-            "The channel that matters most: one that sends comes first, then one of which it is "
-            "not known; among those, the one whose state needs attention most."
-        ),
+        WorkloadSummary | None,
+        described("The worst of all channels, for the columns of kubectl get."),
     ] = None
     injected: Annotated[
         tuple[InjectedVariable, ...],

@@ -1,4 +1,4 @@
-"""The channel that matters most of a workload, and the labels to select workloads by."""
+"""The worst of all channels of a workload, and the labels to select workloads by."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fleet_telemetry.api.workload_telemetry import (
     ChannelStatus,
-    ChannelSummary,
     Sends,
     State,
+    WorkloadSummary,
     WorkloadTelemetryStatus,
 )
-from fleet_telemetry.evidence.verdict import Verdict, worst_state
+from fleet_telemetry.evidence.verdict import Verdict
 
 PRODUCT_LABEL = "fleettelemetry.io/product"
 SENDS_LABEL = "fleettelemetry.io/sends"
@@ -29,20 +29,25 @@ _WORST_FIRST = (
 
 def summarize(
     verdicts: Sequence[Verdict], channels: Sequence[ChannelStatus]
-) -> ChannelSummary | None:
-    """The channel that matters most, of as many verdicts as channels; None if there are none."""
+) -> WorkloadSummary | None:
+    """The worst of all channels, of as many verdicts as channels; None if there are none."""
     pairs = list(zip(verdicts, channels, strict=True))
     if not pairs:
         return None
     verdict, channel = min(pairs, key=lambda pair: _urgency(pair[1]))
-    return ChannelSummary(
+    covered = [pair for pair in pairs if pair[1].state is not None]
+    wish, judged = min(
+        covered, key=lambda pair: _WORST_FIRST.index(pair[1].state), default=(None, None)
+    )
+    return WorkloadSummary(
+        policy=judged.policy.name if judged is not None and judged.policy else None,
+        desired=wish.desired if wish is not None else None,
+        state=judged.state if judged is not None else None,
+        state_channel=judged.name if judged is not None else None,
+        reason=judged.reason if judged is not None else channel.sends_reason,
+        sends=channel.sends,
         channel=channel.name,
         product=verdict.product,
-        sends=channel.sends,
-        policy=channel.policy.name if channel.policy else None,
-        desired=verdict.desired,
-        state=channel.state,
-        reason=channel.reason or channel.sends_reason,
         declared=channel.declared,
         running=channel.running,
         reported=channel.reported,
@@ -79,6 +84,5 @@ def _labels(status: WorkloadTelemetryStatus) -> Iterator[tuple[str, str]]:
             yield f"{PRODUCT_PREFIX}{product}", "true"
     if status.summary is not None and status.summary.sends is not None:
         yield SENDS_LABEL, status.summary.sends
-    state = worst_state(channel.state for channel in status.channels if channel.state)
-    if state is not None:
-        yield STATE_LABEL, state
+    if status.summary is not None and status.summary.state is not None:
+        yield STATE_LABEL, status.summary.state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from fleet_telemetry.api.policy import (
     ClusterCredential,
@@ -23,6 +24,9 @@ from fleet_telemetry.api.variable_names import (
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.switches.desired import names_switch
 
+_ALIKE = 0.75
+"""Of 1: how much a name has in common with the one that may be meant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -37,11 +41,13 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
     """All problems of a policy's spec that its schema cannot express."""
     for name in _named_products(spec):
         if name not in catalogue.products:
-            known = ", ".join(sorted(catalogue.products))
+            alike = get_close_matches(name, catalogue.products, n=1, cutoff=_ALIKE)
+            known = f"known products are {', '.join(sorted(catalogue.products))}"
+            advice = f"did you mean {alike[0]}?" if alike else known
             # Not a mistake: the TelemetryProduct may be created after the policy.
             yield Problem(
                 PolicyReason.UNKNOWN_PRODUCT,
-                f"unknown product {name!r}; known products are {known}",
+                f"unknown product {name!r}; {advice}",
                 is_mistake=False,
             )
     for found in _credentials(spec):
@@ -136,4 +142,6 @@ def _named_products(spec: PolicySpec) -> list[str]:
     if spec.injection:
         named += [settings.product for settings in spec.injection.settings]
     named += [found.product for found in _credentials(spec)]
+    if isinstance(spec, TelemetryPolicySpec | ClusterTelemetryPolicySpec) and spec.runtime:
+        named += [endpoint.product for endpoint in spec.runtime.endpoints]
     return list(dict.fromkeys(named))

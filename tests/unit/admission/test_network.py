@@ -57,6 +57,30 @@ UNREADABLE: dict[str, bytes] = {
 }
 
 
+NAMED = (
+    f'{{"kind":"AdmissionReview","request":{{"uid":"{UID}","kind":{{"group":"apps","version":"v1",'
+    '"kind":"Deployment"},"resource":{"group":"apps"},"requestKind":{"kind":"Other"},'
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (NAMED + '"name":"sonar","namespace":"appsec","operation":', "Deployment appsec/sonar"),
+        (NAMED + '"namespace":"appsec","operation":', "Deployment appsec"),
+        (NAMED + '"operation":"CREATE","object":{"name":"other"},', "Deployment"),
+        (NAMED + '"name":"sonar","object":', "the object"),
+        (NAMED + f'"name":"{"x" * 5000}","operation":', "the object"),
+        (NAMED + '"name":"a\\u001bb","operation":', "Deployment"),
+        ("", "the object"),
+        ('"operation":', "the object"),
+    ],
+)
+def test_a_request_that_cannot_be_read_has_a_name_all_the_same(head: str, name: str) -> None:
+    """kubectl shows equal warnings of several objects once."""
+    assert UnreadableError(head.encode(), "it is large").name == name
+
+
 class Client:
     """One connection."""
 

@@ -59,11 +59,11 @@ from tests.support.depth import examples
 from tests.support.json_patch import apply_patch
 
 OPT_OUT = policy_manifest()
-CLUSTER = "ClusterTelemetryPolicy opt-out: Deployment it: "
+CLUSTER = f"ClusterTelemetryPolicy opt-out: Deployment {NAMESPACE}/it: "
 DEPLOYMENT, CRON_JOB = (OWNER | {"kind": kind} for kind in ("Deployment", "CronJob"))
 POLICY = f"TelemetryPolicy {NAMESPACE}/opt-out: "
-WHO = f"{POLICY}Deployment it: "
-NOBODY = "fleet-telemetry: Deployment it: "
+WHO = f"{POLICY}Deployment {NAMESPACE}/it: "
+NOBODY = f"fleet-telemetry: Deployment {NAMESPACE}/it: "
 
 
 @pytest.mark.parametrize("kind", list(WorkloadKind))
@@ -71,7 +71,7 @@ def test_a_new_workload_of_any_kind_gets_the_setting(kind: str) -> None:
     request = creation(manifest(container(SONARQUBE, env={"A": "1"}), kind=kind))
     assert env_of(admitted(request, OPT_OUT)) == {"A": "1", SONAR_SWITCH: "false"}
     assert answer(request, OPT_OUT).warnings == (
-        f'{POLICY}{kind} it: set {SONAR_SWITCH}="false" in container app',
+        f'{POLICY}{kind} {NAMESPACE}/it: set {SONAR_SWITCH}="false" in container app',
     )
 
 
@@ -247,7 +247,7 @@ def test_a_pod_is_injected_as_its_owner_would_be() -> None:
     after = apply_patch(request["object"], list(found.patch))
     assert env_of(after) == {"A": "1", EMQX_SWITCH: "false"}
     assert found.warnings == (
-        f'{POLICY}StatefulSet emqx: set {EMQX_SWITCH}="false" in container app',
+        f'{POLICY}StatefulSet {NAMESPACE}/emqx: set {EMQX_SWITCH}="false" in container app',
     )
     selecting = policy_manifest(selector={"matchLabels": {"tier": "gold"}})
     gold = owning(labels={"tier": "gold"})
@@ -264,7 +264,9 @@ def test_what_the_owner_wrote_into_a_pod_is_not_ours() -> None:
     keep = cache_with(policy_manifest(injection={"onConflict": "Keep"}))
     answered = review_pod(request, workload(claimed(owning())), keep, NOW)
     assert answered.patch == ()
-    assert answered.warnings[0].startswith(f"{POLICY}StatefulSet emqx: kept {EMQX_SWITCH}")
+    assert answered.warnings[0].startswith(
+        f"{POLICY}StatefulSet {NAMESPACE}/emqx: kept {EMQX_SWITCH}"
+    )
 
 
 # What its author is told.
@@ -315,7 +317,7 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
         ),
         (
             edit(Cause.REFUSED, None, "it crashes"),
-            "fleet-telemetry: Deployment it: removed NAME in container app: it crashes",
+            f"{NOBODY}removed NAME in container app: it crashes",
         ),
         (
             edit(Cause.REVERTED, None),
@@ -336,7 +338,7 @@ def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any
     ],
 )
 def test_the_sentence(change: Edit | SkippedEdit, sentence: str) -> None:
-    assert warning_for(change, "Deployment it") == sentence
+    assert warning_for(change, f"Deployment {NAMESPACE}/it") == sentence
 
 
 @pytest.mark.parametrize("env", [{}, {"SONAR_NOTE": "mine"}, {"SONAR_NOTE": FROM_SECRET}])
@@ -355,7 +357,7 @@ def test_a_workload_without_a_name_yet_is_called_by_its_prefix() -> None:
     del request["object"]["metadata"]["name"]
     request["object"]["metadata"]["generateName"] = "nightly-"
     (warning,) = answer(request, OPT_OUT).warnings
-    assert warning.startswith(f"{POLICY}Job nightly-...: set ")
+    assert warning.startswith(f"{POLICY}Job {NAMESPACE}/nightly-...: set ")
 
 
 def test_a_long_sentence_is_cut_to_what_the_api_server_shows() -> None:
@@ -372,7 +374,7 @@ def test_a_long_sentence_is_cut_to_what_the_api_server_shows() -> None:
 
 def warning_of(name: str, where: str) -> str:
     return (
-        f"TelemetryPolicy {NAMESPACE}/{name}: Deployment it: "
+        f"TelemetryPolicy {NAMESPACE}/{name}: Deployment {NAMESPACE}/it: "
         f'set {SONAR_SWITCH}="false" in container {where}'
     )
 

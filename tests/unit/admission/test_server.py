@@ -311,6 +311,25 @@ def test_a_policy_with_an_unknown_product_is_accepted_with_a_warning() -> None:
     assert "sonarcube" in response["warnings"][0]
 
 
+@pytest.mark.parametrize("synced", [True, False])
+def test_a_policy_that_covers_nothing_is_accepted_with_a_warning(*, synced: bool) -> None:
+    cache = cache_with()
+    if not synced:
+        cache.synced.clear()
+    policy = policy_manifest(products=["emqx"])
+    request = {
+        "uid": "1",
+        "kind": {"kind": "TelemetryPolicy"},
+        "namespace": NAMESPACE,
+        "object": policy,
+        "dryRun": True,
+    }
+    response = Webhook(cache).post("validate", {"request": request})["response"]
+    assert response["allowed"] is True
+    said = response.get("warnings", [])
+    assert [f"no workload of namespace {NAMESPACE}" in one for one in said] == [True] * synced
+
+
 def test_a_dry_run_leaves_no_event() -> None:
     webhook = Webhook(cache_with(OPT_OUT))
     cache = webhook.server._cache

@@ -6,12 +6,27 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
+from fleet_telemetry.admission import validation as validation_module
 from fleet_telemetry.admission.validation import Validation, validate
 from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.policy.advice.surroundings import Surroundings
 from tests.support.admission_requests import policy_manifest
 from tests.support.admission_strategies import broken
-from tests.support.builders import SONAR_SWITCH, SONAR_UPDATES, Manifest, catalogue, own_product
+from tests.support.builders import (
+    NAMESPACE,
+    NOW,
+    SONAR_SWITCH,
+    SONAR_UPDATES,
+    SONARQUBE,
+    Manifest,
+    catalogue,
+    container,
+    manifest,
+    own_product,
+    workload,
+)
 from tests.support.depth import examples
 
 POLICY_KINDS = ["TelemetryPolicy", "ClusterTelemetryPolicy"]
@@ -123,7 +138,9 @@ def test_replacing_a_built_in_product_is_said_explicitly() -> None:
     own = PRODUCT | {"images": [{"pattern": "emqx/emqx"}]}
     assert "spec.overridesBuiltin: true" in validated("TelemetryProduct", own, "emqx").refusal
     found = validated("TelemetryProduct", own | {"overridesBuiltin": True}, "emqx")
-    assert found == Validation(warnings=("it replaces the built-in product emqx, whole",))
+    assert found == Validation(
+        warnings=("TelemetryProduct emqx: it replaces the built-in product emqx, whole",)
+    )
     useless = validated("TelemetryProduct", PRODUCT | {"overridesBuiltin": True}, "acme")
     assert (useless.refusal, len(useless.warnings)) == ("", 1)
 
@@ -235,8 +252,8 @@ def test_a_cluster_policy_that_sends_credentials_in_clear_is_warned_of() -> None
     assert found == Validation(
         warnings=(
             (
-                "Credentials are sent in clear where the endpoint is http, because requireTLS is "
-                "false: sonarqube"
+                "ClusterTelemetryPolicy it: Credentials are sent in clear where the endpoint is "
+                "http, because requireTLS is false: sonarqube"
             ),
         )
     )
@@ -246,3 +263,98 @@ def test_a_cluster_policy_that_sends_credentials_in_clear_is_warned_of() -> None
 def test_a_credential_for_an_unknown_product_is_a_warning() -> None:
     (warning,) = validated("TelemetryPolicy", credential(product="sonarcube")).warnings
     assert "unknown product 'sonarcube'" in warning
+
+
+def in_a_cluster(**spec: Any) -> tuple[Manifest, Surroundings]:
+    """A request to create a policy, and a cluster where SonarQube runs."""
+    request = {
+        "kind": {"kind": "TelemetryPolicy"},
+        "namespace": NAMESPACE,
+        "object": policy_manifest(**spec),
+    }
+    sonar = workload(manifest(container(SONARQUBE), name="sonar"))
+    return request, Surroundings(NOW, builtin(), {NAMESPACE: {}}, {sonar.ref: sonar})
+
+
+NOTHING_SELECTED = {"selector": {"matchLabels": {"team": "none"}}}
+
+
+def test_a_selector_that_selects_nothing_is_a_warning() -> None:
+    request, around = in_a_cluster(**NOTHING_SELECTED)
+    found = validate(request, builtin(), around)
+    (warning,) = found.warnings
+    assert found.refusal == ""
+    assert warning.startswith(
+        f"TelemetryPolicy {NAMESPACE}/opt-out: spec.selector selects no workload"
+    )
+
+
+def test_what_is_not_known_is_no_mistake() -> None:
+    """As long as the webhook has not listed everything."""
+    request, _ = in_a_cluster(**NOTHING_SELECTED)
+    assert validate(request, builtin(), None) == Validation()
+
+
+def test_an_update_that_changes_no_spec_gives_no_advice() -> None:
+    request, around = in_a_cluster(products=["sonarcube"], **NOTHING_SELECTED)
+    labelled = {**request, "oldObject": request["object"]}
+    assert validate(labelled, builtin(), around) == Validation()
+    other = {**request["object"], "spec": {**request["object"]["spec"], "mode": "Audit"}}
+    assert len(validate({**request, "oldObject": other}, builtin(), around).warnings) == 2
+
+
+def test_a_refused_policy_gets_no_advice() -> None:
+    env = [{"name": SONAR_SWITCH, "value": "1"}]
+    settings = {"injection": {"settings": [{"product": "sonarqube", "env": env}]}}
+    request, around = in_a_cluster(**settings, **NOTHING_SELECTED)
+    found = validate(request, builtin(), around)
+    assert found.refusal
+    assert found.warnings == ()
+
+
+def test_a_bug_in_the_advice_refuses_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(validation_module, "advise", fail)
+    request, around = in_a_cluster(**NOTHING_SELECTED)
+    assert validate(request, builtin(), around) == Validation()
+    assert "no advice on TelemetryPolicy" in caplog.text
+
+
+WRONG = {
+    "products": [f"unknown-{'x' * 50}-{number}" for number in range(4)],
+    "channels": ["License"],
+    "injection": {"when": "Never", "rollout": "Immediate"},
+    "egress": {"action": "Isolate"},
+    "exceptions": [
+        {"workload": {"kind": "Job", "name": "n" * 200 + str(number)}, "reason": "because"}
+        for number in range(3)
+    ],
+}
+
+
+def test_of_many_warnings_the_first_are_shown() -> None:
+    request, around = in_a_cluster(**WRONG)
+    found = validate(request, builtin(), around).warnings
+    assert len(found) == validation_module.MOST_WARNINGS
+    assert found[-1].endswith(" more warnings; correct these first")
+    assert all("unknown product" in one for one in found[:4])
+
+
+@examples(150)
+@given(broken(in_a_cluster(**WRONG)[0]), st.text(max_size=400))
+def test_warnings_are_few_and_short_whatever_is_sent(request_: Manifest, name: str) -> None:
+    """The API server drops what has a control character, and truncates what is longer."""
+    _, around = in_a_cluster()
+    if isinstance(request_.get("object"), dict):
+        metadata = request_["object"].get("metadata")
+        if isinstance(metadata, dict):
+            metadata["name"] = name
+    found = validate(request_, builtin(), around)
+    assert len(found.warnings) <= 5
+    for warning in found.warnings:
+        assert warning.isprintable()
+        assert len(warning.encode()) < 256

@@ -41,6 +41,33 @@ def test_the_operators_commands_say_what_is_missing(command: str, missing: str) 
     assert "[operator]" in line
 
 
+@pytest.mark.parametrize(
+    ("command", "codes"),
+    [
+        ("audit examples/audit/shop.yaml", {0}),
+        ("audit --fix examples/audit/monitoring.yaml", {2}),
+        ("audit -o html examples/audit/messaging.yaml", {2}),
+        ("audit --kubeconfig=/nothing/there", {1}),
+        ("hosts --product emqx", {0}),
+        ("allowlist --kubeconfig=/nothing/there", {1}),
+        ("revert --kubeconfig=/nothing/there", {1}),
+        ("catalogue lint examples/policies/product.yaml", {0}),
+    ],
+)
+def test_a_persons_commands_do_without(command: str, codes: set[int]) -> None:
+    missing = "kopf,uvloop,prometheus_client,dns,httpx,cryptography,pythonjsonlogger"
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT, missing, *command.split()],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT / "operator"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in codes, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_module_of_ours_that_is_missing_is_a_fault_and_no_advice() -> None:
     with pytest.raises(ModuleNotFoundError), operator_packages("controller"):
         raise ModuleNotFoundError("no", name="fleet_telemetry.nothing")

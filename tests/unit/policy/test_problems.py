@@ -77,12 +77,12 @@ def test_a_setting_beside_which_the_product_does_not_start(
     assert all(one.is_mistake and name in one.message for one in found)
 
 
-def test_an_unknown_product_is_told_once_and_with_those_that_are_known() -> None:
+def test_an_unknown_product_is_told_once_and_with_the_one_that_may_be_meant() -> None:
     found = problems(products=["sonarcube", "emqx"], injection=setting("sonarcube", "A"))
     (problem,) = found
     assert problem.reason is PolicyReason.UNKNOWN_PRODUCT
     assert "'sonarcube'" in problem.message
-    assert f"known products are {', '.join(sorted(builtin().products))}" in problem.message
+    assert "did you mean sonarqube?" in problem.message
     # The TelemetryProduct may come after the policy.
     assert not problem.is_mistake
     acme = product("sonarcube", channels=[{"name": "Usage"}])
@@ -92,6 +92,14 @@ def test_an_unknown_product_is_told_once_and_with_those_that_are_known() -> None
 def test_a_product_that_only_a_setting_names_has_to_be_known_too() -> None:
     (problem,) = problems(products=["emqx"], injection=setting("nothing", "A"))
     assert (problem.reason, problem.is_mistake) == (PolicyReason.UNKNOWN_PRODUCT, False)
+    assert f"known products are {', '.join(sorted(builtin().products))}" in problem.message
+
+
+def test_a_product_that_only_an_endpoint_names_has_to_be_known_too() -> None:
+    endpoint = {"product": "nothing", "service": {"name": "web", "port": 80}}
+    (problem,) = problems(runtime={"endpoints": [endpoint]})
+    assert problem.reason is PolicyReason.UNKNOWN_PRODUCT
+    assert "'nothing'" in problem.message
 
 
 @pytest.mark.parametrize(

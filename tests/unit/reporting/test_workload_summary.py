@@ -1,4 +1,4 @@
-"""The channel that matters most of a workload, and the labels to select workloads by."""
+"""The worst of all channels of a workload, and the labels to select workloads by."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ YES, NO, UNKNOWN = Sends.YES, Sends.NO, Sends.UNKNOWN
         (((None, None), (NO, None)), 1),
     ],
 )
-def test_the_channel_that_matters_most(
+def test_what_sends_is_shown_first(
     channels: tuple[tuple[Sends | None, State | None], ...], shown: int
 ) -> None:
     assert most_urgent(*channels) == shown
@@ -99,23 +99,24 @@ def test_nothing_is_shown_of_nothing() -> None:
     assert summarize((), ()) is None
 
 
-def test_the_summary_is_that_of_one_channel() -> None:
+def test_the_state_is_the_worst_of_what_policies_cover() -> None:
     both = record(sonar(**OFF, **{SONAR_UPDATES: "false"}), policy()).summary
     assert both is not None
-    assert (both.channel, both.sends, both.state, both.policy) == (
-        "UpdateCheck",
-        "No",
-        None,
-        None,
-    )
-    covered = record(sonar(), policy(channels=["Usage", "UpdateCheck"])).summary
-    assert covered is not None
-    assert (covered.channel, covered.sends, covered.state) == ("Usage", "Yes", "NonCompliant")
-    assert (covered.policy, covered.desired, covered.reason) == (
+    assert (both.sends, both.channel) == ("No", "UpdateCheck")
+    assert (both.state, both.state_channel, both.policy) == ("Compliant", "Usage", "opt-out")
+    every = record(sonar(**OFF), policy(channels=["Usage", "UpdateCheck"])).summary
+    assert every is not None
+    assert (every.sends, every.channel) == ("Yes", "UpdateCheck")
+    assert (every.state, every.state_channel) == ("NonCompliant", "UpdateCheck")
+    assert (every.policy, every.desired, every.reason) == (
         "opt-out",
         "Disabled",
         "AwaitingUpgrade",
     )
+    without = record(sonar()).summary
+    assert without is not None
+    assert (without.sends, without.channel, without.reason) == ("Yes", "Usage", "DefaultApplies")
+    assert (without.state, without.state_channel, without.policy) == (None, None, None)
 
 
 def test_the_product_of_the_summary_is_that_of_its_channel() -> None:
