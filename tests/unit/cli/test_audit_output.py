@@ -98,7 +98,9 @@ def test_the_result_names_the_release_and_the_catalogue(manifest: Path) -> None:
 def test_a_reader_that_goes_away_gets_no_traceback(form: str, manifest: Path) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
-    run = subprocess.run(_command(manifest), stdout=theirs, stderr=subprocess.PIPE, check=False)
+    run = subprocess.run(
+        _command("-o", form, manifest), stdout=theirs, stderr=subprocess.PIPE, check=False
+    )
     os.close(theirs)
     assert run.stderr == b""
     assert run.returncode == 1
