@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,8 +26,9 @@ FORMAT_NAMES = ("text", "json", "yaml")
     "-f",
     "files",
     multiple=True,
-    type=click.Path(path_type=Path),
-    help="A file of manifests with the workload, - for standard input. May be given several times. "
+    type=click.Path(),
+    help="A file or folder of manifests with the workload, - for standard input. May be given "
+    "several times. "
     "[default: the cluster]",
 )
 @click.option("--namespace", "-n", default="", help="[default: that of the context]")
@@ -49,7 +49,7 @@ FORMAT_NAMES = ("text", "json", "yaml")
 )
 def explain(
     workload: str,
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     *,
     namespace: str,
     context: str,
@@ -80,13 +80,13 @@ def explain(
     sys.exit(1 if found.problems else 0)
 
 
-def _in_files(files: tuple[Path, ...], reference: Reference, namespace: str) -> Explanation:
+def _in_files(files: tuple[str, ...], reference: Reference, namespace: str) -> Explanation:
     from fleet_telemetry.audit.explaining.in_files import explain_in_files  # noqa: PLC0415
     from fleet_telemetry.audit.files import gather_files  # noqa: PLC0415
 
     now = datetime.now(UTC)
-    gathered = gather_files(map(str, files), sys.stdin.buffer, namespace or "default", now)
-    return explain_in_files(gathered, reference, namespace, now)
+    source = gather_files(files, sys.stdin.buffer, namespace or "default", now)
+    return explain_in_files(source, reference, namespace, now)
 
 
 def _in_cluster(

@@ -102,7 +102,7 @@ def test_many_pods_are_not_all_listed() -> None:
     assert running[-1].where == "10 more containers of pods"
 
 
-def test_policies_are_listed_with_their_standing() -> None:
+def test_policies_are_listed_with_what_became_of_them() -> None:
     found = explained(subject(env=OFF), policy("a"), policy("b", submission="Enabled"))
     assert [(one.policy.name, one.outcome) for one in usage(found).policies] == [
         ("a", "Effective"),

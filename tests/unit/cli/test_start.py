@@ -57,6 +57,8 @@ def imported(*arguments: str) -> set[str]:
         ["--help"],
         ["audit", "--help"],
         ["audit", "examples/workloads/emqx.yaml"],
+        ["explain", "sts/emqx", "-n", "iot", "-f", "examples/workloads/emqx.yaml"],
+        ["hosts", "examples/workloads/emqx.yaml"],
         ["--version"],
         ["catalogue", "list", "emqx"],
         ["catalogue", "lint", "--help"],

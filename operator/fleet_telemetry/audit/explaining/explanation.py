@@ -8,7 +8,7 @@ from datetime import datetime
 from fleet_telemetry.api.policy import Mode, Submission
 from fleet_telemetry.api.workload_telemetry import ChannelPolicy
 from fleet_telemetry.audit.result import API_VERSION, Finding, Part, Place, Problem
-from fleet_telemetry.policy.standing import Outcome
+from fleet_telemetry.policy.outcomes import Outcome
 
 
 class WorkloadReference(Part, frozen=True, kw_only=True):

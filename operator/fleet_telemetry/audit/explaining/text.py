@@ -14,7 +14,7 @@ from fleet_telemetry.audit.explaining.explanation import (
 )
 from fleet_telemetry.audit.formats import wording
 from fleet_telemetry.audit.result import Finding
-from fleet_telemetry.policy.standing import Outcome
+from fleet_telemetry.policy.outcomes import Outcome
 
 _WIDTH = 100
 """Where the text goes to no terminal."""

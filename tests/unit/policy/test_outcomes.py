@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.api.policy import ChannelName, Policy
-from fleet_telemetry.policy.standing import Outcome, Standing, standings
+from fleet_telemetry.policy.outcomes import Outcome, PolicyOutcome, outcomes_of
 from tests.support.builders import LATER, LONG_AGO, NOW, SONARQUBE, container, manifest, policy
 from tests.support.builders import workload as read
 
 
-def found(*policies: Policy, labels: dict[str, str] | None = None, **given: Any) -> list[Standing]:
+def found(
+    *policies: Policy, labels: dict[str, str] | None = None, **given: Any
+) -> list[PolicyOutcome]:
     return list(
-        standings(
+        outcomes_of(
             policies,
             read(manifest(container(SONARQUBE), labels={"app": "it"})),
             "sonarqube",
