@@ -107,7 +107,11 @@ ALLOWED: Sequence[Allowed] = (
         "a mirror of an image registry or of Maven Central",
     ),
     Allowed(r"a mirror in Maven", "a mirror of Maven Central"),
-    Allowed(r"\bviews?\b", "the role `view` of Kubernetes", r"^charts/|docs/install\.md$"),
+    Allowed(
+        r"\bviews?\b",
+        "the role `view` of Kubernetes",
+        r"^charts/|docs/(install|audit-clusters|explain)\.md$",
+    ),
     Allowed(r"kubectl config view|aggregate to view", "terms of Kubernetes"),
     Allowed(r"\binherit(s|ed)\b", "of a process or of a class", r"^dev/|^operator/.*/app/"),
     Allowed(r"in advance", "ordinary English"),

@@ -136,6 +136,8 @@ class Fix(Part, frozen=True, kw_only=True):
     """A strategic merge patch, or the operations of a JSON patch."""
     chart: str = ""
     """The Helm chart and its version, as a label of the workload says."""
+    helm_values: dict[str, Any] | None = None
+    """Values of the chart that make the changes; None if that is not known."""
 
 
 class UnknownImage(Part, frozen=True, kw_only=True):

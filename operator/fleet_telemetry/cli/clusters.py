@@ -8,7 +8,7 @@ import sys
 from datetime import datetime
 
 from fleet_telemetry.audit.cluster.gathering import Request, gather_clusters
-from fleet_telemetry.audit.cluster.progress import progress_on
+from fleet_telemetry.audit.cluster.progress import Progress, progress_on
 from fleet_telemetry.audit.sources import Definitions, Gathered
 from fleet_telemetry.cli.cluster_options import ClusterChoice
 from fleet_telemetry.kube.client import find_kubeconfig
@@ -24,6 +24,11 @@ def read_clusters(choice: ClusterChoice, definitions: Definitions, now: datetime
         definitions=definitions,
         now=now,
     )
+    return gather_clusters(request, progress_here())
+
+
+def progress_here() -> Progress:
+    """A bar if standard error is a terminal."""
     columns = shutil.get_terminal_size().columns
     is_dumb = os.environ.get("TERM", "dumb") == "dumb"
-    return gather_clusters(request, progress_on(sys.stderr, columns, dumb=is_dumb))
+    return progress_on(sys.stderr, columns, dumb=is_dumb)

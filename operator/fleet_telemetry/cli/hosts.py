@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from fleet_telemetry.cli.cluster_options import ClusterChoice, with_clusters
 from fleet_telemetry.cli.completing import product_names
 
 if TYPE_CHECKING:
     from fleet_telemetry.audit.hosts.listing import Found
-    from fleet_telemetry.audit.result import Problem
+    from fleet_telemetry.audit.result import Audit
 
 # The names of HOST_FORMATS and of ChannelName; this module imports nothing heavy.
 FORMAT_NAMES = (
@@ -35,7 +35,8 @@ CHANNEL_NAMES = ("Usage", "UpdateCheck", "ErrorReport", "License")
 
 
 @click.command
-@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", metavar="[FILE]...", nargs=-1)
+@with_clusters
 @click.option("--deny/--allow", default=True, help="What the list is for. [default: deny]")
 @click.option(
     "--format",
@@ -67,40 +68,47 @@ CHANNEL_NAMES = ("Usage", "UpdateCheck", "ErrorReport", "License")
 )
 @click.option("--catalogue", "whole", is_flag=True, help="Hosts of all built-in products.")
 def hosts(
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     form: str,
     channels: tuple[str, ...],
     products: tuple[str, ...],
     *,
+    clusters: ClusterChoice,
     deny: bool,
     include_shared: bool,
     whole: bool,
 ) -> None:
-    """List the telemetry hosts of what FILEs of manifests run, for a firewall or a name server.
+    """List the telemetry hosts of what runs, for a firewall or a name server.
 
-    With --product or --catalogue, those of products, whatever runs. Nothing is changed.
+    What runs is that of a cluster, or of FILEs of manifests. With --product or --catalogue, the
+    hosts are those of products, whatever runs. Nothing is changed.
     """
     # The other commands do without it.
-    from fleet_telemetry.audit.hosts.formats.format import remarks  # noqa: PLC0415
+    from fleet_telemetry.audit.formats import wording  # noqa: PLC0415
+    from fleet_telemetry.audit.hosts.formats.format import notes  # noqa: PLC0415
     from fleet_telemetry.audit.hosts.formats.registry import HOST_FORMATS  # noqa: PLC0415
     from fleet_telemetry.audit.hosts.listing import Action, make_list  # noqa: PLC0415
 
     action = Action.DENY if deny else Action.ALLOW
     if action not in HOST_FORMATS[form].actions:
         raise click.UsageError(f"the form {form} can only deny; use another --format with --allow")
-    if not (files or products or whole):
-        raise click.UsageError("name a FILE of manifests, a --product, or --catalogue")
-    problems: list[Problem] = []
+    if clusters.is_given and (files or products or whole):
+        raise click.UsageError(
+            "-A, -n and --context are for clusters; leave them, or FILEs and products out"
+        )
     now = datetime.now(UTC)
     found = [*_of_products(products, channels, whole=whole)]
-    found += _of_files(files, channels, now, problems)
+    result = None
+    if files or not (products or whole):
+        result = _audit(files, clusters, now)
+        found += _of_result(result, channels)
     listed = make_list(found, action, include_shared=include_shared, serial=int(now.timestamp()))
     click.echo(HOST_FORMATS[form].render(listed), nl=False)
-    for line in remarks(listed):
+    for line in notes(listed):
         click.echo(f"fleet-telemetry: {line}", err=True)
+    problems = result.problems if result is not None else ()
     for problem in problems:
-        where = f"{problem.place.file or problem.place.cluster}:{problem.place.line}"
-        click.echo(f"{where}: {problem.what}; {problem.advice}", err=True)
+        click.echo(wording.problem(problem), err=True)
     sys.exit(1 if problems else 0)
 
 
@@ -123,17 +131,21 @@ def _of_products(
     yield from hosts_of_products(chosen, [ChannelName(name) for name in channels])
 
 
-def _of_files(
-    files: tuple[Path, ...], channels: tuple[str, ...], now: datetime, problems: list[Problem]
-) -> Iterator[Found]:
+def _of_result(result: Audit, channels: tuple[str, ...]) -> Iterator[Found]:
     from fleet_telemetry.api.policy import ChannelName  # noqa: PLC0415
+    from fleet_telemetry.audit.hosts.listing import hosts_of_findings  # noqa: PLC0415
+
+    yield from hosts_of_findings(result.findings, [ChannelName(name) for name in channels])
+
+
+def _audit(files: tuple[str, ...], clusters: ClusterChoice, now: datetime) -> Audit:
     from fleet_telemetry.audit.auditing import audit  # noqa: PLC0415
     from fleet_telemetry.audit.files import gather_files  # noqa: PLC0415
-    from fleet_telemetry.audit.hosts.listing import hosts_of_findings  # noqa: PLC0415
     from fleet_telemetry.audit.sources import Definitions  # noqa: PLC0415
 
     if files:
-        gathered = gather_files(map(str, files), sys.stdin.buffer, "default", now)
-        result = audit([gathered], now, Definitions())
-        problems += result.problems
-        yield from hosts_of_findings(result.findings, [ChannelName(name) for name in channels])
+        return audit([gather_files(files, sys.stdin.buffer, "default", now)], now, Definitions())
+    # Files need no client.
+    from fleet_telemetry.cli.clusters import read_clusters  # noqa: PLC0415
+
+    return audit(read_clusters(clusters, Definitions(), now), now, Definitions())

@@ -15,7 +15,9 @@ COMMANDS = {
     "completion": "completion:completion",
     "controller": "serve:controller",
     "hosts": "hosts:hosts",
+    "explain": "explain:explain",
     "revert": "revert:revert",
+    "test": "test:test",
     "webhook": "serve:webhook",
 }
 """The file in this folder and the function of each command."""

@@ -156,8 +156,7 @@ def _what_is_left(judged: Iterable[tuple[Case, StateFinding]]) -> Iterator[Sends
     """What versions that are known send in spite of their switches."""
     for case, one in judged:
         found = with_rest(case, one)
-        rule = case.lookup.rule
-        if found.reason is Reason.PARTLY_DISABLED and rule is not None and rule.leaves:
+        if found.reason is Reason.PARTLY_DISABLED and case.lookup.rule is not None:
             yield SendsFinding(Sends.YES, found.reason, found.detail)
 
 

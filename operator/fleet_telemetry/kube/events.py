@@ -16,6 +16,8 @@ from fleet_telemetry.workloads.workload import FIELD_MANAGER, WorkloadRef
 
 _log = logging.getLogger(__name__)
 
+REPORTING_CONTROLLER = "fleettelemetry.io/controller"
+"""What marks an Event as one of ours."""
 _LONGEST_NOTE = 1024
 _CLUSTER_SCOPED_NAMESPACE = "default"
 """The namespace for events on cluster-scoped objects; `kubectl describe` reads them from there."""
@@ -76,7 +78,7 @@ class EventRecorder:
                 **({"namespace": regarding.namespace} if regarding.namespace else {}),
                 **({"uid": regarding.uid} if regarding.uid else {}),
             },
-            "reportingController": "fleettelemetry.io/controller",
+            "reportingController": REPORTING_CONTROLLER,
             "reportingInstance": self._instance,
         }
         _log.info("%s: %s: %s", regarding, reason, note)

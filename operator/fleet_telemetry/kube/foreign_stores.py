@@ -32,8 +32,9 @@ class WorkloadKindStore(ReflectorStore):
 
     def _put(self, key: ObjectKey, manifest: Manifest, /) -> None:
         known = self._fleet.upsert_workload(manifest, self._catalogue())
-        kind = self._kind.type
-        if kind.has_own_template(manifest) and not whole_of(kind.api, read_controller(manifest)):
+        kind, controller = self._kind.type, read_controller(manifest)
+        is_part = controller is not None and whole_of(kind.api, controller) is not None
+        if kind.has_own_template(manifest) and not is_part:
             self.seen.put(key, text_at(manifest, "metadata", "uid"), known=known)
         else:
             self.seen.delete(key)

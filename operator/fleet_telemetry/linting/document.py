@@ -130,7 +130,7 @@ class Document:
                 path = (*path, unknown["name"])
             where = f"{text.removeprefix('$').removeprefix('.')}: " if path else ""
             advice = "correct it"
-            if "Expected `str`" in what:
+            if "Expected `str" in what:
                 advice = "put the value in quotes"
             elif "unknown field" in what:
                 advice = "correct the name, or remove it"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 from dev.harness.fault_proxy import FaultProxy, Faults
 from tests.support.audited import Audited, problems, rows
 
+DOCUMENTATION = Path(__file__).resolve().parents[3] / "docs" / "audit-clusters.md"
 pytestmark = pytest.mark.cluster
 
 SONAR = ("team-a", "Deployment/sonar", "Yes")
@@ -32,7 +36,7 @@ def test_everything_is_read_without_an_installation(audited: Audited) -> None:
         "unknownImages": 1,
     }
     assert found["exit"] == 2
-    assert "judged" not in found
+    assert found["judged"] is False
 
 
 def test_one_namespace(audited: Audited) -> None:
@@ -94,6 +98,45 @@ def test_pods_that_may_not_be_read_prove_nothing(audited: Audited) -> None:
     assert found["exit"] == 1
 
 
+def test_a_workload_is_explained_by_its_pods(audited: Audited) -> None:
+    done = audited.run("explain", "-n", "team-b", "sts/emqx")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage of EMQX: sends nothing" in done.stdout
+    assert "running: Disabled (pod emqx-0, container app, EMQX_TELEMETRY__ENABLE)" in done.stdout
+    assert "Policies: none" in done.stdout
+    done = audited.run("explain", "-n", "team-b", "sts/emqy")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "there is no StatefulSet emqy in namespace team-b" in done.stdout
+
+
+def test_a_user_who_may_read_one_namespace_gets_an_explanation_there(audited: Audited) -> None:
+    view = ["rolebinding", "explain-viewer", "-n", "team-a", "--clusterrole=view"]
+    viewer = audited.account("explain-viewer", [view])
+    done = audited.run("explain", "-n", "team-a", "deploy/sonar", kubeconfig=viewer)
+    assert done.returncode == 0, done.stdout
+    assert "sends" in done.stdout
+    done = audited.run("explain", "-n", "team-b", "sts/emqx", kubeconfig=viewer)
+    assert done.returncode == 1
+    assert "RBAC does not allow it" in done.stdout
+
+
+def test_the_documented_role_is_enough_and_only_reads(audited: Audited) -> None:
+    """docs/audit-clusters.md has it."""
+    text = DOCUMENTATION.read_text()
+    (role,) = re.findall(r"```yaml\n(apiVersion: rbac.*?)```", text, re.DOTALL)
+    audited.cluster.kubectl("apply", "-f", "-", input=role)
+    rules = yaml.safe_load(role)["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list"}
+    assert "secrets" not in {one for rule in rules for one in rule["resources"]}
+    binding = ["clusterrolebinding", "auditor", "--clusterrole=fleet-telemetry-audit"]
+    auditor = audited.account("auditor", [binding])
+    found = audited.audit(kubeconfig=auditor)
+    assert problems(found) == []
+    assert rows(found) == {("devcluster", *SONAR), ("devcluster", *EMQX)}
+    done = audited.run("explain", "-n", "team-b", "sts/emqx", kubeconfig=auditor)
+    assert done.returncode == 0, done.stdout
+
+
 def test_a_token_that_nobody_accepts(audited: Audited) -> None:
     text = audited.cluster.kubeconfig.read_text()
     token = next(line.split(":")[1].strip() for line in text.splitlines() if "token:" in line)
@@ -152,7 +195,8 @@ def test_an_interrupt_ends_it_without_a_word(audited: Audited) -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-        silent.accept()
-        os.kill(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=30)
+        accepted, _ = silent.accept()
+        with accepted:
+            os.kill(process.pid, signal.SIGINT)
+            said = process.communicate(timeout=30)
     assert (process.returncode, *said) == (130, "", "")

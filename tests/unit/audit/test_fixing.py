@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +23,7 @@ from fleet_telemetry.audit.formats.kustomize import KustomizeFormat
 from fleet_telemetry.audit.result import Audit, Change, Fix, PatchForm, Place
 from fleet_telemetry.audit.sources import Definitions, Gathered
 from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.cli.audit import audit as command
 from fleet_telemetry.linting.table import TableKind
 from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
@@ -326,6 +329,47 @@ def test_it_names_the_tool_that_would_undo_a_patch(label: str, tool: str) -> Non
     assert tool in _text(fix_for(manifest))
 
 
+@pytest.mark.parametrize(
+    ("image", "container", "label", "chart", "values"),
+    [
+        (
+            SONAR,
+            "sonarqube",
+            "chart",
+            "sonarqube-2026.5.0",
+            {
+                "env": [
+                    {"name": "SONAR_TELEMETRY_ENABLE", "value": "false"},
+                    {"name": "SONAR_UPDATECENTER_ACTIVATE", "value": "false"},
+                ]
+            },
+        ),
+        (
+            DTRACK,
+            "dependency-track-api-server",
+            "helm.sh/chart",
+            "dependency-track-1.3.0",
+            {
+                "apiServer": {
+                    "extraEnv": [{"name": "TELEMETRY_SUBMISSION_ENABLED_DEFAULT", "value": "false"}]
+                }
+            },
+        ),
+        (DTRACK, "dependency-track-api-server", "helm.sh/chart", "dependency-track-2.0.0", None),
+        (SONAR, "sonarqube", "helm.sh/chart", "my-sonarqube-2026.5.0", None),
+        (SONAR, "web", "helm.sh/chart", "sonarqube-2026.5.0", None),
+    ],
+)
+def test_values_are_those_of_charts_that_are_known(
+    image: str, container: str, label: str, chart: str, values: dict[str, Any] | None
+) -> None:
+    manifest = _deployment({"name": container, "image": image}, labels={label: chart})
+    fix = fix_for(manifest)
+    assert (fix.chart, fix.helm_values) == (chart, values)
+    assert (f"Values of the chart {chart}" in _text(fix)) is (values is not None)
+    assert "Helm wrote this workload" in _text(fix)
+
+
 # Foreign text
 
 
@@ -375,3 +419,36 @@ def test_a_file_is_named_with_its_line_and_no_cluster_is_touched() -> None:
     assert text.startswith("Deployment team/it (apps/sonar.yaml:12)\n")
     assert "kubectl" not in text
     assert "kubectl --context=prod " in _text(fix_for(_with_env(), Place(cluster="prod")))
+
+
+# The command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        (("--fix",), "Deployment team/it ("),
+        (("--fix-format=text",), "Deployment team/it ("),
+        (("--fix", "--fix-format=kustomize"), "# Deployment it: "),
+        (("--fix", "--output=json"), "{\n"),
+    ],
+)
+def test_the_command_prints_fixes_and_has_the_status_of_the_audit(
+    tmp_path: Path, arguments: tuple[str, ...], begins: str
+) -> None:
+    path = tmp_path / "it.yaml"
+    path.write_text(yaml.safe_dump(_with_env()))
+    done = CliRunner().invoke(command, [str(path), *arguments])
+    assert done.exit_code == 2
+    assert done.stdout.startswith(begins), done.stdout
+    if "--output=json" in arguments:
+        (fix,) = json.loads(done.stdout)["fixes"]
+        assert fix["patchForm"] == "strategic"
+        assert fix["patch"]["spec"]["template"]["spec"]["containers"][0]["name"] == "main"
+
+
+def test_without_fix_the_result_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "it.yaml"
+    path.write_text(yaml.safe_dump(_with_env()))
+    done = CliRunner().invoke(command, [str(path), "--output=json"])
+    assert not json.loads(done.stdout).get("fixes")

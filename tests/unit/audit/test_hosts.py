@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.audit.hosts.formats.format import remarks
+from fleet_telemetry.audit.hosts.formats.format import notes
 from fleet_telemetry.audit.hosts.formats.registry import HOST_FORMATS
 from fleet_telemetry.audit.hosts.listing import (
     Action,
@@ -81,7 +81,7 @@ def test_a_host_that_pods_connect_to_as_well_is_not_one_of_browsers() -> None:
         assert not one.sent_by_browser
     (one,) = make_list([(A, hosts_[0])], Action.DENY).hosts
     assert one.sent_by_browser
-    assert list(remarks(make_list([(A, hosts_[0])], Action.DENY))) == [
+    assert list(notes(make_list([(A, hosts_[0])], Action.DENY))) == [
         "t.example:443: only browsers connect to it, not the pods."
     ]
 
@@ -104,7 +104,7 @@ def test_a_denial_leaves_out_what_serves_something_else_on_any_port() -> None:
     ):
         assert listed.names == ("t.example", "u.example")
         assert listed.left_out == ()
-        assert "t.example:8443 also serves: updates" in list(remarks(listed))
+        assert "t.example:8443 also serves: updates" in list(notes(listed))
 
 
 def test_hosts_of_what_runs_are_those_of_the_version() -> None:
@@ -259,7 +259,7 @@ def test_the_command_lists_the_hosts_of_files(tmp_path: Path) -> None:
 
 def test_nothing_found_is_said_and_no_error(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
-    path.write_text("")
+    path.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
     code, out, err = _run(path)
     assert code == 0
     assert "# No telemetry host is listed." in out
@@ -277,7 +277,8 @@ def test_the_command_lists_the_hosts_of_products() -> None:
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        ((), "name a FILE of manifests, a --product, or --catalogue"),
+        (("-A", "--catalogue"), "-A, -n and --context are for clusters"),
+        (("--context=x", "x.yaml"), "-A, -n and --context are for clusters"),
         (("--product=nope",), "there is no built-in product 'nope'"),
         (("--catalogue", "--allow", "--format=hosts"), "the form hosts can only deny"),
         (("--catalogue", "--format=iptables"), "'iptables' is not one of"),

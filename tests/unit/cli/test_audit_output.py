@@ -92,3 +92,15 @@ def test_the_result_names_the_release_and_the_catalogue(manifest: Path) -> None:
     assert set(tool) == {"version", "catalogue", "products"}
     assert re.fullmatch(r"[0-9a-f]{12}", tool["catalogue"])
     assert tool["products"] > 100
+
+
+@pytest.mark.parametrize("form", ["table", "html"])
+def test_a_reader_that_goes_away_gets_no_traceback(form: str, manifest: Path) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    run = subprocess.run(
+        _command("-o", form, manifest), stdout=theirs, stderr=subprocess.PIPE, check=False
+    )
+    os.close(theirs)
+    assert run.stderr == b""
+    assert run.returncode == 1

@@ -366,6 +366,35 @@ def test_one_container_that_sends_is_not_hidden_by_another_one() -> None:
     assert answer(plan) == (YES, Reason.RUNNING_IN_EVERY_POD)
 
 
+def test_a_switch_that_two_policies_contest_is_as_it_is_set() -> None:
+    rules = [rule()]
+    channels = [{"name": name, "rules": rules} for name in ("ErrorReport", "Usage")]
+    found = product("acme", channels=channels)
+    wishes = (policy("a"), policy("b", channels=["ErrorReport"], submission="Enabled"))
+    for env, sends in (({"ACME": "perhaps"}, UNKNOWN), (ON, YES), (OFF, NO)):
+        present = acme(env)
+        for policies in ((), wishes):
+            cluster = under(*policies, catalogue=catalogue(found))
+            plan = decide(cluster.input(present, Trigger.RECONCILE, pods=(pod_of(present),)))
+            answers = {one.sends.sends for one in plan.verdicts if one.sends is not None}
+            assert answers == {sends}
+            reasons = {one.sends.reason for one in plan.verdicts if one.sends is not None}
+            assert Reason.SWITCH_CONTESTED not in reasons
+
+
+def test_a_default_says_nothing_of_a_version_that_nobody_has_verified() -> None:
+    versions = {"lines": [{"lowest": "1.0.0", "verified": "2.0", "highest": "3.0"}]}
+    channels = [{"name": "Usage", "rules": [rule(switches=[])]}]
+    cluster = under(catalogue=catalogue(product("acme", versions=versions, channels=channels)))
+    for tag, expected in (
+        ("2.0.0", (YES, Reason.NO_EFFECTIVE_SWITCH)),
+        ("2.5.0", (UNKNOWN, Reason.VERSION_NOT_VERIFIED)),
+    ):
+        present = acme({}, tag)
+        plan = decide(cluster.input(present, Trigger.RECONCILE, pods=(pod_of(present),)))
+        assert answer(plan) == expected
+
+
 def test_what_a_users_product_says_of_itself_is_shown_on_one_line() -> None:
     channel = {"name": "Usage", "summary": "It sends\n\x1b[31m its version\u2028.  No more. " * 9}
     found = product("acme", channels=[{**channel, "rules": [rule()]}])

@@ -54,7 +54,7 @@ def failure_of(error: ApiError, server: str) -> Failure:
     if status == HTTPStatus.FORBIDDEN:
         return Failure(
             "RBAC does not allow it",
-            "ask for the rights in docs/audit.md, or name the namespaces that you may read with -n",
+            "ask for the rights in docs/audit-clusters.md, or name other namespaces with -n",
             is_forbidden=True,
         )
     if status == HTTPStatus.NOT_FOUND:

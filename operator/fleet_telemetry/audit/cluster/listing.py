@@ -102,7 +102,7 @@ class Lister:
                 place=place,
                 what=f"not all namespaces may be read, and they may not be listed: only the "
                 f"namespace {printable(self._narrowed, _LONGEST_NAME)} of the context was read",
-                advice="name the namespaces with -n, or ask for the rights in docs/audit.md",
+                advice="name others with -n, or ask for the rights in docs/audit-clusters.md",
             )
         by_kind: dict[tuple[Kind, Failure], list[_Gap]] = {}
         for gap in self._gaps:

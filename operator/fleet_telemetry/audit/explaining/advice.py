@@ -41,9 +41,11 @@ ADVICE: dict[Reason, str] = {
     Reason.PODS_OUTDATED: "Wait for the rollout, or restart the workload, so that no pod of an "
     "earlier template is left.",
     Reason.JOB_STILL_RUNS: "Wait for the end of the Job, or delete it.",
+    Reason.NEXT_PODS_SEND: "Write the switch into the pod template.",
+    Reason.RESTART_MAY_UNDO: "Write the switch into the manifest, so that the next start keeps it.",
     Reason.NO_PODS: "Wait until a pod runs, and look again.",
-    Reason.PODS_NOT_READABLE: "Allow to list pods, ReplicaSets and Jobs; docs/audit.md has the "
-    "rights.",
+    Reason.PODS_NOT_READABLE: "Allow to list pods, ReplicaSets and Jobs; docs/audit-clusters.md "
+    "has the rights.",
     Reason.SEED_NOT_PROVEN: "The setting counts only when data is first initialised. "
     + _CREDENTIALS,
     Reason.SET_BY_REFERENCE: _VALUE,
@@ -101,6 +103,7 @@ PROVEN = frozenset(
         Reason.DEFAULT_APPLIES,
         Reason.REPORTED,
         Reason.REST_DENIED,
+        Reason.HOSTS_DENIED,
         Reason.EXEMPT_BY_POLICY,
     }
 )

@@ -28,7 +28,7 @@ from fleet_telemetry.catalogue.matching import MatchedContainer, match_container
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.evidence.facts import counterparts
 from fleet_telemetry.evidence.pod_versions import gather_pod_facts
-from fleet_telemetry.policy.standing import standings
+from fleet_telemetry.policy.outcomes import outcomes_of
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading
 from fleet_telemetry.switches.registry import mechanism_of
@@ -119,7 +119,7 @@ def _policies(
     built_in = any(
         one.product.name == finding.product and one.product.has_builtin_name for one in plan.targets
     )
-    for one in standings(
+    for one in outcomes_of(
         definitions.policies,
         subject.workload,
         finding.product,

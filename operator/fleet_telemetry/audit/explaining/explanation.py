@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import msgspec
-
 from fleet_telemetry.api.policy import Mode, Submission
 from fleet_telemetry.api.workload_telemetry import ChannelPolicy
 from fleet_telemetry.audit.result import API_VERSION, Finding, Part, Place, Problem
-from fleet_telemetry.policy.standing import Outcome
+from fleet_telemetry.policy.outcomes import Outcome
 
 
 class WorkloadReference(Part, frozen=True, kw_only=True):
@@ -80,10 +78,10 @@ class Happened(Part, frozen=True, kw_only=True):
     warning: bool = False
 
 
-class Explanation(Part, frozen=True, kw_only=True):
+class Explanation(Part, frozen=True, kw_only=True, omit_defaults=False):
     """All of it."""
 
-    api_version: str = msgspec.field(default=API_VERSION)
+    api_version: str = API_VERSION
     kind: str = "TelemetryExplanation"
     time: datetime
     place: Place

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from fleet_telemetry.api.workload_telemetry import Sends
 from fleet_telemetry.audit.fixing.changing import changes_of, obstacles_of, plan_disabling
-from fleet_telemetry.audit.fixing.noting import CHART_LABEL, notes_of
+from fleet_telemetry.audit.fixing.charts import chart_of, helm_values
+from fleet_telemetry.audit.fixing.noting import notes_of
 from fleet_telemetry.audit.fixing.patching import patch_of, patched
 from fleet_telemetry.audit.judging import decide_on
 from fleet_telemetry.audit.result import Finding, Fix, Outcome
@@ -44,6 +45,7 @@ def fix_of(
     # What something else overrides is no fix.
     helps = any(one.after is not Sends.YES for one in outcomes)
     patch = patch_of(workload, edits) if may_patch and helps else None
+    chart = chart_of(workload.labels)
     return Fix(
         place=subject.place,
         namespace=workload.ref.namespace,
@@ -57,7 +59,8 @@ def fix_of(
         notes=tuple(dict.fromkeys(notes_of(workload, targets, channels, edits))),
         patch_form=patch.form if patch else None,
         patch=patch.content if patch else None,
-        chart=workload.labels.get(CHART_LABEL, ""),
+        chart=chart,
+        helm_values=helm_values(chart, edits) if helps else None,
     )
 
 

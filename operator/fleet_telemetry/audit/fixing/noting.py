@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fleet_telemetry.api.product import Semantics
 from fleet_telemetry.audit.fixing.changing import ChannelKey
+from fleet_telemetry.audit.fixing.charts import chart_of
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.switches.desired import injectable_rule
 from fleet_telemetry.switches.edits import Edit
@@ -14,7 +15,6 @@ from fleet_telemetry.switches.suspend import SuspendMechanism
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import Workload
 
-CHART_LABEL = "helm.sh/chart"
 _MANAGED_BY = "app.kubernetes.io/managed-by"
 _SOURCES = {
     "argocd.argoproj.io/instance": "Argo CD",
@@ -53,7 +53,7 @@ def _where_to_change(workload: Workload) -> Iterator[str]:
     tool = next((tool for label, tool in _SOURCES.items() if label in workload.labels), "")
     if tool:
         yield f"{tool} writes this workload, and would undo a patch. Make the change at its source."
-    elif workload.labels.get(_MANAGED_BY) == "Helm" or CHART_LABEL in workload.labels:
+    elif workload.labels.get(_MANAGED_BY) == "Helm" or chart_of(workload.labels):
         yield (
             "Helm wrote this workload. A patch of it may last until the next upgrade only: make "
             "the change in the values of the chart, too."

@@ -7,7 +7,7 @@ from itertools import groupby
 from textwrap import indent
 
 from fleet_telemetry.api.workload_telemetry import Sends
-from fleet_telemetry.audit.fixing.commands import kubectl_command, patch_yaml
+from fleet_telemetry.audit.fixing.commands import kubectl_command, patch_yaml, to_yaml
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.result import Audit, Fix, Outcome, PatchForm, Place
 from fleet_telemetry.objects.text import printable
@@ -56,6 +56,10 @@ def _lines(fix: Fix) -> Iterator[str]:
         strategic = fix.patch_form is PatchForm.STRATEGIC
         yield "  Strategic merge patch:" if strategic else "  JSON patch (RFC 6902):"
         yield indent(patch_yaml(fix).rstrip("\n"), "    ")
+    if fix.helm_values is not None:
+        chart = printable(fix.chart, _LONGEST)
+        yield f"  Values of the chart {chart}; a list replaces the list in other files of values:"
+        yield indent(to_yaml(fix.helm_values).rstrip("\n"), "    ")
     for remedy in fix.remedies:
         yield f"  The vendor: {printable(remedy, _LONGEST)}"
     for note in fix.notes:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import ChannelName
+from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.audit.formats.columns import cut, padded, width, wrapped
 from fleet_telemetry.audit.formats.format import Screen
@@ -76,6 +77,12 @@ def test_on_a_terminal_what_is_said_of_many_is_said_once() -> None:
     assert text.count("What to do: Set it off.") == 1
     assert text.index("Sends (2)") < text.index("/other ") < text.index("What to do")
     assert text.index("What to do") < text.index("Unknown (1)") < text.index("/emqx ")
+
+
+def test_workloads_that_differ_in_version_and_evidence_are_explained_together() -> None:
+    other = finding("other", version="27", declared=Setting.UNSET, place=Place(file="b.yaml"))
+    text = "\n".join(_lines(an_audit(finding(), other), width=100))
+    assert text.count("What to do: Set it off.") == 1
 
 
 def test_what_sends_nothing_is_counted_and_listed_on_demand() -> None:
@@ -148,6 +155,13 @@ def test_standard_input_and_clusters_are_named() -> None:
     assert "standard input:7" in lines[3]
     lines = _lines(an_audit(finding(place=Place(cluster="east"))))
     assert lines[3].startswith("east/appsec/StatefulSet/sonar ")
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"), [("", 0), ("ab", 2), ("日本", 4), ("😀", 2), ("e\u0301", 1), ("é", 1)]
+)
+def test_characters_take_the_columns_of_a_terminal(text: str, columns: int) -> None:
+    assert width(text) == columns
 
 
 def test_five_thousand_rows() -> None:

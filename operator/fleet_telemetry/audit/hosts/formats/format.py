@@ -27,7 +27,7 @@ BOTH = frozenset(Action)
 ONLY_DENY = frozenset({Action.DENY})
 
 
-def remarks(listed: HostList) -> Iterator[str]:
+def notes(listed: HostList) -> Iterator[str]:
     """What a reader has to know, one line each."""
     if not listed.hosts:
         yield "No telemetry host is listed."
@@ -45,7 +45,7 @@ def commented(listed: HostList, mark: str, *more: str) -> Iterator[str]:
     """The same as comments of a language, after what is said of the form."""
     title = "denied" if listed.action is Action.DENY else "allowed"
     yield f"{mark} Telemetry hosts to be {title}, by fleet-telemetry hosts."
-    yield from (f"{mark} {line}" for line in (*more, *remarks(listed)))
+    yield from (f"{mark} {line}" for line in (*more, *notes(listed)))
 
 
 def text_of(lines: Iterator[str]) -> str:

@@ -42,7 +42,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PolicyOutcome:
     """One policy."""
 
     policy: Policy
@@ -50,7 +50,7 @@ class Standing:
     why: str
 
 
-def standings(
+def outcomes_of(
     policies: Iterable[Policy],
     workload: Workload,
     product: str,
@@ -59,7 +59,7 @@ def standings(
     namespace_labels: Mapping[str, str],
     now: datetime,
     built_in: bool,
-) -> Iterator[Standing]:
+) -> Iterator[PolicyOutcome]:
     """Every policy that applies to workloads of the namespace, in the order of precedence; what
     does not select the workload comes last."""
     in_scope = in_precedence(
@@ -71,13 +71,13 @@ def standings(
     for policy in selecting:
         exception = live_exception(policy, workload.ref, now)
         if not covers_channel(policy, product, channel, built_in=built_in):
-            yield Standing(
+            yield PolicyOutcome(
                 policy,
                 Outcome.NOT_COVERED,
                 _why_not_covered(policy, product, channel, built_in=built_in),
             )
         elif exception is not None:
-            yield Standing(policy, Outcome.EXEMPT, _exempting(exception))
+            yield PolicyOutcome(policy, Outcome.EXEMPT, _exempting(exception))
         elif policy is winner:
             why = "no other policy covers the channel"
             others = [
@@ -91,15 +91,15 @@ def standings(
                 why = "; ".join(
                     dict.fromkeys(f"before {one}: {why_before(policy, one)}" for one in others)
                 )
-            yield Standing(policy, Outcome.EFFECTIVE, why)
+            yield PolicyOutcome(policy, Outcome.EFFECTIVE, why)
         elif winner is not None:
             agrees = policy.spec.submission is winner.spec.submission
             outcome = Outcome.AGREES if agrees else Outcome.LOWER_PRECEDENCE
-            yield Standing(policy, outcome, f"{winner} decides: {why_before(winner, policy)}")
+            yield PolicyOutcome(policy, outcome, f"{winner} decides: {why_before(winner, policy)}")
     for policy in in_scope:
         if policy not in selecting:
             why = _why_not_selected(policy, namespace_labels)
-            yield Standing(policy, Outcome.NOT_SELECTED, why)
+            yield PolicyOutcome(policy, Outcome.NOT_SELECTED, why)
 
 
 def _exempting(exception: PolicyException) -> str:

@@ -1,0 +1,58 @@
+"""The explanation of a workload in files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from fleet_telemetry.audit.explaining.explain import explain
+from fleet_telemetry.audit.explaining.explanation import Explanation, WorkloadReference
+from fleet_telemetry.audit.explaining.reference import Reference
+from fleet_telemetry.audit.result import Place, Problem
+from fleet_telemetry.audit.sources import Gathered
+from fleet_telemetry.audit.subject import Other, Subject
+from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.catalogue.combining import combine
+
+_NAMED = 10
+
+
+def explain_in_files(
+    source: Gathered, reference: Reference, namespace: str, now: datetime
+) -> Explanation:
+    """The first workload of that name in the files; in any namespace if none is given. What could
+    not be read is a problem of the explanation."""
+    subjects = list(source.subjects)  # problems are complete only then
+    subject = next((one for one in subjects if _is(one, reference, namespace)), None)
+    if subject is None:
+        known = ", ".join(_names(subjects))
+        problem = Problem(
+            place=Place(),
+            what=f"the files have no {reference}" + (f" in {namespace}" if namespace else ""),
+            advice=f"they have: {known}" if known else "they have no workload",
+        )
+        name = WorkloadReference(namespace=namespace, kind=reference.kind.kind, name=reference.name)
+        return Explanation(
+            time=now, place=Place(), workload=name, problems=(problem, *source.problems)
+        )
+    products = (one for _, one in source.definitions.products)
+    catalogue = combine(builtin(), products).catalogue
+    return explain(subject, source.definitions, catalogue, now, problems=source.problems)
+
+
+def _is(one: Subject | Other, reference: Reference, namespace: str) -> bool:
+    kind, name, own = _key(one)
+    return (kind, name) == (reference.kind.kind, reference.name) and namespace in ("", own)
+
+
+def _key(one: Subject | Other) -> tuple[str, str, str]:
+    if isinstance(one, Other):
+        return one.kind, one.name, one.namespace
+    ref = one.workload.ref
+    return ref.kind, ref.name, ref.namespace
+
+
+def _names(subjects: Iterable[Subject | Other]) -> list[str]:
+    names = [f"{kind}/{name}" for kind, name, _ in map(_key, subjects)]
+    more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
+    return [*dict.fromkeys(names[:_NAMED]), *more]

@@ -1,0 +1,1 @@
+"""Tests of policies: manifests, policies, and what has to come out."""
