@@ -494,3 +494,10 @@ def test_many_images_are_looked_up_once_each() -> None:
     """A fleet of ten thousand workloads of one image costs one look."""
     fleet = [workload(manifest(container(EMQX), name=f"emqx-{number}")) for number in range(200)]
     assert "what runs there: emqx" in only(policy(products=["sonarqube"]), around(*fleet))
+
+
+def test_a_host_of_a_channel_that_the_policy_leaves_out() -> None:
+    other = {"name": "UpdateCheck", "hosts": [{"host": "a.example.com"}]}
+    own = own_product("acme", channels=[{"name": "Usage"}, other])
+    here = around(workload(manifest(container("acme/acme:1"))), products=catalogue(own))
+    assert any("denies nothing" in one for one in told(policy(products=["acme"], egress={}), here))
