@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH :=
 
-FILES ?= examples/audit/*.yaml
+FILES ?= examples/audit
 COMMAND := .cluster/command
 
 .PHONY: help audit demo unit test test-vendors lint check bench cluster down build generate picture audit-picture lock krew clean

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from dev.bench import admission, checks, egress, fleet, hosts, recognition, rotation, scrape
+from dev.bench import admission, audit, checks, egress, fleet, hosts, recognition, rotation, scrape
 from dev.bench.errors import BenchError
 from dev.bench.figures import Figure, render
 from dev.bench.machine import Machine, Watch
@@ -63,8 +63,14 @@ def _recognition(directory: Path, *, quick: bool, progress: Progress) -> list[Fi
     return recognition.measure(directory, size, progress)
 
 
+def _audit(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    size = audit.Size(200, 1) if quick else audit.Size(10_000, 5)
+    return audit.measure(directory, size, progress)
+
+
 _PARTS: Mapping[str, Part] = {
     "recognition": _recognition,
+    "audit": _audit,
     "admission": _admission,
     "fleet": _fleet,
     "checks": _checks,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fleet_telemetry.api.policy import DNS_LABEL, DNS_SUBDOMAIN
@@ -20,7 +20,7 @@ from fleet_telemetry.objects.text import printable
 from fleet_telemetry.workloads.owner import Owner, read_controller
 from fleet_telemetry.workloads.reading import read_pod, read_template, read_workload_or_part
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind, whole_of
-from fleet_telemetry.workloads.workload import Pod, Workload
+from fleet_telemetry.workloads.workload import Pod, PodPhase, Workload
 
 GROUPS = {
     **{kind.value: kind.type.api.group for kind in WorkloadKind},
@@ -107,7 +107,7 @@ def _read_known(
     subject = Subject(
         place,
         workload,
-        pods=_pods(manifest, workload, path),
+        pods=_pods(workload),
         namespace_labels=labels.get(namespace, {}),
     )
     if whole_of(workload.ref.kind.type.api, controller) is not None and controller is not None:
@@ -149,17 +149,16 @@ def _whole(pod: Manifest) -> tuple[str, str, str] | None:
     return None
 
 
-def _pods(manifest: Manifest, workload: Workload, path: tuple[str, ...]) -> tuple[Pod, ...]:
+def _pods(workload: Workload) -> tuple[Pod, ...]:
     """A pod that the workload would start as it is written; none while it starts none."""
     if workload.is_idle:
         return ()
-    metadata = {"name": "as-written", "uid": "as-written"}
-    spec = dig(manifest, *path, "spec")
-    return (
-        read_pod(
-            {"kind": "Pod", "metadata": metadata, "spec": spec, "status": {"phase": "Running"}}
-        ),
+    containers = tuple(
+        one if one.schedule is None else replace(one, schedule=None)
+        for one in workload.template.containers
     )
+    template = replace(workload.template, containers=containers)
+    return (Pod("as-written", template, uid="as-written", phase=PodPhase.RUNNING),)
 
 
 def _named(manifest: Manifest, default_namespace: str) -> dict[str, Any]:

@@ -16,7 +16,8 @@ Manifest = Mapping[str, Any]
 def dig(manifest: object, *path: str) -> Any:
     """The value at a path, or None."""
     for key in path:
-        if not isinstance(manifest, Mapping):
+        # An abstract class takes several times as long to ask for.
+        if type(manifest) is not dict and not isinstance(manifest, Mapping):
             return None
         manifest = manifest.get(key)
     return manifest
@@ -25,13 +26,15 @@ def dig(manifest: object, *path: str) -> Any:
 def mapping_at(manifest: object, *path: str) -> Manifest:
     """The mapping at a path; an empty one where there is none."""
     found = dig(manifest, *path)
-    return found if isinstance(found, Mapping) else {}
+    return found if type(found) is dict or isinstance(found, Mapping) else {}
 
 
 def items_at(manifest: object, *path: str) -> list[Manifest]:
     """The mappings in the list at a path."""
     found = dig(manifest, *path)
-    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+    if not isinstance(found, list):
+        return []
+    return [item for item in found if type(item) is dict or isinstance(item, Mapping)]
 
 
 def list_at(manifest: object, *path: str) -> list[object]:

@@ -259,7 +259,7 @@ def test_the_command_lists_the_hosts_of_files(tmp_path: Path) -> None:
 
 def test_nothing_found_is_said_and_no_error(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
-    path.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}")
+    path.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
     code, out, err = _run(path)
     assert code == 0
     assert "# No telemetry host is listed." in out

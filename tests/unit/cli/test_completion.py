@@ -138,6 +138,8 @@ def test_another_shell_is_refused_with_those_that_are_known() -> None:
         (["catalogue", "list", "emq"], ["emqx"], 4),
         (["hosts", "--product", "emq"], ["emqx"], 4),
         (["audit", "--context", "dev"], ["dev-one"], 4),
+        (["explain", "Daem"], ["daemonset/"], 4),
+        (["explain", "--context", "pr"], ["prod"], 4),
         (["audit", "--outp"], ["--output"], 4),
     ],
 )

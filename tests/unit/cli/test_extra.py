@@ -49,6 +49,8 @@ def test_the_operators_commands_say_what_is_missing(command: str, missing: str) 
         ("audit -o html examples/audit/messaging.yaml", {2}),
         ("audit --kubeconfig=/nothing/there", {1}),
         ("hosts --product emqx", {0}),
+        ("explain statefulset/emqx --namespace iot --filename examples/audit/messaging.yaml", {0}),
+        ("explain statefulset/emqx --kubeconfig=/nothing/there", {1}),
         ("allowlist --kubeconfig=/nothing/there", {1}),
         ("revert --kubeconfig=/nothing/there", {1}),
         ("catalogue lint examples/policies/product.yaml", {0}),

@@ -1,0 +1,164 @@
+"""The same manifests through the audit, the webhook and the controller: one decision."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fleet_telemetry.api.policy import (
+    ChannelName,
+    ClusterTelemetryPolicySpec,
+    Injection,
+    Policy,
+    PolicyKind,
+)
+from fleet_telemetry.audit.auditing import audit
+from fleet_telemetry.audit.files import gather_files
+from fleet_telemetry.audit.result import Audit
+from fleet_telemetry.audit.sources import Definitions
+from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.decision import Input, decide
+from fleet_telemetry.objects.manifest import dig
+from fleet_telemetry.workloads.reading import read_pod, read_workload
+from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind
+from tests.support.admission_requests import admitted, creation, policy_manifest
+
+_ROOT = Path(__file__).parents[3]
+_FLEET = Path(os.environ.get("FLEET_MANIFESTS") or _ROOT.parent / "shared" / "fleet")
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_CHANNELS = tuple(ChannelName)
+_CREATED = {"uid": "u"}  # when, is not in a file; the reasons may depend on it
+
+Manifest = dict[str, Any]
+
+
+def _products() -> Iterator[Manifest]:
+    """A workload of every image of the catalogue, some with an opposite setting."""
+    kinds = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
+    for number, product in enumerate(builtin().products.values()):
+        for image in product.spec.images[:1]:
+            for version in ("", ":1.0.0", ":99"):
+                kind = kinds[number % len(kinds)]
+                name = image.pattern.replace("*", "x").replace("?", "x")
+                container = {"name": "main", "image": f"{name}{version}"}
+                yield _workload(kind, f"w-{number}", container)
+
+
+def _workload(kind: str, name: str, container: Manifest) -> Manifest:
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
+    spec = (
+        {"jobTemplate": {"spec": {"template": template}}}
+        if kind == "CronJob"
+        else {"template": template}
+    )
+    api = "batch/v1" if kind in ("CronJob", "Job") else "apps/v1"
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def _in_files() -> Iterator[Manifest]:
+    for folder in (_ROOT / "examples" / "audit", _FLEET):
+        for file in sorted(folder.glob("*.yaml")):
+            yield from yaml.safe_load_all(file.read_text())
+
+
+def _corpus() -> list[Manifest]:
+    given = [one for one in (*_in_files(), *_products()) if isinstance(one, dict)]
+    return [one for one in given if one.get("kind") in list(WorkloadKind)]
+
+
+def _id(manifest: Manifest) -> str:
+    image = dig(manifest, *TEMPLATE_PATHS[manifest["kind"]], "spec", "containers")[0]["image"]
+    return f"{manifest['kind']}-{image}"
+
+
+_POLICY = policy_manifest(
+    cluster=True, channels=[one.value for one in _CHANNELS], injection={"arguments": True}
+)
+_AS_POLICY = Policy(
+    PolicyKind.CLUSTER,
+    "",
+    "opt-out",
+    _NOW,
+    ClusterTelemetryPolicySpec(channels=_CHANNELS, injection=Injection(arguments=True)),
+)
+
+
+def _audit(*manifests: Manifest) -> Audit:
+    text = yaml.safe_dump_all(manifests).encode()
+    source = gather_files(["-"], io.BytesIO(text), "default", _NOW)
+    return audit([source], _NOW, Definitions(), with_fixes=True)
+
+
+@pytest.mark.parametrize("manifest", _corpus(), ids=_id)
+def test_the_audit_says_what_the_controller_says(manifest: Manifest) -> None:
+    """Of the object as it would be in the cluster, with the pod that its controller starts."""
+    in_cluster = {**manifest, "metadata": {**manifest["metadata"], **_CREATED}}
+    workload = read_workload(in_cluster)
+    assert workload is not None
+    path = TEMPLATE_PATHS[manifest["kind"]]
+    pod = {
+        "kind": "Pod",
+        "metadata": {**(dig(manifest, *path, "metadata") or {}), "name": "p", "uid": "p"},
+        "spec": dig(manifest, *path, "spec"),
+        "status": {"phase": "Running"},
+    }
+    pods = () if workload.is_idle else (read_pod(pod),)
+    plan = decide(Input(workload, (_AS_POLICY,), builtin(), _NOW, pods=pods))
+    result = _audit(manifest, _POLICY)
+    assert result.problems == ()
+    assert {
+        (one.product, one.channel): (one.state, one.state_reason, one.state_message, one.declared)
+        for one in result.findings
+    } == {
+        (one.product, one.channel): (
+            one.state,
+            one.reason or "",
+            one.message,
+            one.observed("declared").setting,
+        )
+        for one in plan.verdicts
+        if one.sends is not None
+    }
+
+
+@pytest.mark.parametrize("manifest", _corpus(), ids=_id)
+def test_what_the_audit_would_change_is_what_the_webhook_changes(manifest: Manifest) -> None:
+    namespace = manifest["metadata"].get("namespace", "default")
+    placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
+    after = admitted(creation(placed, namespace=namespace), _POLICY)
+    findings = _audit(manifest).findings
+    proposed = {
+        (change.container, f"{'- ' if change.removed else ''}{change.entry}")
+        for one in findings
+        for change in one.changes
+    }
+    made = set(_changes(placed, after))
+    assert proposed <= made
+    if all(one.changes for one in findings):
+        assert proposed == made
+
+
+def _changes(before: Manifest, after: Manifest) -> Iterator[tuple[str, str]]:
+    old, new = _entries(before), _entries(after)
+    yield from new - old
+    yield from ((container, f"- {entry}") for container, entry in old - new)
+
+
+def _entries(manifest: Manifest) -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for one in dig(manifest, *TEMPLATE_PATHS[manifest["kind"]], "spec", "containers"):
+        found.update(
+            (one["name"], f"{e['name']}={e.get('value', '')}") for e in one.get("env") or ()
+        )
+        found.update((one["name"], word) for word in one.get("args") or ())
+        if dig(manifest, "spec", "suspend"):
+            found[one["name"], "spec.suspend=true"] += 1
+    return found
