@@ -233,6 +233,8 @@ class Decoder:
             if inner is not None and is_list and inner_kind.endswith("List"):
                 if depth < DEEPEST_LIST:
                     yield from self._json_items(raw, line, inner, inner_kind, depth + 1)
+                else:
+                    yield Problem(self._file, line, "Lists in Lists, too many", "write one List")
             else:
                 yield from self._json_object(raw, line, {} if inner_kind else common)
 

@@ -35,6 +35,7 @@ from fleet_telemetry.audit.sources import Definitions, Gathered, Read
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.linting.document import Document
 from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.objects.manifest import list_at, text_at
 from fleet_telemetry.objects.text import printable
 
 _IN_MEMORY = 8 << 20
@@ -237,6 +238,10 @@ class _Gatherer:
         source = found.source
         place = Place(file=source.name, line=one.line)
         manifest = one.manifest or {}
+        if list_at(manifest, "items") and text_at(manifest, "kind").endswith("List"):
+            problem = Problem(source.name, one.line, "Lists in Lists, too many", "write one List")
+            self.report(problem)
+            return
         read = read_manifest(manifest, place, self._default, self._collector.labels)
         match read:
             case None:
@@ -247,6 +252,9 @@ class _Gatherer:
                 self._seen.add(_key_of(read.subject))
                 if len(self._parts) < _LONGEST_LIST_OF_PARTS:
                     self._parts.append(read)
+                else:
+                    what = f"more than {_LONGEST_LIST_OF_PARTS} objects have a controller"
+                    self.report(Problem(source.name, 1, what, "audit the cluster itself"))
             case _:
                 key = _key_of(read)
                 first = found.places.setdefault(key, one.line)

@@ -91,9 +91,8 @@ def _missing(suite: SuiteFile, folder: Path) -> Iterator[Problem]:
 def _gather(
     definitions: Iterable[Path], resources: Iterable[Path], now: datetime, problems: list[Problem]
 ) -> tuple[dict[WorkloadKey, Subject], Definitions]:
-    gathered = gather_files(
-        [str(one) for one in (*definitions, *resources)], io.BytesIO(), _NAMESPACE, now
-    )
+    named = [str(one) for one in _outermost([*definitions, *resources])]
+    gathered = gather_files(named, io.BytesIO(), _NAMESPACE, now)
     subjects: dict[WorkloadKey, Subject] = {}
     for one in gathered.subjects:
         if not isinstance(one, Subject):
@@ -107,6 +106,17 @@ def _gather(
             subjects[key] = one
     problems += map(_as_problem, gathered.problems)
     return subjects, gathered.definitions
+
+
+def _outermost(paths: Iterable[Path]) -> list[Path]:
+    """The paths without those that another one has in it: policies and resources may be in one
+    folder, and nothing is read twice."""
+    distinct = {path.resolve(): path for path in paths}
+    return [
+        path
+        for resolved, path in distinct.items()
+        if not any(folder in distinct for folder in resolved.parents)
+    ]
 
 
 def _catalogue(definitions: Definitions, problems: list[Problem]) -> Catalogue:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -454,3 +455,22 @@ def test_nothing_that_is_printed_has_control_characters() -> None:
     text = 'kind: Deployment\napiVersion: apps/v1\nmetadata: {name: "\\e[2J\\n"}\n'
     assert _problem(text).what.isprintable()
     assert _problem('kind: Pod\n"\\e": 1\n"\\e": 2\n').what.isprintable()
+
+
+@pytest.mark.parametrize("write", [json.dumps, yaml.safe_dump])
+def test_lists_in_lists_are_read_or_told(write: Callable[[Any], str]) -> None:
+    manifest: Any = _workload()
+    for depth in range(1, 9):
+        manifest = {"apiVersion": "v1", "kind": "List", "items": [manifest]}
+        result = _audit(write(manifest))
+        assert bool(result.findings) is not bool(result.problems), depth
+    assert "Lists in Lists" in result.problems[0].what
+
+
+def test_too_many_parts_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_LONGEST_LIST_OF_PARTS", 1)
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x", "uid": "u"}
+    parts = [_workload(f"r{n}", "ReplicaSet") for n in range(3)]
+    for part in parts:
+        part["metadata"]["ownerReferences"] = [{**owner, "controller": True}]
+    assert "have a controller" in _problem(_text(*parts)).what

@@ -59,6 +59,7 @@ def imported(*arguments: str) -> set[str]:
         ["audit", "examples/workloads/emqx.yaml"],
         ["explain", "sts/emqx", "-n", "iot", "-f", "examples/workloads/emqx.yaml"],
         ["hosts", "examples/workloads/emqx.yaml"],
+        ["test", "examples/policy-tests"],
         ["--version"],
         ["catalogue", "list", "emqx"],
         ["catalogue", "lint", "--help"],

@@ -113,7 +113,10 @@ def test_a_sound_policy_gets_no_advice(given: Policy) -> None:
             "no workload of the namespaces that spec.namespaceSelector selects",
         ),
         (policy(namespace="kube-system"), "no workload of namespace kube-system runs a known"),
-        (policy(selector={"matchLabels": {"team": "b"}}), "spec.selector selects no workload"),
+        (
+            policy(selector={"matchLabels": {"team": "b"}}),
+            "spec.selector selects no workload that runs a known product now; it may be intended",
+        ),
         (
             policy(selector={"matchLabels": {"app": "it"}}),
             "it matches labels of the pods of Deployment sonar, and is compared with the labels",
@@ -132,6 +135,7 @@ def test_a_policy_that_covers_nothing(given: Policy, words: str) -> None:
 
 def test_a_cluster_policy_without_selectors_may_wait_for_workloads() -> None:
     assert told(policy(cluster=True), replace(around(), workloads={})) == []
+    assert told(policy(cluster=True), around(labels={})) == []
 
 
 def test_a_product_that_runs_without_the_channel() -> None:

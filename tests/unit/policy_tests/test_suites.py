@@ -259,6 +259,25 @@ def test_two_resources_of_one_name_are_an_error(tmp_path: Path) -> None:
     assert "too; keep one of them" in out
 
 
+@pytest.mark.parametrize(
+    ("policies", "resources"),
+    [
+        (["."], ["."]),
+        (["policies.yaml"], ["."]),
+        (["."], ["resources.yaml"]),
+        (["policies.yaml", "./policies.yaml"], ["resources.yaml"]),
+    ],
+)
+def test_what_is_named_twice_is_read_once(
+    tmp_path: Path, policies: list[str], resources: list[str]
+) -> None:
+    _write(tmp_path)
+    suite = {**SUITE, "policies": policies, "resources": resources}
+    (tmp_path / FILE_NAME).write_text(yaml.safe_dump(suite))
+    code, out = _run(tmp_path)
+    assert (code, out.splitlines()[-1]) == (0, "1 tests, 0 failed"), out
+
+
 def test_a_folder_without_a_suite_is_an_error(tmp_path: Path) -> None:
     code, out = _run(tmp_path)
     assert code == 1

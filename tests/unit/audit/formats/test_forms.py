@@ -225,6 +225,19 @@ def test_html_allows_its_own_script_and_style_and_nothing_else() -> None:
     assert not re.search(r'\s(src|style|on\w+)\s*=|href="(?!#)|@import|url\(', text)
 
 
+def test_html_begins_with_what_is_urgent() -> None:
+    findings = (
+        finding("a", product="z", state=State.NON_COMPLIANT),
+        finding("b", product="y", state=State.UNKNOWN),
+        finding("c", product="x"),
+        finding("d", product="w", state=State.COMPLIANT),
+    )
+    text = _rendered("html", an_audit(*findings, judged=True))
+    assert re.findall('<article class="([a-z]+)"', text) == [
+        *("violation", "unknown", "uncovered", "fine")
+    ]
+
+
 def test_html_stays_small() -> None:
     assert len(_rendered("html", many(5000))) < 2_000_000
     assert len(_rendered("html", many(5000, distinct=True))) < 5_000_000
