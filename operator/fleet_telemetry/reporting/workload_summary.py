@@ -36,12 +36,12 @@ def summarize(
         return None
     verdict, channel = min(pairs, key=lambda pair: _urgency(pair[1]))
     covered = [pair for pair in pairs if pair[1].state is not None]
-    wish, judged = min(
+    asked, judged = min(
         covered, key=lambda pair: _WORST_FIRST.index(pair[1].state), default=(None, None)
     )
     return WorkloadSummary(
         policy=judged.policy.name if judged is not None and judged.policy else None,
-        desired=wish.desired if wish is not None else None,
+        desired=asked.desired if asked is not None else None,
         state=judged.state if judged is not None else None,
         state_channel=judged.name if judged is not None else None,
         reason=judged.reason if judged is not None else channel.sends_reason,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 import yaml
 
 from dev.cluster import Cluster, ensure
+from fleet_telemetry.api.workload_telemetry import Sends
 from fleet_telemetry.audit.fixing.commands import kubectl_command
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.formats.kustomize import KustomizeFormat
@@ -82,3 +85,26 @@ def test_the_api_server_accepts_the_command(cluster: Cluster, product: str) -> N
                 said = {(fix.name, one.product, one.channel): one.after for one in fix.outcomes}
                 assert {key: now[key] for key in said} == said
         cluster.kubectl("delete", *what, "--wait=false")
+
+
+def test_a_command_from_the_text_can_be_pasted_into_a_shell(cluster: Cluster) -> None:
+    """From the cluster to the text, and from the text to a shell that reads its quotes."""
+    row = next(every_row("sonarqube"))
+    manifest = manifest_of(row)
+    cluster.kubectl("create", "-f", "-", input=json.dumps(manifest))
+    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
+    environment["PATH"] = f"{ensure(['kubectl'])['kubectl'].parent}:{environment['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "fleet_telemetry.cli.main", "audit", "--fix", "--namespace=team"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    (command,) = (line for line in done.stdout.splitlines() if line.startswith("    kubectl "))
+    subprocess.run(["bash", "-c", command], env=environment, check=True, capture_output=True)
+    what = "deployment", manifest["metadata"]["name"], "--namespace=team", "--output=json"
+    after = json.loads(cluster.kubectl("get", *what).stdout)
+    assert set(answers(audited(after)).values()) == {Sends.NO}
+    cluster.kubectl("delete", "deployment", manifest["metadata"]["name"], "--namespace=team")

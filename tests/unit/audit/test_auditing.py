@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from fleet_telemetry.api.policy import (
+    ChannelName,
+    ClusterTelemetryPolicySpec,
+    Policy,
+    PolicyKind,
+)
 from fleet_telemetry.audit.auditing import MOST_UNKNOWN_IMAGES, audit
 from fleet_telemetry.audit.result import Audit, ExitCode, Place, Problem
 from fleet_telemetry.audit.sources import Definitions, Gathered, Read
@@ -87,3 +93,15 @@ def test_the_list_of_problems_ends_and_says_so() -> None:
     result = _audit(Gathered((), problems=problems))
     assert len(result.problems) == 1001
     assert result.problems[-1].what == "100 more problems are not listed"
+
+
+def test_a_policy_that_is_not_applied_yet_is_as_old_as_the_one_that_it_replaces() -> None:
+    def policy(name: str, year: int, channel: ChannelName) -> Policy:
+        spec = ClusterTelemetryPolicySpec(channels=(channel,))
+        return Policy(PolicyKind.CLUSTER, "", name, datetime(year, 1, 1, tzinfo=UTC), spec)
+
+    applied = Definitions((policy("a", 2020, ChannelName.USAGE),))
+    new = (policy("a", 2026, ChannelName.LICENSE), policy("b", 2026, ChannelName.LICENSE))
+    found = Definitions(new).over(applied).policies
+    assert [(one.name, one.created.year) for one in found] == [("a", 2020), ("b", 2026)]
+    assert [one.spec.channels for one in found] == [(ChannelName.LICENSE,)] * 2

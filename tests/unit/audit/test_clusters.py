@@ -182,6 +182,19 @@ def test_a_server_that_goes_away_in_the_middle(
     assert len([one for one in stub.asked if one.kind.plural == "pods"]) <= 7
 
 
+def test_nobody_waits_for_every_list_of_a_server_that_is_gone(
+    stub: ApiStub, tmp_path: Path
+) -> None:
+    names = [f"team-{number}" for number in range(20)]
+    stub.objects += map(namespace, names)
+    stub.answer = lambda asked: None if asked.kind.plural in ("", "namespaces") else CUT
+    result = read(stub, tmp_path, *names)
+    assert result.exit_code == 1
+    # Those under way, each three times, and each of these twice by the HTTP client; not all 160.
+    asked = {(one.kind.plural, one.namespace) for one in stub.asked if one.namespace}
+    assert len(asked) < 40
+
+
 @pytest.mark.parametrize("body", [b"<html>please log in</html>", b"[]", b"{}", b"", b'{"items":3}'])
 def test_what_is_no_api_server_is_no_empty_cluster(
     stub: ApiStub, tmp_path: Path, body: bytes

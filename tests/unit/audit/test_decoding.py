@@ -197,6 +197,7 @@ def test_an_object_of_no_interest_is_counted_and_one_without_a_kind_apart() -> N
         ("{{- if .Values.enabled }}\nkind: Pod\n{{- end }}\n", 1, "template"),
         ("kind: {{ .Values.kind }}\nname: foo\n", 1, "template"),
         ("kind: Pod\n{% if x %}\na: 1\n{% endif %}\n", 2, "template"),
+        ("kind: Config\na: o\nkind: Pod\n", 3, "two objects"),
         ("apiVersion: v1\nkind: Pod\na: o\napiVersion: v1\nkind: Pod\n", 4, "two objects"),
     ],
 )  # fmt: skip
