@@ -26,14 +26,19 @@ from fleet_telemetry.audit.plain_yaml import (
     NotWantedError,
     OddError,
 )
-from fleet_telemetry.linting.document import Document, Limits, yaml_problem
+from fleet_telemetry.linting.document import Document, Limits, check_depth, yaml_problem
 from fleet_telemetry.linting.document import Path as Steps
 from fleet_telemetry.linting.problem import FileError, Problem
 from fleet_telemetry.objects.manifest import Manifest, dig, text_at
 
 _LARGEST_OBJECT = 2 << 20
 """Bytes. The API server stores at most 1.5 MiB."""
+_MOST_BRACKETS = 2000
+"""Nested so deeply they cost nothing yet; libyaml takes time by the square of their number."""
 _KIND_LINE = re.compile(rb"^[\"']?kind[\"']?[ \t]*:", re.MULTILINE)
+_KIND_IN_BRACES = re.compile(
+    rb"^[ \t]*\{(?:[^{}\n]{0,512},)?[ \t]*[\"']?kind[\"']?[ \t]*:", re.MULTILINE
+)
 _KIND_WORD = re.compile(rb"kind|apiVersion")
 _TEMPLATE = re.compile(rb"\{\{|\{%")
 _BYTE = re.compile(r"\(byte (?P<at>\d{1,12})\)")
@@ -96,8 +101,8 @@ class Decoder:
         text = chunk.text
         if not self._may_have(text):
             self._check(chunk)
-            kinds = len(_KIND_LINE.findall(text))
-            yield Found(chunk.line, None, is_object=kinds > 0)
+            is_object = (_KIND_LINE.search(text) or _KIND_IN_BRACES.search(text)) is not None
+            yield Found(chunk.line, None, is_object=is_object)
             return
         is_large = len(text) > _LARGEST_OBJECT
         reader = Events(text, chunk.line, self._is_wanted_kind(text))
@@ -138,7 +143,12 @@ class Decoder:
             return  # without libyaml, which alone is fast enough
         loader = LOADER(chunk.text)
         try:
+            if chunk.text.count(b"[") + chunk.text.count(b"{") > _MOST_BRACKETS:
+                check_depth(self._file, chunk.text, LIMITS)
             loader.raw_parse()
+        except FileError as error:
+            moved = (replace(one, line=one.line + chunk.line - 1) for one in error.problems)
+            raise FileError(*moved) from None
         except yaml.YAMLError as error:
             problem = yaml_problem(self._file, chunk.text, error)
             raise FileError(replace(problem, line=problem.line + chunk.line - 1)) from None

@@ -86,7 +86,7 @@ class Document:
             what = f"the file has more than {limits.size} bytes"
             raise FileError(Problem(file, 1, what, "split it"))
         try:
-            _check_depth(file, text, limits)
+            check_depth(file, text, limits)
             loader = limits.loader(text)
             try:
                 root = loader.get_single_node()
@@ -166,10 +166,10 @@ def yaml_problem(file: str, text: bytes, error: Exception) -> Problem:
     return Problem(file, 1, what, "put it in quotes")
 
 
-def _check_depth(file: str, text: bytes, limits: Limits) -> None:
-    """Before anything that calls itself reads the document."""
+def check_depth(file: str, text: bytes, limits: Limits) -> None:
+    """Before anything that calls itself reads the document. Raises FileError."""
     depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    for event in yaml.parse(text, Loader=limits.loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):

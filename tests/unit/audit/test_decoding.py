@@ -230,3 +230,34 @@ def test_bytes_of_anybody_give_objects_or_problems(text: bytes) -> None:
         if isinstance(one, Problem):
             assert one.what
             assert one.line >= 1
+
+
+_ENDLESS = {
+    "sequences": "[" * 1_000_000,
+    "mappings": "{a: " * 300_000,
+    "closed in texts": '["]", ' * 200_000,
+    "both": '[{"]": ' * 200_000,
+}
+
+
+@pytest.mark.parametrize("text", _ENDLESS.values(), ids=_ENDLESS)
+def test_brackets_without_end_end_at_the_depth(text: str) -> None:
+    """libyaml alone takes minutes for them. No object of a wanted kind is in them."""
+    found = _problem(f"# x\na: {text.replace('o', 'u')}")
+    assert (found.line, found.what) == (2, "more than 128 levels of nesting")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_object"),
+    [
+        ("{apiVersion: v1, kind: Secret, metadata: {name: a}}", True),
+        ("  {'kind': Secret}", True),
+        ("{metadata: {kind: Secret}}", False),
+        ("a: {kind: Secret}", False),
+    ],
+)
+def test_an_object_in_braces_is_one(text: str, is_object: bool) -> None:
+    decoder = Decoder("a.yaml", lambda *_: False, lambda _: False)
+    (found,) = decoder.decode(Chunk(1, text.encode()))
+    assert isinstance(found, Found)
+    assert (found.manifest, found.is_object) == (None, is_object)
