@@ -56,12 +56,17 @@ def audit(
     """
     found = _Found(with_fixes)
     judged = False
+    unjudged: set[str] = set()
     for source in sources:
         in_effect = definitions.over(source.definitions)
         catalogue = _catalogue(in_effect, found)
+        before = len(found.findings)
         for subject in source.subjects:
             found.add(subject, in_effect.policies, catalogue, now)
-        judged = judged or bool(in_effect.policies)
+        if in_effect.policies:
+            judged = True
+        else:
+            unjudged |= {one.place.cluster for one in found.findings[before:]}
         found.problems += source.problems
         found.files += source.read.files
         found.objects += source.read.objects
@@ -69,7 +74,7 @@ def audit(
         found.workloads += source.read.workloads
         found.containers += source.read.containers
         found.unknown.update(source.read.images)
-    return found.result(now, judged=judged)
+    return found.result(now, judged=judged, unjudged=unjudged)
 
 
 def _catalogue(definitions: Definitions, found: _Found) -> Catalogue:
@@ -147,11 +152,12 @@ class _Found:
         rest = (one.image for one in template.containers if one.index not in known)
         count_unknown(self.unknown, rest)
 
-    def result(self, now: datetime, *, judged: bool) -> Audit:
+    def result(self, now: datetime, *, judged: bool, unjudged: Iterable[str]) -> Audit:
         """All of it."""
         return Audit(
             time=now,
             judged=judged,
+            unjudged_clusters=tuple(sorted(unjudged)) if judged else (),
             coverage=Coverage(
                 files=self.files,
                 objects=self.objects,

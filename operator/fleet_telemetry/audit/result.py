@@ -217,6 +217,8 @@ class Audit(Part, frozen=True, kw_only=True, omit_defaults=False):
     judged: bool = False
     """Whether policies were applied: a violation is then a channel that is NonCompliant or
     NotEnforceable, else one that sends."""
+    unjudged_clusters: tuple[str, ...] = ()
+    """Clusters of a judged audit that have no policy: there it is a channel that sends."""
     coverage: Coverage = Coverage()
     findings: tuple[Finding, ...] = ()
     fixes: tuple[Fix, ...] = ()
@@ -237,15 +239,19 @@ class Audit(Part, frozen=True, kw_only=True, omit_defaults=False):
             return ExitCode.ONLY_UNKNOWN
         return ExitCode.NOTHING_FOUND
 
+    def is_judged(self, one: Finding) -> bool:
+        """Whether policies were applied where the finding is from."""
+        return self.judged and one.place.cluster not in self.unjudged_clusters
+
     def is_violation(self, one: Finding) -> bool:
         """Whether a finding needs attention."""
-        if self.judged:
+        if self.is_judged(one):
             return one.state in (State.NON_COMPLIANT, State.NOT_ENFORCEABLE)
         return one.sends is Sends.YES
 
     def is_unknown(self, one: Finding) -> bool:
         """Whether nothing is proven for a finding."""
-        if self.judged:
+        if self.is_judged(one):
             return one.state in (State.UNKNOWN, State.PENDING)
         return one.sends is Sends.UNKNOWN
 

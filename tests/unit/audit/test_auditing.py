@@ -105,3 +105,18 @@ def test_a_policy_that_is_not_applied_yet_is_as_old_as_the_one_that_it_replaces(
     found = Definitions(new).over(applied).policies
     assert [(one.name, one.created.year) for one in found] == [("a", 2020), ("b", 2026)]
     assert [one.spec.channels for one in found] == [(ChannelName.LICENSE,)] * 2
+
+
+def test_a_cluster_without_a_policy_is_not_judged_by_those_of_another() -> None:
+    spec = ClusterTelemetryPolicySpec(channels=(ChannelName.LICENSE,))
+    policy = Policy(PolicyKind.CLUSTER, "", "opt-out", _NOW, spec)
+    ref = WorkloadRef("default", WorkloadKind.DEPLOYMENT, "web")
+    there = Subject(Place(cluster="there"), Workload(ref, _template("sonarqube:26.7.0")))
+    here = Subject(Place(cluster="here"), Workload(ref, _template("nginx:1")))
+    judged = Gathered([here], definitions=Definitions(policies=(policy,)))
+    result = _audit(judged, Gathered([there]))
+    assert (result.judged, result.unjudged_clusters) == (True, ("there",))
+    assert result.exit_code is ExitCode.VIOLATIONS
+    assert _audit(judged, Gathered([there], definitions=judged.definitions)).exit_code is (
+        ExitCode.NOTHING_FOUND
+    )

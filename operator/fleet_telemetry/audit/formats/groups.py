@@ -56,7 +56,7 @@ def group_of(audit: Audit, one: Finding) -> Group:
         return Group.VIOLATION
     if audit.is_unknown(one):
         return Group.UNKNOWN
-    return Group.UNCOVERED if audit.judged and one.state is None else Group.FINE
+    return Group.UNCOVERED if audit.is_judged(one) and one.state is None else Group.FINE
 
 
 def causes_of(audit: Audit) -> tuple[Cause, ...]:
