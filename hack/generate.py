@@ -40,7 +40,7 @@ _FROM_ROOT_IN_MARKDOWN = f"<!-- {_FROM_ROOT[2:-1]} -->\n"
 def generated_files() -> Iterator[tuple[Path, str]]:
     """Every generated file with the content it should have."""
     for resource in RESOURCES:
-        text = _FROM.format(source="model") + _yaml(definition(resource))
+        text = _FROM.format(source="api") + _yaml(definition(resource))
         for folder in (ROOT / "crds", CHART / "files" / "crds"):
             yield folder / f"{resource.plural}.yaml", text
     # The files and not the generated form of them, which may be that of yesterday.
@@ -82,8 +82,8 @@ def generated_files() -> Iterator[tuple[Path, str]]:
     docs = ROOT / "docs"
     yield docs / "audit.svg", audit_picture(ROOT)
     pages = {
-        "api.md": ("model", api_page()),
-        "reasons.md": ("model/reasons.py", reasons_page()),
+        "api.md": ("api", api_page()),
+        "reasons.md": ("api/reasons.py", reasons_page()),
         "metrics.md": ("report/metrics.py", metrics_page()),
         "products/README.md": ("catalogue", index_page(products)),
         **{

@@ -15,7 +15,7 @@ from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.decision import Input, Plan, decide, with_egress
 from fleet_telemetry.evidence.hosts import hosts_of
-from fleet_telemetry.evidence.remedies import vendor_remedies
+from fleet_telemetry.evidence.remedies import reason_remedy, vendor_remedies
 from fleet_telemetry.evidence.verdict import Verdict
 
 
@@ -77,6 +77,7 @@ def findings_of(subject: Subject, plan: Plan) -> Iterator[Finding]:
             egress=egress.verdict if egress else EgressVerdict.UNKNOWN,
             provenance=verdict.provenance,
             hosts=tuple(_hosts(targets, verdict)),
+            advice=reason_remedy(verdict),
             remedy=" ".join(dict.fromkeys(vendor_remedies(targets, verdict))),
             changes=tuple(_changes(subject, targets, verdict)),
         )

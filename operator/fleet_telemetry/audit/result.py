@@ -80,6 +80,8 @@ class Finding(Part, frozen=True, kw_only=True):
     egress: EgressVerdict = EgressVerdict.UNKNOWN
     provenance: Provenance | None = None
     hosts: tuple[HostName, ...] = ()
+    advice: str = ""
+    """What to do about the reason; empty if the reason says so itself."""
     remedy: str = ""
     """What to do, where something is or may be sent; empty if nothing is to be done."""
     changes: tuple[Change, ...] = ()

@@ -11,8 +11,8 @@ from typing import Any
 from fleet_telemetry.api.policy import Mode, Policy
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, State
 from fleet_telemetry.decision import Plan
+from fleet_telemetry.evidence.reason_remedies import REMEDIES
 from fleet_telemetry.evidence.registry import SETTING_SOURCES
-from fleet_telemetry.evidence.remedies import REMEDIES
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
 from fleet_telemetry.objects.kind import Kind

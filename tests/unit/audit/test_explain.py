@@ -18,7 +18,6 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.audit.cluster.explaining import explain_in_cluster
 from fleet_telemetry.audit.cluster.gathering import Request
 from fleet_telemetry.audit.cluster.progress import Progress
-from fleet_telemetry.audit.explaining.advice import ADVICE, PROVEN
 from fleet_telemetry.audit.explaining.explain import explain
 from fleet_telemetry.audit.explaining.explanation import ChannelExplained, Explanation, Happened
 from fleet_telemetry.audit.explaining.forms import FORMS
@@ -29,6 +28,7 @@ from fleet_telemetry.audit.sources import Definitions
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.cli.explain import explain as command
+from fleet_telemetry.evidence.reason_remedies import PROVEN, REMEDIES
 from fleet_telemetry.workloads.reading import read_template
 from tests.support import builders
 from tests.support.api_stub import ApiStub, Manifest, namespace
@@ -92,7 +92,7 @@ def test_no_pod_and_no_pod_that_may_be_read_are_told_apart(*, unread: bool) -> N
     last = usage(found).evidence[-1]
     reason = Reason.PODS_NOT_READABLE if unread else Reason.NO_PODS
     assert (last.where, last.message) == ("no pod", reason.meaning)
-    assert usage(found).missing == (ADVICE[reason],)
+    assert usage(found).missing == (REMEDIES[reason],)
 
 
 def test_many_pods_are_not_all_listed() -> None:
@@ -116,11 +116,11 @@ def test_nothing_is_missing_where_all_is_proven() -> None:
 
 def test_every_reason_is_proven_or_says_what_to_do() -> None:
     """Those without advice of ours say it in their own sentence."""
-    rest = set(Reason) - set(ADVICE) - PROVEN
+    rest = set(Reason) - set(REMEDIES) - PROVEN
     words = ("add ", "to allow it", "name ", "copy ", "set ", "lacks", "change it", "allow ")
     unhelpful = {one for one in rest if not any(w in one.meaning.lower() for w in words)}
     assert unhelpful == set()
-    assert not set(ADVICE) & PROVEN
+    assert not set(REMEDIES) & PROVEN
 
 
 def test_a_workload_without_a_product() -> None:

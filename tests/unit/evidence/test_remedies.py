@@ -55,7 +55,10 @@ def remedy(
         # With one: what its verdict needs.
         (remedy({"switches": [ENV]}, OFF, **AUDITS), ""),
         (remedy({"switches": [], "remedy": VENDOR}, **AUDITS), "Deny its hosts by spec.egress"),
-        (remedy({"switches": [ENV]}, {"ACME": "$(X)"}, **AUDITS), ""),
+        (
+            remedy({"switches": [ENV]}, {"ACME": "$(X)"}, **AUDITS),
+            "Write a value that the product's documentation names.",
+        ),
         (
             remedy({"switches": [ENV], "remedy": VENDOR}, ON, submission="Enabled", **AUDITS),
             "",

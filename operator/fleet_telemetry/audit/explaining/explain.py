@@ -9,7 +9,6 @@ from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import DefaultState, Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import ChannelPolicy, Sends, State
-from fleet_telemetry.audit.explaining.advice import ADVICE, PROVEN
 from fleet_telemetry.audit.explaining.explanation import (
     ChannelExplained,
     ContainerExplained,
@@ -28,6 +27,7 @@ from fleet_telemetry.catalogue.matching import MatchedContainer, match_container
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.evidence.facts import counterparts
 from fleet_telemetry.evidence.pod_versions import gather_pod_facts
+from fleet_telemetry.evidence.reason_remedies import PROVEN, REMEDIES
 from fleet_telemetry.policy.outcomes import outcomes_of
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading
@@ -263,4 +263,4 @@ def _advice(word: str) -> str:
     reason = next((one for one in Reason if one == word), None)
     if reason is None or reason in PROVEN:
         return ""
-    return ADVICE.get(reason, reason.meaning)
+    return REMEDIES.get(reason, reason.meaning)

@@ -69,8 +69,8 @@ def change(one: Change) -> str:
 
 
 def what_to_do(one: Finding) -> str:
-    """The changes and the remedy; empty if none is known or nothing is to be done."""
-    return " ".join(filter(None, (*map(change, one.changes), prose(one.remedy))))
+    """The changes, the advice and the remedy; empty if none is known or nothing is to be done."""
+    return " ".join(filter(None, (*map(change, one.changes), prose(one.advice), prose(one.remedy))))
 
 
 def policy(one: Finding) -> str:
