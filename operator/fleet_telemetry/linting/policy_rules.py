@@ -10,6 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 _DURATION = re.compile(r"([0-9]{1,32}(?:\.[0-9]{1,32})?)(h|m|s)")
+_BLANKS = " \t\n\r\f"
+"""As \\s of RE2."""
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
 _SHORTEST = 60
 """Seconds."""
@@ -74,6 +76,6 @@ POLICY_RULES: dict[str, Callable[[Any], bool]] = {
     ),
     "egress.action Deny requires submission: Disabled, and Allow requires submission: Enabled; "
     "Isolate goes with either": _fits_submission,
-    "an exception needs a reason": lambda reason: re.search(r"\S", reason, re.ASCII) is not None,
+    "an exception needs a reason": lambda reason: bool(reason.strip(_BLANKS)),
     "In and NotIn need values; Exists and DoesNotExist take none": _has_values,
 }

@@ -184,11 +184,18 @@ def test_a_certificate_of_somebody_else(audited: Audited) -> None:
     assert "is signed by nobody whom the kubeconfig trusts" in problems(found)[0]
 
 
+# A shell that starts something in the background makes it ignore the signal, and all below it.
+_NOT_IN_THE_BACKGROUND = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from fleet_telemetry.cli.main import main; main()"
+)
+
+
 def test_an_interrupt_ends_it_without_a_word(audited: Audited) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         kubeconfig = audited.kubeconfig("silent", silent=(url, None))
-        program = [sys.executable, "-m", "fleet_telemetry.cli.main", "audit", "--context=silent"]
+        program = [sys.executable, "-c", _NOT_IN_THE_BACKGROUND, "audit", "--context=silent"]
         process = subprocess.Popen(
             [*program, f"--kubeconfig={kubeconfig}"],
             stdout=subprocess.PIPE,

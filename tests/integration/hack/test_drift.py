@@ -41,6 +41,7 @@ def _drift(tree: Path) -> set[str]:
 def tree(tmp_path: Path) -> Path:
     """A copy of what is generated and what generates it."""
     for folder in {
+        "examples",
         "hack",
         "operator",
         "observability",

@@ -8,6 +8,7 @@ import pytest
 
 from fleet_telemetry.api.product import DefaultState, Setting
 from fleet_telemetry.evidence.declared import observe_containers
+from fleet_telemetry.evidence.readings import Readings
 from fleet_telemetry.reporting.changes import change_notices
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, with_default
@@ -73,7 +74,9 @@ def test_a_removal_that_takes_it_back_does_not_say_so() -> None:
 def test_the_default_is_no_evidence(default: str) -> None:
     given = under(policy(), **known(ENV, default)).input(acme(), Trigger.RECONCILE)
     targets = under(policy(), **known(ENV, default)).reconcile(acme()).plan.targets
-    seen = observe_containers(targets, given.catalogue.products["acme"].spec.channels[0].name)
+    seen = observe_containers(
+        Readings(), targets, given.catalogue.products["acme"].spec.channels[0].name
+    )
     assert (seen.setting, seen.effect) == (Setting.UNSET, Setting.UNKNOWN)
 
 
