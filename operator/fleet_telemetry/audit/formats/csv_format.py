@@ -10,6 +10,7 @@ from fleet_telemetry.api.workload_telemetry import Sends
 from fleet_telemetry.audit.formats import wording
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.result import Audit, Finding, Place
+from fleet_telemetry.audit.spreadsheet import as_text
 
 HEADER = (
     "record",
@@ -43,9 +44,6 @@ HEADER = (
 )
 """The columns. New ones are added at the end."""
 
-# A spreadsheet takes a cell that begins so for a formula; the last four are wide forms.
-_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-
 
 class CsvFormat:
     """A record for each channel, each object that cannot be judged, each unknown image and each
@@ -60,7 +58,7 @@ class CsvFormat:
         writer = csv.DictWriter(text, HEADER, restval="", quoting=csv.QUOTE_ALL)
         writer.writeheader()
         for record in _records(audit):
-            writer.writerow({key: _cell(value) for key, value in record.items()})
+            writer.writerow({key: as_text(value) for key, value in record.items()})
         return text.getvalue()
 
 
@@ -129,8 +127,3 @@ def _place(one: Place) -> dict[str, str]:
         "file": "standard input" if one.file == "-" else wording.name(one.file),
         "line": str(one.line or ""),
     }
-
-
-def _cell(text: str) -> str:
-    # The quote says that text follows.
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

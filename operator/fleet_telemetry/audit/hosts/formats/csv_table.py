@@ -7,10 +7,10 @@ import io
 
 from fleet_telemetry.audit.hosts.formats.format import BOTH
 from fleet_telemetry.audit.hosts.listing import HostList, ListedHost
+from fleet_telemetry.audit.spreadsheet import as_text
 from fleet_telemetry.objects.text import printable
 
 _LONGEST = 1000
-_FORMULA = ("=", "+", "-", "@")
 
 
 class CsvTable:
@@ -38,5 +38,4 @@ def _row(action: str, one: ListedHost) -> tuple[str, ...]:
 
 def _cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
-    text = printable(text, _LONGEST)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return as_text(printable(text, _LONGEST))
