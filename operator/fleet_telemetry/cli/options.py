@@ -13,7 +13,8 @@ from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.egress.perimeter import IncludedRequests
-from fleet_telemetry.policy.exclusion import is_label_key, parse_label_selector
+from fleet_telemetry.objects.labels import is_label_key
+from fleet_telemetry.policy.exclusion import parse_label_selector
 from fleet_telemetry.reporting.reports_api import ReportsApi
 
 Command = Callable[..., None]

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from fleet_telemetry.api.reasons import Reason
 
 _WAIT = "Wait until the rollout is over, and look again."
-_CREDENTIALS = "Give the policy credentials for the product (spec.runtime.credentials)."
 _START = "Start the product by the image's own entry point, or let the product report its setting."
 _VALUE = "Write the switch as a literal value of the container's env."
 _VERSION = (

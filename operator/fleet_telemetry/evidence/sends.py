@@ -16,15 +16,11 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from fleet_telemetry.api.policy import (
     ChannelName,
     ClusterTelemetryPolicySpec,
-    Injection,
     Mode,
-    Policy,
-    PolicyKind,
     Submission,
 )
 from fleet_telemetry.api.product import ChannelRule, DefaultState, Semantics, Setting
@@ -33,6 +29,7 @@ from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.evidence.facts import Facts, PodFacts
 from fleet_telemetry.evidence.judge import Case, judge_container, with_rest
 from fleet_telemetry.evidence.verdict import SendsFinding, StateFinding, Verdict, worst_finding
+from fleet_telemetry.policy.imagined import imagined
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.workloads.workload import Container
@@ -278,11 +275,7 @@ def _cases(
         yield Case(facts, target, channel, effective, imagined=True)
 
 
-def _imagined(submission: Submission) -> EffectivePolicy:
-    spec = ClusterTelemetryPolicySpec(submission=submission, mode=Mode.AUDIT)
-    policy = Policy(PolicyKind.CLUSTER, "", "imagined", datetime.fromtimestamp(0, UTC), spec)
-    return EffectivePolicy(policy, Injection())
-
-
-_OFF = _imagined(Submission.DISABLED)
-_ON = _imagined(Submission.ENABLED)
+_OFF, _ON = (
+    imagined(ClusterTelemetryPolicySpec(submission=submission, mode=Mode.AUDIT))
+    for submission in (Submission.DISABLED, Submission.ENABLED)
+)

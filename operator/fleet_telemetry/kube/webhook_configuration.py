@@ -58,7 +58,7 @@ def mutating_webhooks(
     ``suffix`` ends each webhook's name, ``client_config`` is its ``clientConfig``. ``like`` is a
     webhook of the chart's, whose namespaces, failure policy and timeout the others get.
     """
-    patterns = sorted(set(patterns))
+    patterns = tuple(patterns)
     shared = {
         "admissionReviewVersions": ["v1"],
         "clientConfig": dict(client_config),

@@ -6,7 +6,6 @@ gets the same ones as the webhook configuration.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +13,8 @@ from typing import Any
 import msgspec
 
 from fleet_telemetry.api.selector import LabelRequirement, LabelSelector, SelectorOperator
+from fleet_telemetry.objects.labels import is_label_key, is_label_value
 
-_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
-_KEY = re.compile(
-    r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-)
 _LONGEST = 64 * 1024
 """Characters of a selector."""
 
@@ -47,11 +43,6 @@ def parse_label_selector(text: str) -> LabelSelector:
     for problem in (*_unknown_fields(content), *_problems(selector)):
         raise ValueError(problem)
     return selector
-
-
-def is_label_key(text: str) -> bool:
-    """Whether a label may have this key."""
-    return _KEY.fullmatch(text) is not None
 
 
 def _unknown_fields(content: Any) -> Iterator[str]:
@@ -88,5 +79,5 @@ def _bad_label(where: str, key: str, values: tuple[str, ...]) -> Iterator[str]:
     if not is_label_key(key):
         yield f"{where}: {key!r} is no key of a label"
     for value in values:
-        if not _VALUE.fullmatch(value):
+        if not is_label_value(value):
             yield f"{where}: {value!r} is no value of a label"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from fleet_telemetry.api.workload_telemetry import (
@@ -13,12 +12,12 @@ from fleet_telemetry.api.workload_telemetry import (
     WorkloadTelemetryStatus,
 )
 from fleet_telemetry.evidence.verdict import Verdict
+from fleet_telemetry.objects.labels import is_label_value
 
 PRODUCT_LABEL = "fleettelemetry.io/product"
 SENDS_LABEL = "fleettelemetry.io/sends"
 STATE_LABEL = "fleettelemetry.io/state"
 PRODUCT_PREFIX = "product.fleettelemetry.io/"
-_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
 _SENDS_FIRST = (Sends.YES, Sends.UNKNOWN, Sends.NO, None)
 _WORST_FIRST = (
     *(State.NON_COMPLIANT, State.NOT_ENFORCEABLE, State.UNKNOWN, State.PENDING),
@@ -71,7 +70,7 @@ def is_labelled(
 
 def labels_of(status: WorkloadTelemetryStatus) -> Mapping[str, str]:
     """The labels of a WorkloadTelemetry with this status."""
-    return {key: value for key, value in _labels(status) if _LABEL_VALUE.fullmatch(value)}
+    return {key: value for key, value in _labels(status) if value and is_label_value(value)}
 
 
 def _labels(status: WorkloadTelemetryStatus) -> Iterator[tuple[str, str]]:
@@ -80,7 +79,7 @@ def _labels(status: WorkloadTelemetryStatus) -> Iterator[tuple[str, str]]:
         return
     yield PRODUCT_LABEL, status.product
     for product in {channel.product or status.product for channel in status.channels}:
-        if _LABEL_VALUE.fullmatch(product):
+        if product and is_label_value(product):
             yield f"{PRODUCT_PREFIX}{product}", "true"
     if status.summary is not None and status.summary.sends is not None:
         yield SENDS_LABEL, status.summary.sends

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from fleet_telemetry.api.policy import (
     ChannelName,
     ClusterTelemetryPolicySpec,
     Injection,
-    Policy,
-    PolicyKind,
     Submission,
     When,
 )
@@ -22,13 +19,13 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.audit.fixing.patching import patched
 from fleet_telemetry.audit.result import Change, Obstacle
 from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.policy.imagined import imagined
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.injection import InjectionContext, plan_edits
 from fleet_telemetry.switches.suspend import FIELD, SuspendMechanism
 from fleet_telemetry.workloads.workload import Workload
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 ChannelKey = tuple[str, ChannelName]
 """A product's name and one of its channels."""
 
@@ -70,14 +67,14 @@ def obstacles_of(planned: Iterable[Edit | SkippedEdit]) -> Iterator[Obstacle]:
 
 
 def _imagined(product: str, channel: ChannelName) -> EffectivePolicy:
-    injection = Injection(when=When.ALWAYS, arguments=True)
-    spec = ClusterTelemetryPolicySpec(
-        submission=Submission.DISABLED,
-        products=(product,),
-        channels=(channel,),
-        injection=injection,
+    return imagined(
+        ClusterTelemetryPolicySpec(
+            submission=Submission.DISABLED,
+            products=(product,),
+            channels=(channel,),
+            injection=Injection(when=When.ALWAYS, arguments=True),
+        )
     )
-    return EffectivePolicy(Policy(PolicyKind.CLUSTER, "", "imagined", _EPOCH, spec), injection)
 
 
 def _why(skipped: SkippedEdit) -> str:

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleet_telemetry.audit.hosts.formats.format import BOTH, commented, text_of
+from fleet_telemetry.audit.hosts.formats.format import BOTH, LinesFormat, commented
 from fleet_telemetry.audit.hosts.listing import Action, HostList
 
 
-class AdGuard:
+class AdGuard(LinesFormat):
     """A filter list."""
 
     name = "adguard"
     actions = BOTH
 
-    def render(self, listed: HostList) -> str:
-        """See HostFormat."""
-        return text_of(self._lines(listed))
-
-    def _lines(self, listed: HostList) -> Iterator[str]:
+    def lines(self, listed: HostList) -> Iterator[str]:
+        """See LinesFormat."""
         yield from commented(listed, "!", "A rule is about the names below a host, too.")
         mark = "" if listed.action is Action.DENY else "@@"
         yield from (f"{mark}||{name}^" for name in listed.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -21,6 +22,18 @@ class HostFormat(Protocol):
 
     def render(self, listed: HostList) -> str:
         """The whole text, with a newline at its end."""
+
+
+class LinesFormat(ABC):
+    """A form of which each line says one thing. What extends it has the lines, and a name."""
+
+    def render(self, listed: HostList) -> str:
+        """See HostFormat."""
+        return "".join(f"{line}\n" for line in self.lines(listed))
+
+    @abstractmethod
+    def lines(self, listed: HostList) -> Iterator[str]:
+        """The lines, comments included."""
 
 
 BOTH = frozenset(Action)
@@ -46,11 +59,6 @@ def commented(listed: HostList, mark: str, *more: str) -> Iterator[str]:
     title = "denied" if listed.action is Action.DENY else "allowed"
     yield f"{mark} Telemetry hosts to be {title}, by fleet-telemetry hosts."
     yield from (f"{mark} {line}" for line in (*more, *notes(listed)))
-
-
-def text_of(lines: Iterator[str]) -> str:
-    """The lines as a text."""
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _at(one: ListedHost) -> str:

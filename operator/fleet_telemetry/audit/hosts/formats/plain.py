@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleet_telemetry.audit.hosts.formats.format import BOTH, commented, text_of
+from fleet_telemetry.audit.hosts.formats.format import BOTH, LinesFormat, commented
 from fleet_telemetry.audit.hosts.listing import HostList
 
 
-class PlainList:
+class PlainList(LinesFormat):
     """Lines that begin with # are comments."""
 
     name = "list"
     actions = BOTH
 
-    def render(self, listed: HostList) -> str:
-        """See HostFormat."""
-        return text_of(self._lines(listed))
-
-    def _lines(self, listed: HostList) -> Iterator[str]:
+    def lines(self, listed: HostList) -> Iterator[str]:
+        """See LinesFormat."""
         yield from commented(listed, "#")
         yield from listed.names

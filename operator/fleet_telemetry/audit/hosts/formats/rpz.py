@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleet_telemetry.audit.hosts.formats.format import BOTH, commented, text_of
+from fleet_telemetry.audit.hosts.formats.format import BOTH, LinesFormat, commented
 from fleet_telemetry.audit.hosts.listing import Action, HostList
 
 
-class ResponsePolicyZone:
+class ResponsePolicyZone(LinesFormat):
     """A zone file; the zone has whatever name the name server's configuration gives it."""
 
     name = "rpz"
     actions = BOTH
 
-    def render(self, listed: HostList) -> str:
-        """See HostFormat."""
-        return text_of(self._lines(listed))
-
-    def _lines(self, listed: HostList) -> Iterator[str]:
+    def lines(self, listed: HostList) -> Iterator[str]:
+        """See LinesFormat."""
         yield from commented(listed, ";")
         yield "$TTL 300"
         serial = listed.serial

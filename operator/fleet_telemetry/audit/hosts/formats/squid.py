@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleet_telemetry.audit.hosts.formats.format import BOTH, commented, text_of
+from fleet_telemetry.audit.hosts.formats.format import BOTH, LinesFormat, commented
 from fleet_telemetry.audit.hosts.listing import HostList
 
 
-class Squid:
+class Squid(LinesFormat):
     """Lines for squid.conf, before the rules that allow or deny more."""
 
     name = "squid"
     actions = BOTH
 
-    def render(self, listed: HostList) -> str:
-        """See HostFormat."""
-        return text_of(self._lines(listed))
-
-    def _lines(self, listed: HostList) -> Iterator[str]:
+    def lines(self, listed: HostList) -> Iterator[str]:
+        """See LinesFormat."""
         yield from commented(listed, "#")
         yield from (f"acl fleet_telemetry dstdomain {name}" for name in listed.names)
         if listed.hosts:  # an access list without entries is an error

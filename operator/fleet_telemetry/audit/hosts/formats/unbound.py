@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleet_telemetry.audit.hosts.formats.format import ONLY_DENY, commented, text_of
+from fleet_telemetry.audit.hosts.formats.format import ONLY_DENY, LinesFormat, commented
 from fleet_telemetry.audit.hosts.listing import HostList
 
 
-class Unbound:
+class Unbound(LinesFormat):
     """A file that ``include:`` names."""
 
     name = "unbound"
     actions = ONLY_DENY
 
-    def render(self, listed: HostList) -> str:
-        """See HostFormat."""
-        return text_of(self._lines(listed))
-
-    def _lines(self, listed: HostList) -> Iterator[str]:
+    def lines(self, listed: HostList) -> Iterator[str]:
+        """See LinesFormat."""
         yield from commented(listed, "#", "Names below a host are denied, too.")
         yield "server:"
         yield from (f'    local-zone: "{name}." always_nxdomain' for name in listed.names)
