@@ -15,6 +15,7 @@ from dev.cluster import paths
 from dev.cluster.cluster import Cluster
 from dev.cluster.progress import say
 from dev.demo.stand import Stand
+from dev.harness.cluster_dns import print_corefile
 from dev.harness.dns_server import Records
 from dev.harness.operator import NAMESPACE
 from dev.harness.pods import pod_addresses
@@ -25,6 +26,7 @@ _SECONDS = 90.0
 _POLICIES = "examples/policies"
 _WORKLOADS = "examples/workloads"
 _HOST = "telemetry.emqx.io"
+_GATEWAY = "telemetry-gateway.sourcegraph.com"
 _DEPENDENCY_TRACK = "appsec", "dependency-track-api-server"
 """Namespace and name of its Service."""
 
@@ -51,6 +53,8 @@ _INJECTED: Fleet = {
     "code/deployment-worker-next": ("NotEnforceable", "NoEffectiveSwitch"),
     "iot/statefulset-emqx": ("Compliant", "RunningInEveryPod"),
 }
+_EMQX = "iot/statefulset-emqx"
+_OBSERVED: Fleet = {**_INJECTED, _EMQX: ("NonCompliant", "ObservedContact")}
 _ASKED: Fleet = {
     **_INJECTED,
     # The row in its database is older than the injected default.
@@ -119,19 +123,22 @@ def run(place: Stand) -> None:
     terminal.kubectl(f"apply -f {_WORKLOADS}/dependency-track-trial.yaml")
     _await(place, _INJECTED)
 
-    _scene("6. A variable proves nothing if a database decides. The operator queries the products.")
+    _scene("6. What the products' pods ask of DNS is seen, without any credential.")
+    _show_lookups(place, terminal)
+
+    _scene("7. A variable proves nothing if a database decides. The operator queries the products.")
     _start_products(place, terminal)
     terminal.kubectl(f"apply -f {_POLICIES}/cluster-opt-out-verified.yaml")
     _await(place, _ASKED)
     terminal.kubectl("get workloadtelemetries --all-namespaces --output=wide")
 
-    _scene("7. The operator remediates the settings that contradict the policy.")
+    _scene("8. The operator remediates the settings that contradict the policy.")
     action = shlex.quote('{"spec":{"runtime":{"action":"Remediate"}}}')
     terminal.kubectl(f"patch clustertelemetrypolicy opt-out --type=merge --patch={action}")
     _await(place, _IN_THE_END)
 
     _scene(
-        "8. Somebody turns telemetry on in the product. The operator finds it within the interval."
+        "9. Somebody turns telemetry on in the product. The operator finds it within the interval."
     )
     _turn_on(place)
     _await_events(place, "TelemetryRemediated", 2)
@@ -142,13 +149,56 @@ def run(place: Stand) -> None:
         " --output=custom-columns=REASON:.reason,WORKLOAD:.regarding.name,NOTE:.note"
     )
 
-    _scene("9. A network policy blocks a telemetry host, while the host's addresses change.")
+    _scene("10. A network policy blocks a telemetry host, while the host's addresses change.")
     _show_egress(place, terminal)
 
-    _scene("10. The fleet: what is proven, what is not, and why.")
+    _scene("11. The fleet: what is proven, what is not, and why.")
     terminal.kubectl("get workloadtelemetries --all-namespaces")
     terminal.kubectl("get clustertelemetrypolicy opt-out --output=yaml")
     _show_metrics(place)
+
+
+def _show_lookups(place: Stand, terminal: _Terminal) -> None:
+    place.names.update({host: Records(a=["44.0.2.11"], ttl=60) for host in (_HOST, _GATEWAY)})
+    print("\n$ fleet-telemetry corefile", flush=True)
+    printed = print_corefile(place.cluster)
+    print(printed, flush=True)
+    say("(Added to CoreDNS, of which two run here. Until their reports are proven to arrive:)")
+    place.dns.configure(printed)
+    columns = (
+        "custom-columns=NAME:.metadata.name,STATE:.status.summary.state,REASON:.status.summary.reason,"
+        "OBSERVED:.status.channels[*].observed"
+    )
+    _await_observed(place, _EMQX, "Quiet")
+    terminal.kubectl(f"get workloadtelemetries --namespace=iot --output={columns}")
+    say("(No container runs here: a lookup from a pod's address stands for the product's own.)")
+    _ask(place, "code", "app=worker-next", _GATEWAY)
+    _await_observed(place, "code/deployment-worker-next", "Contacted")
+    say("(Somebody turns EMQX's telemetry on again, in its dashboard.)")
+    _ask(place, "iot", "app.kubernetes.io/name=emqx", _HOST)
+    _await(place, _OBSERVED)
+    terminal.kubectl(f"get workloadtelemetries --all-namespaces --output={columns}")
+    path = "{.status.channels[0].message}"
+    terminal.kubectl(
+        f"get workloadtelemetry --namespace=iot statefulset-emqx --output=jsonpath={path}"
+    )
+
+
+def _ask(place: Stand, namespace: str, selector: str, host: str) -> None:
+    """A lookup by the first pod that a selector matches."""
+    address = pod_addresses(place.cluster, namespace, selector)[0]
+    print(f"\n$ dig {host} @{place.dns.addresses[0]} -b {address}", flush=True)
+    place.dns.ask(host, client=address)
+
+
+def _await_observed(place: Stand, record: str, wanted: str) -> None:
+    """Wait until DNS shows this of a workload's usage."""
+    namespace, _, name = record.partition("/")
+    deadline = time.monotonic() + _SECONDS
+    while wanted not in _get(place, f"workloadtelemetry/{name}", namespace):
+        if time.monotonic() > deadline:
+            raise ShowError(f"{record} is not shown as {wanted} after {_SECONDS:.0f} s")
+        time.sleep(0.3)
 
 
 def _show_egress(place: Stand, terminal: _Terminal) -> None:

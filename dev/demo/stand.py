@@ -14,6 +14,7 @@ from dev.cluster import binaries, detached, paths
 from dev.cluster.cluster import Cluster
 from dev.cluster.processes import Identity
 from dev.cluster.progress import say
+from dev.harness.cluster_dns import ClusterDns
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import NAMESPACE, LocalOperator, OperatorError
 from dev.harness.products import CREDENTIALS, Place, start_products
@@ -52,6 +53,7 @@ class Stand:
             self.directory / "cluster", scheduler=True, kwok=True, detached=detached
         )
         self.names = LocalDnsServer(self.directory / "names", detached=detached)
+        self.dns = ClusterDns(self.cluster, self.directory / "dns", self.names, detached=detached)
         self.operator: LocalOperator | None = None
 
     def __enter__(self) -> Self:
@@ -77,6 +79,7 @@ class Stand:
         say("Starting a Kubernetes control plane on loopback ...")
         self.cluster.start()
         self.names.start()
+        self.dns.start()
         say("Installing the chart: CRDs, RBAC, webhook configurations ...")
         self.operator = LocalOperator(
             self.cluster, self.directory / "operator", detached=self._detached
@@ -85,6 +88,7 @@ class Stand:
             {
                 "runtime": {"secrets": [{"namespace": NAMESPACE, "names": list(CREDENTIALS)}]},
                 "egress": {"dnsServers": [self.names.endpoint], "publishedRanges": "built-in"},
+                "observed": {"enabled": True},
             }
         )
         say("Starting the webhook and the controller, each with its own service account ...")
@@ -107,6 +111,7 @@ class Stand:
         """Stop everything."""
         if self.operator is not None:
             self.operator.children.kill_all()
+        self.dns.close()
         self.names.close()
         self.cluster.stop()
         if not keep_files:
@@ -117,7 +122,7 @@ class Stand:
         assert self.operator is not None
         found = [
             identity
-            for children in (self.operator.children, self.names.children)
+            for children in (self.operator.children, self.names.children, self.dns.children)
             for identity in children.identities().values()
         ]
         text = json.dumps([dataclasses.asdict(identity) for identity in found])

@@ -16,13 +16,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
+from dev.cluster import binaries
 from dev.cluster.children import Children
 from dev.cluster.cluster import Cluster, HelmProgram
+from dev.harness import service_proxy
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.fault_proxy import FaultProxy
 
@@ -32,6 +35,7 @@ CHART = ROOT / "charts" / "fleet-telemetry-operator"
 NAMESPACE = "fleet-telemetry"
 RELEASE = "fleet-telemetry"
 _WEBHOOK_PORT = 9443
+_SERVICE_PROXY = "service-proxy"
 _READY_SECONDS = 60.0
 
 
@@ -66,6 +70,7 @@ class LocalOperator:
         self._directory = directory
         self._directory.mkdir(parents=True, exist_ok=True)
         self._running: dict[str, _Process] = {}
+        self._addresses = count(1)
         self.children = Children(
             log=self.log,
             environment={
@@ -136,6 +141,8 @@ class LocalOperator:
         else:
             # Those of a local cluster are on loopback.
             own += ["--loopback-pods"]
+            if "--observe" in container["args"]:
+                own += self._observe(container["args"])
         program = str(Path(sys.executable).parent / container["command"][0])
         command = [program, *container["args"], *own, *extra]
         if clock:
@@ -144,6 +151,21 @@ class LocalOperator:
         self.children.start(name, command)
         self._running[name] = _Process(name, role, f"http://127.0.0.1:{port}")
         return name
+
+    def _observe(self, arguments: Sequence[str]) -> list[str]:
+        """Where a controller listens for name servers. Its Service leads there through a stand-in
+        for kube-proxy, which runs from the first controller on."""
+        if _SERVICE_PROXY not in self.children.names():
+            (service,) = (one for one in arguments if one.startswith("--dnstap-service="))
+            kubectl = str(binaries.ensure(["kubectl"])["kubectl"])
+            where = [str(self._cluster.kubeconfig), NAMESPACE, service.partition("=")[2]]
+            program = [sys.executable, "-m", "dev.harness.service_proxy", kubectl, *where]
+            self.children.start(_SERVICE_PROXY, program)
+        return [
+            f"--dnstap-host={service_proxy.ENDPOINT_HOST}",
+            f"--dnstap-port={_free_port()}",
+            f"--dnstap-address=192.0.2.{next(self._addresses)}",
+        ]
 
     def stop(self, name: str) -> None:
         """Stop a process gracefully."""
