@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from fleet_telemetry.app.parts import Common, Part
 from fleet_telemetry.app.tasks import cancel, unless_stopped
 from fleet_telemetry.kube.crds import wait_for_crds
-from fleet_telemetry.kube.kinds import CLUSTER_POLICY
 from fleet_telemetry.kube.kopf_watches import start_watches
 from fleet_telemetry.kube.list_schedule import ListSchedule
 from fleet_telemetry.kube.reflector import Reflector
@@ -69,7 +68,6 @@ class App:
             self._heartbeat,
             schedule,
             lease=common.options.lease,
-            streams=await common.client.has_streaming_lists(CLUSTER_POLICY),
             on_event=self._watch_metrics.saw,
         )
         self._stack.push_async_callback(cancel, watching)

@@ -191,16 +191,6 @@ class KubernetesClient:
         async for manifest in self.list(kind):
             yield Change.EXISTS, manifest
 
-    async def has_streaming_lists(self, kind: Kind) -> bool:
-        """Whether the API server streams lists, tried with a kind of which there are few. Without a
-        response, no."""
-        try:
-            async for _ in self.list_all(kind):
-                pass
-        except ApiError:
-            return False
-        return self._streams
-
     async def _stream(
         self, kind: Kind, stream: StreamedList
     ) -> AsyncIterator[tuple[Change, dict[str, Any]]]:

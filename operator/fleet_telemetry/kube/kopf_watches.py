@@ -26,18 +26,16 @@ async def start_watches(
     schedule: ListSchedule,
     *,
     lease: str,
-    streams: bool,
     on_event: Callable[[str], None],
 ) -> Collection[asyncio.Task[None]]:
-    """Watch the kinds of the cache, and the Lease of this name. Returns kopf's tasks. ``streams``:
-    the API server has streaming lists.
+    """Watch the kinds of the cache, and the Lease of this name. Returns kopf's tasks.
 
     ``on_event`` gets the kind of each object that a watch reports. kopf takes over the signals: its
     first task to end is the one that waits for them.
     """
     return await kopf.spawn_tasks(
         registry=_build_registry(cache, heartbeat, schedule, on_event),
-        settings=_build_settings(lease, streams=streams),
+        settings=_build_settings(lease),
         standalone=True,
         clusterwide=True,
     )
@@ -101,7 +99,7 @@ class _NoDiffs(kopf.DiffBaseStorage):
         return None
 
 
-def _build_settings(lease: str, *, streams: bool) -> kopf.OperatorSettings:
+def _build_settings(lease: str) -> kopf.OperatorSettings:
     """Settings for an operator that only watches."""
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
@@ -109,7 +107,6 @@ def _build_settings(lease: str, *, streams: bool) -> kopf.OperatorSettings:
     settings.process.ultimate_exiting_timeout = None  # the kubelet enforces the grace period
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.watching.chunk_size = PAGE
-    settings.watching.initial_streaming = streams
     # A request without a response is repeated. kopf's default timeout is five minutes.
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 30
