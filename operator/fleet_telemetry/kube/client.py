@@ -6,6 +6,7 @@ foreign object may pass through them.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -207,6 +208,8 @@ class KubernetesClient:
                     yield found
                 if stream.is_complete:
                     return
+                # What has arrived is read at once; all else on the loop gets its turn.
+                await asyncio.sleep(0)
             raise stream.end()
         except StreamError as error:
             reason = error.reason or NOT_A_LIST
