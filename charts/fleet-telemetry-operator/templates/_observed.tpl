@@ -27,7 +27,6 @@ networkPolicy:
 - --observe
 - --dnstap-port={{ .port | int }}
 - --dnstap-service={{ include "fto.name" $ }}-dnstap
-- --dnstap-address=$(POD_IP)
 - --dns-service={{ .dnsService.namespace }}/{{ .dnsService.name }}
 - --cluster-domain={{ .clusterDomain }}
 {{- range .sources }}
