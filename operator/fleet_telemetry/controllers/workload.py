@@ -25,6 +25,7 @@ from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.controllers.workload_writer import finish_interrupted_write, write_edits
 from fleet_telemetry.decision import Input, Plan, decide, with_egress
+from fleet_telemetry.evidence.contacts import NO_CONTACTS, Contacts
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
@@ -38,6 +39,7 @@ from fleet_telemetry.reporting.decisions import log_verdicts
 from fleet_telemetry.reporting.events import workload_notices
 from fleet_telemetry.reporting.workload_status import (
     build_workload_status,
+    differs_in_contacts_alone,
     stored_reports,
     workload_telemetry_manifest,
 )
@@ -65,6 +67,8 @@ class Writers:
     verifier: Verifier
     reports: ReportWriter
     events: EventRecorder
+    contacts: Callable[[WorkloadRef], Contacts] | None = None
+    """What DNS showed of a workload; None where DNS is not observed."""
 
 
 class WorkloadReconciler:
@@ -94,6 +98,7 @@ class WorkloadReconciler:
         self._verifier = writers.verifier
         self._reports = writers.reports
         self._events = writers.events
+        self._contacts = writers.contacts
         self._now = now
         self._gate = RolloutGate()
         self._refused: dict[WorkloadRef, str] = {}
@@ -223,6 +228,7 @@ class WorkloadReconciler:
             active_parts=self._cache.fleet.has_active_part(ref),
             reported=self._verifier.results(ref),
             reported_before=stored_reports(status) if status else {},
+            contacts=self._contacts(ref) if self._contacts else NO_CONTACTS,
         )
 
     def _is_excluded(self, namespace: str) -> bool:
@@ -297,7 +303,8 @@ class WorkloadReconciler:
         """Write the WorkloadTelemetry if its status changed, and its labels if they did. The API
         server takes no status with an object, so a new one takes two requests. Raises ApiError."""
         before = self._cache.status_of(workload)
-        status = build_workload_status(workload, plan, before, self._now())
+        contacts = self._contacts(workload.ref) if self._contacts else NO_CONTACTS
+        status = build_workload_status(workload, plan, before, self._now(), contacts.seen)
         manifest = workload_telemetry_manifest(workload, status)
         entry = self._cache.telemetry_of(workload.ref)
         if before is None or entry is None or not is_labelled(entry.labels, before, status):
@@ -306,6 +313,8 @@ class WorkloadReconciler:
                 await self._client.apply(kinds.WORKLOAD_TELEMETRY, manifest),
             )
         if before == status:
+            return
+        if before and not self._contacts and differs_in_contacts_alone(status, before):
             return
         await write_status(self._client, self._cache, kinds.WORKLOAD_TELEMETRY, manifest, status)
         log_verdicts(workload, before, status)

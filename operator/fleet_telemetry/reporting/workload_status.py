@@ -24,6 +24,7 @@ from fleet_telemetry.api.workload_telemetry import (
     workload_telemetry_name,
 )
 from fleet_telemetry.decision import Plan
+from fleet_telemetry.evidence.contacts import Contact
 from fleet_telemetry.evidence.hosts import hosts_of
 from fleet_telemetry.evidence.registry import SOURCES
 from fleet_telemetry.evidence.remedies import remedy_of
@@ -31,6 +32,7 @@ from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.verdict import Verdict, worst_state
 from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
 from fleet_telemetry.reporting.messages import cut
+from fleet_telemetry.reporting.stored_contacts import contact_records
 from fleet_telemetry.reporting.workload_summary import labels_of, summarize
 from fleet_telemetry.workloads.workload import Workload
 
@@ -48,7 +50,11 @@ _STATUS_BY_STATE = {
 
 
 def build_workload_status(
-    workload: Workload, plan: Plan, before: WorkloadTelemetryStatus | None, now: datetime
+    workload: Workload,
+    plan: Plan,
+    before: WorkloadTelemetryStatus | None,
+    now: datetime,
+    contacts: Iterable[Contact] = (),
 ) -> WorkloadTelemetryStatus:
     """The status to show; equal to ``before`` where nothing changed."""
     targets = plan.targets
@@ -72,10 +78,19 @@ def build_workload_status(
         injected=plan.injected,
         injected_before=_injected_before(before, plan),
         seeds=tuple(_seeds(plan.verdicts)),
+        contacts=contact_records(contacts),
         conditions=merge_conditions(
             before.conditions if before else (), _observe(plan.verdicts), now=now
         ),
     )
+
+
+def differs_in_contacts_alone(
+    status: WorkloadTelemetryStatus, before: WorkloadTelemetryStatus
+) -> bool:
+    """Whether nothing but the contacts differs. Where DNS is not observed any longer, stored
+    contacts go with the next write, and are no reason for one."""
+    return msgspec.structs.replace(status, contacts=before.contacts) == before
 
 
 def _injected_before(
