@@ -15,6 +15,7 @@ from fleet_telemetry.api.resources import API_VERSION, WORKLOAD_TELEMETRY
 from fleet_telemetry.api.workload_telemetry import (
     ChannelPolicy,
     ChannelStatus,
+    ContactRecord,
     InjectedVariable,
     PolicyReference,
     SeedRecord,
@@ -24,7 +25,6 @@ from fleet_telemetry.api.workload_telemetry import (
     workload_telemetry_name,
 )
 from fleet_telemetry.decision import Plan
-from fleet_telemetry.evidence.contacts import Contact
 from fleet_telemetry.evidence.hosts import hosts_of
 from fleet_telemetry.evidence.registry import SOURCES
 from fleet_telemetry.evidence.remedies import remedy_of
@@ -32,7 +32,6 @@ from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.verdict import Verdict, worst_state
 from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
 from fleet_telemetry.reporting.messages import cut
-from fleet_telemetry.reporting.stored_contacts import contact_records
 from fleet_telemetry.reporting.workload_summary import labels_of, summarize
 from fleet_telemetry.workloads.workload import Workload
 
@@ -54,7 +53,7 @@ def build_workload_status(
     plan: Plan,
     before: WorkloadTelemetryStatus | None,
     now: datetime,
-    contacts: Iterable[Contact] = (),
+    contacts: tuple[ContactRecord, ...] = (),
 ) -> WorkloadTelemetryStatus:
     """The status to show; equal to ``before`` where nothing changed."""
     targets = plan.targets
@@ -78,7 +77,7 @@ def build_workload_status(
         injected=plan.injected,
         injected_before=_injected_before(before, plan),
         seeds=tuple(_seeds(plan.verdicts)),
-        contacts=contact_records(contacts),
+        contacts=contacts,
         conditions=merge_conditions(
             before.conditions if before else (), _observe(plan.verdicts), now=now
         ),

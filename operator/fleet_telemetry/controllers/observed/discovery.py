@@ -74,7 +74,7 @@ class NameServers:
         return False
 
     async def refresh(self) -> None:
-        """Read them. A failure is told to ``on_read``."""
+        """Read them. A failure is passed to ``on_read``."""
         try:
             found, problem = await self._find(), ""
         except DiscoveryError as error:

@@ -1,4 +1,4 @@
-"""What an observer is told by the command line."""
+"""The options of an observer."""
 
 from __future__ import annotations
 
