@@ -484,3 +484,37 @@ def test_progress_is_drawn_on_a_terminal_only() -> None:
 def test_the_bar_fits(columns: int) -> None:
     assert len(bar(1_000_000, 2_000_000, columns)) < max(columns, 1)
     assert bar(1, 2, 200).startswith(f"[{'#' * 15}{'.' * 15}] 1 of 2")
+
+
+@pytest.mark.parametrize(
+    ("contexts", "names", "expected"),
+    [
+        ((), {}, [("stub", None)]),
+        ((), {"": "prod"}, [("prod", "stub")]),
+        ((), {"": "stub"}, [("stub", None)]),
+        (("stub", "other"), {"stub": "a", "other": "b"}, [("a", "stub"), ("b", "other")]),
+        (("nope",), {"nope": "a"}, [("a", "nope")]),
+    ],
+)
+def test_a_cluster_has_the_name_that_the_user_gives(
+    stub: ApiStub,
+    tmp_path: Path,
+    contexts: tuple[str, ...],
+    names: dict[str, str],
+    expected: list[tuple[str, str | None]],
+) -> None:
+    stub.objects += deployment()
+    stub.answer = lambda asked: 500 if asked.kind.kind == "Job" else None
+    path = stub.kubeconfig(tmp_path / "config", "stub", "other")
+    request = Request(kubeconfig=str(path), contexts=contexts, names=names, now=NOW)
+    result = audit(gather_clusters(request, Progress()), NOW, Definitions())
+    places = [one.place for one in (*result.findings, *result.problems)]
+    assert {(one.cluster, one.context) for one in places} == set(expected)
+
+
+def test_a_pod_has_no_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    for names, expected in (({}, "in-cluster"), ({"": "prod"}, "prod")):
+        request = Request(names=names, now=NOW)
+        (problem,) = gather_clusters(request, Progress())[0].problems
+        assert (problem.place.cluster, problem.place.context) == (expected, "")

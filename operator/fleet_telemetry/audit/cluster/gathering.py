@@ -15,13 +15,13 @@ from fleet_telemetry.audit.cluster.listing import Lister
 from fleet_telemetry.audit.cluster.progress import Progress
 from fleet_telemetry.audit.cluster.records import is_live_lease
 from fleet_telemetry.audit.result import Place, Problem
-from fleet_telemetry.audit.sources import Definitions, Gathered
+from fleet_telemetry.audit.sources import Definitions, Gathered, Scope
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.combining import combine
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError
-from fleet_telemetry.kube.connecting import Connection, connect, context_names
+from fleet_telemetry.kube.connecting import IN_CLUSTER, Connection, connect, context_names
 from fleet_telemetry.kube.entries import decode_labels, decode_policy, decode_product
 from fleet_telemetry.kube.kubeconfig import KubeconfigError, read_kubeconfig
 from fleet_telemetry.kube.store import ObjectKey, object_key
@@ -44,9 +44,18 @@ class Request:
     """None: the current one."""
     namespaces: tuple[str, ...] = ()
     """None: all."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Those that are shown for clusters, by context; the empty key is the current context."""
     definitions: Definitions = field(default_factory=Definitions)
     """What the audit applies over what the cluster has: its products have to be recognized."""
     now: datetime
+
+    def place(self, context: str) -> Place:
+        """A cluster, as the result names it."""
+        shown = printable(context, _LONGEST_NAME)
+        name = self.names.get(context if self.contexts else "", shown)
+        own = "" if context == IN_CLUSTER else shown
+        return Place(cluster=name, context=None if name == own else own)
 
 
 def gather_clusters(request: Request, progress: Progress) -> list[Gathered]:
@@ -63,7 +72,7 @@ async def _gather(request: Request, progress: Progress) -> list[Gathered]:
         kubeconfig = read_kubeconfig(request.kubeconfig) if request.kubeconfig else None
         contexts = context_names(kubeconfig, request.contexts)
     except KubeconfigError as error:
-        return [_nothing("", error.what, error.advice)]
+        return [_nothing(request.place(""), error)]
     slots = asyncio.Semaphore(_CLUSTERS_AT_ONCE)
     # A plug-in may ask a person to log in, one at a time.
     login = asyncio.Lock()
@@ -74,7 +83,7 @@ async def _gather(request: Request, progress: Progress) -> list[Gathered]:
                 async with login:
                     connection = await connect(kubeconfig, context)
             except KubeconfigError as error:
-                return _nothing(context, error.what, error.advice)
+                return _nothing(request.place(context), error)
             try:
                 return await ClusterReader(connection, request, progress).read()
             finally:
@@ -83,9 +92,8 @@ async def _gather(request: Request, progress: Progress) -> list[Gathered]:
     return list(await asyncio.gather(*map(one, contexts)))
 
 
-def _nothing(context: str, what: str, advice: str) -> Gathered:
-    place = Place(cluster=printable(context, _LONGEST_NAME))
-    return Gathered((), problems=[Problem(place=place, what=what, advice=advice)])
+def _nothing(place: Place, error: KubeconfigError) -> Gathered:
+    return Gathered((), problems=[Problem(place=place, what=error.what, advice=error.advice)])
 
 
 @dataclass
@@ -101,7 +109,7 @@ class ClusterReader:
     labels: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.place = Place(cluster=printable(self.connection.context, _LONGEST_NAME))
+        self.place = self.request.place(self.connection.context)
         self.lister = Lister(self.connection, self.request.namespaces, self.progress)
 
     async def read(self) -> Gathered:
@@ -116,7 +124,13 @@ class ClusterReader:
             self.definitions,
             self.problems,
             contents.read,
+            self._scope(),
         )
+
+    def _scope(self) -> Scope:
+        is_whole = not (self.request.namespaces or self.problems) and bool(self.labels)
+        named: dict[str, Mapping[str, str]] = {key: {} for key in self.request.namespaces}
+        return Scope(self.place.cluster, {**named, **self.labels}, is_whole)
 
     @property
     def definitions(self) -> Definitions:
