@@ -10,7 +10,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from fleet_telemetry.admission.certificates.metrics import CertificateMetrics
-from fleet_telemetry.api.reasons import EgressReason, HostReason, PolicyReason, Reason
+from fleet_telemetry.api.reasons import (
+    EgressReason,
+    HostReason,
+    ObservedReason,
+    PolicyReason,
+    Reason,
+)
 from fleet_telemetry.api.resources import RESOURCES, CustomResource
 from fleet_telemetry.reporting import (
     fleet_metrics,
@@ -102,6 +108,12 @@ def reasons_page() -> str:
         "| reason | meaning |",
         "|---|---|",
         *(f"| `{reason}` | {reason.meaning} |" for reason in EgressReason),
+        "",
+        "## `observed` of a channel",
+        "",
+        "| reason | meaning |",
+        "|---|---|",
+        *(f"| `{reason}` | {reason.meaning} |" for reason in ObservedReason),
         "",
         "## Conditions of policies and products",
         "",

@@ -12,6 +12,7 @@ from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
 from fleet_telemetry.evidence.checks import Check, Place, plan_checks, result_without_check
+from fleet_telemetry.evidence.contacts import NO_CONTACTS, Contacts
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.facts import Facts
 from fleet_telemetry.evidence.judge import judge
@@ -65,6 +66,8 @@ class Input:
     """The last reports of products. Only those of products with a check are used."""
     reported_before: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
     """The same, from the previous leader; used until the product is checked again."""
+    contacts: Contacts = NO_CONTACTS
+    """What DNS showed of the workload."""
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
     excluded: bool = False
@@ -160,6 +163,7 @@ def decide(given: Input) -> Plan:
         targets=plan.targets,
         pods=pods,
         reported={key: known[key] or reported.get(key, Reported()) for key in known},
+        contacts=given.contacts,
         claims=given.claims,
         seeds=given.seeds,
         excluded=given.excluded,

@@ -432,6 +432,50 @@ class Reason(_Explained):
     )
 
 
+class ObservedReason(_Explained):
+    """Why a channel's ``observed`` is what it is."""
+
+    # Contacted
+    LOOKED_UP = (
+        "LookedUp",
+        "A pod asked DNS for a host of the channel.",
+    )
+    # Quiet
+    NO_LOOKUP = (
+        "NoLookup",
+        "Every lookup of the pods would have been seen, and none was for a host of the channel. "
+        "This alone does not prove that nothing is sent.",
+    )
+    # Unknown
+    NOT_OBSERVED = (
+        "NotObserved",
+        "The cluster's DNS does not report its lookups to the operator (value observed.enabled).",
+    )
+    SOURCE_NOT_CONNECTED = (
+        "SourceNotConnected",
+        "A name server of the cluster is not connected, so lookups may be missing.",
+    )
+    NOT_PROVEN_YET = (
+        "NotProvenYet",
+        "The operator's own lookup has not come back through every name server, so lookups may be "
+        "missing.",
+    )
+    LOOKUPS_LOST = (
+        "LookupsLost",
+        "Lookups were dropped or could not be read, so some may be missing.",
+    )
+    NOT_ATTRIBUTED = (
+        "NotAttributed",
+        "The host was asked for from an address that is not one pod's, such as a node's, so it is "
+        "not known whose lookup it was.",
+    )
+    OTHER_NAME_SERVERS = (
+        "OtherNameServers",
+        "The pods may ask name servers that do not report to the operator: they use the node's "
+        "network or have a DNS configuration of their own.",
+    )
+
+
 class EgressReason(_Explained):
     """Why a channel's ``egress`` is what it is."""
 

@@ -45,6 +45,14 @@ class EgressVerdict(StrEnum):
     UNKNOWN = "Unknown"
 
 
+class ObservedVerdict(StrEnum):
+    """Whether the pods asked DNS for the channel's hosts."""
+
+    CONTACTED = "Contacted"
+    QUIET = "Quiet"
+    UNKNOWN = "Unknown"
+
+
 class PolicyReference(ApiType, frozen=True, kw_only=True):
     """A policy by kind and name; a TelemetryPolicy is in the workload's namespace."""
 
@@ -149,6 +157,29 @@ class ChannelStatus(ApiType, frozen=True, kw_only=True):
     egress_message: (
         Annotated[str, described("The reason for egress in a sentence.", max_length=4096)] | None
     ) = None
+    observed: Annotated[
+        ObservedVerdict,
+        described(
+            "Whether the pods asked the cluster's DNS for the channel's hosts. Quiet: every lookup "
+            "since observedSince would have been seen, and there was none."
+        ),
+    ] = ObservedVerdict.UNKNOWN
+    observed_reason: (
+        Annotated[str, described("The reason for observed, a word of docs/reasons.md.")] | None
+    ) = None
+    observed_message: (
+        Annotated[str, described("The reason for observed in a sentence.", max_length=4096)] | None
+    ) = None
+    observed_since: Annotated[
+        Time | None, described("With observed: Quiet, since when; else absent.")
+    ] = None
+    last_observed_time: Annotated[
+        Time | None,
+        described(
+            "When a pod last asked for one of the channel's hosts, up to an hour late while "
+            "it goes on asking."
+        ),
+    ] = None
     last_submission_time: Annotated[
         Time | None, described("When the product last sent something, as it reports.")
     ] = None
@@ -205,6 +236,24 @@ class SeedRecord(ApiType, frozen=True, kw_only=True):
         tuple[str, ...],
         described("The UIDs of the volume claims that hold the data.", list_type="set"),
     ]
+
+
+class ContactRecord(ApiType, frozen=True, kw_only=True):
+    """Lookups of a telemetry host by a pod, as the cluster's DNS saw them."""
+
+    host: Annotated[str, described("The host.", max_length=253)]
+    pod: Annotated[str, described("The pod's name.", max_length=253)]
+    pod_uid: Annotated[str, described("The pod's UID.", max_length=64)]
+    first_time: Annotated[Time, described("When it was first seen.")]
+    last_time: Annotated[
+        Time, described("When it was last seen, up to an hour late while it goes on.")
+    ]
+    lookups: Annotated[
+        int, described("How often until lastTime; a retry and each address family count.", ge=1)
+    ]
+    refused: Annotated[
+        bool, described("Whether DNS answered the last one that the name is refused.")
+    ] = False
 
 
 class WorkloadSummary(ApiType, frozen=True, kw_only=True):
@@ -277,6 +326,15 @@ class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
         described(
             "What policies injected earlier. If a tool brings it back with an earlier template, "
             "it still counts as injected.",
+            list_type="atomic",
+            max_length=32,
+        ),
+    ] = ()
+    contacts: Annotated[
+        tuple[ContactRecord, ...],
+        described(
+            "Lookups of telemetry hosts by the pods, the newest for each host and pod, kept for "
+            "the next leader.",
             list_type="atomic",
             max_length=32,
         ),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.evidence.contacts import NO_CONTACTS, Contacts
 from fleet_telemetry.evidence.readings import Readings
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
@@ -22,6 +24,9 @@ class PodFacts:
     targets: tuple[MatchedContainer, ...]
     finished: bool = False
     """It no longer runs, and shows what it ran with."""
+    uid: str = ""
+    started: datetime | None = None
+    """When the node accepted the pod; None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Facts:
     contested: frozenset[tuple[int, ChannelName, str]] = frozenset()
     """The switches, by container and channel, that another channel of the product has too and that
     are to be set otherwise for it."""
+    contacts: Contacts = NO_CONTACTS
+    """What DNS showed of the workload."""
     readings: Readings = field(default_factory=Readings, compare=False, repr=False)
 
     def targets_of(self, product: str, channel: ChannelName) -> tuple[MatchedContainer, ...]:

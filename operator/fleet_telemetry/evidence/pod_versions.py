@@ -40,6 +40,8 @@ def gather_pod_facts(pods: Sequence[Pod], catalogue: Catalogue) -> tuple[PodFact
                 digests[id(pod.origin)],
             ),
             finished=not pod.counts,
+            uid=pod.uid,
+            started=pod.started,
         )
         for pod in pods
     )

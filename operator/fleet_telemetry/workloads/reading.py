@@ -140,6 +140,8 @@ def read_pod(manifest: Manifest) -> Pod:
         uid=text_at(metadata, "uid"),
         owner=read_controller(manifest),
         address=text_at(manifest, "status", "podIP"),
+        addresses=_read_addresses(manifest),
+        started=read_time(dig(manifest, "status", "startTime")),
         node_address=text_at(manifest, "status", "hostIP"),
         phase=PodPhase(phase) if phase in PodPhase.__members__.values() else PodPhase.UNKNOWN,
         ready=any(
@@ -148,6 +150,20 @@ def read_pod(manifest: Manifest) -> Pod:
         ),
         terminating=metadata.get("deletionTimestamp") is not None,
     )
+
+
+def _read_addresses(manifest: Manifest) -> tuple[str, ...]:
+    found = (text_at(one, "ip") for one in items_at(manifest, "status", "podIPs"))
+    first = text_at(manifest, "status", "podIP")
+    return tuple(dict.fromkeys(filter(None, (first, *found))))
+
+
+def _has_own_dns(spec: Manifest) -> bool:
+    """Whether the pod's resolver may have name servers of its own, or the node's."""
+    policy = spec.get("dnsPolicy") or "ClusterFirst"
+    wanted = "ClusterFirstWithHostNet" if spec.get("hostNetwork") else "ClusterFirst"
+    uses_cluster = policy in (wanted, "ClusterFirstWithHostNet")
+    return not uses_cluster or bool(dig(spec, "dnsConfig", "nameservers"))
 
 
 def read_template(manifest: Manifest) -> PodTemplate:
@@ -173,6 +189,7 @@ def read_template(manifest: Manifest) -> PodTemplate:
             for _, number in _read_ports(container)
         ),
         host_network=bool(spec.get("hostNetwork")),
+        own_dns=_has_own_dns(spec),
     )
 
 

@@ -143,6 +143,8 @@ class PodTemplate:
     """TCP ports that init containers that end declare."""
     host_network: bool = False
     """The pods use the network of the node."""
+    own_dns: bool = False
+    """The pods may ask other name servers than the cluster's."""
 
 
 OwnedField = tuple[str, str]
@@ -292,6 +294,10 @@ class Pod:
     owner: Owner | None = None
     address: str = ""
     """The pod's IP address; empty until it has one."""
+    addresses: tuple[str, ...] = ()
+    """All IP addresses of the pod, one for each family; empty until it has one."""
+    started: datetime | None = None
+    """When the node accepted the pod; None if it has not."""
     node_address: str = ""
     """The IP address of the pod's node; empty until it has one."""
     phase: PodPhase = PodPhase.UNKNOWN
