@@ -140,7 +140,7 @@ def test_sarif_names_what_is_in_a_cluster() -> None:
 
 def test_sarif_levels_rules_and_notifications() -> None:
     run = sarif.read(_rendered("sarif", ordinary)).runs[0]
-    assert [one.level for one in run.results] == ["error", "error", "warning", "warning"]
+    assert [one.level for one in run.results] == ["error", "error", "warning", "warning", "note"]
     assert [one.id for one in run.tool.driver.rules] == ["sonarqube/Usage", "emqx/Usage"]
     assert run.tool.driver.version == "1.2.3"
     invocation = run.invocations[0]
@@ -162,10 +162,11 @@ def test_junit_fails_skips_and_passes() -> None:
         "appsec/StatefulSet/quiet": "system-out",
         "appsec/Pod/bare": "skipped",
         "image": "skipped",
+        "ClusterTelemetryPolicy opt-out": "system-out",
         "bad.yaml:12": "error",
     }
     numbers = {key: root.attrib[key] for key in ("tests", "failures", "errors", "skipped")}
-    assert numbers == {"tests": "8", "failures": "2", "errors": "1", "skipped": "4"}
+    assert numbers == {"tests": "9", "failures": "2", "errors": "1", "skipped": "4"}
 
 
 def test_junit_judges_by_the_policies() -> None:
