@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from fleet_telemetry.audit.cluster.contents import Contents
 from fleet_telemetry.audit.cluster.failures import failure_of
 from fleet_telemetry.audit.cluster.listing import Lister
 from fleet_telemetry.audit.cluster.progress import Progress
-from fleet_telemetry.audit.cluster.records import is_live_lease
+from fleet_telemetry.audit.cluster.records import Operator, is_live_lease
 from fleet_telemetry.audit.result import Place, Problem
 from fleet_telemetry.audit.sources import Definitions, Gathered, Scope
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
@@ -31,6 +31,7 @@ from fleet_telemetry.objects.text import printable
 
 _CLUSTERS_AT_ONCE = 4
 _CLAIMS_AT_ONCE = 8
+_MOST_LEASES = 20
 _LONGEST_NAME = 200
 
 
@@ -118,9 +119,11 @@ class ClusterReader:
         is_complete = self.lister.is_complete
         if contents is None:
             return Gathered((), problems=self.problems)
-        is_live = contents.needs_live_operator and await self._is_operator_live()
+        operator = Operator.STOPPED
+        if contents.needs_live_operator:
+            operator = await self._find_operator(contents.leases)
         return Gathered(
-            contents.subjects(is_complete, is_live=is_live),
+            contents.subjects(is_complete, operator),
             self.definitions,
             self.problems,
             contents.read,
@@ -255,15 +258,23 @@ class ClusterReader:
         in_effect = self.request.definitions.over(self.definitions)
         return combine(builtin(), (product for _, product in in_effect.products)).catalogue
 
-    async def _is_operator_live(self) -> bool:
-        """Whether a controller renews its Lease, as far as Leases may be seen."""
-        found: list[bool] = []
-
-        def take(lease: Manifest) -> None:
-            found.append(is_live_lease(lease, self.request.now))
-
-        await self.lister.try_all(kinds.LEASE, take)
-        return any(found)
+    async def _find_operator(self, named: Iterable[ObjectKey]) -> Operator:
+        """Whether a controller renews its Lease. Who may not list the Leases of the cluster may
+        get those that the operator's Deployment names."""
+        leases: list[Manifest] = []
+        failure = await self.lister.try_all(kinds.LEASE, leases.append)
+        is_visible = failure is None
+        for namespace, name in () if is_visible else sorted(named)[:_MOST_LEASES]:
+            try:
+                lease = await self.connection.client.find(kinds.LEASE, name, namespace)
+            except ApiError:
+                continue
+            is_visible = True
+            if lease is not None:
+                leases.append(lease)
+        if any(is_live_lease(lease, self.request.now) for lease in leases):
+            return Operator.RUNS
+        return Operator.STOPPED if is_visible else Operator.NOT_VISIBLE
 
     async def _read_claims(self, contents: Contents) -> None:
         """What may prove a seed. Without it, the seed is not proven."""
