@@ -21,8 +21,8 @@ from fleet_telemetry.api.resources import RESOURCES, CustomResource
 from fleet_telemetry.reporting import (
     fleet_metrics,
     host_metrics,
-    observed_metrics,
     namespace_metrics,
+    observed_metrics,
     policy_metrics,
     workload_metrics,
 )

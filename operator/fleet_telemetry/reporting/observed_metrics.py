@@ -13,6 +13,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from fleet_telemetry.decision import Plan
+from fleet_telemetry.observed.address_book import Unattributed
+from fleet_telemetry.observed.figures import Refusal
+from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.ledger import HostClass, LookupKey
 from fleet_telemetry.reporting.families import Family
 from fleet_telemetry.workloads.workload import WorkloadRef
@@ -67,9 +70,9 @@ class ObservedFigures:
     """What is known, in numbers. The counts may go on growing while they are read."""
 
     lookups: Mapping[LookupKey, int]
-    unattributed: Mapping[str, int]
-    frames: Mapping[str, int]
-    refused: Mapping[str, int]
+    unattributed: Mapping[Unattributed, int]
+    frames: Mapping[FrameResult, int]
+    refused: Mapping[Refusal, int]
     sources: Mapping[str, bool]
     """The addresses of name servers, and whether each is connected."""
     complete_since: datetime | None = None
@@ -91,10 +94,10 @@ class ObservedCollector(Collector):
         connected, complete = CONNECTED.gauge(), COMPLETE.gauge()
         figures = self._figures()
         if figures is not None:
-            _fill(unattributed, figures.unattributed)
-            _fill(frames, figures.frames)
-            _fill(refused, figures.refused)
-            _fill(connected, figures.sources)
+            _fill(unattributed, figures.unattributed.items())
+            _fill(frames, figures.frames.items())
+            _fill(refused, figures.refused.items())
+            _fill(connected, figures.sources.items())
             if figures.complete_since is not None:
                 complete.add_metric([], figures.complete_since.timestamp())
         yield from (unattributed, frames, refused, connected, complete)
@@ -116,9 +119,9 @@ def render_lookups(
 
 
 def _fill(
-    metric: CounterMetricFamily | GaugeMetricFamily, values: Mapping[str, float]
+    metric: CounterMetricFamily | GaugeMetricFamily, values: Iterable[tuple[str, float]]
 ) -> None:
-    for label, value in sorted(values.items()):
+    for label, value in sorted(values):
         metric.add_metric([label], float(value))
 
 

@@ -80,7 +80,7 @@ class Canaries:
             name = f"{token}.{CANARY_ZONE}.{self._search_domain}"
             searched = await self._ask(name_server, name)
             if bare is not None and searched is not None:
-                # Where the canary's own name has no address, it is not known what autopath would do.
+                # Where the canary itself has no address, it is not known what autopath would do.
                 in_use = _has_address(searched) or not _has_address(bare)
                 self._log.set_autopath(where, in_use=in_use)
 

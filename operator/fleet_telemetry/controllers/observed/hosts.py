@@ -1,4 +1,4 @@
-"""The hosts whose lookups are kept: those of the catalogue, of TelemetryProducts and of policies."""
+"""The hosts whose lookups are kept: of the catalogue, of TelemetryProducts and of policies."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fleet_telemetry.observed.ledger import HostClass, Hosts, HostUse
 def hosts_of_interest(
     catalogue: Catalogue, policies: Iterable[Policy], quota: HostQuota = QUOTA
 ) -> Hosts:
-    """Every host with the products that use it. A host that serves something else for one channel of
-    a product counts as shared for the product.
+    """Every host with the products that use it. A host that serves something else for one channel
+    of a product counts as shared for the product.
 
     Of the hosts that TelemetryPolicies name, those within the quota count. Their authors may name
     anything, so they count as shared, and never stand before those of the catalogue.
@@ -53,9 +53,7 @@ def hosts_of_targets(targets: Iterable[MatchedContainer]) -> frozenset[str]:
     )
 
 
-def _of_tenants(
-    tenants: Mapping[str, list[Policy]], quota: HostQuota
-) -> Iterable[tuple[str, str]]:
+def _of_tenants(tenants: Mapping[str, list[Policy]], quota: HostQuota) -> Iterable[tuple[str, str]]:
     """Host and product of what TelemetryPolicies name and are granted."""
     wanted = {namespace: wanted_hosts(own, quota) for namespace, own in tenants.items()}
     granted = grant_hosts(wanted, quota)

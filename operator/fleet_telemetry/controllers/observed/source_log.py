@@ -65,9 +65,7 @@ class SourceLog:
         if key not in self._lines and len(self._lines) >= _MOST:
             # Many addresses at once are an attack or a mistake; what was logged is enough.
             self._lines = {
-                known: line
-                for known, line in self._lines.items()
-                if now - line[0] < _AGAIN_SECONDS
+                known: line for known, line in self._lines.items() if now - line[0] < _AGAIN_SECONDS
             }
             if len(self._lines) >= _MOST:
                 return False
