@@ -15,7 +15,7 @@ from fleet_telemetry.api.workload_telemetry import ContactRecord
 from fleet_telemetry.controllers.observed.certificate import CertificateFiles
 from fleet_telemetry.controllers.observed.feed import Feed
 from fleet_telemetry.controllers.observed.options import ObserverOptions
-from fleet_telemetry.controllers.observed.session import Session
+from fleet_telemetry.controllers.observed.session import Pace, Session
 from fleet_telemetry.evidence.contacts import NO_CONTACTS, Contacts
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
@@ -42,6 +42,7 @@ class Observer:
         *,
         now: Callable[[], datetime],
         enqueue: Callable[[WorkloadRef], None],
+        pace: Pace = Pace(),  # noqa: B008  # immutable
     ) -> None:
         """``enqueue`` is called with each workload of which something changed. Raises ValueError if
         the certificate cannot be used."""
@@ -50,6 +51,7 @@ class Observer:
         self._options = options
         self._now = now
         self._enqueue = enqueue
+        self._pace = pace
         self._certificate = (
             CertificateFiles(options.certificate, options.key)
             if options.certificate and options.key
@@ -93,6 +95,7 @@ class Observer:
             now=self._now,
             tls=self._context if self._certificate is not None else None,
             enqueue=self._enqueue_all,
+            pace=self._pace,
         )
         self.feed.begin(self._session.observation)
 

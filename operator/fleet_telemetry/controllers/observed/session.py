@@ -12,7 +12,8 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from fleet_telemetry.controllers.observed.canaries import Canaries
@@ -25,18 +26,27 @@ from fleet_telemetry.controllers.observed.probes import Probes
 from fleet_telemetry.controllers.observed.source_log import SourceLog
 from fleet_telemetry.egress.dns.name_servers import NameServer
 from fleet_telemetry.kube.client import KubernetesClient
-from fleet_telemetry.observed.observation import Observation
+from fleet_telemetry.observed.observation import SETTLED_AFTER, Observation
 from fleet_telemetry.observed.receiver import Receiver
 from fleet_telemetry.reporting.observed_metrics import ObservedFigures
 from fleet_telemetry.workloads.workload import WorkloadRef
 
 _log = logging.getLogger(__name__)
 
-_TICK_SECONDS = 1.0
-_CANARY_SECONDS = 30.0
-_SHORTEST_CANARY_SECONDS = 2.0
-"""Between two rounds, however often name servers connect."""
 _RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds."""
+
+    tick: float = 1.0
+    canaries: float = 30.0
+    soonest: float = 2.0
+    """Between two rounds of canaries, however often name servers connect."""
+    settle: float = SETTLED_AFTER.total_seconds()
+    """How long a lookup waits until it is decided whose it is."""
+
 
 Run = Callable[[], Awaitable[NoReturn]]
 
@@ -53,13 +63,18 @@ class Session:
         now: Callable[[], datetime],
         tls: Callable[[], ssl.SSLContext] | None,
         enqueue: Callable[[Iterable[WorkloadRef] | None], None],
+        pace: Pace = Pace(),  # immutable
     ) -> None:
         """``enqueue`` is called with the workloads of which something changed; None for all."""
         self._options = options
         self._feed = feed
         self._enqueue = enqueue
+        self._pace = pace
         self.observation = Observation(
-            now, cluster_domain=options.cluster_domain, proves_hosts=True
+            now,
+            cluster_domain=options.cluster_domain,
+            settled_after=timedelta(seconds=pace.settle),
+            proves_hosts=True,
         )
         self._new_sources = asyncio.Event()
         """Something may be proven that was not before."""
@@ -127,9 +142,9 @@ class Session:
             untapped = self.observation.untapped(self._feed.hosts_in_use())
             hosts = self._probes.due(untapped, connections, time.monotonic())
             await self._canaries.send(self._name_servers, hosts)
-            await asyncio.sleep(_SHORTEST_CANARY_SECONDS)
+            await asyncio.sleep(self._pace.soonest)
             with suppress(TimeoutError):
-                async with asyncio.timeout(_CANARY_SECONDS - _SHORTEST_CANARY_SECONDS):
+                async with asyncio.timeout(self._pace.canaries - self._pace.soonest):
                     await self._new_sources.wait()
 
     async def _follow(self) -> NoReturn:
@@ -139,7 +154,7 @@ class Session:
             self.observation.set_own_addresses(self._own.all(self._slice.former))
             self._announce()
             self.figures = self._count()
-            await asyncio.sleep(_TICK_SECONDS)
+            await asyncio.sleep(self._pace.tick)
 
     def _announce(self) -> None:
         changes = self.observation.tick()
