@@ -286,6 +286,10 @@ class Observation:
         """What to store of a workload for the next leader, at most 32."""
         return self._ledger.records(ref)
 
+    def untapped(self, hosts: Iterable[str]) -> frozenset[str]:
+        """Those of the hosts of which some name server has not reported a lookup yet."""
+        return self._chain.untapped(hosts)
+
     def chain_state(self) -> ChainState:
         """Since when no lookup can be missing, whatever the workload."""
         return self._chain.state(self._clock())
@@ -462,9 +466,8 @@ class Observation:
                     ObservedReason.AUTOPATH_IN_USE,
                     f"with a search domain, {host} could be a name in the cluster",
                 )
-            if self._proves_hosts and not self._chain.is_tapped(host):
-                return ObservedReason.HOST_NOT_TAPPED, host
-        return None
+        untapped = self._chain.untapped(hosts) if self._proves_hosts else ()
+        return (ObservedReason.HOST_NOT_TAPPED, min(untapped)) if untapped else None
 
     def _problem_of_silence(
         self, fed: _Fed, since: datetime | None
