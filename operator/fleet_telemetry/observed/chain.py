@@ -236,16 +236,24 @@ class Chain:
         for source in self._sources.values():
             source.hosts &= kept
 
-    def is_tapped(self, host: str) -> bool:
-        """Whether every name server is known to report this host: it has, or it reports all."""
-        return bool(self._servers) and all(
-            any(
-                (found.all_tapped or host in found.hosts)
-                and (source in server.sources or found.address == address)
-                for source, found in self._sources.items()
-            )
-            for address, server in self._servers.items()
-        )
+    def untapped(self, hosts: Iterable[str]) -> frozenset[str]:
+        """The hosts of which not every name server has reported a lookup.
+
+        That one reports names of other hosts does not show that it reports these: they may be of an
+        older list.
+        """
+        wanted = frozenset(hosts)
+        if not self._servers:
+            return wanted
+        of_address: dict[str, list[_Source]] = {}
+        for found in self._sources.values():
+            of_address.setdefault(found.address, []).append(found)
+        missing: set[str] = set()
+        for address, server in self._servers.items():
+            own = [self._sources[one] for one in server.sources if one in self._sources]
+            own += of_address.get(address, [])
+            missing |= wanted.difference(*(found.hosts for found in own))
+        return frozenset(missing)
 
     def is_all_tapped(self, source: str) -> bool:
         """Whether the source has reported a name that no tap of telemetry hosts would show."""
