@@ -39,7 +39,7 @@ class Listing:
     upsert: Callable[[Manifest], None]
     """Take an object of the list."""
     delete: Callable[[Manifest], None]
-    """Take back an object that was deleted while the list was read."""
+    """Drop an object that was deleted while the list was read."""
 
 
 class ReflectorStore(ABC):
