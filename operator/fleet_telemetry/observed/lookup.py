@@ -33,7 +33,9 @@ class Lookup:
 class LookupSink(Protocol):
     """Who is given what name servers report. Called on the event loop; never blocks.
 
-    A ``source`` is a name server, by the IP address that it connects from.
+    A ``source`` is one connection, such as ``127.10.0.3#7``: the address that it comes from and a
+    running number. Several name servers may share an address behind NAT, so only a canary shows
+    which of them reports through a source.
     """
 
     def connected(self, source: str) -> None:
