@@ -474,6 +474,26 @@ class ObservedReason(_Explained):
         "The pods may ask name servers that do not report to the operator: they use the node's "
         "network or have a DNS configuration of their own.",
     )
+    AUTOPATH_IN_USE = (
+        "AutopathInUse",
+        "The CoreDNS plugin autopath answers a name with a search domain at once. So the host's "
+        "own name is never asked for, and lookups are missing.",
+    )
+    CLOCKS_DIFFER = (
+        "ClocksDiffer",
+        "The clock of a name server and that of the operator differ by seconds, so it is not known "
+        "which pod had an address at the time of a lookup.",
+    )
+    NO_QUESTIONS = (
+        "NoQuestions",
+        "All lookups are reported, and a pod has asked for nothing at all, so it may ask name "
+        "servers that do not report to the operator.",
+    )
+    HOST_NOT_TAPPED = (
+        "HostNotTapped",
+        "A name server reports the lookups of some hosts alone, and it is not proven that this "
+        "host is among them.",
+    )
 
 
 class EgressReason(_Explained):

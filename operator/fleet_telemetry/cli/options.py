@@ -243,6 +243,70 @@ EGRESS_OPTIONS = (
     ),
 )
 
+OBSERVED_OPTIONS = (
+    click.option(
+        "--observe",
+        is_flag=True,
+        help="Receive what the cluster's DNS is asked, by dnstap. Needs --dnstap-service and "
+        "--dnstap-address, and CoreDNS that reports.",
+    ),
+    click.option(
+        "--dnstap-host",
+        default="",
+        help="The address to listen on for dnstap. [default: that of --dnstap-address]",
+    ),
+    click.option(
+        "--dnstap-port",
+        type=click.IntRange(1, 65535),
+        default=6000,
+        show_default=True,
+        help="The port to listen on for dnstap.",
+    ),
+    click.option(
+        "--dnstap-service",
+        default="",
+        help="The Service, in the operator's namespace and without a selector, that name servers "
+        "report to. The leader writes its EndpointSlice, NAME-leader.",
+    ),
+    click.option(
+        "--dnstap-address",
+        envvar="POD_IP",
+        default="",
+        help="This pod's own IP address, for that EndpointSlice. [env: POD_IP]",
+    ),
+    click.option(
+        "--dnstap-tls-cert",
+        type=click.Path(path_type=Path),
+        help="A file with the certificate (PEM) for dnstap over TLS, reloaded when it changes. "
+        "[default: no TLS]",
+    ),
+    click.option(
+        "--dnstap-tls-key",
+        type=click.Path(path_type=Path),
+        help="The file with that certificate's key (PEM).",
+    ),
+    click.option(
+        "--dns-service",
+        default="kube-system/kube-dns",
+        show_default=True,
+        help="The Service of the cluster's DNS, as NAMESPACE/NAME. Only its name servers may "
+        "report.",
+    ),
+    click.option(
+        "--dnstap-source",
+        "dnstap_sources",
+        multiple=True,
+        help="A range of further addresses that may report, for name servers behind NAT, such as "
+        "10.0.0.0/24. May be given several times.",
+    ),
+    click.option(
+        "--cluster-domain",
+        default="cluster.local",
+        show_default=True,
+        help="The domain of the cluster's Services.",
+    ),
+)
+
 CONTROLLER_OPTIONS = (
     click.option("--loopback-pods", is_flag=True, hidden=True),
     click.option(
