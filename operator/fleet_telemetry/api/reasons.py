@@ -182,6 +182,11 @@ class Reason(_Explained):
         "The pods of the workload cannot all be read, so nothing shows which setting they were "
         "started with. Allow to list pods, and the ReplicaSets and Jobs that own them.",
     )
+    LEASE_NOT_READABLE = (
+        "LeaseNotReadable",
+        "The operator recorded what the product reports, and whether it still runs cannot be seen, "
+        "because its Lease may not be read. Allow to get the Lease.",
+    )
     SEED_NOT_PROVEN = (
         "SeedNotProven",
         "The product reads the setting only when it first initialises its data, and nothing "

@@ -87,6 +87,8 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.NO_PODS: "Wait until a pod runs, and look again.",
     Reason.PODS_NOT_READABLE: "Allow to list pods, ReplicaSets and Jobs; docs/audit-clusters.md "
     "has the rights.",
+    Reason.LEASE_NOT_READABLE: "Allow to get the operator's Lease, and to list the Deployments of "
+    "its namespace; docs/audit-clusters.md has the rights.",
     Reason.COMMAND_IS_SHELL: _START,
     Reason.PROGRAM_UNKNOWN: _START,
     Reason.IMAGE_ARGUMENTS_UNKNOWN: "Write args into the manifest, with the switch among them.",

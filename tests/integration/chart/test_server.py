@@ -227,3 +227,12 @@ def test_what_people_may_do(cluster: Cluster) -> None:
     assert may("owner", "delete", "telemetryproducts")
     assert not may("owner", "patch", "workloadtelemetries")
     assert not may("stranger", "list", "workloadtelemetries")
+    # The audit of who may view learns whether the operator runs, and of no other Lease.
+    lease = "leases.coordination.k8s.io/"
+    for user, name, expected in (
+        ("viewer", RELEASE, "yes"),
+        ("viewer", "kube-scheduler", "no"),
+        ("stranger", RELEASE, "no"),
+    ):
+        words = ["auth", "can-i", "get", f"{lease}{name}", f"--as={user}", "-n", "operator"]
+        assert cluster.kubectl(*words, check=False).stdout.strip() == expected

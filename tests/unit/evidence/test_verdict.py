@@ -1376,6 +1376,7 @@ FAULTS = {
     Reason.TLS_NOT_TRUSTED,
     Reason.RATE_LIMITED,
     Reason.REPORT_STALE,
+    Reason.LEASE_NOT_READABLE,
     Reason.VENDOR_ERROR,
     Reason.UNEXPECTED_ANSWER,
 }
