@@ -94,8 +94,8 @@ def _endpoint(_: click.Context, __: click.Parameter, value: str) -> tuple[str, i
 @click.option(
     "--by",
     type=click.Choice(BY_NAMES),
-    help="How the pods whose lookups are refused are distinguished from others. [default: namespaces "
-    "if the Corefile has `pods verified`, else addresses]",
+    help="How the pods whose lookups are refused are distinguished from others. [default: "
+    "namespaces if the Corefile has `pods verified`, else addresses]",
 )
 @click.option(
     "--coredns",
