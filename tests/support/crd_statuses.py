@@ -21,6 +21,7 @@ _STATE = Choice(of=("Compliant", "NonCompliant", "Pending", "Unknown", "NotEnfor
 _SENDS = Choice(of=("Yes", "No", "Unknown"))
 _PROVENANCE = Choice(of=("Source", "Documentation", "User"))
 _EGRESS = ("Denied", "Allowed", "Open", "Unknown")
+_OBSERVED = ("Contacted", "Quiet", "Unknown")
 _WORKLOAD_TABLE: dict[str, Check] = {
     "": Object(),
     "status": Object(),
@@ -64,6 +65,11 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     f"{_CHANNEL}.reportedMessage": text(4096),
     f"{_CHANNEL}.egressReason": TEXT,
     f"{_CHANNEL}.egressMessage": text(4096),
+    f"{_CHANNEL}.observed": Choice(of=_OBSERVED, default="Unknown"),
+    f"{_CHANNEL}.observedReason": TEXT,
+    f"{_CHANNEL}.observedMessage": text(4096),
+    f"{_CHANNEL}.observedSince": Time(),
+    f"{_CHANNEL}.lastObservedTime": Time(),
     f"{_CHANNEL}.lastSubmissionTime": Time(),
     f"{_CHANNEL}.inventory": Array(item=lambda index: f"field_{index}", kind="atomic", longest=256),
     f"{_CHANNEL}.inventory[0]": TEXT,
@@ -80,6 +86,7 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     f"{_SUMMARY}.running": MEANING,
     f"{_SUMMARY}.reported": MEANING,
     f"{_SUMMARY}.egress": Choice(of=_EGRESS),
+    f"{_SUMMARY}.observed": Choice(of=_OBSERVED, default="Unknown"),
     f"{_SUMMARY}.provenance": _PROVENANCE,
     "status.injected": Array(
         item=lambda index: {"container": "a", "name": f"NAME_{index}", "value": "b"},
@@ -112,6 +119,28 @@ _WORKLOAD_TABLE: dict[str, Check] = {
         item=lambda index: f"word {index}", kind="atomic", longest=16
     ),
     "status.injectedBefore[0].imageArguments[0]": TEXT,
+    "status.contacts": Array(
+        item=lambda index: {
+            "host": f"{index}.acme.example",
+            "pod": "a-0",
+            "podUid": "uid-0",
+            "firstTime": "2026-11-20T08:00:00Z",
+            "lastTime": "2026-11-20T08:00:00Z",
+            "lookups": 1,
+        },
+        kind="atomic",
+        longest=32,
+    ),
+    "status.contacts[0]": Object(
+        required=("host", "pod", "podUid", "firstTime", "lastTime", "lookups")
+    ),
+    "status.contacts[0].host": text(253),
+    "status.contacts[0].pod": text(253),
+    "status.contacts[0].podUid": text(64),
+    "status.contacts[0].firstTime": Time(),
+    "status.contacts[0].lastTime": Time(),
+    "status.contacts[0].lookups": Number(lowest=1),
+    "status.contacts[0].refused": Flag(default=False),
     "status.seeds": Array(
         item=lambda index: {
             "product": f"product-{index}",
@@ -164,6 +193,11 @@ WORKLOAD = Kind(
                     "reportedMessage": "The policy names no credentials for the product.",
                     "egressReason": "NothingIsolates",
                     "egressMessage": "No network policy isolates the pods for egress.",
+                    "observed": "Quiet",
+                    "observedReason": "NoLookup",
+                    "observedMessage": "No pod asked for a host of the channel.",
+                    "observedSince": "2026-11-20T07:00:00Z",
+                    "lastObservedTime": "2026-11-20T06:00:00Z",
                     "lastSubmissionTime": "2026-11-20T08:00:00Z",
                     "inventory": ["system_id", "version"],
                 }
@@ -181,6 +215,7 @@ WORKLOAD = Kind(
                 "running": "Disabled",
                 "reported": "Unset",
                 "egress": "Open",
+                "observed": "Quiet",
                 "provenance": "Source",
             },
             "injected": [
@@ -199,6 +234,17 @@ WORKLOAD = Kind(
                     "value": "false",
                     "kind": "Argument",
                     "imageArguments": ["run"],
+                }
+            ],
+            "contacts": [
+                {
+                    "host": "metrics.dependencytrack.org",
+                    "pod": "dependency-track-0",
+                    "podUid": "0b1f3a0e-0000-4000-8000-000000000000",
+                    "firstTime": "2026-11-20T06:00:00Z",
+                    "lastTime": "2026-11-20T06:00:05Z",
+                    "lookups": 4,
+                    "refused": True,
                 }
             ],
             "seeds": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +27,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def every_row(product: str = "") -> Iterator[Given]:
     """The container of each row of the built-in products' tables; a row's first image."""
-    for name, table in tables():
+    for name, table in tables().items():
         if (not product or name == product) and builtin().products[name].spec.images:
             for row in table.channels:
                 env = tuple(row.env.items())
@@ -78,3 +79,25 @@ def apply_fix(manifest: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
     apply = apply_patch if fix.patch_form is PatchForm.JSON else merge
     patched: dict[str, Any] = apply(dict(manifest), fix.patch)
     return patched
+
+
+def changes_between(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """What the second manifest has and the first has not, by container, and the other way round
+    with a dash before it. Of a variable that is removed also the value."""
+    old, new = _entries(before), _entries(after)
+    yield from new - old
+    yield from ((container, f"- {entry}") for container, entry in old - new)
+
+
+def _entries(manifest: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for one in dig(manifest, *TEMPLATE_PATHS[manifest["kind"]], "spec", "containers"):
+        found.update(
+            (one["name"], f"{e['name']}={e.get('value', '')}") for e in one.get("env") or ()
+        )
+        found.update((one["name"], word) for word in one.get("args") or ())
+        if dig(manifest, "spec", "suspend"):
+            found[one["name"], "spec.suspend=true"] += 1
+    return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -26,17 +27,20 @@ class Switched:
         return self.row.images[0]
 
 
-def tables() -> Iterator[tuple[str, Table]]:
+@cache
+def tables() -> Mapping[str, Table]:
     """Every table by its product."""
+    found = {}
     for path in sorted(FOLDER.glob(f"*{SUFFIX}")):
         document = Document.parse(path.name, path.read_bytes())
-        yield path.name.removesuffix(SUFFIX), document.read(Table)
+        found[path.name.removesuffix(SUFFIX)] = document.read(Table)
+    return found
 
 
 def every_switch() -> Iterator[Switched]:
     """One row for each combination of switches of each channel, of a container that sets nothing
     itself. Products whose images users build are known in a cluster by a TelemetryProduct alone."""
-    for product, table in tables():
+    for product, table in tables().items():
         if not builtin().products[product].spec.images:
             continue
         seen = set()

@@ -50,6 +50,26 @@ class EgressSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedSettings:
+    """The options for observing DNS, as given on the command line."""
+
+    observe: bool = False
+    dnstap_host: str = ""
+    """Where to listen; empty: at ``dnstap_address``."""
+    dnstap_port: int = 6000
+    dnstap_service: str = ""
+    """The Service of this operator that name servers report to."""
+    dnstap_address: str = ""
+    """The address of this pod, for the Service's EndpointSlice."""
+    dnstap_tls_cert: Path | None = None
+    dnstap_tls_key: Path | None = None
+    dns_service: str = "kube-system/kube-dns"
+    dnstap_sources: tuple[str, ...] = ()
+    """Ranges whose addresses may connect, besides those of name servers."""
+    cluster_domain: str = "cluster.local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """All options of a process."""
 
@@ -86,6 +106,7 @@ class Options:
     """Pods may have loopback addresses, as on a local cluster."""
     allowlist: str = ALLOWLIST
     egress: EgressSettings = field(default_factory=EgressSettings)
+    observed: ObservedSettings = field(default_factory=ObservedSettings)
 
     @property
     def certificate(self) -> CertificateOptions:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from fleet_telemetry.api.policy import EgressDialect
 from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.api.telemetry_host import AddressFamily
+from fleet_telemetry.cli.cluster_name import check_cluster_name
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.egress.perimeter import IncludedRequests
 from fleet_telemetry.objects.labels import is_label_key
@@ -20,16 +20,8 @@ from fleet_telemetry.reporting.reports_api import ReportsApi
 Command = Callable[..., None]
 
 
-_CLUSTER_NAME = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.:/@]{0,126}[A-Za-z0-9])?)?")
-
-
 def _cluster_name(_: click.Context, __: click.Parameter, value: str) -> str:
-    if not _CLUSTER_NAME.fullmatch(value):
-        raise click.BadParameter(
-            "up to 128 letters, digits and characters of -_.:/@, with a letter or a digit at both "
-            "ends"
-        )
-    return value
+    return check_cluster_name(value) if value else ""
 
 
 def _label_key(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -240,6 +232,70 @@ EGRESS_OPTIONS = (
         show_default=True,
         help="Fetch the ranges that content delivery networks publish, once a day if a policy "
         "needs them, or use those that are built into this version.",
+    ),
+)
+
+OBSERVED_OPTIONS = (
+    click.option(
+        "--observe",
+        is_flag=True,
+        help="Receive what the cluster's DNS is asked, by dnstap. Needs --dnstap-service and "
+        "--dnstap-address, and CoreDNS that reports.",
+    ),
+    click.option(
+        "--dnstap-host",
+        default="",
+        help="The address to listen on for dnstap. [default: that of --dnstap-address]",
+    ),
+    click.option(
+        "--dnstap-port",
+        type=click.IntRange(1, 65535),
+        default=6000,
+        show_default=True,
+        help="The port to listen on for dnstap.",
+    ),
+    click.option(
+        "--dnstap-service",
+        default="",
+        help="The Service, in the operator's namespace and without a selector, that name servers "
+        "report to. The leader writes its EndpointSlice, NAME-leader.",
+    ),
+    click.option(
+        "--dnstap-address",
+        envvar="POD_IP",
+        default="",
+        help="This pod's own IP address, for that EndpointSlice. [env: POD_IP]",
+    ),
+    click.option(
+        "--dnstap-tls-cert",
+        type=click.Path(path_type=Path),
+        help="A file with the certificate (PEM) for dnstap over TLS, reloaded when it changes. "
+        "[default: no TLS]",
+    ),
+    click.option(
+        "--dnstap-tls-key",
+        type=click.Path(path_type=Path),
+        help="The file with that certificate's key (PEM).",
+    ),
+    click.option(
+        "--dns-service",
+        default="kube-system/kube-dns",
+        show_default=True,
+        help="The Service of the cluster's DNS, as NAMESPACE/NAME. Only its name servers may "
+        "report.",
+    ),
+    click.option(
+        "--dnstap-source",
+        "dnstap_sources",
+        multiple=True,
+        help="A range of further addresses that may report, for name servers behind NAT, such as "
+        "10.0.0.0/24. May be given several times.",
+    ),
+    click.option(
+        "--cluster-domain",
+        default="cluster.local",
+        show_default=True,
+        help="The domain of the cluster's Services.",
     ),
 )
 

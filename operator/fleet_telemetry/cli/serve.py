@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from fleet_telemetry.app.options import EgressSettings, Options, Role
+from fleet_telemetry.app.options import EgressSettings, ObservedSettings, Options, Role
 from fleet_telemetry.cli.extra import operator_packages
 from fleet_telemetry.cli.options import (
     CONTROLLER_OPTIONS,
     EGRESS_OPTIONS,
+    OBSERVED_OPTIONS,
     SERVE_OPTIONS,
     WEBHOOK_OPTIONS,
     with_options,
@@ -27,14 +28,22 @@ def webhook(**given: Any) -> None:
 
 
 @click.command
-@with_options((*SERVE_OPTIONS, *CONTROLLER_OPTIONS, *EGRESS_OPTIONS))
+@with_options((*SERVE_OPTIONS, *CONTROLLER_OPTIONS, *EGRESS_OPTIONS, *OBSERVED_OPTIONS))
 def controller(**given: Any) -> None:
     """Decide, write and report. Of several replicas, only the leader does."""
     _serve(Role.CONTROLLER, **given)
 
 
 @click.command(name="all")
-@with_options((*SERVE_OPTIONS, *WEBHOOK_OPTIONS, *CONTROLLER_OPTIONS, *EGRESS_OPTIONS))
+@with_options(
+    (
+        *SERVE_OPTIONS,
+        *WEBHOOK_OPTIONS,
+        *CONTROLLER_OPTIONS,
+        *EGRESS_OPTIONS,
+        *OBSERVED_OPTIONS,
+    )
+)
 def all_roles(**given: Any) -> None:
     """Run the webhook and the controller in one process, for development."""
     _serve(Role.ALL, **given)
@@ -50,12 +59,12 @@ def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None
         from fleet_telemetry.reporting.log_lines import set_up_logging  # noqa: PLC0415
 
     set_up_logging(log_format, log_level)
-    egress = {
-        name.name: given.pop(name.name) for name in fields(EgressSettings) if name.name in given
-    }
-    options = Options(role=role, egress=EgressSettings(**egress), **given)
+    egress = EgressSettings(**_taken(given, EgressSettings))
+    observed = ObservedSettings(**_taken(given, ObservedSettings))
+    options = Options(role=role, egress=egress, observed=observed, **given)
     if role.runs_controller:
         _check_egress(options.egress)
+        _check_observed(options)
     if role.serves_webhook:
         _check_certificate(options)
         _check_clients(options)
@@ -63,6 +72,21 @@ def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None
         uvloop.run(run(options))
     except (OSError, ConfigException) as error:
         sys.exit(f"fleet-telemetry: {error}")
+
+
+def _taken(given: dict[str, Any], settings: type[EgressSettings | ObservedSettings]) -> Any:
+    """The options that belong to the settings, taken out of those given."""
+    return {one.name: given.pop(one.name) for one in fields(settings) if one.name in given}
+
+
+def _check_observed(options: Options) -> None:
+    # Only the controller's process needs it.
+    from fleet_telemetry.app.observed import observer_options  # noqa: PLC0415
+
+    try:
+        observer_options(options)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _check_egress(settings: EgressSettings) -> None:

@@ -7,10 +7,14 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.api.workload_telemetry import InjectedVariable, workload_telemetry_name
+from fleet_telemetry.api.workload_telemetry import (
+    ContactRecord,
+    InjectedVariable,
+    workload_telemetry_name,
+)
 from fleet_telemetry.controllers.egress.reconciler import EgressReconciler
 from fleet_telemetry.controllers.keys import (
     AllowlistKey,
@@ -25,6 +29,7 @@ from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.controllers.workload_writer import finish_interrupted_write, write_edits
 from fleet_telemetry.decision import Input, Plan, decide, with_egress
+from fleet_telemetry.evidence.contacts import NO_CONTACTS, Contacts
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
@@ -38,6 +43,7 @@ from fleet_telemetry.reporting.decisions import log_verdicts
 from fleet_telemetry.reporting.events import workload_notices
 from fleet_telemetry.reporting.workload_status import (
     build_workload_status,
+    differs_in_contacts_alone,
     stored_reports,
     workload_telemetry_manifest,
 )
@@ -49,6 +55,8 @@ from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, Worklo
 _log = logging.getLogger(__name__)
 
 _ROLLOUT_POLL_SECONDS = 3.0
+_AFTER_SECONDS = 1.0
+_REPORT_POLL_SECONDS = 60.0
 _POLICY_DELAY_SECONDS = 0.3
 """A burst of changes of workloads leads to one write of a policy's status."""
 _ALLOWLIST_DELAY_SECONDS = 2.0
@@ -65,6 +73,18 @@ class Writers:
     verifier: Verifier
     reports: ReportWriter
     events: EventRecorder
+    observed: Observed | None = None
+    """None where DNS is not observed."""
+
+
+class Observed(Protocol):
+    """What DNS showed of workloads."""
+
+    def contacts_of(self, ref: WorkloadRef) -> Contacts:
+        """For a decision."""
+
+    def records_of(self, ref: WorkloadRef) -> tuple[ContactRecord, ...]:
+        """To be stored for the next leader."""
 
 
 class WorkloadReconciler:
@@ -94,6 +114,7 @@ class WorkloadReconciler:
         self._verifier = writers.verifier
         self._reports = writers.reports
         self._events = writers.events
+        self._observed = writers.observed
         self._now = now
         self._gate = RolloutGate()
         self._refused: dict[WorkloadRef, str] = {}
@@ -138,6 +159,8 @@ class WorkloadReconciler:
             self._enqueue_policies(before)
             self._enqueue_policies(plan)
         self._verifier.plan(key, plan.checks, _pods_to_ask(pods))
+        if plan.holds_until is not None:
+            self._look_again(key, plan, plan.holds_until)
         await self._write_telemetry(workload, plan)
         # A new leader that has not asked the products yet must not change an auditor's report.
         if {check.product for check in plan.checks} <= answered:
@@ -223,7 +246,16 @@ class WorkloadReconciler:
             active_parts=self._cache.fleet.has_active_part(ref),
             reported=self._verifier.results(ref),
             reported_before=stored_reports(status) if status else {},
+            contacts=self._observed.contacts_of(ref) if self._observed else NO_CONTACTS,
         )
+
+    def _look_again(self, ref: WorkloadRef, plan: Plan, holds_until: datetime) -> None:
+        """Decide again when a lookup no longer counts; where the product is asked, also soon: the
+        same answer as before is no event, and later than the lookup."""
+        seconds = (holds_until - self._now()).total_seconds() + _AFTER_SECONDS
+        if any(check.grant is not None for check in plan.checks):
+            seconds = min(seconds, _REPORT_POLL_SECONDS)
+        self._queue.add_after(ref, max(seconds, _AFTER_SECONDS))
 
     def _is_excluded(self, namespace: str) -> bool:
         return self._excluded.covers(namespace, self._cache.labels_of(namespace))
@@ -297,7 +329,8 @@ class WorkloadReconciler:
         """Write the WorkloadTelemetry if its status changed, and its labels if they did. The API
         server takes no status with an object, so a new one takes two requests. Raises ApiError."""
         before = self._cache.status_of(workload)
-        status = build_workload_status(workload, plan, before, self._now())
+        contacts = self._observed.records_of(workload.ref) if self._observed else ()
+        status = build_workload_status(workload, plan, before, self._now(), contacts)
         manifest = workload_telemetry_manifest(workload, status)
         entry = self._cache.telemetry_of(workload.ref)
         if before is None or entry is None or not is_labelled(entry.labels, before, status):
@@ -306,6 +339,8 @@ class WorkloadReconciler:
                 await self._client.apply(kinds.WORKLOAD_TELEMETRY, manifest),
             )
         if before == status:
+            return
+        if before and not self._observed and differs_in_contacts_alone(status, before):
             return
         await write_status(self._client, self._cache, kinds.WORKLOAD_TELEMETRY, manifest, status)
         log_verdicts(workload, before, status)

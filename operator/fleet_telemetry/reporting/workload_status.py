@@ -15,6 +15,7 @@ from fleet_telemetry.api.resources import API_VERSION, WORKLOAD_TELEMETRY
 from fleet_telemetry.api.workload_telemetry import (
     ChannelPolicy,
     ChannelStatus,
+    ContactRecord,
     InjectedVariable,
     PolicyReference,
     SeedRecord,
@@ -48,7 +49,11 @@ _STATUS_BY_STATE = {
 
 
 def build_workload_status(
-    workload: Workload, plan: Plan, before: WorkloadTelemetryStatus | None, now: datetime
+    workload: Workload,
+    plan: Plan,
+    before: WorkloadTelemetryStatus | None,
+    now: datetime,
+    contacts: tuple[ContactRecord, ...] = (),
 ) -> WorkloadTelemetryStatus:
     """The status to show; equal to ``before`` where nothing changed."""
     targets = plan.targets
@@ -72,10 +77,19 @@ def build_workload_status(
         injected=plan.injected,
         injected_before=_injected_before(before, plan),
         seeds=tuple(_seeds(plan.verdicts)),
+        contacts=contacts,
         conditions=merge_conditions(
             before.conditions if before else (), _observe(plan.verdicts), now=now
         ),
     )
+
+
+def differs_in_contacts_alone(
+    status: WorkloadTelemetryStatus, before: WorkloadTelemetryStatus
+) -> bool:
+    """Whether nothing but the contacts differs. Where DNS is not observed any longer, stored
+    contacts go with the next write, and are no reason for one."""
+    return msgspec.structs.replace(status, contacts=before.contacts) == before
 
 
 def _injected_before(
@@ -125,6 +139,8 @@ def stored_reports(
     return {
         (channel.product or record.product or "", channel.name): Reported(
             setting=channel.reported,
+            # Where the state was Compliant, the report was later than the last lookup.
+            as_of=channel.last_observed_time if channel.state is State.COMPLIANT else None,
             last_submission=channel.last_submission_time,
             inventory=channel.inventory,
         )

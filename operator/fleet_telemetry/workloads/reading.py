@@ -10,6 +10,7 @@ import json
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from fleet_telemetry.objects.manifest import (
     Manifest,
@@ -142,6 +143,8 @@ def read_pod(manifest: Manifest) -> Pod:
         address=text_at(manifest, "status", "podIP"),
         addresses=_read_addresses(manifest),
         started=read_time(dig(manifest, "status", "startTime")),
+        containers_started=_read_start(manifest),
+        containers_ended=_read_end(manifest),
         node_address=text_at(manifest, "status", "hostIP"),
         phase=PodPhase(phase) if phase in PodPhase.__members__.values() else PodPhase.UNKNOWN,
         ready=any(
@@ -156,6 +159,31 @@ def _read_addresses(manifest: Manifest) -> tuple[str, ...]:
     found = (text_at(one, "ip") for one in items_at(manifest, "status", "podIPs"))
     first = text_at(manifest, "status", "podIP")
     return tuple(dict.fromkeys(filter(None, (first, *found))))
+
+
+def _read_start(manifest: Manifest) -> datetime | None:
+    """When the first container started, of all that the pod's status lists."""
+    found = (
+        read_time(dig(one, "state", state, "startedAt"))
+        for key in ("initContainerStatuses", "containerStatuses")
+        for one in items_at(manifest, "status", key)
+        for state in ("running", "terminated")
+    )
+    return min((time for time in found if time is not None), default=None)
+
+
+def _read_end(manifest: Manifest) -> datetime | None:
+    """When the last container ended, if all have and the node will start none of them again."""
+    is_over = dig(manifest, "status", "phase") in (PodPhase.SUCCEEDED, PodPhase.FAILED)
+    if not is_over and dig(manifest, "metadata", "deletionTimestamp") is None:
+        return None
+    found = [
+        read_time(dig(one, "state", "terminated", "finishedAt"))
+        for key in ("initContainerStatuses", "containerStatuses")
+        for one in items_at(manifest, "status", key)
+    ]
+    known = [time for time in found if time is not None]
+    return max(known) if known and len(known) == len(found) else None
 
 
 def _has_own_dns(spec: Manifest) -> bool:

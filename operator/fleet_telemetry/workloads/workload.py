@@ -298,6 +298,10 @@ class Pod:
     """All IP addresses of the pod, one for each family; empty until it has one."""
     started: datetime | None = None
     """When the node accepted the pod; None if it has not."""
+    containers_started: datetime | None = None
+    """When the first of the containers that are listed now started; None if none has."""
+    containers_ended: datetime | None = None
+    """When the last container ended; None if one runs or may run again."""
     node_address: str = ""
     """The IP address of the pod's node; empty until it has one."""
     phase: PodPhase = PodPhase.UNKNOWN

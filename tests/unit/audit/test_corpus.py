@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from fleet_telemetry.api.policy import (
@@ -30,6 +28,8 @@ from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.workloads.reading import read_pod, read_workload
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind
 from tests.support.admission_requests import admitted, creation, policy_manifest
+from tests.support.every import every
+from tests.support.fixes import changes_between
 
 _ROOT = Path(__file__).parents[3]
 _FLEET = Path(os.environ.get("FLEET_MANIFESTS") or _ROOT.parent / "shared" / "fleet")
@@ -97,7 +97,7 @@ def _audit(*manifests: Manifest) -> Audit:
     return audit([source], _NOW, Definitions(), with_fixes=True)
 
 
-@pytest.mark.parametrize("manifest", _corpus(), ids=_id)
+@every("manifest", _corpus(), ids=_id)
 def test_the_audit_says_what_the_controller_says(manifest: Manifest) -> None:
     """Of the object as it would be in the cluster, with the pod that its controller starts."""
     in_cluster = {**manifest, "metadata": {**manifest["metadata"], **_CREATED}}
@@ -129,7 +129,7 @@ def test_the_audit_says_what_the_controller_says(manifest: Manifest) -> None:
     }
 
 
-@pytest.mark.parametrize("manifest", _corpus(), ids=_id)
+@every("manifest", _corpus(), ids=_id)
 def test_what_the_audit_would_change_is_what_the_webhook_changes(manifest: Manifest) -> None:
     namespace = manifest["metadata"].get("namespace", "default")
     placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
@@ -140,25 +140,7 @@ def test_what_the_audit_would_change_is_what_the_webhook_changes(manifest: Manif
         for one in findings
         for change in one.changes
     }
-    made = set(_changes(placed, after))
+    made = set(changes_between(placed, after))
     assert proposed <= made
     if all(one.changes for one in findings):
         assert proposed == made
-
-
-def _changes(before: Manifest, after: Manifest) -> Iterator[tuple[str, str]]:
-    old, new = _entries(before), _entries(after)
-    yield from new - old
-    yield from ((container, f"- {entry}") for container, entry in old - new)
-
-
-def _entries(manifest: Manifest) -> Counter[tuple[str, str]]:
-    found: Counter[tuple[str, str]] = Counter()
-    for one in dig(manifest, *TEMPLATE_PATHS[manifest["kind"]], "spec", "containers"):
-        found.update(
-            (one["name"], f"{e['name']}={e.get('value', '')}") for e in one.get("env") or ()
-        )
-        found.update((one["name"], word) for word in one.get("args") or ())
-        if dig(manifest, "spec", "suspend"):
-            found[one["name"], "spec.suspend=true"] += 1
-    return found

@@ -27,7 +27,17 @@ from fleet_telemetry.cli.audit import audit as command
 from fleet_telemetry.linting.table import TableKind
 from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
-from tests.support.fixes import NOW, answers, apply_fix, audited, every_row, fix_for, manifest_of
+from tests.support.every import every
+from tests.support.fixes import (
+    NOW,
+    answers,
+    apply_fix,
+    audited,
+    changes_between,
+    every_row,
+    fix_for,
+    manifest_of,
+)
 from tests.support.json_patch import PatchError
 
 SONAR = "sonarqube:26.7.0.124771-community"
@@ -64,7 +74,7 @@ def _text(fix: Fix) -> str:
 # Every switch of the catalogue
 
 
-@pytest.mark.parametrize("product", sorted(builtin().products))
+@every("product", sorted(builtin().products))
 def test_what_is_printed_does_what_it_says(product: str) -> None:
     for number, row in enumerate(every_row(product)):
         manifest = manifest_of(row, number)
@@ -77,6 +87,9 @@ def test_what_is_printed_does_what_it_says(product: str) -> None:
                 assert {key: now[key] for key in said} == said, row
                 assert any(one is not Sends.YES for one in said.values()), row
             _assert_the_rest_is_untouched(manifest, after)
+            added = {change for change in changes_between(manifest, after) if change[1][:2] != "- "}
+            if fix.patch_form is not None:
+                assert added == {(c.container, c.entry) for c in fix.changes if not c.removed}
             listed = [change for one in before.findings for change in one.changes]
             assert {*fix.changes} <= {*listed}
 
@@ -452,3 +465,17 @@ def test_without_fix_the_result_has_none(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(_with_env()))
     done = CliRunner().invoke(command, [str(path), "--output=json"])
     assert not json.loads(done.stdout).get("fixes")
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (Place(cluster="prod"), "kubectl --context=prod "),
+        (Place(cluster="prod", context="kind-1"), "kubectl --context=kind-1 "),
+        (Place(cluster="in-cluster", context=""), "kubectl --namespace="),
+    ],
+)
+def test_the_command_names_the_context_whatever_the_cluster_is_called(
+    place: Place, expected: str
+) -> None:
+    assert kubectl_command(fix_for(_with_env(), place)).startswith(expected)

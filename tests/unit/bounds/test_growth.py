@@ -31,6 +31,13 @@ from fleet_telemetry.egress.dns.client import _read
 from fleet_telemetry.egress.published_ranges import CLOUDFLARE, parse
 from fleet_telemetry.evidence.checks import read_interval
 from fleet_telemetry.linting.lint import lint
+from fleet_telemetry.observed.frame_streams import (
+    CONTENT_TYPE,
+    Control,
+    FrameStream,
+    control_frame,
+)
+from fleet_telemetry.observed.question import read_question
 from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.vendors import jsonc
 from fleet_telemetry.vendors.inventory import names_of
@@ -127,6 +134,22 @@ def _dns(record: bytes, section: int) -> Parser:
     return parser
 
 
+def _frames(frame: bytes) -> Parser:
+    """A stream of dnstap in which all is there at once."""
+
+    def parser(size: int) -> Callable[[], object]:
+        stream = FrameStream()
+        stream.append(control_frame(Control.START, CONTENT_TYPE) + frame * (size // len(frame)))
+
+        def read() -> None:
+            while stream.next_frame() is not None:
+                pass
+
+        return read
+
+    return parser
+
+
 PATTERNS = ["a/b", "b", "*", "?", "a/*", "*/b", "b*", "a*/b", "a/b/c", "c", "/b", "b/"]
 IMAGES = [
     "b",
@@ -174,6 +197,11 @@ PARSERS: dict[str, Parser] = {
     "ranges": _ranges,
     "DNS addresses": _dns(b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + b"\x01\x02\x03\x04", 1),
     "DNS aliases": _dns(b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 60, 4) + b"\x01b\xc0\x0c", 1),
+    "frames of one byte": _frames(b"\0\0\0\x01a"),
+    "content types": _frames(control_frame(Control.READY, *[CONTENT_TYPE] * 9)),
+    "names of one-letter labels": lambda size: (
+        lambda: read_question(struct.pack("!HHHHHH", 1, 0, 1, 0, 0, 0) + b"\x01a" * size)
+    ),
     "DNS records of other kinds": _dns(b"\0" + struct.pack("!HHIH", 99, 1, 60, 0), 3),
     "commands in commands": _words("tini", "--"),
     "letters in words": _words("-" + "c" * 100 + "!"),

@@ -25,6 +25,7 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
 from fleet_telemetry.switches.registry import mechanism_of
+from tests.support.every import every
 
 _FILES = {
     file.name.removesuffix(".yaml"): file.read_text(encoding="utf-8")
@@ -89,7 +90,7 @@ def test_an_image_of_nobody_is_recognised_as_nothing(image: str) -> None:
     assert builtin().match_image(image, "main") is None
 
 
-@pytest.mark.parametrize("name", sorted(_FILES))
+@every("name", sorted(_FILES))
 class TestEveryProduct:
     def test_is_named_like_its_file(self, name: str) -> None:
         assert _PRODUCTS[name].name == name
@@ -205,7 +206,7 @@ def _struct_types(expected: Any) -> Iterator[type[ApiType]]:
         yield from _struct_types(part)
 
 
-@pytest.mark.parametrize("name", _RULES)
+@every("name", _RULES)
 class TestEveryRule:
     def test_says_where_it_was_read(self, name: str) -> None:
         _, _, rule = _RULES[name]
@@ -244,7 +245,7 @@ class TestEveryRule:
         assert set(rule.components) <= {image.component for image in product.spec.images}
 
 
-@pytest.mark.parametrize("name", _SWITCHES)
+@every("name", _SWITCHES)
 class TestEverySwitch:
     def test_has_a_variable_unless_it_is_switched_at_run_time(self, name: str) -> None:
         switch = _SWITCHES[name]

@@ -15,6 +15,8 @@ HEAVY = {
     "asyncio",
     "cryptography",
     "dns",
+    "dnstap_pb",
+    "google",
     "http.client",
     "httpx",
     "importlib.metadata",

@@ -536,7 +536,10 @@ def test_the_images_of_these_examples_have_channels() -> None:
 def _rows() -> list[tuple[str, ChannelRow]]:
     known = builtin().products
     return [
-        (name, row) for name, table in tables() if known[name].spec.images for row in table.channels
+        (name, row)
+        for name, table in tables().items()
+        if known[name].spec.images
+        for row in table.channels
     ]
 
 

@@ -1,0 +1,1 @@
+"""Observes what the cluster's DNS is asked, while this replica is the leader."""
