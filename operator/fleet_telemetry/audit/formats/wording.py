@@ -120,11 +120,14 @@ def problem(one: Problem) -> str:
 
 def policy_advice(one: PolicyAdvice) -> str:
     """``cluster: file:line: policy: what to know``."""
-    where = (
-        place(Place(cluster=one.place.cluster)),
-        place(Place(file=one.place.file, line=one.place.line)),
-    )
-    return ": ".join(filter(None, (*where, policy_name(one.policy), prose(one.message))))
+    parts = (advice_place(one), policy_name(one.policy), prose(one.message))
+    return ": ".join(filter(None, parts))
+
+
+def advice_place(one: PolicyAdvice) -> str:
+    """``cluster: file:line``, without what is empty."""
+    file = Place(file=one.place.file, line=one.place.line)
+    return ": ".join(filter(None, (place(Place(cluster=one.place.cluster)), place(file))))
 
 
 def headline(audit: Audit) -> str:
