@@ -37,6 +37,7 @@ def decide_on(
         claims=subject.claims,
         seeds=subject.seeds,
         recorded=subject.recorded,
+        excluded=subject.excluded,
         pods_unread=subject.pods_unread,
         active_parts=subject.active_parts,
     )
