@@ -58,6 +58,8 @@ class _Waiting:
     """Lookups of a host by a client within a second."""
 
     due: datetime
+    arrived: datetime
+    """When the last one arrived, by the operator's clock."""
     first: datetime
     last: datetime
     questions: int = 0
@@ -358,7 +360,8 @@ class Observation:
                     self._refuse(key, NoHolder(Unattributed.TOO_MANY), 1, now)
                 return
             due = now + self._settled_after
-            waiting = self._waiting[key] = _Waiting(due, lookup.time, lookup.time)
+            waiting = self._waiting[key] = _Waiting(due, now, lookup.time, lookup.time)
+        waiting.arrived = now
         waiting.clock_wrong |= not self._trusts(source, lookup.time, now)
         if lookup.stage is Stage.QUESTION:
             waiting.questions += 1
@@ -378,20 +381,20 @@ class Observation:
         first = itertools.islice(self._waiting.items(), MOST_DECIDED)
         for key, waiting in [(key, one) for key, one in first if one.due <= now]:
             del self._waiting[key]
-            self._decide(key, waiting, now)
+            self._decide(key, waiting)
 
-    def _decide(self, key: _WaitingKey, waiting: _Waiting, now: datetime) -> None:
+    def _decide(self, key: _WaitingKey, waiting: _Waiting) -> None:
         client, host, namespace, _ = key
         if host not in self._hosts:
             return
         holder = self._holder_of(client, waiting)
         if isinstance(holder, NoHolder):
-            self._refuse(key, holder, waiting.questions, now)
+            self._refuse(key, holder, waiting.questions, waiting.arrived)
             return
         pod = self._pods.get(holder.uid)
         if pod is None or pod.ref not in self._fed or namespace not in ("", holder.namespace):
             return
-        self._note_asking(holder.uid, now)
+        self._note_asking(holder.uid, waiting.arrived)
         self._ledger.asked(
             pod.ref,
             pod.mark,
@@ -415,7 +418,7 @@ class Observation:
                 return one
         return NoHolder(Unattributed.REUSED)
 
-    def _refuse(self, key: _WaitingKey, holder: NoHolder, questions: int, now: datetime) -> None:
+    def _refuse(self, key: _WaitingKey, holder: NoHolder, questions: int, time: datetime) -> None:
         """Count lookups that are no pod's, and doubt whose workload's they may be."""
         if questions == 0:
             return
@@ -425,12 +428,12 @@ class Observation:
         refs = {one.ref for one in pods if one is not None}
         detail = f"{client} asked for {host}: {_MEANINGS[holder.why]}"
         if not refs:
-            if self._doubt(self._doubts, host, detail, now):
+            if self._doubt(self._doubts, host, detail, time):
                 self._changed |= self._refs_of(host)
             return
         for ref in refs:
             fed = self._fed.get(ref)
-            if fed is not None and self._doubt(fed.doubts, host, detail, now):
+            if fed is not None and self._doubt(fed.doubts, host, detail, time):
                 self._changed.add(ref)
                 self._doubted.add(ref)
 
@@ -448,7 +451,7 @@ class Observation:
             return state.reason or ObservedReason.NOT_PROVEN_YET, state.detail
         return (
             self._problem_of_hosts(hosts, state)
-            or _problem_of_doubts(hosts, self._doubts, fed.doubts)
+            or _problem_of_doubts(state.complete_since, hosts, self._doubts, fed.doubts)
             or self._problem_of_silence(fed, state.complete_since if state.all_tapped else None)
         )
 
@@ -500,13 +503,13 @@ class Observation:
         return pod.mark.name if pod is not None else uid
 
     @staticmethod
-    def _doubt(doubts: dict[str, _Doubt], host: str, detail: str, now: datetime) -> bool:
+    def _doubt(doubts: dict[str, _Doubt], host: str, detail: str, time: datetime) -> bool:
         """Whether the doubt is a new one. An old one keeps its detail, which is in statuses."""
         known = doubts.get(host)
         if known is not None and not known.is_over:
-            known.last = now
+            known.last = max(known.last, time)
             return False
-        doubts[host] = _Doubt(detail, now)
+        doubts[host] = _Doubt(detail, time)
         return True
 
     def _refs_of(self, host: str) -> set[WorkloadRef]:
@@ -563,10 +566,11 @@ def _doubts_of(hosts: Collection[str], *books: Mapping[str, _Doubt]) -> Iterator
 
 
 def _problem_of_doubts(
-    hosts: Collection[str], *books: Mapping[str, _Doubt]
+    since: datetime, hosts: Collection[str], *books: Mapping[str, _Doubt]
 ) -> tuple[ObservedReason, str] | None:
     for one in _doubts_of(hosts, *books):
-        if not one.is_over:
+        # Of the time before, nothing is said.
+        if not one.is_over and one.last >= since:
             return ObservedReason.NOT_ATTRIBUTED, one.detail
     return None
 

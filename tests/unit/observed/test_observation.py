@@ -164,13 +164,25 @@ def test_a_doubt_is_said_once_and_ends_after_a_day() -> None:
     one.keep(3600).ask("10.0.0.77")
     assert one.later() == frozenset()
     assert one.contacts() == said
-    ended = one.clock.seconds
+    ended = one.clock.seconds - 11
     one.keep(25 * 3600)
     assert one.contacts() == said
     one.keep(2 * 3600)
     assert one.contacts() == Contacts(complete_since=at(ended))
     one.ask(NODE)
     assert one.later() == {REF, OTHER}
+    assert one.contacts().reason is ObservedReason.NOT_ATTRIBUTED
+
+
+def test_a_doubt_from_before_the_chain_was_whole_is_none() -> None:
+    one = Watched().pods(a_pod("one", A)).ask(NODE)
+    one.clock.seconds = 5
+    one.prove()
+    one.later(20)
+    assert one.it.unattributed()[Unattributed.UNKNOWN] == 1
+    assert one.contacts() == Contacts(complete_since=at(5))
+    one.ask(NODE)
+    one.later()
     assert one.contacts().reason is ObservedReason.NOT_ATTRIBUTED
 
 
