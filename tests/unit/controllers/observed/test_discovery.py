@@ -14,8 +14,8 @@ import pytest
 from fleet_telemetry.controllers.observed.discovery import NameServers
 from fleet_telemetry.controllers.observed.options import ObserverOptions
 from fleet_telemetry.egress.dns.name_servers import NameServer
-from tests.support.endpoints_stub import EndpointsStub
 from tests.support.loops import run_and_close
+from tests.support.object_stub import ObjectStub
 
 LABELS = {"kubernetes.io/service-name": "kube-dns"}
 OPTIONS = ObserverOptions(
@@ -63,7 +63,7 @@ POD = {
 
 
 class Kit:
-    def __init__(self, stub: EndpointsStub) -> None:
+    def __init__(self, stub: ObjectStub) -> None:
         self.stub = stub
         self.reads: list[tuple[list[str], str]] = []
         self.now = 0.0
@@ -80,7 +80,7 @@ class Kit:
 
 @asynccontextmanager
 async def serving(*objects: dict[str, Any]) -> AsyncIterator[Kit]:
-    async with EndpointsStub(*objects) as stub:
+    async with ObjectStub(*objects) as stub:
         kit = Kit(stub)
         try:
             yield kit
@@ -210,7 +210,7 @@ def test_a_stranger_has_the_name_servers_read_at_once() -> None:
                 while not kit.reads:  # noqa: ASYNC110  # nobody tells
                     await asyncio.sleep(0.01)
                 assert not kit.found.admits("10.0.0.2")
-                kit.stub.objects.append(endpoint_slice("10.0.0.2", name="kube-dns-2"))
+                kit.stub.add(endpoint_slice("10.0.0.2", name="kube-dns-2"))
                 while not kit.found.admits("10.0.0.2"):  # noqa: ASYNC110  # nobody tells
                     await asyncio.sleep(0.05)
             task.cancel()
@@ -227,7 +227,7 @@ def test_the_same_problem_is_logged_once(caplog: pytest.LogCaptureFixture) -> No
         async with serving() as kit:
             for _ in range(3):
                 await kit.read()
-            kit.stub.objects.append(endpoint_slice("10.0.0.1"))
+            kit.stub.add(endpoint_slice("10.0.0.1"))
             await kit.read()
 
     run_and_close(main())
