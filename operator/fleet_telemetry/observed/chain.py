@@ -237,7 +237,11 @@ class Chain:
             source.hosts &= kept
 
     def untapped(self, hosts: Iterable[str]) -> frozenset[str]:
-        """The hosts that not every name server is known to report: it has, or it reports all."""
+        """The hosts of which not every name server has reported a lookup.
+
+        That one reports names of other hosts does not show that it reports these: they may be of an
+        older list.
+        """
         wanted = frozenset(hosts)
         if not self._servers:
             return wanted
@@ -248,8 +252,7 @@ class Chain:
         for address, server in self._servers.items():
             own = [self._sources[one] for one in server.sources if one in self._sources]
             own += of_address.get(address, [])
-            if not any(found.all_tapped for found in own):
-                missing |= wanted.difference(*(found.hosts for found in own))
+            missing |= wanted.difference(*(found.hosts for found in own))
         return frozenset(missing)
 
     def is_all_tapped(self, source: str) -> bool:

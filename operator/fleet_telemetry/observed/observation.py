@@ -173,14 +173,15 @@ class Observation:
         if not namespace:
             self._chain.tapped(source, host)
         client = canonical_address(lookup.client)
-        if client is not None and client not in self._own:
+        if client is not None:
             second = lookup.time.replace(microsecond=0)
             self._wait(source, (client, host, namespace, second), lookup, now)
 
     # What the leader's task calls.
 
     def set_own_addresses(self, addresses: Iterable[str]) -> None:
-        """The operator's own addresses: its lookups are no product's."""
+        """The operator's own addresses: its lookups are no product's. A product's pod that has one
+        of them now is that pod all the same."""
         found = (canonical_address(one) for one in addresses)
         self._own = frozenset(one for one in found if one is not None)
 
@@ -389,6 +390,8 @@ class Observation:
             return
         holder = self._holder_of(client, waiting)
         if isinstance(holder, NoHolder):
+            if client in self._own and holder == NoHolder(Unattributed.UNKNOWN):
+                return
             self._refuse(key, holder, waiting.questions, waiting.arrived)
             return
         pod = self._pods.get(holder.uid)

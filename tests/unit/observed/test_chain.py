@@ -262,17 +262,21 @@ def test_a_canary_with_a_search_domain_proves_nothing_else_and_need_not_come_bac
 
 def test_a_host_is_tapped_once_every_name_server_reported_it() -> None:
     played = whole()
-    played.chain.tapped(f"{ONE}#1", "telemetry.example.com")
-    assert not played.chain.is_tapped("telemetry.example.com")
-    played.chain.tapped(f"{TWO}#2", "telemetry.example.com")
-    assert played.chain.is_tapped("telemetry.example.com")
-    assert not played.chain.is_tapped("other.example.com")
-    played.chain.keep_hosts(["other.example.com"])
-    assert not played.chain.is_tapped("telemetry.example.com")
+    wanted = "telemetry.example.com", "other.example.com"
+    played.chain.tapped(f"{ONE}#1", wanted[0])
+    assert played.chain.untapped(wanted) == set(wanted)
+    played.chain.tapped(f"{TWO}#2", wanted[0])
+    assert played.chain.untapped(wanted) == {wanted[1]}
+    # Another name shows that more is tapped, and not that this host is.
     played.chain.tapped(f"{ONE}#1", None)
-    played.chain.tapped(f"{TWO}#2", None)
-    assert played.chain.is_tapped("telemetry.example.com")
     assert played.state.all_tapped
+    assert played.chain.untapped(wanted) == {wanted[1]}
+    played.connect(f"{TWO}#3").disconnect(f"{TWO}#2")
+    assert played.chain.untapped(wanted) == set(wanted)
+    played.chain.tapped(f"{TWO}#3", wanted[0])
+    played.chain.keep_hosts([wanted[1]])
+    assert played.chain.untapped(wanted) == set(wanted)
+    assert Played().chain.untapped(wanted) == set(wanted)
 
 
 def test_what_is_outstanding_and_who_is_connected_is_bounded() -> None:

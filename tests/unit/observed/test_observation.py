@@ -202,12 +202,25 @@ def test_answers_alone_leave_no_doubt() -> None:
 
 def test_the_operators_own_lookups_are_nobodys() -> None:
     one = watched(proves_hosts=True)
-    one.it.set_own_addresses(["::ffff:10.7.0.1"])
     assert one.contacts().reason is ObservedReason.HOST_NOT_TAPPED
     one.ask("10.7.0.1")
+    # It may be asked before the address is known.
+    one.it.set_own_addresses(["::ffff:10.7.0.1"])
     one.later()
     assert one.contacts() == Contacts(complete_since=at(20))
     assert set(one.it.unattributed().values()) == {0}
+
+
+def test_an_own_address_that_is_a_pods_or_a_nodes_is_that() -> None:
+    one = watched()
+    # That of a former leader, and that of the node in whose network the operator runs.
+    one.it.set_own_addresses([A, NODE])
+    one.ask(A)
+    one.later()
+    assert len(one.contacts().seen) == 1
+    one.ask(NODE)
+    one.later()
+    assert one.contacts().reason is ObservedReason.NOT_ATTRIBUTED
 
 
 @pytest.mark.parametrize(
