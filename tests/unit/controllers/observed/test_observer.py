@@ -119,7 +119,7 @@ class Kit:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not holds():  # noqa: ASYNC110  # what is waited for is no event
             await asyncio.sleep(0.01)
 
