@@ -77,6 +77,11 @@ class Reason(_Explained):
         "The workload's author set a value that does not have the desired effect, and the "
         "policy has onConflict: Keep.",
     )
+    OBSERVED_CONTACT = (
+        "ObservedContact",
+        "The channel is to be disabled, and a pod asked DNS for a host that serves this channel "
+        "alone. That is an attempt: it does not show that anything was sent.",
+    )
     SWITCH_OVERRIDDEN = (
         "SwitchOverridden",
         "An argument or another variable overrides the switch, with the opposite setting or "
@@ -452,6 +457,11 @@ class ObservedReason(_Explained):
         "This alone does not prove that nothing is sent.",
     )
     # Unknown
+    NO_HOST_KNOWN = (
+        "NoHostKnown",
+        "The catalogue knows no host that pods of this version send to on the channel, so there is "
+        "no lookup to look for.",
+    )
     NOT_OBSERVED = (
         "NotObserved",
         "The cluster's DNS does not report its lookups to the operator (value observed.enabled).",
@@ -493,6 +503,12 @@ class ObservedReason(_Explained):
         "NoQuestions",
         "All lookups are reported, and a pod has asked for nothing at all, so it may ask name "
         "servers that do not report to the operator.",
+    )
+    DNS_BYPASSED = (
+        "DnsBypassed",
+        "What pods ask for does not reach the name servers that report to the operator. For "
+        "example, NodeLocal DNSCache asks others for names outside of the cluster, unless it is "
+        "set to forward them to the cluster's DNS.",
     )
     HOST_NOT_TAPPED = (
         "HostNotTapped",

@@ -26,6 +26,10 @@ REMEDIES: Mapping[Reason, str] = {
         "Change the setting in the product, or set spec.runtime.action: Remediate if its API can "
         "change it."
     ),
+    Reason.OBSERVED_CONTACT: (
+        "Look in the product for a setting that turns the channel on again, and deny its hosts by "
+        "spec.egress.action: Deny until it is found."
+    ),
     Reason.CONTRARY_VALUE_KEPT: (
         "Set the desired value in the manifest, or set spec.injection.onConflict: Override."
     ),

@@ -20,15 +20,17 @@ CANARY_TIMEOUT = timedelta(seconds=15)
 """A canary that is not seen by then is missed."""
 CANARY_VALID = timedelta(minutes=5)
 """How long a canary proves something: none that is newer, and the chain is not whole."""
-CLOCK_OFFSET = timedelta(seconds=5)
+CLOCK_OFFSET = timedelta(seconds=3)
 """A name server's clock may be wrong by so much."""
-_CLOCK_OFFSET_AGAIN = timedelta(seconds=3)
+_CLOCK_OFFSET_AGAIN = timedelta(seconds=2)
 """Once it was wrong by more, it has to be right by so much."""
 _LONG = timedelta(hours=1)
 _FIRST_HOLD = timedelta(minutes=1)
 _MOST_OUTSTANDING = 16
 _MOST_SOURCES = 1024
 _MOST_NAMED = 3
+_PATH = ""
+"""In place of a name server: the way that pods ask."""
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -59,8 +61,10 @@ class _Streak:
     reason: ObservedReason = ObservedReason.NOT_PROVEN_YET
     detail: str = ""
 
-    def end(self, now: datetime, reason: ObservedReason, detail: str) -> None:
-        if self.since is not None:
+    def end(
+        self, now: datetime, reason: ObservedReason, detail: str, *, counts: bool = True
+    ) -> None:
+        if self.since is not None and counts:
             self.short = 0 if now - self.since >= _LONG else min(self.short + 1, 16)
         self.since, self.reason, self.detail = None, reason, detail
 
@@ -118,29 +122,48 @@ class Chain:
     """
 
     def __init__(
-        self, *, timeout: timedelta = CANARY_TIMEOUT, valid: timedelta = CANARY_VALID
+        self,
+        *,
+        timeout: timedelta = CANARY_TIMEOUT,
+        valid: timedelta = CANARY_VALID,
+        proves_path: bool = False,
     ) -> None:
+        """With ``proves_path``, a canary that is sent the way that pods ask has to come back, too:
+        canaries that go to each name server do not show that pods ask these."""
         self._timeout = timeout
         self._valid = valid
         self._servers: dict[str, _Server] = {}
         self._sources: dict[str, _Source] = {}
         self._outstanding: dict[str, _Canary] = {}
+        self._path = (
+            _Server(_Streak(detail="no canary that was sent as pods ask has come back"))
+            if proves_path
+            else None
+        )
         self._whole = _Streak(detail="no name server of the cluster is known")
         self.missed = 0
         """How many canaries did not come back in time."""
 
     def set_name_servers(self, addresses: Iterable[str], now: datetime) -> None:
         """Which name servers exist now: the addresses of all that answer for the DNS Service."""
-        known = {canonical_address(one) for one in addresses} - {None}
-        wanted = {one for one in known if one is not None}
+        found = (canonical_address(one) for one in addresses)
+        wanted = {one for one in found if one is not None}
         if wanted == self._servers.keys():
             return
         for address in wanted - self._servers.keys():
             self._servers[address] = _Server()
         for address in self._servers.keys() - wanted:
             del self._servers[address]
+        for address, server in self._servers.items():
+            # What came from behind NAT may turn out to be the address of another one.
+            kept = {one for one in server.sources if self._may_report(one, address)}
+            if kept != server.sources:
+                server.sources = kept
+                server.streak.end(now, ObservedReason.NOT_PROVEN_YET, "the name servers changed")
         self._outstanding = {
-            token: one for token, one in self._outstanding.items() if one.server in wanted
+            token: one
+            for token, one in self._outstanding.items()
+            if one.server in wanted or one.server == _PATH
         }
         self._end_all(now, ObservedReason.NOT_PROVEN_YET, "the name servers changed")
 
@@ -189,6 +212,14 @@ class Chain:
             self._miss(mine[0], now)
         self._outstanding[token] = _Canary(server, now, search)
 
+    def path_canary_sent(self, token: str, now: datetime) -> None:
+        """A canary is being sent the way that pods ask: to the name server of their resolv.conf. It
+        may come back through any source."""
+        self._outstanding[token] = _Canary(_PATH, now, search=False)
+        mine = [key for key, one in self._outstanding.items() if one.server == _PATH]
+        if len(mine) > _MOST_OUTSTANDING:
+            self._miss(mine[0], now)
+
     def set_autopath(self, name_server: str, now: datetime, *, in_use: bool) -> None:
         """Whether a name server answered a canary with a search domain as if it existed."""
         server = self._servers.get(canonical_address(name_server) or "")
@@ -207,7 +238,11 @@ class Chain:
         if canary is None or lookup.stage is not Stage.QUESTION:
             return True
         is_search = lookup.name != f"{token}.{CANARY_ZONE}"
-        if is_search == canary.search and self._may_report(source, canary.server):
+        if canary.server == _PATH:
+            if not is_search and source in self._sources:
+                del self._outstanding[token]
+                self._prove(self._path, now)
+        elif is_search == canary.search and self._may_report(source, canary.server):
             del self._outstanding[token]
             self._seen(source, canary, lookup.time, now)
         return True
@@ -228,16 +263,24 @@ class Chain:
         for source in self._sources.values():
             source.hosts &= kept
 
-    def is_tapped(self, host: str) -> bool:
-        """Whether every name server is known to report this host: it has, or it reports all."""
-        return bool(self._servers) and all(
-            any(
-                (found.all_tapped or host in found.hosts)
-                and (source in server.sources or found.address == address)
-                for source, found in self._sources.items()
-            )
-            for address, server in self._servers.items()
-        )
+    def untapped(self, hosts: Iterable[str]) -> frozenset[str]:
+        """The hosts of which not every name server has reported a lookup.
+
+        That one reports names of other hosts does not show that it reports these: they may be of an
+        older list.
+        """
+        wanted = frozenset(hosts)
+        if not self._servers:
+            return wanted
+        of_address: dict[str, list[_Source]] = {}
+        for found in self._sources.values():
+            of_address.setdefault(found.address, []).append(found)
+        missing: set[str] = set()
+        for address, server in self._servers.items():
+            own = [self._sources[one] for one in server.sources if one in self._sources]
+            own += of_address.get(address, [])
+            missing |= wanted.difference(*(found.hosts for found in own))
+        return frozenset(missing)
 
     def is_all_tapped(self, source: str) -> bool:
         """Whether the source has reported a name that no tap of telemetry hosts would show."""
@@ -258,11 +301,11 @@ class Chain:
         for token, one in list(self._outstanding.items()):
             if now - one.sent > self._timeout:
                 self._miss(token, now)
-        for server in self._servers.values():
+        for server in (*self._servers.values(), *filter(None, (self._path,))):
             if server.proven is not None and now - server.proven > self._valid:
                 server.proven = None
                 server.streak.end(
-                    now, ObservedReason.NOT_PROVEN_YET, "no canary was sent to it for minutes"
+                    now, ObservedReason.NOT_PROVEN_YET, "no canary was sent for minutes"
                 )
 
     def state(self, now: datetime) -> ChainState:
@@ -278,7 +321,11 @@ class Chain:
         if broken:
             (reason, detail), addresses = min(broken.items(), key=lambda one: _rank(one[0][0]))
             return ChainState(reason=reason, detail=f"{_list(addresses)}: {detail}")
+        if self._path is not None and not self._path.streak.holds(now):
+            streak = self._path.streak
+            return ChainState(reason=streak.reason, detail=streak.detail)
         times = [self._whole.since, *(one.streak.since for one in self._servers.values())]
+        times += [self._path.streak.since] if self._path is not None else []
         return ChainState(
             complete_since=max(time for time in times if time is not None),
             all_tapped=any(source.all_tapped for source in self._sources.values()),
@@ -330,14 +377,27 @@ class Chain:
         if canary.search:
             server.search_seen = now
             return
-        server.proven = now
-        server.streak.begin(now)
+        self._prove(server, now)
+
+    @staticmethod
+    def _prove(server: _Server | None, now: datetime) -> None:
+        if server is not None:
+            server.proven = now
+            server.streak.begin(now)
 
     def _miss(self, token: str, now: datetime) -> None:
         canary = self._outstanding.pop(token)
         if canary.search:
             return
         self.missed += 1
+        if canary.server == _PATH:
+            if self._path is not None:
+                self._path.streak.end(
+                    now,
+                    ObservedReason.DNS_BYPASSED,
+                    "a canary that was sent as pods ask did not come back",
+                )
+            return
         self._servers[canary.server].streak.end(
             now, ObservedReason.NOT_PROVEN_YET, "a canary did not come back through it"
         )
@@ -366,7 +426,10 @@ class Chain:
 
     def _end_all(self, now: datetime, reason: ObservedReason, detail: str) -> None:
         """A break that is not one name server's. Nothing more is to be waited for."""
-        self._whole.end(now, reason, detail)
+        proven = bool(self._servers) and all(
+            server.streak.since is not None for server in self._servers.values()
+        )
+        self._whole.end(now, reason, detail, counts=proven)
         if self._servers:
             self._whole.begin(now)
 
