@@ -190,6 +190,21 @@ def test_a_name_server_that_is_not_connected_hides_lookups() -> None:
     run_and_close(main())
 
 
+def test_who_is_no_name_server_any_more_is_disconnected() -> None:
+    async def main() -> None:
+        async with tapped() as (kit, server), kit.leading():
+            await until(lambda: kit.is_complete)
+            other = server.endpoint_slice()
+            kit.stub.add({**other, "endpoints": [{"addresses": ["127.0.0.99"]}]})
+            await until(lambda: not server.is_connected)
+            figures = kit.observer.figures
+            await until(
+                lambda: (found := figures()) is not None and found.sources == {"127.0.0.99": False}
+            )
+
+    run_and_close(main())
+
+
 def test_a_tap_without_the_products_host_proves_nothing() -> None:
     async def main() -> None:
         async with tapped() as (kit, server):
