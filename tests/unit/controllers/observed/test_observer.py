@@ -261,16 +261,23 @@ def test_it_ends_and_begins_with_leading() -> None:
 
 def test_a_port_in_use_stops_nothing_and_is_shown() -> None:
     async def main() -> None:
-        async with tapped() as (kit, _):
+        async with tapped(taps=False) as (kit, _):
             with socket.create_server(("127.0.0.1", kit.port)):
-                async with kit.leading():
-                    await until(lambda: "cannot listen on" in kit.observer.contacts_of(REF).detail)
-                    assert kit.reason in (
-                        ObservedReason.SOURCE_NOT_CONNECTED,
-                        ObservedReason.NOT_PROVEN_YET,
-                    )
-                    # The other parts go on.
-                    await until(lambda: kit.stub.writes)
+                leading = kit.leading()
+                await leading.__aenter__()
+                await until(lambda: "cannot listen on" in kit.observer.contacts_of(REF).detail)
+                assert kit.reason in (
+                    ObservedReason.SOURCE_NOT_CONNECTED,
+                    ObservedReason.NOT_PROVEN_YET,
+                )
+                # The other parts go on.
+                await until(lambda: kit.stub.writes)
+                await asyncio.sleep(0.1)
+                kit.enqueued.clear()
+            # What is shown changes, though nothing is proven.
+            await until(lambda: "cannot listen on" not in kit.observer.contacts_of(REF).detail)
+            await until(lambda: REF in kit.enqueued)
+            await leading.__aexit__(None, None, None)
 
     run_and_close(main())
 
