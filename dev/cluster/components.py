@@ -111,7 +111,8 @@ def _kwok(layout: Layout) -> list[str]:
         f"--kubeconfig={layout.kubeconfig(KWOK)}",
         f"--config={paths.STAGES}",
         f"--cidr={layout.slot.pod_cidr}",
-        "--node-ip=127.0.0.1",
+        # Not 127.0.0.1, from which all processes of this machine send that choose no address.
+        "--node-ip=127.0.0.2",
         "--node-lease-duration-seconds=40",
         "--manage-all-nodes=true",
     ]

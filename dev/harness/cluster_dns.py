@@ -39,7 +39,6 @@ PORT = 1053
 """Unprivileged. The Service has port 53."""
 _LABELS = {"k8s-app": "kube-dns"}
 _SECONDS = 30.0
-_BLOCK = "{"
 
 
 class ClusterDns:
@@ -88,7 +87,8 @@ class ClusterDns:
 
     def start(self) -> None:
         """Create the objects, and start a name server at each pod's address."""
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [_service(), self._pods()]})
+        items = [_service(), self._config_map(), self._pods()]
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
         self._cluster.kubectl("apply", "-f", "-", input=text)
         for address in self._wait_for_addresses():
             self.start_one(address)
@@ -139,9 +139,22 @@ class ClusterDns:
         return True
 
     def _corefile(self, address: str) -> str:
-        main = [". {", "errors", f"forward . {self._upstream.endpoint}", "}"]
         # A name server in a container has all of the container's addresses; here each has one.
-        return "\n".join([*_bound([*main, *self._blocks.splitlines()], address), ""])
+        lines = [*self._main.splitlines(), *self._blocks.splitlines()]
+        return "\n".join([*_bound(lines, address), ""])
+
+    @property
+    def _main(self) -> str:
+        """The server block for all names, as the ConfigMap has it."""
+        return f".:53 {{\n    errors\n    forward . {self._upstream.endpoint}\n}}\n"
+
+    def _config_map(self) -> dict[str, Any]:
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "coredns", "namespace": NAMESPACE},
+            "data": {"Corefile": self._main},
+        }
 
     def _wait_for_addresses(self) -> list[str]:
         selector = ",".join(f"{key}={value}" for key, value in _LABELS.items())
@@ -174,11 +187,13 @@ class ClusterDns:
 
 
 def print_corefile(cluster: Cluster, *arguments: str) -> str:
-    """What ``fleet-telemetry corefile`` prints for a cluster. Raises CalledProcessError."""
+    """What ``fleet-telemetry corefile`` prints for a cluster. Raises NameServerError."""
     program = str(Path(sys.executable).with_name("fleet-telemetry"))
     command = [program, "corefile", f"--kubeconfig={cluster.kubeconfig}", *arguments]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}{os.pathsep}{ROOT}"}
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise NameServerError(f"fleet-telemetry corefile failed: {done.stderr}")
     return done.stdout
 
 
@@ -200,12 +215,9 @@ def _bound(lines: Iterable[str], address: str) -> list[str]:
     command line."""
     found, depth = [], 0
     for line in lines:
-        is_comment = line.lstrip().startswith("#")
-        opens = not is_comment and line.rstrip().endswith(_BLOCK)
-        if opens and depth == 0:
-            line = line.replace(":53", "")  # noqa: PLW2901  # the line as it has to be here
-        found.append(line)
-        if opens and depth == 0:
+        text = line.partition("#")[0].rstrip()
+        found.append(line.replace(":53", "") if depth == 0 else line)
+        if depth == 0 and text.endswith("{"):
             found.append(f"bind {address}")
-        depth += opens - (not is_comment and line.strip() == "}")
+        depth += text.endswith("{") - (text.strip() == "}")
     return found

@@ -79,7 +79,7 @@ class Observed:
 
 @contextmanager
 def observed_cluster(directory: Path, **values: Any) -> Iterator[Observed]:
-    """A cluster whose DNS can report, with the operator that observes. Nothing is tapped yet."""
+    """A cluster whose DNS can report, with the operator that observes the hosts of all products."""
     with (
         LocalDnsServer(directory / "names") as names,
         Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster,
@@ -90,8 +90,12 @@ def observed_cluster(directory: Path, **values: Any) -> Iterator[Observed]:
         operator = LocalOperator(cluster, directory / "operator")
         values = {"observed": {"enabled": True}, "egress": egress_values(names), **values}
         operator.install(values)
-        operator.start("webhook")
-        operator.start("controller", extra=CONTROLLER)
-        operator.wait_until_ready()
-        yield Observed(World(cluster, operator, directory, names), dns)
-        operator.stop_all()
+        try:
+            operator.start("webhook")
+            operator.start("controller", extra=CONTROLLER)
+            operator.wait_until_ready()
+            observed = Observed(World(cluster, operator, directory, names), dns)
+            observed.configure("--all")
+            yield observed
+        finally:
+            operator.children.kill_all()
