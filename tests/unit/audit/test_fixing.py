@@ -371,6 +371,34 @@ def test_it_names_the_tool_that_would_undo_a_patch(label: str, tool: str) -> Non
         (DTRACK, "dependency-track-api-server", "helm.sh/chart", "dependency-track-2.0.0", None),
         (SONAR, "sonarqube", "helm.sh/chart", "my-sonarqube-2026.5.0", None),
         (SONAR, "web", "helm.sh/chart", "sonarqube-2026.5.0", None),
+        (
+            "qdrant/qdrant:v1.15.4",
+            "qdrant",
+            "helm.sh/chart",
+            "qdrant-1.15.4",
+            {"env": [{"name": "QDRANT__TELEMETRY_DISABLED", "value": "true"}]},
+        ),
+        (
+            "unleashorg/unleash-server:7.3.0",
+            "unleash",
+            "helm.sh/chart",
+            "unleash-5.6.6",
+            {
+                "env": [
+                    {"name": "SEND_TELEMETRY", "value": "false"},
+                    {"name": "CHECK_VERSION", "value": "false"},
+                ]
+            },
+        ),
+        ("unleashorg/unleash-server:7.3.0", "unleash", "helm.sh/chart", "unleash-edge-5.0.0", None),
+        (
+            "traefik:v3.6.0",
+            "t",
+            "helm.sh/chart",
+            "traefik-41.3.0",
+            {"global": {"checkNewVersion": False}},
+        ),
+        ("traefik:v3.6.0", "t", "helm.sh/chart", "traefik-40.0.0", None),
     ],
 )
 def test_values_are_those_of_charts_that_are_known(
