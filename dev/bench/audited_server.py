@@ -1,4 +1,4 @@
-"""A stand-in for the API server of a large cluster: it only lists Deployments, the ReplicaSets and
+"""A fake of the API server of a large cluster: it only lists Deployments, the ReplicaSets and
 pods that belong to them, and one namespace, page by page."""
 
 from __future__ import annotations
