@@ -27,8 +27,9 @@ from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.evidence.facts import counterparts
+from fleet_telemetry.evidence.observed import observed_message, observed_of
 from fleet_telemetry.evidence.pod_versions import gather_pod_facts
-from fleet_telemetry.evidence.reason_remedies import PROVEN, REMEDIES
+from fleet_telemetry.evidence.reason_remedies import OBSERVED_REMEDIES, PROVEN, REMEDIES
 from fleet_telemetry.policy.outcomes import outcomes_of
 from fleet_telemetry.policy.precedence import select_policies
 from fleet_telemetry.switches.overrides import read_switch
@@ -187,6 +188,16 @@ def _evidence(
             where="the network policies, as the operator recorded them",
             shows=egress.verdict,
             message=egress.message,
+            time=subject.recorded_at,
+        )
+    if not subject.place.file:
+        found = observed_of(verdict)
+        message = observed_message(verdict, egress)
+        yield EvidenceSeen(
+            source="observed",
+            where="the cluster's DNS, as the operator recorded it",
+            shows=found.verdict,
+            message=f"{message} {OBSERVED_REMEDIES.get(found.reason, '')}".strip(),
             time=subject.recorded_at,
         )
 
