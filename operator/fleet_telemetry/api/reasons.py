@@ -472,8 +472,8 @@ class ObservedReason(_Explained):
     )
     OBSERVER_NOT_RUNNING = (
         "ObserverNotRunning",
-        "Nothing shows that the operator that recorded the lookups still runs, so later ones may be "
-        "missing.",
+        "Nothing shows that the operator that recorded the lookups still runs, so later ones may "
+        "be missing.",
     )
     NOT_PROVEN_YET = (
         "NotProvenYet",

@@ -159,8 +159,9 @@ class WorkloadReconciler:
             self._enqueue_policies(before)
             self._enqueue_policies(plan)
         self._verifier.plan(key, plan.checks, _pods_to_ask(pods))
-        if plan.holds_until is not None:
-            self._look_again(key, plan, plan.holds_until)
+        again = decide_again_after(plan, self._now())
+        if again is not None:
+            self._queue.add_after(key, again)
         await self._write_telemetry(workload, plan)
         # A new leader that has not asked the products yet must not change an auditor's report.
         if {check.product for check in plan.checks} <= answered:
@@ -248,14 +249,6 @@ class WorkloadReconciler:
             reported_before=stored_reports(status) if status else {},
             contacts=self._observed.contacts_of(ref) if self._observed else NO_CONTACTS,
         )
-
-    def _look_again(self, ref: WorkloadRef, plan: Plan, holds_until: datetime) -> None:
-        """Decide again when a lookup no longer counts; where the product is asked, also soon: the
-        same answer as before is no event, and later than the lookup."""
-        seconds = (holds_until - self._now()).total_seconds() + _AFTER_SECONDS
-        if any(check.grant is not None for check in plan.checks):
-            seconds = min(seconds, _REPORT_POLL_SECONDS)
-        self._queue.add_after(ref, max(seconds, _AFTER_SECONDS))
 
     def _is_excluded(self, namespace: str) -> bool:
         return self._excluded.covers(namespace, self._cache.labels_of(namespace))
@@ -351,6 +344,18 @@ class WorkloadReconciler:
     def _enqueue_policies(self, plan: Plan | None) -> None:
         for found in plan.by_policy if plan else ():
             self._queue.add_after(PolicyStatusKey(policy_key(found)), _POLICY_DELAY_SECONDS)
+
+
+def decide_again_after(plan: Plan, now: datetime) -> float | None:
+    """The seconds after which to decide again although nothing happens: a lookup no longer counts.
+    Where the product is asked, soon: the same answer as before is no event, and later than the
+    lookup. None: never."""
+    if plan.holds_until is None:
+        return None
+    seconds = (plan.holds_until - now).total_seconds() + _AFTER_SECONDS
+    if any(check.grant is not None for check in plan.checks):
+        seconds = min(seconds, _REPORT_POLL_SECONDS)
+    return max(seconds, _AFTER_SECONDS)
 
 
 def _pods_to_ask(pods: Iterable[Pod]) -> object:

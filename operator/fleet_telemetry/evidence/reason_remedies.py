@@ -128,11 +128,16 @@ OBSERVED_REMEDIES: Mapping[ObservedReason, str] = {
     "the name servers may connect to the operator's Service.",
     ObservedReason.NOT_PROVEN_YET: "Wait a minute. If it stays so, apply what fleet-telemetry "
     "corefile prints.",
-    ObservedReason.LOOKUPS_LOST: "Wait: it is proven again by and by. If it comes back, let CoreDNS "
-    "report the hosts of the catalogue alone.",
+    ObservedReason.LOOKUPS_LOST: "Wait: it is proven again by and by. If it comes back, let "
+    "CoreDNS report the hosts of the catalogue alone.",
     ObservedReason.NOT_ATTRIBUTED: "Give the pods addresses of their own.",
     ObservedReason.OTHER_NAME_SERVERS: "Let the pods use the cluster's DNS, without the node's "
     "network.",
+    ObservedReason.AUTOPATH_IN_USE: "Remove autopath from the Corefile.",
+    ObservedReason.CLOCKS_DIFFER: "Let the nodes synchronise their clocks.",
+    ObservedReason.NO_QUESTIONS: "See which name servers the pod asks (/etc/resolv.conf in it).",
+    ObservedReason.HOST_NOT_TAPPED: "Print the configuration again by fleet-telemetry corefile, "
+    "and apply it.",
     ObservedReason.NO_HOST_KNOWN: "Nothing: there is no lookup to look for.",
 }
 """What to do so that it is known what the pods asked for."""

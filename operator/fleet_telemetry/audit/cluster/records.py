@@ -26,7 +26,7 @@ from fleet_telemetry.evidence.contacts import Contacts
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.objects.manifest import Manifest, items_at, read_time, text_at
-from fleet_telemetry.reporting.stored_contacts import stored_contacts
+from fleet_telemetry.observed.ledger import contact_of
 from fleet_telemetry.reporting.workload_status import stored_reports
 from fleet_telemetry.workloads.workload import FIELD_MANAGER, PodTemplate
 
@@ -94,7 +94,7 @@ class Record:
     def contacts(self, operator: Operator) -> Contacts:
         """What DNS showed. A lookup that was seen stays seen; that there was none since is known
         only while the operator runs."""
-        seen = stored_contacts(self.status)
+        seen = tuple(map(contact_of, self.status.contacts))
         if operator is not Operator.RUNS:
             was_observed = seen or any(map(_is_observed, self.status.channels))
             reason = ObservedReason.OBSERVER_NOT_RUNNING if was_observed else None
