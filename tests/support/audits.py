@@ -21,6 +21,7 @@ from fleet_telemetry.audit.result import (
     Coverage,
     Finding,
     HostName,
+    Obstacle,
     Place,
     PolicyAdvice,
     Problem,
@@ -197,6 +198,9 @@ _findings = st.builds(
     hosts=st.lists(_hosts, max_size=3).map(tuple),
     remedy=wild_texts,
     changes=st.lists(_changes, max_size=2).map(tuple),
+    obstacles=st.lists(
+        st.builds(Obstacle, container=wild_texts, entry=wild_texts, message=wild_texts), max_size=2
+    ).map(tuple),
 )
 _numbers = st.integers(min_value=0, max_value=10**9)
 wild_audits = st.builds(

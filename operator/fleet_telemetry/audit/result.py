@@ -60,6 +60,15 @@ class Change(Part, frozen=True, kw_only=True):
     removed: bool = False
 
 
+class Obstacle(Part, frozen=True, kw_only=True):
+    """An entry that has to be changed by hand, and why."""
+
+    container: str
+    entry: str
+    """The name of the variable or the flag."""
+    message: str
+
+
 class Finding(Part, frozen=True, kw_only=True):
     """One channel of one product in one workload."""
 
@@ -102,6 +111,8 @@ class Finding(Part, frozen=True, kw_only=True):
     """What to do, where something is or may be sent; empty if nothing is to be done."""
     changes: tuple[Change, ...] = ()
     """What switches it off, if that is a setting."""
+    obstacles: tuple[Obstacle, ...] = ()
+    """What has to be changed by hand to switch it off."""
 
 
 class PatchForm(StrEnum):
@@ -109,15 +120,6 @@ class PatchForm(StrEnum):
 
     STRATEGIC = "strategic"
     JSON = "json"
-
-
-class Obstacle(Part, frozen=True, kw_only=True):
-    """An entry that has to be changed by hand, and why."""
-
-    container: str
-    entry: str
-    """The name of the variable or the flag."""
-    message: str
 
 
 class Outcome(Part, frozen=True, kw_only=True):

@@ -40,6 +40,8 @@ class Subject:
     """What an installed operator recorded as injected, now or earlier."""
     pods_unread: bool = False
     """There may be more pods: they could not all be read."""
+    excluded: bool = False
+    """Whether an installed operator changes nothing in the namespace."""
     active_parts: bool = False
     """Whether a Job of the CronJob has not finished, also while none of its pods runs."""
 

@@ -65,7 +65,7 @@ def build_workload_status(
         next((v for v in plan.verdicts if v.policy), None),
     )
     policy = leading.policy if leading else None
-    channels = tuple(_channels(plan, several=len(products) > 1))
+    channels = tuple(_channels(workload, plan, several=len(products) > 1))
     return WorkloadTelemetryStatus(
         workload=WorkloadName(kind=workload.ref.kind, name=workload.ref.name),
         product=products[0] if products else None,
@@ -103,7 +103,7 @@ def _injected_before(
     return tuple(earlier[-_MOST_EARLIER:])
 
 
-def _channels(plan: Plan, *, several: bool) -> Iterator[ChannelStatus]:
+def _channels(workload: Workload, plan: Plan, *, several: bool) -> Iterator[ChannelStatus]:
     for verdict in plan.verdicts:
         egress = plan.egress.get((verdict.product, verdict.channel))
         fields: dict[str, Any] = {}
@@ -122,7 +122,7 @@ def _channels(plan: Plan, *, several: bool) -> Iterator[ChannelStatus]:
             sends_reason=sends.reason if sends else None,
             sends_message=cut(sends.message) if sends else None,
             hosts=tuple(hosts)[:_MOST_HOSTS],
-            remedy=cut(remedy_of(plan.targets, verdict)) or None,
+            remedy=cut(remedy_of(workload, plan.targets, verdict)) or None,
             provenance=verdict.provenance,
             **fields,
         )

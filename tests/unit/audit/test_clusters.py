@@ -631,3 +631,43 @@ def test_a_pod_has_no_context(monkeypatch: pytest.MonkeyPatch) -> None:
         request = Request(names=names, now=NOW)
         (problem,) = gather_clusters(request, Progress())[0].problems
         assert (problem.place.cluster, problem.place.context) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "excluded"),
+    [
+        ((), False),
+        (("--excluded-namespace=kube-system",), False),
+        (("--excluded-namespace=kube-system", f"--excluded-namespace={builders.NAMESPACE}"), True),
+        (('--namespace-selector={"matchLabels":{"env":"prod"}}',), True),
+        (('--namespace-selector={"matchLabels":{"env":"dev"}}',), False),
+        # The controller does not start with it.
+        (("--namespace-selector={",), False),
+    ],
+)
+def test_namespaces_that_the_operator_excludes_are_judged_as_it_does(
+    stub: ApiStub, tmp_path: Path, words: tuple[str, ...], *, excluded: bool
+) -> None:
+    stub.groups = {**stub.groups, **OWN}
+    labelled = namespace(builders.NAMESPACE)
+    labelled = {**labelled, "metadata": {**labelled["metadata"], "labels": {"env": "dev"}}}
+    everywhere = policy_manifest(injection={"when": "Always"})
+    stub.objects += [labelled, everywhere, *deployment()]
+    stub.objects.append(operator("controller", "--lease=it", *words))
+    found = by_workload(read(stub, tmp_path))["Deployment", "it"]
+    if excluded:
+        assert (found.state, found.state_reason) == (
+            State.NON_COMPLIANT,
+            Reason.NAMESPACE_EXCLUDED,
+        )
+    else:
+        assert (found.state, found.state_reason) == (State.PENDING, Reason.AWAITING_ROLLOUT)
+
+
+def test_the_namespace_of_the_operator_is_excluded(stub: ApiStub, tmp_path: Path) -> None:
+    stub.groups = {**stub.groups, **OWN}
+    stub.objects += [policy_manifest(), *deployment(namespace="ops")]
+    assert by_workload(read(stub, tmp_path))["Deployment", "it"].state is State.PENDING
+    stub.objects.append(operator("all", "--lease=it"))
+    found = by_workload(read(stub, tmp_path))["Deployment", "it"]
+    assert found.state_reason == Reason.NAMESPACE_EXCLUDED

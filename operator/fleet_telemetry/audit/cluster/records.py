@@ -7,13 +7,12 @@ stays true.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from fleet_telemetry.api.policy import DNS_SUBDOMAIN, ChannelName
+from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import EgressReason, ObservedReason, Reason
 from fleet_telemetry.api.workload_telemetry import (
@@ -28,7 +27,7 @@ from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.objects.manifest import Manifest, items_at, read_time, text_at
 from fleet_telemetry.observed.ledger import contact_of
 from fleet_telemetry.reporting.workload_status import stored_reports
-from fleet_telemetry.workloads.workload import FIELD_MANAGER, PodTemplate
+from fleet_telemetry.workloads.workload import FIELD_MANAGER
 
 
 class Operator(Enum):
@@ -45,11 +44,6 @@ _NOT_RUNNING = {
     Operator.STOPPED: (Reason.REPORT_STALE, ", and nothing shows that it still runs"),
     Operator.NOT_VISIBLE: (Reason.LEASE_NOT_READABLE, ""),
 }
-_ROLES = {"controller", "all"}
-"""The commands that renew a Lease."""
-_LEASE = "--lease="
-_NAME = re.compile(DNS_SUBDOMAIN.expression)
-_LONGEST_NAME = 253
 _FRESH = timedelta(minutes=5)
 """The operator renews its Lease every few seconds; the clock of this machine may be wrong."""
 Key = tuple[str, ChannelName]
@@ -154,16 +148,3 @@ def is_live_lease(lease: Manifest, now: datetime) -> bool:
     renewed = read_time(text_at(lease, "spec", "renewTime"))
     held = bool(text_at(lease, "spec", "holderIdentity"))
     return ours and held and renewed is not None and abs(now - renewed) < _FRESH
-
-
-def leases_named(template: PodTemplate) -> set[str]:
-    """The Leases that the containers of a template renew, if they are controllers of an operator.
-    They are in its own namespace."""
-    names = (
-        word.removeprefix(_LEASE)
-        for one in template.containers
-        if _ROLES & set(one.arguments)
-        for word in one.arguments
-        if word.startswith(_LEASE)
-    )
-    return {name for name in names if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name)}

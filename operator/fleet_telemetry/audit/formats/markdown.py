@@ -158,11 +158,19 @@ def _unmanaged(audit: Audit, budget: _Budget) -> Iterator[list[str]]:
 def _advice(audit: Audit, budget: _Budget) -> Iterator[list[str]]:
     if audit.policy_advice:
         rows, left_out = budget.rows(
-            f"- {prose(wording.policy_advice(one))}" for one in audit.policy_advice
+            _cells(
+                (
+                    code(wording.policy_name(one.policy)),
+                    prose(wording.prose(one.message)),
+                    code(wording.advice_place(one)),
+                )
+            )
+            for one in audit.policy_advice
         )
-        yield [f"### {wording.ADVICE_HEADING} ({len(audit.policy_advice):,})", "", *rows]
+        heading = f"### {wording.ADVICE_HEADING} ({len(audit.policy_advice):,})"
+        yield [heading, "", _cells(("Policy", "Advice", "Where")), _cells(["---"] * 3), *rows]
         if left_out:
-            yield [_left_out(left_out, "line")]
+            yield [_left_out(left_out, "row")]
 
 
 def _problems(audit: Audit, budget: _Budget) -> Iterator[list[str]]:

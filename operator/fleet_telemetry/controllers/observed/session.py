@@ -79,7 +79,7 @@ class Session:
         self._new_sources = asyncio.Event()
         """Something may be proven that was not before."""
         log = SourceLog(self.observation, time.monotonic, self._new_sources.set)
-        self._discovery = NameServers(client, options, self._name_servers_read)
+        self._discovery = NameServers(client, options, self._name_servers_read, time.monotonic)
         self._receiver = Receiver(log, self._discovery.admits, on_refusal=log.refused, tls=tls)
         self._slice = OwnSlice(client, options)
         self._own = OwnAddresses(options.address, time.monotonic)
