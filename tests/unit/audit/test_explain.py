@@ -99,7 +99,7 @@ def test_where_it_is_not_known_what_was_asked_for_it_says_what_to_do() -> None:
     for reason in ObservedReason:
         if reason in (ObservedReason.LOOKED_UP, ObservedReason.NO_LOOKUP):
             continue
-        found = explained(subject(OFF, env=OFF, contacts=Contacts(reason=reason)))
+        found = explained(subject(OFF, env=OFF, contacts=Contacts(reason=reason), recorded_at=NOW))
         (line,) = (each for each in usage(found).evidence if each.source == "observed")
         assert line.shows == "Unknown"
         assert line.message == f"{reason.meaning} {OBSERVED_REMEDIES[reason]}"

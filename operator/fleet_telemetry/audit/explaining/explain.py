@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import DefaultState, Setting
-from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.reasons import ObservedReason, Reason
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.audit.advising import Advisor, named_policy
 from fleet_telemetry.audit.explaining.explanation import (
@@ -190,8 +190,9 @@ def _evidence(
             message=egress.message,
             time=subject.recorded_at,
         )
-    if not subject.place.file:
-        found = observed_of(verdict)
+    found = observed_of(verdict)
+    is_recorded = subject.recorded_at is not None
+    if is_recorded or found.reason is not ObservedReason.NOT_OBSERVED:
         message = observed_message(verdict, egress)
         yield EvidenceSeen(
             source="observed",

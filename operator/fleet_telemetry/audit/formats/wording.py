@@ -112,6 +112,12 @@ def evidence(one: Finding) -> str:
     )
 
 
+def observed(one: Finding) -> str:
+    """What DNS shows of a channel, or why it shows nothing; empty if it is not asked at all."""
+    said = prose(one.observed_message)
+    return f"{one.observed.value}. {said}" if said else ""
+
+
 def is_observed(one: Finding) -> bool:
     """Whether DNS shows anything of a channel."""
     return one.observed is not ObservedVerdict.UNKNOWN
