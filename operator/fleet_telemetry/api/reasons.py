@@ -509,6 +509,12 @@ class ObservedReason(_Explained):
         "All lookups are reported, and a pod has asked for nothing at all, so it may ask name "
         "servers that do not report to the operator.",
     )
+    DNS_BYPASSED = (
+        "DnsBypassed",
+        "What pods ask for does not reach the name servers that report to the operator. For "
+        "example, NodeLocal DNSCache asks others for names outside of the cluster, unless it is "
+        "set to forward them to the cluster's DNS.",
+    )
     HOST_NOT_TAPPED = (
         "HostNotTapped",
         "A name server reports the lookups of some hosts alone, and it is not proven that this "

@@ -13,6 +13,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import (
     ContactRecord,
     InjectedVariable,
+    WorkloadTelemetryStatus,
     workload_telemetry_name,
 )
 from fleet_telemetry.controllers.egress.reconciler import EgressReconciler
@@ -44,6 +45,7 @@ from fleet_telemetry.reporting.events import workload_notices
 from fleet_telemetry.reporting.workload_status import (
     build_workload_status,
     differs_in_contacts_alone,
+    differs_in_observed_alone,
     stored_reports,
     workload_telemetry_manifest,
 )
@@ -79,6 +81,10 @@ class Writers:
 
 class Observed(Protocol):
     """What DNS showed of workloads."""
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether nothing is proven yet and may be soon. All workloads are enqueued after that."""
 
     def contacts_of(self, ref: WorkloadRef) -> Contacts:
         """For a decision."""
@@ -333,13 +339,19 @@ class WorkloadReconciler:
             )
         if before == status:
             return
-        if before and not self._observed and differs_in_contacts_alone(status, before):
+        if before and self._may_wait(status, before):
             return
         await write_status(self._client, self._cache, kinds.WORKLOAD_TELEMETRY, manifest, status)
         log_verdicts(workload, before, status)
         regarding = regarding_workload(workload.ref, workload.uid)
         for notice in workload_notices(before.conditions if before else (), status.conditions):
             await self._events.event(regarding, notice.reason, notice.note, warning=True)
+
+    def _may_wait(self, status: WorkloadTelemetryStatus, before: WorkloadTelemetryStatus) -> bool:
+        """Whether what differs goes with the next write."""
+        if self._observed is None:
+            return differs_in_contacts_alone(status, before)
+        return self._observed.is_beginning and differs_in_observed_alone(status, before)
 
     def _enqueue_policies(self, plan: Plan | None) -> None:
         for found in plan.by_policy if plan else ():
