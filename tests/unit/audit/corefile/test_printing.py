@@ -356,3 +356,13 @@ def test_it_says_so_if_there_is_nothing_to_refuse(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert done.stdout == ""
     assert "egress.dns: Refuse" in done.stderr
+
+
+def test_blocks_that_are_there_already_are_in_nobodys_way() -> None:
+    rules = (Refusal(("10.0.0.1",), (OTHER,)),)
+    refusals = Refusals(By.ADDRESSES, rules)
+    once = addition(MAIN % FORWARD, HOST, OTHER, refusals=refusals)
+    text = MAIN % FORWARD + FORMS["corefile"](once)
+    assert FORMS["corefile"](addition(text, HOST, OTHER, refusals=refusals)) == FORMS["corefile"](
+        once
+    )

@@ -60,6 +60,10 @@ def test_autopath_shows() -> None:
     assert asked(autopath=True)[0].autopath == [("127.0.0.1", True)]
 
 
+def test_without_the_canarys_zone_autopath_would_not_show() -> None:
+    assert asked(has_zone=False)[0].autopath == [("127.0.0.1", True)]
+
+
 def test_hosts_are_asked_for_before_the_canary_is() -> None:
     names = asked("a.example.com", "b.example.com")[1]
     assert set(names[:2]) == {"a.example.com", "b.example.com"}

@@ -83,6 +83,7 @@ def test_a_pod_that_is_deleted_and_still_runs_is_one() -> None:
     ending["metadata"]["deletionTimestamp"] = "2026-11-01T00:00:00Z"
     kit.cache.upsert(kinds.POD, ending)
     kit.pump()
+    kit.now += timedelta(seconds=25)
     kit.ask("10.1.2.3")
     assert kit.pods_seen() == ["p0"]
 

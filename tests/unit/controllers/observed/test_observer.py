@@ -30,7 +30,7 @@ from tests.support.tapped_name_server import TappedNameServer
 HOST = "telemetry.sonarsource.com"
 OWNER = manifest(container(SONARQUBE), kind="StatefulSet")
 REF = WorkloadRef(OWNER["metadata"]["namespace"], WorkloadKind.STATEFUL_SET, "it")
-QUICK = Pace(tick=0.02, canaries=0.5, soonest=0.02, settle=0.05)
+QUICK = Pace(tick=0.02, canaries=0.5, soonest=0.02, settle=0.05, begin=2.0)
 SERVICE = {
     "apiVersion": "v1",
     "kind": "Service",
@@ -190,6 +190,21 @@ def test_a_name_server_that_is_not_connected_hides_lookups() -> None:
     run_and_close(main())
 
 
+def test_who_is_no_name_server_any_more_is_disconnected() -> None:
+    async def main() -> None:
+        async with tapped() as (kit, server), kit.leading():
+            await until(lambda: kit.is_complete)
+            other = server.endpoint_slice()
+            kit.stub.add({**other, "endpoints": [{"addresses": ["127.0.0.99"]}]})
+            await until(lambda: not server.is_connected)
+            figures = kit.observer.figures
+            await until(
+                lambda: (found := figures()) is not None and found.sources == {"127.0.0.99": False}
+            )
+
+    run_and_close(main())
+
+
 def test_a_tap_without_the_products_host_proves_nothing() -> None:
     async def main() -> None:
         async with tapped() as (kit, server):
@@ -246,16 +261,23 @@ def test_it_ends_and_begins_with_leading() -> None:
 
 def test_a_port_in_use_stops_nothing_and_is_shown() -> None:
     async def main() -> None:
-        async with tapped() as (kit, _):
+        async with tapped(taps=False) as (kit, _):
             with socket.create_server(("127.0.0.1", kit.port)):
-                async with kit.leading():
-                    await until(lambda: "cannot listen on" in kit.observer.contacts_of(REF).detail)
-                    assert kit.reason in (
-                        ObservedReason.SOURCE_NOT_CONNECTED,
-                        ObservedReason.NOT_PROVEN_YET,
-                    )
-                    # The other parts go on.
-                    await until(lambda: kit.stub.writes)
+                leading = kit.leading()
+                await leading.__aenter__()
+                await until(lambda: "cannot listen on" in kit.observer.contacts_of(REF).detail)
+                assert kit.reason in (
+                    ObservedReason.SOURCE_NOT_CONNECTED,
+                    ObservedReason.NOT_PROVEN_YET,
+                )
+                # The other parts go on.
+                await until(lambda: kit.stub.writes)
+                await asyncio.sleep(0.1)
+                kit.enqueued.clear()
+            # What is shown changes, though nothing is proven.
+            await until(lambda: "cannot listen on" not in kit.observer.contacts_of(REF).detail)
+            await until(lambda: REF in kit.enqueued)
+            await leading.__aexit__(None, None, None)
 
     run_and_close(main())
 
