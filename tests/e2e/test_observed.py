@@ -79,25 +79,6 @@ def test_a_product_that_cannot_be_switched_off_is_shown_as_having_asked(
     assert GATEWAY in seen["observedMessage"]
 
 
-def test_a_lookup_from_an_address_of_no_product_is_nobodys(
-    observed: Observed, space: Space
-) -> None:
-    opted_out(space)
-    observed.wait_for(space, RECORD, state="Compliant", observed="Quiet")
-    space.apply(workload("Deployment", "other", container("docker.io/library/nginx:1"), replicas=1))
-    before = _unattributed(observed)
-    observed.dns.ask(EMQX_HOST, client=observed.address_of(space, "other"))
-    eventually(lambda: _unattributed(observed) > before, say="an unattributed lookup")
-    assert observed.observed(space, RECORD)["state"] == "Compliant"
-    assert observed.observed(space, RECORD)["observed"] != "Contacted"
-
-
-def _unattributed(observed: Observed) -> float:
-    name = "fleet_telemetry_observed_unattributed_lookups_total{"
-    lines = observed.world.operator.metrics("controller").splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-
 def test_a_cluster_that_asks_nothing_sees_no_writes(observed: Observed, space: Space) -> None:
     opted_out(space, SONARQUBE)
     observed.wait_for(space, RECORD, state="Compliant", observed="Quiet")
@@ -188,3 +169,23 @@ def test_dns_refuses_the_hosts_of_a_policy_to_its_pods_alone(
         observed.configure("--all")
     status = space.get("workloadtelemetry", RECORD)["status"]
     assert [one.get("refused") for one in status["contacts"]] == [True], seen
+
+
+# This one leaves a doubt about its host for a day.
+def test_a_lookup_from_an_address_of_no_product_is_nobodys(
+    observed: Observed, space: Space
+) -> None:
+    opted_out(space)
+    observed.wait_for(space, RECORD, state="Compliant")
+    space.apply(workload("Deployment", "other", container("docker.io/library/nginx:1"), replicas=1))
+    before = _unattributed(observed)
+    observed.dns.ask(EMQX_HOST, client=observed.address_of(space, "other"))
+    eventually(lambda: _unattributed(observed) > before, say="an unattributed lookup")
+    assert observed.observed(space, RECORD)["state"] == "Compliant"
+    assert observed.observed(space, RECORD)["observed"] != "Contacted"
+
+
+def _unattributed(observed: Observed) -> float:
+    name = "fleet_telemetry_observed_unattributed_lookups_total{"
+    lines = observed.world.operator.metrics("controller").splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
