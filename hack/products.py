@@ -221,6 +221,11 @@ def _rule(rule: ChannelRule) -> Iterator[str]:
             "while network policies are proven to deny the hosts "
             "([more](../evidence.md#what-a-switch-does-not-stop))."
         )
+    if rule.grace_seconds:
+        yield (
+            f"- For {rule.grace_seconds} s after a pod's start it may ask for the hosts although "
+            "the switches turn off ([more](../evidence.md#what-a-lookup-shows))."
+        )
     if not rule.switches and rule.default is not DefaultState.NO_TELEMETRY:
         yield "- No switch is known to work: NotEnforceable."
     if rule.harmless_anywhere:

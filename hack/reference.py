@@ -22,6 +22,7 @@ from fleet_telemetry.reporting import (
     fleet_metrics,
     host_metrics,
     namespace_metrics,
+    observed_metrics,
     policy_metrics,
     workload_metrics,
 )
@@ -201,10 +202,13 @@ def metrics_page() -> str:
         *namespace_metrics.FAMILIES,
         *policy_metrics.FAMILIES,
         *host_metrics.FAMILIES,
+        *observed_metrics.FAMILIES,
     )
     return _METRICS.format(
         fleet="\n".join(map(_family, counted)),
-        workloads="\n".join(map(_family, workload_metrics.FAMILIES)),
+        workloads="\n".join(
+            map(_family, (*workload_metrics.FAMILIES, *observed_metrics.PER_WORKLOAD))
+        ),
         processes="\n".join(_metric(metric, labels) for metric, labels in _metrics(operational)),
     )
 

@@ -13,7 +13,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from dev.bench import admission, audit, checks, egress, fleet, hosts, recognition, rotation, scrape
+from dev.bench import (
+    admission,
+    audit,
+    checks,
+    egress,
+    fleet,
+    hosts,
+    observed,
+    recognition,
+    rotation,
+    scrape,
+)
 from dev.bench.errors import BenchError
 from dev.bench.figures import Figure, render
 from dev.bench.machine import Machine, Watch
@@ -68,6 +79,11 @@ def _audit(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
     return audit.measure(directory, size, progress)
 
 
+def _observed(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    size = observed.Size(200, 100, 2) if quick else observed.Size(200, 1000, 20)
+    return observed.measure(directory, size, progress)
+
+
 _PARTS: Mapping[str, Part] = {
     "recognition": _recognition,
     "audit": _audit,
@@ -76,6 +92,7 @@ _PARTS: Mapping[str, Part] = {
     "checks": _checks,
     "scrape": _scrape,
     "egress": _egress,
+    "observed": _observed,
 }
 
 

@@ -12,6 +12,11 @@ from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
 from fleet_telemetry.evidence.checks import Check, Place, plan_checks, result_without_check
+from fleet_telemetry.evidence.contact_evidence import (
+    ContactJudge,
+    sends_with_contacts,
+    with_contacts,
+)
 from fleet_telemetry.evidence.contacts import NO_CONTACTS, Contacts
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.facts import Facts
@@ -106,6 +111,8 @@ class Plan:
     """The checks of the products' APIs."""
     egress: Mapping[tuple[str, ChannelName], EgressFinding] = field(default_factory=dict)
     """The egress finding of each channel; known after network policies are written."""
+    holds_until: datetime | None = field(default=None, compare=False)
+    """When it may change although nothing happens: a lookup no longer counts. None: never."""
 
     @property
     def changes(self) -> tuple[Edit | SkippedEdit, ...]:
@@ -164,6 +171,7 @@ def decide(given: Input) -> Plan:
         pods=pods,
         reported={key: known[key] or reported.get(key, Reported()) for key in known},
         contacts=given.contacts,
+        now=given.now,
         claims=given.claims,
         seeds=given.seeds,
         excluded=given.excluded,
@@ -180,23 +188,31 @@ def decide(given: Input) -> Plan:
         ),
     )
     channels = list(_channels(plan.targets))
+    lookups = ContactJudge(facts)
     return replace(
         plan,
-        verdicts=tuple(_judge_all(facts, channels, plan.effective)),
-        by_policy=tuple(_judge_by_policy(given, facts, plan.effective, channels, checks)),
+        verdicts=tuple(_judge_all(lookups, channels, plan.effective)),
+        by_policy=tuple(_judge_by_policy(given, lookups, plan.effective, channels, checks)),
         injected=tuple(_injected(given, plan)),
         checks=checks,
+        holds_until=min(filter(None, (lookups.find(*key).until for key in channels)), default=None),
     )
 
 
 def _judge_all(
-    facts: Facts, channels: list[tuple[str, ChannelName]], effective: EffectivePolicies
+    lookups: ContactJudge,
+    channels: list[tuple[str, ChannelName]],
+    effective: EffectivePolicies,
 ) -> Iterator[Verdict]:
     """The verdicts by the effective policies, and whether something is sent whatever they say."""
+    facts = lookups.facts
     for product, channel in channels:
         verdict = judge(facts, product, channel, effective.get((product, channel)))
         if verdict is not None:
-            yield replace(verdict, sends=find_sends(facts, verdict))
+            found = lookups.find(product, channel)
+            verdict = with_contacts(verdict, found)
+            sends = sends_with_contacts(find_sends(facts, verdict), found)
+            yield replace(verdict, sends=sends)
 
 
 def with_egress(plan: Plan, findings: Mapping[tuple[str, ChannelName], EgressFinding]) -> Plan:
@@ -269,12 +285,13 @@ def _may_be_written(given: Input) -> bool:
 
 def _judge_by_policy(
     given: Input,
-    facts: Facts,
+    lookups: ContactJudge,
     effective: EffectivePolicies,
     channels: list[tuple[str, ChannelName]],
     checks: tuple[Check, ...],
 ) -> Iterator[PolicyVerdict]:
     """The verdicts of each policy that covers the workload, by that policy alone."""
+    facts = lookups.facts
     built_in = _built_in(facts.targets)
     for policy in select_policies(given.policies, given.workload, given.namespace_labels):
         verdicts = []
@@ -292,7 +309,7 @@ def _judge_by_policy(
                 own = EffectivePolicy(policy, policy.injection, overruled=True)
             verdict = judge(facts, product, channel, own)
             if verdict is not None:
-                verdicts.append(verdict)
+                verdicts.append(with_contacts(verdict, lookups.find(product, channel)))
         if verdicts:
             checked = tuple(
                 check.product

@@ -16,6 +16,7 @@ from fleet_telemetry.audit.result import (
     Finding,
     HostName,
     Place,
+    PolicyAdvice,
     Problem,
     Tool,
     UnknownImage,
@@ -88,6 +89,13 @@ ordinary = an_audit(
             advice="Let a Deployment own it.",
         ),
     ),
+    policy_advice=(
+        PolicyAdvice(
+            place=Place(file="p.yaml", line=4),
+            policy=ChannelPolicy(kind="ClusterTelemetryPolicy", name="opt-out"),
+            message="spec.products: nothing runs it.",
+        ),
+    ),
     problems=(
         Problem(place=Place(file="bad.yaml", line=12), what="A tab indents.", advice="Use spaces."),
     ),
@@ -137,7 +145,11 @@ wild_texts = st.one_of(
     st.tuples(st.sampled_from(NASTY), st.sampled_from(NASTY)).map("".join),
 )
 _places = st.builds(
-    Place, cluster=wild_texts, file=wild_texts, line=st.integers(min_value=0, max_value=10**6)
+    Place,
+    cluster=wild_texts,
+    context=st.none() | wild_texts,
+    file=wild_texts,
+    line=st.integers(min_value=0, max_value=10**6),
 )
 _hosts = st.builds(
     HostName,
@@ -208,6 +220,9 @@ wild_audits = st.builds(
     ).map(tuple),
     unknown_images=st.lists(
         st.builds(UnknownImage, image=wild_texts, containers=_numbers), max_size=30
+    ).map(tuple),
+    policy_advice=st.lists(
+        st.builds(PolicyAdvice, place=_places, policy=_policies, message=wild_texts), max_size=3
     ).map(tuple),
     problems=st.lists(
         st.builds(Problem, place=_places, what=wild_texts, advice=wild_texts), max_size=3

@@ -223,6 +223,7 @@ _FULL: Manifest = {
                             }
                         ],
                         "harmlessAnywhere": True,
+                        "graceSeconds": 0,
                         "remedy": "Ask for another licence.",
                         "sources": ["emqx/emqx@v5.0.22:apps/emqx/src/emqx_config.erl"],
                     },
@@ -230,6 +231,7 @@ _FULL: Manifest = {
                         "versions": [">=6.0.0"],
                         "default": "NoTelemetry",
                         "harmlessAnywhere": False,
+                        "graceSeconds": 0,
                         "provenance": "Source",
                     },
                     {
@@ -239,6 +241,7 @@ _FULL: Manifest = {
                             {"semantics": "Runtime", "sufficient": False, "suspend": False}
                         ],
                         "leaves": "a start event",
+                        "graceSeconds": 600,
                         "harmlessAnywhere": False,
                         "provenance": "Source",
                     },
@@ -910,6 +913,18 @@ def _rule() -> dict[str, Check]:
                         {"default": "On", "leaves": "a start event", "switches": []},
                     ),
                 ),
+                Rule(
+                    message="graceSeconds is for a rule with switches: without one, nothing is "
+                    "expected to stop",
+                    accepts=(
+                        {"default": "On", "graceSeconds": 0},
+                        {"default": "On", "graceSeconds": 60, "switches": [switch]},
+                    ),
+                    rejects=(
+                        {"default": "On", "graceSeconds": 60},
+                        {"default": "On", "graceSeconds": 60, "switches": []},
+                    ),
+                ),
             ),
         ),
         **_versions(f"{_RULE}.versions"),
@@ -930,6 +945,7 @@ def _rule() -> dict[str, Check]:
         f"{_RULE}.refuses[0].configProperty": _PROPERTY,
         f"{_RULE}.harmlessAnywhere": Flag(default=False),
         f"{_LEAVING_RULE}.leaves": text(512),
+        f"{_LEAVING_RULE}.graceSeconds": Number(lowest=0, highest=86400, default=0),
         f"{_RULE}.remedy": text(1024),
         f"{_RULE}.provenance": Choice(of=("Source", "Documentation", "User"), default="Source"),
         f"{_RULE}.sources": Array(item=lambda index: f"page {index}", kind="atomic", longest=16),

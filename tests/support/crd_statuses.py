@@ -86,6 +86,7 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     f"{_SUMMARY}.running": MEANING,
     f"{_SUMMARY}.reported": MEANING,
     f"{_SUMMARY}.egress": Choice(of=_EGRESS),
+    f"{_SUMMARY}.observed": Choice(of=_OBSERVED, default="Unknown"),
     f"{_SUMMARY}.provenance": _PROVENANCE,
     "status.injected": Array(
         item=lambda index: {"container": "a", "name": f"NAME_{index}", "value": "b"},
@@ -214,6 +215,7 @@ WORKLOAD = Kind(
                 "running": "Disabled",
                 "reported": "Unset",
                 "egress": "Open",
+                "observed": "Quiet",
                 "provenance": "Source",
             },
             "injected": [

@@ -2,8 +2,8 @@
 
 Its CRDs are those of an earlier state of this repository, without their descriptions: policies
 could not name hosts of their own (`egress.hosts`) nor what isolated pods may reach
-(`egress.reachable`), and some fields of the statuses did not exist. All the rest is the present
-chart, under an older number.
+(`egress.reachable`), and some fields of the statuses did not exist. Its values have no `observed`.
+All the rest is the present chart, under an older number.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ def previous_chart(directory: Path, *, statuses: bool = False) -> Path:
         if statuses:
             _fields(crd)["status"] = _fields(present)["status"]
         there.write_text(yaml.safe_dump(crd))
+    values = chart / "values.yaml"
+    values.write_text(re.sub(r"(?m)^observed:\n(?:(?: .*)?\n)*", "", values.read_text()))
     metadata = chart / "Chart.yaml"
     text = re.sub(r"(?m)^(version|appVersion): .*", rf"\1: {VERSION}", metadata.read_text())
     metadata.write_text(text)

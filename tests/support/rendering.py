@@ -16,6 +16,8 @@ Manifest = dict[str, Any]
 Values = Mapping[str, Any]
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+FIXED_ADDRESS = "10.96.0.53"
+"""Of a Service. A real API server takes only addresses of its own range."""
 _EXTRA: Values = {
     "extraArgs": ["--log-level=debug"],
     "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
@@ -90,8 +92,14 @@ MATRIX: Mapping[str, Values] = {
         },
         "reports": {"api": "Off"},
         "logLevel": "debug",
+        "networkPolicy": {"enabled": False},
+        "observed": {"enabled": True},
     },
-    "single": {"webhook": {"replicas": 1}, "controller": {"replicas": 1}},
+    "single": {
+        "webhook": {"replicas": 1},
+        "controller": {"replicas": 1},
+        "observed": {"enabled": True, "networkPolicy": {"enabled": False}},
+    },
     "chosen": {
         "nameOverride": "phone-home",
         "commonAnnotations": {"example.com/owner": "platform"},
@@ -185,6 +193,16 @@ MATRIX: Mapping[str, Values] = {
             "publishedRanges": "built-in",
             "allowlistRequests": "catalogue",
             "onUninstall": "Remove",
+        },
+        "observed": {
+            "enabled": True,
+            "port": 6053,
+            "service": {"clusterIP": FIXED_ADDRESS},
+            "dnsService": {"namespace": "b", "name": "cluster-dns"},
+            "sources": ["192.0.2.0/24", "2001:db8:1::/48"],
+            "clusterDomain": "corp.example",
+            "tls": {"secretName": "dnstap-tls"},
+            "networkPolicy": {"podSelector": {"matchLabels": {"app": "coredns"}}},
         },
         "networkPolicy": {
             "enabled": True,

@@ -25,7 +25,7 @@ from fleet_telemetry.objects.manifest import Manifest, dig, read_time, text_at
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.policy.advice.advise import advise
 from fleet_telemetry.policy.advice.surroundings import Surroundings
-from fleet_telemetry.switches.policy_problems import find_problems, warn_of_clear_text
+from fleet_telemetry.switches.policy_problems import find_problems, warnings_on
 
 _log = logging.getLogger(__name__)
 
@@ -123,10 +123,7 @@ def _judge(
 ) -> Validation:
     problems = list(find_problems(spec, catalogue))
     refusal = "; ".join(problem.message for problem in problems if problem.is_mistake)
-    warnings = [problem.message for problem in problems if not problem.is_mistake]
-    clear = warn_of_clear_text(spec)
-    if clear:
-        warnings.append(clear)
+    warnings = list(warnings_on(spec, problems))
     if around is not None and not refusal:
         warnings += _advise(_policy(request, spec, around), around)
     return Validation(refusal, tuple(warnings))

@@ -995,6 +995,16 @@ class ChannelRule(ApiType, frozen=True, kw_only=True):
             max_length=512,
         ),
     ] = ""
+    grace_seconds: Annotated[
+        int,
+        described(
+            "For how long after a pod's start the product may contact the channel's hosts although "
+            "the switches disable it, for example to report the opt-out itself. A lookup in that "
+            "time is shown, and does not make the channel NonCompliant.",
+            ge=0,
+            le=86400,
+        ),
+    ] = 0
     remedy: Annotated[str, described("What to do when no switch works.", max_length=1024)] = ""
     provenance: Annotated[
         Provenance,
@@ -1018,6 +1028,11 @@ CHANNEL_RULE_RULES = (
         "!has(self.leaves) || size(self.leaves) == 0 || "
         "(has(self.switches) && size(self.switches) > 0)",
         "leaves says what is sent in spite of switches; a rule without a switch has a remedy",
+    ),
+    Rule(
+        "!has(self.graceSeconds) || self.graceSeconds == 0 || "
+        "(has(self.switches) && size(self.switches) > 0)",
+        "graceSeconds is for a rule with switches: without one, nothing is expected to stop",
     ),
 )
 

@@ -77,6 +77,11 @@ class Reason(_Explained):
         "The workload's author set a value that does not have the desired effect, and the "
         "policy has onConflict: Keep.",
     )
+    OBSERVED_CONTACT = (
+        "ObservedContact",
+        "The channel is to be disabled, and a pod asked DNS for a host that serves this channel "
+        "alone. That is an attempt: it does not show that anything was sent.",
+    )
     SWITCH_OVERRIDDEN = (
         "SwitchOverridden",
         "An argument or another variable overrides the switch, with the opposite setting or "
@@ -181,6 +186,11 @@ class Reason(_Explained):
         "PodsNotReadable",
         "The pods of the workload cannot all be read, so nothing shows which setting they were "
         "started with. Allow to list pods, and the ReplicaSets and Jobs that own them.",
+    )
+    LEASE_NOT_READABLE = (
+        "LeaseNotReadable",
+        "The operator recorded what the product reports, and whether it still runs cannot be seen, "
+        "because its Lease may not be read. Allow to get the Lease.",
     )
     SEED_NOT_PROVEN = (
         "SeedNotProven",
@@ -447,6 +457,11 @@ class ObservedReason(_Explained):
         "This alone does not prove that nothing is sent.",
     )
     # Unknown
+    NO_HOST_KNOWN = (
+        "NoHostKnown",
+        "The catalogue knows no host that pods of this version send to on the channel, so there is "
+        "no lookup to look for.",
+    )
     NOT_OBSERVED = (
         "NotObserved",
         "The cluster's DNS does not report its lookups to the operator (value observed.enabled).",

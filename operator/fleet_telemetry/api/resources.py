@@ -138,6 +138,7 @@ WORKLOAD_TELEMETRY = CustomResource(
         Column("Reported", f"{_SUMMARY}.reported", priority=1),
         Column("Egress", f"{_SUMMARY}.egress", priority=1),
         Column("Provenance", f"{_SUMMARY}.provenance", priority=1),
+        Column("Observed", f"{_SUMMARY}.observed", priority=1),
         _AGE,
     ),
 )

@@ -293,6 +293,9 @@ class WorkloadSummary(ApiType, frozen=True, kw_only=True):
     egress: Annotated[
         EgressVerdict, described("Whether the network lets the pods reach its hosts.")
     ]
+    observed: Annotated[
+        ObservedVerdict, described("Whether the pods asked the cluster's DNS for its hosts.")
+    ] = ObservedVerdict.UNKNOWN
     provenance: Annotated[
         Provenance | None, described("Where the facts come from by which it is judged.")
     ] = None

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.api.policy import EgressDialect
 from fleet_telemetry.api.telemetry_host import AddressFamily
+from fleet_telemetry.app.observed import observer_options
 from fleet_telemetry.app.options import EgressSettings
 from fleet_telemetry.app.parts import Common, Part
 from fleet_telemetry.catalogue.catalogue import Catalogue
@@ -21,6 +22,7 @@ from fleet_telemetry.controllers.egress.reconciler import EgressOptions, EgressR
 from fleet_telemetry.controllers.enqueuer import Enqueuer
 from fleet_telemetry.controllers.keys import ReconcileKey
 from fleet_telemetry.controllers.manager import Manager
+from fleet_telemetry.controllers.observed.observer import Observer
 from fleet_telemetry.controllers.plans import Plans
 from fleet_telemetry.controllers.policy import ExpiryReconciler, PolicyReconciler
 from fleet_telemetry.controllers.product import ProductReconciler
@@ -48,6 +50,7 @@ from fleet_telemetry.reporting.fleet_metrics import FleetCollector, FleetSource
 from fleet_telemetry.reporting.host_metrics import HostCollector
 from fleet_telemetry.reporting.metrics import ControllerMetrics, VerificationMetrics
 from fleet_telemetry.reporting.namespace_metrics import NamespaceCollector
+from fleet_telemetry.reporting.observed_metrics import ObservedCollector, render_lookups
 from fleet_telemetry.reporting.policy_metrics import PolicyCollector
 from fleet_telemetry.reporting.status_server import MetricsText
 from fleet_telemetry.reporting.workload_metrics import render_workloads
@@ -68,6 +71,7 @@ class ControllerPart(Part):
         work = ControllerMetrics(common.metrics)
         egress = build_egress(options.egress, cache, client, common.now, queue.add)
         enqueuer = Enqueuer(cache, queue, egress)
+        observer = build_observer(common, queue.add)
         writers = Writers(
             egress=egress,
             verifier=Verifier(
@@ -86,10 +90,20 @@ class ControllerPart(Part):
                 cluster=options.cluster_name,
             ),
             events=EventRecorder(client, common.now),
+            observed=observer,
         )
         self._manager = build_manager(
-            common, queue, plans, enqueuer=enqueuer, writers=writers, metrics=work
+            common,
+            queue,
+            plans,
+            enqueuer=enqueuer,
+            writers=writers,
+            metrics=work,
+            observer=observer,
         )
+        if observer is not None:
+            # Before the enqueuer: what is decided next is to know what changed.
+            cache.add_listener(observer.feed)
         cache.add_listener(enqueuer)
         self._elector = LeaderElector(
             client, namespace=options.namespace, name=options.lease, identity=options.identity
@@ -110,8 +124,11 @@ class ControllerPart(Part):
                 visible=work.knows_fleet,
             )
         )
-        per_workload: MetricsText = lambda: render_workloads(source)  # noqa: E731  # its type is declared
-        self.metrics = (per_workload,) if options.per_workload_metrics else ()
+        per_workload: list[MetricsText] = [lambda: render_workloads(source)]
+        if observer is not None:
+            common.metrics.register(ObservedCollector(observer.figures))
+            per_workload.append(lambda: render_lookups(observer.figures, plans.items))
+        self.metrics = tuple(per_workload) if options.per_workload_metrics else ()
 
     def tasks(self) -> Sequence[Awaitable[None]]:
         """See Part."""
@@ -126,6 +143,7 @@ def build_manager(
     enqueuer: Enqueuer,
     writers: Writers,
     metrics: ControllerMetrics,
+    observer: Observer | None = None,
 ) -> Manager:
     """The manager with all reconcilers. A new reconciler is added to the list here."""
     options, cache, client, now = common.options, common.cache, common.client, common.now
@@ -134,6 +152,11 @@ def build_manager(
         frozenset({options.namespace, *options.excluded_namespaces}), options.namespace_selector
     )
     workloads = WorkloadReconciler(cache, client, queue, plans, writers, now=now, excluded=excluded)
+    background = [writers.verifier.run, writers.egress.run, writers.reports.run]
+    prepare = [writers.egress.begin, writers.reports.discover, workloads.resume_rollouts]
+    if observer is not None:
+        background.append(observer.run)
+        prepare.append(observer.begin)
     return Manager(
         queue,
         (
@@ -154,11 +177,19 @@ def build_manager(
         ),
         metrics,
         synced=cache.synced,
-        prepare=(writers.egress.begin, writers.reports.discover, workloads.resume_rollouts),
-        background=(writers.verifier.run, writers.egress.run, writers.reports.run),
+        prepare=prepare,
+        background=background,
         enqueue_all=enqueuer.enqueue_all,
         on_stop=plans.clear,
     )
+
+
+def build_observer(common: Common, enqueue: Callable[[ReconcileKey], None]) -> Observer | None:
+    """The observer of DNS; None if it is off. Raises ValueError."""
+    options = observer_options(common.options)
+    if options is None:
+        return None
+    return Observer(common.cache, common.client, options, now=common.now, enqueue=enqueue)
 
 
 def _register(

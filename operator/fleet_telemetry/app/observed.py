@@ -13,7 +13,7 @@ from fleet_telemetry.egress.model import Address, Network
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(_LABEL)
-_DOMAIN = re.compile(rf"(?=.{{1,180}}\Z){_LABEL}(\.{_LABEL})*")
+_DOMAIN = re.compile(rf"(?=.{{1,130}}\Z){_LABEL}(\.{_LABEL})*")
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
 

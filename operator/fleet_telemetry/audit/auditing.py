@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fleet_telemetry.api.policy import Policy
+from fleet_telemetry.audit.advising import Advisor, merged
 from fleet_telemetry.audit.fixing.fix import fix_of
 from fleet_telemetry.audit.images import count_unknown
 from fleet_telemetry.audit.judging import decide_on, findings_of
@@ -17,6 +18,7 @@ from fleet_telemetry.audit.result import (
     Finding,
     Fix,
     Place,
+    PolicyAdvice,
     Problem,
     UnknownImage,
     Unmanaged,
@@ -28,11 +30,12 @@ from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.combining import combine
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
-from fleet_telemetry.workloads.workload import PodTemplate
+from fleet_telemetry.workloads.workload import PodTemplate, Workload, WorkloadRef
 
 MOST_UNKNOWN_IMAGES = 200
 """Listed; the rest is counted."""
 _MOST_PROBLEMS = 1000
+_MOST_ADVICE = 1000
 _POD_ADVICE = (
     "a pod without a workload is not managed; run it by a Deployment, or see for yourself whether "
     "it sends"
@@ -57,12 +60,19 @@ def audit(
     found = _Found(with_fixes)
     judged = False
     unjudged: set[str] = set()
+    advice: list[tuple[PolicyAdvice, ...]] = []
     for source in sources:
         in_effect = definitions.over(source.definitions)
         catalogue = _catalogue(in_effect, found)
         before = len(found.findings)
+        workloads: dict[WorkloadRef, Workload] = {}
         for subject in source.subjects:
-            found.add(subject, in_effect.policies, catalogue, now)
+            runs_product = found.add(subject, in_effect.policies, catalogue, now)
+            if runs_product and in_effect.files and isinstance(subject, Subject):
+                workloads[subject.workload.ref] = subject.workload
+        if source.scope is not None:
+            advisor = Advisor(in_effect, catalogue, now)
+            advice.append(tuple(advisor.advise(in_effect.files, workloads, source.scope)))
         if in_effect.policies:
             judged = True
         else:
@@ -74,6 +84,7 @@ def audit(
         found.workloads += source.read.workloads
         found.containers += source.read.containers
         found.unknown.update(source.read.images)
+    found.advice += merged(advice)
     return found.result(now, judged=judged, unjudged=unjudged)
 
 
@@ -100,6 +111,7 @@ class _Found:
     unmanaged: list[Unmanaged] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
+    advice: list[PolicyAdvice] = field(default_factory=list)
     workloads: int = 0
     workloads_with_product: int = 0
     containers: int = 0
@@ -114,21 +126,24 @@ class _Found:
         policies: tuple[Policy, ...],
         catalogue: Catalogue,
         now: datetime,
-    ) -> None:
-        """Judge one object, or list it if it cannot be judged."""
+    ) -> bool:
+        """Judge one object, or list it if it cannot be judged. Whether it runs a product."""
         if isinstance(subject, Other):
-            self._list(subject, match_containers(subject.template, catalogue))
-            return
-        targets = match_containers(subject.workload.template, catalogue)
+            targets = match_containers(subject.template, catalogue)
+            self._list(subject, targets)
+            return bool(targets)
+        plan = decide_on(subject, policies, catalogue, now)
+        targets = plan.targets
         self.workloads += 1
         self._count(subject.workload.template, targets)
         if targets:
             self.workloads_with_product += 1
-            findings = list(findings_of(subject, decide_on(subject, policies, catalogue, now)))
+            findings = list(findings_of(subject, plan))
             self.findings += findings
             fix = fix_of(subject, targets, findings, catalogue, now) if self.with_fixes else None
             if fix is not None:
                 self.fixes.append(fix)
+        return bool(targets)
 
     def _list(self, other: Other, targets: tuple[MatchedContainer, ...]) -> None:
         self._count(other.template, targets)
@@ -177,6 +192,7 @@ class _Found:
                     self.unknown.items(), key=lambda one: (-one[1], one[0])
                 )[:MOST_UNKNOWN_IMAGES]
             ),
+            policy_advice=tuple(self.advice[:_MOST_ADVICE]),
             problems=tuple(_bounded(self.problems)),
         )
 

@@ -17,7 +17,7 @@ from fleet_telemetry.audit.decoding import LIMITS
 from fleet_telemetry.audit.documents import Chunk
 from fleet_telemetry.audit.plain_yaml import Found
 from fleet_telemetry.audit.result import Place
-from fleet_telemetry.audit.sources import Definitions
+from fleet_telemetry.audit.sources import Definitions, PolicyKey, policy_key
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.combining import combine
 from fleet_telemetry.catalogue.product import Origin, Product
@@ -58,7 +58,7 @@ class Collector:
     problems: list[Problem] = field(default_factory=list)
     found: int = 0
     """Policies and products, right or wrong."""
-    _policies: dict[tuple[str, str, str], tuple[Document, Policy]] = field(default_factory=dict)
+    _policies: dict[PolicyKey, tuple[Document, Policy]] = field(default_factory=dict)
     _products: dict[str, tuple[Document, Product]] = field(default_factory=dict)
 
     def add(self, file: str, chunk: Chunk, one: Found) -> None:
@@ -90,7 +90,7 @@ class Collector:
     def _add_policy(self, document: Document, manifest: Manifest) -> None:
         created = read_time(text_at(manifest, "metadata", "creationTimestamp")) or self.now
         policy = read_policy_file(document, self.default_namespace, created)
-        key = (policy.kind, policy.namespace, policy.name)
+        key = policy_key(policy)
         if self._is_new(document, str(policy), self._policies.get(key)):
             self._policies[key] = document, policy
 
@@ -110,6 +110,7 @@ class Collector:
         )
         catalogue = combine(builtin(), (product for _, product in products)).catalogue
         policies = []
+        files = {}
         for document, policy in self._policies.values():
             mistakes = [one for one in find_problems(policy.spec, catalogue) if one.is_mistake]
             self.problems += [
@@ -118,7 +119,8 @@ class Collector:
             ]
             if not mistakes:
                 policies.append(policy)
-        return Definitions(tuple(policies), products)
+                files[policy_key(policy)] = Place(file=document.file, line=document.line())
+        return Definitions(tuple(policies), products, files)
 
 
 def _document(file: str, chunk: Chunk, one: Found) -> Document:

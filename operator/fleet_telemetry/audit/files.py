@@ -31,7 +31,7 @@ from fleet_telemetry.audit.manifests import GROUPS, Fault, PartOf, read_manifest
 from fleet_telemetry.audit.plain_yaml import Found
 from fleet_telemetry.audit.result import Place
 from fleet_telemetry.audit.result import Problem as Reported
-from fleet_telemetry.audit.sources import Definitions, Gathered, Read
+from fleet_telemetry.audit.sources import Definitions, Gathered, Read, Scope
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.linting.document import Document
 from fleet_telemetry.linting.problem import FileError, Problem
@@ -141,7 +141,13 @@ class _Gatherer:
         definitions = self._collector.finish()
         for problem in self._collector.problems:
             self.report(problem)
-        return Gathered(self._subjects(sources), definitions, self.problems, self.read)
+        return Gathered(
+            self._subjects(sources),
+            definitions,
+            self.problems,
+            self.read,
+            Scope(namespaces=self._collector.labels),
+        )
 
     def sources(self, named: Iterable[str]) -> Iterator[Input]:
         """The files; what is wrong with their names is reported."""

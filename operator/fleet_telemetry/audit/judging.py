@@ -7,7 +7,8 @@ from datetime import datetime
 
 from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.api.product import Sender, Setting
-from fleet_telemetry.api.workload_telemetry import ChannelPolicy, EgressVerdict, Sends
+from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends
+from fleet_telemetry.audit.advising import named_policy
 from fleet_telemetry.audit.fixing.changing import changes_of, plan_disabling
 from fleet_telemetry.audit.result import Change, Finding, HostName
 from fleet_telemetry.audit.subject import Subject
@@ -61,11 +62,7 @@ def findings_of(subject: Subject, plan: Plan) -> Iterator[Finding]:
             sends=sends.sends,
             reason=sends.reason,
             message=sends.message,
-            policy=ChannelPolicy(
-                kind=policy.kind, namespace=policy.namespace or None, name=policy.name
-            )
-            if policy
-            else None,
+            policy=named_policy(policy) if policy else None,
             desired=verdict.desired,
             state=verdict.state,
             state_reason=verdict.reason or "",

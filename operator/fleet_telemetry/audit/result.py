@@ -26,7 +26,10 @@ class Place(Part, frozen=True, kw_only=True):
     """Where something was found. Lines count from 1; 0 if there is none."""
 
     cluster: str = ""
-    """The context of the kubeconfig; empty in files."""
+    """The name that the user gave to the cluster, else the context; empty in files."""
+    context: str | None = None
+    """The context of the kubeconfig, where that is not the cluster's name; empty in a pod, which
+    has none."""
     file: str = ""
     """As the user named it, ``-`` for standard input; empty in clusters."""
     line: int = 0
@@ -171,6 +174,15 @@ class Unmanaged(Part, frozen=True, kw_only=True):
     advice: str
 
 
+class PolicyAdvice(Part, frozen=True, kw_only=True):
+    """A likely mistake in a policy, which the API server would accept. It changes no judgement."""
+
+    place: Place
+    """The file of the policy, if it is in one, and the cluster in which it was looked at."""
+    policy: ChannelPolicy
+    message: str
+
+
 class Coverage(Part, frozen=True, kw_only=True):
     """What was looked at."""
 
@@ -228,6 +240,8 @@ class Audit(Part, frozen=True, kw_only=True, omit_defaults=False):
     unmanaged: tuple[Unmanaged, ...] = ()
     unknown_images: tuple[UnknownImage, ...] = ()
     """The most frequent ones."""
+    policy_advice: tuple[PolicyAdvice, ...] = ()
+    """On the policies in files, which are not applied yet."""
     problems: tuple[Problem, ...] = ()
 
     @property

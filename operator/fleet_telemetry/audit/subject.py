@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -51,3 +51,8 @@ class Other:
     kind: str
     name: str
     template: PodTemplate
+
+
+def workloads_in(subjects: Iterable[Subject | Other]) -> Iterator[Workload]:
+    """The workloads that can be judged."""
+    return (one.workload for one in subjects if isinstance(one, Subject))

@@ -184,16 +184,22 @@ class Product:
     ) -> Iterator[tuple[Host, bool]]:
         """The hosts that a version talks to, and whether it surely does: a floating tag, or one
         that cannot be read, may stand for a version that talks to another host."""
-        for found in self.spec.channels:
-            if found.name is not channel:
+        for host, ranges in self._hosts.get(channel, ()):
+            if host.components and image.component not in host.components:
                 continue
-            for host in found.hosts:
-                ranges = VersionRanges.parse(host.versions)
-                if host.components and image.component not in host.components:
-                    continue
-                certain = ranges.covers(span)
-                if certain or span is None or ranges.touches(span):
-                    yield host, certain
+            certain = ranges.covers(span)
+            if certain or span is None or ranges.touches(span):
+                yield host, certain
+
+    @cached_property
+    def _hosts(self) -> Mapping[ChannelName, tuple[tuple[Host, VersionRanges], ...]]:
+        """The hosts of each channel, with their versions read."""
+        return {
+            channel.name: tuple(
+                (host, VersionRanges.parse(host.versions)) for host in channel.hosts
+            )
+            for channel in self.spec.channels
+        }
 
     def harmless_rule(self, channel: ChannelName, image: Image) -> ChannelRule | None:
         """The rule whose switches may be set whatever the version is."""

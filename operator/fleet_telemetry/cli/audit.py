@@ -99,9 +99,10 @@ def audit(
 
 def _namespace_of_files(clusters: ClusterChoice) -> str:
     """The namespace of objects that name none."""
-    is_of_files = len(clusters.namespaces) == 1 and not clusters.contexts
+    is_of_files = len(clusters.namespaces) == 1 and not (clusters.contexts or clusters.names)
     if clusters.is_given and not is_of_files:
         raise click.UsageError(
-            "-A, --context and several -n are for clusters; leave them or the FILEs out"
+            "-A, --context, --cluster-name and several -n are for clusters; leave them or the "
+            "FILEs out"
         )
     return clusters.namespaces[0] if clusters.namespaces else _NAMESPACE

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
 import click
 
+from fleet_telemetry.cli.cluster_name import check_cluster_name
 from fleet_telemetry.cli.completing import contexts
 
 KUBECONFIG_OPTION = click.option(
@@ -24,6 +25,14 @@ _CONTEXT = click.option(
     shell_complete=contexts,
     help="A context of the kubeconfig. May be given several times, for several clusters. "
     "[default: the current one]",
+)
+_CLUSTER_NAME = click.option(
+    "--cluster-name",
+    "cluster_names",
+    multiple=True,
+    callback=lambda _, __, names: tuple(map(check_cluster_name, names)),
+    help="The name that the output shows for the cluster. With several --context: one for each, in "
+    "the same order. [default: the context]",
 )
 _NAMESPACE = click.option(
     "--namespace",
@@ -50,6 +59,8 @@ class ClusterChoice:
     """None: the current one."""
     namespaces: tuple[str, ...] = ()
     """None: all."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Those that are shown for clusters, by context; of the current one, the key is empty."""
     is_given: bool = False
     """Whether any was chosen, so that files would contradict it. A kubeconfig may come from the
     environment."""
@@ -65,6 +76,7 @@ def with_clusters(command: Callable[..., Any]) -> Callable[..., Any]:
         contexts: tuple[str, ...],
         namespaces: tuple[str, ...],
         all_namespaces: bool,
+        cluster_names: tuple[str, ...],
         **options: Any,
     ) -> Any:
         if all_namespaces and namespaces:
@@ -73,10 +85,29 @@ def with_clusters(command: Callable[..., Any]) -> Callable[..., Any]:
             kubeconfig=kubeconfig,
             contexts=contexts,
             namespaces=tuple(dict.fromkeys(namespaces)),
-            is_given=bool(contexts or namespaces or all_namespaces),
+            names=_names_by_context(contexts, cluster_names),
+            is_given=bool(contexts or namespaces or all_namespaces or cluster_names),
         )
         return command(*args, clusters=choice, **options)
 
-    for option in (KUBECONFIG_OPTION, _ALL_NAMESPACES, _NAMESPACE, _CONTEXT):
+    for option in (KUBECONFIG_OPTION, _ALL_NAMESPACES, _NAMESPACE, _CLUSTER_NAME, _CONTEXT):
         run = option(run)
     return run
+
+
+def _names_by_context(contexts: tuple[str, ...], names: tuple[str, ...]) -> Mapping[str, str]:
+    """Raises click.UsageError if a cluster had no name or two, or two had the same."""
+    if not names:
+        return {}
+    named = contexts or ("",)
+    if len(names) != len(named):
+        clusters = f"{len(named)} cluster{'s' if len(named) > 1 else ''}"
+        raise click.UsageError(
+            f"--cluster-name stands {len(names)} times, and {clusters} are read; give one name for "
+            "each --context"
+        )
+    for option, given in (("--context", named), ("--cluster-name", names)):
+        for one in given:
+            if given.count(one) > 1:
+                raise click.UsageError(f"{option} {one} stands twice; each name is of one cluster")
+    return dict(zip(named, names, strict=True))

@@ -21,6 +21,7 @@ def read_clusters(choice: ClusterChoice, definitions: Definitions, now: datetime
         kubeconfig=find_kubeconfig(choice.kubeconfig),
         contexts=choice.contexts,
         namespaces=choice.namespaces,
+        names=choice.names,
         definitions=definitions,
         now=now,
     )

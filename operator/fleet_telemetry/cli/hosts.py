@@ -94,7 +94,8 @@ def hosts(
         raise click.UsageError(f"the form {form} can only deny; use another --format with --allow")
     if clusters.is_given and (files or products or whole):
         raise click.UsageError(
-            "-A, -n and --context are for clusters; leave them, or FILEs and products out"
+            "-A, -n, --context and --cluster-name are for clusters; leave them, or FILEs and "
+            "products out"
         )
     now = datetime.now(UTC)
     found = [*_of_products(products, channels, whole=whole)]

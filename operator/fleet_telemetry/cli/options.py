@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from fleet_telemetry.api.policy import EgressDialect
 from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.api.telemetry_host import AddressFamily
+from fleet_telemetry.cli.cluster_name import check_cluster_name
 from fleet_telemetry.egress.allowlist import NAME as ALLOWLIST
 from fleet_telemetry.egress.perimeter import IncludedRequests
 from fleet_telemetry.objects.labels import is_label_key
@@ -20,16 +20,8 @@ from fleet_telemetry.reporting.reports_api import ReportsApi
 Command = Callable[..., None]
 
 
-_CLUSTER_NAME = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.:/@]{0,126}[A-Za-z0-9])?)?")
-
-
 def _cluster_name(_: click.Context, __: click.Parameter, value: str) -> str:
-    if not _CLUSTER_NAME.fullmatch(value):
-        raise click.BadParameter(
-            "up to 128 letters, digits and characters of -_.:/@, with a letter or a digit at both "
-            "ends"
-        )
-    return value
+    return check_cluster_name(value) if value else ""
 
 
 def _label_key(_: click.Context, __: click.Parameter, value: str) -> str:

@@ -55,6 +55,8 @@ from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, Worklo
 _log = logging.getLogger(__name__)
 
 _ROLLOUT_POLL_SECONDS = 3.0
+_AFTER_SECONDS = 1.0
+_REPORT_POLL_SECONDS = 60.0
 _POLICY_DELAY_SECONDS = 0.3
 """A burst of changes of workloads leads to one write of a policy's status."""
 _ALLOWLIST_DELAY_SECONDS = 2.0
@@ -157,6 +159,8 @@ class WorkloadReconciler:
             self._enqueue_policies(before)
             self._enqueue_policies(plan)
         self._verifier.plan(key, plan.checks, _pods_to_ask(pods))
+        if plan.holds_until is not None:
+            self._look_again(key, plan, plan.holds_until)
         await self._write_telemetry(workload, plan)
         # A new leader that has not asked the products yet must not change an auditor's report.
         if {check.product for check in plan.checks} <= answered:
@@ -244,6 +248,14 @@ class WorkloadReconciler:
             reported_before=stored_reports(status) if status else {},
             contacts=self._observed.contacts_of(ref) if self._observed else NO_CONTACTS,
         )
+
+    def _look_again(self, ref: WorkloadRef, plan: Plan, holds_until: datetime) -> None:
+        """Decide again when a lookup no longer counts; where the product is asked, also soon: the
+        same answer as before is no event, and later than the lookup."""
+        seconds = (holds_until - self._now()).total_seconds() + _AFTER_SECONDS
+        if any(check.grant is not None for check in plan.checks):
+            seconds = min(seconds, _REPORT_POLL_SECONDS)
+        self._queue.add_after(ref, max(seconds, _AFTER_SECONDS))
 
     def _is_excluded(self, namespace: str) -> bool:
         return self._excluded.covers(namespace, self._cache.labels_of(namespace))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName
@@ -54,7 +54,14 @@ class Facts:
     are to be set otherwise for it."""
     contacts: Contacts = NO_CONTACTS
     """What DNS showed of the workload."""
+    now: datetime | None = None
+    """When it is decided; None if no fact is to grow old."""
     readings: Readings = field(default_factory=Readings, compare=False, repr=False)
+
+    def of_pod(self, pod: PodFacts) -> Facts:
+        """The facts of one pod, as if there were no other one and no template."""
+        workload = replace(self.workload, template=pod.template)
+        return replace(self, workload=workload, targets=pod.targets, pods=(pod,))
 
     def targets_of(self, product: str, channel: ChannelName) -> tuple[MatchedContainer, ...]:
         """The containers of the pod template that use a channel of a product."""

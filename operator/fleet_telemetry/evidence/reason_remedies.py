@@ -26,6 +26,10 @@ REMEDIES: Mapping[Reason, str] = {
         "Change the setting in the product, or set spec.runtime.action: Remediate if its API can "
         "change it."
     ),
+    Reason.OBSERVED_CONTACT: (
+        "Look in the product for a setting that turns the channel on again, and deny its hosts by "
+        "spec.egress.action: Deny until it is found."
+    ),
     Reason.CONTRARY_VALUE_KEPT: (
         "Set the desired value in the manifest, or set spec.injection.onConflict: Override."
     ),
@@ -87,6 +91,8 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.NO_PODS: "Wait until a pod runs, and look again.",
     Reason.PODS_NOT_READABLE: "Allow to list pods, ReplicaSets and Jobs; docs/audit-clusters.md "
     "has the rights.",
+    Reason.LEASE_NOT_READABLE: "Allow to get the operator's Lease, and to list the Deployments of "
+    "its namespace; docs/audit-clusters.md has the rights.",
     Reason.COMMAND_IS_SHELL: _START,
     Reason.PROGRAM_UNKNOWN: _START,
     Reason.IMAGE_ARGUMENTS_UNKNOWN: "Write args into the manifest, with the switch among them.",

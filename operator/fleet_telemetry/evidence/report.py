@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from fleet_telemetry.api.product import Setting
@@ -27,6 +27,9 @@ class Reported:
     restart_needed: bool = False
     remediation_conflict: bool = False
     """The setting was remediated several times and changed back each time."""
+    as_of: datetime | None = field(default=None, compare=False)
+    """When the check began that this is the result of; None if that is not known. The same result
+    later is no other one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,8 +102,7 @@ class _Question:
             if pod.finished or key in seen:
                 continue
             seen.add(key)
-            workload = replace(self.facts.workload, template=pod.template)
-            yield replace(self.facts, workload=workload, targets=pod.targets, pods=(pod,))
+            yield self.facts.of_pod(pod)
             if len(seen) == _MOST_PODS:
                 return
 

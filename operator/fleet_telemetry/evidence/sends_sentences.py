@@ -58,6 +58,10 @@ _YES = {
         "The CronJob is suspended, and one of its Jobs, which sends, has not finished."
     ),
     Reason.NO_PODS: "No pod runs yet. The next one starts with the channel switched on.",
+    Reason.OBSERVED_CONTACT: (
+        "A pod asked DNS for a host that serves this channel alone. That is an attempt: whether it "
+        "got through is not seen."
+    ),
 }
 _UNKNOWN = {
     Reason.PODS_OUTDATED: (

@@ -8,9 +8,23 @@ from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName, Policy, Submission
 from fleet_telemetry.api.product import Provenance, Setting
-from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends, State
+from fleet_telemetry.api.reasons import ObservedReason, Reason
+from fleet_telemetry.api.workload_telemetry import EgressVerdict, ObservedVerdict, Sends, State
 from fleet_telemetry.evidence.sends_sentences import sends_sentence
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedFinding:
+    """What the cluster's DNS showed of one channel, and why."""
+
+    verdict: ObservedVerdict
+    reason: ObservedReason
+    detail: str = ""
+    """The part of the message that the reason does not say by itself."""
+    since: datetime | None = None
+    """With Quiet: since when every lookup would have been seen, and there was none."""
+    last: datetime | None = None
+    """When one of the channel's hosts was last asked for; None if no time is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +42,8 @@ class Observation:
     """Why the setting is not known, if the source says so."""
     message: str = ""
     """The same in a sentence."""
+    observed: ObservedFinding | None = None
+    """What DNS showed, if the source shows it."""
 
 
 _NOTHING = Observation()

@@ -99,6 +99,16 @@ class Fleet:
             counted = [_started_from(workload)]
         return tuple(sorted(counted, key=lambda pod: pod.name))
 
+    def all_pods_of(self, ref: WorkloadRef) -> Iterator[Pod]:
+        """Every pod of a workload in the store, also those that have finished or are being
+        deleted."""
+        workload = self.workloads.get(ref)
+        if workload is not None:
+            node = _node_of(workload)
+            parts = (self._parts[part].node for part in self._parts_of.get(node, ()))
+            for owner in (node, *parts):
+                yield from self._pods.get(owner, {}).values()
+
     def has_active_part(self, ref: WorkloadRef) -> bool:
         """Whether a Job of a CronJob has not finished."""
         workload = self.workloads.get(ref)

@@ -262,4 +262,8 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "(has(self.switches) && size(self.switches) > 0)": lambda one: (
         not one.get("leaves") or bool(one.get("switches"))
     ),
+    "!has(self.graceSeconds) || self.graceSeconds == 0 || "
+    "(has(self.switches) && size(self.switches) > 0)": lambda one: (
+        not one.get("graceSeconds") or bool(one.get("switches"))
+    ),
 }

@@ -10,23 +10,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from fleet_telemetry.observed.spelling import canonical_address
 from fleet_telemetry.workloads.workload import Pod, PodPhase
 
-CLOCK_TOLERANCE = timedelta(seconds=2)
-"""How far the clocks of nodes and of name servers may be apart."""
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""How far a name server's clock (``CLOCK_OFFSET`` in chain.py) and a node's may be apart. The API
+has whole seconds, which is one of them."""
 KEPT_FOR = timedelta(minutes=5)
 """How long a pod that ended is kept: what a name server reports may be late."""
 MOST_PODS = 100_000
 """More pods are left out: their lookups are nobody's. That is about 100 MB."""
 _MOST_ADDRESSES = 4
 _MOST_TENURES = 8
-_EVER = datetime.min.replace(tzinfo=UTC)
-_FOREVER = datetime.max.replace(tzinfo=UTC)
+_WHOLE_SECOND = timedelta(seconds=1)
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_FOREVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class Unattributed(StrEnum):
@@ -127,6 +129,7 @@ class AddressBook:
         self._at: dict[str, _At] = {}
         self._nodes: dict[str, _Node] = {}
         self._ended: deque[tuple[datetime, str]] = deque()
+        self._left: deque[tuple[datetime, str]] = deque()
         self._horizon = _EVER
         self.left_out = 0
         """How many pods were refused, since there were too many."""
@@ -136,6 +139,7 @@ class AddressBook:
 
     def holder(self, address: str, time: datetime) -> Holder | NoHolder:
         """Whose the address was. ``time`` is the name server's and aware."""
+        time = min(max(time, _EVER), _FOREVER)
         if address not in self._at and address not in self._nodes:
             canonical = canonical_address(address)
             if canonical is None or (canonical not in self._at and canonical not in self._nodes):
@@ -172,21 +176,42 @@ class AddressBook:
         entry = self._entries.get(pod.uid)
         runs = _may_ask(pod)
         if entry is None:
-            # A pod that has ended before it was seen did so at a time that is not known.
+            if not runs:
+                self._put_ended(namespace, pod, now)
             if not runs or not self._has_room():
                 return
             entry = _Entry(Holder(namespace, pod.name, pod.uid))
             self._entries[pod.uid] = entry
         if not runs:
-            self._end(entry, min(now, pod.containers_ended or now), now)
+            ended = pod.containers_ended
+            self._end(entry, now if ended is None else min(now, ended + _WHOLE_SECOND), now)
             return
         entry.gone = None
         own = frozenset(_canonical(pod.addresses or (pod.address,)))
         nodes = frozenset(_canonical((pod.node_address,)))
         if pod.template.host_network:
             nodes |= own
-        self._put_nodes(entry, nodes, min(now, pod.started or now))
+        self._put_nodes(entry, nodes, now if pod.started is None else min(now, pod.started))
         self._put_addresses(entry, own - nodes, pod, now)
+
+    def _put_ended(self, namespace: str, pod: Pod, now: datetime) -> None:
+        """A pod that had ended before it was seen, as one that lives for a second has."""
+        if pod.template.host_network:
+            return
+        began, ended = pod.containers_started, pod.containers_ended
+        if ended is not None and ended <= max(self._horizon, now - self._kept_for):
+            return
+        if began is None or ended is None:
+            # When that was is not known. So until now nobody else surely had the address.
+            for address in _canonical(pod.addresses or (pod.address,)):
+                at = self._at.get(address)
+                if at is not None:
+                    at.unsure_until = max(at.unsure_until, now + self._tolerance)
+            return
+        if self._has_room():
+            running = replace(pod, phase=PodPhase.RUNNING, containers_ended=None)
+            self.put(namespace, running, now)
+            self.put(namespace, pod, now)
 
     def remove(self, uid: str, now: datetime) -> None:
         """A pod was deleted."""
@@ -219,6 +244,8 @@ class AddressBook:
         # Another address came with another sandbox, and its containers start again.
         first = not entry.tenures and not entry.old
         began = pod.containers_started
+        if began is not None:
+            began = min(max(began, _EVER + self._tolerance), now)
         for address in addresses:
             tenure = entry.tenures.get(address)
             if tenure is None:
@@ -226,7 +253,7 @@ class AddressBook:
                 if tenure is None:
                     tenure = _Tenure(entry.holder, now)
                     if first and began is not None:
-                        tenure.since = min(now, began)
+                        tenure.since = began
                     self._add(address, tenure)
                 tenure.until = None
                 entry.tenures[address] = tenure
@@ -263,12 +290,13 @@ class AddressBook:
             node = self._nodes.setdefault(address, _Node(now))
             node.pods += 1
             node.until = None
-            node.since = min(node.since, now)
+            node.since = max(min(node.since, now), _EVER + self._tolerance)
         for address in entry.nodes - addresses:
             node = self._nodes[address]
             node.pods -= 1
             if node.pods == 0:
                 node.until = now
+                self._left.append((now, address))
         entry.nodes = addresses
 
     def _drop_ended(self, until: datetime) -> None:
@@ -282,12 +310,11 @@ class AddressBook:
             for address, tenure in entry.old.items():
                 self._drop_tenure(address, tenure)
         self._horizon = max(self._horizon, until)
-        if len(self._nodes) > 0:
-            self._nodes = {
-                address: node
-                for address, node in self._nodes.items()
-                if node.until is None or node.until > until
-            }
+        while self._left and self._left[0][0] <= until:
+            at, address = self._left.popleft()
+            node = self._nodes.get(address)
+            if node is not None and node.until == at:
+                del self._nodes[address]
 
     def _drop_tenure(self, address: str, tenure: _Tenure) -> None:
         at = self._at.get(address)
@@ -300,7 +327,7 @@ class AddressBook:
 
 def _may_ask(pod: Pod) -> bool:
     """Whether the pod's containers run or will. One that is being deleted still says goodbye."""
-    return pod.phase not in (PodPhase.SUCCEEDED, PodPhase.FAILED)
+    return pod.phase not in (PodPhase.SUCCEEDED, PodPhase.FAILED) and pod.containers_ended is None
 
 
 def _canonical(addresses: Iterable[str]) -> list[str]:

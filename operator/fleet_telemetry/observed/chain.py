@@ -20,9 +20,9 @@ CANARY_TIMEOUT = timedelta(seconds=15)
 """A canary that is not seen by then is missed."""
 CANARY_VALID = timedelta(minutes=5)
 """How long a canary proves something: none that is newer, and the chain is not whole."""
-CLOCK_OFFSET = timedelta(seconds=5)
+CLOCK_OFFSET = timedelta(seconds=3)
 """A name server's clock may be wrong by so much."""
-_CLOCK_OFFSET_AGAIN = timedelta(seconds=3)
+_CLOCK_OFFSET_AGAIN = timedelta(seconds=2)
 """Once it was wrong by more, it has to be right by so much."""
 _LONG = timedelta(hours=1)
 _FIRST_HOLD = timedelta(minutes=1)
@@ -59,8 +59,10 @@ class _Streak:
     reason: ObservedReason = ObservedReason.NOT_PROVEN_YET
     detail: str = ""
 
-    def end(self, now: datetime, reason: ObservedReason, detail: str) -> None:
-        if self.since is not None:
+    def end(
+        self, now: datetime, reason: ObservedReason, detail: str, *, counts: bool = True
+    ) -> None:
+        if self.since is not None and counts:
             self.short = 0 if now - self.since >= _LONG else min(self.short + 1, 16)
         self.since, self.reason, self.detail = None, reason, detail
 
@@ -131,14 +133,20 @@ class Chain:
 
     def set_name_servers(self, addresses: Iterable[str], now: datetime) -> None:
         """Which name servers exist now: the addresses of all that answer for the DNS Service."""
-        known = {canonical_address(one) for one in addresses} - {None}
-        wanted = {one for one in known if one is not None}
+        found = (canonical_address(one) for one in addresses)
+        wanted = {one for one in found if one is not None}
         if wanted == self._servers.keys():
             return
         for address in wanted - self._servers.keys():
             self._servers[address] = _Server()
         for address in self._servers.keys() - wanted:
             del self._servers[address]
+        for address, server in self._servers.items():
+            # What came from behind NAT may turn out to be the address of another one.
+            kept = {one for one in server.sources if self._may_report(one, address)}
+            if kept != server.sources:
+                server.sources = kept
+                server.streak.end(now, ObservedReason.NOT_PROVEN_YET, "the name servers changed")
         self._outstanding = {
             token: one for token, one in self._outstanding.items() if one.server in wanted
         }
@@ -228,16 +236,24 @@ class Chain:
         for source in self._sources.values():
             source.hosts &= kept
 
-    def is_tapped(self, host: str) -> bool:
-        """Whether every name server is known to report this host: it has, or it reports all."""
-        return bool(self._servers) and all(
-            any(
-                (found.all_tapped or host in found.hosts)
-                and (source in server.sources or found.address == address)
-                for source, found in self._sources.items()
-            )
-            for address, server in self._servers.items()
-        )
+    def untapped(self, hosts: Iterable[str]) -> frozenset[str]:
+        """The hosts of which not every name server has reported a lookup.
+
+        That one reports names of other hosts does not show that it reports these: they may be of an
+        older list.
+        """
+        wanted = frozenset(hosts)
+        if not self._servers:
+            return wanted
+        of_address: dict[str, list[_Source]] = {}
+        for found in self._sources.values():
+            of_address.setdefault(found.address, []).append(found)
+        missing: set[str] = set()
+        for address, server in self._servers.items():
+            own = [self._sources[one] for one in server.sources if one in self._sources]
+            own += of_address.get(address, [])
+            missing |= wanted.difference(*(found.hosts for found in own))
+        return frozenset(missing)
 
     def is_all_tapped(self, source: str) -> bool:
         """Whether the source has reported a name that no tap of telemetry hosts would show."""
@@ -366,7 +382,10 @@ class Chain:
 
     def _end_all(self, now: datetime, reason: ObservedReason, detail: str) -> None:
         """A break that is not one name server's. Nothing more is to be waited for."""
-        self._whole.end(now, reason, detail)
+        proven = bool(self._servers) and all(
+            server.streak.since is not None for server in self._servers.values()
+        )
+        self._whole.end(now, reason, detail, counts=proven)
         if self._servers:
             self._whole.begin(now)
 

@@ -86,6 +86,8 @@ class _Row:
     started: datetime | None = None
     published: Contact | None = None
     published_at: datetime = _EVER
+    turned_at: datetime = _EVER
+    """When ``refused`` last changed in what is published."""
     answered: datetime = _EVER
 
 
@@ -112,7 +114,8 @@ class Ledger:
         self._most_in_all = most_in_all
         self._books: dict[WorkloadRef, _Book] = {}
         self._hosts: dict[str, tuple[HostUse, ...]] = {}
-        self._dirty: set[WorkloadRef] = set()
+        self._due: dict[WorkloadRef, datetime] = {}
+        """Whose contacts changed, and when that is to be published."""
         self._changed: set[WorkloadRef] = set()
         self._rows = 0
         self.totals: dict[LookupKey, int] = {}
@@ -150,7 +153,7 @@ class Ledger:
         book = self._books.pop(ref, None)
         if book is not None:
             self._rows -= len(book.rows)
-        self._dirty.discard(ref)
+        self._due.pop(ref, None)
         self._changed.discard(ref)
         self.totals = {key: total for key, total in self.totals.items() if key[0] != ref}
 
@@ -189,7 +192,7 @@ class Ledger:
             row.published, row.published_at = stored, stored.last
         self._drop_gone(ref, book)
         self._limit(ref, book)
-        self._dirty.add(ref)
+        self._due[ref] = _EVER
 
     def asked(
         self,
@@ -216,6 +219,7 @@ class Ledger:
             contact = Contact(host, pod.name, pod.uid, questions.first, questions.last, lookups=0)
             row = book.rows[key] = _Row(contact, started=pod.started)
             self._rows += 1
+            self._due[ref] = _EVER
         before = row.contact.lookups
         if questions.search:
             row.searched += questions.number
@@ -229,7 +233,7 @@ class Ledger:
         )
         self._count(ref, book, host, row.contact.lookups - before)
         self._limit(ref, book)
-        self._dirty.add(ref)
+        self._due.setdefault(ref, _EVER)
 
     def answered(
         self, ref: WorkloadRef, pod: PodMark, host: str, time: datetime, *, refused: bool
@@ -242,14 +246,16 @@ class Ledger:
         row.answered = time
         if row.contact.refused != refused:
             row.contact = replace(row.contact, refused=refused)
-            self._dirty.add(ref)
+            self._due[ref] = _EVER
 
     def publish(self, now: datetime) -> frozenset[WorkloadRef]:
         """Publish what is due. The workloads whose ``seen`` changed since the last call."""
-        for ref in list(self._dirty):
-            book = self._books.get(ref)
-            if book is None or not self._publish(ref, book, now):
-                self._dirty.discard(ref)
+        for ref in [ref for ref, due in self._due.items() if due <= now]:
+            due = self._publish(ref, self._books[ref], now)
+            if due is None:
+                del self._due[ref]
+            else:
+                self._due[ref] = due
         changed = frozenset(self._changed)
         self._changed.clear()
         return changed
@@ -274,27 +280,35 @@ class Ledger:
         shown = {host for _, host in book.rows}
         return max((time for host, time in book.dropped.items() if host not in shown), default=None)
 
-    def _publish(self, ref: WorkloadRef, book: _Book, now: datetime) -> bool:
-        """Whether something of the workload is still to be published later."""
-        waits = False
+    def _publish(self, ref: WorkloadRef, book: _Book, now: datetime) -> datetime | None:
+        """When something more of the workload is to be published; None if nothing is."""
+        later = []
         for row in book.rows.values():
             public = _whole_seconds(row.contact)
             if row.published == public:
                 continue
+            turns = False
             if row.published is None:
-                due = book.published_at + SPACING if book.published_at > _EVER else _EVER
-            elif row.published.refused != public.refused:
-                due = row.published_at + TURN
+                due = book.published_at + SPACING
             else:
                 due = row.published_at + REFRESH
+                turns = row.published.refused != public.refused and now < due
+                if turns:
+                    due = min(due, max(row.published_at, row.turned_at) + TURN)
+                    public = replace(row.published, refused=public.refused)
             if now < due:
-                waits = True
+                later.append(due)
                 continue
-            row.published, row.published_at = public, now
+            if turns:
+                row.turned_at = now
+                later.append(row.published_at + REFRESH)
+            else:
+                row.published_at = now
+            row.published = public
             self._changed.add(ref)
         if ref in self._changed:
             book.published_at = now
-        return waits
+        return min(later, default=None)
 
     def _has_room(self) -> bool:
         if self._rows < self._most_in_all:

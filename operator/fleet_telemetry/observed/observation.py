@@ -7,6 +7,7 @@ as not attributed. Bounded in all: see ``MOST_WAITING`` and the bounds of the th
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ MOST_WAITING = 20_000
 """Lookups that wait, by client, host and second; about 10 MB. Further ones are not attributed."""
 DOUBTED_FOR = timedelta(hours=26)
 """How long a lookup that is nobody's keeps a host in doubt. Most products send daily."""
+MOST_DECIDED = 1_000
+"""Lookups, as they wait, that one tick decides, so that it takes less than 50 ms."""
 _LEAST_LABELS = 3
 """A name in the cluster has at most a host and a Service before its namespace, so what is longer is
 a host with a search domain."""
@@ -55,6 +58,8 @@ class _Waiting:
     """Lookups of a host by a client within a second."""
 
     due: datetime
+    arrived: datetime
+    """When the last one arrived, by the operator's clock."""
     first: datetime
     last: datetime
     questions: int = 0
@@ -136,6 +141,8 @@ class Observation:
         self._gone: deque[tuple[datetime, str]] = deque()
         self._doubts: dict[str, _Doubt] = {}
         self._unattributed = dict.fromkeys(Unattributed, 0)
+        self._running: dict[str, set[WorkloadRef]] = {}
+        """By product: the workloads that run it."""
         self._doubted: set[WorkloadRef] = set()
         self._changed: set[WorkloadRef] = set()
         self._reported = ChainState()
@@ -166,14 +173,15 @@ class Observation:
         if not namespace:
             self._chain.tapped(source, host)
         client = canonical_address(lookup.client)
-        if client is not None and client not in self._own:
+        if client is not None:
             second = lookup.time.replace(microsecond=0)
             self._wait(source, (client, host, namespace, second), lookup, now)
 
     # What the leader's task calls.
 
     def set_own_addresses(self, addresses: Iterable[str]) -> None:
-        """The operator's own addresses: its lookups are no product's."""
+        """The operator's own addresses: its lookups are no product's. A product's pod that has one
+        of them now is that pod all the same."""
         found = (canonical_address(one) for one in addresses)
         self._own = frozenset(one for one in found if one is not None)
 
@@ -219,7 +227,7 @@ class Observation:
         for uid in fed.pods - uids:
             self._remove(ref, fed, uid, now)
         fed.pods = uids
-        fed.products = frozenset(products)
+        self._set_products(ref, fed, frozenset(products))
         self._ledger.set_pods(ref, marks, fed.products)
 
     def forget(self, ref: WorkloadRef) -> None:
@@ -229,6 +237,7 @@ class Observation:
         if fed is not None:
             for uid in fed.pods:
                 self._remove(ref, fed, uid, now)
+            self._set_products(ref, fed, frozenset())
         self._ledger.forget(ref)
         self._changed.discard(ref)
 
@@ -277,6 +286,10 @@ class Observation:
     def records_of(self, ref: WorkloadRef) -> tuple[ContactRecord, ...]:
         """What to store of a workload for the next leader, at most 32."""
         return self._ledger.records(ref)
+
+    def untapped(self, hosts: Iterable[str]) -> frozenset[str]:
+        """Those of the hosts of which some name server has not reported a lookup yet."""
+        return self._chain.untapped(hosts)
 
     def chain_state(self) -> ChainState:
         """Since when no lookup can be missing, whatever the workload."""
@@ -348,7 +361,8 @@ class Observation:
                     self._refuse(key, NoHolder(Unattributed.TOO_MANY), 1, now)
                 return
             due = now + self._settled_after
-            waiting = self._waiting[key] = _Waiting(due, lookup.time, lookup.time)
+            waiting = self._waiting[key] = _Waiting(due, now, lookup.time, lookup.time)
+        waiting.arrived = now
         waiting.clock_wrong |= not self._trusts(source, lookup.time, now)
         if lookup.stage is Stage.QUESTION:
             waiting.questions += 1
@@ -365,24 +379,25 @@ class Observation:
         return now - time <= CLOCK_OFFSET if trusted is None else trusted
 
     def _settle(self, now: datetime) -> None:
-        for key, waiting in list(self._waiting.items()):
-            if waiting.due > now:
-                break
+        first = itertools.islice(self._waiting.items(), MOST_DECIDED)
+        for key, waiting in [(key, one) for key, one in first if one.due <= now]:
             del self._waiting[key]
-            self._decide(key, waiting, now)
+            self._decide(key, waiting)
 
-    def _decide(self, key: _WaitingKey, waiting: _Waiting, now: datetime) -> None:
+    def _decide(self, key: _WaitingKey, waiting: _Waiting) -> None:
         client, host, namespace, _ = key
         if host not in self._hosts:
             return
         holder = self._holder_of(client, waiting)
         if isinstance(holder, NoHolder):
-            self._refuse(key, holder, waiting.questions, now)
+            if client in self._own and holder == NoHolder(Unattributed.UNKNOWN):
+                return
+            self._refuse(key, holder, waiting.questions, waiting.arrived)
             return
         pod = self._pods.get(holder.uid)
-        if pod is None or namespace not in ("", holder.namespace):
+        if pod is None or pod.ref not in self._fed or namespace not in ("", holder.namespace):
             return
-        self._note_asking(holder.uid, now)
+        self._note_asking(holder.uid, waiting.arrived)
         self._ledger.asked(
             pod.ref,
             pod.mark,
@@ -406,7 +421,7 @@ class Observation:
                 return one
         return NoHolder(Unattributed.REUSED)
 
-    def _refuse(self, key: _WaitingKey, holder: NoHolder, questions: int, now: datetime) -> None:
+    def _refuse(self, key: _WaitingKey, holder: NoHolder, questions: int, time: datetime) -> None:
         """Count lookups that are no pod's, and doubt whose workload's they may be."""
         if questions == 0:
             return
@@ -416,12 +431,12 @@ class Observation:
         refs = {one.ref for one in pods if one is not None}
         detail = f"{client} asked for {host}: {_MEANINGS[holder.why]}"
         if not refs:
-            if self._doubt(self._doubts, host, detail, now):
+            if self._doubt(self._doubts, host, detail, time):
                 self._changed |= self._refs_of(host)
             return
         for ref in refs:
             fed = self._fed.get(ref)
-            if fed is not None and self._doubt(fed.doubts, host, detail, now):
+            if fed is not None and self._doubt(fed.doubts, host, detail, time):
                 self._changed.add(ref)
                 self._doubted.add(ref)
 
@@ -439,7 +454,7 @@ class Observation:
             return state.reason or ObservedReason.NOT_PROVEN_YET, state.detail
         return (
             self._problem_of_hosts(hosts, state)
-            or _problem_of_doubts(hosts, self._doubts, fed.doubts)
+            or _problem_of_doubts(state.complete_since, hosts, self._doubts, fed.doubts)
             or self._problem_of_silence(fed, state.complete_since if state.all_tapped else None)
         )
 
@@ -454,9 +469,8 @@ class Observation:
                     ObservedReason.AUTOPATH_IN_USE,
                     f"with a search domain, {host} could be a name in the cluster",
                 )
-            if self._proves_hosts and not self._chain.is_tapped(host):
-                return ObservedReason.HOST_NOT_TAPPED, host
-        return None
+        untapped = self._chain.untapped(hosts) if self._proves_hosts else ()
+        return (ObservedReason.HOST_NOT_TAPPED, min(untapped)) if untapped else None
 
     def _problem_of_silence(
         self, fed: _Fed, since: datetime | None
@@ -492,18 +506,27 @@ class Observation:
         return pod.mark.name if pod is not None else uid
 
     @staticmethod
-    def _doubt(doubts: dict[str, _Doubt], host: str, detail: str, now: datetime) -> bool:
+    def _doubt(doubts: dict[str, _Doubt], host: str, detail: str, time: datetime) -> bool:
         """Whether the doubt is a new one. An old one keeps its detail, which is in statuses."""
         known = doubts.get(host)
         if known is not None and not known.is_over:
-            known.last = now
+            known.last = max(known.last, time)
             return False
-        doubts[host] = _Doubt(detail, now)
+        doubts[host] = _Doubt(detail, time)
         return True
 
     def _refs_of(self, host: str) -> set[WorkloadRef]:
         products = {use.product for use in self._hosts.get(host, ())}
-        return {ref for ref, fed in self._fed.items() if fed.products & products}
+        return {ref for product in products for ref in self._running.get(product, ())}
+
+    def _set_products(self, ref: WorkloadRef, fed: _Fed, products: frozenset[str]) -> None:
+        for product in fed.products - products:
+            self._running[product].discard(ref)
+            if not self._running[product]:
+                del self._running[product]
+        for product in products - fed.products:
+            self._running.setdefault(product, set()).add(ref)
+        fed.products = products
 
     def _remove(self, ref: WorkloadRef, fed: _Fed, uid: str, now: datetime) -> None:
         if uid in fed.elsewhere:
@@ -546,10 +569,11 @@ def _doubts_of(hosts: Collection[str], *books: Mapping[str, _Doubt]) -> Iterator
 
 
 def _problem_of_doubts(
-    hosts: Collection[str], *books: Mapping[str, _Doubt]
+    since: datetime, hosts: Collection[str], *books: Mapping[str, _Doubt]
 ) -> tuple[ObservedReason, str] | None:
     for one in _doubts_of(hosts, *books):
-        if not one.is_over:
+        # Of the time before, nothing is said.
+        if not one.is_over and one.last >= since:
             return ObservedReason.NOT_ATTRIBUTED, one.detail
     return None
 

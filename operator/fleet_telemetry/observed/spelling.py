@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 _LONGEST = 64
 
 
+@lru_cache(maxsize=16_384)
 def canonical_address(text: str) -> str | None:
     """An IP address in its usual spelling; None if the text is none.
 

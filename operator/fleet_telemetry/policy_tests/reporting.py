@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from xml.etree import ElementTree
 
+from fleet_telemetry.audit.formats.junit_xml import Case, Outcome, junit_xml
+from fleet_telemetry.audit.result import Place
 from fleet_telemetry.linting.problem import Problem
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.policy_tests.comparing import Result
 
 _LONGEST = 2000
+_NAME = "fleet-telemetry test"
 
 
 def as_text(results: Sequence[Result], problems: Sequence[Problem]) -> str:
@@ -32,33 +34,25 @@ def _lines(results: Sequence[Result], problems: Sequence[Problem]) -> Iterator[s
 
 def as_junit(results: Sequence[Result], problems: Sequence[Problem]) -> str:
     """JUnit XML: a failure for what differs, an error for what is wrong in a file."""
-    failed = sum(bool(one.differences) for one in results)
-    suite = ElementTree.Element(
-        "testsuite",
-        name="fleet-telemetry test",
-        tests=str(len(results) + len(problems)),
-        failures=str(failed),
-        errors=str(len(problems)),
+    cases = [*map(_case, results), *map(_error, problems)]
+    return junit_xml(_NAME, {_NAME: cases})
+
+
+def _case(one: Result) -> Case:
+    return Case(
+        name=printable(one.name, _LONGEST),
+        group=printable(one.file, _LONGEST),
+        place=Place(file=one.file, line=one.line),
+        outcome=Outcome.FAILURE if one.differences else Outcome.PASSED,
+        message=printable("; ".join(one.differences) or one.found, _LONGEST),
     )
-    for one in results:
-        case = _case(suite, one.name, one.file, one.line)
-        if one.differences:
-            text = printable("; ".join(one.differences), _LONGEST)
-            ElementTree.SubElement(case, "failure", message=text)
-    for problem in problems:
-        case = _case(suite, f"{problem.file}:{problem.line}", problem.file, problem.line)
-        text = printable(f"{problem.what}; {problem.advice}", _LONGEST)
-        ElementTree.SubElement(case, "error", message=text)
-    text = ElementTree.tostring(suite, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def _case(suite: ElementTree.Element, name: str, file: str, line: int) -> ElementTree.Element:
-    return ElementTree.SubElement(
-        suite,
-        "testcase",
-        name=printable(name, _LONGEST),
-        classname=printable(file, _LONGEST),
-        file=printable(file, _LONGEST),
-        line=str(line),
+def _error(one: Problem) -> Case:
+    return Case(
+        name=printable(f"{one.file}:{one.line}", _LONGEST),
+        group=printable(one.file, _LONGEST),
+        place=Place(file=one.file, line=one.line),
+        outcome=Outcome.ERROR,
+        message=printable(f"{one.what}; {one.advice}", _LONGEST),
     )

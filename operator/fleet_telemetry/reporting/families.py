@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 PREFIX = "fleet_telemetry"
 _LINES_PER_CHUNK = 512
@@ -14,13 +14,15 @@ _LINES_PER_CHUNK = 512
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A gauge by its name without the prefix."""
+    """A gauge, or a counter, by its name without the prefix."""
 
     name: str
     meaning: str
     labels: tuple[str, ...]
     series: str
     """How many there are, in words."""
+    is_counter: bool = False
+    """Its name ends with ``_total`` then."""
 
     @property
     def full_name(self) -> str:
@@ -30,6 +32,10 @@ class Family:
     def gauge(self) -> GaugeMetricFamily:
         """A fresh one, to be filled."""
         return GaugeMetricFamily(self.full_name, self.meaning, labels=self.labels)
+
+    def counter(self) -> CounterMetricFamily:
+        """The same of a counter."""
+        return CounterMetricFamily(self.full_name, self.meaning, labels=self.labels)
 
     def text(self, series: Iterable[tuple[tuple[str, ...], float]]) -> Iterator[str]:
         """The same in Prometheus' text format, in pieces, for series by the ten thousand.

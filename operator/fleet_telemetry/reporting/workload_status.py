@@ -139,6 +139,8 @@ def stored_reports(
     return {
         (channel.product or record.product or "", channel.name): Reported(
             setting=channel.reported,
+            # Where the state was Compliant, the report was later than the last lookup.
+            as_of=channel.last_observed_time if channel.state is State.COMPLIANT else None,
             last_submission=channel.last_submission_time,
             inventory=channel.inventory,
         )

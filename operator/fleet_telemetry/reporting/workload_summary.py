@@ -51,6 +51,7 @@ def summarize(
         running=channel.running,
         reported=channel.reported,
         egress=channel.egress,
+        observed=channel.observed,
         provenance=channel.provenance,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -24,6 +24,7 @@ from fleet_telemetry.api.variable_names import (
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.switches.desired import names_switch
 
+_MOST_NAMED = 20
 _ALIKE = 0.75
 """Of 1: how much a name has in common with the one that may be meant."""
 
@@ -42,8 +43,7 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
     for name in _named_products(spec):
         if name not in catalogue.products:
             alike = get_close_matches(name, catalogue.products, n=1, cutoff=_ALIKE)
-            known = f"known products are {', '.join(sorted(catalogue.products))}"
-            advice = f"did you mean {alike[0]}?" if alike else known
+            advice = f"did you mean {alike[0]}?" if alike else _known(catalogue)
             # Not a mistake: the TelemetryProduct may be created after the policy.
             yield Problem(
                 PolicyReason.UNKNOWN_PRODUCT,
@@ -82,6 +82,21 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
                     f"{setting.name} and the switch that spec.submission sets; remove the setting",
                     is_mistake=True,
                 )
+
+
+def _known(catalogue: Catalogue) -> str:
+    names = sorted(catalogue.products)
+    if len(names) > _MOST_NAMED:
+        return f"fleet-telemetry catalogue lists the {len(names)} known products"
+    return f"known products are {', '.join(names)}"
+
+
+def warnings_on(spec: PolicySpec, problems: Iterable[Problem]) -> Iterator[str]:
+    """What the author should know of the spec alone. ``problems`` are those of the spec."""
+    yield from (problem.message for problem in problems if not problem.is_mistake)
+    clear = warn_of_clear_text(spec)
+    if clear:
+        yield clear
 
 
 def _excludes(switch: Switch, name: str, spec: PolicySpec) -> bool:

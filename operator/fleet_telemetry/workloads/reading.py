@@ -174,7 +174,8 @@ def _read_start(manifest: Manifest) -> datetime | None:
 
 def _read_end(manifest: Manifest) -> datetime | None:
     """When the last container ended, if all have and the node will start none of them again."""
-    if dig(manifest, "status", "phase") not in (PodPhase.SUCCEEDED, PodPhase.FAILED):
+    is_over = dig(manifest, "status", "phase") in (PodPhase.SUCCEEDED, PodPhase.FAILED)
+    if not is_over and dig(manifest, "metadata", "deletionTimestamp") is None:
         return None
     found = [
         read_time(dig(one, "state", "terminated", "finishedAt"))

@@ -70,7 +70,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         cluster.kubectl("create", "namespace", SPACE)
         operator = LocalOperator(cluster, directory / "operator")
         # No webhook runs here: what is not a matter of these policies would only wait for it.
-        operator.install({"webhook": {"excludedNamespaces": [EXCLUDED]}}, flags=["--timeout=60s"])
+        operator.install(
+            {"webhook": {"excludedNamespaces": [EXCLUDED]}, "observed": {"enabled": True}},
+            flags=["--timeout=60s"],
+        )
         accounts = {
             role: cluster.service_account_kubeconfig(
                 NAMESPACE, f"{RELEASE}-{role}", directory / role, seconds=3600
@@ -377,6 +380,71 @@ def test_no_other_lease_is_created(stage: Stage, name: str, fine: bool) -> None:
     it["metadata"]["namespace"] = NAMESPACE
     said = stage.refusal("controller", lambda c: c.create(kinds.LEASE, it, NAMESPACE))
     assert bool(said) is not fine
+
+
+DNSTAP = f"{RELEASE}-dnstap"
+LEADERS_SLICE = f"{DNSTAP}-leader"
+
+
+def slice_of(service: str, name: str = LEADERS_SLICE, space: str = NAMESPACE) -> dict[str, Any]:
+    labels = {"kubernetes.io/service-name": service} if service else {}
+    it = manifest(kinds.ENDPOINT_SLICE, name, labels)
+    it["metadata"]["namespace"] = space
+    return {
+        **it,
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["192.0.2.1"]}],
+        "ports": [{"name": "dnstap", "protocol": "TCP", "port": 6000}],
+    }
+
+
+def test_the_leaders_endpoints_are_written(stage: Stage) -> None:
+    it = slice_of(DNSTAP)
+    stage.run("controller", lambda c: c.apply(kinds.ENDPOINT_SLICE, it))
+    # Nobody leads.
+    stage.run("controller", lambda c: c.apply(kinds.ENDPOINT_SLICE, {**it, "endpoints": []}))
+    stage.cluster.kubectl("delete", "endpointslice", LEADERS_SLICE, f"--namespace={NAMESPACE}")
+
+
+@pytest.mark.parametrize(
+    ("it", "said"),
+    [
+        (slice_of(DNSTAP, "other"), "no other EndpointSlice"),
+        (slice_of(DNSTAP, f"{LEADERS_SLICE}-2"), "no other EndpointSlice"),
+        (slice_of(DNSTAP, f"x-{LEADERS_SLICE}"), "no other EndpointSlice"),
+        (slice_of(f"{RELEASE}-webhook"), f"one of the Service {DNSTAP}"),
+        (slice_of(""), f"one of the Service {DNSTAP}"),
+        # Here RBAC says so.
+        (slice_of(DNSTAP, space=SPACE), "cannot"),
+        (slice_of("kube-dns", space="kube-system"), "cannot"),
+    ],
+    ids=lambda it: f"{it['metadata']['name']}" if isinstance(it, dict) else "",
+)
+def test_no_other_endpoints_are_created(stage: Stage, it: dict[str, Any], said: str) -> None:
+    space = it["metadata"]["namespace"]
+    create = stage.refusal("controller", lambda c: c.create(kinds.ENDPOINT_SLICE, it, space))
+    assert said in create
+
+
+def test_no_other_endpoints_are_changed(stage: Stage) -> None:
+    world = World(stage.cluster, None, Path(), None)  # type: ignore[arg-type]  # only the cluster is needed
+    for name in ("others", LEADERS_SLICE):
+        world.apply(slice_of(f"{RELEASE}-webhook", name))
+    operations = [add("/endpoints", [])]
+    for name in ("others", LEADERS_SLICE):
+        assert stage.refusal(
+            "controller",
+            lambda c, n=name: c.patch(kinds.ENDPOINT_SLICE, n, operations, NAMESPACE),
+        )
+        assert stage.refusal(
+            "controller", lambda c, n=name: c.delete(kinds.ENDPOINT_SLICE, n, NAMESPACE)
+        )
+        stage.cluster.kubectl("delete", "endpointslice", name, f"--namespace={NAMESPACE}")
+
+
+def test_the_webhook_writes_no_endpoints(stage: Stage) -> None:
+    it = slice_of(DNSTAP)
+    assert stage.refusal("webhook", lambda c: c.create(kinds.ENDPOINT_SLICE, it, NAMESPACE))
 
 
 PRODUCTS = f"{RELEASE}-products"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import get_args
 
@@ -15,7 +16,7 @@ from dev.cluster import Cluster, binaries
 from dev.cluster.cluster import HelmProgram
 from dev.cluster.foreign_crds import foreign_crds
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, ROOT
-from tests.support.rendering import MATRIX, manifests, render
+from tests.support.rendering import FIXED_ADDRESS, MATRIX, manifests, render
 from tests.support.schemas import LOCATION, file_name, write_schemas
 from tests.support.world import eventually
 
@@ -45,10 +46,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.mark.parametrize("name", list(MATRIX))
 def test_the_matrix_is_valid_to_the_last_field(cluster: Cluster, name: str) -> None:
     flags = ["--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts"]
+    address = str(ip_network(cluster.service_cidr)[53])
+    text = render(MATRIX[name]).replace(FIXED_ADDRESS, address)
     # The CRDs are the same each time, and take the API server longest.
     objects = [
         manifest
-        for manifest in manifests(render(MATRIX[name]))
+        for manifest in manifests(text)
         if manifest["kind"] != "CustomResourceDefinition" or name in ("defaults", "everything")
     ]
     bundle = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
@@ -227,3 +230,12 @@ def test_what_people_may_do(cluster: Cluster) -> None:
     assert may("owner", "delete", "telemetryproducts")
     assert not may("owner", "patch", "workloadtelemetries")
     assert not may("stranger", "list", "workloadtelemetries")
+    # The audit of who may view learns whether the operator runs, and of no other Lease.
+    lease = "leases.coordination.k8s.io/"
+    for user, name, expected in (
+        ("viewer", RELEASE, "yes"),
+        ("viewer", "kube-scheduler", "no"),
+        ("stranger", RELEASE, "no"),
+    ):
+        words = ["auth", "can-i", "get", f"{lease}{name}", f"--as={user}", "-n", "operator"]
+        assert cluster.kubectl(*words, check=False).stdout.strip() == expected

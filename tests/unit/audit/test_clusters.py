@@ -361,7 +361,8 @@ def test_what_an_operator_recorded_counts_while_it_runs(
     assert found.egress is (EgressVerdict.DENIED if counts else EgressVerdict.UNKNOWN)
 
 
-def test_a_report_of_an_operator_that_does_not_run_is_stale(stub: ApiStub, tmp_path: Path) -> None:
+def with_report(stub: ApiStub) -> None:
+    """A workload with a report that an operator recorded."""
     stub.groups = {**stub.groups, **OWN}
     credentials = {
         "product": "dependency-track",
@@ -374,12 +375,72 @@ def test_a_report_of_an_operator_that_does_not_run_is_stale(stub: ApiStub, tmp_p
     of_it = record(whole, reported="Disabled")
     of_it["status"]["product"] = "dependency-track"
     stub.objects += [policy, whole, *rest, of_it]
+
+
+def test_a_report_of_an_operator_that_does_not_run_is_stale(stub: ApiStub, tmp_path: Path) -> None:
+    with_report(stub)
     stale = by_workload(read(stub, tmp_path))["Deployment", "it"]
     assert (stale.state, stale.state_reason) == (State.UNKNOWN, Reason.REPORT_STALE)
     assert "2026-03-01 10:00 UTC" in stale.state_message
     stub.objects.append(LIVE)
     live = by_workload(read(stub, tmp_path))["Deployment", "it"]
     assert (live.state, live.state_reason) == (State.COMPLIANT, Reason.REPORTED)
+
+
+def operator(*words: str) -> Manifest:
+    """The Deployment of a controller."""
+    runs = {**container("registry.test/operator:1"), "args": list(words)}
+    return manifest(runs, name="ops-controller", namespace="ops")
+
+
+@pytest.mark.parametrize(
+    ("leases", "deployed", "forbidden", "expected"),
+    [
+        # Nobody may list the Leases; the one that the Deployment names may be read.
+        ([LIVE], operator("controller", "--lease=it"), "list", Reason.REPORTED),
+        ([LIVE], operator("all", "--lease=it"), "list", Reason.REPORTED),
+        ([], operator("controller", "--lease=it"), "list", Reason.REPORT_STALE),
+        (
+            [lease(NOW - timedelta(hours=1))],
+            operator("controller", "--lease=it"),
+            "list",
+            Reason.REPORT_STALE,
+        ),
+        # Not that one either.
+        ([LIVE], operator("controller", "--lease=it"), "all", Reason.LEASE_NOT_READABLE),
+        # Nothing says which it is.
+        ([LIVE], operator("webhook", "--lease=it"), "list", Reason.LEASE_NOT_READABLE),
+        ([LIVE], operator("controller"), "list", Reason.LEASE_NOT_READABLE),
+        ([LIVE], operator("controller", "--lease="), "list", Reason.LEASE_NOT_READABLE),
+        ([LIVE], operator("controller", "--lease=../it"), "list", Reason.LEASE_NOT_READABLE),
+    ],
+)
+def test_without_a_right_to_see_whether_the_operator_runs_nothing_is_called_stale(
+    stub: ApiStub,
+    tmp_path: Path,
+    *,
+    leases: list[Manifest],
+    deployed: Manifest,
+    forbidden: str,
+    expected: Reason,
+) -> None:
+    with_report(stub)
+    stub.objects += [*leases, deployed]
+
+    def answer(asked: Asked) -> int | None:
+        is_lease = asked.kind.kind == "Lease"
+        return 403 if is_lease and (not asked.name or forbidden == "all") else None
+
+    stub.answer = answer
+    result = read(stub, tmp_path)
+    found = by_workload(result)["Deployment", "it"]
+    assert found.state_reason == expected
+    assert found.state is (State.COMPLIANT if expected is Reason.REPORTED else State.UNKNOWN)
+    assert result.problems == ()
+    if expected is Reason.LEASE_NOT_READABLE:
+        assert "recorded Disabled on 2026-03-01 10:00 UTC." in found.state_message
+        assert "its Lease may not be read" in found.state_message
+        assert "Allow to get the operator's Lease" in found.advice
 
 
 def test_a_seed_is_proven_by_its_volume(stub: ApiStub, tmp_path: Path) -> None:
@@ -484,3 +545,37 @@ def test_progress_is_drawn_on_a_terminal_only() -> None:
 def test_the_bar_fits(columns: int) -> None:
     assert len(bar(1_000_000, 2_000_000, columns)) < max(columns, 1)
     assert bar(1, 2, 200).startswith(f"[{'#' * 15}{'.' * 15}] 1 of 2")
+
+
+@pytest.mark.parametrize(
+    ("contexts", "names", "expected"),
+    [
+        ((), {}, [("stub", None)]),
+        ((), {"": "prod"}, [("prod", "stub")]),
+        ((), {"": "stub"}, [("stub", None)]),
+        (("stub", "other"), {"stub": "a", "other": "b"}, [("a", "stub"), ("b", "other")]),
+        (("nope",), {"nope": "a"}, [("a", "nope")]),
+    ],
+)
+def test_a_cluster_has_the_name_that_the_user_gives(
+    stub: ApiStub,
+    tmp_path: Path,
+    contexts: tuple[str, ...],
+    names: dict[str, str],
+    expected: list[tuple[str, str | None]],
+) -> None:
+    stub.objects += deployment()
+    stub.answer = lambda asked: 500 if asked.kind.kind == "Job" else None
+    path = stub.kubeconfig(tmp_path / "config", "stub", "other")
+    request = Request(kubeconfig=str(path), contexts=contexts, names=names, now=NOW)
+    result = audit(gather_clusters(request, Progress()), NOW, Definitions())
+    places = [one.place for one in (*result.findings, *result.problems)]
+    assert {(one.cluster, one.context) for one in places} == set(expected)
+
+
+def test_a_pod_has_no_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    for names, expected in (({}, "in-cluster"), ({"": "prod"}, "prod")):
+        request = Request(names=names, now=NOW)
+        (problem,) = gather_clusters(request, Progress())[0].problems
+        assert (problem.place.cluster, problem.place.context) == (expected, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from fleet_telemetry.audit.explaining.explanation import ChannelExplained, Expla
 from fleet_telemetry.audit.explaining.forms import FORMS
 from fleet_telemetry.audit.explaining.reference import ReferenceProblem, parse_reference
 from fleet_telemetry.audit.explaining.text import render
+from fleet_telemetry.audit.files import read_definitions
 from fleet_telemetry.audit.result import Place
 from fleet_telemetry.audit.sources import Definitions
 from fleet_telemetry.audit.subject import Other, Subject
@@ -45,6 +47,7 @@ from tests.support.builders import (
 
 SWITCH = "EMQX_TELEMETRY__ENABLE"
 OFF = {SWITCH: "false"}
+NONE = io.BytesIO()
 
 
 def subject(*pods: dict[str, Any], env: dict[str, Any] | None = None, **more: Any) -> Subject:
@@ -244,6 +247,36 @@ def test_a_workload_in_a_file(tmp_path: Path) -> None:
     status, said = run("-f", str(file), "-n", "elsewhere", "deploy/it")
     assert (status, "in elsewhere" in said) == (1, True)
     assert run("-f", str(file), "--context=x", "deploy/it")[0] == 2
+    assert run("-f", str(file), "--cluster-name=x", "deploy/it")[0] == 2
+    assert run("--cluster-name=x y", "deploy/it")[0] == 2
+    assert run("-f", "-", "-p", "-", "deploy/it")[0] == 2
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+POLICY = """
+apiVersion: fleettelemetry.io/v1alpha1
+kind: %s
+metadata: {name: opt-out}
+spec: {submission: %s, products: [emqx, emqz]}
+"""
+
+
+def test_policies_that_are_not_applied_explain_a_file(tmp_path: Path) -> None:
+    file, rules = tmp_path / "x.yaml", tmp_path / "p.yaml"
+    file.write_text(yaml.safe_dump(manifest(container(EMQX, env=OFF))))
+    rules.write_text(POLICY % ("ClusterTelemetryPolicy", "Disabled"))
+    status, said = run("-f", str(file), "-p", str(rules), "deploy/it")
+    assert status == 0
+    assert "ClusterTelemetryPolicy opt-out (submission Disabled, mode Enforce) decides" in flat(
+        said
+    )
+    assert f"{rules}:2: ClusterTelemetryPolicy opt-out: unknown product 'emqz'; did" in flat(said)
+    rules.write_text(POLICY % ("ClusterTelemetryPolicy", "Nonsense"))
+    status, said = run("-f", str(file), "-p", str(rules), "deploy/it")
+    assert (status, f"{rules}:5" in said, "Policies: none" in said) == (1, True, True)
 
 
 # In a cluster
@@ -270,10 +303,10 @@ def event(note: str, *, minutes: int, uid: str = "uid-of-it", by: str = "control
     }
 
 
-def ask(stub: ApiStub, tmp_path: Path, text: str, **more: Any) -> Explanation:
+def ask(stub: ApiStub, tmp_path: Path, text: str, define: Any = None, **more: Any) -> Explanation:
     path = stub.kubeconfig(tmp_path / "config", namespace="appsec")
     request = Request(kubeconfig=str(path), now=NOW, **more)
-    return explain_in_cluster(request, parse_reference(text), Progress())
+    return explain_in_cluster(request, parse_reference(text), Progress(), define)
 
 
 def parts() -> list[Manifest]:
@@ -353,3 +386,44 @@ def test_a_kubeconfig_that_cannot_be_used() -> None:
     request = Request(kubeconfig="/nonexistent", now=NOW)
     (problem,) = explain_in_cluster(request, parse_reference("deploy/x"), Progress()).problems
     assert "there is no kubeconfig" in problem.what
+
+
+def test_policies_that_are_not_applied_explain_a_cluster(stub: ApiStub, tmp_path: Path) -> None:
+    """A TelemetryPolicy that names no namespace is in that of the workload, as kubectl applies
+    it."""
+    stub.objects += parts()
+    rules = tmp_path / "p.yaml"
+    rules.write_text(POLICY % ("TelemetryPolicy", "Disabled"))
+    found = ask(
+        stub, tmp_path, "deploy/it", lambda space: read_definitions([str(rules)], NONE, space, NOW)
+    )
+    assert found.problems == ()
+    ((decides, *_),) = [one.policies for one in found.channels if one.policies]
+    assert (decides.policy.namespace, decides.outcome) == ("appsec", "Effective")
+    assert [one.message.partition(";")[0] for one in found.policy_advice] == [
+        "unknown product 'emqz'"
+    ]
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(POLICY % ("TelemetryPolicy", "Nonsense"))
+    found = ask(
+        stub, tmp_path, "deploy/it", lambda space: read_definitions([str(wrong)], NONE, space, NOW)
+    )
+    assert [one.place.line for one in found.problems] == [5]
+
+
+def test_only_policies_that_meet_the_workload_get_advice(stub: ApiStub, tmp_path: Path) -> None:
+    stub.groups = {**stub.groups, "fleettelemetry.io": ["v1alpha1"]}
+    stub.objects += parts()
+    for name, selector in (("meets", {}), ("elsewhere", {"matchLabels": {"no": "one"}})):
+        spec = {"submission": "Disabled", "products": ["emqz"], "selector": selector}
+        stub.objects.append(
+            {
+                "apiVersion": "fleettelemetry.io/v1alpha1",
+                "kind": "TelemetryPolicy",
+                "metadata": {"name": name, "namespace": "appsec", "creationTimestamp": None},
+                "spec": spec,
+            }
+        )
+    found = ask(stub, tmp_path, "deploy/it", names={"": "prod"})
+    assert {one.policy.name for one in found.policy_advice} == {"meets"}
+    assert {(one.place.cluster, one.place.file) for one in found.policy_advice} == {("prod", "")}

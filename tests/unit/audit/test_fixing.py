@@ -465,3 +465,17 @@ def test_without_fix_the_result_has_none(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(_with_env()))
     done = CliRunner().invoke(command, [str(path), "--output=json"])
     assert not json.loads(done.stdout).get("fixes")
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (Place(cluster="prod"), "kubectl --context=prod "),
+        (Place(cluster="prod", context="kind-1"), "kubectl --context=kind-1 "),
+        (Place(cluster="in-cluster", context=""), "kubectl --namespace="),
+    ],
+)
+def test_the_command_names_the_context_whatever_the_cluster_is_called(
+    place: Place, expected: str
+) -> None:
+    assert kubectl_command(fix_for(_with_env(), place)).startswith(expected)

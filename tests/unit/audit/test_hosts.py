@@ -277,8 +277,9 @@ def test_the_command_lists_the_hosts_of_products() -> None:
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (("-A", "--catalogue"), "-A, -n and --context are for clusters"),
-        (("--context=x", "x.yaml"), "-A, -n and --context are for clusters"),
+        (("-A", "--catalogue"), "--context and --cluster-name are for clusters"),
+        (("--context=x", "x.yaml"), "--context and --cluster-name are for clusters"),
+        (("--cluster-name=x", "x.yaml"), "--context and --cluster-name are for clusters"),
         (("--product=nope",), "there is no built-in product 'nope'"),
         (("--catalogue", "--allow", "--format=hosts"), "the form hosts can only deny"),
         (("--catalogue", "--format=iptables"), "'iptables' is not one of"),

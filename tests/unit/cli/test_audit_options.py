@@ -54,6 +54,12 @@ _WRONG = (
     ("-", "-o", "nonsense"),
     ("-", "-A"),
     ("-", "-n", "a", "-n", "b"),
+    ("-", "--cluster-name", "x"),
+    ("--cluster-name", "x", "--cluster-name", "y"),
+    ("--context=a", "--context=b", "--cluster-name", "x"),
+    ("--context=a", "--context=b", "--cluster-name", "x", "--cluster-name", "x"),
+    ("--context=a", "--context=a", "--cluster-name", "x", "--cluster-name", "y"),
+    *(("--cluster-name", name) for name in ("", " ", "-a", "a-", "a b", "a\n", "é", "a" * 129)),
 )
 
 

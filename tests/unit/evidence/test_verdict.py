@@ -1376,6 +1376,7 @@ FAULTS = {
     Reason.TLS_NOT_TRUSTED,
     Reason.RATE_LIMITED,
     Reason.REPORT_STALE,
+    Reason.LEASE_NOT_READABLE,
     Reason.VENDOR_ERROR,
     Reason.UNEXPECTED_ANSWER,
 }
@@ -1397,10 +1398,12 @@ def test_a_situation(case: Case) -> None:
 
 
 def test_every_reason_has_a_situation() -> None:
-    # RestDenied needs the network: test_leaves.py. No verdict of a policy has the others, which
+    # RestDenied needs the network: test_leaves.py; ObservedContact a lookup: test_lookups.py. No
+    # verdict of a policy has the others, which
     # say whether something is sent: test_sends.py.
     of_sends = {Reason.HOSTS_DENIED, Reason.NEXT_PODS_SEND, Reason.RESTART_MAY_UNDO}
-    found = {case.reason for case in CASES.values()} | {Reason.REST_DENIED} | of_sends
+    elsewhere = {Reason.REST_DENIED, Reason.OBSERVED_CONTACT}
+    found = {case.reason for case in CASES.values()} | elsewhere | of_sends
     assert found | FAULTS == set(Reason) - {Reason.SETTING_NOT_REPORTED, Reason.CREDENTIALS_MISSING}
 
 

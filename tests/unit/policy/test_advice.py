@@ -501,3 +501,44 @@ def test_a_host_of_a_channel_that_the_policy_leaves_out() -> None:
     own = own_product("acme", channels=[{"name": "Usage"}, other])
     here = around(workload(manifest(container("acme/acme:1"))), products=catalogue(own))
     assert any("denies nothing" in one for one in told(policy(products=["acme"], egress={}), here))
+
+
+PART = "only what was read is known"
+GONE = {"workload": {"kind": "Deployment", "name": "gone"}, "reason": "x"}
+
+
+def part_of(surroundings: Surroundings) -> Surroundings:
+    return replace(surroundings, is_whole=False)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        policy(cluster=True, namespaceSelector={"matchLabels": {"env": "test"}}),
+        policy(namespace="third"),
+        policy(selector={"matchLabels": {"team": "b"}}, **ENOUGH),
+        policy(products=["emqx"]),
+        policy(exceptions=[GONE]),
+    ],
+)
+def test_of_a_part_nothing_is_said_to_be_missing(given: Policy) -> None:
+    """It may only not have been read."""
+    whole, part = only(given), only(given, part_of(around()))
+    assert part.endswith(f"; {PART}")
+    assert "comes later" not in part
+    assert part.removesuffix(f"; {PART}") == whole.removesuffix(
+        "; it may be intended, for what comes later"
+    )
+
+
+def test_an_exception_in_a_namespace_that_was_not_read_is_no_mistake() -> None:
+    unread = {"workload": {"kind": "Deployment", "namespace": "unread", "name": "x"}, "reason": "x"}
+    given = policy(cluster=True, exceptions=[unread])
+    assert "there is no such workload" in only(given)
+    assert told(given, part_of(around())) == []
+
+
+def test_an_exception_that_has_expired_has_expired_whatever_was_read() -> None:
+    past = {**GONE, "expiresAt": LONG_AGO.isoformat()}
+    given = policy(exceptions=[past])
+    assert only(given, part_of(around())) == only(given)

@@ -92,7 +92,13 @@ def test_an_unknown_product_is_told_once_and_with_the_one_that_may_be_meant() ->
 def test_a_product_that_only_a_setting_names_has_to_be_known_too() -> None:
     (problem,) = problems(products=["emqx"], injection=setting("nothing", "A"))
     assert (problem.reason, problem.is_mistake) == (PolicyReason.UNKNOWN_PRODUCT, False)
-    assert f"known products are {', '.join(sorted(builtin().products))}" in problem.message
+    assert f"catalogue lists the {len(builtin().products)} known products" in problem.message
+
+
+def test_a_small_catalogue_is_named() -> None:
+    acme = own_product("acme", channels=[{"name": "Usage"}])
+    (problem,) = problems(Catalogue({"acme": acme}), products=["nothing"])
+    assert "known products are acme" in problem.message
 
 
 def test_a_product_that_only_an_endpoint_names_has_to_be_known_too() -> None:

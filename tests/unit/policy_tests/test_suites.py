@@ -302,10 +302,11 @@ def test_junit_has_a_failure_for_each_test_that_fails(tmp_path: Path) -> None:
     _write(tmp_path, RESULT, {**RESULT, "channel": "UpdateCheck", "state": "Compliant"})
     file = tmp_path / "junit.xml"
     assert _run(tmp_path, "--junit", file)[0] == 1
-    suite = ElementTree.parse(file).getroot()
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+    root = ElementTree.parse(file).getroot()
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("2", "1", "0")
+    (suite,) = root
     assert [case.get("line") for case in suite] == ["10", "18"]
-    assert [len(case) for case in suite] == [0, 1]
+    assert [one.tag for case in suite for one in case] == ["system-out", "failure"]
 
 
 def test_the_example_passes() -> None:

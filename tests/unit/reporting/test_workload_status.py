@@ -76,6 +76,13 @@ def written(status: Any) -> dict[str, Any]:
     return found
 
 
+NOT_OBSERVED = {
+    "observedReason": "NotObserved",
+    "observedMessage": "The cluster's DNS does not report its lookups to the operator (value "
+    "observed.enabled).",
+}
+
+
 def test_what_is_written_of_a_workload_under_a_policy() -> None:
     assert written(record(SONAR, policy())) == {
         "workload": {"kind": "Deployment", "name": "it"},
@@ -101,6 +108,7 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
                 "reportedReason": "CredentialsMissing",
                 "reportedMessage": "The policy names no credentials for the product, so the "
                 "product is not checked.",
+                **NOT_OBSERVED,
             },
             {
                 "name": "UpdateCheck",
@@ -114,6 +122,7 @@ def test_what_is_written_of_a_workload_under_a_policy() -> None:
                 "provenance": "Source",
                 "declared": "Unset",
                 "running": "Unset",
+                **NOT_OBSERVED,
             },
         ],
         "summary": {

@@ -686,3 +686,43 @@ def test_the_pods_of_a_job_are_found_by_its_name_unless_it_has_a_selector_of_its
 def test_the_nodes_network_is_seen() -> None:
     assert read_template({"spec": {"hostNetwork": True}}).host_network
     assert not read_template({"spec": {}}).host_network
+
+
+def _status(*states: Manifest, key: str = "containerStatuses") -> Manifest:
+    return {key: [{"name": "c", "state": state} for state in states]}
+
+
+_RUNS: Manifest = {"running": {"startedAt": "2026-03-01T12:00:05Z"}}
+_ENDED: Manifest = {
+    "terminated": {"startedAt": "2026-03-01T12:00:01Z", "finishedAt": "2026-03-01T12:00:09Z"}
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "terminating", "started", "ended"),
+    [
+        ({}, False, None, None),
+        ({"phase": "Failed"}, False, None, None),
+        (_status({"waiting": {"reason": "CrashLoopBackOff"}}), True, None, None),
+        (_status(_RUNS), False, 5, None),
+        (_status(_RUNS, _ENDED), False, 1, None),
+        (_status(_RUNS) | _status(_ENDED, key="initContainerStatuses"), True, 1, None),
+        (_status(_ENDED), False, 1, None),
+        (_status(_ENDED), True, 1, 9),
+        (_status(_ENDED) | {"phase": "Succeeded"}, False, 1, 9),
+        (_status(_ENDED, {"terminated": {}}) | {"phase": "Failed"}, False, 1, None),
+        (_status(_ENDED, {"terminated": {"finishedAt": 7}}) | {"phase": "Failed"}, False, 1, None),
+    ],
+)
+def test_when_the_containers_of_a_pod_ran(
+    status: Manifest, *, terminating: bool, started: int | None, ended: int | None
+) -> None:
+    metadata: dict[str, object] = {"name": "p"}
+    if terminating:
+        metadata["deletionTimestamp"] = "2026-03-01T12:00:08Z"
+    pod = read_pod({"metadata": metadata, "status": status})
+
+    def second(number: int | None) -> dt.datetime | None:
+        return None if number is None else dt.datetime(2026, 3, 1, 12, 0, number, tzinfo=dt.UTC)
+
+    assert (pod.containers_started, pod.containers_ended) == (second(started), second(ended))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from fleet_telemetry.api.product import Semantics
 from fleet_telemetry.api.workload_telemetry import workload_telemetry_name
-from fleet_telemetry.audit.cluster.records import Record, status_written
+from fleet_telemetry.audit.cluster.records import Operator, Record, leases_named, status_written
 from fleet_telemetry.audit.images import count_unknown
 from fleet_telemetry.audit.result import Place
 from fleet_telemetry.audit.sources import Read
@@ -42,6 +42,8 @@ class Contents:
     fleet: Fleet = field(default_factory=lambda: Fleet(lambda _: None))
     read: Read = field(default_factory=Read)
     claims: dict[ObjectKey, VolumeClaimFacts] = field(default_factory=dict)
+    leases: set[ObjectKey] = field(default_factory=set)
+    """Those that the controllers of operators renew, by the Deployments that run them."""
     _records: dict[ObjectKey, tuple[str, Record]] = field(default_factory=dict)
     """With the uid of the workload that each is about."""
     _loose_pods: dict[ObjectKey, Pod] = field(default_factory=dict)
@@ -68,7 +70,10 @@ class Contents:
         ref = WorkloadRef(metadata.get("namespace", ""), kind, metadata["name"])
         if ref not in self.fleet.workloads:
             self.read.workloads += 1
-            self._count(read_template(mapping_at(manifest, *kind.type.template_path)))
+            template = read_template(mapping_at(manifest, *kind.type.template_path))
+            self._count(template)
+            names = leases_named(template)
+            self.leases |= {(ref.namespace, name) for name in names}
 
     def take_pod(self, manifest: Manifest) -> None:
         """A pod."""
@@ -122,11 +127,11 @@ class Contents:
             for switch in target.product.all_switches
         )
 
-    def subjects(self, is_complete: IsComplete, *, is_live: bool) -> Iterator[Subject | Other]:
-        """Each workload with its evidence, then the pods that belong to none. ``is_live``: the
-        operator that wrote the records runs."""
+    def subjects(self, is_complete: IsComplete, operator: Operator) -> Iterator[Subject | Other]:
+        """Each workload with its evidence, then the pods that belong to none. ``operator``:
+        whether the one that wrote the records runs."""
         for ref, workload in self.fleet.workloads.items():
-            yield self._subject(ref, workload, is_complete, is_live=is_live)
+            yield self._subject(ref, workload, is_complete, operator)
         stray = ((namespace, pod) for namespace, pod in self.fleet.stray_pods())
         loose = ((key[0], pod) for key, pod in self._loose_pods.items())
         for pods in (stray, loose):
@@ -134,7 +139,11 @@ class Contents:
                 yield Other(self.place, namespace, "Pod", pod.name, pod.template)
 
     def _subject(
-        self, ref: WorkloadRef, workload: Workload, is_complete: IsComplete, *, is_live: bool
+        self,
+        ref: WorkloadRef,
+        workload: Workload,
+        is_complete: IsComplete,
+        operator: Operator,
     ) -> Subject:
         record = self.record_of(workload)
         status = record.status if record is not None else None
@@ -151,8 +160,8 @@ class Contents:
                 for volume in pod.template.volumes
                 if (ref.namespace, volume.claim) in self.claims
             },
-            reported=record.reported(is_live=is_live) if record is not None else {},
-            egress=record.egress(is_live=is_live) if record is not None else {},
+            reported=record.reported(operator) if record is not None else {},
+            egress=record.egress(operator) if record is not None else {},
             recorded_at=record.written if record is not None else None,
             seeds=status.seeds if status is not None else (),
             recorded=(*status.injected, *status.injected_before) if status is not None else (),

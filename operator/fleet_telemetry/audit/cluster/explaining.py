@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace as with_changes
 from typing import Any
+
+from msgspec.structs import replace
 
 from fleet_telemetry.audit.cluster.failures import failure_of
 from fleet_telemetry.audit.cluster.gathering import ClusterReader, Request
@@ -16,8 +19,9 @@ from fleet_telemetry.audit.explaining.explanation import (
     WorkloadReference,
 )
 from fleet_telemetry.audit.explaining.reference import Reference
-from fleet_telemetry.audit.result import Place, Problem
-from fleet_telemetry.audit.subject import Other, Subject
+from fleet_telemetry.audit.result import Problem
+from fleet_telemetry.audit.sources import Definitions
+from fleet_telemetry.audit.subject import Other, Subject, workloads_in
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.combining import combine
 from fleet_telemetry.kube import kinds
@@ -39,29 +43,44 @@ _MOST_OWNERS = 4
 _LONGEST = 300
 
 
-def explain_in_cluster(request: Request, reference: Reference, progress: Progress) -> Explanation:
+Define = Callable[[str], tuple[Definitions, list[Problem]]]
+"""The policies and products to apply over those of the cluster, and what is wrong with them. It
+gets the namespace of what names none."""
+
+
+def explain_in_cluster(
+    request: Request, reference: Reference, progress: Progress, define: Define | None = None
+) -> Explanation:
     """The explanation. Nothing is raised: what cannot be read is a problem of it. Only the first
     context and the first namespace of the request count; by default the current ones."""
     try:
-        return asyncio.run(_explain(request, reference, progress))
+        return asyncio.run(_explain(request, reference, progress, define))
     finally:
         progress.clear()
 
 
-async def _explain(request: Request, reference: Reference, progress: Progress) -> Explanation:
+async def _explain(
+    request: Request, reference: Reference, progress: Progress, define: Define | None
+) -> Explanation:
     context = ""
     try:
         kubeconfig = read_kubeconfig(request.kubeconfig) if request.kubeconfig else None
         context = context_names(kubeconfig, request.contexts[:1])[0]
         connection = await connect(kubeconfig, context)
     except KubeconfigError as error:
-        place = Place(cluster=printable(context, _LONGEST))
+        place = request.place(context)
         problem = Problem(place=place, what=error.what, advice=error.advice)
         return _nothing(request, reference, "", problem)
     namespace = next(iter(request.namespaces), connection.namespace)
     try:
         own = with_changes(request, namespaces=(namespace,))
-        return await _Reading(connection, own, namespace, progress).explain(reference)
+        problems: list[Problem] = []
+        if define is not None:
+            # It reads files.
+            definitions, problems = await asyncio.to_thread(define, namespace)
+            own = with_changes(own, definitions=definitions)
+        explained = await _Reading(connection, own, namespace, progress).explain(reference)
+        return replace(explained, problems=(*problems, *explained.problems))
     finally:
         await connection.client.close()
 
@@ -101,8 +120,9 @@ class _Reading:
         kind, manifest = found
         source = await self._reader.read()
         name, uid = (text_at(manifest, "metadata", key) for key in ("name", "uid"))
-        subjects = (one for one in source.subjects if _is(one, kind, name))
-        subject = next(subjects, None) or self._without_product(kind, manifest)
+        subjects = list(source.subjects)
+        named = (one for one in subjects if _is(one, kind, name))
+        subject = next(named, None) or self._without_product(kind, manifest)
         definitions = self._request.definitions.over(source.definitions)
         catalogue = combine(builtin(), (one for _, one in definitions.products)).catalogue
         history = await self._history(kind, name, uid)
@@ -111,6 +131,8 @@ class _Reading:
             definitions,
             catalogue,
             self._request.now,
+            scope=source.scope,
+            workloads=workloads_in(subjects),
             history=history,
             problems=dict.fromkeys(source.problems),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,15 +13,15 @@ from fleet_telemetry.audit.cluster.contents import Contents
 from fleet_telemetry.audit.cluster.failures import failure_of
 from fleet_telemetry.audit.cluster.listing import Lister
 from fleet_telemetry.audit.cluster.progress import Progress
-from fleet_telemetry.audit.cluster.records import is_live_lease
+from fleet_telemetry.audit.cluster.records import Operator, is_live_lease
 from fleet_telemetry.audit.result import Place, Problem
-from fleet_telemetry.audit.sources import Definitions, Gathered
+from fleet_telemetry.audit.sources import Definitions, Gathered, Scope
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.combining import combine
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError
-from fleet_telemetry.kube.connecting import Connection, connect, context_names
+from fleet_telemetry.kube.connecting import IN_CLUSTER, Connection, connect, context_names
 from fleet_telemetry.kube.entries import decode_labels, decode_policy, decode_product
 from fleet_telemetry.kube.kubeconfig import KubeconfigError, read_kubeconfig
 from fleet_telemetry.kube.store import ObjectKey, object_key
@@ -31,6 +31,7 @@ from fleet_telemetry.objects.text import printable
 
 _CLUSTERS_AT_ONCE = 4
 _CLAIMS_AT_ONCE = 8
+_MOST_LEASES = 20
 _LONGEST_NAME = 200
 
 
@@ -44,9 +45,18 @@ class Request:
     """None: the current one."""
     namespaces: tuple[str, ...] = ()
     """None: all."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Those that are shown for clusters, by context; the empty key is the current context."""
     definitions: Definitions = field(default_factory=Definitions)
     """What the audit applies over what the cluster has: its products have to be recognized."""
     now: datetime
+
+    def place(self, context: str) -> Place:
+        """A cluster, as the result names it."""
+        shown = printable(context, _LONGEST_NAME)
+        name = self.names.get(context if self.contexts else "", shown)
+        own = "" if context == IN_CLUSTER else shown
+        return Place(cluster=name, context=None if name == own else own)
 
 
 def gather_clusters(request: Request, progress: Progress) -> list[Gathered]:
@@ -63,7 +73,7 @@ async def _gather(request: Request, progress: Progress) -> list[Gathered]:
         kubeconfig = read_kubeconfig(request.kubeconfig) if request.kubeconfig else None
         contexts = context_names(kubeconfig, request.contexts)
     except KubeconfigError as error:
-        return [_nothing("", error.what, error.advice)]
+        return [_nothing(request.place(""), error)]
     slots = asyncio.Semaphore(_CLUSTERS_AT_ONCE)
     # A plug-in may ask a person to log in, one at a time.
     login = asyncio.Lock()
@@ -74,7 +84,7 @@ async def _gather(request: Request, progress: Progress) -> list[Gathered]:
                 async with login:
                     connection = await connect(kubeconfig, context)
             except KubeconfigError as error:
-                return _nothing(context, error.what, error.advice)
+                return _nothing(request.place(context), error)
             try:
                 return await ClusterReader(connection, request, progress).read()
             finally:
@@ -83,9 +93,8 @@ async def _gather(request: Request, progress: Progress) -> list[Gathered]:
     return list(await asyncio.gather(*map(one, contexts)))
 
 
-def _nothing(context: str, what: str, advice: str) -> Gathered:
-    place = Place(cluster=printable(context, _LONGEST_NAME))
-    return Gathered((), problems=[Problem(place=place, what=what, advice=advice)])
+def _nothing(place: Place, error: KubeconfigError) -> Gathered:
+    return Gathered((), problems=[Problem(place=place, what=error.what, advice=error.advice)])
 
 
 @dataclass
@@ -101,7 +110,7 @@ class ClusterReader:
     labels: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.place = Place(cluster=printable(self.connection.context, _LONGEST_NAME))
+        self.place = self.request.place(self.connection.context)
         self.lister = Lister(self.connection, self.request.namespaces, self.progress)
 
     async def read(self) -> Gathered:
@@ -110,13 +119,21 @@ class ClusterReader:
         is_complete = self.lister.is_complete
         if contents is None:
             return Gathered((), problems=self.problems)
-        is_live = contents.needs_live_operator and await self._is_operator_live()
+        operator = Operator.STOPPED
+        if contents.needs_live_operator:
+            operator = await self._find_operator(contents.leases)
         return Gathered(
-            contents.subjects(is_complete, is_live=is_live),
+            contents.subjects(is_complete, operator),
             self.definitions,
             self.problems,
             contents.read,
+            self._scope(),
         )
+
+    def _scope(self) -> Scope:
+        is_whole = not (self.request.namespaces or self.problems) and bool(self.labels)
+        named: dict[str, Mapping[str, str]] = {key: {} for key in self.request.namespaces}
+        return Scope(self.place.cluster, {**named, **self.labels}, is_whole)
 
     @property
     def definitions(self) -> Definitions:
@@ -241,15 +258,23 @@ class ClusterReader:
         in_effect = self.request.definitions.over(self.definitions)
         return combine(builtin(), (product for _, product in in_effect.products)).catalogue
 
-    async def _is_operator_live(self) -> bool:
-        """Whether a controller renews its Lease, as far as Leases may be seen."""
-        found: list[bool] = []
-
-        def take(lease: Manifest) -> None:
-            found.append(is_live_lease(lease, self.request.now))
-
-        await self.lister.try_all(kinds.LEASE, take)
-        return any(found)
+    async def _find_operator(self, named: Iterable[ObjectKey]) -> Operator:
+        """Whether a controller renews its Lease. Who may not list the Leases of the cluster may
+        get those that the operator's Deployment names."""
+        leases: list[Manifest] = []
+        failure = await self.lister.try_all(kinds.LEASE, leases.append)
+        is_visible = failure is None
+        for namespace, name in () if is_visible else sorted(named)[:_MOST_LEASES]:
+            try:
+                lease = await self.connection.client.find(kinds.LEASE, name, namespace)
+            except ApiError:
+                continue
+            is_visible = True
+            if lease is not None:
+                leases.append(lease)
+        if any(is_live_lease(lease, self.request.now) for lease in leases):
+            return Operator.RUNS
+        return Operator.STOPPED if is_visible else Operator.NOT_VISIBLE
 
     async def _read_claims(self, contents: Contents) -> None:
         """What may prove a seed. Without it, the seed is not proven."""

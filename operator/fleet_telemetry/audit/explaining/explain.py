@@ -8,7 +8,8 @@ from datetime import datetime
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import DefaultState, Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.api.workload_telemetry import ChannelPolicy, Sends, State
+from fleet_telemetry.api.workload_telemetry import Sends, State
+from fleet_telemetry.audit.advising import Advisor, named_policy
 from fleet_telemetry.audit.explaining.explanation import (
     ChannelExplained,
     ContainerExplained,
@@ -19,8 +20,8 @@ from fleet_telemetry.audit.explaining.explanation import (
     WorkloadReference,
 )
 from fleet_telemetry.audit.judging import decide_on, findings_of
-from fleet_telemetry.audit.result import Finding, Problem
-from fleet_telemetry.audit.sources import Definitions
+from fleet_telemetry.audit.result import Finding, PolicyAdvice, Problem
+from fleet_telemetry.audit.sources import Definitions, PolicyKey, Scope, policy_key
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
@@ -29,11 +30,12 @@ from fleet_telemetry.evidence.facts import counterparts
 from fleet_telemetry.evidence.pod_versions import gather_pod_facts
 from fleet_telemetry.evidence.reason_remedies import PROVEN, REMEDIES
 from fleet_telemetry.policy.outcomes import outcomes_of
+from fleet_telemetry.policy.precedence import select_policies
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.switches.start import doubt_of_start
-from fleet_telemetry.workloads.workload import PodTemplate
+from fleet_telemetry.workloads.workload import PodTemplate, Workload
 
 _MOST_PODS = 20
 _NO_PRODUCT = "The catalogue knows no product for the images of this workload, so nothing is said."
@@ -54,10 +56,14 @@ def explain(
     catalogue: Catalogue,
     now: datetime,
     *,
+    scope: Scope | None = None,
+    workloads: Iterable[Workload] = (),
     history: Iterable[Happened] = (),
     problems: Iterable[Problem] = (),
 ) -> Explanation:
-    """Everything about one workload. ``catalogue`` has the products of the definitions."""
+    """Everything about one workload. ``catalogue`` has the products of the definitions; ``scope``
+    and ``workloads`` are what else was read, for the advice on policies."""
+    advice: tuple[PolicyAdvice, ...] = ()
     channels: tuple[ChannelExplained, ...] = ()
     if isinstance(subject, Other):
         reference = WorkloadReference(
@@ -78,6 +84,10 @@ def explain(
             )
             for finding in findings_of(subject, plan)
         )
+        around = {one.ref: one for one in (subject.workload, *workloads)}
+        advisor = Advisor(definitions, catalogue, now)
+        chosen = _advised(subject, definitions)
+        advice = tuple(advisor.advise(chosen, around, scope or Scope(subject.place.cluster)))
     containers = tuple(_containers(template, catalogue))
     if not any(one.product for one in containers):
         message = _NO_PRODUCT
@@ -88,9 +98,17 @@ def explain(
         message=message,
         containers=containers,
         channels=channels,
+        policy_advice=advice,
         history=tuple(history),
         problems=tuple(problems),
     )
+
+
+def _advised(subject: Subject, definitions: Definitions) -> set[PolicyKey]:
+    """The policies that the explanation advises on: those that meet the workload, and those that
+    are not applied yet."""
+    met = select_policies(definitions.policies, subject.workload, subject.namespace_labels)
+    return {*definitions.files, *map(policy_key, met)}
 
 
 def _containers(template: PodTemplate, catalogue: Catalogue) -> Iterator[ContainerExplained]:
@@ -130,9 +148,7 @@ def _policies(
     ):
         policy = one.policy
         yield PolicyExplained(
-            policy=ChannelPolicy(
-                kind=policy.kind, namespace=policy.namespace or None, name=policy.name
-            ),
+            policy=named_policy(policy),
             submission=policy.spec.submission,
             mode=policy.spec.mode,
             outcome=one.outcome,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fleet_telemetry.api.policy import Mode, Submission
 from fleet_telemetry.api.workload_telemetry import ChannelPolicy
-from fleet_telemetry.audit.result import API_VERSION, Finding, Part, Place, Problem
+from fleet_telemetry.audit.result import API_VERSION, Finding, Part, Place, PolicyAdvice, Problem
 from fleet_telemetry.policy.outcomes import Outcome
 
 
@@ -90,6 +90,8 @@ class Explanation(Part, frozen=True, kw_only=True, omit_defaults=False):
     """Why nothing is decided, if that is so."""
     containers: tuple[ContainerExplained, ...] = ()
     channels: tuple[ChannelExplained, ...] = ()
+    policy_advice: tuple[PolicyAdvice, ...] = ()
+    """On the policies that meet the workload, and on those that are not applied yet."""
     history: tuple[Happened, ...] = ()
     """The newest last."""
     problems: tuple[Problem, ...] = ()

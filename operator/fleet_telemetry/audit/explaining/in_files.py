@@ -9,8 +9,8 @@ from fleet_telemetry.audit.explaining.explain import explain
 from fleet_telemetry.audit.explaining.explanation import Explanation, WorkloadReference
 from fleet_telemetry.audit.explaining.reference import Reference
 from fleet_telemetry.audit.result import Place, Problem
-from fleet_telemetry.audit.sources import Gathered
-from fleet_telemetry.audit.subject import Other, Subject
+from fleet_telemetry.audit.sources import Definitions, Gathered
+from fleet_telemetry.audit.subject import Other, Subject, workloads_in
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.combining import combine
 
@@ -18,10 +18,15 @@ _NAMED = 10
 
 
 def explain_in_files(
-    source: Gathered, reference: Reference, namespace: str, now: datetime
+    source: Gathered,
+    reference: Reference,
+    namespace: str,
+    now: datetime,
+    applied: Definitions | None = None,
 ) -> Explanation:
     """The first workload of that name in the files; in any namespace if none is given. What could
-    not be read is a problem of the explanation."""
+    not be read is a problem of the explanation. ``applied``: policies and products that count as
+    applied over those of the files."""
     subjects = list(source.subjects)  # problems are complete only then
     subject = next((one for one in subjects if _is(one, reference, namespace)), None)
     if subject is None:
@@ -35,9 +40,17 @@ def explain_in_files(
         return Explanation(
             time=now, place=Place(), workload=name, problems=(problem, *source.problems)
         )
-    products = (one for _, one in source.definitions.products)
-    catalogue = combine(builtin(), products).catalogue
-    return explain(subject, source.definitions, catalogue, now, problems=source.problems)
+    definitions = (applied or Definitions()).over(source.definitions)
+    catalogue = combine(builtin(), (one for _, one in definitions.products)).catalogue
+    return explain(
+        subject,
+        definitions,
+        catalogue,
+        now,
+        scope=source.scope,
+        workloads=workloads_in(subjects),
+        problems=source.problems,
+    )
 
 
 def _is(one: Subject | Other, reference: Reference, namespace: str) -> bool:

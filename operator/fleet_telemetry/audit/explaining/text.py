@@ -78,6 +78,11 @@ def _lines(explained: Explanation) -> Lines:
     for channel in explained.channels:
         yield "", 0
         yield from _channel(channel)
+    if explained.policy_advice:
+        yield "", 0
+        yield wording.ADVICE_HEADING, 0
+    for advice in explained.policy_advice:
+        yield wording.policy_advice(advice), 1
     if explained.history:
         yield "", 0
         yield "What was done", 0

@@ -25,13 +25,15 @@ _WIDE = 1 << 20
 def kubectl_command(fix: Fix) -> str:
     """The command for a POSIX shell; empty if there is no patch, or if the name of the context has
     characters that cannot be shown."""
-    if fix.patch_form is None or not fix.place.cluster.isprintable():
+    place = fix.place
+    context = place.cluster if place.context is None else place.context
+    if fix.patch_form is None or not context.isprintable():
         return ""
     resource = WorkloadKind(fix.kind).type.api
     group = f".{resource.group}" if resource.group else ""
     words = ["kubectl"]
-    if fix.place.cluster:
-        words.append(f"--context={fix.place.cluster}")
+    if context:
+        words.append(f"--context={context}")
     words += [
         f"--namespace={fix.namespace}",
         "patch",

@@ -46,8 +46,8 @@ HEADER = (
 
 
 class CsvFormat:
-    """A record for each channel, each object that cannot be judged, each unknown image and each
-    problem."""
+    """A record for each channel, each object that cannot be judged, each unknown image, each
+    piece of advice and each problem."""
 
     name = "csv"
 
@@ -82,6 +82,15 @@ def _records(audit: Audit) -> Iterator[dict[str, str]]:
             "record": "unknownImage",
             "image": wording.name(image.image),
             "containers": str(image.containers),
+        }
+    for advice in audit.policy_advice:
+        yield {
+            "record": "policyAdvice",
+            **_place(advice.place),
+            "namespace": wording.name(advice.policy.namespace or ""),
+            "kind": wording.name(advice.policy.kind),
+            "name": wording.name(advice.policy.name),
+            "message": wording.prose(advice.message),
         }
     for problem in audit.problems:
         yield {

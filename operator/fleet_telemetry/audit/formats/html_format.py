@@ -44,6 +44,7 @@ class HtmlFormat:
             *_findings(audit, causes),
             *_unmanaged(audit),
             *_hosts(audit),
+            *_advice(audit),
             *_coverage(audit),
             *_problems(audit),
             "</main>",
@@ -128,6 +129,8 @@ def _contents(audit: Audit) -> Iterator[str]:
     links = {"findings": "Findings", "hosts": "Hosts", "coverage": "Coverage"}
     if audit.unmanaged:
         links["unmanaged"] = "Not judged"
+    if audit.policy_advice:
+        links["advice"] = "Advice"
     if audit.problems:
         links["problems"] = "Problems"
     items = "".join(f'<li><a href="#{key}">{title}</a></li>' for key, title in links.items())
@@ -291,6 +294,17 @@ def _coverage(audit: Audit) -> Iterator[str]:
             yield f'<tr><th scope="row">{image}</th><td>{one.containers:,}</td></tr>'
         yield "</tbody></table>"
     yield "</section>"
+
+
+def _advice(audit: Audit) -> Iterator[str]:
+    if audit.policy_advice:
+        yield '<section id="advice" aria-labelledby="advice-title" tabindex="-1">'
+        yield f'<h2 id="advice-title">{wording.ADVICE_HEADING}</h2>'
+        yield "<ul>"
+        for one in audit.policy_advice:
+            yield f"<li>{escape(wording.policy_advice(one))}</li>"
+        yield "</ul>"
+        yield "</section>"
 
 
 def _problems(audit: Audit) -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from xml.etree import ElementTree as ET
+from collections.abc import Iterator
 
 from fleet_telemetry.audit.formats import wording
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.formats.groups import Group, group_of
-from fleet_telemetry.audit.result import Audit, Finding, Place
+from fleet_telemetry.audit.formats.junit_xml import Case, Outcome, junit_xml
+from fleet_telemetry.audit.result import Audit, Finding
 
 
 class JunitFormat:
@@ -19,52 +19,44 @@ class JunitFormat:
     def render(self, audit: Audit, screen: Screen) -> str:
         """See Format."""
         del screen
-        root = ET.Element("testsuites", name="fleet-telemetry audit")
-        suites: dict[str, list[Finding]] = {}
+        suites: dict[str, list[Case]] = {}
         for one in audit.findings:
             parts = (one.place.cluster, one.namespace)
-            suites.setdefault(wording.name("/".join(filter(None, parts))), []).append(one)
-        for name, findings in suites.items():
-            _suite(root, name or "workloads", audit, (_case(audit, one) for one in findings))
-        if audit.unmanaged:
-            _suite(root, "objects that cannot be judged", audit, _unmanaged(audit))
-        if audit.unknown_images:
-            _suite(root, "images that the catalogue does not know", audit, _images(audit))
-        if audit.problems:
-            _suite(root, "problems", audit, _problems(audit))
-        for key in ("tests", "failures", "errors", "skipped"):
-            root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
-        ET.indent(root)
-        text = ET.tostring(root, encoding="unicode")
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+            name = wording.name("/".join(filter(None, parts))) or "workloads"
+            suites.setdefault(name, []).append(_case(audit, one))
+        for name, cases in (
+            ("objects that cannot be judged", _unmanaged(audit)),
+            ("images that the catalogue does not know", _images(audit)),
+            (wording.ADVICE_HEADING, _advice(audit)),
+            ("problems", _problems(audit)),
+        ):
+            suites.setdefault(name, []).extend(cases)
+        return junit_xml("fleet-telemetry audit", suites, audit.time)
 
 
-def _suite(root: ET.Element, name: str, audit: Audit, cases: Iterable[ET.Element]) -> None:
-    suite = ET.SubElement(root, "testsuite", name=name)
-    suite.extend(cases)
-    suite.set("tests", str(len(suite)))
-    for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(key, str(len(suite.findall(f"testcase/{tag}"))))
-    suite.set("time", "0")
-    suite.set("timestamp", audit.time.isoformat(timespec="seconds"))
-
-
-def _case(audit: Audit, one: Finding) -> ET.Element:
-    case = _element(f"{wording.name(one.product)} {one.channel.value}", wording.workload(one))
-    _set_place(case, one.place)
+def _case(audit: Audit, one: Finding) -> Case:
     reason, message = wording.why(one, judged=audit.judged)
     answer = one.state.value if audit.judged and one.state else f"Sends: {one.sends.value}"
     said = f"{answer}. {message}".strip()
+    outcome, kind, details = Outcome.SKIPPED, "", _details(one)
     match group_of(audit, one):
         case Group.VIOLATION:
-            ET.SubElement(case, "failure", message=said, type=reason).text = _details(one)
+            outcome, kind = Outcome.FAILURE, reason
         case Group.UNKNOWN:
-            ET.SubElement(case, "skipped", message=said).text = _details(one)
+            pass
         case Group.UNCOVERED:
-            ET.SubElement(case, "skipped", message=f"No policy covers the channel. {said}")
+            said, details = f"No policy covers the channel. {said}", ""
         case Group.FINE:
-            ET.SubElement(case, "system-out").text = said
-    return case
+            outcome, details = Outcome.PASSED, ""
+    return Case(
+        name=f"{wording.name(one.product)} {one.channel.value}",
+        group=wording.workload(one),
+        place=one.place,
+        outcome=outcome,
+        message=said,
+        type=kind,
+        details=details,
+    )
 
 
 def _details(one: Finding) -> str:
@@ -78,36 +70,45 @@ def _details(one: Finding) -> str:
     return "\n".join(filter(None, lines))
 
 
-def _unmanaged(audit: Audit) -> Iterable[ET.Element]:
+def _unmanaged(audit: Audit) -> Iterator[Case]:
     for one in audit.unmanaged:
-        case = _element(wording.products(one), wording.object_name(one))
-        _set_place(case, one.place)
-        ET.SubElement(case, "skipped", message=wording.prose(one.advice))
-        yield case
+        yield Case(
+            name=wording.products(one),
+            group=wording.object_name(one),
+            place=one.place,
+            outcome=Outcome.SKIPPED,
+            message=wording.prose(one.advice),
+        )
 
 
-def _images(audit: Audit) -> Iterable[ET.Element]:
+def _images(audit: Audit) -> Iterator[Case]:
     for one in audit.unknown_images:
-        case = _element(wording.name(one.image), "image")
         ran = wording.count(one.containers, "container")
-        ET.SubElement(case, "skipped", message=f"Nothing can be said of {ran}.")
-        yield case
+        yield Case(
+            name=wording.name(one.image),
+            group="image",
+            outcome=Outcome.SKIPPED,
+            message=f"Nothing can be said of {ran}.",
+        )
 
 
-def _problems(audit: Audit) -> Iterable[ET.Element]:
+def _advice(audit: Audit) -> Iterator[Case]:
+    for one in audit.policy_advice:
+        yield Case(
+            name=wording.prose(one.message) or "advice",
+            group=wording.policy_name(one.policy),
+            place=one.place,
+            message=wording.policy_advice(one),
+        )
+
+
+def _problems(audit: Audit) -> Iterator[Case]:
     for one in audit.problems:
-        case = _element(wording.prose(one.what) or "problem", wording.place(one.place) or "audit")
-        _set_place(case, one.place)
-        ET.SubElement(case, "error", message=wording.problem(one), type="Problem")
-        yield case
-
-
-def _element(name: str, group: str) -> ET.Element:
-    return ET.Element("testcase", name=name, classname=group, time="0")
-
-
-def _set_place(case: ET.Element, place: Place) -> None:
-    if place.file and place.file != "-":
-        case.set("file", wording.name(place.file))
-        if place.line > 0:
-            case.set("line", str(place.line))
+        yield Case(
+            name=wording.prose(one.what) or "problem",
+            group=wording.place(one.place) or "audit",
+            place=one.place,
+            outcome=Outcome.ERROR,
+            message=wording.problem(one),
+            type="Problem",
+        )

@@ -34,6 +34,7 @@ class MarkdownFormat:
             [prose(wording.judgement(audit))] if audit.judged else [],
             *_findings(audit, budget, screen),
             *_unmanaged(audit, budget),
+            *_advice(audit, budget),
             *_problems(audit, budget),
             *_coverage(audit, budget),
             [f"<sub>{prose(wording.made_by(audit))}</sub>"],
@@ -145,6 +146,16 @@ def _unmanaged(audit: Audit, budget: _Budget) -> Iterator[list[str]]:
         yield [heading, "", _cells(head), _cells("---" for _ in head), *rows]
         if left_out:
             yield [_left_out(left_out, "row")]
+
+
+def _advice(audit: Audit, budget: _Budget) -> Iterator[list[str]]:
+    if audit.policy_advice:
+        rows, left_out = budget.rows(
+            f"- {prose(wording.policy_advice(one))}" for one in audit.policy_advice
+        )
+        yield [f"### {wording.ADVICE_HEADING} ({len(audit.policy_advice):,})", "", *rows]
+        if left_out:
+            yield [_left_out(left_out, "line")]
 
 
 def _problems(audit: Audit, budget: _Budget) -> Iterator[list[str]]:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from fleet_telemetry.audit.formats import wording
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.formats.groups import Group, group_of
-from fleet_telemetry.audit.result import Audit, Finding, Place, Unmanaged
+from fleet_telemetry.audit.result import Audit, Finding, Place, PolicyAdvice, Unmanaged
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Group.VIOLATION: "error", Group.UNKNOWN: "warning"}
@@ -46,6 +46,7 @@ class SarifFormat:
             "results": [
                 *_results(audit, shown, {rule: at for at, rule in enumerate(rules)}),
                 *map(_unmanaged, audit.unmanaged),
+                *map(_advice, audit.policy_advice),
             ],
             "properties": {
                 "catalogue": wording.name(audit.tool.catalogue),
@@ -105,6 +106,15 @@ def _unmanaged(one: Unmanaged) -> Json:
         "level": "warning",
         "message": _text(said.strip()),
         "locations": [_location(one.place, one.name, wording.object_name(one))],
+    }
+
+
+def _advice(one: PolicyAdvice) -> Json:
+    return {
+        "ruleId": "policy-advice",
+        "level": "note",
+        "message": _text(wording.policy_advice(one)),
+        "locations": [_location(one.place, one.policy.name, wording.name(one.policy.name))],
     }
 
 

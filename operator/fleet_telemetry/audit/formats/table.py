@@ -40,6 +40,7 @@ class TableFormat:
             *_paragraph(wording.judgement(audit), screen),
             *_rows(audit, screen),
             *_unmanaged(audit, screen),
+            *_advice(audit, screen),
             *_coverage(audit, screen),
             *_problems(audit, screen),
         ]
@@ -195,6 +196,20 @@ def _coverage(audit: Audit, screen: Screen) -> Iterator[str]:
         yield f"{_INDENT}{wording.count(more, 'more image')}; --all lists them."
 
 
+def _advice(audit: Audit, screen: Screen) -> Iterator[str]:
+    if audit.policy_advice:
+        yield ""
+        heading = f"{wording.ADVICE_HEADING} ({len(audit.policy_advice):,})"
+        yield _coloured(heading, _BOLD, screen)
+    for one in audit.policy_advice:
+        yield from _indented(wording.policy_advice(one), screen)
+
+
+def _indented(text: str, screen: Screen) -> Iterator[str]:
+    lines = wrapped(text, screen.width - len(_INDENT), "  ") if screen.width else (text,)
+    yield from (_INDENT + line for line in lines)
+
+
 def _problems(audit: Audit, screen: Screen) -> Iterator[str]:
     if not audit.problems:
         return
@@ -203,10 +218,7 @@ def _problems(audit: Audit, screen: Screen) -> Iterator[str]:
         f"The result is not complete ({wording.count(len(audit.problems), 'problem')}):", screen
     )
     for one in audit.problems:
-        text = wording.problem(one)
-        lines = wrapped(text, screen.width - len(_INDENT), "  ") if screen.width else (text,)
-        for line in lines:
-            yield _INDENT + line
+        yield from _indented(wording.problem(one), screen)
 
 
 def _paragraph(text: str, screen: Screen, *, bold: bool = False) -> Iterator[str]:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleet_telemetry.api.workload_telemetry import Sends
-from fleet_telemetry.audit.result import Audit, Change, Finding, HostName, Place, Problem, Unmanaged
+from fleet_telemetry.api.workload_telemetry import ChannelPolicy, Sends
+from fleet_telemetry.audit.result import (
+    Audit,
+    Change,
+    Finding,
+    HostName,
+    Place,
+    PolicyAdvice,
+    Problem,
+    Unmanaged,
+)
 from fleet_telemetry.objects.text import printable
 
 _LONGEST_NAME = 300
 _LONGEST_TEXT = 2000
 _MOST_PRODUCTS = 5
 
+ADVICE_HEADING = "Advice on the policies"
 SENDS_WORDS = {Sends.YES: "sends", Sends.UNKNOWN: "unknown", Sends.NO: "sends nothing"}
 
 
@@ -75,10 +85,12 @@ def what_to_do(one: Finding) -> str:
 
 def policy(one: Finding) -> str:
     """``kind namespace/name``; empty if no policy covers the channel."""
-    if one.policy is None:
-        return ""
-    parts = (one.policy.namespace, one.policy.name)
-    return name(f"{one.policy.kind} {'/'.join(part for part in parts if part)}")
+    return policy_name(one.policy) if one.policy is not None else ""
+
+
+def policy_name(one: ChannelPolicy) -> str:
+    """``kind namespace/name``."""
+    return name(f"{one.kind} {'/'.join(filter(None, (one.namespace, one.name)))}")
 
 
 def why(one: Finding, *, judged: bool) -> tuple[str, str]:
@@ -102,6 +114,15 @@ def problem(one: Problem) -> str:
     said = "; ".join(filter(None, (prose(one.what), prose(one.advice))))
     where = place(one.place)
     return f"{where}: {said}" if where else said
+
+
+def policy_advice(one: PolicyAdvice) -> str:
+    """``cluster: file:line: policy: what to know``."""
+    where = (
+        place(Place(cluster=one.place.cluster)),
+        place(Place(file=one.place.file, line=one.place.line)),
+    )
+    return ": ".join(filter(None, (*where, policy_name(one.policy), prose(one.message))))
 
 
 def headline(audit: Audit) -> str:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import ssl
 from pathlib import Path
+from typing import NoReturn
+
+_log = logging.getLogger(__name__)
+
+_SECONDS = 10.0
 
 
 class CertificateFiles:
@@ -32,6 +39,20 @@ class CertificateFiles:
         _load(self.context, self._certificate, self._key)
         self._read = contents
         return True
+
+    async def keep_fresh(self) -> NoReturn:
+        """Load the files again and again."""
+        problem = ""
+        while True:
+            await asyncio.sleep(_SECONDS)
+            try:
+                if await asyncio.to_thread(self.refresh):
+                    _log.info("a new certificate for dnstap is in use")
+                problem = ""
+            except ValueError as error:
+                if str(error) != problem:
+                    problem = str(error)
+                    _log.warning("%s; the certificate before stays in use", problem)
 
     def _contents(self) -> tuple[bytes, bytes]:
         return _read(self._certificate), _read(self._key)

@@ -11,7 +11,7 @@ from fleet_telemetry.backoff import backoff_seconds
 from fleet_telemetry.controllers.observed.options import ObserverOptions
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
-from fleet_telemetry.objects.manifest import Manifest, items_at, mapping_at, text_at
+from fleet_telemetry.objects.manifest import Manifest, items_at, list_at, mapping_at, text_at
 from fleet_telemetry.workloads.workload import FIELD_MANAGER
 
 _log = logging.getLogger(__name__)
@@ -68,12 +68,23 @@ def is_as_desired(present: Manifest, desired: Manifest) -> bool:
     )
 
 
+def addresses_of(manifest: Manifest | None) -> set[str]:
+    """The addresses of an EndpointSlice, as they are written there."""
+    return {
+        str(address)
+        for endpoint in items_at(manifest, "endpoints")
+        for address in list_at(endpoint, "addresses")
+    }
+
+
 class OwnSlice:
     """Keeps the EndpointSlice leading to this replica."""
 
     def __init__(self, client: KubernetesClient, options: ObserverOptions) -> None:
         self._client = client
         self._options = options
+        self.former: tuple[str, ...] = ()
+        """The addresses of the replica that it led to before."""
         self.problem = ""
         """Why name servers may not find this replica; empty if nothing speaks for that."""
 
@@ -99,6 +110,7 @@ class OwnSlice:
         desired = desired_slice(options, service)
         present = await client.find(kind, slice_name(options.service), options.namespace)
         if present is None or not is_as_desired(present, desired):
+            self.former = tuple(addresses_of(present) - addresses_of(desired))
             if present is not None and present.get("addressType") != desired["addressType"]:
                 # It cannot be changed.
                 await client.delete_this(kind, present)

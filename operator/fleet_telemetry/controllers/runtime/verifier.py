@@ -255,7 +255,7 @@ class Verifier:
     async def _verify(self, job: _Job) -> float:
         """Check once; return the seconds until the next check."""
         check = job.check
-        started = _clock()
+        started, as_of = _clock(), self._now()
         retry_after = 0.0
         reported: list[Reported] = []
         try:
@@ -282,6 +282,7 @@ class Verifier:
             # Whatever fails after an answer, the answer counts.
             message = f"{reported[0].message} {result.message}".strip()
             result = replace(reported[0], fault=result.fault, message=message)
+        result = replace(result, as_of=as_of)
         job.checked_at, job.outcome = self._now(), result.fault or "ok"
         self._metrics.observe(check.product, job.outcome, _clock() - started)
         if self._is_current(job, check):

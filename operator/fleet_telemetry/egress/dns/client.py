@@ -108,6 +108,16 @@ async def send_query(
     return response if response is not None else await _ask_by_tcp(name_server, query, seconds)
 
 
+def local_address(name_server: NameServer) -> str:
+    """The address of this machine from which queries go to a name server. Nothing is sent.
+
+    Raises OSError if there is no route.
+    """
+    with _new_socket(name_server, socket.SOCK_DGRAM) as connection:
+        connection.connect(_socket_address(name_server))
+        return str(connection.getsockname()[0])
+
+
 async def _ask_by_udp(
     name_server: NameServer, query: dns.message.Message, seconds: float
 ) -> DnsResponse | None:

@@ -14,10 +14,23 @@ from fleet_telemetry.policy.precedence import has_expired
 from fleet_telemetry.workloads.workload import WorkloadRef
 
 _LATER = "it may be intended, for what comes later"
+_PART = "only what was read is known"
 
 
 def advise_on_coverage(scene: Scene) -> Iterator[str]:
     """Selectors and products that cover nothing now: the widest reason alone."""
+    for sentence in _on_coverage(scene):
+        yield _hedged(scene, sentence)
+
+
+def _hedged(scene: Scene, sentence: str) -> str:
+    """A sentence on what is not there, for somebody who may not have read everything."""
+    if scene.around.is_whole:
+        return sentence
+    return f"{sentence.removesuffix(f'; {_LATER}')}; {_PART}"
+
+
+def _on_coverage(scene: Scene) -> Iterator[str]:
     spec = scene.policy.spec
     where = f" of namespace {scene.policy.namespace}" if scene.policy.namespace else ""
     if not scene.namespaces and isinstance(spec, ClusterTelemetryPolicySpec):
@@ -78,11 +91,14 @@ def advise_on_exceptions(scene: Scene) -> Iterator[str]:
     absent: list[str] = []
     not_covered: list[str] = []
     hint = ""
+    around = scene.around
     for exception in scene.policy.spec.exceptions:
         ref = _ref_of(exception, scene)
-        workload = scene.around.workloads.get(ref)
-        if has_expired(exception, scene.around.now):
+        workload = around.workloads.get(ref)
+        if has_expired(exception, around.now):
             expired.append(shown(ref, scene.policy))
+        elif not around.is_whole and ref.namespace not in around.namespaces:
+            continue  # nothing of it was read
         elif workload is None:
             hint = hint if absent else _namesake(ref, scene)
             absent.append(shown(ref, scene.policy))
@@ -96,14 +112,16 @@ def advise_on_exceptions(scene: Scene) -> Iterator[str]:
             f"spec.exceptions: expiresAt is in the past, so nothing is exempt: {listed(expired)}"
         )
     if absent:
-        yield (
+        yield _hedged(
+            scene,
             f"spec.exceptions: there is no such workload that runs a known product: "
-            f"{listed(absent)}; {hint or _LATER}"
+            f"{listed(absent)}; {hint or _LATER}",
         )
     if not_covered:
-        yield (
+        yield _hedged(
+            scene,
             f"spec.exceptions: there is nothing to exempt in what the policy does not cover: "
-            f"{listed(not_covered)}"
+            f"{listed(not_covered)}",
         )
 
 

@@ -21,8 +21,8 @@ waits."""
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is in the cluster besides the policy. It has to be complete: what is missing counts as
-    not there."""
+    """What is in the cluster besides the policy. What is missing counts as not there, unless
+    ``is_whole`` says that it may only not have been read."""
 
     now: datetime
     catalogue: Catalogue
@@ -32,6 +32,8 @@ class Surroundings:
     """Those that run a product of the catalogue."""
     policies: Iterable[Policy] = ()
     """All policies; one of the same name is an earlier version."""
+    is_whole: bool = True
+    """Whether this is everything. Of a part, the namespaces are those that were read."""
 
 
 @dataclass(frozen=True)

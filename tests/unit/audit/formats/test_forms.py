@@ -44,7 +44,7 @@ def test_csv_says_what_each_record_is() -> None:
     records = _records(ordinary)
     assert [one["record"] for one in records] == [
         *["channel"] * 4,
-        *("unmanaged", "unknownImage", "unknownImage", "problem"),
+        *("unmanaged", "unknownImage", "unknownImage", "policyAdvice", "problem"),
     ]
     assert records[0]["hosts"] == "telemetry.sonarsource.com:443"
     assert (records[0]["file"], records[0]["line"]) == ("a.yaml", "3")
@@ -140,7 +140,7 @@ def test_sarif_names_what_is_in_a_cluster() -> None:
 
 def test_sarif_levels_rules_and_notifications() -> None:
     run = sarif.read(_rendered("sarif", ordinary)).runs[0]
-    assert [one.level for one in run.results] == ["error", "error", "warning", "warning"]
+    assert [one.level for one in run.results] == ["error", "error", "warning", "warning", "note"]
     assert [one.id for one in run.tool.driver.rules] == ["sonarqube/Usage", "emqx/Usage"]
     assert run.tool.driver.version == "1.2.3"
     invocation = run.invocations[0]
@@ -162,10 +162,11 @@ def test_junit_fails_skips_and_passes() -> None:
         "appsec/StatefulSet/quiet": "system-out",
         "appsec/Pod/bare": "skipped",
         "image": "skipped",
+        "ClusterTelemetryPolicy opt-out": "system-out",
         "bad.yaml:12": "error",
     }
     numbers = {key: root.attrib[key] for key in ("tests", "failures", "errors", "skipped")}
-    assert numbers == {"tests": "8", "failures": "2", "errors": "1", "skipped": "4"}
+    assert numbers == {"tests": "9", "failures": "2", "errors": "1", "skipped": "4"}
 
 
 def test_junit_judges_by_the_policies() -> None:
@@ -272,3 +273,11 @@ def test_html_shows_the_share_the_evidence_the_release_and_the_time() -> None:
         "fleet-telemetry 1.2.3, catalogue 0123456789ab with 167 products, 2026-11-29 12:00:00 UTC"
     )
     assert f"<footer>{footer}</footer>" in text
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("json", "yaml", "csv")])
+def test_advice_on_policies_is_in_every_form(name: str) -> None:
+    text = _rendered(name, ordinary)
+    for part in ("p.yaml", "ClusterTelemetryPolicy opt-out", "spec.products: nothing runs it."):
+        assert part in text
+    assert "spec.products" not in _rendered(name, an_audit(finding()))

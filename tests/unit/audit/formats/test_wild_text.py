@@ -7,6 +7,7 @@ import csv
 import io
 import re
 import unicodedata
+from collections.abc import Sized
 from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -67,13 +68,24 @@ def test_json_says_what_it_is() -> None:
     assert found["findings"] == []
 
 
+def _parts(audit: Audit) -> tuple[Sized, ...]:
+    """Everything that has a row or a testcase of its own."""
+    return (
+        audit.findings,
+        audit.unmanaged,
+        audit.unknown_images,
+        audit.policy_advice,
+        audit.problems,
+    )
+
+
 @given(audit=wild_audits)
 @examples(80)
 def test_csv_has_a_record_for_everything_and_no_formula(audit: Audit) -> None:
     text = _rendered("csv", audit)
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     assert tuple(rows[0]) == HEADER
-    parts = (audit.findings, audit.unmanaged, audit.unknown_images, audit.problems)
+    parts = _parts(audit)
     assert len(rows) == 1 + sum(map(len, parts)) == text.count(_CSV_NEWLINE)
     for row in rows:
         assert len(row) == len(HEADER)
@@ -86,7 +98,7 @@ def test_csv_has_a_record_for_everything_and_no_formula(audit: Audit) -> None:
 def test_junit_has_a_testcase_for_everything(audit: Audit) -> None:
     root = ET.fromstring(_rendered("junit", audit))
     cases = root.findall("testsuite/testcase")
-    parts = (audit.findings, audit.unmanaged, audit.unknown_images, audit.problems)
+    parts = _parts(audit)
     assert len(cases) == sum(map(len, parts)) == int(root.attrib["tests"])
     for tag, key in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
         assert len(root.findall(f"testsuite/testcase/{tag}")) == int(root.attrib[key])
@@ -103,7 +115,8 @@ def test_sarif_is_as_its_schema_says(audit: Audit) -> None:
     log = sarif.read(_rendered("sarif", audit))
     results = log.runs[0].results
     attention = [one for one in audit.findings if audit.is_violation(one) or audit.is_unknown(one)]
-    assert len(results) == len(attention) + len(audit.unmanaged)
+    listed = (attention, audit.unmanaged, audit.policy_advice)
+    assert len(results) == sum(map(len, listed))
     prints = [one.partial_fingerprints["telemetryChannel/v1"] for one in results[: len(attention)]]
     assert len(set(prints)) == len(prints)
     for result in results:
