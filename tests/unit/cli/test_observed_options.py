@@ -19,6 +19,7 @@ from fleet_telemetry.app.observed import observer_options
 from fleet_telemetry.app.options import ObservedSettings, Options, Role
 from fleet_telemetry.cli.main import main
 from fleet_telemetry.controllers.observed.options import ObserverOptions
+from tests.support.every import every
 
 OWN = ["--namespace=fleet-telemetry", "--dns-server=127.0.0.1"]
 ON = ["--observe", "--dnstap-service=fto-dnstap", "--dnstap-address=10.1.2.3"]
@@ -48,8 +49,8 @@ def refused(*given: str, command: str = "controller") -> str:
     return re.sub(r"[\s│╭╮╰╯─]+", " ", done.output)
 
 
-@pytest.mark.parametrize("command", ["controller", "all"])
-@pytest.mark.parametrize(
+@every("command", ["controller", "all"])
+@every(
     ("given", "problem"),
     [
         (["--observe", ON[2]], "--observe needs --dnstap-service"),

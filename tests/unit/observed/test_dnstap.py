@@ -15,6 +15,7 @@ from fleet_telemetry.observed.dnstap import decode
 from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.lookup import Lookup, Stage
 from tests.support.dnstap_reports import CLIENT, HOST, NOW, answer, question, report
+from tests.support.every import every
 
 
 def test_a_question() -> None:
@@ -143,7 +144,7 @@ RESULTS = {
 }
 
 
-@pytest.mark.parametrize("name", RESULTS)
+@every("name", RESULTS)
 def test_what_is_no_lookup_has_a_name(name: str) -> None:
     frame, result = RESULTS[name]
     assert decode(frame) is result
