@@ -25,6 +25,7 @@ from fleet_telemetry.observed.receiver import Receiver
 from tests.support.dnstap_reports import (
     ACCEPT,
     FINISH,
+    NOW,
     READY,
     START,
     STOP,
@@ -449,6 +450,20 @@ def test_a_frame_that_is_no_lookup_may_be_a_loss(run: Run) -> None:
             assert here.heard.frames_lost == 1
             figures = here.receiver.figures.frames
             assert figures[FrameResult.IGNORED] == figures[FrameResult.UNREADABLE] == 1
+
+    run(test())
+
+
+def test_an_answer_whose_question_was_dropped_is_a_loss(run: Run) -> None:
+    async def test() -> None:
+        async with world() as here:
+            peer = await here.streaming()
+            earlier = report(Stage.ANSWER, query_port=1, query_time_sec=int(NOW.timestamp()) + 1)
+            for frame, lost in ((report(), 0), (report(Stage.ANSWER), 0), (earlier, 1)):
+                before = len(here.heard.lookups)
+                peer.send(data_frame(frame))
+                await here.until(lambda before=before: len(here.heard.lookups) > before)
+                assert here.heard.frames_lost == lost
 
     run(test())
 

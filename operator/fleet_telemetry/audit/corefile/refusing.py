@@ -224,7 +224,8 @@ def _is_plain(client: str, by: By) -> bool:
     """Whether it may be a part of a rule. The API server checks both; nothing else is written."""
     if by is By.ADDRESSES:
         try:
-            return str(ip_address(client)) == client
+            # A zone, after a percent sign, may be any text.
+            return "%" not in client and str(ip_address(client)) == client
         except ValueError:
             return False
     return re.fullmatch(DNS_LABEL.expression, client) is not None and "\n" not in client

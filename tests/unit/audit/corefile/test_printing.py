@@ -100,6 +100,16 @@ def test_the_port_and_what_decides_on_answers_are_taken_over() -> None:
     assert addition(text).notes == ()
 
 
+def test_copies_are_whole_in_both_blocks() -> None:
+    text = MAIN % (FORWARD + "bind eth0 {\n except 10.0.0.9\n}\nlog . {\n class error\n}")
+    rules = (Refusal(("10.0.0.1",), (HOST,)),)
+    printed = blocks(addition(text, refusals=Refusals(By.ADDRESSES, rules)))
+    (refusing, tapping) = read_corefile(printed, {}, {}).blocks
+    for block in (refusing, tapping):
+        assert [one.properties for one in block.all_of("bind")] == [(("except", "10.0.0.9"),)]
+        assert [one.properties for one in block.all_of("log")] == [(("class", "error"),)]
+
+
 def test_a_block_without_a_port_gets_none() -> None:
     assert f"{HOST},  # acme" in blocks(addition(". {\n" + FORWARD + "}"))
 
@@ -356,3 +366,13 @@ def test_it_says_so_if_there_is_nothing_to_refuse(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert done.stdout == ""
     assert "egress.dns: Refuse" in done.stderr
+
+
+def test_blocks_that_are_there_already_are_in_nobodys_way() -> None:
+    rules = (Refusal(("10.0.0.1",), (OTHER,)),)
+    refusals = Refusals(By.ADDRESSES, rules)
+    once = addition(MAIN % FORWARD, HOST, OTHER, refusals=refusals)
+    text = MAIN % FORWARD + FORMS["corefile"](once)
+    assert FORMS["corefile"](addition(text, HOST, OTHER, refusals=refusals)) == FORMS["corefile"](
+        once
+    )
