@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from fleet_telemetry.objects.labels import KEY_PATTERN, VALUE_PATTERN
 from observability.alerts import ALERTS, Alert
 
 Schema = dict[str, Any]
@@ -23,10 +24,8 @@ _QUANTITIES: Schema = {
     "type": "object",
     "additionalProperties": {"type": ["string", "number"]},
 }
-_LABEL_KEY = (
-    "^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-)
-_LABEL_VALUE = "^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
+_LABEL_KEY = f"^{KEY_PATTERN}$"
+_LABEL_VALUE = f"^{VALUE_PATTERN}$"
 _VALUES_OF_OPERATOR: Schema = {
     "if": {"properties": {"operator": {"enum": ["In", "NotIn"]}}},
     "then": {"required": ["values"], "properties": {"values": {"minItems": 1}}},

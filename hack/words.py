@@ -112,6 +112,11 @@ ALLOWED: Sequence[Allowed] = (
         "the role `view` of Kubernetes",
         r"^charts/|docs/(install|audit-clusters|explain)\.md$",
     ),
+    Allowed(
+        r"\bviews?\b",
+        "the plug-in `view` of CoreDNS",
+        r"^dev/cluster/tools/coredns/|^operator/.*/audit/corefile/|^docs/corefile\.md$",
+    ),
     Allowed(r"kubectl config view|aggregate to view", "terms of Kubernetes"),
     Allowed(r"\binherit(s|ed)\b", "of a process or of a class", r"^dev/|^operator/.*/app/"),
     Allowed(r"in advance", "ordinary English"),

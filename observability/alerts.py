@@ -30,6 +30,7 @@ _OVER_A_LIMIT = f'{m.ADMISSION_REFUSED}{{reason=~"busy|slow|too-large"}}'
 _NOT_MATCHED = (
     'apiserver_admission_match_condition_evaluation_errors_total{name=~".+[.]fleettelemetry[.]io"}'
 )
+_LOST_FRAMES = f'{m.FRAMES}{{result!~"Lookup|Ignored"}}'
 _IS_WEBHOOK = f'{m.BUILD_INFO}{{role=~"webhook|all"}}'
 
 
@@ -143,6 +144,22 @@ ALERTS = (
         ),
     ),
     Alert(
+        name="FleetTelemetryContactObserved",
+        severity=Severity.WARNING,
+        summary="{{ $labels.product }} asked DNS for a telemetry host although it is opted out.",
+        description=(
+            f"{_SUBJECT}: a pod asked the cluster's DNS for a host that serves the channel "
+            "{{ $labels.channel }} alone, and a policy says that it shall be off. That is an "
+            "attempt: it does not show that anything was sent."
+        ),
+        expression=_each_or_counted(
+            f"max by ({_WORKLOAD}) (\n"
+            f'  {m.WORKLOAD_STATE}{{desired="Disabled", reason="ObservedContact"}}\n'
+            ")",
+            f"sum by ({_GROUP}) ({m.CONTACTED}) > 0",
+        ),
+    ),
+    Alert(
         name="FleetTelemetryUnknownTooLong",
         severity=Severity.WARNING,
         summary=(
@@ -236,6 +253,32 @@ ALERTS = (
         ),
         threshold=Threshold(30, "minutes", "> 1800", "> %s * 60"),
         pending="5m",
+    ),
+    Alert(
+        name="FleetTelemetryLookupsNotObserved",
+        severity=Severity.WARNING,
+        summary="Lookups of telemetry hosts are not all observed.",
+        description=(
+            "For a quarter of an hour some name server has not been connected, or the operator's "
+            "own lookups have not come back through it. Contacts may be missed, and what is quiet "
+            "counts as unknown."
+        ),
+        expression=(
+            f"count by (cluster, namespace) ({m.FRAMES})\n"
+            f"unless on (cluster, namespace) {m.COMPLETE_SINCE}"
+        ),
+        pending="15m",
+    ),
+    Alert(
+        name="FleetTelemetryLookupsLost",
+        severity=Severity.WARNING,
+        summary="Reports of lookups are lost again and again.",
+        description=(
+            "Name servers send reports that are dropped or cannot be read, so lookups of "
+            "telemetry hosts may be missing."
+        ),
+        expression=_grown(_LOST_FRAMES, "cluster, namespace", "10m"),
+        pending="15m",
     ),
     Alert(
         name="FleetTelemetryNoLeader",

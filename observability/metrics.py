@@ -6,6 +6,7 @@ from fleet_telemetry.reporting import (
     fleet_metrics,
     host_metrics,
     namespace_metrics,
+    observed_metrics,
     policy_metrics,
     workload_metrics,
 )
@@ -15,6 +16,7 @@ WORKLOADS = fleet_metrics.WORKLOADS.full_name
 WITHOUT_POLICY = fleet_metrics.WITHOUT_POLICY.full_name
 SUBMITTING = fleet_metrics.SUBMITTING.full_name
 SUBMITTED_LATE = fleet_metrics.SUBMITTED_LATE.full_name
+CONTACTED = fleet_metrics.CONTACTED.full_name
 CHECKED = fleet_metrics.CHECKED.full_name
 
 WORKLOAD_INFO = workload_metrics.INFO.full_name
@@ -33,6 +35,13 @@ POLICY_CONDITION = policy_metrics.CONDITION.full_name
 OVERRULED = policy_metrics.OVERRULED.full_name
 EXCEPTION_INFO = policy_metrics.EXCEPTION.full_name
 EXCEPTION_EXPIRY = policy_metrics.EXPIRY.full_name
+
+LOOKUPS = observed_metrics.LOOKUPS.full_name
+LOOKUPS_OF_NOBODY = observed_metrics.UNATTRIBUTED.full_name
+FRAMES = observed_metrics.FRAMES.full_name
+CONNECTIONS_REFUSED = observed_metrics.REFUSED.full_name
+SOURCE_CONNECTED = observed_metrics.CONNECTED.full_name
+COMPLETE_SINCE = observed_metrics.COMPLETE.full_name
 
 EGRESS = fleet_metrics.EGRESS.full_name
 HOST_ADDRESSES = host_metrics.ADDRESSES.full_name

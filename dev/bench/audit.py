@@ -1,10 +1,12 @@
-"""How fast manifests in files are audited, with how much memory, and how long the least one takes.
+"""How fast manifests in files and a large cluster are audited, with how much memory, and how long
+the least audit takes.
 
 Each audit is a process of its own, as a user starts it.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,12 +18,14 @@ from typing import Any
 
 import yaml
 
+from dev.bench.audited_server import audited_server
 from dev.bench.errors import BenchError
 from dev.bench.figures import Figure, Target
 from dev.bench.manifests import NO_PRODUCT, PRODUCTS, Manifest, deployment
 from dev.bench.progress import Progress
 
 _SECTION = "Audit of files"
+_CLUSTERS = "Audit of a cluster"
 _KILOBYTES = 1 << 10
 _COMMAND = (sys.executable, "-m", "fleet_telemetry.cli.main", "audit")
 _WITH_PRODUCT = 5
@@ -70,12 +74,29 @@ def measure(directory: Path, size: Size, progress: Progress) -> list[Figure]:
                 Target(200),
             ),
         ]
+    figures += _clusters(directory, size, progress)
     small = directory / "small.yaml"
     small.write_text("".join(_texts(5, 5)))
     progress.begin("audit: one small file")
     starts = [_run(directory, str(small)).seconds * 1000 for _ in range(max(5, size.repetitions))]
     figures.append(Figure.of(_SECTION, "one small file, whole process", "ms", starts, Target(500)))
     return figures
+
+
+def _clusters(directory: Path, size: Size, progress: Progress) -> list[Figure]:
+    """A cluster in which nothing is installed, with a ReplicaSet and a pod of each workload."""
+    progress.begin(f"audit: a cluster of {size.manifests} workloads")
+    with audited_server(directory, size.manifests) as kubeconfig:
+        words = (f"--kubeconfig={kubeconfig}", "-o", "json")
+        runs = [_run(directory, *words) for _ in range(size.repetitions)]
+    found = json.loads((directory / "output").read_text())
+    if found["coverage"]["workloads"] != size.manifests or found["problems"]:
+        raise BenchError("the audit of the cluster is not complete")
+    name = f"cluster of {size.manifests:,} workloads"
+    return [
+        Figure.of(_CLUSTERS, name, "s", [one.seconds for one in runs], Target(30)),
+        Figure.of(_CLUSTERS, f"peak memory, {name}", "MB", [one.megabytes for one in runs]),
+    ]
 
 
 def _run(directory: Path, *arguments: str) -> _Run:

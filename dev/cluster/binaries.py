@@ -72,23 +72,30 @@ def _from_assets(tool: Tool) -> Path | None:
 
 
 def _exact(binary: Path | str | None, tool: Tool) -> Path | None:
-    """Return the binary if its version is the tool's own."""
+    """Return the binary if its version is the tool's own, and it was built from our main."""
     if binary and _version_of(Path(binary), tool) == tool.version:
-        return Path(binary)
+        said = _said_by(Path(binary), tool)
+        return Path(binary) if said is not None and tool.digest in said else None
     return None
 
 
 def _version_of(binary: Path, tool: Tool) -> str | None:
     """Return what the binary says, such as `v1.36.3`; None where it is missing or does not say."""
+    found = _VERSION.search(_said_by(binary, tool) or "")
+    return f"v{found[1]}" if found else None
+
+
+def _said_by(binary: Path, tool: Tool) -> str | None:
+    """Return what the binary prints about its version; None where it is missing or fails."""
     try:
         status = binary.stat()
     except OSError:
         return None
-    return _ask_version(binary, tool.version_args, (status.st_size, status.st_mtime_ns))
+    return _ask(binary, tool.version_args, (status.st_size, status.st_mtime_ns))
 
 
 @functools.cache
-def _ask_version(
+def _ask(
     binary: Path,
     arguments: tuple[str, ...],
     state: tuple[int, int],  # noqa: ARG001 - a changed file is asked again
@@ -100,8 +107,7 @@ def _ask_version(
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    found = _VERSION.search(answer.stdout)
-    return f"v{found[1]}" if found else None
+    return answer.stdout
 
 
 def _minor(version: str) -> list[str]:

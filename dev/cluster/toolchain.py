@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class Tool:
     seconds: int
     """Seconds of a first build on two cores; printed while it runs."""
     stamps: tuple[str, ...] = ()
-    """Linker settings that make the binary print its version, with `{version}` to be filled in."""
+    """Linker settings that make the binary print its version, with `{version}` to be filled in, or
+    what it was built from, with `{digest}`."""
     tags: tuple[str, ...] = ()
     """Go build tags."""
     version_args: tuple[str, ...] = ("--version",)
@@ -41,11 +43,19 @@ class Tool:
         return gomod.read(self.folder).version_of(self.pinned or self.package)
 
     @property
+    def digest(self) -> str:
+        """Of a main of our own: another one is another program of the same version. Else empty."""
+        if not self.pinned:
+            return ""
+        return hashlib.sha256((self.folder / "main.go").read_bytes()).hexdigest()[:12]
+
+    @property
     def ldflags(self) -> str:
         """For the linker: without symbols and debug information, and with the version."""
         version = self.version
         major, minor, _ = version.removeprefix("v").split(".", 2)
-        stamps = (stamp.format(version=version, major=major, minor=minor) for stamp in self.stamps)
+        values = {"version": version, "major": major, "minor": minor, "digest": self.digest}
+        stamps = (stamp.format(**values) for stamp in self.stamps)
         return " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in stamps)])
 
 
@@ -112,7 +122,8 @@ TOOLS = (
         "coredns",
         "coredns",
         "devcluster/tools/coredns",
-        50,
+        55,
+        ("github.com/coredns/coredns/coremain.GitCommit={digest}",),
         tags=_LEAN,
         version_args=("-version",),
         pinned="github.com/coredns/coredns",

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from observability.dashboards import compliance, health, overview, workload
+from observability.dashboards import compliance, health, observed, overview, workload
 
 
 def dashboards() -> tuple[Dashboard, ...]:
     """All of them."""
-    return overview.build(), compliance.build(), workload.build(), health.build()
+    boards = overview, compliance, workload, observed, health
+    return tuple(board.build() for board in boards)
 
 
 def dashboard_files() -> Iterator[tuple[str, str]]:

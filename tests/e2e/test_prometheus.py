@@ -295,6 +295,12 @@ def exceptions_with_reason(results: Results) -> None:
     exceptions(results[1:])
 
 
+def nothing(results: Results) -> None:
+    """DNS is not observed here."""
+    assert results
+    assert not any(results)
+
+
 BY_STATE = Counter(member.state for member in GOVERNED)
 A_DAY = 86400.0
 EXPECTED: dict[tuple[str, str], Check] = {
@@ -350,6 +356,20 @@ EXPECTED: dict[tuple[str, str], Check] = {
         "Evidence over time": evidence,
         "States over time": counts(BY_STATE, "state"),
         "Version and last check": versions,
+    }.items()
+} | {
+    ("fleet-telemetry-observed", title): check
+    for title, check in {
+        "Opted-out workloads with contacts": one(0),
+        "No lookup can be missing for": nothing,
+        "Name servers not connected": nothing,
+        "Lost reports": nothing,
+        "Lookups by product and host class": nothing,
+        "Contacts of opted-out workloads": nothing,
+        "Name servers": nothing,
+        "Lookups that are no workload's": nothing,
+        "Reports of name servers": nothing,
+        "Refused connections": nothing,
     }.items()
 } | {
     ("fleet-telemetry-operator", title): check

@@ -8,13 +8,20 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import Provenance, Setting
-from fleet_telemetry.api.workload_telemetry import ChannelPolicy, EgressVerdict, Sends, State
+from fleet_telemetry.api.workload_telemetry import (
+    ChannelPolicy,
+    EgressVerdict,
+    ObservedVerdict,
+    Sends,
+    State,
+)
 from fleet_telemetry.audit.result import (
     Audit,
     Change,
     Coverage,
     Finding,
     HostName,
+    Obstacle,
     Place,
     PolicyAdvice,
     Problem,
@@ -184,10 +191,16 @@ _findings = st.builds(
     running=st.sampled_from(Setting),
     reported=st.sampled_from(Setting),
     egress=st.sampled_from(EgressVerdict),
+    observed=st.sampled_from(ObservedVerdict),
+    observed_reason=wild_texts,
+    observed_message=wild_texts,
     provenance=st.none() | st.sampled_from(Provenance),
     hosts=st.lists(_hosts, max_size=3).map(tuple),
     remedy=wild_texts,
     changes=st.lists(_changes, max_size=2).map(tuple),
+    obstacles=st.lists(
+        st.builds(Obstacle, container=wild_texts, entry=wild_texts, message=wild_texts), max_size=2
+    ).map(tuple),
 )
 _numbers = st.integers(min_value=0, max_value=10**9)
 wild_audits = st.builds(

@@ -67,6 +67,7 @@ def _full(*, cluster: bool) -> dict[str, Any]:
             "action": "Isolate",
             "dialect": "Cilium",
             "sharedAddresses": "Accept",
+            "dns": "None",
             "hosts": [{"product": "sonarqube", "host": "telemetry.example.com", "port": 8443}],
             "reachable": [
                 {"cidr": "198.51.100.0/24", "ports": [{"port": 5432, "protocol": "UDP"}]},
@@ -194,6 +195,11 @@ def _egress() -> dict[str, Check]:
             of=("Auto", "NetworkPolicy", "Cilium", "ClusterNetworkPolicy"), default="Auto"
         ),
         "spec.egress.sharedAddresses": Choice(of=("Refuse", "Accept"), default="Refuse"),
+        "spec.egress.dns": Choice(
+            of=("None", "Refuse"),
+            default="None",
+            beside={"Refuse": {"/spec.submission": "Disabled"}},
+        ),
         "spec.egress.hosts": Array(
             item=lambda index: {"product": f"product-{index}", "host": "telemetry.example.com"},
             kind="map",
@@ -478,6 +484,20 @@ def _table(*, cluster: bool) -> dict[str, Check]:
                     rejects=(
                         {"submission": "Enabled", "egress": {}},
                         {"submission": "Disabled", "egress": {"action": "Allow"}},
+                    ),
+                ),
+                Rule(
+                    message="egress.dns Refuse requires submission: Disabled; with Enabled, name "
+                    "servers have to answer",
+                    accepts=(
+                        {"egress": {"dns": "Refuse"}},
+                        {"submission": "Disabled", "egress": {"dns": "Refuse"}},
+                        {"egress": {"action": "Isolate", "dns": "Refuse"}},
+                        {"submission": "Enabled", "egress": {"action": "Allow", "dns": "None"}},
+                    ),
+                    rejects=(
+                        {"submission": "Enabled", "egress": {"action": "Allow", "dns": "Refuse"}},
+                        {"submission": "Enabled", "egress": {"action": "Isolate", "dns": "Refuse"}},
                     ),
                 ),
             ),

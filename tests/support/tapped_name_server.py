@@ -32,13 +32,16 @@ class TappedNameServer(asyncio.DatagramProtocol):
         *,
         address: str = "127.0.0.1",
         autopath: bool = False,
+        has_zone: bool = True,
         taps: bool = True,
     ) -> None:
         """``autopath``: names with a search domain are answered like those without. Without
-        ``taps``, it is connected and reports nothing."""
+        ``has_zone``, canaries do not exist, as without the printed Corefile. Without ``taps``,
+        it is connected and reports nothing."""
         self._receiver = receiver
         self._address = address
         self._autopath = autopath
+        self._has_zone = has_zone
         self.taps = taps
         self.asked: list[str] = []
         """What it was asked by UDP."""
@@ -116,7 +119,8 @@ class TappedNameServer(asyncio.DatagramProtocol):
             self._send(report(Stage.QUESTION, data, addr[0], datetime.now(UTC)))
         response = dns.message.make_response(query)
         is_canary = name.endswith(f".{CANARY_ZONE}")
-        if is_canary or (self._autopath and f".{CANARY_ZONE}." in name):
+        is_searched = self._autopath and f".{CANARY_ZONE}." in name
+        if self._has_zone and (is_canary or is_searched):
             rrset = dns.rrset.from_text(query.question[0].name, 30, "IN", "A", CANARY_ADDRESS)
             response.answer.append(rrset)
         else:

@@ -162,6 +162,13 @@ class EgressDialect(StrEnum):
     CLUSTER_NETWORK_POLICY = "ClusterNetworkPolicy"
 
 
+class DnsAction(StrEnum):
+    """What the cluster's name servers do with the product's telemetry hosts."""
+
+    NONE = "None"
+    REFUSE = "Refuse"
+
+
 class SharedAddresses(StrEnum):
     """What happens to a host whose addresses others share, as on a CDN, and to one that also serves
     something else."""
@@ -578,6 +585,15 @@ class Egress(ApiType, frozen=True, kw_only=True):
             "something else."
         ),
     ] = SharedAddresses.REFUSE
+    dns: Annotated[
+        DnsAction,
+        described(
+            "Refuse: the Corefile that the command fleet-telemetry corefile prints makes CoreDNS "
+            "answer the pods that the denied hosts do not exist, by name, so that hosts on shared "
+            "addresses are covered, too. The operator does not apply it; see docs/corefile.md. It "
+            "requires submission: Disabled."
+        ),
+    ] = DnsAction.NONE
     hosts: Annotated[
         tuple[PolicyHost, ...],
         described(
@@ -609,6 +625,11 @@ SPEC_RULES = (
         "(self.submission == 'Disabled') == (self.egress.action == 'Deny')",
         "egress.action Deny requires submission: Disabled, and Allow requires submission: "
         "Enabled; Isolate goes with either",
+    ),
+    Rule(
+        "!has(self.egress) || self.egress.dns != 'Refuse' || self.submission == 'Disabled'",
+        "egress.dns Refuse requires submission: Disabled; with Enabled, name servers have to "
+        "answer",
     ),
 )
 

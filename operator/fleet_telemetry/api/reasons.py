@@ -470,6 +470,11 @@ class ObservedReason(_Explained):
         "SourceNotConnected",
         "A name server of the cluster is not connected, so lookups may be missing.",
     )
+    OBSERVER_NOT_RUNNING = (
+        "ObserverNotRunning",
+        "Nothing shows that the operator that recorded the lookups still runs, so later ones may "
+        "be missing.",
+    )
     NOT_PROVEN_YET = (
         "NotProvenYet",
         "The operator's own lookup has not come back through every name server, so lookups may be "
@@ -481,8 +486,8 @@ class ObservedReason(_Explained):
     )
     NOT_ATTRIBUTED = (
         "NotAttributed",
-        "The host was asked for from an address that is not one pod's, such as a node's, so it is "
-        "not known whose lookup it was.",
+        "The host was asked for from an address that is not known to be one pod's, such as that of "
+        "a node or of a pod without a product, so it is not known whose lookup it was.",
     )
     OTHER_NAME_SERVERS = (
         "OtherNameServers",
@@ -503,6 +508,12 @@ class ObservedReason(_Explained):
         "NoQuestions",
         "All lookups are reported, and a pod has asked for nothing at all, so it may ask name "
         "servers that do not report to the operator.",
+    )
+    DNS_BYPASSED = (
+        "DnsBypassed",
+        "What pods ask for does not reach the name servers that report to the operator. For "
+        "example, NodeLocal DNSCache asks others for names outside of the cluster, unless it is "
+        "set to forward them to the cluster's DNS.",
     )
     HOST_NOT_TAPPED = (
         "HostNotTapped",

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.api.product import Sender, Setting
+from fleet_telemetry.api.reasons import ObservedReason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends
 from fleet_telemetry.audit.advising import named_policy
-from fleet_telemetry.audit.fixing.changing import changes_of, plan_disabling
-from fleet_telemetry.audit.result import Change, Finding, HostName
+from fleet_telemetry.audit.fixing.changing import changes_of, obstacles_of
+from fleet_telemetry.audit.result import Finding, HostName
 from fleet_telemetry.audit.subject import Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.decision import Input, Plan, decide, with_egress
+from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.hosts import hosts_of
+from fleet_telemetry.evidence.observed import observed_message, observed_of
 from fleet_telemetry.evidence.remedies import reason_remedy, vendor_remedies
 from fleet_telemetry.evidence.verdict import Verdict
+from fleet_telemetry.switches.disabling import plan_disabling
+from fleet_telemetry.switches.edits import Edit, SkippedEdit
 
 
 def decide_on(
@@ -32,9 +38,11 @@ def decide_on(
         namespace_labels=subject.namespace_labels,
         pods=subject.pods,
         reported=subject.reported,
+        contacts=subject.contacts,
         claims=subject.claims,
         seeds=subject.seeds,
         recorded=subject.recorded,
+        excluded=subject.excluded,
         pods_unread=subject.pods_unread,
         active_parts=subject.active_parts,
     )
@@ -49,6 +57,7 @@ def findings_of(subject: Subject, plan: Plan) -> Iterator[Finding]:
         targets = [one for one in plan.targets if one.product.name == verdict.product]
         egress = plan.egress.get((verdict.product, verdict.channel))
         ref, policy, sends = subject.workload.ref, verdict.policy, verdict.sends
+        planned = _planned(subject, targets, verdict)
         versions = dict.fromkeys(one.version.text for one in targets if one.version)
         yield Finding(
             place=subject.place,
@@ -72,12 +81,28 @@ def findings_of(subject: Subject, plan: Plan) -> Iterator[Finding]:
             running=Setting.UNKNOWN if subject.place.file else verdict.observed("running").setting,
             reported=verdict.observed("reported").setting,
             egress=egress.verdict if egress else EgressVerdict.UNKNOWN,
+            **_observed(verdict, egress),
             provenance=verdict.provenance,
             hosts=tuple(_hosts(targets, verdict)),
             advice=reason_remedy(verdict),
             remedy=" ".join(dict.fromkeys(vendor_remedies(targets, verdict))),
-            changes=tuple(_changes(subject, targets, verdict)),
+            changes=tuple(changes_of(subject.workload, planned)),
+            obstacles=tuple(obstacles_of(planned)),
         )
+
+
+def _observed(verdict: Verdict, egress: EgressFinding | None) -> dict[str, Any]:
+    """What DNS showed; nothing if it shows nothing to anybody."""
+    found = observed_of(verdict)
+    if found.reason is ObservedReason.NOT_OBSERVED:
+        return {}
+    return {
+        "observed": found.verdict,
+        "observed_reason": found.reason,
+        "observed_message": observed_message(verdict, egress),
+        "observed_since": found.since,
+        "last_observed_time": found.last,
+    }
 
 
 def _hosts(targets: Iterable[MatchedContainer], verdict: Verdict) -> Iterator[HostName]:
@@ -90,10 +115,10 @@ def _hosts(targets: Iterable[MatchedContainer], verdict: Verdict) -> Iterator[Ho
         )
 
 
-def _changes(
+def _planned(
     subject: Subject, targets: Sequence[MatchedContainer], verdict: Verdict
-) -> Iterator[Change]:
+) -> tuple[Edit | SkippedEdit, ...]:
     """What switches the channel off, where it sends or may send."""
-    if verdict.sends is not None and verdict.sends.sends is not Sends.NO:
-        channels = [(verdict.product, verdict.channel)]
-        yield from changes_of(subject.workload, plan_disabling(subject.workload, targets, channels))
+    if verdict.sends is None or verdict.sends.sends is Sends.NO:
+        return ()
+    return plan_disabling(subject.workload, targets, [(verdict.product, verdict.channel)])

@@ -13,7 +13,13 @@ import msgspec
 
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import Provenance, Setting
-from fleet_telemetry.api.workload_telemetry import ChannelPolicy, EgressVerdict, Sends, State
+from fleet_telemetry.api.workload_telemetry import (
+    ChannelPolicy,
+    EgressVerdict,
+    ObservedVerdict,
+    Sends,
+    State,
+)
 
 API_VERSION = "audit.fleettelemetry.io/v1alpha1"
 
@@ -54,6 +60,15 @@ class Change(Part, frozen=True, kw_only=True):
     removed: bool = False
 
 
+class Obstacle(Part, frozen=True, kw_only=True):
+    """An entry that has to be changed by hand, and why."""
+
+    container: str
+    entry: str
+    """The name of the variable or the flag."""
+    message: str
+
+
 class Finding(Part, frozen=True, kw_only=True):
     """One channel of one product in one workload."""
 
@@ -81,6 +96,13 @@ class Finding(Part, frozen=True, kw_only=True):
     running: Setting = Setting.UNKNOWN
     reported: Setting = Setting.UNKNOWN
     egress: EgressVerdict = EgressVerdict.UNKNOWN
+    observed: ObservedVerdict = ObservedVerdict.UNKNOWN
+    """Whether pods asked the cluster's DNS for the hosts, as an operator recorded it."""
+    observed_reason: str = ""
+    observed_message: str = ""
+    observed_since: datetime | None = None
+    """With Quiet: since when."""
+    last_observed_time: datetime | None = None
     provenance: Provenance | None = None
     hosts: tuple[HostName, ...] = ()
     advice: str = ""
@@ -89,6 +111,8 @@ class Finding(Part, frozen=True, kw_only=True):
     """What to do, where something is or may be sent; empty if nothing is to be done."""
     changes: tuple[Change, ...] = ()
     """What switches it off, if that is a setting."""
+    obstacles: tuple[Obstacle, ...] = ()
+    """What has to be changed by hand to switch it off."""
 
 
 class PatchForm(StrEnum):
@@ -96,15 +120,6 @@ class PatchForm(StrEnum):
 
     STRATEGIC = "strategic"
     JSON = "json"
-
-
-class Obstacle(Part, frozen=True, kw_only=True):
-    """An entry that has to be changed by hand, and why."""
-
-    container: str
-    entry: str
-    """The name of the variable or the flag."""
-    message: str
 
 
 class Outcome(Part, frozen=True, kw_only=True):

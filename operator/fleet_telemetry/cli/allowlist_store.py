@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-from kubernetes.aio.config import ConfigException
-from yaml import YAMLError
-
 from fleet_telemetry.egress.allowlist import AllowlistError, from_config_map
 from fleet_telemetry.egress.allowlist_requests import requests_in
 from fleet_telemetry.egress.perimeter import Allowlist
-from fleet_telemetry.kube.client import ApiError, KubernetesClient, find_kubeconfig
+from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.kube.connecting import connect_current
 from fleet_telemetry.kube.kinds import CONFIG_MAP
+from fleet_telemetry.kube.kubeconfig import KubeconfigError
 from fleet_telemetry.objects.manifest import Manifest
 
 
@@ -21,31 +17,15 @@ async def read_allowlist(kubeconfig: str | None, namespace: str, name: str) -> A
     account in a pod, and ``~/.kube/config`` elsewhere. Raises AllowlistError with a message for a
     person."""
     where = f"ConfigMap {namespace}/{name}"
-    client = await _connect(_kubeconfig(kubeconfig))
+    try:
+        client = (await connect_current(kubeconfig)).client
+    except KubeconfigError as error:
+        raise AllowlistError(str(error)) from None
     try:
         manifest = await _get(client, where, namespace, name)
         return Allowlist(from_config_map(manifest), requests_in(manifest))
     finally:
         await client.close()
-
-
-def _kubeconfig(given: str | None) -> str | None:
-    """The path; None for the service account. Raises AllowlistError if no file exists there."""
-    kubeconfig = find_kubeconfig(given)
-    # It may be a list of paths. Missing files are ignored, as kubectl does.
-    if kubeconfig and not any(Path(part).exists() for part in kubeconfig.split(os.pathsep)):
-        raise AllowlistError(f"there is no kubeconfig at {kubeconfig}; give one with --kubeconfig")
-    return kubeconfig
-
-
-async def _connect(kubeconfig: str | None) -> KubernetesClient:
-    try:
-        return await KubernetesClient.connect(kubeconfig)
-    # A file that is no kubeconfig at all raises any of these.
-    except (ConfigException, OSError, YAMLError, TypeError, ValueError, AttributeError) as error:
-        what = f"kubeconfig {kubeconfig}" if kubeconfig else "service account"
-        reason = " ".join(str(error).split())
-        raise AllowlistError(f"the {what} cannot be used: {reason}") from None
 
 
 async def _get(client: KubernetesClient, where: str, namespace: str, name: str) -> Manifest:

@@ -12,6 +12,17 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 _PROJECT = "fleet-telemetry-operator"
+MODULES = (
+    "cryptography",
+    "dns",
+    "dnstap_pb",
+    "httpx",
+    "kopf",
+    "prometheus_client",
+    "pythonjsonlogger",
+    *(() if sys.platform == "win32" else ("uvloop",)),
+)
+"""What the packages of the extra ``operator`` are imported as."""
 _WANTED = f"{_PROJECT}[operator]"
 
 
@@ -25,10 +36,19 @@ def operator_packages(command: str) -> Iterator[None]:
         package = (error.name or "").partition(".")[0]
         if package in ("", "fleet_telemetry"):
             raise  # a fault of ours
+        missing = sorted({package, *_missing()})
+        verb = "is" if len(missing) == 1 else "are"
         sys.exit(
-            f"fleet-telemetry: `{command}` needs the packages of the operator, and {package} is "
-            f"not installed; {_advice(Path(sys.prefix), _origin())}"
+            f"fleet-telemetry: `{command}` needs the packages of the operator, and "
+            f"{', '.join(missing)} {verb} not installed; {_advice(Path(sys.prefix), _origin())}"
         )
+
+
+def _missing() -> Iterator[str]:
+    """Those that cannot be found, without importing any."""
+    from importlib.util import find_spec  # noqa: PLC0415  # only this sentence needs it
+
+    yield from (name for name in MODULES if find_spec(name) is None)
 
 
 def _origin() -> Mapping[str, Any] | None:

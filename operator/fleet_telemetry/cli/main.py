@@ -14,6 +14,7 @@ COMMANDS = {
     "catalogue": "catalogue:catalogue",
     "completion": "completion:completion",
     "controller": "serve:controller",
+    "corefile": "corefile:corefile",
     "hosts": "hosts:hosts",
     "explain": "explain:explain",
     "revert": "revert:revert",

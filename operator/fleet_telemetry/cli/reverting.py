@@ -6,26 +6,26 @@ import asyncio
 import sys
 
 import click
-from kubernetes.aio.config import ConfigException
 
 from fleet_telemetry.controllers.revert import find_leftovers, find_network_policies, policies_left
 from fleet_telemetry.controllers.revert import revert as revert_one
-from fleet_telemetry.kube.client import ApiError, KubernetesClient, find_kubeconfig
+from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.kube.connecting import connect_current
+from fleet_telemetry.kube.kubeconfig import KubeconfigError
 from fleet_telemetry.objects.manifest import place_of
 
 
 def run(kubeconfig: str | None, namespace: str, *, egress_only: bool, yes: bool) -> int:
     """Remove, or without ``yes`` list, and return the exit code. Ends the process with a sentence
     if the cluster cannot be asked."""
-    path = find_kubeconfig(kubeconfig)
     try:
-        return asyncio.run(_revert(path, namespace, egress_only=egress_only, yes=yes))
-    except (ApiError, OSError, ConfigException) as error:
+        return asyncio.run(_revert(kubeconfig, namespace, egress_only=egress_only, yes=yes))
+    except (ApiError, KubeconfigError) as error:
         sys.exit(f"fleet-telemetry: {error}")
 
 
 async def _revert(kubeconfig: str | None, namespace: str, *, egress_only: bool, yes: bool) -> int:
-    client = await KubernetesClient.connect(kubeconfig)
+    client = (await connect_current(kubeconfig)).client
     try:
         left = () if egress_only else await policies_left(client)
         if left:

@@ -6,6 +6,7 @@ foreign object may pass through them.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -16,8 +17,10 @@ from typing import Any, Literal, Self
 import aiohttp
 from kubernetes.aio import client as api
 from kubernetes.aio import config
+from kubernetes.aio.client.rest import RESTResponse
 
 from fleet_telemetry import __version__
+from fleet_telemetry.kube.streamed_list import QUERY, Change, StreamedList, StreamError
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig, items_at, number_at, text_at
 from fleet_telemetry.workloads.workload import FIELD_MANAGER
@@ -73,6 +76,11 @@ class ApiError(Exception):
         return self.status in (400, 403, 422) and not self.is_conflict
 
     @property
+    def is_rejection(self) -> bool:
+        """The API server does not accept the request as such, whoever makes it."""
+        return self.status in (400, 405, 415, 422)
+
+    @property
     def is_ending_namespace(self) -> bool:
         """The namespace is being deleted, so nothing can be created in it."""
         return "NamespaceTerminating" in self._causes
@@ -112,6 +120,8 @@ class KubernetesClient:
         self._timeout = timeout or aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
         self._client.user_agent = f"{FIELD_MANAGER}/{__version__}"
         self._on_call = on_call or _ignore
+        self._streams = True
+        """Whether the API server may have streaming lists."""
 
     @classmethod
     async def connect(
@@ -160,6 +170,54 @@ class KubernetesClient:
             token = page.token
             if not token:
                 return
+
+    async def list_all(self, kind: Kind) -> AsyncIterator[tuple[Change, dict[str, Any]]]:
+        """All objects of a kind, one by one, by a streaming list if the API server has them, else
+        page by page. An object that changes meanwhile may come again, or as deleted.
+
+        It needs the verbs ``list`` and ``watch``. Raises ApiError, also after some objects.
+        """
+        if self._streams:
+            stream = StreamedList()
+            try:
+                async for found in self._stream(kind, stream):
+                    yield found
+            except ApiError as error:
+                if stream.has_begun or not (error.reason == NOT_A_LIST or error.is_rejection):
+                    raise
+                # It has none, as before Kubernetes 1.34 or with an older etcd.
+                self._streams = False
+            else:
+                return
+        async for manifest in self.list(kind):
+            yield Change.EXISTS, manifest
+
+    async def _stream(
+        self, kind: Kind, stream: StreamedList
+    ) -> AsyncIterator[tuple[Change, dict[str, Any]]]:
+        path = kind.path()
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=_TIMEOUT_SECONDS, sock_read=_TIMEOUT_SECONDS
+        )
+        response = await self._call("GET", kind, path, QUERY, timeout=timeout)
+        try:
+            if response.status >= 400:  # noqa: PLR2004  # HTTP's lowest error status
+                raise _failure("GET", path, response, await response.read())
+            async for chunk in response.response.content.iter_any():
+                for found in stream.feed(chunk):
+                    yield found
+                if stream.is_complete:
+                    return
+                # What has arrived is read at once; all else on the loop gets its turn.
+                await asyncio.sleep(0)
+            raise stream.end()
+        except StreamError as error:
+            reason = error.reason or NOT_A_LIST
+            raise ApiError(error.status, reason, f"GET {path}: {error}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unreachable("GET", path, error) from error
+        finally:
+            response.response.close()
 
     async def page(
         self,
@@ -282,6 +340,27 @@ class KubernetesClient:
         *,
         content_type: ContentType = "application/json",
     ) -> dict[str, Any]:
+        response = await self._call(method, kind, path, query, body, content_type=content_type)
+        try:
+            data = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unreachable(method, path, error) from error
+        if response.status >= 400:  # noqa: PLR2004  # HTTP's lowest error status
+            raise _failure(method, path, response, data)
+        return _parse(data)
+
+    async def _call(
+        self,
+        method: str,
+        kind: Kind,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        *,
+        content_type: ContentType = "application/json",
+        timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109  # aiohttp's own, for a call
+    ) -> RESTResponse:
+        """A response whose body has not been read. Raises ApiError without one."""
         request = await self._client.param_serialize(
             method,
             path,
@@ -291,29 +370,37 @@ class KubernetesClient:
             auth_settings=["BearerToken"],
         )
         try:
-            response = await self._client.call_api(*request, _request_timeout=self._timeout)
-            data = await response.read()
+            response = await self._client.call_api(
+                *request, _request_timeout=timeout or self._timeout
+            )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._on_call(method, kind.plural, 0)
-            text = f"{method} {path}: no response from the API server ({error!r})"
-            raise ApiError(0, "Unreachable", text) from error
+            raise _unreachable(method, path, error) from error
         self._on_call(method, kind.plural, response.status)
-        try:
-            result = json.loads(data)
-        except ValueError:
-            result = {}
-        if not isinstance(result, dict):
-            result = {}
-        if response.status >= 400:  # noqa: PLR2004  # HTTP's lowest error status
-            raise ApiError(
-                response.status,
-                str(result.get("reason") or response.reason),
-                f"{method} {path}: {result.get('message') or response.reason}",
-                frozenset(
-                    str(dig(cause, "reason")) for cause in dig(result, "details", "causes") or ()
-                ),
-            )
-        return result
+        return response
+
+
+def _unreachable(method: str, path: str, error: Exception) -> ApiError:
+    text = f"{method} {path}: no response from the API server ({error!r})"
+    return ApiError(0, "Unreachable", text)
+
+
+def _failure(method: str, path: str, response: RESTResponse, data: bytes) -> ApiError:
+    result = _parse(data)
+    return ApiError(
+        response.status,
+        str(result.get("reason") or response.reason),
+        f"{method} {path}: {result.get('message') or response.reason}",
+        frozenset(str(dig(cause, "reason")) for cause in dig(result, "details", "causes") or ()),
+    )
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        result = json.loads(data)
+    except ValueError:
+        return {}
+    return result if isinstance(result, dict) else {}
 
 
 def _ignore(method: str, plural: str, status: int) -> None:

@@ -12,9 +12,9 @@ from kubernetes.aio import client as api
 from kubernetes.aio import config
 from kubernetes.aio.config.kube_config import KubeConfigLoader
 
-from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.client import KubernetesClient, find_kubeconfig
 from fleet_telemetry.kube.exec_plugin import credentials_of_plugin
-from fleet_telemetry.kube.kubeconfig import Access, Kubeconfig, KubeconfigError
+from fleet_telemetry.kube.kubeconfig import Access, Kubeconfig, KubeconfigError, read_kubeconfig
 from fleet_telemetry.objects.manifest import mapping_at, text_at
 from fleet_telemetry.objects.text import printable
 
@@ -77,6 +77,15 @@ async def connect(kubeconfig: Kubeconfig | None, context: str) -> Connection:
             "get new credentials, or correct them in the kubeconfig",
         ) from None
     return Connection(context, namespace, _host(configuration.host), client)
+
+
+async def connect_current(given: str | None) -> Connection:
+    """Connect to the cluster that a command is about: of the current context of the given
+    kubeconfig, or of the one that there is by default; in a pod, to its own. Raises
+    KubeconfigError."""
+    path = find_kubeconfig(given)
+    kubeconfig = read_kubeconfig(path) if path else None
+    return await connect(kubeconfig, context_names(kubeconfig, ())[0])
 
 
 async def _load(access: Access, context: str, configuration: api.Configuration) -> None:

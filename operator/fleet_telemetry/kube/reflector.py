@@ -17,6 +17,7 @@ from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.kinds import OPTIONAL
 from fleet_telemetry.kube.list_schedule import ListSchedule
+from fleet_telemetry.kube.streamed_list import Change
 from fleet_telemetry.objects.kind import Kind
 
 _log = logging.getLogger(__name__)
@@ -84,10 +85,13 @@ async def list_kind(cache: ClusterCache, client: KubernetesClient, kind: Kind) -
 
     An optional kind that the cluster does not serve has no objects.
     """
-    with cache.store(kind).replace() as upsert_listed:
+    with cache.store(kind).replace() as listing:
         try:
-            async for manifest in client.list(kind):
-                upsert_listed(manifest)
+            async for change, manifest in client.list_all(kind):
+                if change is Change.DELETED:
+                    listing.delete(manifest)
+                else:
+                    listing.upsert(manifest)
         except ApiError as error:
             if kind not in OPTIONAL or not error.is_not_found:
                 raise

@@ -32,6 +32,16 @@ class _Replacement:
     """Keys of objects for which a watch event arrived meanwhile."""
 
 
+@dataclass(frozen=True)
+class Listing:
+    """Takes the objects of a full list while it is read."""
+
+    upsert: Callable[[Manifest], None]
+    """Take an object of the list."""
+    delete: Callable[[Manifest], None]
+    """Drop an object that was deleted while the list was read."""
+
+
 class ReflectorStore(ABC):
     """Takes the watch events and the full lists of one kind.
 
@@ -59,8 +69,8 @@ class ReflectorStore(ABC):
         self._remove(key, text_at(manifest, "metadata", "uid"))
 
     @contextmanager
-    def replace(self) -> Iterator[Callable[[Manifest], None]]:
-        """Replace the content by a full list. Yields the function that takes each listed object.
+    def replace(self) -> Iterator[Listing]:
+        """Replace the content by a full list. Yields what takes each listed object.
 
         At the end, objects that were not listed are removed: the watch may have missed their
         deletion. If the block raises, the list may be incomplete, and nothing is removed.
@@ -73,8 +83,12 @@ class ReflectorStore(ABC):
             if key not in replacement.touched:
                 self._put(key, manifest)
 
+        def unlist(manifest: Manifest) -> None:
+            # It is removed at the end, like all that is not listed.
+            replacement.listed.discard(object_key(manifest))
+
         try:
-            yield upsert_listed
+            yield Listing(upsert_listed, unlist)
             for key in set(self._object_keys()) - replacement.listed - replacement.touched:
                 self._remove(key, None)
             self._replaced(replacement.listed | replacement.touched)

@@ -76,6 +76,12 @@ POLICY_RULES: dict[str, Callable[[Any], bool]] = {
     ),
     "egress.action Deny requires submission: Disabled, and Allow requires submission: Enabled; "
     "Isolate goes with either": _fits_submission,
+    "egress.dns Refuse requires submission: Disabled; with Enabled, name servers have to answer": (
+        lambda one: (
+            (one.get("egress") or {}).get("dns", "None") != "Refuse"
+            or one.get("submission", "Disabled") == "Disabled"
+        )
+    ),
     "an exception needs a reason": lambda reason: bool(reason.strip(_BLANKS)),
     "In and NotIn need values; Exists and DoesNotExist take none": _has_values,
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
-_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
-_KEY = re.compile(
-    r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-)
+_NAME = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+KEY_PATTERN = f"([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_NAME}"
+"""Without anchors, in the syntax of Python, Go and JSON Schema."""
+VALUE_PATTERN = f"({_NAME})?"
+_VALUE = re.compile(VALUE_PATTERN)
+_KEY = re.compile(KEY_PATTERN)
 
 
 def is_label_key(text: str) -> bool:

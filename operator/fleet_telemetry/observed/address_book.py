@@ -139,7 +139,6 @@ class AddressBook:
 
     def holder(self, address: str, time: datetime) -> Holder | NoHolder:
         """Whose the address was. ``time`` is the name server's and aware."""
-        time = min(max(time, _EVER), _FOREVER)
         if address not in self._at and address not in self._nodes:
             canonical = canonical_address(address)
             if canonical is None or (canonical not in self._at and canonical not in self._nodes):

@@ -25,10 +25,13 @@ CLOCK_OFFSET = timedelta(seconds=3)
 _CLOCK_OFFSET_AGAIN = timedelta(seconds=2)
 """Once it was wrong by more, it has to be right by so much."""
 _LONG = timedelta(hours=1)
-_FIRST_HOLD = timedelta(minutes=1)
+FIRST_HOLD = timedelta(minutes=1)
+"""How long a mended chain is not believed at first."""
 _MOST_OUTSTANDING = 16
 _MOST_SOURCES = 1024
 _MOST_NAMED = 3
+_PATH = ""
+"""In place of a name server: the way that pods ask."""
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -52,6 +55,7 @@ class ChainState:
 class _Streak:
     """A time without a break, and how soon to believe the next one."""
 
+    hold: timedelta
     since: datetime | None = None
     held_until: datetime = _EVER
     short: int = 0
@@ -70,7 +74,7 @@ class _Streak:
         if self.since is None:
             self.since = now
             # Who breaks often would have every status written often.
-            hold = min(_FIRST_HOLD * 2 ** (self.short - 1), _LONG) if self.short else timedelta()
+            hold = min(self.hold * 2 ** (self.short - 1), _LONG) if self.short else timedelta()
             self.held_until = now + hold
 
     def holds(self, now: datetime) -> bool:
@@ -88,7 +92,7 @@ class _Canary:
 class _Server:
     """A name server of the cluster."""
 
-    streak: _Streak = field(default_factory=_Streak)
+    streak: _Streak
     sources: set[str] = field(default_factory=set)
     """The connections that canaries to it came back through."""
     proven: datetime | None = None
@@ -120,14 +124,29 @@ class Chain:
     """
 
     def __init__(
-        self, *, timeout: timedelta = CANARY_TIMEOUT, valid: timedelta = CANARY_VALID
+        self,
+        *,
+        timeout: timedelta = CANARY_TIMEOUT,
+        valid: timedelta = CANARY_VALID,
+        hold: timedelta = FIRST_HOLD,
+        proves_path: bool = False,
     ) -> None:
+        """With ``proves_path``, a canary that is sent the way that pods ask has to come back, too:
+        canaries that go to each name server do not show that pods ask these. ``hold`` is how long
+        a mended chain is not believed after a break that followed another within an hour; it
+        doubles each time, up to an hour."""
         self._timeout = timeout
         self._valid = valid
+        self._hold = hold
         self._servers: dict[str, _Server] = {}
         self._sources: dict[str, _Source] = {}
         self._outstanding: dict[str, _Canary] = {}
-        self._whole = _Streak(detail="no name server of the cluster is known")
+        self._path = (
+            _Server(_Streak(hold, detail="no canary that was sent as pods ask has come back"))
+            if proves_path
+            else None
+        )
+        self._whole = _Streak(hold, detail="no name server of the cluster is known")
         self.missed = 0
         """How many canaries did not come back in time."""
 
@@ -138,7 +157,7 @@ class Chain:
         if wanted == self._servers.keys():
             return
         for address in wanted - self._servers.keys():
-            self._servers[address] = _Server()
+            self._servers[address] = _Server(_Streak(self._hold))
         for address in self._servers.keys() - wanted:
             del self._servers[address]
         for address, server in self._servers.items():
@@ -148,7 +167,9 @@ class Chain:
                 server.sources = kept
                 server.streak.end(now, ObservedReason.NOT_PROVEN_YET, "the name servers changed")
         self._outstanding = {
-            token: one for token, one in self._outstanding.items() if one.server in wanted
+            token: one
+            for token, one in self._outstanding.items()
+            if one.server in wanted or one.server == _PATH
         }
         self._end_all(now, ObservedReason.NOT_PROVEN_YET, "the name servers changed")
 
@@ -197,6 +218,14 @@ class Chain:
             self._miss(mine[0], now)
         self._outstanding[token] = _Canary(server, now, search)
 
+    def path_canary_sent(self, token: str, now: datetime) -> None:
+        """A canary is being sent the way that pods ask: to the name server of their resolv.conf. It
+        may come back through any source."""
+        self._outstanding[token] = _Canary(_PATH, now, search=False)
+        mine = [key for key, one in self._outstanding.items() if one.server == _PATH]
+        if len(mine) > _MOST_OUTSTANDING:
+            self._miss(mine[0], now)
+
     def set_autopath(self, name_server: str, now: datetime, *, in_use: bool) -> None:
         """Whether a name server answered a canary with a search domain as if it existed."""
         server = self._servers.get(canonical_address(name_server) or "")
@@ -215,7 +244,11 @@ class Chain:
         if canary is None or lookup.stage is not Stage.QUESTION:
             return True
         is_search = lookup.name != f"{token}.{CANARY_ZONE}"
-        if is_search == canary.search and self._may_report(source, canary.server):
+        if canary.server == _PATH:
+            if not is_search and source in self._sources:
+                del self._outstanding[token]
+                self._prove(self._path, now)
+        elif is_search == canary.search and self._may_report(source, canary.server):
             del self._outstanding[token]
             self._seen(source, canary, lookup.time, now)
         return True
@@ -274,11 +307,11 @@ class Chain:
         for token, one in list(self._outstanding.items()):
             if now - one.sent > self._timeout:
                 self._miss(token, now)
-        for server in self._servers.values():
+        for server in (*self._servers.values(), *filter(None, (self._path,))):
             if server.proven is not None and now - server.proven > self._valid:
                 server.proven = None
                 server.streak.end(
-                    now, ObservedReason.NOT_PROVEN_YET, "no canary was sent to it for minutes"
+                    now, ObservedReason.NOT_PROVEN_YET, "no canary was sent for minutes"
                 )
 
     def state(self, now: datetime) -> ChainState:
@@ -294,7 +327,11 @@ class Chain:
         if broken:
             (reason, detail), addresses = min(broken.items(), key=lambda one: _rank(one[0][0]))
             return ChainState(reason=reason, detail=f"{_list(addresses)}: {detail}")
+        if self._path is not None and not self._path.streak.holds(now):
+            streak = self._path.streak
+            return ChainState(reason=streak.reason, detail=streak.detail)
         times = [self._whole.since, *(one.streak.since for one in self._servers.values())]
+        times += [self._path.streak.since] if self._path is not None else []
         return ChainState(
             complete_since=max(time for time in times if time is not None),
             all_tapped=any(source.all_tapped for source in self._sources.values()),
@@ -346,14 +383,27 @@ class Chain:
         if canary.search:
             server.search_seen = now
             return
-        server.proven = now
-        server.streak.begin(now)
+        self._prove(server, now)
+
+    @staticmethod
+    def _prove(server: _Server | None, now: datetime) -> None:
+        if server is not None:
+            server.proven = now
+            server.streak.begin(now)
 
     def _miss(self, token: str, now: datetime) -> None:
         canary = self._outstanding.pop(token)
         if canary.search:
             return
         self.missed += 1
+        if canary.server == _PATH:
+            if self._path is not None:
+                self._path.streak.end(
+                    now,
+                    ObservedReason.DNS_BYPASSED,
+                    "a canary that was sent as pods ask did not come back",
+                )
+            return
         self._servers[canary.server].streak.end(
             now, ObservedReason.NOT_PROVEN_YET, "a canary did not come back through it"
         )

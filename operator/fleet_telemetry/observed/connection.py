@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, Protocol
 
 from fleet_telemetry.observed.frame_streams import FrameStream
+from fleet_telemetry.observed.pairing import Pairing
 from fleet_telemetry.observed.tls_channel import TlsChannel
 
 
@@ -31,6 +32,7 @@ class Connection(asyncio.Protocol):
         self.address = ""
         self.source = ""
         self.stream = FrameStream()
+        self.pairing = Pairing()
         self.is_reporting = False
         """The stream began, and the sink knows its source."""
         self.is_queued = False

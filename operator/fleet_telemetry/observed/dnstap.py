@@ -15,6 +15,7 @@ from dnstap_pb import Dnstap
 from google.protobuf.message import DecodeError
 
 from fleet_telemetry.observed.frame_result import FrameResult
+from fleet_telemetry.observed.half import Half, QuestionKey
 from fleet_telemetry.observed.lookup import Lookup, Stage
 from fleet_telemetry.observed.question import MalformedMessage, read_question
 
@@ -30,8 +31,8 @@ _CLIENTS = 4096
 """Addresses whose text is kept."""
 
 
-def decode(frame: bytes) -> Lookup | FrameResult:
-    """The lookup that a frame reports, or why there is none.
+def decode(frame: bytes) -> Half | FrameResult:
+    """The half of a lookup that a frame reports, or why there is none.
 
     Of a field that is there twice, the last one counts, as everywhere in protobuf.
     """
@@ -50,7 +51,7 @@ def decode(frame: bytes) -> Lookup | FrameResult:
     return FrameResult.IGNORED
 
 
-def _lookup(message: Any, stage: Stage, dns: bytes) -> Lookup | FrameResult:
+def _lookup(message: Any, stage: Stage, dns: bytes) -> Half | FrameResult:
     if not dns:
         return FrameResult.NO_MESSAGE
     try:
@@ -67,7 +68,12 @@ def _lookup(message: Any, stage: Stage, dns: bytes) -> Lookup | FrameResult:
     time = _time(message, stage)
     if time is None:
         return FrameResult.BAD_TIME
-    return Lookup(stage, question.name, client, time, question.is_answer and question.refused)
+    refused = question.is_answer and question.refused
+    asked = (message.query_time_sec, message.query_time_nsec)
+    return Half(
+        Lookup(stage, question.name, client, time, refused),
+        QuestionKey(asked, message.query_address, message.query_port),
+    )
 
 
 @lru_cache(_CLIENTS)

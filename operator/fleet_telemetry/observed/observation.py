@@ -119,19 +119,22 @@ class Observation:
         cluster_domain: str = "cluster.local",
         settled_after: timedelta = SETTLED_AFTER,
         proves_hosts: bool = False,
+        proves_path: bool = False,
         book: AddressBook | None = None,
         ledger: Ledger | None = None,
         chain: Chain | None = None,
     ) -> None:
         """With ``proves_hosts``, nothing is complete for a host before each name server reported a
-        lookup of it: the leader has to ask each of them for each host itself."""
+        lookup of it: the leader has to ask each of them for each host itself. With
+        ``proves_path``, nothing is complete before a canary came back that was sent as pods ask
+        (``path_canary_sent``)."""
         self._clock = clock
         self._suffix = f".svc.{cluster_domain.strip('.').lower()}"
         self._settled_after = settled_after
         self._proves_hosts = proves_hosts
         self._book = book or AddressBook()
         self._ledger = ledger or Ledger()
-        self._chain = chain or Chain()
+        self._chain = chain or Chain(proves_path=proves_path)
         self._own: frozenset[str] = frozenset()
         self._since: dict[str, datetime] = {}
         self._hosts: Hosts = {}
@@ -253,6 +256,11 @@ class Observation:
         """A canary is about to be sent to a name server. ``token`` cannot be guessed. With
         ``search``, ``.<namespace>.svc.<cluster domain>`` follows the canary's name."""
         self._chain.canary_sent(name_server, token, self._clock(), search=search)
+
+    def path_canary_sent(self, token: str) -> None:
+        """A canary is about to be sent as pods ask: to the name server of their resolv.conf, which
+        may be that of a cache on the node."""
+        self._chain.path_canary_sent(token, self._clock())
 
     def set_autopath(self, name_server: str, *, in_use: bool) -> None:
         """Whether the name server answered such a canary as if the name existed."""
@@ -425,8 +433,10 @@ class Observation:
         """Count lookups that are no pod's, and doubt whose workload's they may be."""
         if questions == 0:
             return
-        self._unattributed[holder.why] += questions
-        client, host, *_ = key
+        client, host, namespace, _ = key
+        if not namespace or self._reported.autopath:
+            # Otherwise the host alone is asked for next, and that counts.
+            self._unattributed[holder.why] += questions
         pods = [self._pods.get(uid) for uid in holder.candidates]
         refs = {one.ref for one in pods if one is not None}
         detail = f"{client} asked for {host}: {_MEANINGS[holder.why]}"

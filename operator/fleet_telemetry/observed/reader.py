@@ -14,8 +14,9 @@ from fleet_telemetry.observed.dnstap import decode
 from fleet_telemetry.observed.figures import Figures, Refusal
 from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.frame_streams import FrameStreamError, Phase
+from fleet_telemetry.observed.half import Half
 from fleet_telemetry.observed.limits import Limits
-from fleet_telemetry.observed.lookup import Lookup, LookupSink
+from fleet_telemetry.observed.lookup import LookupSink
 
 _TURN = 64
 """Frames of one connection before the next one has its turn."""
@@ -54,6 +55,8 @@ class Reader:
         self._limits = limits
         self._clock = clock
         self._budget = Budget(limits.share, _BURST_SECONDS, clock)
+        # Of its own, so that one who floods does not keep others from being decoded.
+        self._skipping = Budget(limits.skipping_share, _BURST_SECONDS, clock)
         self._queue: deque[Connection] = deque()
         self._wake = asyncio.Event()
         self._waiting = 0
@@ -102,19 +105,23 @@ class Reader:
             self._follow(connection)
             if frame is None:
                 return True
-            self._decode(connection.source, frame)
+            self._decode(connection, frame)
             if self._clock() >= until:
                 return False
         return False
 
-    def _decode(self, source: str, frame: bytes) -> None:
+    def _decode(self, connection: Connection, frame: bytes) -> None:
+        source = connection.source
         result = decode(frame)
-        if isinstance(result, Lookup):
+        if isinstance(result, Half):
             self._figures.frames[FrameResult.LOOKUP] += 1
-            self._sink.looked_up(source, result)
+            self._sink.looked_up(source, result.lookup)
+            if connection.pairing.is_missing_its_question(result):
+                self._sink.lost(source, 1)
             return
         self._figures.frames[result] += 1
         if result.is_lost:
+            connection.pairing.restart()
             self._sink.lost(source, 1)
 
     def _follow(self, connection: Connection) -> None:
@@ -141,8 +148,8 @@ class Reader:
             before = largest.stream.buffered
             self._skip(largest)
             self._waiting -= before - largest.stream.buffered
-        self._budget.charge(self._clock() - started)
-        wait = self._budget.wait()
+        self._skipping.charge(self._clock() - started)
+        wait = self._skipping.wait()
         if wait > _DEBT_SECONDS and not arrived.transport.is_closing():
             arrived.transport.pause_reading()
             asyncio.get_running_loop().call_later(wait, _resume, arrived)
@@ -157,6 +164,7 @@ class Reader:
         self._follow(connection)
         if frames:
             self._figures.frames[FrameResult.SKIPPED] += frames
+            connection.pairing.restart()
             self._sink.lost(connection.source, frames)
         elif connection.stream.buffered == before:
             self._closing.refuse(connection, Refusal.TOO_MANY, "incomplete frames fill the buffers")

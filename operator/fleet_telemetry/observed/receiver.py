@@ -33,6 +33,9 @@ OnRefusal = Callable[[str, Refusal, str], None]
 """Called on the loop with the address, why, and a sentence. Anybody can cause it: keep it cheap."""
 
 _BACKLOG = 64
+_STANDSTILL_SECONDS = 0.5
+_FULL = 1 << 17
+"""Bytes at once. The system buffers about 128 KiB at first, and CoreDNS queues 10,000 reports."""
 
 
 class Receiver:
@@ -93,7 +96,6 @@ class Receiver:
                     work.cancel()
                     self._reader = None
                     for connection in list(self._connections):
-                        connection.shut()
                         self.end(connection)
                     await server.wait_closed()
 
@@ -136,7 +138,12 @@ class Receiver:
     def received(self, connection: Connection, data: bytes) -> None:
         """See Owner."""
         if self._reader and connection in self._connections:
-            connection.last_received = self._clock()
+            before, connection.last_received = connection.last_received, self._clock()
+            stood_still = connection.last_received - before > _STANDSTILL_SECONDS
+            if stood_still and len(data) >= _FULL and connection.is_reporting:
+                # While nothing was read, buffers and then the name server's queue may have filled
+                # up. What it drops then it does not report.
+                self._sink.lost(connection.source, 1)
             try:
                 data = connection.decrypt(data)
             except ssl.SSLError as error:

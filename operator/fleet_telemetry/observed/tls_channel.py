@@ -34,8 +34,6 @@ class TlsChannel:
             self.is_over = True
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:
-            self.is_over = True
         return b"".join(pieces)
 
     def send(self, data: bytes) -> None:

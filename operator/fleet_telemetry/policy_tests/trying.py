@@ -9,11 +9,11 @@ from datetime import datetime
 
 from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.audit.fixing.changing import changes_of
-from fleet_telemetry.audit.fixing.patching import patched
 from fleet_telemetry.audit.subject import Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.decision import Input, Plan, decide, plan_injection
 from fleet_telemetry.switches.edits import Edit, Trigger
+from fleet_telemetry.switches.patched import patched
 from fleet_telemetry.workloads.workload import Pod, PodPhase, Workload
 
 _NAME = "as-created"

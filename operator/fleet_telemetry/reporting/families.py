@@ -41,10 +41,10 @@ class Family:
         """The same in Prometheus' text format, in pieces, for series by the ten thousand.
 
         The client library takes ten times as long for it, and all of them in memory. ``series`` are
-        the values of the labels, which have to be escaped already, and the gauge's.
+        the values of the labels, which have to be escaped already, and the series'.
         """
-        name = self.full_name
-        lines = [f"# HELP {name} {self.meaning}\n# TYPE {name} gauge\n"]
+        name, kind = self.full_name, "counter" if self.is_counter else "gauge"
+        lines = [f"# HELP {name} {self.meaning}\n# TYPE {name} {kind}\n"]
         line = name + "{" + ",".join(f'{label}="%s"' for label in self.labels) + "} "
         for values, value in series:
             lines.append(f"{line % values}{value}\n")

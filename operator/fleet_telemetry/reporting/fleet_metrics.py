@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from fleet_telemetry.api.conditions import Condition, ConditionStatus
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Provenance, Setting
+from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import (
     EgressVerdict,
     Sends,
@@ -59,6 +60,13 @@ SUBMITTED_LATE = Family(
     _GROUP,
     _GROUPS,
 )
+CONTACTED = Family(
+    "workloads_contacted",
+    "Workloads that a policy opts out and whose pods asked DNS for a host of the channel alone "
+    "(reason ObservedContact).",
+    _GROUP,
+    _GROUPS,
+)
 EGRESS = Family(
     "workloads_egress",
     "Workloads by egress verdict on the hosts of a channel.",
@@ -93,6 +101,7 @@ FAMILIES = (
     SENDS,
     SUBMITTING,
     SUBMITTED_LATE,
+    CONTACTED,
     EGRESS,
     CHECKED,
 )
@@ -193,6 +202,7 @@ class _Counts:
             and verdict.last_submission is not None
             and verdict.last_submission > compliant_since + LATE
         )
+        self.tallies[CONTACTED][group] += opted_out and verdict.reason is Reason.OBSERVED_CONTACT
         if verdict.state is not None:
             for state in State:
                 key = (*group, str(verdict.desired or ""), str(state))

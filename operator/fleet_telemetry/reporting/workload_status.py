@@ -17,6 +17,7 @@ from fleet_telemetry.api.workload_telemetry import (
     ChannelStatus,
     ContactRecord,
     InjectedVariable,
+    ObservedVerdict,
     PolicyReference,
     SeedRecord,
     State,
@@ -65,7 +66,7 @@ def build_workload_status(
         next((v for v in plan.verdicts if v.policy), None),
     )
     policy = leading.policy if leading else None
-    channels = tuple(_channels(plan, several=len(products) > 1))
+    channels = tuple(_channels(workload, plan, several=len(products) > 1))
     return WorkloadTelemetryStatus(
         workload=WorkloadName(kind=workload.ref.kind, name=workload.ref.name),
         product=products[0] if products else None,
@@ -92,6 +93,30 @@ def differs_in_contacts_alone(
     return msgspec.structs.replace(status, contacts=before.contacts) == before
 
 
+def differs_in_observed_alone(
+    status: WorkloadTelemetryStatus, before: WorkloadTelemetryStatus
+) -> bool:
+    """Whether nothing but what is observed of the channels differs, and no contact does. While a
+    new leader begins to observe, that is no reason for a write."""
+    return _without_observed(status) == _without_observed(before)
+
+
+def _without_observed(status: WorkloadTelemetryStatus) -> WorkloadTelemetryStatus:
+    replace, summary = msgspec.structs.replace, status.summary
+    nothing: dict[str, Any] = {
+        "observed": ObservedVerdict.UNKNOWN,
+        "observed_reason": None,
+        "observed_message": None,
+        "observed_since": None,
+        "last_observed_time": None,
+    }
+    return replace(
+        status,
+        channels=tuple(replace(one, **nothing) for one in status.channels),
+        summary=replace(summary, observed=ObservedVerdict.UNKNOWN) if summary else None,
+    )
+
+
 def _injected_before(
     before: WorkloadTelemetryStatus | None, plan: Plan
 ) -> tuple[InjectedVariable, ...]:
@@ -103,7 +128,7 @@ def _injected_before(
     return tuple(earlier[-_MOST_EARLIER:])
 
 
-def _channels(plan: Plan, *, several: bool) -> Iterator[ChannelStatus]:
+def _channels(workload: Workload, plan: Plan, *, several: bool) -> Iterator[ChannelStatus]:
     for verdict in plan.verdicts:
         egress = plan.egress.get((verdict.product, verdict.channel))
         fields: dict[str, Any] = {}
@@ -122,7 +147,7 @@ def _channels(plan: Plan, *, several: bool) -> Iterator[ChannelStatus]:
             sends_reason=sends.reason if sends else None,
             sends_message=cut(sends.message) if sends else None,
             hosts=tuple(hosts)[:_MOST_HOSTS],
-            remedy=cut(remedy_of(plan.targets, verdict)) or None,
+            remedy=cut(remedy_of(workload, plan.targets, verdict)) or None,
             provenance=verdict.provenance,
             **fields,
         )

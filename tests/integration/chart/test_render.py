@@ -15,6 +15,8 @@ import yaml
 
 from dev.cluster.cluster import HelmProgram
 from dev.harness.operator import CHART, NAMESPACE
+from fleet_telemetry.audit.cluster.operators import operators_in
+from fleet_telemetry.workloads.reading import read_template
 from fleet_telemetry.workloads.workload import LEFT_OUT_LABEL, LEFT_OUT_VALUES
 from tests.support.rendering import (
     CERTIFICATE,
@@ -289,6 +291,33 @@ def test_values_reach_their_place() -> None:
         m for m in rendered("bare", "ClusterRole") if "aggregate" in m["metadata"]["name"]
     ]
     assert aggregated == []
+
+
+@pytest.mark.parametrize("values", list(MATRIX))
+def test_an_audit_finds_the_controller_that_the_chart_deploys(values: str) -> None:
+    """Its Lease, for which the role for view has the right, and the namespaces it excludes."""
+    found = [
+        one
+        for manifest in rendered(values, "Deployment")
+        for one in operators_in(NAMESPACE, read_template(manifest["spec"]["template"]))
+    ]
+    (controller,) = found
+    assert controller.excludes(NAMESPACE, {})
+    viewed = [
+        rule["resourceNames"]
+        for role in rendered(values, "ClusterRole")
+        if role["metadata"]["name"].endswith("-aggregate-to-view")
+        for rule in role["rules"]
+        if rule["resources"] == ["leases"]
+    ]
+    assert viewed in ([], [[controller.lease]])
+    assert all(controller.excludes(one, {}) for one in excluded_by(values))
+
+
+def excluded_by(values: str) -> Iterator[str]:
+    for word in arguments(values, "controller"):
+        if word.startswith("--excluded-namespace="):
+            yield word.partition("=")[2]
 
 
 def arguments(name: str, role: str) -> list[str]:

@@ -221,3 +221,18 @@ def test_a_root_that_cannot_be_written_is_one_sentence(
     (tmp_path / "file").touch()
     done = command_line("build", "kwok", environment={"DEVCLUSTER_ROOT": str(tmp_path / "file")})
     assert "Not a directory" in one_sentence(done)
+
+
+def test_a_program_of_our_own_main_is_one_only_if_it_was_built_from_it(root: Path) -> None:
+    ours = toolchain.tool("coredns")
+    there = program(root / "bin" / "coredns", f"CoreDNS-{ours.version[1:]} {ours.digest}")
+    assert binaries.ensure(["coredns"]) == {"coredns": there}
+
+
+@pytest.mark.usefixtures("calls")
+def test_a_program_of_the_same_version_and_another_main_is_built_anew(root: Path) -> None:
+    ours = toolchain.tool("coredns")
+    there = program(root / "bin" / "coredns", f"CoreDNS-{ours.version[1:]} 0123456789ab")
+    with pytest.raises(binaries.DevclusterError, match="stamps"):  # the fake Go builds kwok
+        binaries.ensure(["coredns"])
+    assert "kwok" in there.read_text()

@@ -160,6 +160,26 @@ STALE_SAID = (
         "policies keep the known addresses: allowlists for a day, denylists without limit."
     ),
 )
+CONTACT = "FleetTelemetryContactObserved"
+CONTACT_SAID = (
+    "dependency-track asked DNS for a telemetry host although it is opted out.",
+    (
+        "{who}: a pod asked the cluster's DNS for a host that serves the channel Usage alone, and "
+        "a policy says that it shall be off. That is an attempt: it does not show that anything "
+        "was sent."
+    ),
+)
+CONTACTED = f"fleet_telemetry_workloads_contacted{{{GROUP},{LEADER}}}"
+NOT_OBSERVED = "FleetTelemetryLookupsNotObserved"
+LOST = "FleetTelemetryLookupsLost"
+COMPLETE = f"fleet_telemetry_observed_complete_since_seconds{{{LEADER}}}"
+
+
+def frames(result: str, instance: str = "10.0.0.1") -> str:
+    name = f'fleet_telemetry_observed_frames_total{{{LEADER},result="{result}"}}'
+    return name.replace("10.0.0.1", instance)
+
+
 DAY = 86400
 
 CASES = (
@@ -290,6 +310,103 @@ CASES = (
         (WORKLOAD_LABELS,),
         said(LATE_SAID, IT_SAID),
         about="also while the lead changes",
+    ),
+    Case(
+        CONTACT,
+        {state("NonCompliant", reason="ObservedContact"): "1x5", CONTACTED: "1x5"},
+        "0m",
+        (WORKLOAD_LABELS,),
+        said(CONTACT_SAID, IT_SAID),
+        about="a workload, once and at once",
+    ),
+    Case(
+        CONTACT,
+        {CONTACTED: "3x5"},
+        "0m",
+        (GROUP_LABELS,),
+        said(CONTACT_SAID, COUNT_SAID),
+        about="a count, where workloads have no series",
+    ),
+    Case(
+        CONTACT,
+        {state("NonCompliant", reason="SwitchOverridden"): "1x5", CONTACTED: "0x5"},
+        "1m",
+        about="not for another reason",
+    ),
+    Case(
+        CONTACT,
+        {state("Compliant", "Enabled", reason="ObservedContact"): "1x5", CONTACTED: "0x5"},
+        "1m",
+        about="not for who may",
+    ),
+    Case(
+        NOT_OBSERVED,
+        {frames("Lookup"): "0x30", frames("Ignored"): "0x30"},
+        "20m",
+        ({"namespace": "fleet-telemetry"},),
+        about="nothing was ever proven",
+    ),
+    Case(
+        NOT_OBSERVED,
+        {frames("Lookup"): "0+9x60", COMPLETE: "1000x20 stale"},
+        "40m",
+        ({"namespace": "fleet-telemetry"},),
+        about="it is no longer proven",
+    ),
+    Case(
+        NOT_OBSERVED,
+        {frames("Lookup"): "0+9x60", COMPLETE: "1000x60"},
+        "40m",
+        about="not while it is proven",
+    ),
+    Case(
+        NOT_OBSERVED,
+        {frames("Lookup"): "0+9x60", COMPLETE: "1000x20 stale _x10 2000x30"},
+        "31m",
+        about="not for a restart of a name server",
+    ),
+    Case(
+        NOT_OBSERVED,
+        {
+            frames("Lookup"): "0+9x20 stale",
+            COMPLETE: "1000x20 stale",
+            frames("Lookup", "10.0.0.9"): "_x21 0+9x40",
+            COMPLETE.replace("10.0.0.1", "10.0.0.9"): "_x23 2000x40",
+        },
+        "40m",
+        about="not while the lead changes",
+    ),
+    Case(
+        NOT_OBSERVED,
+        {f"fleet_telemetry_leader{{{LEADER}}}": "1x30"},
+        "20m",
+        about="not where DNS is not observed",
+    ),
+    Case(
+        LOST,
+        {frames("Skipped"): "0+5x60", frames("Lookup"): "0+50x60"},
+        "40m",
+        ({"namespace": "fleet-telemetry"},),
+        about="for as long as reports are dropped",
+    ),
+    Case(
+        LOST,
+        {frames("NoMessage"): "0+5x60"},
+        "40m",
+        ({"namespace": "fleet-telemetry"},),
+        about="also if they cannot be read",
+    ),
+    Case(
+        LOST,
+        {frames("Skipped"): "0x10 500x60", frames("Lookup"): "0+50x70"},
+        "22m",
+        about="not for one burst",
+    ),
+    Case(
+        LOST,
+        {frames("Skipped"): "7x60", frames("Lookup"): "0+50x60", frames("Ignored"): "0+50x60"},
+        "40m",
+        about="not for what is read",
     ),
     Case(
         UNKNOWN,

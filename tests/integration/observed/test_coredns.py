@@ -100,6 +100,23 @@ def test_lookups_of_clients(coredns: TappedCoreDns) -> None:
     uvloop.run(test())
 
 
+def test_many_lookups_at_once_are_each_a_question_and_an_answer(coredns: TappedCoreDns) -> None:
+    async def test() -> None:
+        heard = Heard()
+        async with receiving(heard) as (_, port):
+            await asyncio.to_thread(coredns.start, f"dnstap tcp://{ADDRESS}:{port} full")
+
+            def ask(client: int) -> None:
+                for number in range(50):
+                    coredns.ask(f"n{number}.example.com", f"127.20.1.{client}", tcp=number % 9 == 0)
+
+            await asyncio.gather(*(asyncio.to_thread(ask, 1 + client) for client in range(16)))
+            await seen(heard, 2 * 16 * 50)
+            assert heard.frames_lost == 0
+
+    uvloop.run(test())
+
+
 def test_by_tls(coredns: TappedCoreDns, ca: trustme.CA) -> None:
     async def test() -> None:
         heard = Heard()

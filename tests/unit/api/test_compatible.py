@@ -97,7 +97,7 @@ def test_policies_did_get_new_fields() -> None:
         set(schema(one)["properties"]["spec"]["properties"]["egress"]["properties"])
         for one in (before, after)
     )
-    assert new - old == {"hosts", "reachable"}
+    assert new - old == {"dns", "hosts", "reachable"}
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -26,53 +23,18 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.decision import Input, decide
 from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.workloads.reading import read_pod, read_workload
-from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind
+from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from tests.support.admission_requests import admitted, creation, policy_manifest
+from tests.support.corpus import corpus
 from tests.support.crd_files import DUMPER
 from tests.support.every import every
 from tests.support.fixes import changes_between
 
-_ROOT = Path(__file__).parents[3]
-_FLEET = Path(os.environ.get("FLEET_MANIFESTS") or _ROOT.parent / "shared" / "fleet")
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _CHANNELS = tuple(ChannelName)
 _CREATED = {"uid": "u"}  # when, is not in a file; the reasons may depend on it
 
 Manifest = dict[str, Any]
-
-
-def _products() -> Iterator[Manifest]:
-    """A workload of every image of the catalogue, some with an opposite setting."""
-    kinds = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
-    for number, product in enumerate(builtin().products.values()):
-        for image in product.spec.images[:1]:
-            for version in ("", ":1.0.0", ":99"):
-                kind = kinds[number % len(kinds)]
-                name = image.pattern.replace("*", "x").replace("?", "x")
-                container = {"name": "main", "image": f"{name}{version}"}
-                yield _workload(kind, f"w-{number}", container)
-
-
-def _workload(kind: str, name: str, container: Manifest) -> Manifest:
-    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
-    spec = (
-        {"jobTemplate": {"spec": {"template": template}}}
-        if kind == "CronJob"
-        else {"template": template}
-    )
-    api = "batch/v1" if kind in ("CronJob", "Job") else "apps/v1"
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-
-def _in_files() -> Iterator[Manifest]:
-    for folder in (_ROOT / "examples" / "audit", _FLEET):
-        for file in sorted(folder.glob("*.yaml")):
-            yield from yaml.safe_load_all(file.read_text())
-
-
-def _corpus() -> list[Manifest]:
-    given = [one for one in (*_in_files(), *_products()) if isinstance(one, dict)]
-    return [one for one in given if one.get("kind") in list(WorkloadKind)]
 
 
 def _id(manifest: Manifest) -> str:
@@ -98,7 +60,7 @@ def _audit(*manifests: Manifest) -> Audit:
     return audit([source], _NOW, Definitions(), with_fixes=True)
 
 
-@every("manifest", _corpus(), ids=_id)
+@every("manifest", corpus(), ids=_id)
 def test_the_audit_says_what_the_controller_says(manifest: Manifest) -> None:
     """Of the object as it would be in the cluster, with the pod that its controller starts."""
     in_cluster = {**manifest, "metadata": {**manifest["metadata"], **_CREATED}}
@@ -130,7 +92,7 @@ def test_the_audit_says_what_the_controller_says(manifest: Manifest) -> None:
     }
 
 
-@every("manifest", _corpus(), ids=_id)
+@every("manifest", corpus(), ids=_id)
 def test_what_the_audit_would_change_is_what_the_webhook_changes(manifest: Manifest) -> None:
     namespace = manifest["metadata"].get("namespace", "default")
     placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}

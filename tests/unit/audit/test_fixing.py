@@ -371,6 +371,26 @@ def test_it_names_the_tool_that_would_undo_a_patch(label: str, tool: str) -> Non
         (DTRACK, "dependency-track-api-server", "helm.sh/chart", "dependency-track-2.0.0", None),
         (SONAR, "sonarqube", "helm.sh/chart", "my-sonarqube-2026.5.0", None),
         (SONAR, "web", "helm.sh/chart", "sonarqube-2026.5.0", None),
+        (
+            "qdrant/qdrant:v1.15.4",
+            "qdrant",
+            "helm.sh/chart",
+            "qdrant-1.15.4",
+            {"env": [{"name": "QDRANT__TELEMETRY_DISABLED", "value": "true"}]},
+        ),
+        (
+            "unleashorg/unleash-server:7.3.0",
+            "unleash",
+            "helm.sh/chart",
+            "unleash-5.6.6",
+            {
+                "env": [
+                    {"name": "SEND_TELEMETRY", "value": "false"},
+                    {"name": "CHECK_VERSION", "value": "false"},
+                ]
+            },
+        ),
+        ("unleashorg/unleash-server:7.3.0", "unleash", "helm.sh/chart", "unleash-edge-5.0.0", None),
     ],
 )
 def test_values_are_those_of_charts_that_are_known(
@@ -381,6 +401,40 @@ def test_values_are_those_of_charts_that_are_known(
     assert (fix.chart, fix.helm_values) == (chart, values)
     assert (f"Values of the chart {chart}" in _text(fix)) is (values is not None)
     assert "Helm wrote this workload" in _text(fix)
+
+
+TRAEFIK = {"name": "t", "image": "traefik:v3.6.0", "args": ["--ping=true"]}
+PREFECT = {
+    "name": "prefect-server",
+    "image": "prefecthq/prefect:3.4.0-python3.11",
+    "command": ["/usr/bin/tini", "-g", "--", "/opt/prefect/entrypoint.sh"],
+    "args": ["prefect", "server", "start"],
+}
+
+
+@pytest.mark.parametrize(
+    ("container", "chart", "values"),
+    [
+        (TRAEFIK, "traefik-41.3.0", {"global": {"checkNewVersion": False}}),
+        # Its Usage is off by default; where somebody has switched it on, both are values.
+        (
+            {**TRAEFIK, "args": ["--global.sendAnonymousUsage"]},
+            "traefik-41.3.0",
+            {"global": {"checkNewVersion": False, "sendAnonymousUsage": False}},
+        ),
+        (TRAEFIK, "traefik-40.0.0", None),
+        (
+            PREFECT,
+            "prefect-server-2026.8.18172642",
+            {"server": {"env": [{"name": "PREFECT_SERVER_ANALYTICS_ENABLED", "value": "false"}]}},
+        ),
+    ],
+)
+def test_values_of_charts_with_arguments(
+    container: dict[str, Any], chart: str, values: dict[str, Any] | None
+) -> None:
+    fix = fix_for(_deployment(container, labels={"helm.sh/chart": chart}))
+    assert fix.helm_values == values
 
 
 # Foreign text

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dev.harness.operator import ROOT
-from fleet_telemetry.cli.extra import _advice, operator_packages
+from fleet_telemetry.cli.extra import MODULES, _advice, operator_packages
 
 # None in sys.modules is how an import fails as if nothing were installed.
 _WITHOUT = """
@@ -22,7 +25,7 @@ main(sys.argv[2:])
 """
 
 
-@pytest.mark.parametrize("missing", ["kopf", "uvloop", "prometheus_client"])
+@pytest.mark.parametrize("missing", ["kopf", "uvloop", "prometheus_client", "kopf,dns,uvloop"])
 @pytest.mark.parametrize("command", ["controller", "webhook", "all"])
 def test_the_operators_commands_say_what_is_missing(command: str, missing: str) -> None:
     done = subprocess.run(
@@ -35,7 +38,8 @@ def test_the_operators_commands_say_what_is_missing(command: str, missing: str) 
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(
-        f"fleet-telemetry: `{command}` needs the packages of the operator, and {missing} is not "
+        f"fleet-telemetry: `{command}` needs the packages of the operator, and "
+        f"{', '.join(sorted(missing.split(',')))} {'are' if ',' in missing else 'is'} not "
         "installed; install them with: "
     )
     assert "[operator]" in line
@@ -53,6 +57,8 @@ def test_the_operators_commands_say_what_is_missing(command: str, missing: str) 
         ("explain statefulset/emqx --kubeconfig=/nothing/there", {1}),
         ("allowlist --kubeconfig=/nothing/there", {1}),
         ("revert --kubeconfig=/nothing/there", {1}),
+        ("revert --kubeconfig=README.md", {1}),
+        ("revert --kubeconfig=/", {1}),
         ("catalogue lint examples/policies/product.yaml", {0}),
     ],
 )
@@ -125,3 +131,14 @@ def test_no_command_is_given_that_a_stranger_could_answer(tmp_path: Path) -> Non
     advice = _advice(tmp_path, None)
     assert "pip" not in advice
     assert "fleet-telemetry-operator[operator]" in advice
+
+
+def test_every_package_of_the_extra_is_looked_for() -> None:
+    """What is not there is named at once, and not one after the other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = {
+        re.split(r"[^a-z0-9-]", one)[0]
+        for one in project["project"]["optional-dependencies"]["operator"]
+    }
+    by_module = packages_distributions()
+    assert {by_module[name][0].lower().replace("_", "-") for name in MODULES} == wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from kubernetes.aio import client as api
@@ -16,6 +17,7 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.enqueuer import Enqueuer
 from fleet_telemetry.controllers.keys import ReconcileKey
 from fleet_telemetry.controllers.manager import Manager
+from fleet_telemetry.controllers.observed.observer import Observer
 from fleet_telemetry.controllers.plans import Plans
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.runtime.verifier import Verifier
@@ -27,6 +29,7 @@ from fleet_telemetry.kube.events import EventRecorder
 from fleet_telemetry.kube.work_queue import WorkQueue
 from fleet_telemetry.reporting.metrics import ControllerMetrics, VerificationMetrics
 from fleet_telemetry.reporting.reports_api import ReportsApi
+from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, container, manifest
 
 
@@ -34,7 +37,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def build(cache: ClusterCache, client: KubernetesClient, registry: CollectorRegistry) -> Manager:
+def build(
+    cache: ClusterCache,
+    client: KubernetesClient,
+    registry: CollectorRegistry,
+    observe: Callable[[Callable[[WorkloadRef], None]], Observer] | None = None,
+) -> Manager:
     settings = EgressSettings(dns_servers=("127.0.0.1:9",), published_ranges="built-in")
     options = Options(
         role=Role.CONTROLLER,
@@ -50,15 +58,27 @@ def build(cache: ClusterCache, client: KubernetesClient, registry: CollectorRegi
     queue: WorkQueue[ReconcileKey] = WorkQueue()
     egress = build_egress(settings, cache, client, now, queue.add)
     enqueuer = Enqueuer(cache, queue, egress)
+    observer = observe(queue.add) if observe else None
+    if observer is not None:
+        cache.add_listener(observer.feed)
     cache.add_listener(enqueuer)
     writers = Writers(
         egress=egress,
         verifier=Verifier(cache, client, VerificationMetrics(registry), now=now, enqueue=queue.add),
         reports=ReportWriter(client, ReportsApi.OFF, now=now, on_change=enqueuer.enqueue_all),
         events=EventRecorder(client, now),
+        observed=observer,
     )
     work = ControllerMetrics(registry)
-    return build_manager(common, queue, Plans(), enqueuer=enqueuer, writers=writers, metrics=work)
+    return build_manager(
+        common,
+        queue,
+        Plans(),
+        enqueuer=enqueuer,
+        writers=writers,
+        metrics=work,
+        observer=observer,
+    )
 
 
 def test_the_lease_may_be_lost_while_the_leader_prepares() -> None:

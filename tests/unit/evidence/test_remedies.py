@@ -6,11 +6,24 @@ from typing import Any
 
 import pytest
 
+from fleet_telemetry.audit.formats.wording import what_to_do
+from fleet_telemetry.audit.judging import findings_of
+from fleet_telemetry.audit.result import Finding, Place
+from fleet_telemetry.audit.subject import Subject
 from fleet_telemetry.decision import decide
 from fleet_telemetry.evidence.remedies import remedy_of
 from fleet_telemetry.switches.edits import Trigger
 from tests.support.argument_products import GO
-from tests.support.builders import catalogue, container, manifest, pod_of, policy, product, under
+from tests.support.builders import (
+    catalogue,
+    container,
+    manifest,
+    pod_of,
+    policy,
+    product,
+    under,
+    workload,
+)
 
 ENV = {"semantics": "Start", "env": {"name": "ACME", "disabled": "no", "enabled": "yes"}}
 ARGUMENT = {"semantics": "Start", "argument": GO}
@@ -34,7 +47,7 @@ def remedy(
     words = {"command": ["acme"], "args": args} if args else {}
     present = manifest(container(f"acme/acme:{tag}", env=env, **words))
     plan = decide(cluster.input(present, Trigger.RECONCILE, pods=(pod_of(present),)))
-    return remedy_of(plan.targets, plan.verdicts[0])
+    return remedy_of(workload(present), plan.targets, plan.verdicts[0])
 
 
 @pytest.mark.parametrize(
@@ -46,7 +59,10 @@ def remedy(
         (remedy({"switches": [ENV]}, OFF), ""),
         (
             remedy({"switches": [ARGUMENT]}, args=["-telemetry=true"]),
-            f"Set -telemetry=false in container app. {COVER}",
+            (
+                "Remove -telemetry=true from container app. Set -telemetry=false in container app. "
+                f"{COVER}"
+            ),
         ),
         (remedy({"switches": [], "remedy": VENDOR}), f"{DENY} {VENDOR}"),
         (remedy({"switches": [ENV], "leaves": "a ping"}, OFF), DENY),
@@ -77,3 +93,45 @@ def remedy(
 def test_what_to_do(found: str, expected: str) -> None:
     assert found.startswith(expected)
     assert bool(found) is bool(expected)
+
+
+FERRET, OPA = "ghcr.io/ferretdb/ferretdb:2.7.0", "openpolicyagent/opa:1.0.0"
+
+
+def advised(image: str, env: dict[str, str]) -> tuple[str, Finding]:
+    """What the record says, and the finding of the audit."""
+    present = manifest(container(image, env=env))
+    plan = decide(under().input(present, Trigger.RECONCILE, pods=(pod_of(present),)))
+    verdict = plan.verdicts[0]
+    subject = Subject(Place(cluster="prod"), workload(present), pods=(pod_of(present),))
+    return remedy_of(workload(present), plan.targets, verdict), next(findings_of(subject, plan))
+
+
+@pytest.mark.parametrize(
+    ("image", "to_set"),
+    [
+        (FERRET, "Set FERRETDB_TELEMETRY=disable in container app."),
+        # Alone, the flag would take the place of the image's own arguments.
+        (OPA, "Set run, --skip-version-check=true in container app."),
+    ],
+)
+def test_the_record_and_the_audit_advise_the_same(image: str, to_set: str) -> None:
+    said, finding = advised(image, {})
+    assert said == f"{to_set} {COVER}"
+    assert what_to_do(finding) == to_set
+
+
+def test_nobody_is_told_to_set_what_keeps_the_product_from_starting() -> None:
+    said, finding = advised(FERRET, {"DO_NOT_TRACK": "false"})
+    assert "Set FERRETDB" not in said
+    assert finding.changes == ()
+    assert [(one.entry, one.message) for one in finding.obstacles] == [
+        (
+            "FERRETDB_TELEMETRY",
+            (
+                "The product does not start with FERRETDB_TELEMETRY and DO_NOT_TRACK. Remove the "
+                "latter."
+            ),
+        )
+    ]
+    assert finding.obstacles[0].message in what_to_do(finding)

@@ -344,8 +344,8 @@ def test_a_workload_with_a_record_is_kept_when_its_product_is_no_longer_known(
     cache.upsert(kinds.WORKLOAD_TELEMETRY, record)
     cache.delete(kinds.PRODUCT, product())
 
-    with cache.store(deployment).replace() as listed:
-        listed(given)
+    with cache.store(deployment).replace() as listing:
+        listing.upsert(given)
     assert IT in cache.fleet.workloads
     # Another object of the same name has no record.
     again = manifest(container("acme/in-house:1"))
@@ -355,6 +355,6 @@ def test_a_workload_with_a_record_is_kept_when_its_product_is_no_longer_known(
 
     cache.upsert(deployment, given)
     cache.upsert(kinds.WORKLOAD_TELEMETRY, {**record, "status": {}})
-    with cache.store(deployment).replace() as listed:
-        listed(given)
+    with cache.store(deployment).replace() as listing:
+        listing.upsert(given)
     assert IT not in cache.fleet.workloads

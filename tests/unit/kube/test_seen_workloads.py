@@ -91,9 +91,9 @@ def test_the_late_deletion_of_a_predecessor_takes_nothing_away() -> None:
 def test_what_a_full_list_does_not_have_is_gone() -> None:
     cache = cache_of(it("gone"), it("gone-too", namespace="b"), it("stays", SONARQUBE))
     created = it("created-meanwhile")
-    with cache.store(DEPLOYMENT).replace() as take:
-        take(it("stays", SONARQUBE))
-        take(it("new"))
+    with cache.store(DEPLOYMENT).replace() as listing:
+        listing.upsert(it("stays", SONARQUBE))
+        listing.upsert(it("new"))
         cache.upsert(DEPLOYMENT, created)
     assert seen(cache) == {"a": (1, 2)}
 
@@ -102,8 +102,8 @@ def test_an_incomplete_list_takes_nothing_away() -> None:
     cache = cache_of(it("a"), it("b"))
 
     def listed() -> None:
-        with cache.store(DEPLOYMENT).replace() as take:
-            take(it("a"))
+        with cache.store(DEPLOYMENT).replace() as listing:
+            listing.upsert(it("a"))
             raise ConnectionError
 
     with pytest.raises(ConnectionError):
@@ -132,9 +132,9 @@ def test_the_count_is_that_of_a_plain_mapping(steps: list[tuple[str, Any, Any]])
         elif step == "delete":
             cache.delete(DEPLOYMENT, expected.pop(key, None) or it(key[1], NGINX, key[0]))
         else:
-            with cache.store(DEPLOYMENT).replace() as take:
+            with cache.store(DEPLOYMENT).replace() as listing:
                 for one in expected.values():
-                    take(one)
+                    listing.upsert(one)
     found: Counter[tuple[str, bool]] = Counter()
     for (namespace, _), one in expected.items():
         image = one["spec"]["template"]["spec"]["containers"][0]["image"]

@@ -59,9 +59,9 @@ def test_a_deletion_of_the_predecessor_keeps_the_successor(numbers: Numbers) -> 
 
 
 def test_a_full_list_removes_what_it_lacks(numbers: Numbers) -> None:
-    with numbers.store.replace() as upsert_listed:
-        upsert_listed(number("b", 5, uid="2"))
-        upsert_listed(number("c", 6))
+    with numbers.store.replace() as listing:
+        listing.upsert(number("b", 5, uid="2"))
+        listing.upsert(number("c", 6))
         assert numbers.store["a"] == 1
     assert dict(numbers.store) == {"b": 5, "c": 6}
     assert numbers.changes == [("b", 2, 5), ("c", None, 6), ("a", 1, None)]
@@ -69,28 +69,42 @@ def test_a_full_list_removes_what_it_lacks(numbers: Numbers) -> None:
 
 def test_a_list_that_fails_removes_nothing(numbers: Numbers) -> None:
     def list_in_part() -> None:
-        with numbers.store.replace() as upsert_listed:
-            upsert_listed(number("b", 5))
+        with numbers.store.replace() as listing:
+            listing.upsert(number("b", 5))
             raise ConnectionError
 
     with pytest.raises(ConnectionError):
         list_in_part()
     assert dict(numbers.store) == {"a": 1, "b": 5}
     # The next list starts from nothing.
-    with numbers.store.replace() as upsert_listed:
-        upsert_listed(number("a", 1))
+    with numbers.store.replace() as listing:
+        listing.upsert(number("a", 1))
     assert dict(numbers.store) == {"a": 1}
 
 
+def test_what_was_deleted_while_the_list_was_read_is_not_in_it(numbers: Numbers) -> None:
+    with numbers.store.replace() as listing:
+        listing.upsert(number("a", 1))
+        listing.upsert(number("b", 2))
+        listing.delete(number("a", 1))
+        listing.delete(number("never", 1))
+    assert dict(numbers.store) == {"b": 2}
+    with numbers.store.replace() as listing:
+        listing.upsert(number("b", 2))
+        listing.delete(number("b", 2))
+        listing.upsert(number("b", 3))  # made anew
+    assert dict(numbers.store) == {"b": 3}
+
+
 def test_watch_events_during_a_list_are_newer_than_the_list(numbers: Numbers) -> None:
-    with numbers.store.replace() as upsert_listed:
+    with numbers.store.replace() as listing:
         numbers.store.upsert(number("new", 7))
         numbers.store.upsert(number("a", 8))
-        upsert_listed(number("a", 1))
+        listing.upsert(number("a", 1))
         numbers.store.delete(number("b"))
-        upsert_listed(number("b", 2))
+        listing.upsert(number("b", 2))
         # The list reports it; it is changed and deleted afterwards.
-        upsert_listed(number("d", 3))
+        listing.upsert(number("d", 3))
         numbers.store.delete(number("d"))
     assert dict(numbers.store) == {"new": 7, "a": 8}
 

@@ -144,6 +144,8 @@ def test_a_pod_that_was_deleted_by_force_and_comes_back_has_held_its_address() -
     assert whose(book, A, 110) == "one"
     book.forget(at(100_000))
     assert whose(book, A, 99_999) == "one"
+    book.remove("one", at(100_000))
+    assert whose(book, A, 100_030) == "Unknown"
 
 
 def test_a_pod_of_the_same_name_is_another_one() -> None:

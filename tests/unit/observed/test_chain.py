@@ -202,6 +202,23 @@ def test_behind_nat_a_canary_shows_whose_a_connection_is() -> None:
     assert played.state.detail.startswith(f"name server {ONE}:")
 
 
+def test_a_new_connection_behind_nat_may_be_that_of_any_name_server_there() -> None:
+    played = Played().servers(ONE, TWO).connect(f"{ONE}#1").connect(f"{NAT}#2")
+    played.prove(ONE, f"{ONE}#1").prove(TWO, f"{NAT}#2")
+    assert played.since is not None
+    played.later(1).connect(f"{NAT}#3")
+    assert played.state.detail.startswith(f"name server {TWO}:")
+    played.prove(TWO, f"{NAT}#3").later(61)
+    assert played.prove(ONE, f"{ONE}#1").since == at(1)
+
+
+def test_a_source_that_turns_out_to_be_another_name_servers_proves_nothing_any_more() -> None:
+    played = Played().servers(ONE).connect(f"{TWO}#2").prove(ONE, f"{TWO}#2")
+    assert played.since is not None
+    played.servers(ONE, TWO).prove(TWO, f"{TWO}#2").later(61).prove(TWO, f"{TWO}#2")
+    assert played.state.detail.startswith(f"name server {ONE}:")
+
+
 def test_a_loss_of_a_connection_that_is_nobodys_ends_all() -> None:
     played = whole().keep(120).connect(f"{NAT}#1")
     assert played.since is None
@@ -223,6 +240,13 @@ def test_who_breaks_often_is_believed_later_each_time() -> None:
         waits.append(waited)
         assert played.since == at(began)
     assert waits == [60, 120, 240]
+
+
+def test_how_long_a_mended_chain_is_not_believed_can_be_set() -> None:
+    played = Played(Chain(hold=timedelta())).servers(ONE).connect(f"{ONE}#1")
+    for _ in range(3):
+        played.later(1).lose(f"{ONE}#1")
+        assert played.prove(ONE, f"{ONE}#1").since == at(played.now)
 
 
 def test_a_clock_that_was_wrong_has_to_be_right_by_more() -> None:
@@ -258,6 +282,76 @@ def test_a_canary_with_a_search_domain_proves_nothing_else_and_need_not_come_bac
     since = played.keep(120).since
     played.send(ONE, search=True)
     assert played.later(CANARY_TIMEOUT.total_seconds() + 1).since == since
+
+
+def test_a_time_with_a_wrong_clock_is_not_complete_afterwards() -> None:
+    played = whole().later(10)
+    played.see(f"{ONE}#1", played.send(ONE), offset=9).later(1).prove(ONE, f"{ONE}#1")
+    played.later(61)
+    assert played.since == at(14)
+
+
+def test_every_connection_of_a_name_server_has_to_have_the_right_time() -> None:
+    played = Played().servers(ONE).connect(f"{ONE}#1").connect(f"{ONE}#2")
+    played.see(f"{ONE}#1", played.send(ONE), offset=9)
+    assert played.prove(ONE, f"{ONE}#2").state.reason is ObservedReason.CLOCKS_DIFFER
+    played.disconnect(f"{ONE}#1").later(61)
+    assert played.prove(ONE, f"{ONE}#2").later(61).since is not None
+
+
+def by_path(*, server: str = ONE) -> Played:
+    """One name server, where canaries have to come back the way that pods ask, too."""
+    played = Played(Chain(proves_path=True)).servers(server).connect(f"{server}#1")
+    return played.prove(server, f"{server}#1")
+
+
+def ask_as_pods_do(played: Played, *, tail: str = "", source: str = f"{ONE}#1") -> None:
+    """A canary that comes back."""
+    played.chain.path_canary_sent("path", at(played.now))
+    played.later(1).see(source, "path", tail=tail)
+
+
+def test_pods_may_ask_others_than_the_name_servers_that_report() -> None:
+    played = by_path()
+    assert played.state.reason is ObservedReason.NOT_PROVEN_YET
+    played.chain.path_canary_sent("path", at(0))
+    played.later(16).prove(ONE, f"{ONE}#1")
+    assert played.state.reason is ObservedReason.DNS_BYPASSED
+    ask_as_pods_do(played)
+    assert played.since == at(17)
+    played.chain.path_canary_sent("later", at(20))
+    played.servers(ONE, TWO).connect(f"{TWO}#2").prove(TWO, f"{TWO}#2").later(100)
+    played.prove(ONE, f"{ONE}#1").prove(TWO, f"{TWO}#2")
+    assert played.state.reason is ObservedReason.DNS_BYPASSED
+
+
+@pytest.mark.parametrize(
+    "asked", [{"tail": SEARCH}, {"source": f"{TWO}#9"}], ids=["search", "unknown source"]
+)
+def test_what_does_not_show_the_way_that_pods_ask(asked: dict[str, str]) -> None:
+    played = by_path()
+    ask_as_pods_do(played, **asked)
+    assert played.since is None
+
+
+def test_a_canary_the_way_that_pods_ask_proves_for_minutes_and_no_name_server() -> None:
+    played = by_path()
+    ask_as_pods_do(played)
+    assert played.later(200).prove(ONE, f"{ONE}#1").since == at(1)
+    assert played.later(200).prove(ONE, f"{ONE}#1").since is None
+    other = Played(Chain(proves_path=True)).servers(ONE).connect(f"{ONE}#1")
+    ask_as_pods_do(other)
+    assert other.since is None
+    for number in range(100):
+        other.chain.path_canary_sent(str(number), at(0))
+    assert len(other.chain._outstanding) <= 16
+
+
+def test_where_it_is_not_asked_for_the_way_of_pods_proves_nothing() -> None:
+    played = whole()
+    ask_as_pods_do(played)
+    played.chain.path_canary_sent("missed", at(played.now))
+    assert played.later(20).since == at(3)
 
 
 def test_a_host_is_tapped_once_every_name_server_reported_it() -> None:

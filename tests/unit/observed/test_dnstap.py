@@ -11,11 +11,17 @@ from dnstap_pb import Dnstap
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.observed.dnstap import decode
+from fleet_telemetry.observed.dnstap import decode as decode_half
 from fleet_telemetry.observed.frame_result import FrameResult
+from fleet_telemetry.observed.half import Half
 from fleet_telemetry.observed.lookup import Lookup, Stage
 from tests.support.dnstap_reports import CLIENT, HOST, NOW, answer, question, report
 from tests.support.every import every
+
+
+def decode(frame: bytes) -> Lookup | FrameResult:
+    half = decode_half(frame)
+    return half.lookup if isinstance(half, Half) else half
 
 
 def test_a_question() -> None:

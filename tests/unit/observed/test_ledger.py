@@ -201,7 +201,7 @@ def test_a_workload_that_is_gone_leaves_nothing() -> None:
 
 
 def test_of_too_many_contacts_those_are_kept_that_matter_for_a_judgement() -> None:
-    pods = [PodMark(f"{number:03}", f"pod-{number}", at(number)) for number in range(40)]
+    pods = [PodMark(f"{99 - number:03}", f"pod-{number}", at(number)) for number in range(40)]
     ledger = a_ledger(*pods)
     for pod in pods:
         ask(ledger, 100, pod=pod)
@@ -212,9 +212,9 @@ def test_of_too_many_contacts_those_are_kept_that_matter_for_a_judgement() -> No
     assert len(seen) == MOST_CONTACTS
     # Each host once, and of the one that serves telemetry alone, the newest pods that exist.
     assert {one.pod_uid for one in seen if one.host == HOST} == {
-        f"{number:03}" for number in range(9, 40)
+        f"{99 - number:03}" for number in range(9, 40)
     }
-    assert [one.pod_uid for one in seen if one.host == SHARED_HOST] == ["000"]
+    assert [one.pod_uid for one in seen if one.host == SHARED_HOST] == ["099"]
     assert ledger.dropped == 10
     assert ledger.dropped_until(REF) is None
 

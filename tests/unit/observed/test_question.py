@@ -100,6 +100,7 @@ MALFORMED = {
     "a pointer to the header": asked(b"\xc0\x00"),
     "a pointer after a label": asked(b"\x03www\xc0\x0c"),
     "a pointer to its end": asked(b"\xc0\xff"),
+    "a pointer with enough behind it": asked(b"\xc0" + b"a" * 0xC0 + b"\0"),
     "a reserved kind of label": asked(b"\x40a\x00"),
     "another reserved kind": asked(b"\x80a\x00"),
     "a name of 256 bytes": asked(_labels(256)),

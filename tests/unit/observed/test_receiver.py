@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ from fleet_telemetry.observed.receiver import Receiver
 from tests.support.dnstap_reports import (
     ACCEPT,
     FINISH,
+    NOW,
     READY,
     START,
     STOP,
@@ -105,12 +108,25 @@ class World:
         return [why for _, why, _ in self.refused]
 
 
+class Clock:
+    """A time that stands still, or jumps by ``step`` seconds whenever somebody looks."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.step = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
 @asynccontextmanager
 async def world(
     host: str = LOOPBACK,
     *,
     ca: trustme.CA | None = None,
     heard: Heard | None = None,
+    clock: Callable[[], float] = time.monotonic,
     **limits: float,
 ) -> AsyncIterator[World]:
     heard = heard or Heard()
@@ -127,6 +143,7 @@ async def world(
         on_refusal=lambda *what: refused.append(what),
         tls=(lambda: context) if context else None,
         limits=Limits(**limits),  # type: ignore[arg-type]
+        clock=clock,
     )
     async with receiver.serve(host, 0) as port:
         here = World(heard, receiver, port, trusting, refused, admitted)
@@ -229,6 +246,10 @@ def test_a_stream_may_be_silent(run: Run) -> None:
             await asyncio.sleep(0.2)
             peer.send(data_frame(report()))
             await here.until(lambda: here.heard.lookups)
+            # So the system looks whether the peer is there.
+            (connection,) = here.receiver._connections
+            there = connection.transport.get_extra_info("socket")
+            assert there.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert not here.refused
 
     run(test())
@@ -335,6 +356,47 @@ def test_what_cannot_be_decoded_in_time_is_counted(run: Run) -> None:
     run(test())
 
 
+def test_a_flood_that_is_too_fast_to_be_passed_over_is_not_read_for_a_moment(run: Run) -> None:
+    async def test() -> None:
+        clock = Clock()
+        async with world(buffered=20_000, clock=clock) as here:
+            peer = await here.streaming()
+            (connection,) = here.receiver._connections
+            clock.step = 1  # so long it seems to take
+            peer.send(data_frame(report()) * 1000)
+            await here.until(lambda: not connection.transport.is_reading())
+            assert here.heard.frames_lost
+            clock.step, clock.now = 0, clock.now + 100
+            peer.send(STOP)
+            assert await peer.all_it_gets() == FINISH
+        assert not here.refused
+
+    run(test())
+
+
+def test_what_a_name_server_may_have_dropped_while_nobody_read_is_a_loss(run: Run) -> None:
+    async def test() -> None:
+        clock = Clock()
+        async with world(clock=clock, buffered=10**9) as here:
+            peer = await here.streaming()
+            frames = data_frame(report()) * 20_000
+            for data, stood_still, lost in (
+                (data_frame(report()), 1.0, 0),  # it had nothing to say
+                (frames, 0.1, 0),
+                (frames, 1.0, 1),
+            ):
+                before = sum(here.receiver.figures.frames.values())
+                count = len(data) // len(data_frame(report()))
+                clock.now += stood_still
+                peer.send(data)
+                await here.until(
+                    lambda until=before + count: sum(here.receiver.figures.frames.values()) == until
+                )
+                assert here.heard.frames_lost == lost
+
+    run(test())
+
+
 def test_frames_that_are_never_complete_do_not_fill_the_memory(run: Run) -> None:
     async def test() -> None:
         async with world(buffered=150_000) as here:
@@ -388,6 +450,20 @@ def test_a_frame_that_is_no_lookup_may_be_a_loss(run: Run) -> None:
             assert here.heard.frames_lost == 1
             figures = here.receiver.figures.frames
             assert figures[FrameResult.IGNORED] == figures[FrameResult.UNREADABLE] == 1
+
+    run(test())
+
+
+def test_an_answer_whose_question_was_dropped_is_a_loss(run: Run) -> None:
+    async def test() -> None:
+        async with world() as here:
+            peer = await here.streaming()
+            earlier = report(Stage.ANSWER, query_port=1, query_time_sec=int(NOW.timestamp()) + 1)
+            for frame, lost in ((report(), 0), (report(Stage.ANSWER), 0), (earlier, 1)):
+                before = len(here.heard.lookups)
+                peer.send(data_frame(frame))
+                await here.until(lambda before=before: len(here.heard.lookups) > before)
+                assert here.heard.frames_lost == lost
 
     run(test())
 

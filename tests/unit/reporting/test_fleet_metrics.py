@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fleet_telemetry.api.conditions import Condition, ConditionStatus
-from fleet_telemetry.api.policy import ChannelName, Policy
+from fleet_telemetry.api.policy import ChannelName, Policy, Submission
 from fleet_telemetry.api.product import Setting
-from fleet_telemetry.api.reasons import EgressReason
+from fleet_telemetry.api.reasons import EgressReason, Reason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, State, WorkloadTelemetryStatus
 from fleet_telemetry.decision import Plan, decide
 from fleet_telemetry.evidence.egress import EgressFinding
@@ -315,6 +315,27 @@ def test_a_submission_after_the_opt_out_is_counted(
     assert [(labels["status"], at) for labels, at in not_since] == (
         [] if status is ConditionStatus.TRUE else [("false", SINCE.timestamp())]
     )
+
+
+@pytest.mark.parametrize(
+    ("reason", "desired", "state", "counted"),
+    [
+        (Reason.OBSERVED_CONTACT, Submission.DISABLED, State.NON_COMPLIANT, 1),
+        (Reason.OBSERVED_CONTACT, Submission.DISABLED, State.EXEMPT, 0),
+        (Reason.OBSERVED_CONTACT, Submission.ENABLED, State.COMPLIANT, 0),
+        (Reason.SWITCH_OVERRIDDEN, Submission.DISABLED, State.NON_COMPLIANT, 0),
+    ],
+)
+def test_opted_out_workloads_that_asked_for_a_host_are_counted(
+    reason: Reason, desired: Submission, state: State, counted: int
+) -> None:
+    ref, plan = planned(SONARQUBE, None, policy())
+    verdicts = tuple(
+        dataclasses.replace(one, reason=reason, desired=desired, state=state)
+        for one in plan.verdicts
+    )
+    source = FleetSource(plans=lambda: [(ref, dataclasses.replace(plan, verdicts=verdicts))])
+    assert value(source, "workloads_contacted", channel="Usage") == counted
 
 
 def test_since_when_it_is_unknown_whether_a_workload_complies() -> None:

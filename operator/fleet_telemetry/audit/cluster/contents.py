@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 
 from fleet_telemetry.api.product import Semantics
 from fleet_telemetry.api.workload_telemetry import workload_telemetry_name
-from fleet_telemetry.audit.cluster.records import Operator, Record, leases_named, status_written
+from fleet_telemetry.audit.cluster.operators import InstalledOperator, operators_in
+from fleet_telemetry.audit.cluster.records import Operator, Record, status_written
 from fleet_telemetry.audit.images import count_unknown
 from fleet_telemetry.audit.result import Place
 from fleet_telemetry.audit.sources import Read
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import match_containers
+from fleet_telemetry.evidence.contacts import NO_CONTACTS
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.entries import decode_workload_telemetry
@@ -42,8 +44,8 @@ class Contents:
     fleet: Fleet = field(default_factory=lambda: Fleet(lambda _: None))
     read: Read = field(default_factory=Read)
     claims: dict[ObjectKey, VolumeClaimFacts] = field(default_factory=dict)
-    leases: set[ObjectKey] = field(default_factory=set)
-    """Those that the controllers of operators renew, by the Deployments that run them."""
+    operators: list[InstalledOperator] = field(default_factory=list)
+    """By the Deployments that run them, as far as these were read."""
     _records: dict[ObjectKey, tuple[str, Record]] = field(default_factory=dict)
     """With the uid of the workload that each is about."""
     _loose_pods: dict[ObjectKey, Pod] = field(default_factory=dict)
@@ -72,8 +74,7 @@ class Contents:
             self.read.workloads += 1
             template = read_template(mapping_at(manifest, *kind.type.template_path))
             self._count(template)
-            names = leases_named(template)
-            self.leases |= {(ref.namespace, name) for name in names}
+            self.operators += operators_in(ref.namespace, template)
 
     def take_pod(self, manifest: Manifest) -> None:
         """A pod."""
@@ -148,12 +149,14 @@ class Contents:
         record = self.record_of(workload)
         status = record.status if record is not None else None
         pods = self.fleet.pods_of(ref)
+        labels = self.labels.get(ref.namespace, {})
         return Subject(
             self.place,
             workload,
             pods=pods,
             pods_unread=not all(is_complete(kind, ref.namespace) for kind in _pod_kinds(ref.kind)),
-            namespace_labels=self.labels.get(ref.namespace, {}),
+            namespace_labels=labels,
+            excluded=any(one.excludes(ref.namespace, labels) for one in self.operators),
             claims={
                 volume.claim: self.claims[ref.namespace, volume.claim]
                 for pod in pods
@@ -162,6 +165,7 @@ class Contents:
             },
             reported=record.reported(operator) if record is not None else {},
             egress=record.egress(operator) if record is not None else {},
+            contacts=record.contacts(operator) if record is not None else NO_CONTACTS,
             recorded_at=record.written if record is not None else None,
             seeds=status.seeds if status is not None else (),
             recorded=(*status.injected, *status.injected_before) if status is not None else (),

@@ -12,6 +12,7 @@ from fleet_telemetry.api.resources import GROUP, VERSION
 from fleet_telemetry.audit.cluster.contents import Contents
 from fleet_telemetry.audit.cluster.failures import failure_of
 from fleet_telemetry.audit.cluster.listing import Lister
+from fleet_telemetry.audit.cluster.operators import InstalledOperator
 from fleet_telemetry.audit.cluster.progress import Progress
 from fleet_telemetry.audit.cluster.records import Operator, is_live_lease
 from fleet_telemetry.audit.result import Place, Problem
@@ -121,7 +122,7 @@ class ClusterReader:
             return Gathered((), problems=self.problems)
         operator = Operator.STOPPED
         if contents.needs_live_operator:
-            operator = await self._find_operator(contents.leases)
+            operator = await self._find_operator(contents.operators)
         return Gathered(
             contents.subjects(is_complete, operator),
             self.definitions,
@@ -258,13 +259,14 @@ class ClusterReader:
         in_effect = self.request.definitions.over(self.definitions)
         return combine(builtin(), (product for _, product in in_effect.products)).catalogue
 
-    async def _find_operator(self, named: Iterable[ObjectKey]) -> Operator:
+    async def _find_operator(self, installed: Iterable[InstalledOperator]) -> Operator:
         """Whether a controller renews its Lease. Who may not list the Leases of the cluster may
         get those that the operator's Deployment names."""
         leases: list[Manifest] = []
         failure = await self.lister.try_all(kinds.LEASE, leases.append)
         is_visible = failure is None
-        for namespace, name in () if is_visible else sorted(named)[:_MOST_LEASES]:
+        named = sorted({(one.namespace, one.lease) for one in installed})
+        for namespace, name in () if is_visible else named[:_MOST_LEASES]:
             try:
                 lease = await self.connection.client.find(kinds.LEASE, name, namespace)
             except ApiError:

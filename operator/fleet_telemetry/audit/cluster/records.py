@@ -7,21 +7,27 @@ stays true.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from fleet_telemetry.api.policy import DNS_SUBDOMAIN, ChannelName
+from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import Setting
-from fleet_telemetry.api.reasons import EgressReason, Reason
-from fleet_telemetry.api.workload_telemetry import EgressVerdict, WorkloadTelemetryStatus
+from fleet_telemetry.api.reasons import EgressReason, ObservedReason, Reason
+from fleet_telemetry.api.workload_telemetry import (
+    ChannelStatus,
+    EgressVerdict,
+    ObservedVerdict,
+    WorkloadTelemetryStatus,
+)
+from fleet_telemetry.evidence.contacts import Contacts
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.objects.manifest import Manifest, items_at, read_time, text_at
+from fleet_telemetry.observed.ledger import contact_of
 from fleet_telemetry.reporting.workload_status import stored_reports
-from fleet_telemetry.workloads.workload import FIELD_MANAGER, PodTemplate
+from fleet_telemetry.workloads.workload import FIELD_MANAGER
 
 
 class Operator(Enum):
@@ -38,11 +44,6 @@ _NOT_RUNNING = {
     Operator.STOPPED: (Reason.REPORT_STALE, ", and nothing shows that it still runs"),
     Operator.NOT_VISIBLE: (Reason.LEASE_NOT_READABLE, ""),
 }
-_ROLES = {"controller", "all"}
-"""The commands that renew a Lease."""
-_LEASE = "--lease="
-_NAME = re.compile(DNS_SUBDOMAIN.expression)
-_LONGEST_NAME = 253
 _FRESH = timedelta(minutes=5)
 """The operator renews its Lease every few seconds; the clock of this machine may be wrong."""
 Key = tuple[str, ChannelName]
@@ -84,6 +85,26 @@ class Record:
             if channel.egress is not EgressVerdict.UNKNOWN and channel.egress_reason
         }
 
+    def contacts(self, operator: Operator) -> Contacts:
+        """What DNS showed. A lookup that was seen stays seen; that there was none since is known
+        only while the operator runs."""
+        seen = tuple(map(contact_of, self.status.contacts))
+        if operator is not Operator.RUNS:
+            was_observed = seen or any(map(_is_observed, self.status.channels))
+            reason = ObservedReason.OBSERVER_NOT_RUNNING if was_observed else None
+            return Contacts(seen, reason=reason)
+        quiet = (one.observed_since for one in self.status.channels)
+        since = min(filter(None, quiet), default=None)
+        unknown = (
+            one
+            for one in self.status.channels
+            if one.observed is ObservedVerdict.UNKNOWN
+            and one.observed_reason != ObservedReason.NO_HOST_KNOWN
+        )
+        first = next(unknown, None) if since is None else None
+        word = first.observed_reason if first is not None else None
+        return Contacts(seen, since, next((one for one in ObservedReason if one == word), None))
+
     @property
     def _when(self) -> str:
         return f" on {self.written:%Y-%m-%d %H:%M} UTC" if self.written else ""
@@ -92,9 +113,15 @@ class Record:
     def needs_live_operator(self) -> bool:
         """Whether it has evidence that only counts while the operator runs."""
         return any(
-            one.reported is not Setting.UNKNOWN or one.egress is not EgressVerdict.UNKNOWN
+            one.reported is not Setting.UNKNOWN
+            or one.egress is not EgressVerdict.UNKNOWN
+            or _is_observed(one)
             for one in self.status.channels
         )
+
+
+def _is_observed(channel: ChannelStatus) -> bool:
+    return channel.observed is not ObservedVerdict.UNKNOWN
 
 
 def _egress_reason(word: str) -> EgressReason:
@@ -121,16 +148,3 @@ def is_live_lease(lease: Manifest, now: datetime) -> bool:
     renewed = read_time(text_at(lease, "spec", "renewTime"))
     held = bool(text_at(lease, "spec", "holderIdentity"))
     return ours and held and renewed is not None and abs(now - renewed) < _FRESH
-
-
-def leases_named(template: PodTemplate) -> set[str]:
-    """The Leases that the containers of a template renew, if they are controllers of an operator.
-    They are in its own namespace."""
-    names = (
-        word.removeprefix(_LEASE)
-        for one in template.containers
-        if _ROLES & set(one.arguments)
-        for word in one.arguments
-        if word.startswith(_LEASE)
-    )
-    return {name for name in names if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name)}

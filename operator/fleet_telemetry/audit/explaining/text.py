@@ -159,6 +159,8 @@ def _remedies(found: Finding) -> Lines:
             ),
             1,
         )
+    for obstacle in found.obstacles:
+        yield wording.prose(f"To switch it off: {obstacle.message}"), 1
     if found.remedy:
         yield wording.prose(f"Remedy: {found.remedy}"), 1
     if found.hosts:

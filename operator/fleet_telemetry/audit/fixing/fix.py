@@ -7,16 +7,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from fleet_telemetry.api.workload_telemetry import Sends
-from fleet_telemetry.audit.fixing.changing import changes_of, obstacles_of, plan_disabling
+from fleet_telemetry.audit.fixing.changing import changes_of, obstacles_of
 from fleet_telemetry.audit.fixing.charts import chart_of, helm_values
 from fleet_telemetry.audit.fixing.noting import notes_of
-from fleet_telemetry.audit.fixing.patching import patch_of, patched
+from fleet_telemetry.audit.fixing.patching import patch_of
 from fleet_telemetry.audit.judging import decide_on
 from fleet_telemetry.audit.result import Finding, Fix, Outcome
 from fleet_telemetry.audit.subject import Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.switches.disabling import plan_disabling
 from fleet_telemetry.switches.edits import Edit
+from fleet_telemetry.switches.patched import patched
 from fleet_telemetry.workloads.workload import Pod, PodPhase
 
 _AFTERWARDS = "afterwards"

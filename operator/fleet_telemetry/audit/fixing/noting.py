@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fleet_telemetry.api.product import Semantics
-from fleet_telemetry.audit.fixing.changing import ChannelKey
 from fleet_telemetry.audit.fixing.charts import chart_of
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.switches.desired import injectable_rule
+from fleet_telemetry.switches.disabling import ChannelKey
 from fleet_telemetry.switches.edits import Edit
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.switches.suspend import SuspendMechanism

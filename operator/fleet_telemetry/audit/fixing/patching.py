@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -23,16 +23,15 @@ from fleet_telemetry.objects.manifest import Manifest, dig, items_at
 from fleet_telemetry.switches.edits import Edit
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.patch import apply_operations, build_patch
+from fleet_telemetry.switches.patched import container_in, manifest_of
 from fleet_telemetry.workloads.workload import (
     Container,
-    EnvVar,
     Workload,
     container_path,
 )
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.DOTALL)
-_REFERENCE: Manifest = {"valueFrom": {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,83 +56,13 @@ def patch_of(workload: Workload, edits: Sequence[Edit]) -> WorkloadPatch | None:
     unfit = [one.name for one in containers if not _LABEL.fullmatch(one.name)]
     if not edits or unfit or not all(map(is_object_name, names)):
         return None
-    before = _manifest_of(workload)
+    before = manifest_of(workload)
     after = apply_operations(
         before, build_patch(before, workload.ref.kind.type.template_path, edits)
     )
     if workload.ref.kind.type.optional or any(_needs_places(one, edits) for one in containers):
         return WorkloadPatch(PatchForm.JSON, list(_operations(workload, before, after, containers)))
     return WorkloadPatch(PatchForm.STRATEGIC, _merge(workload, before, after, containers))
-
-
-def patched(workload: Workload, edits: Sequence[Edit]) -> Workload:
-    """The workload with the edits, as it would be read again."""
-    before = _manifest_of(workload)
-    path = workload.ref.kind.type.template_path
-    after = apply_operations(before, build_patch(before, path, edits))
-    suspended = bool(dig(after, "spec", "suspend"))
-    containers = tuple(
-        _read_back(one, _container_in(workload, after, one), suspended=suspended)
-        for one in workload.template.containers
-    )
-    return replace(
-        workload,
-        template=replace(workload.template, containers=containers),
-        first_template=workload.first_template and not edits,
-        is_idle=workload.is_idle or suspended,
-    )
-
-
-def _read_back(one: Container, manifest: Manifest, *, suspended: bool) -> Container:
-    return replace(
-        one,
-        args=tuple(manifest.get("args", ())),
-        env=tuple(
-            EnvVar(entry["name"], entry.get("value", ""), by_reference="valueFrom" in entry)
-            for entry in items_at(manifest, "env")
-        ),
-        schedule=replace(one.schedule, suspended=suspended) if one.schedule else None,
-    )
-
-
-def _manifest_of(workload: Workload) -> Manifest:
-    """What was read of a workload, as a manifest with each container in its place."""
-    pod: dict[str, list[dict[str, Any]]] = {}
-    for one in workload.template.containers:
-        name, place = container_path(one.index)
-        listed = pod.setdefault(name, [])
-        listed.extend({} for _ in range(len(listed), place + 1))
-        listed[place] = _container_manifest(one)
-    spec: dict[str, Any] = {}
-    inner = spec
-    # The template's path begins with "spec".
-    for key in workload.ref.kind.type.template_path[1:]:
-        inner[key] = {}
-        inner = inner[key]
-    inner["spec"] = pod
-    if any(one.schedule and one.schedule.suspended for one in workload.template.containers):
-        spec["suspend"] = True
-    return {"spec": spec}
-
-
-def _container_manifest(one: Container) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": one.name}
-    if one.command:
-        found["command"] = list(one.command)
-    if one.args:
-        found["args"] = list(one.args)
-    if one.env:
-        found["env"] = [
-            {"name": entry.name, **(_REFERENCE if entry.by_reference else {"value": entry.value})}
-            for entry in one.env
-        ]
-    return found
-
-
-def _container_in(workload: Workload, manifest: Manifest, one: Container) -> Manifest:
-    name, place = container_path(one.index)
-    found: Manifest = dig(manifest, *workload.ref.kind.type.template_path, "spec", name)[place]
-    return found
 
 
 def _needs_places(one: Container, edits: Sequence[Edit]) -> bool:
@@ -149,8 +78,8 @@ def _merge(
     """A strategic merge patch: lists of containers and of variables are merged by name."""
     pod: dict[str, list[dict[str, Any]]] = {}
     for one in containers:
-        old = _variables(_container_in(workload, before, one))
-        new = _variables(_container_in(workload, after, one))
+        old = _variables(container_in(workload, before, one))
+        new = _variables(container_in(workload, after, one))
         env = [
             *(
                 {"name": name, "value": value}
@@ -188,8 +117,8 @@ def _operations(
     for one in containers:
         name, place = container_path(one.index)
         pointer = f"/{path}/{name}/{place}"
-        old = _container_in(workload, before, one)
-        new = _container_in(workload, after, one)
+        old = container_in(workload, before, one)
+        new = container_in(workload, after, one)
         yield {"op": "test", "path": f"{pointer}/name", "value": one.name}
         yield from _on_env(f"{pointer}/env", items_at(old, "env"), items_at(new, "env"))
         yield from _on_args(f"{pointer}/args", list(old.get("args", ())), list(new.get("args", ())))

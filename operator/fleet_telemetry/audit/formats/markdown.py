@@ -103,6 +103,7 @@ def _findings(audit: Audit, budget: _Budget, screen: Screen) -> Iterator[list[st
         rows, left_out = budget.rows((_row(audit, one) for one in findings), _SHARE_OF_FINDINGS)
         head = ["Workload", "Product", "Version", "Channel", "Sends"]
         head += ["State"] if audit.judged else []
+        head += ["Observed"] if _shows_observed(audit) else []
         head += ["Why", "What to do", "Where"]
         yield [heading, "", _cells(head), _cells("---" for _ in head), *rows]
         if left_out:
@@ -120,12 +121,18 @@ def _row(audit: Audit, one: Finding) -> str:
     ]
     if audit.judged:
         cells.append(one.state.value if one.state else "")
+    if _shows_observed(audit):
+        cells.append(one.observed.value)
     cells += (
         f"{code(reason)} {prose(message)}".strip(),
         prose(wording.what_to_do(one)),
         code(wording.place(one.place)),
     )
     return _cells(cells)
+
+
+def _shows_observed(audit: Audit) -> bool:
+    return any(map(wording.is_observed, audit.findings))
 
 
 def _unmanaged(audit: Audit, budget: _Budget) -> Iterator[list[str]]:
@@ -151,11 +158,19 @@ def _unmanaged(audit: Audit, budget: _Budget) -> Iterator[list[str]]:
 def _advice(audit: Audit, budget: _Budget) -> Iterator[list[str]]:
     if audit.policy_advice:
         rows, left_out = budget.rows(
-            f"- {prose(wording.policy_advice(one))}" for one in audit.policy_advice
+            _cells(
+                (
+                    code(wording.policy_name(one.policy)),
+                    prose(wording.prose(one.message)),
+                    code(wording.advice_place(one)),
+                )
+            )
+            for one in audit.policy_advice
         )
-        yield [f"### {wording.ADVICE_HEADING} ({len(audit.policy_advice):,})", "", *rows]
+        heading = f"### {wording.ADVICE_HEADING} ({len(audit.policy_advice):,})"
+        yield [heading, "", _cells(("Policy", "Advice", "Where")), _cells(["---"] * 3), *rows]
         if left_out:
-            yield [_left_out(left_out, "line")]
+            yield [_left_out(left_out, "row")]
 
 
 def _problems(audit: Audit, budget: _Budget) -> Iterator[list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleet_telemetry.api.workload_telemetry import ChannelPolicy, Sends
+from fleet_telemetry.api.workload_telemetry import ChannelPolicy, ObservedVerdict, Sends
 from fleet_telemetry.audit.result import (
     Audit,
     Change,
@@ -16,6 +16,7 @@ from fleet_telemetry.audit.result import (
     Unmanaged,
 )
 from fleet_telemetry.objects.text import printable
+from fleet_telemetry.switches.disabling import SettingChange, sentences
 
 _LONGEST_NAME = 300
 _LONGEST_TEXT = 2000
@@ -69,18 +70,19 @@ def host_notes(one: HostName) -> str:
     return "; ".join(notes)
 
 
-def change(one: Change) -> str:
-    """What to set or remove, in a sentence."""
-    entry = prose(one.entry)
-    if not one.container:
-        return f"Remove {entry}." if one.removed else f"Set {entry}."
-    where = f"container {name(one.container)}"
-    return f"Remove {entry} from {where}." if one.removed else f"Set {entry} in {where}."
+def changes(found: Iterable[Change]) -> Iterator[str]:
+    """What to set or remove, in sentences."""
+    return sentences(
+        SettingChange(name(one.container), prose(one.entry), removed=one.removed) for one in found
+    )
 
 
 def what_to_do(one: Finding) -> str:
-    """The changes, the advice and the remedy; empty if none is known or nothing is to be done."""
-    return " ".join(filter(None, (*map(change, one.changes), prose(one.advice), prose(one.remedy))))
+    """The changes, what keeps them from being made, the advice and the remedy; empty if none is
+    known or nothing is to be done."""
+    by_hand = (prose(each.message) for each in one.obstacles)
+    parts = (*changes(one.changes), *by_hand, prose(one.advice), prose(one.remedy))
+    return " ".join(dict.fromkeys(filter(None, parts)))
 
 
 def policy(one: Finding) -> str:
@@ -106,7 +108,19 @@ def evidence(one: Finding) -> str:
     return (
         f"declared {one.declared.value}, running {one.running.value}, "
         f"reported {one.reported.value}, network {one.egress.value}"
+        + (f", observed {one.observed.value}" if is_observed(one) else "")
     )
+
+
+def observed(one: Finding) -> str:
+    """What DNS shows of a channel, or why it shows nothing; empty if it is not asked at all."""
+    said = prose(one.observed_message)
+    return f"{one.observed.value}. {said}" if said else ""
+
+
+def is_observed(one: Finding) -> bool:
+    """Whether DNS shows anything of a channel."""
+    return one.observed is not ObservedVerdict.UNKNOWN
 
 
 def problem(one: Problem) -> str:
@@ -118,11 +132,14 @@ def problem(one: Problem) -> str:
 
 def policy_advice(one: PolicyAdvice) -> str:
     """``cluster: file:line: policy: what to know``."""
-    where = (
-        place(Place(cluster=one.place.cluster)),
-        place(Place(file=one.place.file, line=one.place.line)),
-    )
-    return ": ".join(filter(None, (*where, policy_name(one.policy), prose(one.message))))
+    parts = (advice_place(one), policy_name(one.policy), prose(one.message))
+    return ": ".join(filter(None, parts))
+
+
+def advice_place(one: PolicyAdvice) -> str:
+    """``cluster: file:line``, without what is empty."""
+    file = Place(file=one.place.file, line=one.place.line)
+    return ": ".join(filter(None, (place(Place(cluster=one.place.cluster)), place(file))))
 
 
 def headline(audit: Audit) -> str:

@@ -23,10 +23,18 @@ SECONDS = 10.0
 _SHORTEST_SECONDS = 1.0
 """Between two reads, however many peers connect that are not known."""
 _MOST = 256
+_SERVER_ERROR = 500
+_KEPT_SECONDS = 60.0
+"""How long what was read last counts while the API server does not answer."""
 
 
 class DiscoveryError(Exception):
     """It is not known where the cluster's name servers are; the message says what to do."""
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        """``passing``: the API server does not answer, which says nothing about name servers."""
+        super().__init__(message)
+        self.passing = passing
 
 
 class NameServers:
@@ -37,12 +45,15 @@ class NameServers:
         client: KubernetesClient,
         options: ObserverOptions,
         on_read: Callable[[frozenset[NameServer], str], None],
+        clock: Callable[[], float],
     ) -> None:
         """``on_read`` is called after each read with the name servers, and with why they are not
-        known: one of the two is empty."""
+        known: one of the two is empty. ``clock`` gives seconds that never go back."""
         self._client = client
         self._options = options
         self._on_read = on_read
+        self._clock = clock
+        self._kept_until = clock()
         self._stranger = asyncio.Event()
         self._addresses: frozenset[Address] = frozenset()
         self._problem = ""
@@ -71,13 +82,18 @@ class NameServers:
         if any(peer.version == one.version and peer in one for one in self._options.sources):
             return True
         self._stranger.set()
+        # It may be a new name server, so those that are known may not be all.
+        self._kept_until = self._clock()
         return False
 
     async def refresh(self) -> None:
         """Read them. A failure is passed to ``on_read``."""
         try:
             found, problem = await self._find(), ""
+            self._kept_until = self._clock() + _KEPT_SECONDS
         except DiscoveryError as error:
+            if error.passing and self._clock() < self._kept_until:
+                return
             found, problem = frozenset(), str(error)
         self._addresses = frozenset(one.address for one in found)
         if problem and problem != self._problem:
@@ -140,4 +156,7 @@ class NameServers:
             return DiscoveryError(
                 f"the operator may not list {what} in the namespace {namespace}: {error}"
             )
-        return DiscoveryError(f"the {what} of {self._where} cannot be read: {error}")
+        passing = error.status in (0, 429) or error.status >= _SERVER_ERROR
+        return DiscoveryError(
+            f"the {what} of {self._where} cannot be read: {error}", passing=passing
+        )

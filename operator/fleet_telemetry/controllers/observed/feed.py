@@ -117,10 +117,9 @@ class Feed:
         targets = self._targets(workload)
         products = {target.product.name for target in targets}
         observation.set_pods(ref, pods, products)
-        if ref not in self._known:
-            # What is stored later is the observation's own.
-            status = self._cache.status_of(workload)
-            observation.restore(ref, status.contacts if status is not None else ())
+        # The first time counts: what is stored later is the observation's own.
+        status = self._cache.status_of(workload)
+        observation.restore(ref, status.contacts if status is not None else ())
         self._known[ref] = workload.uid, hosts_of_targets(targets)
 
     def _targets(self, workload: Workload) -> tuple[MatchedContainer, ...]:

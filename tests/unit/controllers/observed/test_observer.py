@@ -23,14 +23,14 @@ from fleet_telemetry.observed.ledger import HostClass
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, container, manifest, pod_manifest
-from tests.support.endpoints_stub import EndpointsStub
 from tests.support.loops import run_and_close
+from tests.support.object_stub import ObjectStub, Write
 from tests.support.tapped_name_server import TappedNameServer
 
 HOST = "telemetry.sonarsource.com"
 OWNER = manifest(container(SONARQUBE), kind="StatefulSet")
 REF = WorkloadRef(OWNER["metadata"]["namespace"], WorkloadKind.STATEFUL_SET, "it")
-QUICK = Pace(tick=0.02, canaries=0.5, soonest=0.02, settle=0.05)
+QUICK = Pace(tick=0.02, canaries=0.5, soonest=0.02, settle=0.05, begin=2.0)
 SERVICE = {
     "apiVersion": "v1",
     "kind": "Service",
@@ -57,16 +57,14 @@ def pod(name: str = "it-0", address: str = "10.1.2.3", uid: str = "p0") -> dict[
 class Kit:
     """An observer of a cluster with one workload."""
 
-    stub: EndpointsStub
+    stub: ObjectStub
     port: int = field(default_factory=free_port)
     enqueued: list[WorkloadRef] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.cache = ClusterCache(builtin())
-        self.cache.upsert(kinds.WORKLOAD_BY_KIND["StatefulSet"], OWNER)
-        self.cache.upsert(kinds.POD, pod())
+        self.cache = self.new_cache()
         self.client = self.stub.client()
-        options = ObserverOptions(
+        self.options = ObserverOptions(
             namespace="fleet-telemetry",
             service="fto-dnstap",
             address=ip_address("192.0.2.7"),
@@ -78,12 +76,20 @@ class Kit:
         self.observer = Observer(
             self.cache,
             self.client,
-            options,
+            self.options,
             now=lambda: datetime.now(UTC),
             enqueue=self.enqueued.append,
             pace=QUICK,
         )
         self.cache.add_listener(self.observer.feed)
+
+    @staticmethod
+    def new_cache() -> ClusterCache:
+        """Of the cluster."""
+        cache = ClusterCache(builtin())
+        cache.upsert(kinds.WORKLOAD_BY_KIND["StatefulSet"], OWNER)
+        cache.upsert(kinds.POD, pod())
+        return cache
 
     @asynccontextmanager
     async def leading(self) -> AsyncIterator[None]:
@@ -113,17 +119,17 @@ class Kit:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not holds():  # noqa: ASYNC110  # what is waited for is no event
             await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
 async def tapped(**more: Any) -> AsyncIterator[tuple[Kit, TappedNameServer]]:
-    async with EndpointsStub(SERVICE) as stub:
+    async with ObjectStub(SERVICE) as stub:
         kit = Kit(stub)
         async with TappedNameServer(("127.0.0.1", kit.port), **more) as server:
-            stub.objects.append(server.endpoint_slice())
+            stub.add(server.endpoint_slice())
             try:
                 yield kit, server
             finally:
@@ -161,18 +167,16 @@ def test_nothing_is_enqueued_while_nothing_changes() -> None:
             await asyncio.sleep(1.2)  # several rounds of canaries
             assert kit.enqueued == []
             assert kit.observer.contacts_of(REF) == found
-            assert kit.stub.writes == [("PATCH", "fto-dnstap-leader")]
+            assert kit.stub.writes == [Write("PATCH", "endpointslices", "fto-dnstap-leader")]
 
     run_and_close(main())
 
 
 def test_a_name_server_that_is_not_connected_hides_lookups() -> None:
     async def main() -> None:
-        async with tapped() as (kit, _), kit.leading():
-            other = kit.stub.objects[-1] | {"metadata": {**kit.stub.objects[-1]["metadata"]}}
-            other["metadata"]["name"] = "kube-dns-2"
-            other["endpoints"] = [{"addresses": ["127.0.0.99"]}]
-            kit.stub.objects.append(other)
+        async with tapped() as (kit, server), kit.leading():
+            other = server.endpoint_slice(name="kube-dns-2")
+            kit.stub.add({**other, "endpoints": [{"addresses": ["127.0.0.99"]}]})
             await until(lambda: kit.reason is ObservedReason.SOURCE_NOT_CONNECTED)
             figures = kit.observer.figures
             await until(
@@ -182,6 +186,21 @@ def test_a_name_server_that_is_not_connected_hides_lookups() -> None:
                 )
             )
             assert not kit.is_complete
+
+    run_and_close(main())
+
+
+def test_who_is_no_name_server_any_more_is_disconnected() -> None:
+    async def main() -> None:
+        async with tapped() as (kit, server), kit.leading():
+            await until(lambda: kit.is_complete)
+            other = server.endpoint_slice()
+            kit.stub.add({**other, "endpoints": [{"addresses": ["127.0.0.99"]}]})
+            await until(lambda: not server.is_connected)
+            figures = kit.observer.figures
+            await until(
+                lambda: (found := figures()) is not None and found.sources == {"127.0.0.99": False}
+            )
 
     run_and_close(main())
 
@@ -242,16 +261,23 @@ def test_it_ends_and_begins_with_leading() -> None:
 
 def test_a_port_in_use_stops_nothing_and_is_shown() -> None:
     async def main() -> None:
-        async with tapped() as (kit, _):
+        async with tapped(taps=False) as (kit, _):
             with socket.create_server(("127.0.0.1", kit.port)):
-                async with kit.leading():
-                    await until(lambda: "cannot listen on" in kit.observer.contacts_of(REF).detail)
-                    assert kit.reason in (
-                        ObservedReason.SOURCE_NOT_CONNECTED,
-                        ObservedReason.NOT_PROVEN_YET,
-                    )
-                    # The other parts go on.
-                    await until(lambda: kit.stub.writes)
+                leading = kit.leading()
+                await leading.__aenter__()
+                await until(lambda: "cannot listen on" in kit.observer.contacts_of(REF).detail)
+                assert kit.reason in (
+                    ObservedReason.SOURCE_NOT_CONNECTED,
+                    ObservedReason.NOT_PROVEN_YET,
+                )
+                # The other parts go on.
+                await until(lambda: kit.stub.writes)
+                await asyncio.sleep(0.1)
+                kit.enqueued.clear()
+            # What is shown changes, though nothing is proven.
+            await until(lambda: "cannot listen on" not in kit.observer.contacts_of(REF).detail)
+            await until(lambda: REF in kit.enqueued)
+            await leading.__aexit__(None, None, None)
 
     run_and_close(main())
 

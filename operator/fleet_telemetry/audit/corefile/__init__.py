@@ -1,0 +1,1 @@
+"""What is added to a cluster's Corefile, so that lookups of telemetry hosts are seen or refused."""

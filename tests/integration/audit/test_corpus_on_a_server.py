@@ -1,0 +1,86 @@
+"""The corpus on a real API server: what the audit reads back is what it read in the files."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.cluster import Cluster
+from fleet_telemetry.objects.manifest import dig
+from tests.support.audited import Audited
+from tests.support.corpus import Manifest, corpus
+
+pytestmark = pytest.mark.cluster
+
+_NAMESPACE = "corpus"
+_OF_PODS = ("running", "sends", "reason", "message", "advice", "remedy", "changes", "obstacles")
+"""What pods decide, too. No controller starts any here, and a file has the pod that it would
+start."""
+
+
+def _placed() -> list[Manifest]:
+    """The corpus in one namespace, each with a name of its own, and scaled to zero where a kind can
+    be: then a file has no pod either."""
+    found = []
+    for number, one in enumerate(corpus()):
+        manifest = copy.deepcopy(one)
+        metadata = manifest["metadata"]
+        metadata["name"] = f"c{number}-{metadata['name']}"[:50].rstrip("-.")
+        metadata["namespace"] = _NAMESPACE
+        if manifest["kind"] in ("Deployment", "StatefulSet"):
+            manifest["spec"]["replicas"] = 0
+        found.append(manifest)
+    return found
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+    directory = tmp_path_factory.mktemp("corpus")
+    with Cluster(directory / "cluster", controller_manager=False) as cluster:
+        cluster.kubectl("create", "namespace", _NAMESPACE)
+        yield Audited(cluster, directory)
+
+
+def _findings(found: Manifest) -> dict[tuple[str, str, str], Manifest]:
+    return {
+        (f"{one['kind']}/{one['name']}", one["product"], one["channel"]): {
+            key: value for key, value in one.items() if key != "place"
+        }
+        for one in found["findings"]
+    }
+
+
+def _said(one: Manifest) -> Manifest:
+    if one["kind"] in ("Deployment", "StatefulSet"):
+        return one
+    return {key: value for key, value in one.items() if key not in _OF_PODS}
+
+
+def test_the_audit_of_the_cluster_is_that_of_the_files(audited: Audited) -> None:
+    manifests = _placed()
+    file = audited.directory / "corpus.yaml"
+    file.write_text(yaml.safe_dump_all(manifests))
+    audited.cluster.kubectl("create", "--filename", str(file), check=False)
+    listed = audited.cluster.kubectl(
+        "get",
+        "deployments,statefulsets,daemonsets,cronjobs,jobs",
+        f"--namespace={_NAMESPACE}",
+        "--output=json",
+    ).stdout
+    stored: list[dict[str, Any]] = json.loads(listed)["items"]
+    names = {f"{one['kind']}/{dig(one, 'metadata', 'name')}" for one in stored}
+    # Refused are an Argo Rollout, whose kind is not served here, and nothing else.
+    refused = {one["kind"] for one in manifests} - {one["kind"] for one in stored}
+    assert refused <= {"Rollout", "ReplicationController"}
+    assert len(stored) > 0.95 * len(manifests)
+
+    in_files = _findings(audited.audit(str(file)))
+    in_cluster = _findings(audited.audit(f"--namespace={_NAMESPACE}"))
+    expected = {key: _said(one) for key, one in in_files.items() if key[0] in names}
+    assert len(expected) > 300
+    assert {key: _said(one) for key, one in in_cluster.items()} == expected
