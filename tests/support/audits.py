@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import Provenance, Setting
-from fleet_telemetry.api.workload_telemetry import ChannelPolicy, EgressVerdict, Sends, State
+from fleet_telemetry.api.workload_telemetry import (
+    ChannelPolicy,
+    EgressVerdict,
+    ObservedVerdict,
+    Sends,
+    State,
+)
 from fleet_telemetry.audit.result import (
     Audit,
     Change,
@@ -185,6 +191,9 @@ _findings = st.builds(
     running=st.sampled_from(Setting),
     reported=st.sampled_from(Setting),
     egress=st.sampled_from(EgressVerdict),
+    observed=st.sampled_from(ObservedVerdict),
+    observed_reason=wild_texts,
+    observed_message=wild_texts,
     provenance=st.none() | st.sampled_from(Provenance),
     hosts=st.lists(_hosts, max_size=3).map(tuple),
     remedy=wild_texts,

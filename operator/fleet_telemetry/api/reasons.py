@@ -470,6 +470,11 @@ class ObservedReason(_Explained):
         "SourceNotConnected",
         "A name server of the cluster is not connected, so lookups may be missing.",
     )
+    OBSERVER_NOT_RUNNING = (
+        "ObserverNotRunning",
+        "Nothing shows that the operator that recorded the lookups still runs, so later ones may "
+        "be missing.",
+    )
     NOT_PROVEN_YET = (
         "NotProvenYet",
         "The operator's own lookup has not come back through every name server, so lookups may be "

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.api.product import Sender, Setting
+from fleet_telemetry.api.reasons import ObservedReason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends
 from fleet_telemetry.audit.advising import named_policy
 from fleet_telemetry.audit.fixing.changing import changes_of, obstacles_of
@@ -15,7 +17,9 @@ from fleet_telemetry.audit.subject import Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.decision import Input, Plan, decide, with_egress
+from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.hosts import hosts_of
+from fleet_telemetry.evidence.observed import observed_message, observed_of
 from fleet_telemetry.evidence.remedies import reason_remedy, vendor_remedies
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.switches.disabling import plan_disabling
@@ -34,6 +38,7 @@ def decide_on(
         namespace_labels=subject.namespace_labels,
         pods=subject.pods,
         reported=subject.reported,
+        contacts=subject.contacts,
         claims=subject.claims,
         seeds=subject.seeds,
         recorded=subject.recorded,
@@ -76,6 +81,7 @@ def findings_of(subject: Subject, plan: Plan) -> Iterator[Finding]:
             running=Setting.UNKNOWN if subject.place.file else verdict.observed("running").setting,
             reported=verdict.observed("reported").setting,
             egress=egress.verdict if egress else EgressVerdict.UNKNOWN,
+            **_observed(verdict, egress),
             provenance=verdict.provenance,
             hosts=tuple(_hosts(targets, verdict)),
             advice=reason_remedy(verdict),
@@ -83,6 +89,20 @@ def findings_of(subject: Subject, plan: Plan) -> Iterator[Finding]:
             changes=tuple(changes_of(subject.workload, planned)),
             obstacles=tuple(obstacles_of(planned)),
         )
+
+
+def _observed(verdict: Verdict, egress: EgressFinding | None) -> dict[str, Any]:
+    """What DNS showed; nothing if it shows nothing to anybody."""
+    found = observed_of(verdict)
+    if found.reason is ObservedReason.NOT_OBSERVED:
+        return {}
+    return {
+        "observed": found.verdict,
+        "observed_reason": found.reason,
+        "observed_message": observed_message(verdict, egress),
+        "observed_since": found.since,
+        "last_observed_time": found.last,
+    }
 
 
 def _hosts(targets: Iterable[MatchedContainer], verdict: Verdict) -> Iterator[HostName]:

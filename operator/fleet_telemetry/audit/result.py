@@ -13,7 +13,13 @@ import msgspec
 
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import Provenance, Setting
-from fleet_telemetry.api.workload_telemetry import ChannelPolicy, EgressVerdict, Sends, State
+from fleet_telemetry.api.workload_telemetry import (
+    ChannelPolicy,
+    EgressVerdict,
+    ObservedVerdict,
+    Sends,
+    State,
+)
 
 API_VERSION = "audit.fleettelemetry.io/v1alpha1"
 
@@ -90,6 +96,13 @@ class Finding(Part, frozen=True, kw_only=True):
     running: Setting = Setting.UNKNOWN
     reported: Setting = Setting.UNKNOWN
     egress: EgressVerdict = EgressVerdict.UNKNOWN
+    observed: ObservedVerdict = ObservedVerdict.UNKNOWN
+    """Whether pods asked the cluster's DNS for the hosts, as an operator recorded it."""
+    observed_reason: str = ""
+    observed_message: str = ""
+    observed_since: datetime | None = None
+    """With Quiet: since when."""
+    last_observed_time: datetime | None = None
     provenance: Provenance | None = None
     hosts: tuple[HostName, ...] = ()
     advice: str = ""

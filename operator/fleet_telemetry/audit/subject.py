@@ -9,6 +9,7 @@ from datetime import datetime
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.audit.result import Place
+from fleet_telemetry.evidence.contacts import NO_CONTACTS, Contacts
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
@@ -29,6 +30,8 @@ class Subject:
     """What an installed operator recorded of the products' own reports."""
     egress: Mapping[tuple[str, ChannelName], EgressFinding] = field(default_factory=dict)
     """What an installed operator recorded of the network."""
+    contacts: Contacts = NO_CONTACTS
+    """What an installed operator recorded of lookups."""
     recorded_at: datetime | None = None
     """When an installed operator last wrote its record."""
     seeds: tuple[SeedRecord, ...] = ()

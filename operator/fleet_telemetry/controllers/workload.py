@@ -13,6 +13,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import (
     ContactRecord,
     InjectedVariable,
+    WorkloadTelemetryStatus,
     workload_telemetry_name,
 )
 from fleet_telemetry.controllers.egress.reconciler import EgressReconciler
@@ -44,6 +45,7 @@ from fleet_telemetry.reporting.events import workload_notices
 from fleet_telemetry.reporting.workload_status import (
     build_workload_status,
     differs_in_contacts_alone,
+    differs_in_observed_alone,
     stored_reports,
     workload_telemetry_manifest,
 )
@@ -79,6 +81,10 @@ class Writers:
 
 class Observed(Protocol):
     """What DNS showed of workloads."""
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether nothing is proven yet and may be soon. All workloads are enqueued after that."""
 
     def contacts_of(self, ref: WorkloadRef) -> Contacts:
         """For a decision."""
@@ -159,8 +165,9 @@ class WorkloadReconciler:
             self._enqueue_policies(before)
             self._enqueue_policies(plan)
         self._verifier.plan(key, plan.checks, _pods_to_ask(pods))
-        if plan.holds_until is not None:
-            self._look_again(key, plan, plan.holds_until)
+        again = decide_again_after(plan, self._now())
+        if again is not None:
+            self._queue.add_after(key, again)
         await self._write_telemetry(workload, plan)
         # A new leader that has not asked the products yet must not change an auditor's report.
         if {check.product for check in plan.checks} <= answered:
@@ -249,14 +256,6 @@ class WorkloadReconciler:
             contacts=self._observed.contacts_of(ref) if self._observed else NO_CONTACTS,
         )
 
-    def _look_again(self, ref: WorkloadRef, plan: Plan, holds_until: datetime) -> None:
-        """Decide again when a lookup no longer counts; where the product is asked, also soon: the
-        same answer as before is no event, and later than the lookup."""
-        seconds = (holds_until - self._now()).total_seconds() + _AFTER_SECONDS
-        if any(check.grant is not None for check in plan.checks):
-            seconds = min(seconds, _REPORT_POLL_SECONDS)
-        self._queue.add_after(ref, max(seconds, _AFTER_SECONDS))
-
     def _is_excluded(self, namespace: str) -> bool:
         return self._excluded.covers(namespace, self._cache.labels_of(namespace))
 
@@ -340,7 +339,7 @@ class WorkloadReconciler:
             )
         if before == status:
             return
-        if before and not self._observed and differs_in_contacts_alone(status, before):
+        if before and self._may_wait(status, before):
             return
         await write_status(self._client, self._cache, kinds.WORKLOAD_TELEMETRY, manifest, status)
         log_verdicts(workload, before, status)
@@ -348,9 +347,27 @@ class WorkloadReconciler:
         for notice in workload_notices(before.conditions if before else (), status.conditions):
             await self._events.event(regarding, notice.reason, notice.note, warning=True)
 
+    def _may_wait(self, status: WorkloadTelemetryStatus, before: WorkloadTelemetryStatus) -> bool:
+        """Whether what differs goes with the next write."""
+        if self._observed is None:
+            return differs_in_contacts_alone(status, before)
+        return self._observed.is_beginning and differs_in_observed_alone(status, before)
+
     def _enqueue_policies(self, plan: Plan | None) -> None:
         for found in plan.by_policy if plan else ():
             self._queue.add_after(PolicyStatusKey(policy_key(found)), _POLICY_DELAY_SECONDS)
+
+
+def decide_again_after(plan: Plan, now: datetime) -> float | None:
+    """The seconds after which to decide again although nothing happens: a lookup no longer counts.
+    Where the product is asked, soon: the same answer as before is no event, and later than the
+    lookup. None: never."""
+    if plan.holds_until is None:
+        return None
+    seconds = (plan.holds_until - now).total_seconds() + _AFTER_SECONDS
+    if any(check.grant is not None for check in plan.checks):
+        seconds = min(seconds, _REPORT_POLL_SECONDS)
+    return max(seconds, _AFTER_SECONDS)
 
 
 def _pods_to_ask(pods: Iterable[Pod]) -> object:

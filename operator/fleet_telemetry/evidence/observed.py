@@ -25,7 +25,6 @@ from fleet_telemetry.evidence.lookups import (
 )
 from fleet_telemetry.evidence.verdict import Observation, ObservedFinding, Verdict
 from fleet_telemetry.objects.text import printable
-from fleet_telemetry.workloads.workload import PodTemplate
 
 _LONGEST_MESSAGE = 4096
 _SHOWN = 3
@@ -112,15 +111,7 @@ def _why_unknown(facts: Facts, product: str, channel: ChannelName) -> ObservedRe
         return facts.contacts.reason or ObservedReason.NOT_OBSERVED
     if not channel_hosts(facts, product, channel):
         return ObservedReason.NO_HOST_KNOWN
-    templates = (facts.workload.template, *(pod.template for pod in facts.pods))
-    if any(map(_may_ask_others, templates)):
-        return ObservedReason.OTHER_NAME_SERVERS
     return None
-
-
-def _may_ask_others(template: PodTemplate) -> bool:
-    """Whether the lookups of such a pod are not seen, or not known to be its own."""
-    return template.own_dns or template.host_network
 
 
 def _no_later(time: datetime | None, now: datetime | None) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.reasons import ObservedReason, Reason
 
 _WAIT = "Wait until the rollout is over, and look again."
 _START = "Start the product by the image's own entry point, or let the product report its setting."
@@ -120,6 +120,27 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.SETTING_FOUGHT_OVER: "Find what changes the setting back in the product.",
 }
 """Reasons whose own sentence says what to do are left out."""
+OBSERVED_REMEDIES: Mapping[ObservedReason, str] = {
+    ObservedReason.NOT_OBSERVED: "Set observed.enabled of the chart, and let CoreDNS report by the "
+    "plugin dnstap: fleet-telemetry corefile prints its configuration.",
+    ObservedReason.OBSERVER_NOT_RUNNING: "See that the controller runs, and look again.",
+    ObservedReason.SOURCE_NOT_CONNECTED: "Apply what fleet-telemetry corefile prints, and see that "
+    "the name servers may connect to the operator's Service.",
+    ObservedReason.NOT_PROVEN_YET: "Wait a minute. If it stays so, apply what fleet-telemetry "
+    "corefile prints.",
+    ObservedReason.LOOKUPS_LOST: "Wait: it is proven again by and by. If it comes back, let "
+    "CoreDNS report the hosts of the catalogue alone.",
+    ObservedReason.NOT_ATTRIBUTED: "Give the pods addresses of their own.",
+    ObservedReason.OTHER_NAME_SERVERS: "Let the pods use the cluster's DNS, without the node's "
+    "network.",
+    ObservedReason.AUTOPATH_IN_USE: "Remove autopath from the Corefile.",
+    ObservedReason.CLOCKS_DIFFER: "Let the nodes synchronise their clocks.",
+    ObservedReason.NO_QUESTIONS: "See which name servers the pod asks (/etc/resolv.conf in it).",
+    ObservedReason.HOST_NOT_TAPPED: "Print the configuration again by fleet-telemetry corefile, "
+    "and apply it.",
+    ObservedReason.NO_HOST_KNOWN: "Nothing: there is no lookup to look for.",
+}
+"""What to do so that it is known what the pods asked for."""
 PROVEN = frozenset(
     {
         Reason.RUNNING_IN_EVERY_POD,

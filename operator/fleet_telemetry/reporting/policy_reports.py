@@ -9,8 +9,9 @@ from enum import StrEnum
 from typing import Any
 
 from fleet_telemetry.api.policy import Mode, Policy
-from fleet_telemetry.api.workload_telemetry import EgressVerdict, State
+from fleet_telemetry.api.workload_telemetry import EgressVerdict, ObservedVerdict, State
 from fleet_telemetry.decision import Plan
+from fleet_telemetry.evidence.observed import observed_of
 from fleet_telemetry.evidence.reason_remedies import REMEDIES
 from fleet_telemetry.evidence.registry import SETTING_SOURCES
 from fleet_telemetry.evidence.verdict import Verdict
@@ -127,12 +128,14 @@ def _result(
 def _properties(
     workload: Workload, verdict: Verdict, policy: Policy, egress: EgressVerdict
 ) -> Iterator[tuple[str, str]]:
+    observed = observed_of(verdict).verdict
     yield "resultID", f"{workload.uid}.{policy.uid}.{verdict.product}.{verdict.channel}"
     yield (
         "evidence",
         (
             ", ".join(f"{name}={verdict.observed(name).setting}" for name in SETTING_SOURCES)
             + f", egress={egress}"
+            + (f", observed={observed}" if observed is not ObservedVerdict.UNKNOWN else "")
         ),
     )
     yield "policyKind", policy.kind.value

@@ -17,6 +17,7 @@ from fleet_telemetry.api.workload_telemetry import (
     ChannelStatus,
     ContactRecord,
     InjectedVariable,
+    ObservedVerdict,
     PolicyReference,
     SeedRecord,
     State,
@@ -90,6 +91,30 @@ def differs_in_contacts_alone(
     """Whether nothing but the contacts differs. Where DNS is not observed any longer, stored
     contacts go with the next write, and are no reason for one."""
     return msgspec.structs.replace(status, contacts=before.contacts) == before
+
+
+def differs_in_observed_alone(
+    status: WorkloadTelemetryStatus, before: WorkloadTelemetryStatus
+) -> bool:
+    """Whether nothing but what is observed of the channels differs, and no contact does. While a
+    new leader begins to observe, that is no reason for a write."""
+    return _without_observed(status) == _without_observed(before)
+
+
+def _without_observed(status: WorkloadTelemetryStatus) -> WorkloadTelemetryStatus:
+    replace, summary = msgspec.structs.replace, status.summary
+    nothing: dict[str, Any] = {
+        "observed": ObservedVerdict.UNKNOWN,
+        "observed_reason": None,
+        "observed_message": None,
+        "observed_since": None,
+        "last_observed_time": None,
+    }
+    return replace(
+        status,
+        channels=tuple(replace(one, **nothing) for one in status.channels),
+        summary=replace(summary, observed=ObservedVerdict.UNKNOWN) if summary else None,
+    )
 
 
 def _injected_before(

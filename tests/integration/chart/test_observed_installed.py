@@ -3,8 +3,8 @@ uninstall."""
 
 from __future__ import annotations
 
-import asyncio
 import json
+import socket
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,8 +14,6 @@ import pytest
 
 from dev.cluster import Cluster
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
-from fleet_telemetry.kube import kinds
-from fleet_telemetry.kube.client import KubernetesClient
 from tests.support.previous_chart import previous_chart
 from tests.support.world import eventually
 
@@ -23,6 +21,15 @@ pytestmark = pytest.mark.cluster
 
 SERVICE = f"{RELEASE}-dnstap"
 SLICE = f"{SERVICE}-leader"
+DNS_SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "kube-dns", "namespace": "kube-system"},
+    "spec": {
+        "selector": {"k8s-app": "kube-dns"},
+        "ports": [{"name": "dns", "protocol": "UDP", "port": 53}],
+    },
+}
 COLLECTED_SECONDS = 60.0
 """The garbage collector of the controller manager learns of kinds every half minute."""
 
@@ -45,47 +52,21 @@ def _is_there(cluster: Cluster, kind: str, name: str) -> bool:
     return done.returncode == 0
 
 
-def _write_slice(cluster: Cluster, service: dict[str, Any], directory: Path) -> None:
-    """As the leader does."""
-    kubeconfig = cluster.service_account_kubeconfig(
-        NAMESPACE, f"{RELEASE}-controller", directory / "controller", seconds=3600
-    )
-    it = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": SLICE,
-            "namespace": NAMESPACE,
-            "labels": {"kubernetes.io/service-name": SERVICE},
-            "ownerReferences": [
-                {
-                    "apiVersion": "v1",
-                    "kind": "Service",
-                    "name": SERVICE,
-                    "uid": service["metadata"]["uid"],
-                }
-            ],
-        },
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": ["192.0.2.7"]}],
-        "ports": [{"name": "dnstap", "protocol": "TCP", "port": 6000}],
-    }
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
-    async def main() -> None:
-        client = await KubernetesClient.connect(str(kubeconfig))
-        try:
-            await client.apply(kinds.ENDPOINT_SLICE, it)
-        finally:
-            await client.close()
 
-    asyncio.run(main())
+def _log(operator: LocalOperator) -> str:
+    return operator.log("controller").read_text()
 
 
 def test_from_a_release_without_these_values_to_the_uninstall(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     operator = LocalOperator(cluster, tmp_path / "operator")
-    operator.install({"crds": {"enabled": False}}, chart=previous_chart(tmp_path))
+    operator.install(chart=previous_chart(tmp_path, statuses=True))
 
     def upgrade(*flags: str) -> None:
         operator.helm("upgrade", RELEASE, str(CHART), "--reuse-values", *flags)
@@ -97,7 +78,22 @@ def test_from_a_release_without_these_values_to_the_uninstall(
     service = _service(cluster)
     address = service["spec"]["clusterIP"]
     assert "selector" not in service["spec"]
-    _write_slice(cluster, service, tmp_path)
+
+    # With the flags and the rights that the chart gives it. The API server refuses loopback
+    # addresses in EndpointSlices.
+    own = ["--dnstap-address=192.0.2.7", "--dnstap-host=127.0.0.1", f"--dnstap-port={_free_port()}"]
+    cluster.kubectl("apply", "-f", "-", input=json.dumps(DNS_SERVICE))
+    operator.start("controller", extra=own)
+    eventually(lambda: _is_there(cluster, "endpointslice", SLICE), say="the leader's EndpointSlice")
+    eventually(lambda: "kube-dns has no endpoints" in _log(operator), say="a look at DNS")
+    assert "forbidden" not in _log(operator)
+    assert "may not" not in _log(operator)
+    owners = json.loads(
+        cluster.kubectl(
+            "get", "endpointslice", SLICE, f"--namespace={NAMESPACE}", "--output=json"
+        ).stdout
+    )["metadata"]["ownerReferences"]
+    assert [owner["uid"] for owner in owners] == [service["metadata"]["uid"]]
 
     # An upgrade changes neither the address, which stands in a Corefile, nor what the leader wrote.
     upgrade("--set=observed.port=6001,controller.replicas=1")
@@ -106,6 +102,7 @@ def test_from_a_release_without_these_values_to_the_uninstall(
     assert [port["port"] for port in again["spec"]["ports"]] == [6001]
     assert _is_there(cluster, "endpointslice", SLICE)
 
+    operator.stop_all()
     operator.helm("uninstall", RELEASE)
     eventually(
         lambda: not _is_there(cluster, "endpointslice", SLICE),
@@ -115,5 +112,5 @@ def test_from_a_release_without_these_values_to_the_uninstall(
 
     fixed = str(ip_network(cluster.service_cidr)[99])
     values = {"enabled": True, "service": {"clusterIP": fixed}}
-    operator.install({"crds": {"enabled": False}, "observed": values})
+    operator.install({"observed": values}, flags=["--take-ownership"])
     assert _service(cluster)["spec"]["clusterIP"] == fixed

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends, State
+from fleet_telemetry.api.reasons import ObservedReason, Reason
+from fleet_telemetry.api.workload_telemetry import EgressVerdict, ObservedVerdict, Sends, State
 from fleet_telemetry.audit.auditing import audit
 from fleet_telemetry.audit.cluster import listing
 from fleet_telemetry.audit.cluster.gathering import Request, gather_clusters
@@ -359,6 +359,58 @@ def test_what_an_operator_recorded_counts_while_it_runs(
     stub.objects += [whole, *rest, *leases, record(whole, uid=uid, **DENIED)]
     found = by_workload(read(stub, tmp_path))["Deployment", "it"]
     assert found.egress is (EgressVerdict.DENIED if counts else EgressVerdict.UNKNOWN)
+
+
+ASKED = {
+    "host": "telemetry.sonarsource.com",
+    "pod": "it-1-a",
+    "podUid": "uid-of-it-1-a",
+    "firstTime": "2026-11-20T07:00:00Z",
+    "lastTime": "2026-11-20T07:30:00Z",
+    "lookups": 3,
+}
+
+
+@pytest.mark.parametrize(("leases", "runs"), [([LIVE], True), ([], False)])
+def test_that_nothing_was_asked_for_counts_while_the_operator_runs(
+    stub: ApiStub, tmp_path: Path, leases: list[Manifest], *, runs: bool
+) -> None:
+    stub.groups = {**stub.groups, **OWN}
+    whole, *rest = deployment()
+    quiet = {"observed": "Quiet", "observedSince": "2026-11-19T00:00:00Z"}
+    stub.objects += [whole, *rest, *leases, record(whole, **quiet)]
+    found = by_workload(read(stub, tmp_path))["Deployment", "it"]
+    assert found.observed is (ObservedVerdict.QUIET if runs else ObservedVerdict.UNKNOWN)
+    reason = ObservedReason.NO_LOOKUP if runs else ObservedReason.OBSERVER_NOT_RUNNING
+    assert found.observed_reason == reason
+    since = datetime(2026, 11, 19, tzinfo=UTC) if runs else None
+    assert found.observed_since == since
+
+
+@pytest.mark.parametrize("leases", [[LIVE], []])
+def test_a_lookup_that_an_operator_saw_stays_seen(
+    stub: ApiStub, tmp_path: Path, leases: list[Manifest]
+) -> None:
+    stub.groups = {**stub.groups, **OWN}
+    whole, *rest = deployment(env={builders.SONAR_SWITCH: "false"})
+    rest[-1]["status"]["startTime"] = "2026-11-19T00:00:00Z"
+    of_it = record(whole, observed="Contacted")
+    of_it["status"]["contacts"] = [ASKED]
+    stub.objects += [policy_manifest(), whole, *rest, *leases, of_it]
+    found = by_workload(read(stub, tmp_path))["Deployment", "it"]
+    assert (found.state, found.state_reason) == (State.NON_COMPLIANT, Reason.OBSERVED_CONTACT)
+    assert found.observed is ObservedVerdict.CONTACTED
+    assert "3 times" in found.observed_message
+    assert found.sends is Sends.YES
+
+
+def test_why_it_is_not_known_is_as_the_operator_recorded_it(stub: ApiStub, tmp_path: Path) -> None:
+    stub.groups = {**stub.groups, **OWN}
+    whole, *rest = deployment()
+    lost = {"observed": "Unknown", "observedReason": "LookupsLost"}
+    stub.objects += [whole, *rest, LIVE, record(whole, egress="Denied", **lost)]
+    found = by_workload(read(stub, tmp_path))["Deployment", "it"]
+    assert found.observed_reason == ObservedReason.LOOKUPS_LOST
 
 
 def with_report(stub: ApiStub) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.reasons import ObservedReason, Reason
 from fleet_telemetry.audit.cluster.explaining import explain_in_cluster
 from fleet_telemetry.audit.cluster.gathering import Request
 from fleet_telemetry.audit.cluster.progress import Progress
@@ -30,7 +30,8 @@ from fleet_telemetry.audit.sources import Definitions
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.cli.explain import explain as command
-from fleet_telemetry.evidence.reason_remedies import PROVEN, REMEDIES
+from fleet_telemetry.evidence.contacts import Contact, Contacts
+from fleet_telemetry.evidence.reason_remedies import OBSERVED_REMEDIES, PROVEN, REMEDIES
 from fleet_telemetry.workloads.reading import read_template
 from tests.support import builders
 from tests.support.api_stub import ApiStub, Manifest, namespace
@@ -80,6 +81,28 @@ def test_each_piece_of_evidence_is_where_it_was_seen() -> None:
         ("running", "pod it-0, container app", SWITCH, "Disabled"),
         ("running", "pod it-1, container app", SWITCH, "Unset"),
     ]
+
+
+def test_what_was_asked_for_has_a_line_of_its_own() -> None:
+    asked = Contact("telemetry.emqx.io", "it-0", "uid-of-it-0", NOW, NOW, lookups=2)
+    one = subject(OFF, env=OFF, contacts=Contacts((asked,)), recorded_at=NOW)
+    (line,) = (
+        each for each in usage(explained(one, policy())).evidence if each.source == "observed"
+    )
+    assert (line.shows, line.time) == ("Contacted", NOW)
+    assert "Pod it-0 asked for telemetry.emqx.io 2 times" in line.message
+    text = render(explained(one, policy()))
+    assert "observed: Contacted (the cluster's DNS" in text
+
+
+def test_where_it_is_not_known_what_was_asked_for_it_says_what_to_do() -> None:
+    for reason in ObservedReason:
+        if reason in (ObservedReason.LOOKED_UP, ObservedReason.NO_LOOKUP):
+            continue
+        found = explained(subject(OFF, env=OFF, contacts=Contacts(reason=reason), recorded_at=NOW))
+        (line,) = (each for each in usage(found).evidence if each.source == "observed")
+        assert line.shows == "Unknown"
+        assert line.message == f"{reason.meaning} {OBSERVED_REMEDIES[reason]}"
 
 
 def test_a_value_that_is_not_understood_is_not_repeated() -> None:

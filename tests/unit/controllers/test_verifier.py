@@ -107,6 +107,8 @@ def test_what_is_planned_is_asked_at_once_and_then_at_its_interval() -> None:
             assert list(kit.verifier.last_checks()) == []
             await asyncio.sleep(1)
             assert kit.verifier.results(ONE) == MISSING
+            (as_of,) = (one.as_of for one in kit.verifier.results(ONE).values())
+            assert as_of == NOW
             assert kit.verifier.results(TWO) == {}
             last = LastCheck(ONE, "dependency-track", "CredentialsMissing", NOW)
             assert list(kit.verifier.last_checks()) == [last]

@@ -541,26 +541,23 @@ def test_quiet_is_not_shown_since_before_the_workload_was_created_or_after_now()
 
 
 @pytest.mark.parametrize(
-    ("contacts", "channels", "spec", "reason"),
+    ("contacts", "channels", "reason"),
     [
-        (NO_CONTACTS, [usage()], {}, ObservedReason.NOT_OBSERVED),
-        (Contacts(reason=ObservedReason.LOOKUPS_LOST), [usage()], {}, ObservedReason.LOOKUPS_LOST),
-        (WHOLE, [{**usage(), "hosts": []}], {}, ObservedReason.NO_HOST_KNOWN),
-        (WHOLE, [usage({"host": HOST, "sentBy": "Browser"})], {}, ObservedReason.NO_HOST_KNOWN),
-        (WHOLE, [usage()], {"hostNetwork": True}, ObservedReason.OTHER_NAME_SERVERS),
-        (WHOLE, [usage()], {"dnsPolicy": "Default"}, ObservedReason.OTHER_NAME_SERVERS),
+        (NO_CONTACTS, [usage()], ObservedReason.NOT_OBSERVED),
+        (Contacts(reason=ObservedReason.LOOKUPS_LOST), [usage()], ObservedReason.LOOKUPS_LOST),
+        (WHOLE, [{**usage(), "hosts": []}], ObservedReason.NO_HOST_KNOWN),
+        (WHOLE, [usage({"host": HOST, "sentBy": "Browser"})], ObservedReason.NO_HOST_KNOWN),
         (
             Contacts(seen=(contact(pod="gone"),), reason=ObservedReason.SOURCE_NOT_CONNECTED),
             [usage()],
-            {},
             ObservedReason.SOURCE_NOT_CONNECTED,
         ),
     ],
 )
 def test_why_it_is_not_known(
-    contacts: Contacts, channels: list[Any], spec: dict[str, Any], reason: ObservedReason
+    contacts: Contacts, channels: list[Any], reason: ObservedReason
 ) -> None:
-    status = status_of(plan_of(acme(pod=spec), channels=channels, contacts=contacts))
+    status = status_of(plan_of(channels=channels, contacts=contacts))
     assert (status.observed, status.observed_reason) == (ObservedVerdict.UNKNOWN, reason)
     assert status.observed_since is None
     assert (status.observed_message or "").startswith(reason.meaning)

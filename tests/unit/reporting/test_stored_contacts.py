@@ -7,11 +7,16 @@ from datetime import timedelta
 
 import msgspec
 
-from fleet_telemetry.api.workload_telemetry import ContactRecord, WorkloadTelemetryStatus
+from fleet_telemetry.api.workload_telemetry import (
+    ContactRecord,
+    ObservedVerdict,
+    WorkloadTelemetryStatus,
+)
 from fleet_telemetry.decision import decide
 from fleet_telemetry.reporting.workload_status import (
     build_workload_status,
     differs_in_contacts_alone,
+    differs_in_observed_alone,
 )
 from fleet_telemetry.switches.edits import Trigger
 from tests.support.builders import NOW, SONARQUBE, container, manifest, under, workload
@@ -49,3 +54,23 @@ def test_contacts_that_are_no_longer_known_are_no_difference_of_their_own() -> N
     assert without != stored
     assert differs_in_contacts_alone(without, stored)
     assert not differs_in_contacts_alone(msgspec.structs.replace(without, version="x"), stored)
+
+
+def test_what_is_observed_of_channels_alone_may_wait() -> None:
+    replace, before = msgspec.structs.replace, status(ONE)
+    (first, *others) = before.channels
+    quiet = replace(
+        first,
+        observed=ObservedVerdict.QUIET,
+        observed_reason="NoLookup",
+        observed_message="Quiet.",
+        observed_since=NOW,
+        last_observed_time=NOW,
+    )
+    after = replace(before, channels=(quiet, *others))
+    assert after != before
+    assert differs_in_observed_alone(after, before)
+    # A contact may not, and neither may anything else.
+    assert not differs_in_observed_alone(replace(after, contacts=()), before)
+    changed = replace(after, channels=(replace(quiet, message="Other."), *others))
+    assert not differs_in_observed_alone(changed, before)

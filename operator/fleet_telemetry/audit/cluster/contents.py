@@ -15,6 +15,7 @@ from fleet_telemetry.audit.sources import Read
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import match_containers
+from fleet_telemetry.evidence.contacts import NO_CONTACTS
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.entries import decode_workload_telemetry
@@ -164,6 +165,7 @@ class Contents:
             },
             reported=record.reported(operator) if record is not None else {},
             egress=record.egress(operator) if record is not None else {},
+            contacts=record.contacts(operator) if record is not None else NO_CONTACTS,
             recorded_at=record.written if record is not None else None,
             seeds=status.seeds if status is not None else (),
             recorded=(*status.injected, *status.injected_before) if status is not None else (),

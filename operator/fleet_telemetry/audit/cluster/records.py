@@ -14,11 +14,18 @@ from enum import Enum, auto
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import Setting
-from fleet_telemetry.api.reasons import EgressReason, Reason
-from fleet_telemetry.api.workload_telemetry import EgressVerdict, WorkloadTelemetryStatus
+from fleet_telemetry.api.reasons import EgressReason, ObservedReason, Reason
+from fleet_telemetry.api.workload_telemetry import (
+    ChannelStatus,
+    EgressVerdict,
+    ObservedVerdict,
+    WorkloadTelemetryStatus,
+)
+from fleet_telemetry.evidence.contacts import Contacts
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.objects.manifest import Manifest, items_at, read_time, text_at
+from fleet_telemetry.observed.ledger import contact_of
 from fleet_telemetry.reporting.workload_status import stored_reports
 from fleet_telemetry.workloads.workload import FIELD_MANAGER
 
@@ -78,6 +85,26 @@ class Record:
             if channel.egress is not EgressVerdict.UNKNOWN and channel.egress_reason
         }
 
+    def contacts(self, operator: Operator) -> Contacts:
+        """What DNS showed. A lookup that was seen stays seen; that there was none since is known
+        only while the operator runs."""
+        seen = tuple(map(contact_of, self.status.contacts))
+        if operator is not Operator.RUNS:
+            was_observed = seen or any(map(_is_observed, self.status.channels))
+            reason = ObservedReason.OBSERVER_NOT_RUNNING if was_observed else None
+            return Contacts(seen, reason=reason)
+        quiet = (one.observed_since for one in self.status.channels)
+        since = min(filter(None, quiet), default=None)
+        unknown = (
+            one
+            for one in self.status.channels
+            if one.observed is ObservedVerdict.UNKNOWN
+            and one.observed_reason != ObservedReason.NO_HOST_KNOWN
+        )
+        first = next(unknown, None) if since is None else None
+        word = first.observed_reason if first is not None else None
+        return Contacts(seen, since, next((one for one in ObservedReason if one == word), None))
+
     @property
     def _when(self) -> str:
         return f" on {self.written:%Y-%m-%d %H:%M} UTC" if self.written else ""
@@ -86,9 +113,15 @@ class Record:
     def needs_live_operator(self) -> bool:
         """Whether it has evidence that only counts while the operator runs."""
         return any(
-            one.reported is not Setting.UNKNOWN or one.egress is not EgressVerdict.UNKNOWN
+            one.reported is not Setting.UNKNOWN
+            or one.egress is not EgressVerdict.UNKNOWN
+            or _is_observed(one)
             for one in self.status.channels
         )
+
+
+def _is_observed(channel: ChannelStatus) -> bool:
+    return channel.observed is not ObservedVerdict.UNKNOWN
 
 
 def _egress_reason(word: str) -> EgressReason:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import DefaultState, Setting
-from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.reasons import ObservedReason, Reason
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.audit.advising import Advisor, named_policy
 from fleet_telemetry.audit.explaining.explanation import (
@@ -27,8 +27,9 @@ from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.evidence.facts import counterparts
+from fleet_telemetry.evidence.observed import observed_message, observed_of
 from fleet_telemetry.evidence.pod_versions import gather_pod_facts
-from fleet_telemetry.evidence.reason_remedies import PROVEN, REMEDIES
+from fleet_telemetry.evidence.reason_remedies import OBSERVED_REMEDIES, PROVEN, REMEDIES
 from fleet_telemetry.policy.outcomes import outcomes_of
 from fleet_telemetry.policy.precedence import select_policies
 from fleet_telemetry.switches.overrides import read_switch
@@ -187,6 +188,17 @@ def _evidence(
             where="the network policies, as the operator recorded them",
             shows=egress.verdict,
             message=egress.message,
+            time=subject.recorded_at,
+        )
+    found = observed_of(verdict)
+    is_recorded = subject.recorded_at is not None
+    if is_recorded or found.reason is not ObservedReason.NOT_OBSERVED:
+        message = observed_message(verdict, egress)
+        yield EvidenceSeen(
+            source="observed",
+            where="the cluster's DNS, as the operator recorded it",
+            shows=found.verdict,
+            message=f"{message} {OBSERVED_REMEDIES.get(found.reason, '')}".strip(),
             time=subject.recorded_at,
         )
 

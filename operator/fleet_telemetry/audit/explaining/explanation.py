@@ -47,7 +47,7 @@ class EvidenceSeen(Part, frozen=True, kw_only=True):
     """One piece of evidence."""
 
     source: str
-    """declared, running, reported or egress."""
+    """declared, running, reported, egress or observed."""
     where: str
     """The container of the template or of a pod, the product's report, or the network."""
     entry: str = ""

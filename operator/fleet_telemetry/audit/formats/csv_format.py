@@ -41,6 +41,8 @@ HEADER = (
     "whatToDo",
     "image",
     "containers",
+    "observed",
+    "observedMessage",
 )
 """The columns. New ones are added at the end."""
 
@@ -127,6 +129,8 @@ def _finding(one: Finding) -> dict[str, str]:
         "provenance": one.provenance.value if one.provenance else "",
         "hosts": " ".join(map(wording.host, one.hosts)),
         "whatToDo": wording.what_to_do(one),
+        "observed": one.observed.value,
+        "observedMessage": wording.prose(one.observed_message),
     }
 
 

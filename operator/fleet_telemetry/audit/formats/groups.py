@@ -9,7 +9,7 @@ from enum import Enum
 import msgspec
 
 from fleet_telemetry.api.product import Setting
-from fleet_telemetry.api.workload_telemetry import EgressVerdict
+from fleet_telemetry.api.workload_telemetry import EgressVerdict, ObservedVerdict
 from fleet_telemetry.audit.result import Audit, Finding, Place
 
 
@@ -87,5 +87,10 @@ def _common(one: Finding) -> Finding:
         running=Setting.UNKNOWN,
         reported=Setting.UNKNOWN,
         egress=EgressVerdict.UNKNOWN,
+        observed=ObservedVerdict.UNKNOWN,
+        observed_reason="",
+        observed_message="",
+        observed_since=None,
+        last_observed_time=None,
         provenance=None,
     )

@@ -210,6 +210,7 @@ def _row(one: Finding) -> str:
         "Running": one.running.value,
         "Reported": one.reported.value,
         "Network": one.egress.value,
+        "Observed": wording.observed(one),
         "Facts from": one.provenance.value if one.provenance else "",
         "Policy": wording.policy(one),
         "Where": wording.place(one.place),

@@ -103,6 +103,7 @@ def _findings(audit: Audit, budget: _Budget, screen: Screen) -> Iterator[list[st
         rows, left_out = budget.rows((_row(audit, one) for one in findings), _SHARE_OF_FINDINGS)
         head = ["Workload", "Product", "Version", "Channel", "Sends"]
         head += ["State"] if audit.judged else []
+        head += ["Observed"] if _shows_observed(audit) else []
         head += ["Why", "What to do", "Where"]
         yield [heading, "", _cells(head), _cells("---" for _ in head), *rows]
         if left_out:
@@ -120,12 +121,18 @@ def _row(audit: Audit, one: Finding) -> str:
     ]
     if audit.judged:
         cells.append(one.state.value if one.state else "")
+    if _shows_observed(audit):
+        cells.append(one.observed.value)
     cells += (
         f"{code(reason)} {prose(message)}".strip(),
         prose(wording.what_to_do(one)),
         code(wording.place(one.place)),
     )
     return _cells(cells)
+
+
+def _shows_observed(audit: Audit) -> bool:
+    return any(map(wording.is_observed, audit.findings))
 
 
 def _unmanaged(audit: Audit, budget: _Budget) -> Iterator[list[str]]:

@@ -93,6 +93,8 @@ def _columns(audit: Audit, findings: Iterable[Finding], *, whole: bool) -> list[
     if audit.judged:
         columns.append(_Column("STATE", lambda one: one.state.value if one.state else ""))
     columns.append(_Column("WHY", lambda one: wording.why(one, judged=audit.judged)[0]))
+    if any(map(wording.is_observed, findings)):
+        columns.append(_Column("OBSERVED", lambda one: one.observed.value))
     if whole:
         columns += (
             _Column("HOSTS", lambda one: ",".join(map(wording.host, one.hosts))),
@@ -118,6 +120,9 @@ def _widths(columns: list[_Column], findings: list[Finding], most: int) -> dict[
     if too_much() > 0:
         # The explanation below the rows says it.
         del widths[by_title["WHY"]]
+    observed = by_title.get("OBSERVED")
+    if too_much() > 0 and observed is not None:
+        del widths[observed]
     for title in ("VERSION", "PRODUCT", "WORKLOAD"):
         column = by_title[title]
         if too_much() > 0:

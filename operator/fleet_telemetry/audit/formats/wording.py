@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleet_telemetry.api.workload_telemetry import ChannelPolicy, Sends
+from fleet_telemetry.api.workload_telemetry import ChannelPolicy, ObservedVerdict, Sends
 from fleet_telemetry.audit.result import (
     Audit,
     Change,
@@ -108,7 +108,19 @@ def evidence(one: Finding) -> str:
     return (
         f"declared {one.declared.value}, running {one.running.value}, "
         f"reported {one.reported.value}, network {one.egress.value}"
+        + (f", observed {one.observed.value}" if is_observed(one) else "")
     )
+
+
+def observed(one: Finding) -> str:
+    """What DNS shows of a channel, or why it shows nothing; empty if it is not asked at all."""
+    said = prose(one.observed_message)
+    return f"{one.observed.value}. {said}" if said else ""
+
+
+def is_observed(one: Finding) -> bool:
+    """Whether DNS shows anything of a channel."""
+    return one.observed is not ObservedVerdict.UNKNOWN
 
 
 def problem(one: Problem) -> str:

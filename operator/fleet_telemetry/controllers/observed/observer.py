@@ -62,6 +62,11 @@ class Observer:
         self._session: Session | None = None
         self._logged = ""
 
+    @property
+    def is_beginning(self) -> bool:
+        """Whether nothing is proven yet and may be soon. All workloads are enqueued after that."""
+        return self._session is not None and self._session.is_beginning
+
     def contacts_of(self, ref: WorkloadRef) -> Contacts:
         """What is known of a workload."""
         session = self._session

@@ -46,6 +46,8 @@ class Pace:
     """Between two rounds of canaries, however often name servers connect."""
     settle: float = SETTLED_AFTER.total_seconds()
     """How long a lookup waits until it is decided whose it is."""
+    begin: float = 60.0
+    """How long name servers may take to find a new leader."""
 
 
 Run = Callable[[], Awaitable[NoReturn]]
@@ -86,11 +88,14 @@ class Session:
         self._canaries = Canaries(self.observation, options.search_domain)
         self._probes = Probes()
         self._name_servers: frozenset[NameServer] = frozenset()
-        self._unknown = "its name servers have not been read yet"
+        self._unknown = "the cluster's name servers have not been read yet"
         """Why the name servers are not known."""
         self._deaf = ""
         """Why nothing is received."""
         self._shown_problem = ""
+        self._until = time.monotonic() + pace.begin
+        self.is_beginning = True
+        """Whether nothing is proven yet and may be soon. All workloads are enqueued after that."""
         self._untapped: frozenset[str] = frozenset()
         self.figures: ObservedFigures | None = None
         """For metrics, from any thread."""
@@ -162,10 +167,16 @@ class Session:
         turned, self._untapped = self._untapped ^ untapped, untapped
         problem, shown = self.problem, self._shown_problem
         self._shown_problem = problem
-        if changes.chain or problem != shown:
+        begun = self.is_beginning and self._has_begun(untapped)
+        self.is_beginning = self.is_beginning and not begun
+        if changes.chain or problem != shown or begun:
             self._enqueue(None)
         elif changes.workloads or turned:
             self._enqueue({*changes.workloads, *self._feed.users_of(turned)})
+
+    def _has_begun(self, untapped: frozenset[str]) -> bool:
+        is_proven = self.observation.chain_state().complete_since is not None and not untapped
+        return is_proven or time.monotonic() >= self._until
 
     def _count(self) -> ObservedFigures:
         observation, figures = self.observation, self._receiver.figures

@@ -92,12 +92,15 @@ def test_a_contact_is_written_once_and_kept_by_the_next_leader() -> None:
                 assert writes(kit.stub) == before
             following = kit.new_cache()
             following.upsert(kinds.WORKLOAD_TELEMETRY, kit.stub.objects[STORED])
+            before = writes(kit.stub)
             async with leading(kit, following) as observer:
                 assert observer is not None
                 await until(lambda: observer.contacts_of(REF).complete_since)
                 await asyncio.sleep(0.3)
                 assert status(kit.stub)["contacts"] == [record]
                 assert [one.host for one in observer.contacts_of(REF).seen] == [HOST]
+                # Nothing was written before something was proven.
+                assert writes(kit.stub) <= before + 1
 
     run_and_close(main())
 
@@ -142,5 +145,31 @@ def test_where_dns_is_not_observed_contacts_go_with_the_next_write() -> None:
                 }
                 cache.upsert(kinds.CLUSTER_POLICY, policy)
                 await until(lambda: "contacts" not in status(kit.stub))
+
+    run_and_close(main())
+
+
+def test_a_leader_who_sees_nothing_says_so_in_the_end() -> None:
+    async def main() -> None:
+        async with tapped(taps=False) as (kit, _):
+            cache = kit.new_cache()
+            async with leading(kit, cache):
+                await until(lambda: status(kit.stub))
+            channels = [
+                {**one, "observed": "Quiet", "observedReason": "NoLookup"}
+                for one in status(kit.stub)["channels"]
+            ]
+            kit.stub.objects[STORED]["status"]["channels"] = channels
+            cache.upsert(kinds.WORKLOAD_TELEMETRY, kit.stub.objects[STORED])
+            async with leading(kit, cache) as observer:
+                assert observer is not None
+                await until(lambda: observer.is_beginning)
+                await until(lambda: not observer.is_beginning)
+                await until(
+                    lambda: all(
+                        one.get("observed", "Unknown") == "Unknown"
+                        for one in status(kit.stub)["channels"]
+                    )
+                )
 
     run_and_close(main())
