@@ -213,7 +213,7 @@ def test_an_address_that_changes_hands_within_a_second_is_neither_s() -> None:
     one.ask(A)
     one.clock.seconds = 100.9
     one.ask(A)
-    one.pods(replace(a_pod("one", A), phase=PodPhase.FAILED, containers_ended=at(90)))
+    one.pods(replace(a_pod("one", A), phase=PodPhase.FAILED, containers_ended=at(99.5)))
     one.later()
     assert one.contacts().seen == ()
 
