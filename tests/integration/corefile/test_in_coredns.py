@@ -128,7 +128,7 @@ def test_lookups_are_reported_and_answered_as_before(
 def test_the_policys_pods_are_refused_and_nobody_else(
     tmp_path: Path, inside: CoreDns, outside: LocalDnsServer, tapped: Tapped
 ) -> None:
-    main = _main(inside, outside, "cache 30")
+    main = _main(inside, outside, "cache 30", "log . {", "    class error", "}")
     added = Cluster(tmp_path).plan(main, _tap(tapped))
     inside.start(main + FORMS["corefile"](added))
     assert inside.ask(HOST, client=NEIGHBOUR) == OUTSIDE  # and it is cached

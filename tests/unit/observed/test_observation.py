@@ -157,6 +157,20 @@ def test_a_lookup_that_is_nobodys_leaves_every_user_of_the_host_in_doubt(
     assert one.contacts(REF, SHARED_HOST).complete_since == at(20)
 
 
+def test_an_attempt_that_is_nobodys_is_one_with_all_search_domains() -> None:
+    one = watched()
+    for tail in (".team.svc.cluster.local", ""):
+        one.ask(NODE, f"{HOST}{tail}")
+    one.later()
+    assert one.it.unattributed()[Unattributed.NODE] == 1
+    one.it.set_autopath(SERVER, in_use=True)
+    one.prove(search=True)
+    one.later()
+    one.ask(NODE, f"{HOST}.team.svc.cluster.local")
+    one.later()
+    assert one.it.unattributed()[Unattributed.NODE] == 2
+
+
 def test_a_doubt_is_said_once_and_ends_after_a_day() -> None:
     one = watched().ask(NODE)
     one.later()

@@ -211,7 +211,7 @@ def _tapping_block(added: Addition) -> Iterator[str]:
     around = added.surroundings
     yield from _keys([*added.zones, CANARY_ZONE], around, added.zones)
     assert added.tap is not None
-    body = ["errors", *_dnstap(added.tap), *_canaries(), *around.copied]
+    body = ["errors", *_dnstap(added.tap), *_canaries(), *_copied(around)]
     if not around.has_cache:
         body.append("cache 30")
     if not around.has_forward:
@@ -221,7 +221,13 @@ def _tapping_block(added: Addition) -> Iterator[str]:
 
 
 def _copied(around: Surroundings, *names: str) -> list[str]:
-    return [line for line in around.copied if line.split(" ", 1)[0] in names]
+    """The lines of the copied directives; of all without ``names``."""
+    return [
+        line
+        for copy in around.copied
+        if not names or copy[0].split(" ", 1)[0] in names
+        for line in copy
+    ]
 
 
 def _keys(

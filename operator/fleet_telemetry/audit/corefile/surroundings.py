@@ -85,8 +85,8 @@ class Surroundings:
     port: str = DNS_PORT
     has_port: bool = True
     """The main server block names its port."""
-    copied: tuple[str, ...] = ()
-    """Lines of the main server block, with the blocks in them."""
+    copied: tuple[tuple[str, ...], ...] = ()
+    """Directives of the main server block: the lines of each, with the blocks in them."""
     has_forward: bool = False
     has_cache: bool = False
     kubernetes: tuple[str, ...] = ("cluster.local",)
@@ -200,16 +200,16 @@ def _connection_of(one: Directive) -> Iterator[str]:
         yield from (line for line in lines if line.split(" ", 1)[0] in _CONNECTION)
 
 
-def _copies(main: Block) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The lines that are copied, and warnings about what is not."""
-    lines: list[str] = []
+def _copies(main: Block) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
+    """The directives that are copied, and warnings about what is not."""
+    copies: list[tuple[str, ...]] = []
     warnings: list[str] = []
     strange: dict[str, None] = {}
     for one in main.directives:
         if one.name in _COPIED and CANARY_ZONE not in one.arguments:
             copy = written(one.words)
             if _is_faithful(one, copy):
-                lines += copy
+                copies.append(tuple(copy))
             else:
                 warnings.append(
                     f"The line {one.words[0].shown} of the main server block is not copied, "
@@ -224,7 +224,7 @@ def _copies(main: Block) -> tuple[tuple[str, ...], tuple[str, ...]]:
             f"The main server block has {', '.join(names[:_NAMED])}{more}, which the added blocks "
             "do not have: if it matters for these names, copy it by hand."
         )
-    return tuple(lines), tuple(warnings)
+    return tuple(copies), tuple(warnings)
 
 
 def _is_faithful(one: Directive, copy: Iterable[str]) -> bool:

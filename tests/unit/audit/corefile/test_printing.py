@@ -100,6 +100,16 @@ def test_the_port_and_what_decides_on_answers_are_taken_over() -> None:
     assert addition(text).notes == ()
 
 
+def test_copies_are_whole_in_both_blocks() -> None:
+    text = MAIN % (FORWARD + "bind eth0 {\n except 10.0.0.9\n}\nlog . {\n class error\n}")
+    rules = (Refusal(("10.0.0.1",), (HOST,)),)
+    printed = blocks(addition(text, refusals=Refusals(By.ADDRESSES, rules)))
+    (refusing, tapping) = read_corefile(printed, {}, {}).blocks
+    for block in (refusing, tapping):
+        assert [one.properties for one in block.all_of("bind")] == [(("except", "10.0.0.9"),)]
+        assert [one.properties for one in block.all_of("log")] == [(("class", "error"),)]
+
+
 def test_a_block_without_a_port_gets_none() -> None:
     assert f"{HOST},  # acme" in blocks(addition(". {\n" + FORWARD + "}"))
 
