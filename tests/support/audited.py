@@ -19,7 +19,7 @@ from tests.support.world import eventually
 Manifest = dict[str, Any]
 SONARQUBE = "sonarqube:26.7.0.124771-community"
 EMQX = "emqx/emqx:5.8.9"
-_SECONDS = 60.0
+_SECONDS = 240.0
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ def options(role: Role = Role.CONTROLLER, **observed: object) -> Options:
         http_port=8080,
         webhook_host="127.0.0.1",
         webhook_port=9443,
+        loopback_pods=True,
         observed=settings,
     )
 

@@ -363,6 +363,7 @@ def test_a_host_is_tapped_once_every_name_server_reported_it() -> None:
     assert played.chain.untapped(wanted) == {wanted[1]}
     # Another name shows that more is tapped, and not that this host is.
     played.chain.tapped(f"{ONE}#1", None)
+    played.chain.tapped(f"{TWO}#2", None)
     assert played.state.all_tapped
     assert played.chain.untapped(wanted) == {wanted[1]}
     played.connect(f"{TWO}#3").disconnect(f"{TWO}#2")
