@@ -111,7 +111,7 @@ def _figures(process: subprocess.Popen[str], size: Size, progress: Progress) -> 
     progress.begin("observed: as many reports as are to be read")
     rate = int(_RATE.limit)
     sent = _send(sources, block, rate, size.seconds)
-    steady = _ask(process, "report")
+    steady = _ask(process, f"report {sent}")
     section = f"Observed: {size.hosts} hosts, {size.pods} pods, {rate:,} frames a second"
     read = steady.frames["Lookup"]
     yield Figure.of(section, "frames that one core reads", "/s", [read / steady.processor], _RATE)
@@ -123,7 +123,7 @@ def _figures(process: subprocess.Popen[str], size: Size, progress: Progress) -> 
     alone = _ask(process, "report")
     progress.begin("observed: a flood")
     sent = _send(sources, block, rate * _FLOOD, size.seconds)
-    flooded = _ask(process, "report")
+    flooded = _ask(process, f"report {sent}")
     section = f"Observed: a flood of {rate * _FLOOD:,} frames a second, and {_KEYS} decisions"
     counted = flooded.frames
     yield Figure.of(section, "frames that were sent", "/s", [sent / size.seconds])
@@ -300,11 +300,12 @@ class _Process:
             tasks.create_task(self._tick())
             print(f"port {port}", flush=True)
             while True:
-                if await commands.get() == "load":
+                command, _, number = (await commands.get()).partition(" ")
+                if command == "load":
                     tasks.create_task(self._reconciling.add())
                     tasks.create_task(self._reconciling.work())
                 else:
-                    await self._settle()
+                    await self._settle(int(number or 0))
                 print(json.dumps(asdict(self._report())), flush=True)
 
     async def _tick(self) -> None:
@@ -312,11 +313,13 @@ class _Process:
             await asyncio.sleep(1)
             self._observation.tick()
 
-    async def _settle(self) -> None:
-        """Wait until nothing that was sent is waiting any more."""
-        before = -1
-        while before != (before := sum(self._receiver.figures.frames.values())):  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
+    async def _settle(self, frames: int) -> None:
+        """Wait until so many frames arrived since the report before."""
+        expected = frames + sum(self._frames.values())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while sum(self._receiver.figures.frames.values()) < expected:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
 
     def _report(self) -> _Report:
         now, processor = dict(self._receiver.figures.frames), time.process_time()

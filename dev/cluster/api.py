@@ -18,7 +18,11 @@ from dev.cluster.errors import DevclusterError
 
 
 class ApiError(DevclusterError):
-    """The API server answered with an error."""
+    """The API server answered with an error: that status of HTTP."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Api:
         finally:
             connection.close()
         if response.status >= HTTPStatus.BAD_REQUEST:
-            raise ApiError(f"{method} {path} failed: {_reason(text)}")
+            raise ApiError(f"{method} {path} failed: {_reason(text)}", response.status)
         return text
 
     def json(self, method: str, path: str, body: object = None) -> Any:

@@ -166,14 +166,13 @@ class FakeProduct:
     def _tls(self) -> ssl.SSLContext:
         names = tuple(filter(None, (*self.names, self.address)))
         good = _context(self._ca, *names)
-        others = {
-            Fault.UNTRUSTED_CERTIFICATE: _context(trustme.CA(), *names),
-            Fault.WRONG_NAME_CERTIFICATE: _context(self._ca, "elsewhere.example"),
-        }
 
-        def choose(connection: ssl.SSLObject, _name: str, _context: ssl.SSLContext) -> None:
-            if self._fault in others:
-                connection.context = others[self._fault]
+        def choose(connection: ssl.SSLObject, _name: str, _old: ssl.SSLContext) -> None:
+            # Made when they are needed: most tests do not, and they take most of a start.
+            if self._fault is Fault.UNTRUSTED_CERTIFICATE:
+                connection.context = _context(trustme.CA(), *names)
+            elif self._fault is Fault.WRONG_NAME_CERTIFICATE:
+                connection.context = _context(self._ca, "elsewhere.example")
 
         good.sni_callback = choose
         return good

@@ -11,6 +11,7 @@ import pytest
 from dev.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator, egress_values
+from tests.support.reader import Reader
 from tests.support.world import Space, World
 
 _numbers = itertools.count(1)
@@ -27,8 +28,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster,
     ):
         operator = LocalOperator(cluster, directory / "operator")
+        reader = Reader(cluster.kubeconfig)
         for name in RUNTIME_SPACES:
-            cluster.kubectl("create", "namespace", name)
+            reader.create_namespace(name)
         secrets = [{"namespace": name} for name in RUNTIME_SPACES]
         operator.install({"runtime": {"secrets": secrets}, "egress": egress_values(names)})
         operator.start("webhook")
@@ -41,9 +43,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture
 def space(world: World, request: pytest.FixtureRequest) -> Iterator[Space]:
     name = f"t{next(_numbers)}-{request.node.originalname.replace('_', '-')[:40].strip('-')}"
-    world.cluster.kubectl("create", "namespace", name)
+    world.reader.create_namespace(name)
     yield Space(world, name)
-    world.cluster.kubectl("delete", "namespace", name, "--wait=false")
+    world.reader.delete_namespace(name)
 
 
 @pytest.fixture
@@ -70,4 +72,4 @@ def home(world: World) -> Iterator[Space]:
 def _runtime_space(world: World) -> Iterator[Space]:
     name = next(_free_runtime_spaces)
     yield Space(world, name)
-    world.cluster.kubectl("delete", "namespace", name, "--wait=false")
+    world.reader.delete_namespace(name)

@@ -13,12 +13,13 @@ from typing import Any
 import yaml
 
 from dev.cluster import Cluster
+from tests.support.reader import Reader
 from tests.support.world import eventually
 
 Manifest = dict[str, Any]
 SONARQUBE = "sonarqube:26.7.0.124771-community"
 EMQX = "emqx/emqx:5.8.9"
-_SECONDS = 60.0
+_SECONDS = 240.0
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ class Audited:
 
     def wait_for_pods(self, count: int) -> None:
         """Wait until so many pods run in all namespaces."""
+        reader = Reader(self.cluster.kubeconfig)
 
         def probe() -> bool:
-            text = self.cluster.kubectl("get", "pods", "-A", "--output=json").stdout
-            phases = [pod["status"].get("phase") for pod in json.loads(text)["items"]]
+            phases = [pod["status"].get("phase") for pod in reader.items("pods")]
             return phases == ["Running"] * count
 
         eventually(probe, say=f"{count} running pods")

@@ -13,6 +13,8 @@ import pytest
 ONLY = os.environ.get("ONLY", "")
 """Only the rows that have this in their name: ``ONLY=emqx pytest tests/unit/catalogue``."""
 
+_WITHIN = "__every__"
+"""Where a decorated test keeps what it was made of."""
 _MOST_LISTED = 200
 _LONGEST_NAME = 100
 _LONGEST_REASON = 300
@@ -23,17 +25,18 @@ Row = tuple[str, dict[str, Any]]
 def every(
     names: str | tuple[str, ...],
     values: Iterable[Any],
-    ids: Callable[[Any], str] | None = None,
+    ids: Callable[[Any], str] | Iterable[str] | None = None,
 ) -> Callable[[Tested], Tested]:
     """Like ``pytest.mark.parametrize``, but as one test. All rows are tried. The test fails with
     the first failure, and lists the name of each row that failed with what was wrong.
 
-    Also for a class of tests, whose methods become one test each. Fixtures are the same for all
-    rows: a row must not see what another one leaves there."""
+    Also for a class of tests, whose methods become one test each. Of two such decorators every
+    combination is a row. Fixtures are the same for all rows: a row must not see what another one
+    leaves there."""
     parameters = (
         tuple(part.strip() for part in names.split(",")) if isinstance(names, str) else names
     )
-    rows = dict(_rows(parameters, values, ids))
+    rows = dict(_rows(parameters, list(values), ids))
     assert rows, "there is nothing to be tested"
 
     def decorate(tested: Tested) -> Tested:
@@ -48,18 +51,21 @@ def every(
 
 
 def _rows(
-    parameters: tuple[str, ...], values: Iterable[Any], ids: Callable[[Any], str] | None
+    parameters: tuple[str, ...],
+    values: list[Any],
+    ids: Callable[[Any], str] | Iterable[str] | None,
 ) -> Iterator[Row]:
+    names = [] if ids is None or callable(ids) else list(ids)
     seen: dict[str, int] = {}
-    for value in values:
-        name = ""
+    for place, value in enumerate(values):
+        name = "" if ids is None or callable(ids) else names[place]
         given = value
         if isinstance(value, type(pytest.param())):
             assert not value.marks, "a row has no marks of its own"
-            name = str(value.id or "")
+            name = str(value.id or name)
             given = value.values if len(parameters) > 1 else value.values[0]
         parts = tuple(given) if len(parameters) > 1 else (given,)
-        named = ids(given) if ids and not name else name or "-".join(map(_text, parts))
+        named = ids(given) if callable(ids) and not name else name or "-".join(map(_text, parts))
         # Two rows may look the same, and both count.
         seen[named] = seen.get(named, 0) + 1
         unique = named if seen[named] == 1 else f"{named} ({seen[named]})"
@@ -74,6 +80,11 @@ def _text(value: Any) -> str:
 def _one_test(
     test: Callable[..., None], parameters: tuple[str, ...], rows: Mapping[str, dict[str, Any]]
 ) -> Callable[..., None]:
+    within = getattr(test, _WITHIN, None)
+    if within:
+        test, more, inner = within
+        parameters = (*more, *parameters)
+        rows = {f"{a}-{b}": {**inner[a], **rows[b]} for b in rows for a in inner}
     assert not hasattr(test, "hypothesis"), f"{test.__name__}: hypothesis runs a test many times"
     assert not inspect.iscoroutinefunction(test), f"{test.__name__}: nothing would await it"
     signature = inspect.signature(test)
@@ -95,6 +106,7 @@ def _one_test(
 
     left = [one for name, one in signature.parameters.items() if name not in parameters]
     assert len(left) == len(signature.parameters) - len(parameters), f"{parameters} are not taken"
+    setattr(tested, _WITHIN, (test, parameters, rows))
     tested.__signature__ = signature.replace(parameters=left)  # type: ignore[attr-defined]
     return tested
 

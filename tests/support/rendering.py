@@ -14,6 +14,8 @@ from dev.harness.operator import CHART, NAMESPACE, RELEASE
 
 Manifest = dict[str, Any]
 Values = Mapping[str, Any]
+# The CRDs alone are 300 KiB.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
 FIXED_ADDRESS = "10.96.0.53"
@@ -262,6 +264,6 @@ def render(
 
 def manifests(text: str) -> Iterator[Manifest]:
     """The objects in a rendered text."""
-    for manifest in yaml.safe_load_all(text):
+    for manifest in yaml.load_all(text, Loader=_LOADER):
         if manifest:
             yield manifest

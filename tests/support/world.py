@@ -7,12 +7,14 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dev.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator
+from tests.support.reader import Reader
 
 Manifest = dict[str, Any]
 Found = TypeVar("Found")
@@ -51,6 +53,11 @@ class World:
     names: LocalDnsServer
     """The name server that the operator asks for telemetry hosts."""
 
+    @cached_property
+    def reader(self) -> Reader:
+        """The cluster, without kubectl."""
+        return Reader(self.cluster.kubeconfig)
+
     def apply(self, *manifests: Manifest, flags: Sequence[str] = ()) -> str:
         """kubectl apply; what it said, warnings included."""
         done = self.cluster.kubectl("apply", *flags, "-f", "-", input=_bundle(manifests))
@@ -66,20 +73,11 @@ class World:
 
     def get(self, kind: str, name: str, namespace: str = "") -> Manifest:
         """One object, with its managed fields."""
-        where = ["--namespace", namespace] if namespace else []
-        text = self.cluster.kubectl(
-            "get", kind, name, *where, "--output=json", "--show-managed-fields"
-        ).stdout
-        found: Manifest = json.loads(text)
-        return found
+        return self.reader.get(kind, name, namespace)
 
     def find(self, kind: str, name: str, namespace: str = "") -> Manifest | None:
         """One object, or None."""
-        where = ["--namespace", namespace] if namespace else []
-        done = self.cluster.kubectl(
-            "get", kind, name, *where, "--output=json", "--ignore-not-found"
-        )
-        return json.loads(done.stdout) if done.stdout else None
+        return self.reader.find(kind, name, namespace)
 
 
 @dataclass(frozen=True)
@@ -187,10 +185,9 @@ class Space:
 
     def pods_env(self, selector: str, container: str = "app") -> list[dict[str, str | None]]:
         """The same of every pod that runs."""
-        text = self.kubectl("get", "pods", "-l", selector, "--output=json").stdout
         return [
             env_of(pod, container)
-            for pod in json.loads(text)["items"]
+            for pod in self.world.reader.items("pods", self.name, selector)
             if "deletionTimestamp" not in pod["metadata"]
         ]
 
@@ -198,8 +195,7 @@ class Space:
         """Wait until so many pods run."""
 
         def probe() -> bool:
-            text = self.kubectl("get", "pods", "-l", selector, "--output=json").stdout
-            pods = json.loads(text)["items"]
+            pods = self.world.reader.items("pods", self.name, selector)
             running = [p for p in pods if p["status"].get("phase") == "Running"]
             return len(pods) == len(running) == count
 

@@ -486,8 +486,8 @@ class ObservedReason(_Explained):
     )
     NOT_ATTRIBUTED = (
         "NotAttributed",
-        "The host was asked for from an address that is not one pod's, such as a node's, so it is "
-        "not known whose lookup it was.",
+        "The host was asked for from an address that is not known to be one pod's, such as that of "
+        "a node or of a pod without a product, so it is not known whose lookup it was.",
     )
     OTHER_NAME_SERVERS = (
         "OtherNameServers",

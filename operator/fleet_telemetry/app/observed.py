@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 
 from fleet_telemetry.app.options import Options
 from fleet_telemetry.controllers.observed.certificate import CertificateFiles
 from fleet_telemetry.controllers.observed.options import ObserverOptions
 from fleet_telemetry.egress.addresses import read_address
+from fleet_telemetry.egress.dns.name_servers import NameServer, read_name_servers
 from fleet_telemetry.egress.model import Address, Network
 
+_RESOLV_CONF = Path("/etc/resolv.conf")
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(_LABEL)
 _DOMAIN = re.compile(rf"(?=.{{1,130}}\Z){_LABEL}(\.{_LABEL})*")
@@ -59,7 +62,20 @@ def observer_options(options: Options) -> ObserverOptions | None:
         cluster_domain=given.cluster_domain,
         certificate=given.dnstap_tls_cert,
         key=given.dnstap_tls_key,
+        # On a local cluster, processes ask the machine's own name servers.
+        path=None if options.loopback_pods else _path(),
     )
+
+
+def _path() -> NameServer:
+    """The name server that this pod asks first, as others do."""
+    try:
+        return read_name_servers(_RESOLV_CONF.read_text())[0]
+    except OSError as error:
+        why = f"{_RESOLV_CONF} cannot be read: {error.strerror or error}"
+    except ValueError as error:
+        why = str(error)
+    raise ValueError(f"--observe: it is not known which name server pods ask, since {why}")
 
 
 def _dns_service(text: str) -> tuple[str, str]:

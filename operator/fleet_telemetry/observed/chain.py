@@ -25,7 +25,8 @@ CLOCK_OFFSET = timedelta(seconds=3)
 _CLOCK_OFFSET_AGAIN = timedelta(seconds=2)
 """Once it was wrong by more, it has to be right by so much."""
 _LONG = timedelta(hours=1)
-_FIRST_HOLD = timedelta(minutes=1)
+FIRST_HOLD = timedelta(minutes=1)
+"""How long a mended chain is not believed at first."""
 _MOST_OUTSTANDING = 16
 _MOST_SOURCES = 1024
 _MOST_NAMED = 3
@@ -54,6 +55,7 @@ class ChainState:
 class _Streak:
     """A time without a break, and how soon to believe the next one."""
 
+    hold: timedelta
     since: datetime | None = None
     held_until: datetime = _EVER
     short: int = 0
@@ -72,7 +74,7 @@ class _Streak:
         if self.since is None:
             self.since = now
             # Who breaks often would have every status written often.
-            hold = min(_FIRST_HOLD * 2 ** (self.short - 1), _LONG) if self.short else timedelta()
+            hold = min(self.hold * 2 ** (self.short - 1), _LONG) if self.short else timedelta()
             self.held_until = now + hold
 
     def holds(self, now: datetime) -> bool:
@@ -90,7 +92,7 @@ class _Canary:
 class _Server:
     """A name server of the cluster."""
 
-    streak: _Streak = field(default_factory=_Streak)
+    streak: _Streak
     sources: set[str] = field(default_factory=set)
     """The connections that canaries to it came back through."""
     proven: datetime | None = None
@@ -126,21 +128,25 @@ class Chain:
         *,
         timeout: timedelta = CANARY_TIMEOUT,
         valid: timedelta = CANARY_VALID,
+        hold: timedelta = FIRST_HOLD,
         proves_path: bool = False,
     ) -> None:
         """With ``proves_path``, a canary that is sent the way that pods ask has to come back, too:
-        canaries that go to each name server do not show that pods ask these."""
+        canaries that go to each name server do not show that pods ask these. ``hold`` is how long
+        a mended chain is not believed after a break that followed another within an hour; it
+        doubles each time, up to an hour."""
         self._timeout = timeout
         self._valid = valid
+        self._hold = hold
         self._servers: dict[str, _Server] = {}
         self._sources: dict[str, _Source] = {}
         self._outstanding: dict[str, _Canary] = {}
         self._path = (
-            _Server(_Streak(detail="no canary that was sent as pods ask has come back"))
+            _Server(_Streak(hold, detail="no canary that was sent as pods ask has come back"))
             if proves_path
             else None
         )
-        self._whole = _Streak(detail="no name server of the cluster is known")
+        self._whole = _Streak(hold, detail="no name server of the cluster is known")
         self.missed = 0
         """How many canaries did not come back in time."""
 
@@ -151,7 +157,7 @@ class Chain:
         if wanted == self._servers.keys():
             return
         for address in wanted - self._servers.keys():
-            self._servers[address] = _Server()
+            self._servers[address] = _Server(_Streak(self._hold))
         for address in self._servers.keys() - wanted:
             del self._servers[address]
         for address, server in self._servers.items():

@@ -20,3 +20,5 @@ class Limits:
     """How long the loop is kept at once."""
     share: float = 0.5
     """Of the time, for decoding."""
+    skipping_share: float = 0.25
+    """Of the time, for passing over frames that cannot be decoded in time."""

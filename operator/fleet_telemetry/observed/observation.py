@@ -433,8 +433,10 @@ class Observation:
         """Count lookups that are no pod's, and doubt whose workload's they may be."""
         if questions == 0:
             return
-        self._unattributed[holder.why] += questions
-        client, host, *_ = key
+        client, host, namespace, _ = key
+        if not namespace or self._reported.autopath:
+            # Otherwise the host alone is asked for next, and that counts.
+            self._unattributed[holder.why] += questions
         pods = [self._pods.get(uid) for uid in holder.candidates]
         refs = {one.ref for one in pods if one is not None}
         detail = f"{client} asked for {host}: {_MEANINGS[holder.why]}"

@@ -55,6 +55,8 @@ class Reader:
         self._limits = limits
         self._clock = clock
         self._budget = Budget(limits.share, _BURST_SECONDS, clock)
+        # Of its own, so that one who floods does not keep others from being decoded.
+        self._skipping = Budget(limits.skipping_share, _BURST_SECONDS, clock)
         self._queue: deque[Connection] = deque()
         self._wake = asyncio.Event()
         self._waiting = 0
@@ -146,8 +148,8 @@ class Reader:
             before = largest.stream.buffered
             self._skip(largest)
             self._waiting -= before - largest.stream.buffered
-        self._budget.charge(self._clock() - started)
-        wait = self._budget.wait()
+        self._skipping.charge(self._clock() - started)
+        wait = self._skipping.wait()
         if wait > _DEBT_SECONDS and not arrived.transport.is_closing():
             arrived.transport.pause_reading()
             asyncio.get_running_loop().call_later(wait, _resume, arrived)

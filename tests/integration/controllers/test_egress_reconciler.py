@@ -38,6 +38,7 @@ from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.reflector import list_kind
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, Manifest, container, manifest, workload
+from tests.support.reader import Reader
 from tests.support.world import eventually
 
 pytestmark = pytest.mark.cluster
@@ -65,6 +66,7 @@ class Kit:
     namespace: str
 
     def __post_init__(self) -> None:
+        self.reader = Reader(self.cluster.kubeconfig)
         self.enqueued: list[WorkloadRef] = []
         self.cache = ClusterCache(builtin())
         limits = Limits(try_seconds=0.2, pause_seconds=0.01, total_seconds=0.5)
@@ -140,8 +142,7 @@ class Kit:
         self.kubectl("patch", *kind, f"--patch={patch}")
 
     def find(self, name: str = DENY, kind: str = "networkpolicy") -> Manifest | None:
-        text = self.kubectl("get", kind, name, "--ignore-not-found", "--output=json")
-        return json.loads(text) if text else None
+        return self.reader.find(kind, name, self.namespace)
 
     async def sync(self) -> None:
         for kind in (kinds.HOST, kinds.POLICY, kinds.CLUSTER_POLICY, kinds.NETWORK_POLICY):

@@ -6,19 +6,17 @@ import re
 from typing import Any
 
 import msgspec
-import pytest
 
 from fleet_telemetry.api.schema import ApiType
 from tests.support.crd_cases import Case, Kind, Manifest
 from tests.support.crd_kinds import FIELDS, Field
+from tests.support.every import every
 
 # The API server knows more than the types: rules in CEL and the keys of lists.
 _BEYOND_TYPES = ("rule: ", "list: ")
 
 
-@pytest.mark.parametrize(
-    "field", [field for field in FIELDS if field.path], ids=lambda field: field.id
-)
+@every("field", [field for field in FIELDS if field.path], ids=lambda field: field.id)
 def test_every_value_is_judged_as_its_case_says(field: Field) -> None:
     wrong = {case.id: problem for case in field.cases if (problem := _problem(case))}
     assert wrong == {}

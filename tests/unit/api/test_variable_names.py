@@ -22,6 +22,7 @@ from fleet_telemetry.api.variable_names import (
 from fleet_telemetry.catalogue.catalogue import builtin
 from tests.support.crd_values import HARMLESS_NAMES, REFUSED_NAMES
 from tests.support.depth import examples
+from tests.support.every import every
 
 # One of each kind, written down: deriving them from the list would test nothing.
 _BEYOND_THE_CRD = (
@@ -61,12 +62,12 @@ SONAR_LOG_LEVEL SONAR_TELEMETRY_URL LOG LICENSE GITLAB_USAGE_PING KUBECOST_ANALY
 """
 
 
-@pytest.mark.parametrize("name", [*REFUSED_NAMES, *_BEYOND_THE_CRD])
+@every("name", [*REFUSED_NAMES, *_BEYOND_THE_CRD])
 def test_a_dangerous_name_is_refused_in_any_case(name: str) -> None:
     assert [is_refused_name(form) for form in (name, name.lower(), name.upper())] == [True] * 3
 
 
-@pytest.mark.parametrize("name", [*HARMLESS_NAMES, *HARMLESS, *_SWITCHES.split()])
+@every("name", [*HARMLESS_NAMES, *HARMLESS, *_SWITCHES.split()])
 def test_a_telemetry_switch_is_not_refused(name: str) -> None:
     assert not is_refused_name(name)
 

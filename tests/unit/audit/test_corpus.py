@@ -26,6 +26,7 @@ from fleet_telemetry.workloads.reading import read_pod, read_workload
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from tests.support.admission_requests import admitted, creation, policy_manifest
 from tests.support.corpus import corpus
+from tests.support.crd_files import DUMPER
 from tests.support.every import every
 from tests.support.fixes import changes_between
 
@@ -54,7 +55,7 @@ _AS_POLICY = Policy(
 
 
 def _audit(*manifests: Manifest) -> Audit:
-    text = yaml.safe_dump_all(manifests).encode()
+    text = yaml.dump_all(manifests, Dumper=DUMPER).encode()
     source = gather_files(["-"], io.BytesIO(text), "default", _NOW)
     return audit([source], _NOW, Definitions(), with_fixes=True)
 

@@ -15,6 +15,7 @@ from fleet_telemetry.audit.documents import Chunk
 from fleet_telemetry.audit.plain_yaml import Found
 from fleet_telemetry.linting.problem import Problem
 from tests.support.depth import examples
+from tests.support.every import every
 
 _BOMB = "kind: Job\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
@@ -171,7 +172,7 @@ def test_an_object_of_no_interest_is_counted_and_one_without_a_kind_apart() -> N
         assert not found.is_object
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "line", "what"),
     [
         ("kind: Pod\nmetadata:\n  name: a\n  name: b\n", 4, "'name' stands twice"),

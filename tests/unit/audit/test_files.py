@@ -21,6 +21,7 @@ from fleet_telemetry.audit.auditing import audit
 from fleet_telemetry.audit.files import gather_files, read_definitions
 from fleet_telemetry.audit.result import Audit, ExitCode, Finding, Problem
 from fleet_telemetry.audit.sources import Definitions
+from tests.support.every import every
 from tests.support.lint_files import PRODUCT
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -310,7 +311,7 @@ _POD = ("spec", "template", "spec")
 _MAIN = (*_POD, "containers", 0)
 
 
-@pytest.mark.parametrize(
+@every(
     ("manifest", "what"),
     [
         (_without("apiVersion"), "it has no apiVersion"),

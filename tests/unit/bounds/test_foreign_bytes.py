@@ -31,6 +31,7 @@ from fleet_telemetry.vendors.http import (
 from fleet_telemetry.vendors.service import Endpoint
 from fleet_telemetry.workloads.reading import read_pod, read_workload
 from tests.support.depth import examples
+from tests.support.every import every
 from tests.support.vendor_cases import CASES
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -136,8 +137,8 @@ def _ask(name: str, body: bytes, headers: Mapping[str, str] = {}, status: int = 
     assert all(secret not in text for secret in case.secrets for text in said)
 
 
-@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("name", CASES)
+@every("body", HOSTILE.values(), ids=HOSTILE)
+@every("name", CASES)
 def test_an_adapter_takes_hostile_answers(name: str, body: bytes) -> None:
     _ask(name, body)
 

@@ -42,6 +42,7 @@ from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.vendors import jsonc
 from fleet_telemetry.vendors.inventory import names_of
 from fleet_telemetry.workloads.reading import read_pod, read_workload
+from tests.support.every import every
 from tests.support.steps import steps_of
 
 Parser = Callable[[int], Callable[[], object]]
@@ -213,7 +214,7 @@ PARSERS: dict[str, Parser] = {
 }
 
 
-@pytest.mark.parametrize("name", PARSERS)
+@every("name", PARSERS)
 def test_steps_grow_with_the_size(name: str) -> None:
     parser = PARSERS[name]
     small, large = (steps_of(parser(size)) for size in (1000, 4000))

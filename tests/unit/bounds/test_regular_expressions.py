@@ -13,6 +13,7 @@ import pytest
 
 import fleet_telemetry
 from fleet_telemetry.api.schema import Pattern
+from tests.support.every import every
 from tests.support.regex_ambiguity import ambiguity
 
 PACKAGE = Path(fleet_telemetry.__file__).parent
@@ -111,7 +112,7 @@ def test_the_expressions_are_found() -> None:
     assert set(REVIEWED) <= names
 
 
-@pytest.mark.parametrize("found", EXPRESSIONS, ids=lambda each: f"{each.file}:{each.name}"[:80])
+@every("found", EXPRESSIONS, ids=lambda each: f"{each.file}:{each.name}"[:80])
 def test_an_expression_is_linear(found: Expression) -> None:
     why = ambiguity(found.pattern, search=found.searches)
     if (found.file, found.name) in REVIEWED:

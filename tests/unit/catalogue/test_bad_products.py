@@ -14,6 +14,7 @@ from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.catalogue.builtin_file import read_product
 from fleet_telemetry.catalogue.product import Product, ProductError
 from tests.support.depth import steady
+from tests.support.every import every
 from tests.support.manifest_strategies import WILD_VALUES
 
 Spec = dict[str, Any]
@@ -113,7 +114,7 @@ def test_the_good_one_compiles() -> None:
 
 
 # What the types refuse, with the place.
-@pytest.mark.parametrize(
+@every(
     ("path", "value", "place"),
     [
         (("title",), "", "$.title"),

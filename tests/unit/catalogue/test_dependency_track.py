@@ -5,6 +5,7 @@ import pytest
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.catalogue.glob import glob_matches
+from tests.support.every import every
 from tests.support.product_tables import (
     DIGEST,
     describe,
@@ -23,7 +24,7 @@ _V5 = "DT_TELEMETRY_SUBMISSION_DEFAULT_ENABLED"
 _CRON = "DT_TASK_TELEMETRY_SUBMISSION_CRON"
 
 
-@pytest.mark.parametrize(
+@every(
     ("image", "edition"),
     [
         ("dependencytrack/apiserver:4.14.3", "standard"),
@@ -36,7 +37,7 @@ _CRON = "DT_TASK_TELEMETRY_SUBMISSION_CRON"
         ("ghcr.io/dependencytrack/hyades-apiserver:5.7.0-alpha.8", "hyades"),
     ],
 )
-@pytest.mark.parametrize("container", ["dependency-track-api-server", "api-server", "main", ""])
+@every("container", ["dependency-track-api-server", "api-server", "main", ""])
 def test_the_server_is_known_by_its_image_in_any_container(
     image: str, edition: str, container: str
 ) -> None:
@@ -45,7 +46,7 @@ def test_the_server_is_known_by_its_image_in_any_container(
     assert found.image.edition == edition
 
 
-@pytest.mark.parametrize(
+@every(
     "image",
     [
         "dependencytrack/frontend:4.14.3",
@@ -61,12 +62,12 @@ def test_the_server_is_known_by_its_image_in_any_container(
         "registry.k8s.io/kube-apiserver:v1.36.0",
     ],
 )
-@pytest.mark.parametrize("container", ["dependency-track-api-server", "dependency-track-frontend"])
+@every("container", ["dependency-track-api-server", "dependency-track-frontend"])
 def test_the_frontend_and_other_images_are_never_taken_for_it(image: str, container: str) -> None:
     assert find(image, container) is None
 
 
-@pytest.mark.parametrize(
+@every(
     ("tag", "expected"),
     [
         # No telemetry before 4.13.

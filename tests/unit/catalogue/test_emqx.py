@@ -5,6 +5,7 @@ import pytest
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.switches.reading import ReadingSource
+from tests.support.every import every
 from tests.support.product_tables import (
     DIGEST,
     describe,
@@ -62,7 +63,7 @@ def test_its_operator_and_other_images_are_never_taken_for_it(image: str) -> Non
     assert find(image, "emqx") is None
 
 
-@pytest.mark.parametrize(
+@every(
     ("tag", "open_source", "enterprise"),
     [
         # Version 4 has another switch.
@@ -131,7 +132,7 @@ def test_what_is_written_for_a_wish(image: str) -> None:
     assert variable_of(image).value_for(Submission.ENABLED) == "true"
 
 
-@pytest.mark.parametrize(
+@every(
     ("value", "meaning"),
     [
         ("true", Setting.ENABLED),
@@ -149,12 +150,12 @@ def test_what_is_written_for_a_wish(image: str) -> None:
         ("null", Setting.UNKNOWN),
     ],
 )
-@pytest.mark.parametrize("image", _EVERY)
+@every("image", _EVERY)
 def test_how_it_reads_its_variable(image: str, value: str, meaning: Setting) -> None:
     assert variable_of(image).setting_of(value) is meaning
 
 
-@pytest.mark.parametrize(
+@every(
     ("name", "is_switch"),
     [
         (_NAME, True),
@@ -168,7 +169,7 @@ def test_how_it_reads_its_variable(image: str, value: str, meaning: Setting) -> 
         ("EMQX_TELEMETRY", False),
     ],
 )
-@pytest.mark.parametrize("image", _EVERY)
+@every("image", _EVERY)
 def test_any_case_after_the_prefix_is_the_switch(image: str, name: str, is_switch: bool) -> None:
     assert variable_of(image).is_named(name) is is_switch
 

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.catalogue.image import ImageReference
 from tests.support.depth import steady
+from tests.support.every import every
 from tests.support.manifest_strategies import WILD_TEXT
 
 _DIGEST = "sha256:" + "0a" * 32
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "parts"),
     [
         ("sonarqube", ("", "sonarqube", "", "")),
@@ -113,8 +114,8 @@ def test_a_pattern_matches_nothing_else(image: str, pattern: str) -> None:
     assert not ImageReference.parse(image).matches(pattern)
 
 
-@pytest.mark.parametrize("image", ["", "/", "//", ":", ":5.0", "@", "@" + _DIGEST, "a/", "a/:1"])
-@pytest.mark.parametrize("pattern", ["*", "*/*", "?", "sonarqube"])
+@every("image", ["", "/", "//", ":", ":5.0", "@", "@" + _DIGEST, "a/", "a/:1"])
+@every("pattern", ["*", "*/*", "?", "sonarqube"])
 def test_what_names_no_image_matches_no_pattern(image: str, pattern: str) -> None:
     assert not ImageReference.parse(image).matches(pattern)
 

@@ -11,6 +11,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.known_versions import TagReader
 from fleet_telemetry.catalogue.version import Version
 from tests.support.depth import steady
+from tests.support.every import every
 from tests.support.manifest_strategies import WILD_TEXT
 from tests.support.product_tables import DIGEST, tag_of
 
@@ -27,7 +28,7 @@ def _said(image: str) -> str:
     return _KNOWN if tag.verified else _LATER
 
 
-@pytest.mark.parametrize(
+@every(
     ("tag", "expected"),
     [
         ("4.0.0", _KNOWN),
@@ -121,7 +122,7 @@ def test_what_a_tag_of_dependency_track_says(tag: str, expected: str) -> None:
         assert _said(f"{name}:{tag}") == expected
 
 
-@pytest.mark.parametrize(
+@every(
     ("image", "expected"),
     [
         ("sonarqube:4.5", _KNOWN),

@@ -19,6 +19,7 @@ from fleet_telemetry.catalogue.own_products import (
 )
 from fleet_telemetry.catalogue.product import ProductError
 from tests.support.depth import examples
+from tests.support.every import every
 
 
 def spec(*rules: dict[str, Any], **image: Any) -> TelemetryProductSpec:
@@ -120,7 +121,7 @@ def test_the_switch_of_another_version_may_be_removed() -> None:
 # Patterns
 
 
-@pytest.mark.parametrize(
+@every(
     "pattern",
     [
         *("*", "**", "*/*", "**/*", "?*", "*?", "registry.example/*", "docker.io/*", "acme/*"),

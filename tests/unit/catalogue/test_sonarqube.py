@@ -5,6 +5,7 @@ import pytest
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.switches.reading import ReadingSource
+from tests.support.every import every
 from tests.support.product_tables import (
     DIGEST,
     describe,
@@ -65,7 +66,7 @@ def test_search_nodes_and_other_images_are_never_taken_for_it(image: str, contai
     assert find(image, container) is None
 
 
-@pytest.mark.parametrize(
+@every(
     ("tag", "expected"),
     [
         # Whether earlier versions read the environment is not established.
@@ -103,9 +104,9 @@ def test_search_nodes_and_other_images_are_never_taken_for_it(image: str, contai
         ("lts-community", "VersionUnreadable"),
     ],
 )
-@pytest.mark.parametrize(("channel", "name", "_property"), _CHANNELS)
+@every(("channel", "name"), [row[:2] for row in _CHANNELS])
 def test_both_channels_are_switched_by_variables_at_every_start(
-    tag: str, expected: str, channel: ChannelName, name: str, _property: str
+    tag: str, expected: str, channel: ChannelName, name: str
 ) -> None:
     expected = expected.replace("covered", f"On, Start {name}")
     assert describe(f"sonarqube:{tag}", channel) == expected
@@ -142,7 +143,7 @@ def test_what_is_written_for_a_wish(
     assert variable.value_for(Submission.ENABLED) == "true"
 
 
-@pytest.mark.parametrize(
+@every(
     ("value", "meaning"),
     [
         ("true", Setting.ENABLED),
@@ -159,10 +160,10 @@ def test_what_is_written_for_a_wish(
         ("  ", Setting.ENABLED),
     ],
 )
-@pytest.mark.parametrize(("channel", "name", "_property"), _CHANNELS)
-@pytest.mark.parametrize("image", [_OLD, _NEW])
+@every(("channel", "name"), [row[:2] for row in _CHANNELS])
+@every("image", [_OLD, _NEW])
 def test_how_it_reads_its_variables(
-    image: str, channel: ChannelName, name: str, _property: str, value: str, meaning: Setting
+    image: str, channel: ChannelName, name: str, value: str, meaning: Setting
 ) -> None:
     assert read(image, [(name, value)], channel=channel).setting is meaning
 

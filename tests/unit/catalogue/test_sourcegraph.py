@@ -4,6 +4,7 @@ import pytest
 
 from fleet_telemetry.api.policy import ChannelName, Submission
 from fleet_telemetry.api.product import Setting
+from tests.support.every import every
 from tests.support.product_tables import (
     DIGEST,
     describe,
@@ -46,7 +47,7 @@ def test_the_two_senders_are_known_by_their_images(
     assert found.image.component == component
 
 
-@pytest.mark.parametrize(
+@every(
     "name",
     [
         "precise-code-intel-worker",
@@ -63,7 +64,7 @@ def test_the_two_senders_are_known_by_their_images(
         "worker/sidecar",
     ],
 )
-@pytest.mark.parametrize("container", ["frontend", "worker"])
+@every("container", ["frontend", "worker"])
 def test_the_rest_of_sourcegraph_sends_nothing_of_its_own(name: str, container: str) -> None:
     assert find(f"index.docker.io/sourcegraph/{name}:7.6.0@{DIGEST}", container) is None
 
@@ -73,7 +74,7 @@ def test_a_frontend_or_a_worker_of_somebody_else_is_not_meant(image: str) -> Non
     assert find(image, "worker") is None
 
 
-@pytest.mark.parametrize(
+@every(
     ("tag", "worker", "frontend", "server"),
     [
         ("4.5.1", "NoTelemetry", "On, Runtime", "On, Runtime"),
@@ -160,7 +161,7 @@ def test_the_variable_of_the_one_program_beats_it(image: str) -> None:
     assert read(image, [(_NAME, ""), (f"{_NAME}_frontend", "x")]).setting is Setting.DISABLED
 
 
-@pytest.mark.parametrize(
+@every(
     "name",
     [
         "SRC_TELEMETRY_EVENTS_EXPORT_ALL",
@@ -168,14 +169,14 @@ def test_the_variable_of_the_one_program_beats_it(image: str) -> None:
         "EXPORT_USAGE_DATA_ENABLED",
     ],
 )
-@pytest.mark.parametrize(
+@every(
     ("value", "forces"),
     [
         *((value, True) for value in ("true", "TRUE", "True", "1", "t", "T")),
         *((value, False) for value in ("false", "0", "f", "", "yes")),
     ],
 )
-@pytest.mark.parametrize("image", _WITH_VARIABLE)
+@every("image", _WITH_VARIABLE)
 def test_what_forces_the_export_is_seen(image: str, name: str, value: str, forces: bool) -> None:
     reading = read(image, [(_NAME, ""), (name, value)])
     assert reading.setting is (Setting.ENABLED if forces else Setting.DISABLED)

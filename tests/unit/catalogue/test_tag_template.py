@@ -15,10 +15,11 @@ from fleet_telemetry.catalogue.tag_template import match_template
 from fleet_telemetry.catalogue.version import Version, VersionSpan
 from tests.support.builders import product
 from tests.support.depth import steady
+from tests.support.every import every
 from tests.support.manifest_strategies import WILD_TEXT
 
 
-@pytest.mark.parametrize(
+@every(
     ("template", "tag", "text"),
     [
         ("stable-{version}", "stable-2.14.10", "2.14.10"),

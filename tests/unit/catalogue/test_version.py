@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.catalogue.version import Version, VersionRanges, VersionSpan
 from tests.support.depth import steady
+from tests.support.every import every
 from tests.support.manifest_strategies import WILD_TEXT
 
 
@@ -71,7 +72,7 @@ _EXACT = [
 ]
 
 
-@pytest.mark.parametrize(("tag", "text", "same"), _EXACT)
+@every(("tag", "text", "same"), _EXACT)
 def test_an_exact_tag_is_one_version(tag: str, text: str, same: str) -> None:
     assert _span(tag) == VersionSpan(text, Version.parse(same))
 
@@ -120,7 +121,7 @@ def _bound(text: str) -> Version:
     return _STAGE_BOUNDS.get(text) or Version.parse(text)
 
 
-@pytest.mark.parametrize(("tag", "text", "low", "high"), _FLOATING)
+@every(("tag", "text", "low", "high"), _FLOATING)
 def test_a_floating_tag_is_all_versions_that_it_may_be(
     tag: str, text: str, low: str, high: str
 ) -> None:
@@ -188,12 +189,12 @@ _NO_VERSION = [
 ]
 
 
-@pytest.mark.parametrize("tag", _NO_VERSION)
+@every("tag", _NO_VERSION)
 def test_a_tag_that_names_no_version_has_none(tag: str) -> None:
     assert VersionSpan.parse(tag) is None
 
 
-@pytest.mark.parametrize("text", _NO_VERSION)
+@every("text", _NO_VERSION)
 def test_a_version_that_cannot_be_read_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a version such as 4\.13\.0 or 5\.0\.0-rc\.2"):
         Version.parse(text)

@@ -19,6 +19,7 @@ from fleet_telemetry.app.observed import observer_options
 from fleet_telemetry.app.options import ObservedSettings, Options, Role
 from fleet_telemetry.cli.main import main
 from fleet_telemetry.controllers.observed.options import ObserverOptions
+from tests.support.every import every
 
 OWN = ["--namespace=fleet-telemetry", "--dns-server=127.0.0.1"]
 ON = ["--observe", "--dnstap-service=fto-dnstap", "--dnstap-address=10.1.2.3"]
@@ -37,6 +38,7 @@ def options(role: Role = Role.CONTROLLER, **observed: object) -> Options:
         http_port=8080,
         webhook_host="127.0.0.1",
         webhook_port=9443,
+        loopback_pods=True,
         observed=settings,
     )
 
@@ -48,8 +50,8 @@ def refused(*given: str, command: str = "controller") -> str:
     return re.sub(r"[\s│╭╮╰╯─]+", " ", done.output)
 
 
-@pytest.mark.parametrize("command", ["controller", "all"])
-@pytest.mark.parametrize(
+@every("command", ["controller", "all"])
+@every(
     ("given", "problem"),
     [
         (["--observe", ON[2]], "--observe needs --dnstap-service"),

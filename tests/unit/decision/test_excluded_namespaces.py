@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from fleet_telemetry.decision import decide
 from fleet_telemetry.switches.edits import Trigger
 from tests.support.builders import (
@@ -18,11 +16,12 @@ from tests.support.builders import (
     manifest,
     policy,
 )
+from tests.support.every import every
 
 
-@pytest.mark.parametrize("trigger", Trigger)
-@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "CronJob"])
-@pytest.mark.parametrize(
+@every("trigger", Trigger)
+@every("kind", ["Deployment", "StatefulSet", "CronJob"])
+@every(
     "injection",
     [{"rollout": "Immediate"}, {"when": "Always"}, {"when": "Always", "rollout": "Immediate"}],
 )

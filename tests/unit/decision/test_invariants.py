@@ -57,6 +57,7 @@ from tests.support.decision_strategies import (
     policy_sets,
 )
 from tests.support.depth import examples
+from tests.support.every import every
 
 TRIGGERS = st.sampled_from(list(Trigger))
 UNREADABLE = tuple(
@@ -278,14 +279,14 @@ def wanted_env(image: str, submission: str) -> dict[str, str | None]:
     return wanted
 
 
-@pytest.mark.parametrize("submission", ["Disabled", "Enabled"])
-@pytest.mark.parametrize("image", SWITCH_OF_IMAGE)
+@every("submission", ["Disabled", "Enabled"])
+@every("image", SWITCH_OF_IMAGE)
 def test_a_new_workload_gets_the_switch_of_its_version(image: str, submission: str) -> None:
     written = under(policy(submission=submission)).create(manifest(container(image)))
     assert written.env == wanted_env(image, submission)
 
 
-@pytest.mark.parametrize(("before", "after"), UPGRADES)
+@every(("before", "after"), UPGRADES)
 def test_another_version_has_its_own_switch_and_no_other(before: str, after: str) -> None:
     for submission in ("Disabled", "Enabled"):
         cluster = under(policy(submission=submission))
@@ -328,8 +329,8 @@ NO_VERSIONS = (
 )
 
 
-@pytest.mark.parametrize("image", NO_VERSIONS)
-@pytest.mark.parametrize("submission", ["Disabled", "Enabled"])
+@every("image", NO_VERSIONS)
+@every("submission", ["Disabled", "Enabled"])
 def test_a_number_that_is_no_version_changes_nothing_and_proves_nothing(
     image: str, submission: str
 ) -> None:

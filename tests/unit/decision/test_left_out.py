@@ -28,6 +28,7 @@ from tests.support.builders import (
     pod_manifest,
     policy,
 )
+from tests.support.every import every
 
 LABEL = "fleettelemetry.io/inject"
 IMMEDIATE = {"when": "Always", "rollout": "Immediate"}
@@ -51,10 +52,10 @@ def usage(plan: Plan) -> Verdict:
     return next(found for found in plan.verdicts if found.channel is ChannelName.USAGE)
 
 
-@pytest.mark.parametrize("on_pods", [False, True])
-@pytest.mark.parametrize("value", ["disabled", "false"])
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("trigger", Trigger)
+@every("on_pods", [False, True])
+@every("value", ["disabled", "false"])
+@every("kind", KINDS)
+@every("trigger", Trigger)
 def test_nothing_is_changed(trigger: Trigger, kind: str, value: str, on_pods: bool) -> None:
     given = labelled(manifest(container(SONARQUBE), kind=kind), value, on_pods=on_pods)
     assert decide(CLUSTER.input(given, trigger)).changes == ()

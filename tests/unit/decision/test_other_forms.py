@@ -31,6 +31,7 @@ from tests.support.builders import (
     policy,
     under,
 )
+from tests.support.every import every
 
 _SONAR_OFF = {SONAR_SWITCH: "false"}
 _WORKER_OFF = {WORKER_SWITCH: ""}
@@ -143,10 +144,8 @@ def test_a_variable_may_put_a_program_in_front(variable: str, value: str) -> Non
     assert (found.state, found.reason) == (State.UNKNOWN, Reason.COMMAND_OVERRIDDEN)
 
 
-@pytest.mark.parametrize(
-    "variable", ["ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ERL_OTP26_FLAGS", "EPMD_ARGS"]
-)
-@pytest.mark.parametrize(
+@every("variable", ["ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ERL_OTP26_FLAGS", "EPMD_ARGS"])
+@every(
     ("value", "state"),
     [
         ("-env EMQX_TELEMETRY__ENABLE true", State.UNKNOWN),

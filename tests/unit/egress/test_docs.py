@@ -9,6 +9,7 @@ import pytest
 
 from fleet_telemetry.egress.allowlist import Format, render
 from tests.support.allowlist_entries import IN_THE_DOCS
+from tests.support.every import every
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "egress.md").read_text()
@@ -25,7 +26,7 @@ def test_tests_are_named() -> None:
     assert len(TESTS) > 20
 
 
-@pytest.mark.parametrize(("path", "name"), TESTS)
+@every(("path", "name"), TESTS)
 def test_a_test_that_is_named_is_there(path: str, name: str) -> None:
     text = (ROOT / path).read_text()
     assert not name or re.search(rf"^(def|class) {name}\b", text, re.MULTILINE)

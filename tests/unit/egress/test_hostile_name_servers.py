@@ -33,6 +33,7 @@ from fleet_telemetry.egress.dns.client import NoAnswerError, send_query
 from fleet_telemetry.egress.dns.resolver import Limits, NameServer, Resolver
 from fleet_telemetry.egress.model import Lookup
 from tests.support.depth import scaled
+from tests.support.every import every
 from tests.support.hostile_name_server import (
     Respond,
     WildServer,
@@ -160,9 +161,9 @@ def test_the_shortest_ttl_of_the_chain_counts(ttls: tuple[int, int, int]) -> Non
     assert told(ask(says(*records))) == (LookupResult.OK, ["192.0.2.1"], 10)
 
 
-@pytest.mark.parametrize("authority", [(), (SOA,)])
-@pytest.mark.parametrize("rcode", [dns.rcode.NOERROR, dns.rcode.NXDOMAIN])
-@pytest.mark.parametrize(
+@every("authority", [(), (SOA,)])
+@every("rcode", [dns.rcode.NOERROR, dns.rcode.NXDOMAIN])
+@every(
     "records",
     [
         ["other.example.com. 60 IN A 192.0.2.9"],

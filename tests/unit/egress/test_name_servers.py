@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.egress.dns.resolver import NameServer, parse_name_server, read_name_servers
+from tests.support.every import every
 
 
 def view(name: str, address: str, port: int = 53) -> NameServer:
@@ -89,7 +90,7 @@ def test_an_option_is_read(text: str, expected: NameServer) -> None:
     assert parse_name_server(text) == expected
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "wrong"),
     [
         ("", "'' is no IP address"),

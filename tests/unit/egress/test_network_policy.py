@@ -21,6 +21,7 @@ from fleet_telemetry.egress.network_policies import (
     read_network_policy,
 )
 from tests.support.depth import examples
+from tests.support.every import every
 from tests.support.manifest_strategies import WILD_VALUES
 
 TCP, UDP, SCTP = Protocol.TCP, Protocol.UDP, Protocol.SCTP
@@ -176,7 +177,7 @@ def test_selectors_may_be_longer_than_ours() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@every(
     ("peers", "expected"),
     [
         # types.go, NetworkPolicyEgressRule.To: "empty or missing, this rule matches all".
@@ -279,7 +280,7 @@ def test_what_a_rule_opens(
 # readers may make something else.
 
 
-@pytest.mark.parametrize(
+@every(
     "spec",
     [
         "Egress",
@@ -387,7 +388,7 @@ BAD_CIDRS = [
 ]
 
 
-@pytest.mark.parametrize("cidr", BAD_CIDRS)
+@every("cidr", BAD_CIDRS)
 def test_a_block_that_cannot_be_read_may_be_everything(cidr: Any) -> None:
     assert rules({"to": [block(cidr)]}) == (MAYBE_ANYTHING,)
     # What stands beside it is understood, and kept apart.
@@ -397,7 +398,7 @@ def test_a_block_that_cannot_be_read_may_be_everything(cidr: Any) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@every(
     "hole",
     [
         *BAD_CIDRS,
@@ -455,7 +456,7 @@ def test_a_peer_that_cannot_be_read_may_be_everything(peer: Any) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@every(
     "port",
     [
         None,
@@ -598,8 +599,8 @@ _PATHS = [
 ]
 
 
-@pytest.mark.parametrize("path", _PATHS, ids=lambda path: ".".join(map(str, path)))
-@pytest.mark.parametrize("junk", ["?", -7, [7], [["?"]], True])
+@every("path", _PATHS, ids=lambda path: ".".join(map(str, path)))
+@every("junk", ["?", -7, [7], [["?"]], True])
 def test_what_is_misshapen_in_one_place_may_allow_what_stood_there(
     path: tuple[Any, ...], junk: Any
 ) -> None:

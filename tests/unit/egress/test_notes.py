@@ -11,6 +11,7 @@ from fleet_telemetry.egress.desired import plan_egress
 from fleet_telemetry.egress.notes import Note, gravest
 from tests.support.builders import policy
 from tests.support.egress_inputs import HOSTS, NOTHING, UPDATES, USAGE, facts, situation
+from tests.support.every import every
 
 CAPPED = Note(EgressReason.TOO_MANY_ADDRESSES, "a.")
 UNRESOLVED = Note(EgressReason.HOSTS_NOT_RESOLVED, "b.")
@@ -18,7 +19,7 @@ SHARED = Note(EgressReason.SHARED_ADDRESSES, "c.")
 WIDENS = Note(EgressReason.WOULD_WIDEN, "d.")
 
 
-@pytest.mark.parametrize("notes", list(permutations((CAPPED, UNRESOLVED, SHARED, WIDENS))))
+@every("notes", list(permutations((CAPPED, UNRESOLVED, SHARED, WIDENS))))
 def test_the_gravest_reason_counts_wherever_it_stands(notes: tuple[Note, ...]) -> None:
     assert gravest((USAGE, note) for note in notes) == {USAGE: SHARED}
     assert gravest(*([(USAGE, note)] for note in notes)) == {USAGE: SHARED}

@@ -30,6 +30,7 @@ from fleet_telemetry.egress.published_ranges import (
     step_ranges,
     wait_seconds,
 )
+from tests.support.every import every
 
 SEED = CLOUDFLARE.seed
 V4 = [str(n) for n in SEED.networks if n.version == 4]
@@ -138,7 +139,7 @@ def test_neither_family_may_be_missing(key: str, family: str, cidrs: object) -> 
     assert refused(document(**{key: cidrs})) == expected
 
 
-@pytest.mark.parametrize(
+@every(
     "cidr",
     [
         "104.16.0.0",

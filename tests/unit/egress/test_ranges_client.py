@@ -19,6 +19,7 @@ from aiohttp import web
 from dev.fakes import FakeProduct, Fault
 from fleet_telemetry.egress.published_ranges import CLOUDFLARE, Provider, Ranges, RangesError
 from fleet_telemetry.egress.ranges_client import LARGEST_DOCUMENT, RangesClient
+from tests.support.every import every
 
 PATH = "/client/v4/ips"
 SECRET = "s3cr3t-Kq9"
@@ -241,7 +242,7 @@ def test_every_fault_is_here() -> None:
     assert set(FAULTS) == set(Fault)
 
 
-@pytest.mark.parametrize("fault", [fault for fault in Fault if FAULTS[fault]])
+@every("fault", [fault for fault in Fault if FAULTS[fault]])
 def test_a_fault_is_one_sentence(fault: Fault) -> None:
     publisher = Publisher()
     publisher.fail(fault)

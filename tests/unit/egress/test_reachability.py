@@ -21,6 +21,7 @@ from fleet_telemetry.egress.reachability import (
     judge,
 )
 from tests.support.depth import examples
+from tests.support.every import every
 from tests.support.network_policies import (
     ADDRESSES,
     POD_LABELS,
@@ -122,7 +123,7 @@ def test_isolators_come_by_namespace_and_name() -> None:
 # What is let through
 
 
-@pytest.mark.parametrize(
+@every(
     ("egress", "coverage"),
     [
         ([], NONE),

@@ -26,6 +26,7 @@ from tests.support.builders import (
     manifest,
     workload,
 )
+from tests.support.every import every
 
 DATA = {"name": "data", "mountPath": "/data"}
 EMPTY = {"name": "data", "emptyDir": {}}
@@ -60,7 +61,7 @@ PER_POD, ON_CLAIM, NOT_KNOWN = (
 )
 
 
-@pytest.mark.parametrize(
+@every(
     ("mounts", "volumes", "data"),
     [
         ([], [], PER_POD),

@@ -40,6 +40,7 @@ from tests.support.builders import (
 )
 from tests.support.decision_strategies import SWITCH_OF_IMAGE, manifests, policy_sets
 from tests.support.depth import examples
+from tests.support.every import every
 from tests.support.table_rows import tables
 from tests.unit.evidence.test_verdict import CASES, FAULTS, Case
 
@@ -115,7 +116,7 @@ NO_TELEMETRY = {"default": "NoTelemetry"}
 REMEDY = "Set ACME to no in the container, or give it the flag --quiet."
 
 
-@pytest.mark.parametrize(
+@every(
     ("plan", "expected"),
     [
         # The default counts, and so does what is set.
@@ -440,7 +441,7 @@ def test_a_seed_that_is_proven_answers_both_ways() -> None:
         assert sends_of(decide(given)).sends is expected
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+@every("case", CASES.values(), ids=list(CASES))
 def test_every_situation_of_a_verdict_has_an_answer_that_fits_it(case: Case) -> None:
     plan = case.plan()
     for verdict in plan.verdicts:

@@ -61,6 +61,7 @@ from tests.support.builders import (
 )
 from tests.support.decision_strategies import manifests, policy_sets
 from tests.support.depth import examples
+from tests.support.every import every
 
 USAGE = ChannelName.USAGE
 COMPLIANT, NON_COMPLIANT, PENDING, UNKNOWN, NOT_ENFORCEABLE, EXEMPT = State
@@ -1384,8 +1385,12 @@ FAULTS = {
 """Reasons that nothing can have yet, and the feature that will bring them."""
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+@every("case", CASES.values(), ids=list(CASES))
 def test_a_situation(case: Case) -> None:
+    _assert_it_is_judged(case)
+
+
+def _assert_it_is_judged(case: Case) -> None:
     verdict = case.verdict()
     assert (verdict.state, verdict.reason) == (case.state, case.reason)
     assert verdict.message.startswith(case.reason.meaning)
@@ -1407,13 +1412,13 @@ def test_every_reason_has_a_situation() -> None:
     assert found | FAULTS == set(Reason) - {Reason.SETTING_NOT_REPORTED, Reason.CREDENTIALS_MISSING}
 
 
-@pytest.mark.parametrize("fault", sorted(FAULTS))
+@every("fault", sorted(FAULTS))
 def test_a_product_that_does_not_tell_leaves_what_only_it_can_tell_unknown(fault: Reason) -> None:
     said = Reported(fault=fault, message="What happened.")
     case = of(UNKNOWN, fault, FRONTEND, reported=said, says="What happened.")
-    test_a_situation(case)
+    _assert_it_is_judged(case)
     # What every start reads needs no report.
-    test_a_situation(of(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, reported=said))
+    _assert_it_is_judged(of(COMPLIANT, Reason.RUNNING_IN_EVERY_POD, env=OFF, reported=said))
 
 
 def test_without_a_policy_there_is_evidence_and_no_state() -> None:

@@ -90,6 +90,25 @@ def test_each_method_of_a_class_is_one_test() -> None:
     assert seen == ["one a", "one b", "two a", "two b"]
 
 
+def test_of_two_tables_every_combination_is_a_row() -> None:
+    seen = []
+
+    @every("a", [1, 2])
+    @every("b", ["x", "y"], ids=["first", "second"])
+    def check(a: int, b: str) -> None:
+        seen.append((a, b))
+        assert (a, b) not in {(1, "y"), (2, "x")}
+
+    with pytest.raises(AssertionError) as caught:
+        check()  # type: ignore[call-arg]
+    assert sorted(seen) == [(1, "x"), (1, "y"), (2, "x"), (2, "y")]
+    assert [line.split(":")[0] for line in caught.value.__notes__[0].splitlines()] == [
+        "2 of 4 rows failed; this is the first one",
+        "  second-1",
+        "  first-2",
+    ]
+
+
 def test_rows_of_one_name_are_all_tried() -> None:
     seen = []
 

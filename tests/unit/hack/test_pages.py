@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from hack.generate import ROOT
+from tests.support.every import every
 
 PAGES = sorted(
     [
@@ -35,13 +34,13 @@ def _anchor(heading: str) -> str:
     return kept.replace(" ", "-")
 
 
-@pytest.mark.parametrize("page", NAMING_PATHS, ids=lambda page: str(page.relative_to(ROOT)))
+@every("page", NAMING_PATHS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_path_that_a_page_names_exists(page: Path) -> None:
     missing = {path for path in _paths(page.read_text()) if not any(ROOT.glob(path))}
     assert missing == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@every("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_link_leads_to_a_file_and_a_heading(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.support.every import every
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "security.md").read_text()
@@ -43,7 +43,7 @@ def test_there_are_promises() -> None:
     assert len(promises()) > 20
 
 
-@pytest.mark.parametrize("row", promises())
+@every("row", promises())
 def test_a_promise_names_tests_that_exist(row: str) -> None:
     named = list(named_tests(row))
     assert named, "it names no test"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.linting.document import LARGEST_FILE, read_path
 from fleet_telemetry.linting.lint import lint
 from tests.support.depth import examples
+from tests.support.every import every
 from tests.support.lint_files import PRODUCT, TABLE
 
 _BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -19,7 +19,7 @@ _MERGE_BOMB = "a0: &a0 {x0: 1}\n" + "".join(
 )
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "line", "what"),
     [
         (b"", 1, "the file is empty"),

@@ -6,6 +6,7 @@ import pytest
 
 from fleet_telemetry.linting.lint import lint
 from fleet_telemetry.linting.problem import Problem
+from tests.support.every import every
 from tests.support.lint_files import PRODUCT, TABLE
 
 _SWITCH = 'env: {name: ACME_TELEMETRY, disabled: "false", enabled: "true"}'
@@ -105,7 +106,7 @@ _FAULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "line", "what"), _FAULTS)
+@every(("old", "new", "line", "what"), _FAULTS)
 def test_a_fault_is_found_in_its_line(old: str, new: str, line: int, what: str) -> None:
     assert old in PRODUCT
     problems = check(PRODUCT.replace(old, new, 1))

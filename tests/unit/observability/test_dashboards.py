@@ -13,6 +13,7 @@ from hack.generate import CHART
 from observability.dashboards import kit
 from observability.dashboards.files import dashboard_files
 from observability.metrics import __dict__ as known_metrics
+from tests.support.every import every
 
 Json = dict[str, Any]
 BOARDS: dict[str, Json] = {name: json.loads(text) for name, text in dashboard_files()}
@@ -36,7 +37,7 @@ UNITS = {
 """Those of the linter's list that are used here."""
 METRICS = {name for name in known_metrics.values() if str(name).startswith("fleet_telemetry")}
 each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
-each_panel = pytest.mark.parametrize(("board", "panel"), PANELS)
+each_panel = every(("board", "panel"), PANELS)
 
 
 def variables(board: Json, kind: str) -> dict[str, Json]:

@@ -242,6 +242,13 @@ def test_who_breaks_often_is_believed_later_each_time() -> None:
     assert waits == [60, 120, 240]
 
 
+def test_how_long_a_mended_chain_is_not_believed_can_be_set() -> None:
+    played = Played(Chain(hold=timedelta())).servers(ONE).connect(f"{ONE}#1")
+    for _ in range(3):
+        played.later(1).lose(f"{ONE}#1")
+        assert played.prove(ONE, f"{ONE}#1").since == at(played.now)
+
+
 def test_a_clock_that_was_wrong_has_to_be_right_by_more() -> None:
     played = Played().servers(ONE).connect(f"{ONE}#1")
     played.see(f"{ONE}#1", played.send(ONE), offset=4)
@@ -356,6 +363,7 @@ def test_a_host_is_tapped_once_every_name_server_reported_it() -> None:
     assert played.chain.untapped(wanted) == {wanted[1]}
     # Another name shows that more is tapped, and not that this host is.
     played.chain.tapped(f"{ONE}#1", None)
+    played.chain.tapped(f"{TWO}#2", None)
     assert played.state.all_tapped
     assert played.chain.untapped(wanted) == {wanted[1]}
     played.connect(f"{TWO}#3").disconnect(f"{TWO}#2")

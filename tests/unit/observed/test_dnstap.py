@@ -16,6 +16,7 @@ from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.half import Half
 from fleet_telemetry.observed.lookup import Lookup, Stage
 from tests.support.dnstap_reports import CLIENT, HOST, NOW, answer, question, report
+from tests.support.every import every
 
 
 def decode(frame: bytes) -> Lookup | FrameResult:
@@ -149,7 +150,7 @@ RESULTS = {
 }
 
 
-@pytest.mark.parametrize("name", RESULTS)
+@every("name", RESULTS)
 def test_what_is_no_lookup_has_a_name(name: str) -> None:
     frame, result = RESULTS[name]
     assert decode(frame) is result

@@ -19,6 +19,7 @@ from fleet_telemetry.observed.frame_streams import (
     data_frame,
 )
 from tests.support.dnstap_reports import ACCEPT, FINISH, READY, START, STOP, stream
+from tests.support.every import every
 from tests.support.steps import steps_of
 
 Outcome = tuple[list[bytes], bytes, Phase, str]
@@ -115,7 +116,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@every("name", REFUSED)
 def test_refused(name: str) -> None:
     sent, sentence = REFUSED[name]
     # Whatever follows is of no interest.

@@ -157,6 +157,20 @@ def test_a_lookup_that_is_nobodys_leaves_every_user_of_the_host_in_doubt(
     assert one.contacts(REF, SHARED_HOST).complete_since == at(20)
 
 
+def test_an_attempt_that_is_nobodys_is_one_with_all_search_domains() -> None:
+    one = watched()
+    for tail in (".team.svc.cluster.local", ""):
+        one.ask(NODE, f"{HOST}{tail}")
+    one.later()
+    assert one.it.unattributed()[Unattributed.NODE] == 1
+    one.it.set_autopath(SERVER, in_use=True)
+    one.prove(search=True)
+    one.later()
+    one.ask(NODE, f"{HOST}.team.svc.cluster.local")
+    one.later()
+    assert one.it.unattributed()[Unattributed.NODE] == 2
+
+
 def test_a_doubt_is_said_once_and_ends_after_a_day() -> None:
     one = watched().ask(NODE)
     one.later()
@@ -191,6 +205,17 @@ def test_the_end_of_a_doubt_is_a_change() -> None:
     one.later()
     changed = one.later(27 * 3600)
     assert changed == {REF, OTHER}
+
+
+def test_an_address_that_changes_hands_within_a_second_is_neither_s() -> None:
+    one = watched()
+    one.clock.seconds = 100
+    one.ask(A)
+    one.clock.seconds = 100.9
+    one.ask(A)
+    one.pods(replace(a_pod("one", A), phase=PodPhase.FAILED, containers_ended=at(99.5)))
+    one.later()
+    assert one.contacts().seen == ()
 
 
 def test_answers_alone_leave_no_doubt() -> None:
@@ -345,6 +370,13 @@ def test_a_question_before_the_chain_was_whole_does_not_show_where_a_pod_asks() 
     assert one.contacts().reason is ObservedReason.NO_QUESTIONS
 
 
+def test_without_autopath_a_host_of_two_labels_is_as_any_other() -> None:
+    one = Watched()
+    one.it.set_hosts({**HOSTS, SHORT: (HostUse("product", HostClass.EXCLUSIVE),)})
+    one.pods(a_pod("one", A)).prove()
+    assert one.contacts(REF, SHORT).reason is None
+
+
 def test_autopath_with_everything_tapped_hides_only_names_of_two_labels() -> None:
     one = watched()
     one.it.set_hosts({**HOSTS, SHORT: (HostUse("product", HostClass.EXCLUSIVE),)})
@@ -387,6 +419,7 @@ def test_a_pod_that_another_workload_adopts_is_that_ones() -> None:
     one = watched()
     one.pods(a_pod("one", A), ref=OTHER)
     one.pods()
+    one.later(30)
     one.ask()
     one.later()
     assert [contact.pod_uid for contact in one.contacts(OTHER).seen] == ["one"]

@@ -30,6 +30,22 @@ class Slow(Heard):
         self.now += self._takes
 
 
+class SlowToSkip(Slow):
+    """Passing over takes its time, and decoding none."""
+
+    def __init__(self) -> None:
+        super().__init__(takes=0.0)
+
+    def lost(self, source: str, frames: int) -> None:
+        super().lost(source, frames)
+        self.now += 100.0
+
+
+class Closing(asyncio.Transport):
+    def is_closing(self) -> bool:
+        return True
+
+
 def read(sink: Slow, *frames: int, steps: int) -> None:
     """Let a reader work on connections that have sent so many frames, for some steps."""
 
@@ -67,3 +83,25 @@ def test_connections_take_turns() -> None:
     sources = [source for source, _ in sink.lookups]
     assert len(sources) == 600
     assert sources.index("#2") <= 2 * 64
+
+
+def test_a_flood_that_is_passed_over_does_not_keep_others_waiting() -> None:
+    sink = SlowToSkip()
+
+    async def work() -> None:
+        receiver = Receiver(sink, lambda _: True)
+        reader = Reader(receiver, sink, Figures(), Limits(buffered=1000), sink.clock)
+        flooding, quiet = connections = [Connection(receiver), Connection(receiver)]
+        for connection, count in ((flooding, 100), (quiet, 1)):
+            connection.transport = Closing()
+            data = START + data_frame(report()) * count
+            connection.stream.append(data)
+            reader.add(connection, len(data), connections)
+        task = asyncio.create_task(reader.work())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(work())
+    assert sink.frames_lost
+    assert len(sink.lookups) + sink.frames_lost == 101

@@ -14,6 +14,7 @@ from fleet_telemetry.api.conditions import ConditionStatus, ObservedCondition, m
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.reporting.log_lines import log_formatter
 from fleet_telemetry.reporting.messages import cut
+from tests.support.every import every
 
 HOSTILE = {
     "a line break": "a\n2026-11-29 00:00:00 INFO forged",
@@ -48,8 +49,8 @@ def is_one_line(text: str) -> bool:
     return len(text.splitlines()) == 1 and text.isprintable() and len(text) < 200_000
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("log_format", ["text", "json"])
+@every("text", HOSTILE.values(), ids=HOSTILE)
+@every("log_format", ["text", "json"])
 def test_a_message_is_one_line(log_format: str, text: str) -> None:
     formatter = log_formatter(log_format)
     for made in (

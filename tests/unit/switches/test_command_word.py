@@ -17,6 +17,7 @@ from fleet_telemetry.switches.reading import ReadingSource
 from fleet_telemetry.workloads.reading import read_template
 from tests.support.builders import FROM_SECRET, container
 from tests.support.depth import examples
+from tests.support.every import every
 
 BEGINS = "-Dacme.quiet="
 _ENV: dict[str, Any] = {
@@ -46,7 +47,7 @@ def test_the_last_word_of_a_weaker_variable_may_take_it_as_its_value(
     assert read({"JAVA_OPTS": before, "ACME_JAVA_OPTS": f"{BEGINS}true"})[0] is setting
 
 
-@pytest.mark.parametrize(
+@every(
     ("value", "setting"),
     [
         (f"{BEGINS}true", OFF),

@@ -16,6 +16,7 @@ from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, with_
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.workloads.workload import Container, EnvVar
 from tests.support.depth import steady
+from tests.support.every import every
 from tests.support.manifest_strategies import WILD_TEXT
 from tests.support.product_tables import rule_of
 
@@ -55,7 +56,7 @@ def read(env: Env, args: Iterable[str] = (), name: str = SEED, **more: Any) -> S
     return with_default(read_switch(a_container(env, args, **more), switch(name)), DefaultState.ON)
 
 
-@pytest.mark.parametrize(
+@every(
     ("value", "setting"),
     [
         *((word, ON) for word in ("true", "1", "yes", "y", "on", "oui", "ja", "j", "si", "sim")),
@@ -109,7 +110,7 @@ def test_one_of_several_spellings_counts(env: Env, setting: Setting) -> None:
         assert read({**env, entry.name: "true"}).setting is ON
 
 
-@pytest.mark.parametrize(
+@every(
     ("ordinal", "setting"),
     [
         *((word, ON) for word in ("100", "0", "-1", "249", " 100 ")),

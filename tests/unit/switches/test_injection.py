@@ -50,6 +50,7 @@ from tests.support.builders import (
     with_image,
     without_variable,
 )
+from tests.support.every import every
 
 EMQX_OTHERWISE = "EMQX_telemetry__enable"
 NEWER = "sonarqube:26.8.0.1-community"
@@ -364,9 +365,9 @@ WAYS = [dropped, emptied, undone, replaced, renamed]
 CONTRARY_OR_NOTHING: list[dict[str, str]] = [{}, {SONAR_SWITCH: "true"}, {SONAR_SWITCH: "false"}]
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("env", CONTRARY_OR_NOTHING)
-@pytest.mark.parametrize("when", ["FirstInstallOrUpgrade", "Always"])
+@every("way", WAYS)
+@every("env", CONTRARY_OR_NOTHING)
+@every("when", ["FirstInstallOrUpgrade", "Always"])
 def test_a_setting_stays_whoever_drops_it(way: Any, env: dict[str, str], when: str) -> None:
     cluster, live = brought_under({"when": when}, env)
     assert env_of(live) == {SONAR_SWITCH: "false"}
@@ -939,8 +940,8 @@ HOLDS_MORE = [
 ]
 
 
-@pytest.mark.parametrize("value", HOLDS_MORE)
-@pytest.mark.parametrize("otherwise", ["Unknown", "Enabled", "Unset"])
+@every("value", HOLDS_MORE)
+@every("otherwise", ["Unknown", "Enabled", "Unset"])
 def test_a_value_that_may_hold_more_is_never_replaced(value: str, otherwise: str) -> None:
     given = manifest(container("acme/acme:1.0", env={"ACME": value}))
     written = own_acme(otherwise=otherwise).create(given)

@@ -39,6 +39,7 @@ from tests.support.builders import (
     manifest,
     workload,
 )
+from tests.support.every import every
 
 ENABLED, DISABLED, UNSET, UNKNOWN = (
     Setting.ENABLED,
@@ -57,7 +58,7 @@ def read(image: str, env: Mapping[str, Any] | None = None, **more: Any) -> Switc
     return read_switch(target.container, rule.switches[0])
 
 
-@pytest.mark.parametrize(
+@every(
     ("image", "env", "meaning"),
     [
         (DTRACK_4, {}, UNSET),
@@ -95,7 +96,7 @@ def test_the_meaning_of_a_variable(image: str, env: dict[str, str], meaning: Set
     )
 
 
-@pytest.mark.parametrize(
+@every(
     ("image", "given", "meaning", "source"),
     [
         (SONARQUBE, {"env": {SONAR_SWITCH: FROM_SECRET}}, UNKNOWN, ReadingSource.REFERENCE),

@@ -28,6 +28,7 @@ from tests.support.builders import (
     workload,
 )
 from tests.support.depth import examples
+from tests.support.every import every
 
 SERVER = "sourcegraph/server:5.6.0"
 LINE = "unset SONAR_TELEMETRY_ENABLE; exec /opt/sonarqube/docker/entrypoint.sh"
@@ -92,8 +93,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("split", [None, 1])
+@every("words", COMMANDS, ids=" ".join)
+@every("split", [None, 1])
 def test_a_command_that_is_not_known_is_doubted(words: tuple[str, ...], split: int | None) -> None:
     """Whether the words are all in ``command`` or partly in ``args``."""
     more = {"command": list(words[:split]), "args": list(words[split:]) if split else []}
@@ -200,7 +201,7 @@ KNOWN: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("image", "more"), KNOWN)
+@every(("image", "more"), KNOWN)
 def test_the_starts_of_the_images_are_known(image: str, more: dict[str, Any]) -> None:
     assert doubt(image, more, ACME) == ""
 

@@ -52,6 +52,7 @@ from tests.support.builders import (
     workload,
 )
 from tests.support.depth import examples
+from tests.support.every import every
 from tests.support.json_patch import apply_patch
 
 IMAGE = "cr.l5d.io/linkerd/controller:stable-2.14.10"
@@ -187,7 +188,7 @@ def test_a_suspension_of_ours_is_resumed_when_a_policy_enables() -> None:
 # Whose it is
 
 
-@pytest.mark.parametrize(
+@every(
     ("entries", "after"),
     [
         ([NOBODY], False),
@@ -199,8 +200,8 @@ def test_a_suspension_of_ours_is_resumed_when_a_policy_enables() -> None:
         ([], True),
     ],
 )
-@pytest.mark.parametrize("wish", [(), (ON,), (wish_for("Enabled", mode="Audit"),)])
-@pytest.mark.parametrize("recorded", [(), (SUSPENDED,)])
+@every("wish", [(), (ON,), (wish_for("Enabled", mode="Audit"),)])
+@every("recorded", [(), (SUSPENDED,)])
 def test_only_a_suspension_of_ours_is_taken_back(
     entries: list[Manifest], after: bool, wish: tuple[Any, ...], recorded: tuple[Any, ...]
 ) -> None:

@@ -17,6 +17,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.dependency_track import DependencyTrack
 from fleet_telemetry.vendors.http import VendorError
+from tests.support.every import every
 from tests.support.vendor_cases import HOST, asking
 
 KEY = {"apiKey": "odt_Hq7_may_configure"}
@@ -44,8 +45,8 @@ def _write(fake: FakeProduct, wish: Submission, credentials: dict[str, str] = KE
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("version", ["4.13.0", "4.13.6", "4.14.3", "5.0.0-rc.2", "5.0.4"])
-@pytest.mark.parametrize(
+@every("version", ["4.13.0", "4.13.6", "4.14.3", "5.0.0-rc.2", "5.0.4"])
+@every(
     ("stored", "setting"),
     [
         ("true", Setting.ENABLED),

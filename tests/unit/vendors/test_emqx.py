@@ -20,6 +20,7 @@ from fleet_telemetry.evidence.combining import InstanceAnswer, combine
 from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.emqx import Emqx
 from fleet_telemetry.vendors.http import VendorError
+from tests.support.every import every
 from tests.support.vendor_cases import HOST, asking
 
 KEY = {"apiKey": "a3f0_administrator", "apiSecret": "9bQxT_of_the_administrator"}
@@ -164,8 +165,8 @@ def test_a_cluster_of_two_builds_does_not_prove_that_this_one_lacks_the_applicat
     assert caught.value.reason is Reason.API_NOT_FOUND
 
 
-@pytest.mark.parametrize("fault", [f for f in Fault if f not in (Fault.HANG, Fault.SLOW_DRIP)])
-@pytest.mark.parametrize("path", ["/api/v5/telemetry/data", "/api/v5/nodes"])
+@every("fault", [f for f in Fault if f not in (Fault.HANG, Fault.SLOW_DRIP)])
+@every("path", ["/api/v5/telemetry/data", "/api/v5/nodes"])
 def test_what_is_told_beside_it_may_fail(path: str, fault: Fault) -> None:
     if "certificate" in fault:
         return

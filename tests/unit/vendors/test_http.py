@@ -30,6 +30,7 @@ from fleet_telemetry.vendors.http import (
     VendorError,
 )
 from fleet_telemetry.vendors.service import Endpoint
+from tests.support.every import every
 from tests.support.vendor_cases import HOST, asking, endpoint_of
 
 SECRET = "s3cr3t-Kq9"
@@ -589,7 +590,7 @@ def test_below_300_is_well(status: int) -> None:
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
+@every(
     ("retry_after", "seconds"),
     [
         ("", None),
@@ -616,7 +617,7 @@ NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
         ("7" * 100_000, LONGEST_PATIENCE_SECONDS),
     ],
 )
-@pytest.mark.parametrize("status", [429, 503])
+@every("status", [429, 503])
 def test_how_long_to_wait(status: int, retry_after: str, seconds: float | None) -> None:
     with pytest.raises(VendorError) as caught:
         _answer(status, retry_after=(retry_after,)).check(now=NOW)

@@ -28,6 +28,7 @@ from tests.support.builders import (
     pod_manifest,
 )
 from tests.support.depth import examples
+from tests.support.every import every
 
 API = Api(adapter=AdapterName.DEPENDENCY_TRACK, port=8080)
 READY = {
@@ -153,7 +154,7 @@ ELSEWHERE = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("address", ELSEWHERE)
+@every("address", ELSEWHERE)
 def test_an_address_that_is_no_pods_is_refused(address: str) -> None:
     assert why_not_its_own(at(address))
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.vendors import jsonc
+from tests.support.every import every
 
 NAME = "update.channel"
 
@@ -218,7 +219,7 @@ def test_written_as_a_person_would(before: str, after: str | None) -> None:
     assert changed == (after or '{"update.channel": "none", ' + before[1:])
 
 
-@pytest.mark.parametrize(
+@every(
     "text",
     [
         "",

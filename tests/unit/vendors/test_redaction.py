@@ -17,6 +17,7 @@ from fleet_telemetry.api.product import Setting
 from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.redaction import Redaction
 from tests.support.depth import examples
+from tests.support.every import every
 
 SECRET = "odt_Hq7/may+configure=9"
 KEY = "a3f0_administrator"
@@ -55,8 +56,8 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("secret", [SECRET, KEY, f"{KEY}:{SECRET}"])
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@every("secret", [SECRET, KEY, f"{KEY}:{SECRET}"])
+@every("spelling", SPELLINGS)
 def test_a_credential_is_recognised_however_it_is_written(secret: str, spelling: str) -> None:
     assert Redaction(CREDENTIALS).reveals(SPELLINGS[spelling](secret))
 

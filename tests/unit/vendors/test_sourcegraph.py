@@ -20,6 +20,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.http import VendorError
 from fleet_telemetry.vendors.sourcegraph import Sourcegraph
+from tests.support.every import every
 from tests.support.vendor_cases import HOST, asking
 
 TOKEN = {"token": "sgp_5e_of_a_site_administrator"}
@@ -75,8 +76,8 @@ def test_it_is_asked_once_for_all_and_can_be_set() -> None:
 # Pings
 
 
-@pytest.mark.parametrize("version", ["4.5.1", "5.2.0+dev", "5.6.185", "6.0.0", "7.0.2178"])
-@pytest.mark.parametrize(
+@every("version", ["4.5.1", "5.2.0+dev", "5.6.185", "6.0.0", "7.0.2178"])
+@every(
     ("contents", "setting"),
     [
         ("{}", Setting.ENABLED),

@@ -34,6 +34,7 @@ from fleet_telemetry.workloads.workload import (
     WorkloadRef,
 )
 from tests.support.depth import steady
+from tests.support.every import every
 from tests.support.manifest_strategies import WILD_VALUES
 from tests.support.vendor_manifests import (
     AT_REST,
@@ -256,7 +257,7 @@ def test_only_a_jobs_template_is_immutable() -> None:
     assert [kind for kind in KINDS if _read(workload(kind)).template_immutable] == ["Job"]
 
 
-@pytest.mark.parametrize(
+@every(
     ("kind", "spec", "restarts_no_pod"),
     [
         ("Deployment", {}, False),
@@ -322,7 +323,7 @@ def test_whether_the_template_is_the_first_one(
 _ON_DELETE = {"updateStrategy": {"type": "OnDelete"}}
 
 
-@pytest.mark.parametrize(
+@every(
     ("kind", "status", "spec", "rolling_out"),
     [
         ("Deployment", {"observedGeneration": 2}, {}, True),

@@ -36,6 +36,9 @@ class CanaryLog(Protocol):
     def canary_sent(self, name_server: str, token: str, *, search: bool = False) -> None:
         """A canary is about to be sent."""
 
+    def path_canary_sent(self, token: str) -> None:
+        """A canary is about to be sent as pods ask."""
+
     def set_autopath(self, name_server: str, *, in_use: bool) -> None:
         """Whether names with a search domain are answered as if they existed."""
 
@@ -65,6 +68,12 @@ class Canaries:
         async with asyncio.TaskGroup() as group:
             for name_server in name_servers:
                 group.create_task(self._send_to(name_server, asked))
+
+    async def send_as_pods(self, name_server: NameServer) -> None:
+        """Send one to the name server that pods ask, which may be a cache on the node."""
+        token = self._token()
+        self._log.path_canary_sent(token)
+        await self._ask(name_server, f"{token}.{CANARY_ZONE}")
 
     async def _send_to(self, name_server: NameServer, hosts: list[str]) -> None:
         async with self._free, asyncio.TaskGroup() as group:

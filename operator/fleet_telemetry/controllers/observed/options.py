@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet_telemetry.egress.dns.name_servers import NameServer
 from fleet_telemetry.egress.model import Address, Network
 
 
@@ -27,6 +28,8 @@ class ObserverOptions:
     sources: tuple[Network, ...] = ()
     """Ranges whose addresses may connect, besides those of name servers."""
     cluster_domain: str = "cluster.local"
+    path: NameServer | None = None
+    """The name server that pods ask, by their resolv.conf; None if that is not to be proven."""
     certificate: Path | None = None
     key: Path | None = None
 

@@ -77,6 +77,7 @@ class Session:
             cluster_domain=options.cluster_domain,
             settled_after=timedelta(seconds=pace.settle),
             proves_hosts=True,
+            proves_path=options.path is not None,
         )
         self._new_sources = asyncio.Event()
         """Something may be proven that was not before."""
@@ -146,7 +147,10 @@ class Session:
             connections = self.observation.connections()
             untapped = self.observation.untapped(self._feed.hosts_in_use())
             hosts = self._probes.due(untapped, connections, time.monotonic())
-            await self._canaries.send(self._name_servers, hosts)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._canaries.send(self._name_servers, hosts))
+                if self._options.path is not None:
+                    group.create_task(self._canaries.send_as_pods(self._options.path))
             await asyncio.sleep(self._pace.soonest)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pace.canaries - self._pace.soonest):

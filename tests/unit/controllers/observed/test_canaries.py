@@ -24,6 +24,9 @@ class Log:
     def canary_sent(self, name_server: str, token: str, *, search: bool = False) -> None:
         self.sent.append((name_server, token, search))
 
+    def path_canary_sent(self, token: str) -> None:
+        self.sent.append(("", token, False))
+
     def set_autopath(self, name_server: str, *, in_use: bool) -> None:
         self.autopath.append((name_server, in_use))
 
@@ -91,3 +94,15 @@ def test_nobody_listens() -> None:
         where = server.name_server
     asyncio.run(Canaries(log, SEARCH, try_seconds=0.05).send([where, where], ["a.example.com"]))
     assert len(log.sent) == 4
+
+
+def test_one_canary_goes_the_way_of_pods() -> None:
+    async def main() -> tuple[Log, list[str]]:
+        log = Log()
+        async with TappedNameServer(NOBODY) as server:
+            await Canaries(log, SEARCH).send_as_pods(server.name_server)
+            return log, server.asked
+
+    log, names = run_and_close(main())
+    ((_, token, _),) = log.sent
+    assert names == [f"{token}.{CANARY_ZONE}"]

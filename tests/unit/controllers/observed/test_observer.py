@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
+import pytest
+
 from fleet_telemetry.api.reasons import ObservedReason
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.observed.observer import Observer
 from fleet_telemetry.controllers.observed.options import ObserverOptions
 from fleet_telemetry.controllers.observed.session import Pace
+from fleet_telemetry.egress.dns.name_servers import NameServer
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.observed.ledger import HostClass
@@ -60,6 +63,7 @@ class Kit:
     stub: ObjectStub
     port: int = field(default_factory=free_port)
     enqueued: list[WorkloadRef] = field(default_factory=list)
+    path: NameServer | None = None
 
     def __post_init__(self) -> None:
         self.cache = self.new_cache()
@@ -72,6 +76,7 @@ class Kit:
             port=self.port,
             dns_namespace="kube-system",
             dns_service="kube-dns",
+            path=self.path,
         )
         self.observer = Observer(
             self.cache,
@@ -201,6 +206,28 @@ def test_who_is_no_name_server_any_more_is_disconnected() -> None:
             await until(
                 lambda: (found := figures()) is not None and found.sources == {"127.0.0.99": False}
             )
+
+    run_and_close(main())
+
+
+@pytest.mark.parametrize("is_tapped", [True, False])
+def test_what_pods_ask_has_to_reach_a_name_server_that_reports(*, is_tapped: bool) -> None:
+    async def main() -> None:
+        async with ObjectStub(SERVICE) as stub:
+            port = free_port()
+            tap, nobody = ("127.0.0.1", port), ("127.0.0.1", 9)
+            async with (
+                TappedNameServer(tap) as server,
+                TappedNameServer(tap if is_tapped else nobody) as cache,
+            ):
+                kit = Kit(stub, port, path=cache.name_server)
+                stub.add(server.endpoint_slice())
+                async with kit.leading():
+                    await until(lambda: len(cache.asked) > 3 and len(server.asked) > 6)
+                    if is_tapped:
+                        await until(lambda: kit.is_complete)
+                    assert kit.is_complete is is_tapped
+                await kit.client.close()
 
     run_and_close(main())
 
