@@ -153,8 +153,8 @@ class LocalOperator:
         return name
 
     def _observe(self, arguments: Sequence[str]) -> list[str]:
-        """Where a controller listens for name servers. Its Service leads there through a stand-in
-        for kube-proxy, which runs from the first controller on."""
+        """Where a controller listens for name servers. Its Service leads there through a fake
+        kube-proxy, which runs from the first controller on."""
         if _SERVICE_PROXY not in self.children.names():
             (service,) = (one for one in arguments if one.startswith("--dnstap-service="))
             kubectl = str(binaries.ensure(["kubectl"])["kubectl"])

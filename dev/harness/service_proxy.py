@@ -1,4 +1,4 @@
-"""A stand-in for kube-proxy, for the one Service whose EndpointSlice the operator writes.
+"""A fake kube-proxy, for the one Service whose EndpointSlice the operator writes.
 
 ``python -m dev.harness.service_proxy KUBECTL KUBECONFIG NAMESPACE SERVICE`` listens on the
 Service's ClusterIP, a loopback address, and forwards each connection to the endpoint of the

@@ -20,6 +20,7 @@ MOST_IN_RULES = 6000
 """Addresses, namespaces and names in all rules together: CoreDNS refuses to load an expression
 with 10,000 parts."""
 _NAMED = 5
+_NAMESPACE = re.compile(DNS_LABEL.expression)
 _LONGEST = 200
 
 
@@ -228,4 +229,4 @@ def _is_plain(client: str, by: By) -> bool:
             return "%" not in client and str(ip_address(client)) == client
         except ValueError:
             return False
-    return re.fullmatch(DNS_LABEL.expression, client) is not None and "\n" not in client
+    return _NAMESPACE.fullmatch(client) is not None and "\n" not in client
