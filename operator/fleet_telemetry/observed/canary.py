@@ -9,6 +9,11 @@ from __future__ import annotations
 CANARY_ZONE = "canary.fleettelemetry.invalid"
 CANARY_ADDRESS = "192.0.2.53"
 """Of TEST-NET-1 (RFC 5737), which nothing uses."""
+LAST_DIGITS = "01"
+"""A token ends with one of them. The printed Corefile may have two server blocks, each with a
+connection of its own to the operator: the one that refuses lookups takes tokens with the second.
+So a round of canaries has one of each, and a broken connection of either is noticed.
+"""
 
 
 def token_of(name: str) -> str | None:

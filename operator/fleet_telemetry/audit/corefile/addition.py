@@ -11,7 +11,7 @@ from fleet_telemetry.api.policy import HOST_NAME
 from fleet_telemetry.audit.corefile.refusing import By, Refusal, Refusals
 from fleet_telemetry.audit.corefile.surroundings import Surroundings
 from fleet_telemetry.objects.text import printable
-from fleet_telemetry.observed.canary import CANARY_ADDRESS, CANARY_ZONE
+from fleet_telemetry.observed.canary import CANARY_ADDRESS, CANARY_ZONE, LAST_DIGITS
 
 _INDENT = "    "
 _MOST_PRODUCTS = 4
@@ -20,7 +20,7 @@ _HOST = re.compile(HOST_NAME.expression)
 _LONGEST_HOST = 253
 _NEGATIVE = "ns.fleettelemetry.invalid. hostmaster.fleettelemetry.invalid. 1 3600 600 86400 60"
 """Of the SOA record of a refusal: it may be cached for a minute."""
-_SHARED_CANARIES = f"^[0-9a-f]*[13579bdf][.]{CANARY_ZONE.replace('.', '[.]')}[.]$"
+_SHARED_CANARIES = f"^[0-9a-f]*{LAST_DIGITS[1]}[.]{CANARY_ZONE.replace('.', '[.]')}[.]$"
 """Each server block has a connection of its own to the operator. So every other canary goes through
 the block that refuses, or nobody would notice that its connection is broken."""
 _LIMITS = (

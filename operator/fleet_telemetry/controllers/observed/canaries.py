@@ -1,8 +1,8 @@
 """The leader's own lookups, which prove that it sees what name servers are asked.
 
-A canary goes to each name server directly. One with a search domain shows whether the plug-in
-``autopath`` answers names that nobody taps. Each telemetry host in use is asked for once, so that a
-tap without it is noticed.
+Canaries go to each name server directly, one for each connection that it may have. One with a
+search domain shows whether the plug-in ``autopath`` answers names that nobody taps. Each telemetry
+host in use is asked for, too, so that a tap without it is noticed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Protocol
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.dns.client import DnsResponse, NoAnswerError, send_query
 from fleet_telemetry.egress.dns.name_servers import NameServer
-from fleet_telemetry.observed.canary import CANARY_ADDRESS, CANARY_ZONE
+from fleet_telemetry.observed.canary import CANARY_ADDRESS, CANARY_ZONE, LAST_DIGITS
 
 _TRIES = 3
 """A packet may be lost, and a canary that does not come back counts as a broken chain."""
@@ -81,9 +81,11 @@ class Canaries:
                 group.create_task(self._probe(name_server, hosts))
                 await asyncio.sleep(_AHEAD_SECONDS)
             where = str(name_server.address)
-            token = self._token()
-            self._log.canary_sent(where, token)
-            bare = await self._ask(name_server, f"{token}.{CANARY_ZONE}")
+            bare = None
+            for digit in LAST_DIGITS:
+                token = f"{self._token()}{digit}"
+                self._log.canary_sent(where, token)
+                bare = await self._ask(name_server, f"{token}.{CANARY_ZONE}")
             token = self._token()
             self._log.canary_sent(where, token, search=True)
             name = f"{token}.{CANARY_ZONE}.{self._search_domain}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fleet_telemetry.controllers.observed.canaries import Canaries
-from fleet_telemetry.observed.canary import CANARY_ZONE, token_of
+from fleet_telemetry.observed.canary import CANARY_ZONE, LAST_DIGITS, token_of
 from tests.support.hostile_name_server import WildServer, silent
 from tests.support.loops import run_and_close
 from tests.support.tapped_name_server import TappedNameServer
@@ -44,19 +44,22 @@ def asked(
     return run_and_close(main())
 
 
-def test_two_canaries_for_each_name_server() -> None:
+def test_canaries_for_each_connection_of_each_name_server() -> None:
     log, names = asked()
-    (_, first, _), (_, second, _) = log.sent
-    assert log.sent == [("127.0.0.1", first, False), ("127.0.0.1", second, True)]
-    assert names == [f"{first}.{CANARY_ZONE}", f"{second}.{CANARY_ZONE}.{SEARCH}"]
-    assert [token_of(name) for name in names] == [first, second]
+    (_, first, _), (_, second, _), (_, third, _) = log.sent
+    here = "127.0.0.1"
+    assert log.sent == [(here, first, False), (here, second, False), (here, third, True)]
+    assert (first[-1], second[-1]) == tuple(LAST_DIGITS)
+    zones = [CANARY_ZONE, CANARY_ZONE, f"{CANARY_ZONE}.{SEARCH}"]
+    assert names == [f"{token}.{zone}" for (_, token, _), zone in zip(log.sent, zones, strict=True)]
+    assert [token_of(name) for name in names] == [first, second, third]
     assert log.autopath == [("127.0.0.1", False)]
 
 
 def test_nobody_can_guess_a_canary() -> None:
     tokens = {token for _ in range(20) for _, token, _ in asked()[0].sent}
-    assert len(tokens) == 40
-    assert all(len(token) == 16 for token in tokens)
+    assert len({token[:16] for token in tokens}) == 60
+    assert all(len(token) >= 16 for token in tokens)
 
 
 def test_autopath_shows() -> None:
@@ -70,7 +73,7 @@ def test_without_the_canarys_zone_autopath_would_not_show() -> None:
 def test_hosts_are_asked_for_before_the_canary_is() -> None:
     names = asked("a.example.com", "b.example.com")[1]
     assert set(names[:2]) == {"a.example.com", "b.example.com"}
-    assert len(names) == 4
+    assert len(names) == 5
 
 
 def test_a_lost_packet_is_no_lost_canary() -> None:
@@ -82,8 +85,8 @@ def test_a_lost_packet_is_no_lost_canary() -> None:
             await Canaries(log, SEARCH, try_seconds=0.05).send([server.name_server])
 
         asyncio.run(main())
-        assert len(server.asked) == 6
-    assert len(log.sent) == 2
+        assert len(server.asked) == 9
+    assert len(log.sent) == 3
     # It is not known what it does with names.
     assert log.autopath == []
 
@@ -93,7 +96,7 @@ def test_nobody_listens() -> None:
     with WildServer(silent, None) as server:
         where = server.name_server
     asyncio.run(Canaries(log, SEARCH, try_seconds=0.05).send([where, where], ["a.example.com"]))
-    assert len(log.sent) == 4
+    assert len(log.sent) == 6
 
 
 def test_one_canary_goes_the_way_of_pods() -> None:
