@@ -66,6 +66,12 @@ def test_a_product_that_was_opted_out_is_quiet_until_it_asks(
     assert (contact["host"], contact["lookups"]) == (EMQX_HOST, 1)
     assert contact["pod"].startswith("it-")
     assert "Contacted" in space.kubectl("get", "wtel", RECORD, "--output=wide").stdout
+    shown = _series(observed, "observed_lookups_total", space.name)
+    assert [('host_class="Exclusive"' in series, value) for series, value in shown.items()] == [
+        (True, 1.0)
+    ]
+    assert set(_series(observed, "observed_source_connected").values()) == {1.0}
+    assert _series(observed, "observed_complete_since_seconds")
 
 
 def test_a_product_that_cannot_be_switched_off_is_shown_as_having_asked(
@@ -186,6 +192,11 @@ def test_a_lookup_from_an_address_of_no_product_is_nobodys(
 
 
 def _unattributed(observed: Observed) -> float:
-    name = "fleet_telemetry_observed_unattributed_lookups_total{"
+    return sum(_series(observed, "observed_unattributed_lookups_total").values())
+
+
+def _series(observed: Observed, metric: str, text: str = "") -> dict[str, float]:
+    """The leader's series of a metric that contain a text, with their values."""
     lines = observed.world.operator.metrics("controller").splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+    found = (line.rpartition(" ") for line in lines if line.startswith(f"fleet_telemetry_{metric}"))
+    return {series: float(value) for series, _, value in found if text in series}
