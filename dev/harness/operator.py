@@ -181,6 +181,8 @@ class LocalOperator:
         """Stop every process."""
         for name in list(self._running):
             self.stop(name)
+        if _SERVICE_PROXY in self.children.names():
+            self.children.kill(_SERVICE_PROXY)
 
     def wait_until_ready(self, *names: str, seconds: float = _READY_SECONDS) -> None:
         """Wait until the processes (default: all) are ready. Raises OperatorError."""

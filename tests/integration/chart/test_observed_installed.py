@@ -102,7 +102,7 @@ def test_from_a_release_without_these_values_to_the_uninstall(
     assert [port["port"] for port in again["spec"]["ports"]] == [6001]
     assert _is_there(cluster, "endpointslice", SLICE)
 
-    operator.stop_all()
+    operator.children.kill_all()
     operator.helm("uninstall", RELEASE)
     eventually(
         lambda: not _is_there(cluster, "endpointslice", SLICE),
