@@ -22,6 +22,7 @@ SHARED = (
     "tests/integration/kube/test_reflector.py",
     "tests/e2e/test_certificates.py",
     "tests/e2e/test_dialects.py",
+    "tests/e2e/test_observed.py",
     "tests/e2e/test_prometheus.py",
     "tests/e2e/test_reports.py",
     "tests/e2e/test_rights.py",

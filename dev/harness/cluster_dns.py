@@ -160,7 +160,8 @@ class ClusterDns:
         selector = ",".join(f"{key}={value}" for key, value in _LABELS.items())
         deadline = time.monotonic() + _SECONDS
         while True:
-            found = pod_addresses(self._cluster, NAMESPACE, selector)
+            # Two pods may have one address for a moment.
+            found = sorted(set(pod_addresses(self._cluster, NAMESPACE, selector)))
             if len(found) == self._replicas:
                 return found
             if time.monotonic() > deadline:

@@ -197,7 +197,6 @@ def _egress() -> dict[str, Check]:
         "spec.egress.sharedAddresses": Choice(of=("Refuse", "Accept"), default="Refuse"),
         "spec.egress.dns": Choice(
             of=("None", "Refuse"),
-            default="None",
             beside={"Refuse": {"/spec.submission": "Disabled"}},
         ),
         "spec.egress.hosts": Array(

@@ -118,7 +118,12 @@ class Server:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
         address = f"{path}?{urlencode(options)}"
         connection = self._connection()
-        connection.request(method, address, json.dumps(body), headers)
+        try:
+            connection.request(method, address, json.dumps(body), headers)
+        except (OSError, http.client.HTTPException):
+            # The API server closes what has been idle for 90 seconds.
+            connection.close()
+            connection.request(method, address, json.dumps(body), headers)
         response = connection.getresponse()
         text = response.read().decode()
         # While it knows nothing of the group at all, the API server answers in plain text.

@@ -68,12 +68,18 @@ class Server:
         self, method: str, path: str, body: Any, content: str, options: dict[str, str]
     ) -> Rendered:
         strict = {"fieldValidation": "Strict"} if body is not None else {}
-        self._connection.request(
+        given = (
             method,
             f"{path}?{urlencode({**options, **strict})}",
             None if body is None else json.dumps(body),
             {"Authorization": f"Bearer {self._token}", "Content-Type": content},
         )
+        try:
+            self._connection.request(*given)
+        except (OSError, http.client.HTTPException):
+            # The API server closes what has been idle for 90 seconds.
+            self._connection.close()
+            self._connection.request(*given)
         response = self._connection.getresponse()
         text = response.read().decode()
         warnings = response.headers.get_all("Warning", [])

@@ -585,15 +585,16 @@ class Egress(ApiType, frozen=True, kw_only=True):
             "something else."
         ),
     ] = SharedAddresses.REFUSE
+    # Without a default in the CRD: an upgrade would add it to every policy that has the section.
     dns: Annotated[
-        DnsAction,
+        DnsAction | None,
         described(
             "Refuse: the Corefile that the command fleet-telemetry corefile prints makes CoreDNS "
             "answer the pods that the denied hosts do not exist, by name, so that hosts on shared "
             "addresses are covered, too. The operator does not apply it; see docs/corefile.md. It "
-            "requires submission: Disabled."
+            "requires submission: Disabled. Default: None."
         ),
-    ] = DnsAction.NONE
+    ] = None
     hosts: Annotated[
         tuple[PolicyHost, ...],
         described(

@@ -138,6 +138,8 @@ OBSERVED_REMEDIES: Mapping[ObservedReason, str] = {
     ObservedReason.NO_QUESTIONS: "See which name servers the pod asks (/etc/resolv.conf in it).",
     ObservedReason.HOST_NOT_TAPPED: "Print the configuration again by fleet-telemetry corefile, "
     "and apply it.",
+    ObservedReason.DNS_BYPASSED: "Let the cache on the nodes, such as NodeLocal DNSCache, forward "
+    "the telemetry hosts to the cluster's DNS.",
     ObservedReason.NO_HOST_KNOWN: "Nothing: there is no lookup to look for.",
 }
 """What to do so that it is known what the pods asked for."""

@@ -76,6 +76,11 @@ class ApiError(Exception):
         return self.status in (400, 403, 422) and not self.is_conflict
 
     @property
+    def is_too_early(self) -> bool:
+        """The API server cannot answer yet, or has too much to do."""
+        return self.status == 429  # noqa: PLR2004  # the number is the meaning
+
+    @property
     def is_rejection(self) -> bool:
         """The API server does not accept the request as such, whoever makes it."""
         return self.status in (400, 405, 415, 422)
@@ -183,10 +188,12 @@ class KubernetesClient:
                 async for found in self._stream(kind, stream):
                     yield found
             except ApiError as error:
-                if stream.has_begun or not (error.reason == NOT_A_LIST or error.is_rejection):
+                is_foreign = error.reason == NOT_A_LIST or error.is_rejection
+                if stream.has_begun or not (is_foreign or error.is_too_early):
                     raise
-                # It has none, as before Kubernetes 1.34 or with an older etcd.
-                self._streams = False
+                # It has none, as before Kubernetes 1.34 or with an older etcd. A kind that was just
+                # defined has none yet: its cache fills.
+                self._streams = not is_foreign
             else:
                 return
         async for manifest in self.list(kind):

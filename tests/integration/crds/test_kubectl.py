@@ -60,6 +60,7 @@ TABLES = {
             "REPORTED": "Unset",
             "EGRESS": "Open",
             "PROVENANCE": "Source",
+            "OBSERVED": "Quiet",
         },
     ),
     "thost": Table(
