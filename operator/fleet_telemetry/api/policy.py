@@ -628,7 +628,8 @@ SPEC_RULES = (
         "Enabled; Isolate goes with either",
     ),
     Rule(
-        "!has(self.egress) || self.egress.dns != 'Refuse' || self.submission == 'Disabled'",
+        "!has(self.egress) || !has(self.egress.dns) || self.egress.dns != 'Refuse' || "
+        "self.submission == 'Disabled'",
         "egress.dns Refuse requires submission: Disabled; with Enabled, name servers have to "
         "answer",
     ),
