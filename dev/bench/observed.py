@@ -269,12 +269,12 @@ class _Process:
         self._reconciling = _Reconciling()
         self._before = memory(os.getpid(), NOW)
         # Here, so that their memory counts.
-        from fleet_telemetry.observed.ledger import HostClass, HostUse  # noqa: PLC0415
-        from fleet_telemetry.observed.observation import Observation  # noqa: PLC0415
+        from fleet_telemetry.observed.ledger import HostClass, ProductUse  # noqa: PLC0415
+        from fleet_telemetry.observed.observation import DnsObservation  # noqa: PLC0415
         from fleet_telemetry.observed.receiver import Receiver  # noqa: PLC0415
 
-        self._observation = Observation(lambda: datetime.now(UTC))
-        use = (HostUse("emqx", HostClass.EXCLUSIVE),)
+        self._observation = DnsObservation(lambda: datetime.now(UTC))
+        use = (ProductUse("emqx", HostClass.EXCLUSIVE),)
         self._observation.set_hosts({_host(number): use for number in range(hosts)})
         for number in range(pods):
             self._observation.set_pods(

@@ -14,7 +14,7 @@ from dev.cluster import binaries, detached, paths
 from dev.cluster.cluster import Cluster
 from dev.cluster.processes import Identity
 from dev.cluster.progress import say
-from dev.harness.cluster_dns import ClusterDns
+from dev.harness.cluster_dns import LocalClusterDns
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import NAMESPACE, LocalOperator, OperatorError
 from dev.harness.products import CREDENTIALS, Place, start_products
@@ -53,7 +53,9 @@ class Stand:
             self.directory / "cluster", scheduler=True, kwok=True, detached=detached
         )
         self.names = LocalDnsServer(self.directory / "names", detached=detached)
-        self.dns = ClusterDns(self.cluster, self.directory / "dns", self.names, detached=detached)
+        self.dns = LocalClusterDns(
+            self.cluster, self.directory / "dns", self.names, detached=detached
+        )
         self.operator: LocalOperator | None = None
 
     def __enter__(self) -> Self:

@@ -41,7 +41,7 @@ _LABELS = {"k8s-app": "kube-dns"}
 _SECONDS = 30.0
 
 
-class ClusterDns:
+class LocalClusterDns:
     """All name servers of a cluster."""
 
     def __init__(

@@ -20,7 +20,7 @@ import dns.rcode
 import dns.rdatatype
 
 from dev.cluster import ensure
-from fleet_telemetry.observed.lookup import Lookup, Stage
+from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.observed.receiver import Receiver
 from tests.support.dnstap_reports import Heard
 from tests.support.world import eventually
@@ -135,7 +135,7 @@ class Tapped:
             found = {
                 (one.client, one.refused)
                 for _, one in self._lookups()
-                if one.name == name and one.stage is Stage.ANSWER
+                if one.name == name and one.stage is LookupStage.ANSWER
             }
             return found == set(expected) if expected else bool(found)
 
@@ -152,7 +152,7 @@ class Tapped:
     def connections(self) -> int:
         return sum(kind == "connected" for kind, _ in list(self.heard.events))
 
-    def _lookups(self) -> list[tuple[str, Lookup]]:
+    def _lookups(self) -> list[tuple[str, ReportedLookup]]:
         return list(self.heard.lookups)
 
 

@@ -17,7 +17,7 @@ from fleet_telemetry.observed.frame_streams import (
     control_frame,
     data_frame,
 )
-from fleet_telemetry.observed.lookup import Lookup, Stage
+from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 
 NOW = datetime(2026, 11, 29, 20, 0, 0, 123456, tzinfo=UTC)
 CLIENT = "10.1.2.3"
@@ -41,7 +41,7 @@ def answer(name: str = HOST, code: dns.rcode.Rcode = dns.rcode.NOERROR) -> bytes
 
 
 def report(
-    stage: Stage = Stage.QUESTION,
+    stage: LookupStage = LookupStage.QUESTION,
     dns_message: bytes | None = None,
     client: bytes | str = CLIENT,
     time: datetime = NOW,
@@ -53,14 +53,14 @@ def report(
     whole.identity = b"coredns-5d78c9869d-x2x4z"
     whole.version = b"CoreDNS-1.15.0"
     message = whole.message
-    message.type = 5 if stage is Stage.QUESTION else 6
+    message.type = 5 if stage is LookupStage.QUESTION else 6
     message.socket_family = 1
     message.socket_protocol = 1
     message.query_address = client if isinstance(client, bytes) else ip_address(client).packed
     message.query_port = 40000
     seconds, nanoseconds = int(time.timestamp()), time.microsecond * 1000
     message.query_time_sec, message.query_time_nsec = seconds, nanoseconds
-    if stage is Stage.QUESTION:
+    if stage is LookupStage.QUESTION:
         message.query_message = question() if dns_message is None else dns_message
     else:
         message.response_time_sec, message.response_time_nsec = seconds, nanoseconds
@@ -84,7 +84,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
-        self.lookups: list[tuple[str, Lookup]] = []
+        self.lookups: list[tuple[str, ReportedLookup]] = []
         self.frames_lost = 0
 
     def connected(self, source: str) -> None:
@@ -93,7 +93,7 @@ class Heard:
     def disconnected(self, source: str) -> None:
         self.events.append(("disconnected", source))
 
-    def looked_up(self, source: str, lookup: Lookup) -> None:
+    def looked_up(self, source: str, lookup: ReportedLookup) -> None:
         self.lookups.append((source, lookup))
 
     def lost(self, source: str, frames: int) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from fleet_telemetry.observed.ledger import HostClass, Hosts, HostUse
-from fleet_telemetry.observed.lookup import Lookup, Stage
+from fleet_telemetry.observed.ledger import HostClass, Hosts, ProductUse
+from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import Pod, PodPhase, PodTemplate, WorkloadRef
 
 HOST = "telemetry.example.com"
 SHARED_HOST = "api.example.com"
 HOSTS: Hosts = {
-    HOST: (HostUse("product", HostClass.EXCLUSIVE),),
-    SHARED_HOST: (HostUse("product", HostClass.SHARED),),
+    HOST: (ProductUse("product", HostClass.EXCLUSIVE),),
+    SHARED_HOST: (ProductUse("product", HostClass.SHARED),),
 }
 REF = WorkloadRef("team", WorkloadKind.DEPLOYMENT, "web")
 OTHER = WorkloadRef("team", WorkloadKind.DEPLOYMENT, "other")
@@ -60,11 +60,13 @@ def a_pod(
     )
 
 
-def a_question(client: str, seconds: float, name: str = HOST) -> Lookup:
+def a_question(client: str, seconds: float, name: str = HOST) -> ReportedLookup:
     """A question of a client."""
-    return Lookup(Stage.QUESTION, name, client, at(seconds))
+    return ReportedLookup(LookupStage.QUESTION, name, client, at(seconds))
 
 
-def an_answer(client: str, seconds: float, name: str = HOST, *, refused: bool = False) -> Lookup:
+def an_answer(
+    client: str, seconds: float, name: str = HOST, *, refused: bool = False
+) -> ReportedLookup:
     """The answer to a client."""
-    return Lookup(Stage.ANSWER, name, client, at(seconds), refused=refused)
+    return ReportedLookup(LookupStage.ANSWER, name, client, at(seconds), refused=refused)

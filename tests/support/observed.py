@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dev.cluster import Cluster
-from dev.harness.cluster_dns import ClusterDns, print_corefile
+from dev.harness.cluster_dns import LocalClusterDns, print_corefile
 from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import LocalOperator, egress_values
 from dev.harness.pods import pod_addresses
@@ -29,7 +29,7 @@ class Observed:
     """The cluster, and its DNS."""
 
     world: World
-    dns: ClusterDns
+    dns: LocalClusterDns
 
     @contextmanager
     def space(self) -> Iterator[Space]:
@@ -83,7 +83,7 @@ def observed_cluster(directory: Path, **values: Any) -> Iterator[Observed]:
     with (
         LocalDnsServer(directory / "names") as names,
         Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster,
-        ClusterDns(cluster, directory / "dns", names) as dns,
+        LocalClusterDns(cluster, directory / "dns", names) as dns,
     ):
         hosts = (SONAR_HOST, EMQX_HOST, GATEWAY, "example.com")
         names.update({host: Records(a=["192.0.2.99"], ttl=60) for host in hosts})

@@ -17,7 +17,7 @@ import dns.rrset
 from fleet_telemetry.egress.dns.name_servers import NameServer
 from fleet_telemetry.observed.canary import CANARY_ADDRESS, CANARY_ZONE
 from fleet_telemetry.observed.frame_streams import data_frame
-from fleet_telemetry.observed.lookup import Stage
+from fleet_telemetry.observed.lookup import LookupStage
 from tests.support.dnstap_reports import READY, START, answer, question, report
 
 _RETRY_SECONDS = 0.05
@@ -107,8 +107,8 @@ class TappedNameServer(asyncio.DatagramProtocol):
         """A pod asks it."""
         code = dns.rcode.NXDOMAIN if refused else dns.rcode.NOERROR
         now = datetime.now(UTC)
-        self._send(report(Stage.QUESTION, question(name), client, now))
-        self._send(report(Stage.ANSWER, answer(name, code), client, now))
+        self._send(report(LookupStage.QUESTION, question(name), client, now))
+        self._send(report(LookupStage.ANSWER, answer(name, code), client, now))
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         """See asyncio.DatagramProtocol."""
@@ -116,7 +116,7 @@ class TappedNameServer(asyncio.DatagramProtocol):
         name = query.question[0].name.to_text(omit_final_dot=True).lower()
         self.asked.append(name)
         if name not in self.untapped:
-            self._send(report(Stage.QUESTION, data, addr[0], datetime.now(UTC)))
+            self._send(report(LookupStage.QUESTION, data, addr[0], datetime.now(UTC)))
         response = dns.message.make_response(query)
         is_canary = name.endswith(f".{CANARY_ZONE}")
         is_searched = self._autopath and f".{CANARY_ZONE}." in name

@@ -136,7 +136,7 @@ def corefile(
     """
     # The other commands do without it.
     from fleet_telemetry.audit.corefile.forms import FORMS  # noqa: PLC0415
-    from fleet_telemetry.audit.corefile.planning import Options, plan_addition  # noqa: PLC0415
+    from fleet_telemetry.audit.corefile.planning import CorefileOptions, plan_addition  # noqa: PLC0415
     from fleet_telemetry.audit.corefile.refusing import By  # noqa: PLC0415
     from fleet_telemetry.audit.formats import wording  # noqa: PLC0415
 
@@ -159,7 +159,7 @@ def corefile(
             "the cluster has no Service of the operator for lookups: set observed.enabled in the "
             "chart, give its address with --to, or refuse only, with --no-tap"
         )
-    options = Options(
+    options = CorefileOptions(
         tap=tap,
         whole_catalogue=whole,
         everything=everything,

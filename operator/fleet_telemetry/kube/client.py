@@ -20,7 +20,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client.rest import RESTResponse
 
 from fleet_telemetry import __version__
-from fleet_telemetry.kube.streamed_list import QUERY, Change, StreamedList, StreamError
+from fleet_telemetry.kube.streamed_list import QUERY, Presence, StreamedList, StreamError
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig, items_at, number_at, text_at
 from fleet_telemetry.workloads.workload import FIELD_MANAGER
@@ -176,7 +176,7 @@ class KubernetesClient:
             if not token:
                 return
 
-    async def list_all(self, kind: Kind) -> AsyncIterator[tuple[Change, dict[str, Any]]]:
+    async def list_all(self, kind: Kind) -> AsyncIterator[tuple[Presence, dict[str, Any]]]:
         """All objects of a kind, one by one, by a streaming list if the API server has them, else
         page by page. An object that changes meanwhile may come again, or as deleted.
 
@@ -197,11 +197,11 @@ class KubernetesClient:
             else:
                 return
         async for manifest in self.list(kind):
-            yield Change.EXISTS, manifest
+            yield Presence.EXISTS, manifest
 
     async def _stream(
         self, kind: Kind, stream: StreamedList
-    ) -> AsyncIterator[tuple[Change, dict[str, Any]]]:
+    ) -> AsyncIterator[tuple[Presence, dict[str, Any]]]:
         path = kind.path()
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=_TIMEOUT_SECONDS, sock_read=_TIMEOUT_SECONDS

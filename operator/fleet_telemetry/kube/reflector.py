@@ -17,7 +17,7 @@ from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.kinds import OPTIONAL
 from fleet_telemetry.kube.list_schedule import ListSchedule
-from fleet_telemetry.kube.streamed_list import Change
+from fleet_telemetry.kube.streamed_list import Presence
 from fleet_telemetry.objects.kind import Kind
 
 _log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ async def list_kind(cache: ClusterCache, client: KubernetesClient, kind: Kind) -
     with cache.store(kind).replace() as listing:
         try:
             async for change, manifest in client.list_all(kind):
-                if change is Change.DELETED:
+                if change is Presence.DELETED:
                     listing.delete(manifest)
                 else:
                     listing.upsert(manifest)

@@ -37,7 +37,7 @@ class StreamError(Exception):
         super().__init__(message)
 
 
-class Change(StrEnum):
+class Presence(StrEnum):
     """What a stream says of an object."""
 
     EXISTS = "Exists"
@@ -54,7 +54,7 @@ class StreamedList:
     """An event has come, so the API server has streaming lists."""
     _rest: bytearray = field(default_factory=bytearray)
 
-    def feed(self, chunk: bytes) -> Iterator[tuple[Change, dict[str, Any]]]:
+    def feed(self, chunk: bytes) -> Iterator[tuple[Presence, dict[str, Any]]]:
         """The objects that a chunk of the response completes. Raises StreamError."""
         searched = len(self._rest)
         self._rest += chunk
@@ -77,7 +77,7 @@ class StreamedList:
             return StreamError(_NO_STREAM)
         return StreamError("the stream ended before the list did", reason="Unreachable")
 
-    def _read(self, line: bytes) -> Iterator[tuple[Change, dict[str, Any]]]:
+    def _read(self, line: bytes) -> Iterator[tuple[Presence, dict[str, Any]]]:
         try:
             event = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -92,9 +92,9 @@ class StreamedList:
             annotations = dig(found, "metadata", "annotations")
             self.is_complete = isinstance(annotations, dict) and annotations.get(_END) == "true"
         elif event["type"] == "DELETED":
-            yield Change.DELETED, found
+            yield Presence.DELETED, found
         else:
-            yield Change.EXISTS, found
+            yield Presence.EXISTS, found
 
 
 def _error(status: Manifest) -> StreamError:

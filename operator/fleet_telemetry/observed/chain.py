@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from fleet_telemetry.api.reasons import ObservedReason
 from fleet_telemetry.observed.canary import CANARY_ZONE, token_of
-from fleet_telemetry.observed.lookup import Lookup, Stage
+from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.observed.spelling import canonical_address
 
 CANARY_TIMEOUT = timedelta(seconds=15)
@@ -234,14 +234,14 @@ class Chain:
             if not in_use:
                 server.streak.end(now, ObservedReason.NOT_PROVEN_YET, "autopath was in use")
 
-    def looked_up(self, source: str, lookup: Lookup, now: datetime) -> bool:
+    def looked_up(self, source: str, lookup: ReportedLookup, now: datetime) -> bool:
         """Take note of a lookup of a canary; False if it is none."""
         token = token_of(lookup.name)
         if token is None:
             return False
         self.tick(now)
         canary = self._outstanding.get(token)
-        if canary is None or lookup.stage is not Stage.QUESTION:
+        if canary is None or lookup.stage is not LookupStage.QUESTION:
             return True
         is_search = lookup.name != f"{token}.{CANARY_ZONE}"
         if canary.server == _PATH:

@@ -10,23 +10,23 @@ from fleet_telemetry.observed.pairing import Pairing
 from fleet_telemetry.observed.tls_channel import TlsChannel
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """Receives the events of a connection."""
 
-    def arrived(self, connection: Connection) -> None:
+    def arrived(self, connection: DnstapConnection) -> None:
         """It was made."""
 
-    def received(self, connection: Connection, data: bytes) -> None:
+    def received(self, connection: DnstapConnection, data: bytes) -> None:
         """Bytes came."""
 
-    def left(self, connection: Connection) -> None:
+    def left(self, connection: DnstapConnection) -> None:
         """The peer closed it, or it broke."""
 
 
-class Connection(asyncio.Protocol):
+class DnstapConnection(asyncio.Protocol):
     """The state of a connection. What is done with it is its owner's."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: ConnectionOwner) -> None:
         self._owner = owner
         self.transport: asyncio.Transport
         self.address = ""

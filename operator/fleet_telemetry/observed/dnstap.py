@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 
 from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.half import Half, QuestionKey
-from fleet_telemetry.observed.lookup import Lookup, Stage
+from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.observed.question import MalformedMessage, read_question
 
 _CLIENT_QUERY = 5
@@ -45,13 +45,13 @@ def decode(frame: bytes) -> Half | FrameResult:
     if not (report.HasField("type") and message.HasField("type")):
         return FrameResult.UNREADABLE
     if message.type == _CLIENT_QUERY:
-        return _lookup(message, Stage.QUESTION, message.query_message)
+        return _lookup(message, LookupStage.QUESTION, message.query_message)
     if message.type == _CLIENT_RESPONSE:
-        return _lookup(message, Stage.ANSWER, message.response_message)
+        return _lookup(message, LookupStage.ANSWER, message.response_message)
     return FrameResult.IGNORED
 
 
-def _lookup(message: Any, stage: Stage, dns: bytes) -> Half | FrameResult:
+def _lookup(message: Any, stage: LookupStage, dns: bytes) -> Half | FrameResult:
     if not dns:
         return FrameResult.NO_MESSAGE
     try:
@@ -60,7 +60,7 @@ def _lookup(message: Any, stage: Stage, dns: bytes) -> Half | FrameResult:
         return FrameResult.BAD_MESSAGE
     if question is None:
         return FrameResult.IGNORED
-    if question.is_answer is not (stage is Stage.ANSWER):
+    if question.is_answer is not (stage is LookupStage.ANSWER):
         return FrameResult.BAD_MESSAGE
     client = _client(message.query_address)
     if client is None:
@@ -71,7 +71,7 @@ def _lookup(message: Any, stage: Stage, dns: bytes) -> Half | FrameResult:
     refused = question.is_answer and question.refused
     asked = (message.query_time_sec, message.query_time_nsec)
     return Half(
-        Lookup(stage, question.name, client, time, refused),
+        ReportedLookup(stage, question.name, client, time, refused),
         QuestionKey(asked, message.query_address, message.query_port),
     )
 
@@ -88,9 +88,9 @@ def _client(raw: bytes) -> str | None:
     return str(address.ipv4_mapped or address)
 
 
-def _time(message: Any, stage: Stage) -> datetime | None:
+def _time(message: Any, stage: LookupStage) -> datetime | None:
     """When; an answer without a time of its own has that of its question."""
-    if stage is Stage.ANSWER and message.HasField("response_time_sec"):
+    if stage is LookupStage.ANSWER and message.HasField("response_time_sec"):
         seconds, nanoseconds = message.response_time_sec, message.response_time_nsec
     else:
         seconds, nanoseconds = message.query_time_sec, message.query_time_nsec

@@ -7,7 +7,7 @@ from enum import StrEnum
 from fleet_telemetry.observed.frame_result import FrameResult
 
 
-class Refusal(StrEnum):
+class RefusedConnection(StrEnum):
     """Why the receiver closed a connection."""
 
     NOT_ADMITTED = "NotAdmitted"
@@ -27,4 +27,4 @@ class Figures:
 
     def __init__(self) -> None:
         self.frames = dict.fromkeys(FrameResult, 0)
-        self.refused = dict.fromkeys(Refusal, 0)
+        self.refused = dict.fromkeys(RefusedConnection, 0)

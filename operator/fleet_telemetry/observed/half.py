@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fleet_telemetry.observed.lookup import Lookup
+from fleet_telemetry.observed.lookup import ReportedLookup
 
 
 class QuestionKey(NamedTuple):
@@ -19,5 +19,5 @@ class QuestionKey(NamedTuple):
 class Half(NamedTuple):
     """What one frame reports."""
 
-    lookup: Lookup
+    lookup: ReportedLookup
     question: QuestionKey

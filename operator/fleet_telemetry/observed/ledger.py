@@ -39,14 +39,14 @@ class HostClass(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class HostUse:
+class ProductUse:
     """That a product sends telemetry to a host."""
 
     product: str
     host_class: HostClass
 
 
-Hosts = Mapping[str, tuple[HostUse, ...]]
+Hosts = Mapping[str, tuple[ProductUse, ...]]
 """The hosts of interest, by their exact names in lower case."""
 
 LookupKey = tuple[WorkloadRef, str, HostClass]
@@ -113,7 +113,7 @@ class Ledger:
         self._most_contacts = most_contacts
         self._most_in_all = most_in_all
         self._books: dict[WorkloadRef, _Book] = {}
-        self._hosts: dict[str, tuple[HostUse, ...]] = {}
+        self._hosts: dict[str, tuple[ProductUse, ...]] = {}
         self._due: dict[WorkloadRef, datetime] = {}
         """Whose contacts changed, and when that is to be published."""
         self._changed: set[WorkloadRef] = set()

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 
-class Stage(StrEnum):
+class LookupStage(StrEnum):
     """Which half of a lookup."""
 
     QUESTION = "Question"
@@ -16,10 +16,10 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
+class ReportedLookup:
     """A question of a client, or the answer to one."""
 
-    stage: Stage
+    stage: LookupStage
     name: str
     """The name that was asked for, in lower case, without a trailing dot."""
     client: str
@@ -44,7 +44,7 @@ class LookupSink(Protocol):
     def disconnected(self, source: str) -> None:
         """It no longer does."""
 
-    def looked_up(self, source: str, lookup: Lookup) -> None:
+    def looked_up(self, source: str, lookup: ReportedLookup) -> None:
         """A name server saw half of a lookup."""
 
     def lost(self, source: str, frames: int) -> None:

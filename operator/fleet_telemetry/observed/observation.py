@@ -26,7 +26,7 @@ from fleet_telemetry.observed.address_book import (
 )
 from fleet_telemetry.observed.chain import CLOCK_OFFSET, Chain, ChainState
 from fleet_telemetry.observed.ledger import Hosts, Ledger, LookupKey, PodMark, Questions
-from fleet_telemetry.observed.lookup import Lookup, Stage
+from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.observed.spelling import canonical_address
 from fleet_telemetry.workloads.workload import Pod, PodPhase, WorkloadRef
 
@@ -106,7 +106,7 @@ _WaitingKey = tuple[str, str, str, datetime]
 """Client, host, the namespace in the search domain or nothing, second."""
 
 
-class Observation:
+class DnsObservation:
     """All that is known of lookups. It is the receiver's ``LookupSink``.
 
     ``clock`` is the present time, aware. Nothing blocks. Call ``tick`` about once a second.
@@ -164,7 +164,7 @@ class Observation:
         """See LookupSink."""
         self._chain.lost(source, frames, self._clock())
 
-    def looked_up(self, source: str, lookup: Lookup) -> None:
+    def looked_up(self, source: str, lookup: ReportedLookup) -> None:
         """See LookupSink."""
         now = self._clock()
         if self._chain.looked_up(source, lookup, now):
@@ -333,9 +333,9 @@ class Observation:
                 return host, namespace
         return None, ""
 
-    def _other(self, source: str, lookup: Lookup, now: datetime) -> None:
+    def _other(self, source: str, lookup: ReportedLookup, now: datetime) -> None:
         """A name that is no telemetry host's. It shows that the pod asks here."""
-        if lookup.stage is not Stage.QUESTION:
+        if lookup.stage is not LookupStage.QUESTION:
             return
         if not self._chain.is_all_tapped(source) and self._is_outside(lookup.name):
             self._chain.tapped(source, None)
@@ -361,18 +361,18 @@ class Observation:
             self._changed.add(pod.ref)
         pod.asked = now
 
-    def _wait(self, source: str, key: _WaitingKey, lookup: Lookup, now: datetime) -> None:
+    def _wait(self, source: str, key: _WaitingKey, lookup: ReportedLookup, now: datetime) -> None:
         waiting = self._waiting.get(key)
         if waiting is None:
             if len(self._waiting) >= MOST_WAITING:
-                if lookup.stage is Stage.QUESTION:
+                if lookup.stage is LookupStage.QUESTION:
                     self._refuse(key, NoHolder(Unattributed.TOO_MANY), 1, now)
                 return
             due = now + self._settled_after
             waiting = self._waiting[key] = _Waiting(due, now, lookup.time, lookup.time)
         waiting.arrived = now
         waiting.clock_wrong |= not self._trusts(source, lookup.time, now)
-        if lookup.stage is Stage.QUESTION:
+        if lookup.stage is LookupStage.QUESTION:
             waiting.questions += 1
             waiting.first = min(waiting.first, lookup.time)
             waiting.last = max(waiting.last, lookup.time)

@@ -8,7 +8,7 @@ nothing, but a queue that overflows drops many.
 from __future__ import annotations
 
 from fleet_telemetry.observed.half import Half, QuestionKey
-from fleet_telemetry.observed.lookup import Stage
+from fleet_telemetry.observed.lookup import LookupStage
 
 MOST_QUESTIONS = 4096
 """Of a connection, less than 1 MB. Answers to questions before these are not judged."""
@@ -26,7 +26,7 @@ class Pairing:
     def is_missing_its_question(self, half: Half) -> bool:
         """Whether the half is the answer to a question that should have been reported."""
         key = half.question
-        if half.lookup.stage is Stage.ANSWER:
+        if half.lookup.stage is LookupStage.ANSWER:
             # Some plugins answer more than once, so the question stays.
             is_judged = self._since is not None and key.asked > self._since
             return is_judged and key not in self._questions

@@ -27,7 +27,7 @@ class MalformedMessage(Exception):  # noqa: N818  # as in kopf and httpx, the na
     """What the name server reports is no DNS message, or a part of one."""
 
 
-class Question(NamedTuple):
+class DnsQuestion(NamedTuple):
     """What a message asks for, or answers to."""
 
     name: str
@@ -37,7 +37,7 @@ class Question(NamedTuple):
     """NXDOMAIN or REFUSED."""
 
 
-def read_question(message: bytes) -> Question | None:
+def read_question(message: bytes) -> DnsQuestion | None:
     """The question of a message; None if it asks for no host's name.
 
     Takes at most 128 labels. Raises MalformedMessage.
@@ -70,6 +70,6 @@ def read_question(message: bytes) -> Question | None:
     is_host = labels and name.count(b".") == len(labels) - 1 and not name.translate(None, _OF_HOSTS)
     if of_class != _INTERNET or not is_host:
         return None
-    return Question(
+    return DnsQuestion(
         name.lower().decode("ascii"), bool(flags & _RESPONSE), (flags & _RCODE) in _REFUSED_CODES
     )

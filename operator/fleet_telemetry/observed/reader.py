@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from fleet_telemetry.observed.budget import Budget
-from fleet_telemetry.observed.connection import Connection
+from fleet_telemetry.observed.connection import DnstapConnection
 from fleet_telemetry.observed.dnstap import decode
-from fleet_telemetry.observed.figures import Figures, Refusal
+from fleet_telemetry.observed.figures import Figures, RefusedConnection
 from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.frame_streams import FrameStreamError, Phase
 from fleet_telemetry.observed.half import Half
@@ -31,10 +31,10 @@ _DEBT_SECONDS = 0.5
 class Closing(Protocol):
     """Who closes connections."""
 
-    def end(self, connection: Connection) -> None:
+    def end(self, connection: DnstapConnection) -> None:
         """Close it and forget it."""
 
-    def refuse(self, connection: Connection, why: Refusal, sentence: str) -> None:
+    def refuse(self, connection: DnstapConnection, why: RefusedConnection, sentence: str) -> None:
         """The same, because of what the peer did."""
 
 
@@ -57,12 +57,14 @@ class Reader:
         self._budget = Budget(limits.share, _BURST_SECONDS, clock)
         # Of its own, so that one who floods does not keep others from being decoded.
         self._skipping = Budget(limits.skipping_share, _BURST_SECONDS, clock)
-        self._queue: deque[Connection] = deque()
+        self._queue: deque[DnstapConnection] = deque()
         self._wake = asyncio.Event()
         self._waiting = 0
         """Bytes that wait to be decoded, or less: what was decoded is not subtracted each time."""
 
-    def add(self, connection: Connection, received: int, others: Collection[Connection]) -> None:
+    def add(
+        self, connection: DnstapConnection, received: int, others: Collection[DnstapConnection]
+    ) -> None:
         """A connection has received bytes, or it ended. ``others`` are all that there are."""
         if not connection.is_queued:
             connection.is_queued = True
@@ -90,7 +92,7 @@ class Reader:
             try:
                 is_done = self._turn(connection, until)
             except FrameStreamError as error:
-                self._closing.refuse(connection, Refusal.BAD_STREAM, str(error))
+                self._closing.refuse(connection, RefusedConnection.BAD_STREAM, str(error))
                 continue
             if not is_done:
                 connection.is_queued = True
@@ -98,7 +100,7 @@ class Reader:
             elif connection.has_left or connection.stream.phase is Phase.ENDED:
                 self._closing.end(connection)
 
-    def _turn(self, connection: Connection, until: float) -> bool:
+    def _turn(self, connection: DnstapConnection, until: float) -> bool:
         """Decode frames; return whether there are no more. Raises FrameStreamError."""
         for _ in range(_TURN):
             frame = connection.stream.next_frame()
@@ -110,7 +112,7 @@ class Reader:
                 return False
         return False
 
-    def _decode(self, connection: Connection, frame: bytes) -> None:
+    def _decode(self, connection: DnstapConnection, frame: bytes) -> None:
         source = connection.source
         result = decode(frame)
         if isinstance(result, Half):
@@ -124,7 +126,7 @@ class Reader:
             connection.pairing.restart()
             self._sink.lost(source, 1)
 
-    def _follow(self, connection: Connection) -> None:
+    def _follow(self, connection: DnstapConnection) -> None:
         """Do what the control frames that were reached ask for."""
         phase = connection.stream.phase
         if phase is Phase.STREAMING and connection.is_reporting:
@@ -133,14 +135,16 @@ class Reader:
             try:
                 connection.send(replies)
             except ssl.SSLError as error:
-                self._closing.refuse(connection, Refusal.BAD_TLS, f"no TLS: {error.reason}")
+                self._closing.refuse(
+                    connection, RefusedConnection.BAD_TLS, f"no TLS: {error.reason}"
+                )
                 return
         if phase is Phase.STREAMING:
             connection.began()
             connection.is_reporting = True
             self._sink.connected(connection.source)
 
-    def _make_room(self, arrived: Connection, others: Collection[Connection]) -> None:
+    def _make_room(self, arrived: DnstapConnection, others: Collection[DnstapConnection]) -> None:
         started = self._clock()
         self._waiting = sum(one.stream.buffered for one in others)
         while self._waiting > self._limits.buffered:
@@ -154,12 +158,12 @@ class Reader:
             arrived.transport.pause_reading()
             asyncio.get_running_loop().call_later(wait, _resume, arrived)
 
-    def _skip(self, connection: Connection) -> None:
+    def _skip(self, connection: DnstapConnection) -> None:
         before = connection.stream.buffered
         try:
             frames = connection.stream.skip(_ROOM)
         except FrameStreamError as error:
-            self._closing.refuse(connection, Refusal.BAD_STREAM, str(error))
+            self._closing.refuse(connection, RefusedConnection.BAD_STREAM, str(error))
             return
         self._follow(connection)
         if frames:
@@ -167,9 +171,11 @@ class Reader:
             connection.pairing.restart()
             self._sink.lost(connection.source, frames)
         elif connection.stream.buffered == before:
-            self._closing.refuse(connection, Refusal.TOO_MANY, "incomplete frames fill the buffers")
+            self._closing.refuse(
+                connection, RefusedConnection.TOO_MANY, "incomplete frames fill the buffers"
+            )
 
 
-def _resume(connection: Connection) -> None:
+def _resume(connection: DnstapConnection) -> None:
     if not connection.transport.is_closing():
         connection.transport.resume_reading()

@@ -19,8 +19,8 @@ from contextlib import asynccontextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
-from fleet_telemetry.observed.connection import Connection
-from fleet_telemetry.observed.figures import Figures, Refusal
+from fleet_telemetry.observed.connection import DnstapConnection
+from fleet_telemetry.observed.figures import Figures, RefusedConnection
 from fleet_telemetry.observed.limits import Limits
 from fleet_telemetry.observed.lookup import LookupSink
 from fleet_telemetry.observed.sockets import address_of, listening_socket, notice_death
@@ -29,7 +29,7 @@ from fleet_telemetry.observed.tls_channel import TlsChannel
 if TYPE_CHECKING:
     from fleet_telemetry.observed.reader import Reader
 
-OnRefusal = Callable[[str, Refusal, str], None]
+OnRefusal = Callable[[str, RefusedConnection, str], None]
 """Called on the loop with the address, why, and a sentence. Anybody can cause it: keep it cheap."""
 
 _BACKLOG = 64
@@ -61,7 +61,7 @@ class Receiver:
         self._limits = limits
         self._clock = clock
         self._numbers = count(1)
-        self._connections: dict[Connection, None] = {}
+        self._connections: dict[DnstapConnection, None] = {}
         self._reader: Reader | None = None
 
     @property
@@ -87,7 +87,7 @@ class Receiver:
                 self._reader = Reader(self, self._sink, self.figures, self._limits, self._clock)
                 work = tasks.create_task(self._reader.work())
                 server = await asyncio.get_running_loop().create_server(
-                    lambda: Connection(self), sock=listener, backlog=_BACKLOG
+                    lambda: DnstapConnection(self), sock=listener, backlog=_BACKLOG
                 )
                 try:
                     yield listener.getsockname()[1]
@@ -103,11 +103,13 @@ class Receiver:
         """Ask again which addresses are admitted, and close the connections of the others."""
         for connection in list(self._connections):
             if not self._admits(connection.address):
-                self.refuse(connection, Refusal.NOT_ADMITTED, "its address is no longer admitted")
+                self.refuse(
+                    connection, RefusedConnection.NOT_ADMITTED, "its address is no longer admitted"
+                )
 
     # Events of connections.
 
-    def arrived(self, connection: Connection) -> None:
+    def arrived(self, connection: DnstapConnection) -> None:
         """See Owner."""
         transport = connection.transport
         address = address_of(transport.get_extra_info("peername"))
@@ -116,11 +118,15 @@ class Receiver:
             return
         connection.address = address
         if not self._admits(address):
-            self.refuse(connection, Refusal.NOT_ADMITTED, "its address is no name server's")
+            self.refuse(
+                connection, RefusedConnection.NOT_ADMITTED, "its address is no name server's"
+            )
             return
         if len(self._connections) >= self._limits.connections:
             self.refuse(
-                connection, Refusal.TOO_MANY, f"{len(self._connections)} connections are open"
+                connection,
+                RefusedConnection.TOO_MANY,
+                f"{len(self._connections)} connections are open",
             )
             return
         self._make_room(address)
@@ -135,7 +141,7 @@ class Receiver:
         if self._tls:
             connection.tls = TlsChannel(self._tls())
 
-    def received(self, connection: Connection, data: bytes) -> None:
+    def received(self, connection: DnstapConnection, data: bytes) -> None:
         """See Owner."""
         if self._reader and connection in self._connections:
             before, connection.last_received = connection.last_received, self._clock()
@@ -147,13 +153,13 @@ class Receiver:
             try:
                 data = connection.decrypt(data)
             except ssl.SSLError as error:
-                self.refuse(connection, Refusal.BAD_TLS, f"no TLS: {error.reason}")
+                self.refuse(connection, RefusedConnection.BAD_TLS, f"no TLS: {error.reason}")
                 return
             connection.has_left = bool(connection.tls and connection.tls.is_over)
             connection.stream.append(data)
             self._reader.add(connection, len(data), self._connections)
 
-    def left(self, connection: Connection) -> None:
+    def left(self, connection: DnstapConnection) -> None:
         """See Owner."""
         connection.has_left = True
         if self._reader and connection in self._connections:
@@ -162,7 +168,7 @@ class Receiver:
 
     # Requests of the reader.
 
-    def end(self, connection: Connection) -> None:
+    def end(self, connection: DnstapConnection) -> None:
         """Close a connection once all is sent, and forget it, if that was not done before."""
         if connection not in self._connections:
             return
@@ -171,7 +177,7 @@ class Receiver:
         if connection.is_reporting:
             self._sink.disconnected(connection.source)
 
-    def refuse(self, connection: Connection, why: Refusal, sentence: str) -> None:
+    def refuse(self, connection: DnstapConnection, why: RefusedConnection, sentence: str) -> None:
         """Close a connection for a reason that is the peer's."""
         self.figures.refused[why] += 1
         self._on_refusal(connection.address, why, sentence)
@@ -183,10 +189,14 @@ class Receiver:
         same = [one for one in self._connections if one.address == address]
         if len(same) >= self._limits.connections_per_address:
             silent = min(same, key=lambda one: one.last_received)
-            self.refuse(silent, Refusal.TOO_MANY, "a new one from its address took its place")
+            self.refuse(
+                silent, RefusedConnection.TOO_MANY, "a new one from its address took its place"
+            )
 
-    def _is_late(self, connection: Connection) -> None:
+    def _is_late(self, connection: DnstapConnection) -> None:
         seconds = self._limits.handshake_seconds
         self.refuse(
-            connection, Refusal.NO_HANDSHAKE, f"no stream of dnstap began within {seconds:g} s"
+            connection,
+            RefusedConnection.NO_HANDSHAKE,
+            f"no stream of dnstap began within {seconds:g} s",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fleet_telemetry.audit.formats.junit_xml import Case, Outcome, junit_xml
+from fleet_telemetry.audit.formats.junit_xml import JUnitCase, Outcome, junit_xml
 from fleet_telemetry.audit.result import Place
 from fleet_telemetry.linting.problem import Problem
 from fleet_telemetry.objects.text import printable
@@ -38,8 +38,8 @@ def as_junit(results: Sequence[Result], problems: Sequence[Problem]) -> str:
     return junit_xml(_NAME, {_NAME: cases})
 
 
-def _case(one: Result) -> Case:
-    return Case(
+def _case(one: Result) -> JUnitCase:
+    return JUnitCase(
         name=printable(one.name, _LONGEST),
         group=printable(one.file, _LONGEST),
         place=Place(file=one.file, line=one.line),
@@ -48,8 +48,8 @@ def _case(one: Result) -> Case:
     )
 
 
-def _error(one: Problem) -> Case:
-    return Case(
+def _error(one: Problem) -> JUnitCase:
+    return JUnitCase(
         name=printable(f"{one.file}:{one.line}", _LONGEST),
         group=printable(one.file, _LONGEST),
         place=Place(file=one.file, line=one.line),

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.observed.address_book import Unattributed
-from fleet_telemetry.observed.figures import Refusal
+from fleet_telemetry.observed.figures import RefusedConnection
 from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.ledger import HostClass, LookupKey
 from fleet_telemetry.reporting.families import Family
@@ -72,7 +72,7 @@ class ObservedFigures:
     lookups: Mapping[LookupKey, int]
     unattributed: Mapping[Unattributed, int]
     frames: Mapping[FrameResult, int]
-    refused: Mapping[Refusal, int]
+    refused: Mapping[RefusedConnection, int]
     sources: Mapping[str, bool]
     """The addresses of name servers, and whether each is connected."""
     complete_since: datetime | None = None

@@ -15,8 +15,8 @@ import yaml
 from dev.harness.dns_server import LocalDnsServer, Records
 from fleet_telemetry.audit.corefile.addition import Addition, Tap
 from fleet_telemetry.audit.corefile.forms import CUSTOM, FORMS, OVERRIDE_KEY, SERVER_KEY
-from fleet_telemetry.audit.corefile.planning import DnsFacts, Options, plan_addition
-from fleet_telemetry.audit.corefile.refusing import MOST_IN_RULES, By, Refusal, Refusals
+from fleet_telemetry.audit.corefile.planning import CorefileOptions, DnsFacts, plan_addition
+from fleet_telemetry.audit.corefile.refusing import MOST_IN_RULES, By, RefusalRule, Refusals
 from fleet_telemetry.audit.files import gather_files
 from fleet_telemetry.audit.subject import Subject
 from tests.support.coredns import LOOPBACK, Answer, CoreDns, Tapped, receiving
@@ -93,7 +93,7 @@ class Cluster:
             if isinstance(one, Subject)
         ]
         facts = DnsFacts(corefile=corefile, custom=custom, image="coredns:v1.15.0")
-        return plan_addition(found, facts, Options(tap=tap, **options), NOW)
+        return plan_addition(found, facts, CorefileOptions(tap=tap, **options), NOW)
 
 
 def _tap(tapped: Tapped) -> Tap:
@@ -292,7 +292,7 @@ def test_as_many_addresses_as_are_written_are_loaded(
     main = _main(inside, outside)
     clients = tuple(f"10.{n >> 8 & 255}.{n & 255}.7" for n in range(MOST_IN_RULES // 2 - 2))
     six = tuple(f"fd00::{n:x}" for n in range(1, MOST_IN_RULES // 4))
-    rules = (Refusal((*clients, POD), (HOST,)), Refusal(six, (SHARED,)))
+    rules = (RefusalRule((*clients, POD), (HOST,)), RefusalRule(six, (SHARED,)))
     added = dataclasses.replace(
         Cluster(tmp_path).plan(main, _tap(tapped)), refusals=Refusals(By.ADDRESSES, rules)
     )

@@ -15,7 +15,7 @@ from kubernetes.aio import client as api
 from dev.cluster import Cluster
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
-from fleet_telemetry.kube.streamed_list import Change
+from fleet_telemetry.kube.streamed_list import Presence
 
 pytestmark = pytest.mark.cluster
 _Result = TypeVar("_Result")
@@ -160,7 +160,7 @@ async def _names(client: KubernetesClient) -> list[str]:
     return [
         one["metadata"]["name"]
         async for change, one in client.list_all(kinds.CONFIG_MAP)
-        if change is Change.EXISTS
+        if change is Presence.EXISTS
     ]
 
 

@@ -16,7 +16,7 @@ import trustme
 import uvloop
 
 from fleet_telemetry.observed.frame_result import FrameResult
-from fleet_telemetry.observed.lookup import Lookup, Stage
+from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.observed.receiver import Receiver
 from tests.support.dnstap_reports import Heard
 from tests.support.tapped_coredns import ADDRESS, TappedCoreDns
@@ -55,11 +55,11 @@ async def until(true: Callable[[], Any]) -> None:
             await asyncio.sleep(0.02)
 
 
-def halves(heard: Heard) -> list[tuple[Stage, str, str, bool]]:
+def halves(heard: Heard) -> list[tuple[LookupStage, str, str, bool]]:
     return [(one.stage, one.name, one.client, one.refused) for _, one in heard.lookups]
 
 
-async def seen(heard: Heard, count: int) -> list[Lookup]:
+async def seen(heard: Heard, count: int) -> list[ReportedLookup]:
     await until(lambda: len(heard.lookups) >= count)
     return [lookup for _, lookup in heard.lookups]
 
@@ -80,14 +80,14 @@ def test_lookups_of_clients(coredns: TappedCoreDns) -> None:
             lookups = await seen(heard, 8)
             after = datetime.now(UTC)
             assert halves(heard) == [
-                (stage, name, POD, refused and stage is Stage.ANSWER)
+                (stage, name, POD, refused and stage is LookupStage.ANSWER)
                 for name, refused in (
                     ("telemetry.example.com", False),
                     ("telemetry.example.com", False),
                     ("gone.example.com", True),
                     ("refused.example.com", True),
                 )
-                for stage in (Stage.QUESTION, Stage.ANSWER)
+                for stage in (LookupStage.QUESTION, LookupStage.ANSWER)
             ]
             for one in lookups:
                 assert before - timedelta(seconds=1) < one.time < after + timedelta(seconds=1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.kube.streamed_list import Change, StreamedList, StreamError
+from fleet_telemetry.kube.streamed_list import Presence, StreamedList, StreamError
 
 Event = dict[str, Any]
 END: Event = {
@@ -27,7 +27,7 @@ def lines(*events: Event) -> bytes:
     return b"".join(json.dumps(one).encode() + b"\n" for one in events)
 
 
-def read(data: bytes, *, step: int = 1_000_000) -> tuple[StreamedList, list[tuple[Change, str]]]:
+def read(data: bytes, *, step: int = 1_000_000) -> tuple[StreamedList, list[tuple[Presence, str]]]:
     stream, found = StreamedList(), []
     for begin in range(0, len(data), step):
         for change, one in stream.feed(data[begin : begin + step]):
@@ -44,7 +44,7 @@ def test_chunks_make_no_difference(names: list[str], step: int, kinds: list[str]
     events = [event(kind, name) for kind, name in zip(kinds, names, strict=False)]
     stream, found = read(lines(*events, PROGRESS, END), step=step)
     expected = [
-        (Change.DELETED if kind == "DELETED" else Change.EXISTS, name)
+        (Presence.DELETED if kind == "DELETED" else Presence.EXISTS, name)
         for kind, name in zip(kinds, names, strict=False)
     ]
     assert found == expected
@@ -59,7 +59,7 @@ def test_only_the_bookmark_of_the_end_ends_it() -> None:
 
 def test_what_follows_the_end_is_not_read() -> None:
     _, found = read(lines(event("ADDED", "a"), END, event("ADDED", "b")) + b"no json\n")
-    assert found == [(Change.EXISTS, "a")]
+    assert found == [(Presence.EXISTS, "a")]
 
 
 @pytest.mark.parametrize(

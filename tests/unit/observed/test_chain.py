@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.reasons import ObservedReason
 from fleet_telemetry.observed.canary import CANARY_ZONE
 from fleet_telemetry.observed.chain import CANARY_TIMEOUT, Chain, ChainState
-from fleet_telemetry.observed.lookup import Lookup, Stage
+from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from tests.support.depth import examples
 from tests.support.lookups import at
 
@@ -56,8 +56,8 @@ class Played:
         return token
 
     def see(self, source: str, token: str, *, offset: float = 0, tail: str = "") -> Played:
-        lookup = Lookup(
-            Stage.QUESTION, f"{token}.{CANARY_ZONE}{tail}", "10.1.1.1", at(self.now + offset)
+        lookup = ReportedLookup(
+            LookupStage.QUESTION, f"{token}.{CANARY_ZONE}{tail}", "10.1.1.1", at(self.now + offset)
         )
         self.chain.looked_up(source, lookup, at(self.now))
         return self
@@ -175,7 +175,9 @@ def test_a_canary_of_a_source_that_is_not_connected_proves_nothing() -> None:
 def test_only_the_question_proves() -> None:
     played = Played().servers(ONE).connect(f"{ONE}#1")
     name = f"{played.send(ONE)}.{CANARY_ZONE}"
-    assert played.chain.looked_up(f"{ONE}#1", Lookup(Stage.ANSWER, name, "10.1.1.1", at(0)), at(0))
+    assert played.chain.looked_up(
+        f"{ONE}#1", ReportedLookup(LookupStage.ANSWER, name, "10.1.1.1", at(0)), at(0)
+    )
     assert played.since is None
 
 

@@ -14,36 +14,36 @@ from hypothesis import strategies as st
 from fleet_telemetry.observed.dnstap import decode as decode_half
 from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.half import Half
-from fleet_telemetry.observed.lookup import Lookup, Stage
+from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from tests.support.dnstap_reports import CLIENT, HOST, NOW, answer, question, report
 from tests.support.every import every
 
 
-def decode(frame: bytes) -> Lookup | FrameResult:
+def decode(frame: bytes) -> ReportedLookup | FrameResult:
     half = decode_half(frame)
     return half.lookup if isinstance(half, Half) else half
 
 
 def test_a_question() -> None:
-    assert decode(report()) == Lookup(Stage.QUESTION, HOST, CLIENT, NOW)
+    assert decode(report()) == ReportedLookup(LookupStage.QUESTION, HOST, CLIENT, NOW)
 
 
 @pytest.mark.parametrize(
     ("code", "refused"), [("NOERROR", False), ("NXDOMAIN", True), ("REFUSED", True)]
 )
 def test_an_answer(code: str, refused: bool) -> None:
-    sent = report(Stage.ANSWER, answer(code=dns.rcode.from_text(code)))
-    assert decode(sent) == Lookup(Stage.ANSWER, HOST, CLIENT, NOW, refused)
+    sent = report(LookupStage.ANSWER, answer(code=dns.rcode.from_text(code)))
+    assert decode(sent) == ReportedLookup(LookupStage.ANSWER, HOST, CLIENT, NOW, refused)
 
 
 def test_an_answer_has_its_own_time_or_that_of_its_question() -> None:
     asked = {"query_time_sec": int(NOW.timestamp()) - 5, "query_time_nsec": 7000}
-    later = decode(report(Stage.ANSWER, **asked))
-    assert isinstance(later, Lookup)
+    later = decode(report(LookupStage.ANSWER, **asked))
+    assert isinstance(later, ReportedLookup)
     assert later.time == NOW
     no_time = {"response_time_sec": None, "response_time_nsec": None}
-    same = decode(report(Stage.ANSWER, **asked, **no_time))
-    assert isinstance(same, Lookup)
+    same = decode(report(LookupStage.ANSWER, **asked, **no_time))
+    assert isinstance(same, ReportedLookup)
     assert same.time == NOW.replace(microsecond=7) - timedelta(seconds=5)
 
 
@@ -59,13 +59,13 @@ def test_an_answer_has_its_own_time_or_that_of_its_question() -> None:
 def test_addresses(address: str, text: str) -> None:
     # Of the family that is told, nothing depends: CoreDNS told INET beside 16 bytes.
     read = decode(report(client=ip_address(address).packed))
-    assert isinstance(read, Lookup)
+    assert isinstance(read, ReportedLookup)
     assert read.client == text
 
 
 def test_a_question_over_tcp() -> None:
     read = decode(report(socket_protocol=2))
-    assert isinstance(read, Lookup)
+    assert isinstance(read, ReportedLookup)
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14])
@@ -96,7 +96,7 @@ OFTEN = 20_000
 
 def test_the_builder_of_this_test_builds_reports() -> None:
     inner = raw((1, 5), (4, b"\x0a\1\2\3"), (8, int(NOW.timestamp())), (10, question()))
-    assert isinstance(decode(raw((14, inner), TYPE)), Lookup)
+    assert isinstance(decode(raw((14, inner), TYPE)), ReportedLookup)
 
 
 def nested(depth: int) -> bytes:
@@ -126,10 +126,10 @@ RESULTS = {
     "wrong wire types": (raw((15, b"1"), (14, 5)), FrameResult.UNREADABLE),
     "a type as bytes": (raw(TYPE, (14, raw((1, b"5")))), FrameResult.UNREADABLE),
     "no `full`": (report(query_message=None), FrameResult.NO_MESSAGE),
-    "no `full` in an answer": (report(Stage.ANSWER, b""), FrameResult.NO_MESSAGE),
+    "no `full` in an answer": (report(LookupStage.ANSWER, b""), FrameResult.NO_MESSAGE),
     "half a DNS message": (report(dns_message=question()[:20]), FrameResult.BAD_MESSAGE),
     "an answer as a question": (report(dns_message=answer()), FrameResult.BAD_MESSAGE),
-    "a question as an answer": (report(Stage.ANSWER, question()), FrameResult.BAD_MESSAGE),
+    "a question as an answer": (report(LookupStage.ANSWER, question()), FrameResult.BAD_MESSAGE),
     "a name of no host": (report(dns_message=question(r"a\032b.example")), FrameResult.IGNORED),
     "no address": (report(query_address=None), FrameResult.BAD_ADDRESS),
     "an address of 3 bytes": (report(client=b"abc"), FrameResult.BAD_ADDRESS),
@@ -144,7 +144,7 @@ RESULTS = {
     "too many nanoseconds": (report(query_time_nsec=10**9), FrameResult.BAD_TIME),
     "most nanoseconds": (report(query_time_nsec=2**32 - 1), FrameResult.BAD_TIME),
     "the time of an answer": (
-        report(Stage.ANSWER, response_time_nsec=10**9),
+        report(LookupStage.ANSWER, response_time_nsec=10**9),
         FrameResult.BAD_TIME,
     ),
 }
@@ -168,13 +168,15 @@ HARMLESS = {
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_is_odd_and_harmless(name: str) -> None:
-    assert decode(report() + HARMLESS[name]) == Lookup(Stage.QUESTION, HOST, CLIENT, NOW)
+    assert decode(report() + HARMLESS[name]) == ReportedLookup(
+        LookupStage.QUESTION, HOST, CLIENT, NOW
+    )
 
 
 def test_of_two_the_last_one_counts() -> None:
     other = raw((14, raw((4, b"\x0a\x09\x09\x09"))))
     read = decode(report() + other)
-    assert isinstance(read, Lookup)
+    assert isinstance(read, ReportedLookup)
     assert read.client == "10.9.9.9"
 
 
@@ -185,12 +187,14 @@ _hosts = st.from_regex(
 )
 
 
-@given(st.sampled_from(Stage), _hosts, _addresses, _times)
-def test_every_report_round_trips(stage: Stage, host: str, client: object, time: datetime) -> None:
-    message = question(host) if stage is Stage.QUESTION else answer(host)
+@given(st.sampled_from(LookupStage), _hosts, _addresses, _times)
+def test_every_report_round_trips(
+    stage: LookupStage, host: str, client: object, time: datetime
+) -> None:
+    message = question(host) if stage is LookupStage.QUESTION else answer(host)
     read = decode(report(stage, message, str(client), time))
     mapped = getattr(client, "ipv4_mapped", None)
-    assert read == Lookup(stage, host, str(mapped or client), time)
+    assert read == ReportedLookup(stage, host, str(mapped or client), time)
 
 
 @given(st.binary())
@@ -200,11 +204,11 @@ def test_any_bytes(data: bytes) -> None:
 
 @given(st.data())
 def test_reports_that_are_almost_right(data: st.DataObject) -> None:
-    frame = bytearray(data.draw(st.sampled_from([report(), report(Stage.ANSWER)])))
+    frame = bytearray(data.draw(st.sampled_from([report(), report(LookupStage.ANSWER)])))
     for _ in range(data.draw(st.integers(1, 4))):
         frame[data.draw(st.integers(0, len(frame) - 1))] = data.draw(st.integers(0, 255))
     read = decode(bytes(frame[: data.draw(st.integers(1, len(frame)))]))
-    if isinstance(read, Lookup):
+    if isinstance(read, ReportedLookup):
         assert read.name.isascii()
         assert read.name.isprintable()
         assert str(ip_address(read.client)) == read.client
@@ -223,4 +227,4 @@ def test_any_values_of_the_fields(data: st.DataObject) -> None:
         setattr(message, name, data.draw(st.integers(0, 2**64 - 1)))
     for name in ("query_time_nsec", "response_time_nsec"):
         setattr(message, name, data.draw(st.integers(0, 2**32 - 1)))
-    assert isinstance(decode(whole.SerializeToString()), Lookup | FrameResult)
+    assert isinstance(decode(whole.SerializeToString()), ReportedLookup | FrameResult)

@@ -13,9 +13,9 @@ from fleet_telemetry.api.workload_telemetry import ContactRecord, WorkloadTeleme
 from fleet_telemetry.observed.ledger import (
     MOST_CONTACTS,
     HostClass,
-    HostUse,
     Ledger,
     PodMark,
+    ProductUse,
     Questions,
     contact_of,
     record_of,
@@ -245,7 +245,7 @@ def test_all_contacts_together_are_bounded_and_a_dropped_one_is_remembered() -> 
 
 def test_a_lookup_counts_for_the_product_that_the_workload_runs() -> None:
     ledger = Ledger()
-    uses = (HostUse("another", HostClass.SHARED), HostUse("product", HostClass.EXCLUSIVE))
+    uses = (ProductUse("another", HostClass.SHARED), ProductUse("product", HostClass.EXCLUSIVE))
     ledger.set_hosts({HOST: uses, SHARED_HOST: ()})
     ledger.set_pods(REF, [POD], frozenset({"product"}))
     ask(ledger, 1)

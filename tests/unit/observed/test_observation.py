@@ -12,9 +12,9 @@ from fleet_telemetry.api.reasons import ObservedReason
 from fleet_telemetry.evidence.contacts import Contacts
 from fleet_telemetry.observed.address_book import Unattributed
 from fleet_telemetry.observed.canary import CANARY_ZONE
-from fleet_telemetry.observed.ledger import HostClass, HostUse
+from fleet_telemetry.observed.ledger import HostClass, ProductUse
 from fleet_telemetry.observed.lookup import LookupSink
-from fleet_telemetry.observed.observation import MOST_DECIDED, MOST_WAITING, Observation
+from fleet_telemetry.observed.observation import MOST_DECIDED, MOST_WAITING, DnsObservation
 from fleet_telemetry.workloads.workload import Pod, PodPhase, PodTemplate, WorkloadRef
 from tests.support.depth import examples
 from tests.support.lookups import (
@@ -42,10 +42,10 @@ class Watched:
     clock: Clock = field(default_factory=Clock)
     proves_hosts: bool = False
     tokens: int = 0
-    it: Observation = field(init=False)
+    it: DnsObservation = field(init=False)
 
     def __post_init__(self) -> None:
-        self.it = Observation(self.clock, proves_hosts=self.proves_hosts)
+        self.it = DnsObservation(self.clock, proves_hosts=self.proves_hosts)
         self.it.set_hosts(HOSTS)
         self.it.set_name_servers([SERVER])
         self.it.connected(SOURCE)
@@ -284,7 +284,7 @@ def test_a_host_counts_from_when_it_was_looked_for() -> None:
     one.clock.seconds = 50
     new = "new.example.com"
     assert one.contacts(REF, new).reason is ObservedReason.NOT_PROVEN_YET
-    one.it.set_hosts({**HOSTS, new: (HostUse("product", HostClass.EXCLUSIVE),)})
+    one.it.set_hosts({**HOSTS, new: (ProductUse("product", HostClass.EXCLUSIVE),)})
     assert one.contacts(REF, HOST, new).complete_since == at(50)
     assert one.contacts(REF, HOST).complete_since == at(20)
 
@@ -324,7 +324,7 @@ def test_a_time_is_in_whole_seconds_and_never_too_early() -> None:
 )
 def test_only_the_host_and_its_first_search_domain_count(name: str, *, counts: bool) -> None:
     one = watched()
-    one.it.set_hosts({**HOSTS, SHORT: (HostUse("product", HostClass.EXCLUSIVE),)})
+    one.it.set_hosts({**HOSTS, SHORT: (ProductUse("product", HostClass.EXCLUSIVE),)})
     one.ask(A, name)
     one.later()
     assert len(one.contacts().seen) == counts
@@ -372,14 +372,14 @@ def test_a_question_before_the_chain_was_whole_does_not_show_where_a_pod_asks() 
 
 def test_without_autopath_a_host_of_two_labels_is_as_any_other() -> None:
     one = Watched()
-    one.it.set_hosts({**HOSTS, SHORT: (HostUse("product", HostClass.EXCLUSIVE),)})
+    one.it.set_hosts({**HOSTS, SHORT: (ProductUse("product", HostClass.EXCLUSIVE),)})
     one.pods(a_pod("one", A)).prove()
     assert one.contacts(REF, SHORT).reason is None
 
 
 def test_autopath_with_everything_tapped_hides_only_names_of_two_labels() -> None:
     one = watched()
-    one.it.set_hosts({**HOSTS, SHORT: (HostUse("product", HostClass.EXCLUSIVE),)})
+    one.it.set_hosts({**HOSTS, SHORT: (ProductUse("product", HostClass.EXCLUSIVE),)})
     one.it.set_autopath(SERVER, in_use=True)
     assert one.contacts().reason is ObservedReason.AUTOPATH_IN_USE
     one.prove(search=True)

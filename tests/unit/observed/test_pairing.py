@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from fleet_telemetry.observed.dnstap import decode
 from fleet_telemetry.observed.half import Half
-from fleet_telemetry.observed.lookup import Stage
+from fleet_telemetry.observed.lookup import LookupStage
 from fleet_telemetry.observed.pairing import Pairing
 from tests.support.dnstap_reports import NOW, report
 
 
-def half(stage: Stage, seconds: float, port: int = 40000) -> Half:
+def half(stage: LookupStage, seconds: float, port: int = 40000) -> Half:
     """Of a question that was asked at that time."""
     decoded = decode(report(stage, time=NOW + timedelta(seconds=seconds), query_port=port))
     assert isinstance(decoded, Half)
@@ -23,11 +23,11 @@ def missing(pairing: Pairing, *halves: Half) -> list[bool]:
 
 
 def question(seconds: float, port: int = 40000) -> Half:
-    return half(Stage.QUESTION, seconds, port)
+    return half(LookupStage.QUESTION, seconds, port)
 
 
 def answer(seconds: float, port: int = 40000) -> Half:
-    return half(Stage.ANSWER, seconds, port)
+    return half(LookupStage.ANSWER, seconds, port)
 
 
 def test_pairs_in_any_order_of_answers() -> None:

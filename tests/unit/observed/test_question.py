@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fleet_telemetry.observed.question import MalformedMessage, Question, read_question
+from fleet_telemetry.observed.question import DnsQuestion, MalformedMessage, read_question
 from tests.support.dnstap_reports import HOST, answer, question
 
 
@@ -30,7 +30,7 @@ ASKED = b"\x03www\x07example\x00"
 
 
 def test_a_question() -> None:
-    assert read_question(question()) == Question(HOST, is_answer=False, refused=False)
+    assert read_question(question()) == DnsQuestion(HOST, is_answer=False, refused=False)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_question() -> None:
 )
 def test_an_answer(code: str, refused: bool) -> None:
     read = read_question(answer(code=dns.rcode.from_text(code)))
-    assert read == Question(HOST, is_answer=True, refused=refused)
+    assert read == DnsQuestion(HOST, is_answer=True, refused=refused)
 
 
 @pytest.mark.parametrize("name", ["TeLeMeTrY.eXaMpLe.CoM", "TELEMETRY.EXAMPLE.COM."])

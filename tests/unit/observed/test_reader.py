@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from fleet_telemetry.observed.connection import Connection
+from fleet_telemetry.observed.connection import DnstapConnection
 from fleet_telemetry.observed.figures import Figures
 from fleet_telemetry.observed.frame_streams import data_frame
 from fleet_telemetry.observed.limits import Limits
-from fleet_telemetry.observed.lookup import Lookup
+from fleet_telemetry.observed.lookup import ReportedLookup
 from fleet_telemetry.observed.reader import Reader
 from fleet_telemetry.observed.receiver import Receiver
 from tests.support.dnstap_reports import START, Heard, report
@@ -25,7 +25,7 @@ class Slow(Heard):
     def clock(self) -> float:
         return self.now
 
-    def looked_up(self, source: str, lookup: Lookup) -> None:
+    def looked_up(self, source: str, lookup: ReportedLookup) -> None:
         super().looked_up(source, lookup)
         self.now += self._takes
 
@@ -52,7 +52,7 @@ def read(sink: Slow, *frames: int, steps: int) -> None:
     async def work() -> None:
         receiver = Receiver(sink, lambda _: True)
         reader = Reader(receiver, sink, Figures(), Limits(), sink.clock)
-        connections = [Connection(receiver) for _ in frames]
+        connections = [DnstapConnection(receiver) for _ in frames]
         for connection, count in zip(connections, frames, strict=True):
             connection.source = f"#{connections.index(connection)}"
             connection.stream.append(START + data_frame(report()) * count)
@@ -91,7 +91,7 @@ def test_a_flood_that_is_passed_over_does_not_keep_others_waiting() -> None:
     async def work() -> None:
         receiver = Receiver(sink, lambda _: True)
         reader = Reader(receiver, sink, Figures(), Limits(buffered=1000), sink.clock)
-        flooding, quiet = connections = [Connection(receiver), Connection(receiver)]
+        flooding, quiet = connections = [DnstapConnection(receiver), DnstapConnection(receiver)]
         for connection, count in ((flooding, 100), (quiet, 1)):
             connection.transport = Closing()
             data = START + data_frame(report()) * count

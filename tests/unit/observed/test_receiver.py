@@ -16,11 +16,11 @@ import pytest
 import trustme
 import uvloop
 
-from fleet_telemetry.observed.figures import Refusal
+from fleet_telemetry.observed.figures import RefusedConnection
 from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.frame_streams import data_frame
 from fleet_telemetry.observed.limits import Limits
-from fleet_telemetry.observed.lookup import Lookup, Stage
+from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.observed.receiver import Receiver
 from tests.support.dnstap_reports import (
     ACCEPT,
@@ -78,7 +78,7 @@ class World:
     receiver: Receiver
     port: int
     tls: ssl.SSLContext | None
-    refused: list[tuple[str, Refusal, str]]
+    refused: list[tuple[str, RefusedConnection, str]]
     admitted: set[str]
     peers: list[Peer] = field(default_factory=list)
 
@@ -104,7 +104,7 @@ class World:
             while not true():  # noqa: ASYNC110  # nothing else tells
                 await asyncio.sleep(0.002)
 
-    def why(self) -> list[Refusal]:
+    def why(self) -> list[RefusedConnection]:
         return [why for _, why, _ in self.refused]
 
 
@@ -130,7 +130,7 @@ async def world(
     **limits: float,
 ) -> AsyncIterator[World]:
     heard = heard or Heard()
-    refused: list[tuple[str, Refusal, str]] = []
+    refused: list[tuple[str, RefusedConnection, str]] = []
     admitted = {LOOPBACK}
     context = trusting = None
     if ca:
@@ -160,14 +160,14 @@ def test_lookups_arrive(run: Run, encrypted: bool) -> None:
         async with world(ca=trustme.CA() if encrypted else None) as here:
             peer = await here.streaming()
             assert here.receiver.sources == {"127.0.0.1#1"}
-            peer.send(data_frame(report()), data_frame(report(Stage.ANSWER)))
+            peer.send(data_frame(report()), data_frame(report(LookupStage.ANSWER)))
             await here.until(lambda: len(here.heard.lookups) == 2)
             peer.send(STOP)
             assert await peer.all_it_gets() == FINISH
         assert here.heard.events == [("connected", "127.0.0.1#1"), ("disconnected", "127.0.0.1#1")]
         assert [(source, lookup.stage) for source, lookup in here.heard.lookups] == [
-            ("127.0.0.1#1", Stage.QUESTION),
-            ("127.0.0.1#1", Stage.ANSWER),
+            ("127.0.0.1#1", LookupStage.QUESTION),
+            ("127.0.0.1#1", LookupStage.ANSWER),
         ]
         assert here.receiver.figures.frames[FrameResult.LOOKUP] == 2
         assert not here.refused
@@ -208,9 +208,9 @@ def test_who_is_not_admitted_is_closed_at_once(run: Run, encrypted: bool) -> Non
             peer.send(stream(report()))
             assert await peer.all_it_gets() == b""
             assert here.refused == [
-                (ELSEWHERE, Refusal.NOT_ADMITTED, "its address is no name server's")
+                (ELSEWHERE, RefusedConnection.NOT_ADMITTED, "its address is no name server's")
             ]
-            assert here.receiver.figures.refused[Refusal.NOT_ADMITTED] == 1
+            assert here.receiver.figures.refused[RefusedConnection.NOT_ADMITTED] == 1
         assert not here.heard.events
 
     run(test())
@@ -232,7 +232,11 @@ def test_a_handshake_that_takes_too_long(run: Run) -> None:
             peer.send(READY)  # and no START
             assert await peer.all_it_gets() == ACCEPT
             assert here.refused == [
-                (LOOPBACK, Refusal.NO_HANDSHAKE, "no stream of dnstap began within 0.05 s")
+                (
+                    LOOPBACK,
+                    RefusedConnection.NO_HANDSHAKE,
+                    "no stream of dnstap began within 0.05 s",
+                )
             ]
         assert not here.heard.events
 
@@ -271,7 +275,7 @@ def test_what_is_no_stream_is_closed_and_others_go_on(run: Run, sent: bytes, tol
             bad = await here.peer()
             bad.send(sent)
             await bad.all_it_gets()
-            assert here.why() == [Refusal.BAD_STREAM]
+            assert here.why() == [RefusedConnection.BAD_STREAM]
             assert (("disconnected", "127.0.0.1#2") in here.heard.events) is told
             before = len(here.heard.lookups)
             good.send(data_frame(report()))
@@ -288,7 +292,7 @@ def test_what_is_no_tls(run: Run) -> None:
             peer = await here.peer()
             peer.send(READY)
             await peer.all_it_gets()
-            assert here.why() == [Refusal.BAD_TLS]
+            assert here.why() == [RefusedConnection.BAD_TLS]
 
     run(test())
 
@@ -317,7 +321,7 @@ def test_of_one_address_the_one_silent_for_longest_makes_room(run: Run) -> None:
                 await here.until(lambda: here.heard.lookups)
                 here.heard.lookups.clear()
             await here.streaming()
-            assert here.why() == [Refusal.TOO_MANY]
+            assert here.why() == [RefusedConnection.TOO_MANY]
             assert await peers[1].all_it_gets() == b""
             assert here.receiver.sources == {
                 "127.0.0.1#1", "127.0.0.1#3", "127.0.0.9#4", "127.0.0.1#5"
@@ -332,7 +336,9 @@ def test_there_are_not_too_many_connections(run: Run) -> None:
         async with world(connections=2) as here:
             peers = [await here.streaming() for _ in range(2)]
             assert await (await here.peer()).all_it_gets() == b""
-            assert here.refused == [(LOOPBACK, Refusal.TOO_MANY, "2 connections are open")]
+            assert here.refused == [
+                (LOOPBACK, RefusedConnection.TOO_MANY, "2 connections are open")
+            ]
             peers[0].send(STOP)
             await here.until(lambda: len(here.receiver.sources) == 1)
             await here.streaming()
@@ -405,7 +411,7 @@ def test_frames_that_are_never_complete_do_not_fill_the_memory(run: Run) -> None
                 peer.send(data_frame(bytes(100_000))[:-1])
             await here.until(lambda: here.refused)
             assert here.refused == [
-                (LOOPBACK, Refusal.TOO_MANY, "incomplete frames fill the buffers")
+                (LOOPBACK, RefusedConnection.TOO_MANY, "incomplete frames fill the buffers")
             ]
             assert len(here.receiver.sources) == 1
 
@@ -458,8 +464,10 @@ def test_an_answer_whose_question_was_dropped_is_a_loss(run: Run) -> None:
     async def test() -> None:
         async with world() as here:
             peer = await here.streaming()
-            earlier = report(Stage.ANSWER, query_port=1, query_time_sec=int(NOW.timestamp()) + 1)
-            for frame, lost in ((report(), 0), (report(Stage.ANSWER), 0), (earlier, 1)):
+            earlier = report(
+                LookupStage.ANSWER, query_port=1, query_time_sec=int(NOW.timestamp()) + 1
+            )
+            for frame, lost in ((report(), 0), (report(LookupStage.ANSWER), 0), (earlier, 1)):
                 before = len(here.heard.lookups)
                 peer.send(data_frame(frame))
                 await here.until(lambda before=before: len(here.heard.lookups) > before)
@@ -516,7 +524,7 @@ def test_who_is_no_longer_admitted_is_closed(run: Run) -> None:
             here.receiver.recheck()
             assert await gone.all_it_gets() == b""
             assert here.receiver.sources == {"127.0.0.1#2"}
-            assert here.why() == [Refusal.NOT_ADMITTED]
+            assert here.why() == [RefusedConnection.NOT_ADMITTED]
             assert not stays.reader.at_eof()
         here.receiver.recheck()  # does nothing after the end
 
@@ -524,7 +532,7 @@ def test_who_is_no_longer_admitted_is_closed(run: Run) -> None:
 
 
 class Faulty(Heard):
-    def looked_up(self, source: str, lookup: Lookup) -> None:
+    def looked_up(self, source: str, lookup: ReportedLookup) -> None:
         del source, lookup
         raise LookupError("a fault of ours")
 

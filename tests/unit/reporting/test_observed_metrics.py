@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fleet_telemetry.decision import Plan, decide
 from fleet_telemetry.observed.address_book import Unattributed
-from fleet_telemetry.observed.figures import Refusal
+from fleet_telemetry.observed.figures import RefusedConnection
 from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.ledger import HostClass
 from fleet_telemetry.reporting.observed_metrics import (
@@ -28,7 +28,7 @@ FIGURES = ObservedFigures(
     lookups={(REF, "sonarqube", HostClass.EXCLUSIVE): 3},
     unattributed=dict.fromkeys(Unattributed, 0) | {Unattributed.NODE: 2},
     frames=dict.fromkeys(FrameResult, 0) | {FrameResult.LOOKUP: 9},
-    refused=dict.fromkeys(Refusal, 0) | {Refusal.BAD_TLS: 1},
+    refused=dict.fromkeys(RefusedConnection, 0) | {RefusedConnection.BAD_TLS: 1},
     sources={"10.0.0.1": True, "10.0.0.2": False},
     complete_since=SINCE,
 )

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 
 from fleet_telemetry.api.policy import HOST_NAME
-from fleet_telemetry.audit.corefile.refusing import By, Refusal, Refusals
-from fleet_telemetry.audit.corefile.surroundings import Surroundings
+from fleet_telemetry.audit.corefile.refusing import By, RefusalRule, Refusals
+from fleet_telemetry.audit.corefile.surroundings import CorefileSurroundings
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.observed.canary import CANARY_ADDRESS, CANARY_ZONE, LAST_DIGITS
 
@@ -62,7 +62,7 @@ class Addition:
     """None: nothing is reported."""
     hosts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Those to be tapped, each with the products that use it."""
-    surroundings: Surroundings
+    surroundings: CorefileSurroundings
     refusals: Refusals
     everything: bool = False
     """All lookups are reported, by a line in the main server block."""
@@ -77,7 +77,7 @@ class Addition:
         return {host: self.hosts[host] for host in sorted(self.hosts) if self._is_taken(host)}
 
     @property
-    def rules(self) -> tuple[Refusal, ...]:
+    def rules(self) -> tuple[RefusalRule, ...]:
         """The refusals that a block can be made for."""
         if self.everything:
             return ()
@@ -85,7 +85,7 @@ class Addition:
             (rule.clients, tuple(host for host in rule.hosts if self._is_taken(host)))
             for rule in self.refusals.rules
         )
-        return tuple(Refusal(clients, hosts) for clients, hosts in found if hosts)
+        return tuple(RefusalRule(clients, hosts) for clients, hosts in found if hosts)
 
     def _is_taken(self, host: str) -> bool:
         return host not in dict(self.surroundings.left_out) and is_plain_host(host)
@@ -192,7 +192,7 @@ def _condition(added: Addition) -> Iterator[str]:
         yield f"{_INDENT * 2}{either}name() matches '{_SHARED_CANARIES}'"
 
 
-def _client(rule: Refusal, by: By) -> str:
+def _client(rule: RefusalRule, by: By) -> str:
     if by is By.NAMESPACES:
         found = ", ".join(f"'{one}'" for one in rule.clients)
         return f"metadata('kubernetes/client-namespace') in [{found}]"
@@ -220,7 +220,7 @@ def _tapping_block(added: Addition) -> Iterator[str]:
     yield "}"
 
 
-def _copied(around: Surroundings, *names: str) -> list[str]:
+def _copied(around: CorefileSurroundings, *names: str) -> list[str]:
     """The lines of the copied directives; of all without ``names``."""
     return [
         line
@@ -231,7 +231,7 @@ def _copied(around: Surroundings, *names: str) -> list[str]:
 
 
 def _keys(
-    names: list[str], around: Surroundings, uses: Mapping[str, frozenset[str]] | None = None
+    names: list[str], around: CorefileSurroundings, uses: Mapping[str, frozenset[str]] | None = None
 ) -> Iterator[str]:
     port = f":{around.port}" if around.has_port else ""
     for name in names[:-1]:

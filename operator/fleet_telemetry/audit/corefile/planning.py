@@ -10,7 +10,7 @@ from datetime import datetime
 from fleet_telemetry.api.product import Sender
 from fleet_telemetry.audit.corefile.addition import Addition, Tap
 from fleet_telemetry.audit.corefile.foreign import Corefile, read_corefile
-from fleet_telemetry.audit.corefile.refusing import By, Collector
+from fleet_telemetry.audit.corefile.refusing import By, RefusalCollector
 from fleet_telemetry.audit.corefile.surroundings import UNKNOWN, survey
 from fleet_telemetry.audit.judging import decide_on
 from fleet_telemetry.audit.sources import Definitions, Gathered
@@ -42,7 +42,7 @@ class DnsFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class CorefileOptions:
     """What is asked for."""
 
     tap: Tap | None
@@ -56,12 +56,14 @@ class Options:
     """The workloads are a cluster's, with the pods that run."""
 
 
-def plan_addition(gathered: Gathered, facts: DnsFacts, options: Options, now: datetime) -> Addition:
+def plan_addition(
+    gathered: Gathered, facts: DnsFacts, options: CorefileOptions, now: datetime
+) -> Addition:
     """What to add. ``gathered`` is iterated once; its problems are complete afterwards."""
     definitions = Definitions().over(gathered.definitions)
     catalogue = _catalogue(definitions)
     found = _parsed(facts)
-    collectors = [Collector(one) for one in ([options.by] if options.by else By)]
+    collectors = [RefusalCollector(one) for one in ([options.by] if options.by else By)]
     uses: dict[str, set[str]] = {}
     for subject in gathered.subjects:
         if isinstance(subject, Other):
@@ -121,7 +123,7 @@ def _note_all(uses: dict[str, set[str]], catalogue: Catalogue) -> None:
                     uses.setdefault(host.host, set()).add(product.name)
 
 
-def _of_imports(found: Corefile | None, options: Options) -> Iterator[str]:
+def _of_imports(found: Corefile | None, options: CorefileOptions) -> Iterator[str]:
     ending = ".override" if options.everything else ".server"
     if (
         options.custom
@@ -134,7 +136,7 @@ def _of_imports(found: Corefile | None, options: Options) -> Iterator[str]:
         )
 
 
-def _of_facts(facts: DnsFacts, options: Options, *, refuses: bool) -> Iterator[str]:
+def _of_facts(facts: DnsFacts, options: CorefileOptions, *, refuses: bool) -> Iterator[str]:
     if facts.node_local:
         yield (
             "NodeLocal DNSCache runs: CoreDNS sees the address of the node instead of the pod's, "

@@ -32,7 +32,7 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusalRule:
     """Clients to which hosts do not exist."""
 
     clients: tuple[str, ...]
@@ -46,7 +46,7 @@ class Refusals:
     """All of them."""
 
     by: By
-    rules: tuple[Refusal, ...] = ()
+    rules: tuple[RefusalRule, ...] = ()
     policies: tuple[str, ...] = ()
     """Those that ask for it."""
     warnings: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Refusals:
 
 
 @dataclass
-class Collector:
+class RefusalCollector:
     """Takes the workloads one by one, with the decision on each."""
 
     by: By
@@ -168,7 +168,7 @@ class Collector:
             if kept and _is_plain(client, self.by):
                 by_hosts.setdefault(tuple(kept), []).append(client)
         rules = tuple(
-            Refusal(tuple(sorted(clients, key=_in_order)), hosts)
+            RefusalRule(tuple(sorted(clients, key=_in_order)), hosts)
             for hosts, clients in sorted(by_hosts.items())
         )
         size = sum(len(rule.clients) + len(rule.hosts) for rule in rules)

@@ -79,7 +79,7 @@ _LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class CorefileSurroundings:
     """What added server blocks take over, and what stands in their way."""
 
     port: str = DNS_PORT
@@ -100,7 +100,7 @@ class Surroundings:
     warnings: tuple[str, ...] = ()
 
 
-UNKNOWN = Surroundings(
+UNKNOWN = CorefileSurroundings(
     warnings=(
         (
             "The cluster's Corefile is not read, so names are forwarded to /etc/resolv.conf: "
@@ -111,7 +111,7 @@ UNKNOWN = Surroundings(
 """Where the Corefile could not be read."""
 
 
-def survey(found: Corefile, hosts: Collection[str], endpoint: str) -> Surroundings:
+def survey(found: Corefile, hosts: Collection[str], endpoint: str) -> CorefileSurroundings:
     """What a Corefile means for blocks of these hosts. ``endpoint`` is where the lookups go, such
     as ``tcp://10.96.0.7:6000``; empty if nowhere."""
     others = [block for block in found.blocks if not _is_ours(block)]
@@ -121,11 +121,13 @@ def survey(found: Corefile, hosts: Collection[str], endpoint: str) -> Surroundin
         warnings = (
             "It has no server block for all names, so names are forwarded to /etc/resolv.conf.",
         )
-        return Surroundings(warnings=(*found.problems, *warnings, *_outdated(found, endpoint)))
+        return CorefileSurroundings(
+            warnings=(*found.problems, *warnings, *_outdated(found, endpoint))
+        )
     cluster = tuple(_zones_of(main.all_of("kubernetes"))) or ("cluster.local",)
     left_out = dict(_left_out(main, [one for one in others if one is not main], hosts, zone.port))
     copied, uncopied = _copies(main)
-    return Surroundings(
+    return CorefileSurroundings(
         port=zone.port,
         has_port=zone.has_port,
         copied=copied,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fleet_telemetry.audit.formats import wording
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.formats.groups import Group, group_of
-from fleet_telemetry.audit.formats.junit_xml import Case, Outcome, junit_xml
+from fleet_telemetry.audit.formats.junit_xml import JUnitCase, Outcome, junit_xml
 from fleet_telemetry.audit.result import Audit, Finding
 
 
@@ -19,7 +19,7 @@ class JunitFormat:
     def render(self, audit: Audit, screen: Screen) -> str:
         """See Format."""
         del screen
-        suites: dict[str, list[Case]] = {}
+        suites: dict[str, list[JUnitCase]] = {}
         for one in audit.findings:
             parts = (one.place.cluster, one.namespace)
             name = wording.name("/".join(filter(None, parts))) or "workloads"
@@ -34,7 +34,7 @@ class JunitFormat:
         return junit_xml("fleet-telemetry audit", suites, audit.time)
 
 
-def _case(audit: Audit, one: Finding) -> Case:
+def _case(audit: Audit, one: Finding) -> JUnitCase:
     reason, message = wording.why(one, judged=audit.judged)
     answer = one.state.value if audit.judged and one.state else f"Sends: {one.sends.value}"
     said = f"{answer}. {message}".strip()
@@ -48,7 +48,7 @@ def _case(audit: Audit, one: Finding) -> Case:
             said, details = f"No policy covers the channel. {said}", ""
         case Group.FINE:
             outcome, details = Outcome.PASSED, ""
-    return Case(
+    return JUnitCase(
         name=f"{wording.name(one.product)} {one.channel.value}",
         group=wording.workload(one),
         place=one.place,
@@ -70,9 +70,9 @@ def _details(one: Finding) -> str:
     return "\n".join(filter(None, lines))
 
 
-def _unmanaged(audit: Audit) -> Iterator[Case]:
+def _unmanaged(audit: Audit) -> Iterator[JUnitCase]:
     for one in audit.unmanaged:
-        yield Case(
+        yield JUnitCase(
             name=wording.products(one),
             group=wording.object_name(one),
             place=one.place,
@@ -81,10 +81,10 @@ def _unmanaged(audit: Audit) -> Iterator[Case]:
         )
 
 
-def _images(audit: Audit) -> Iterator[Case]:
+def _images(audit: Audit) -> Iterator[JUnitCase]:
     for one in audit.unknown_images:
         ran = wording.count(one.containers, "container")
-        yield Case(
+        yield JUnitCase(
             name=wording.name(one.image),
             group="image",
             outcome=Outcome.SKIPPED,
@@ -92,9 +92,9 @@ def _images(audit: Audit) -> Iterator[Case]:
         )
 
 
-def _advice(audit: Audit) -> Iterator[Case]:
+def _advice(audit: Audit) -> Iterator[JUnitCase]:
     for one in audit.policy_advice:
-        yield Case(
+        yield JUnitCase(
             name=wording.prose(one.message) or "advice",
             group=wording.policy_name(one.policy),
             place=one.place,
@@ -102,9 +102,9 @@ def _advice(audit: Audit) -> Iterator[Case]:
         )
 
 
-def _problems(audit: Audit) -> Iterator[Case]:
+def _problems(audit: Audit) -> Iterator[JUnitCase]:
     for one in audit.problems:
-        yield Case(
+        yield JUnitCase(
             name=wording.prose(one.what) or "problem",
             group=wording.place(one.place) or "audit",
             place=one.place,

@@ -33,7 +33,7 @@ _NOWHERE = Place()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class JUnitCase:
     """A testcase."""
 
     name: str
@@ -46,7 +46,9 @@ class Case:
     details: str = ""
 
 
-def junit_xml(name: str, suites: Mapping[str, Iterable[Case]], time: datetime | None = None) -> str:
+def junit_xml(
+    name: str, suites: Mapping[str, Iterable[JUnitCase]], time: datetime | None = None
+) -> str:
     """The whole text, with a newline at its end. A suite without testcases is left out."""
     root = ET.Element("testsuites", name=name)
     for title, cases in suites.items():
@@ -71,7 +73,7 @@ def _count(suite: ET.Element, elements: list[ET.Element]) -> None:
         suite.set(key, str(sum(one.find(tag) is not None for one in elements)))
 
 
-def _element(case: Case) -> ET.Element:
+def _element(case: JUnitCase) -> ET.Element:
     found = ET.Element("testcase", name=case.name, classname=case.group, time="0")
     if case.place.file and case.place.file != "-":
         found.set("file", wording.name(case.place.file))

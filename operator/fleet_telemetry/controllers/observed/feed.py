@@ -9,7 +9,7 @@ from fleet_telemetry.catalogue.matching import MatchedContainer, match_container
 from fleet_telemetry.controllers.observed.hosts import hosts_of_interest, hosts_of_targets
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.entries import PolicyKey
-from fleet_telemetry.observed.observation import Observation
+from fleet_telemetry.observed.observation import DnsObservation
 from fleet_telemetry.workloads.workload import Workload, WorkloadRef
 
 _AT_ONCE = 50
@@ -22,14 +22,14 @@ class Feed:
 
     def __init__(self, cache: ClusterCache) -> None:
         self._cache = cache
-        self._observation: Observation | None = None
+        self._observation: DnsObservation | None = None
         self._changed: dict[WorkloadRef, None] = {}
         """What is to be fed, in order."""
         self._known: dict[WorkloadRef, tuple[str, frozenset[str]]] = {}
         """The UID and the hosts of each workload that was fed."""
         self._hosts_are_old = False
 
-    def begin(self, observation: Observation) -> None:
+    def begin(self, observation: DnsObservation) -> None:
         """Feed this one from now on: everything, by and by."""
         self.end()
         self._observation = observation

@@ -9,7 +9,7 @@ from fleet_telemetry.api.product import Sender
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.egress.host_quota import QUOTA, HostQuota, grant_hosts, wanted_hosts
-from fleet_telemetry.observed.ledger import HostClass, Hosts, HostUse
+from fleet_telemetry.observed.ledger import HostClass, Hosts, ProductUse
 
 
 def hosts_of_interest(
@@ -37,7 +37,7 @@ def hosts_of_interest(
     for name, product_name in _of_tenants(tenants, quota):
         _add(found, name, product_name, HostClass.SHARED, weak=True)
     return {
-        host: tuple(HostUse(product, host_class) for product, host_class in sorted(uses.items()))
+        host: tuple(ProductUse(product, host_class) for product, host_class in sorted(uses.items()))
         for host, uses in found.items()
     }
 

@@ -26,7 +26,7 @@ from fleet_telemetry.controllers.observed.probes import Probes
 from fleet_telemetry.controllers.observed.source_log import SourceLog
 from fleet_telemetry.egress.dns.name_servers import NameServer
 from fleet_telemetry.kube.client import KubernetesClient
-from fleet_telemetry.observed.observation import SETTLED_AFTER, Observation
+from fleet_telemetry.observed.observation import SETTLED_AFTER, DnsObservation
 from fleet_telemetry.observed.receiver import Receiver
 from fleet_telemetry.reporting.observed_metrics import ObservedFigures
 from fleet_telemetry.workloads.workload import WorkloadRef
@@ -72,7 +72,7 @@ class Session:
         self._feed = feed
         self._enqueue = enqueue
         self._pace = pace
-        self.observation = Observation(
+        self.observation = DnsObservation(
             now,
             cluster_domain=options.cluster_domain,
             settled_after=timedelta(seconds=pace.settle),

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 
 from fleet_telemetry.objects.text import printable
-from fleet_telemetry.observed.figures import Refusal
-from fleet_telemetry.observed.lookup import Lookup, LookupSink
+from fleet_telemetry.observed.figures import RefusedConnection
+from fleet_telemetry.observed.lookup import LookupSink, ReportedLookup
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class SourceLog:
         _log.warning("name server %s reports no more: its connection ended", source)
         self._sink.disconnected(source)
 
-    def looked_up(self, source: str, lookup: Lookup) -> None:
+    def looked_up(self, source: str, lookup: ReportedLookup) -> None:
         """See LookupSink."""
         self._sink.looked_up(source, lookup)
 
@@ -53,9 +53,9 @@ class SourceLog:
             _log.warning("%d reports of name server %s were lost or not readable", frames, source)
         self._sink.lost(source, frames)
 
-    def refused(self, address: str, why: Refusal, sentence: str) -> None:
+    def refused(self, address: str, why: RefusedConnection, sentence: str) -> None:
         """The receiver closed a connection."""
-        patience = _PATIENCE_SECONDS if why is Refusal.NOT_ADMITTED else 0.0
+        patience = _PATIENCE_SECONDS if why is RefusedConnection.NOT_ADMITTED else 0.0
         if self._is_due(address, why, patience):
             shown = printable(sentence, _LONGEST)
             _log.warning("a connection from %s was closed: %s (%s)", address, shown, why)

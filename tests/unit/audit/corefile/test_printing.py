@@ -17,12 +17,12 @@ from fleet_telemetry.audit.corefile.addition import Addition, Tap, is_plain_host
 from fleet_telemetry.audit.corefile.foreign import read_corefile
 from fleet_telemetry.audit.corefile.forms import FORMS
 from fleet_telemetry.audit.corefile.planning import (
+    CorefileOptions,
     DnsFacts,
-    Options,
     plan_addition,
     version_of,
 )
-from fleet_telemetry.audit.corefile.refusing import By, Refusal, Refusals
+from fleet_telemetry.audit.corefile.refusing import By, RefusalRule, Refusals
 from fleet_telemetry.audit.corefile.surroundings import UNKNOWN, survey
 from fleet_telemetry.audit.corefile.words import words_of
 from fleet_telemetry.audit.sources import Gathered
@@ -102,7 +102,7 @@ def test_the_port_and_what_decides_on_answers_are_taken_over() -> None:
 
 def test_copies_are_whole_in_both_blocks() -> None:
     text = MAIN % (FORWARD + "bind eth0 {\n except 10.0.0.9\n}\nlog . {\n class error\n}")
-    rules = (Refusal(("10.0.0.1",), (HOST,)),)
+    rules = (RefusalRule(("10.0.0.1",), (HOST,)),)
     printed = blocks(addition(text, refusals=Refusals(By.ADDRESSES, rules)))
     (refusing, tapping) = read_corefile(printed, {}, {}).blocks
     for block in (refusing, tapping):
@@ -179,7 +179,7 @@ def test_a_host_above_or_below_the_clusters_own_names_is_left_out(host: str) -> 
 @given(st.text(max_size=40) | st.from_regex(HOST_NAME.expression))
 def test_no_name_has_more_than_a_name_can(host: str) -> None:
     added = addition(MAIN % FORWARD, host)
-    rules = (Refusal(("10.0.0.1",), (host,)),)
+    rules = (RefusalRule(("10.0.0.1",), (host,)),)
     added = dataclasses.replace(added, refusals=Refusals(By.ADDRESSES, rules))
     if is_plain_host(host):
         assert re.fullmatch(r"[a-z0-9.-]+", host)
@@ -206,7 +206,7 @@ def test_comments_stay_comments(foreign: str) -> None:
 
 
 def test_the_config_map_has_what_the_other_form_has() -> None:
-    rules = (Refusal(("team-a",), (HOST,)),)
+    rules = (RefusalRule(("team-a",), (HOST,)),)
     added = addition(MAIN % FORWARD, refusals=Refusals(By.NAMESPACES, rules, ("p",)))
     (text,) = yaml.safe_load(FORMS["coredns-custom"](added))["data"].values()
     assert [one.text for one in words_of(text)] == [
@@ -219,7 +219,7 @@ def test_refusing_by_namespace_brings_the_plugin_that_knows_pods() -> None:
         ".:53 {\nkubernetes prod.example in-addr.arpa {\n kubeconfig /k.yaml\n pods verified\n"
         f" fallthrough\n}}\n{FORWARD}}}"
     )
-    rules = (Refusal(("team-a", "team-b"), (HOST,)),)
+    rules = (RefusalRule(("team-a", "team-b"), (HOST,)),)
     added = addition(text, refusals=Refusals(By.NAMESPACES, rules))
     printed = blocks(added).split(f"{CANARY_ZONE}:53 {{")[1]
     assert "metadata('kubernetes/client-namespace') in ['team-a', 'team-b']" in printed
@@ -237,7 +237,7 @@ def test_refusing_by_namespace_brings_the_plugin_that_knows_pods() -> None:
 
 
 def test_refusing_by_address_says_that_addresses_change() -> None:
-    rules = (Refusal(("10.0.0.1", "fd00::1"), (HOST,)),)
+    rules = (RefusalRule(("10.0.0.1", "fd00::1"), (HOST,)),)
     added = addition(MAIN % FORWARD, refusals=Refusals(By.ADDRESSES, rules))
     assert "client_ip() in ['10.0.0.1', 'fd00::1', '[fd00::1]']" in blocks(added)
     assert noted(added, "print and apply this again")
@@ -245,7 +245,7 @@ def test_refusing_by_address_says_that_addresses_change() -> None:
 
 
 def test_a_refused_host_is_not_reported_for_others_if_only_a_tenant_names_it() -> None:
-    rules = (Refusal(("10.0.0.1",), (OTHER,)),)
+    rules = (RefusalRule(("10.0.0.1",), (OTHER,)),)
     added = addition(MAIN % FORWARD, refusals=Refusals(By.ADDRESSES, rules))
     refusing, tapping = blocks(added).split("\n\n")
     assert f"{OTHER}:53," in refusing
@@ -270,7 +270,7 @@ def test_an_ipv6_address_is_in_brackets() -> None:
 
 
 def plan(facts: DnsFacts, **options: object) -> Addition:
-    wanted = Options(**{"tap": TAP, "whole_catalogue": True, **options})  # type: ignore[arg-type]
+    wanted = CorefileOptions(**{"tap": TAP, "whole_catalogue": True, **options})  # type: ignore[arg-type]
     return plan_addition(Gathered(()), facts, wanted, NOW)
 
 
@@ -369,7 +369,7 @@ def test_it_says_so_if_there_is_nothing_to_refuse(tmp_path: Path) -> None:
 
 
 def test_blocks_that_are_there_already_are_in_nobodys_way() -> None:
-    rules = (Refusal(("10.0.0.1",), (OTHER,)),)
+    rules = (RefusalRule(("10.0.0.1",), (OTHER,)),)
     refusals = Refusals(By.ADDRESSES, rules)
     once = addition(MAIN % FORWARD, HOST, OTHER, refusals=refusals)
     text = MAIN % FORWARD + FORMS["corefile"](once)

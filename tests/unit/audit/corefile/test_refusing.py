@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.audit.corefile.addition import Addition
-from fleet_telemetry.audit.corefile.planning import DnsFacts, Options, plan_addition
-from fleet_telemetry.audit.corefile.refusing import MOST_IN_RULES, By, Refusal
+from fleet_telemetry.audit.corefile.planning import CorefileOptions, DnsFacts, plan_addition
+from fleet_telemetry.audit.corefile.refusing import MOST_IN_RULES, By, RefusalRule
 from fleet_telemetry.audit.files import gather_files
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.controllers.observed.canaries import Canaries
@@ -79,7 +79,7 @@ def planned(
             subjects.append(one)
     assert not found.problems
     found.subjects = subjects
-    return plan_addition(found, facts, Options(**{"tap": None, **options}), NOW)
+    return plan_addition(found, facts, CorefileOptions(**{"tap": None, **options}), NOW)
 
 
 def refused(added: Addition) -> dict[str, set[str]]:
@@ -273,7 +273,7 @@ def test_clients_with_the_same_hosts_share_a_rule_in_the_order_of_their_numbers(
 ) -> None:
     pods = ("10.0.0.10", "10.0.0.9", "fd00::2", "10.0.0.10")
     added = planned(tmp_path, deployment("g", GRAFANA), policy(), pods={"g": pods})
-    assert added.rules == (Refusal(("10.0.0.9", "10.0.0.10", "fd00::2"), (HOST,)),)
+    assert added.rules == (RefusalRule(("10.0.0.9", "10.0.0.10", "fd00::2"), (HOST,)),)
 
 
 def test_canaries_of_the_operator_go_through_both_blocks() -> None:

@@ -10,8 +10,8 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.observed.feed import Feed
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
-from fleet_telemetry.observed.lookup import Lookup, Stage
-from fleet_telemetry.observed.observation import Observation
+from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
+from fleet_telemetry.observed.observation import DnsObservation
 from tests.support.builders import container, manifest
 from tests.unit.controllers.observed.test_observer import HOST, OWNER, REF, pod
 
@@ -26,7 +26,7 @@ class Kit:
         self.cache = ClusterCache(builtin())
         self.cache.upsert(SETS, OWNER)
         self.cache.upsert(kinds.POD, pod())
-        self.observation = Observation(lambda: self.now)
+        self.observation = DnsObservation(lambda: self.now)
         self.feed = Feed(self.cache)
         self.cache.add_listener(self.feed)
         self.feed.begin(self.observation)
@@ -38,7 +38,9 @@ class Kit:
 
     def ask(self, client: str, host: str = HOST, at: datetime | None = None) -> None:
         """A pod asks, and it is decided whose that was."""
-        self.observation.looked_up(SOURCE, Lookup(Stage.QUESTION, host, client, at or self.now))
+        self.observation.looked_up(
+            SOURCE, ReportedLookup(LookupStage.QUESTION, host, client, at or self.now)
+        )
         self.now += timedelta(seconds=30)
         self.observation.tick()
         self.now += timedelta(seconds=60)
@@ -118,7 +120,7 @@ def test_what_is_stored_counts_at_the_start_and_never_again() -> None:
     # A record that comes later is the observation's own.
     assert kit.pods_seen() == []
     kit.feed.begin(kit.observation)
-    following = Observation(lambda: kit.now)
+    following = DnsObservation(lambda: kit.now)
     kit.feed.begin(following)
     kit.pump()
     assert [one.lookups for one in following.contacts_of(REF, frozenset()).seen] == [5]

@@ -9,7 +9,7 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.controllers.observed.hosts import hosts_of_interest, hosts_of_targets
 from fleet_telemetry.egress.host_quota import HostQuota
-from fleet_telemetry.observed.ledger import HostClass, HostUse
+from fleet_telemetry.observed.ledger import HostClass, ProductUse
 from tests.support.builders import (
     SONARQUBE,
     catalogue,
@@ -41,7 +41,7 @@ def channel(name: str, *hosts: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_host_of_the_catalogue_counts() -> None:
     found = hosts_of_interest(builtin(), ())
-    assert HostUse("sonarqube", EXCLUSIVE) in found[SONAR]
+    assert ProductUse("sonarqube", EXCLUSIVE) in found[SONAR]
     listed = {
         host.host
         for one in builtin().products.values()
@@ -57,18 +57,18 @@ def test_a_host_that_serves_something_else_is_shared_for_the_product() -> None:
     for channels in ((also, alone), (alone, also)):
         own = acme(channel("Usage", channels[0]), channel("UpdateCheck", channels[1]))
         found = hosts_of_interest(catalogue(own), ())
-        assert found["api.acme.example"] == (HostUse("acme", SHARED),)
+        assert found["api.acme.example"] == (ProductUse("acme", SHARED),)
 
 
 def test_policies_name_hosts() -> None:
     found = hosts_of_interest(builtin(), [naming(MINE, cluster=True), policy("other")])
-    assert found[MINE] == (HostUse("sonarqube", EXCLUSIVE),)
+    assert found[MINE] == (ProductUse("sonarqube", EXCLUSIVE),)
 
 
 def test_a_telemetry_policy_stands_before_nobody() -> None:
     found = hosts_of_interest(builtin(), [naming(MINE, SONAR)])
-    assert found[MINE] == (HostUse("sonarqube", SHARED),)
-    assert HostUse("sonarqube", EXCLUSIVE) in found[SONAR]
+    assert found[MINE] == (ProductUse("sonarqube", SHARED),)
+    assert ProductUse("sonarqube", EXCLUSIVE) in found[SONAR]
 
 
 def test_telemetry_policies_have_a_quota() -> None:

@@ -16,7 +16,7 @@ from fleet_telemetry.controllers.observed.own_addresses import OwnAddresses
 from fleet_telemetry.controllers.observed.probes import Probes
 from fleet_telemetry.controllers.observed.source_log import SourceLog
 from fleet_telemetry.egress.dns.name_servers import NameServer
-from fleet_telemetry.observed.figures import Refusal
+from fleet_telemetry.observed.figures import RefusedConnection
 from tests.support.dnstap_reports import Heard
 
 A, B = "a.example.com", "b.example.com"
@@ -95,12 +95,12 @@ def test_what_happens_to_a_source_is_logged_and_passed_on(
 def test_a_refusal_is_logged_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
     lines = Lines(caplog)
     for _ in range(5):
-        lines.log.refused("10.0.0.9", Refusal.BAD_STREAM, "no\x1b[2J stream\n")
+        lines.log.refused("10.0.0.9", RefusedConnection.BAD_STREAM, "no\x1b[2J stream\n")
     (line,) = lines.take()
     assert line.isprintable()
     assert "10.0.0.9" in line
     lines.now = 600.0
-    lines.log.refused("10.0.0.9", Refusal.BAD_STREAM, "no stream")
+    lines.log.refused("10.0.0.9", RefusedConnection.BAD_STREAM, "no stream")
     assert len(lines.take()) == 1
 
 
@@ -108,20 +108,22 @@ def test_a_name_server_may_be_refused_until_it_is_known(caplog: pytest.LogCaptur
     lines = Lines(caplog)
     for second in range(5):
         lines.now = float(second)
-        lines.log.refused("10.0.0.9", Refusal.NOT_ADMITTED, "it is no name server")
+        lines.log.refused("10.0.0.9", RefusedConnection.NOT_ADMITTED, "it is no name server")
     assert lines.take() == []
     lines.now = 5.0
-    lines.log.refused("10.0.0.9", Refusal.NOT_ADMITTED, "it is no name server")
+    lines.log.refused("10.0.0.9", RefusedConnection.NOT_ADMITTED, "it is no name server")
     assert len(lines.take()) == 1
 
 
 def test_many_addresses_take_no_more_memory_or_lines(caplog: pytest.LogCaptureFixture) -> None:
     lines = Lines(caplog)
     for number in range(5000):
-        lines.log.refused(f"10.0.{number // 256}.{number % 256}", Refusal.TOO_MANY, "too many")
+        lines.log.refused(
+            f"10.0.{number // 256}.{number % 256}", RefusedConnection.TOO_MANY, "too many"
+        )
     assert len(lines.take()) == 1000
     lines.now = 601.0
-    lines.log.refused("10.9.9.9", Refusal.TOO_MANY, "too many")
+    lines.log.refused("10.9.9.9", RefusedConnection.TOO_MANY, "too many")
     assert len(lines.take()) == 1
 
 
