@@ -208,8 +208,6 @@ class KubernetesClient:
         )
         response = await self._call("GET", kind, path, QUERY, timeout=timeout)
         try:
-            if response.status >= 400:  # noqa: PLR2004  # HTTP's lowest error status
-                raise _failure("GET", path, response, await response.read())
             async for chunk in response.response.content.iter_any():
                 for found in stream.feed(chunk):
                     yield found
@@ -348,13 +346,7 @@ class KubernetesClient:
         content_type: ContentType = "application/json",
     ) -> dict[str, Any]:
         response = await self._call(method, kind, path, query, body, content_type=content_type)
-        try:
-            data = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _unreachable(method, path, error) from error
-        if response.status >= 400:  # noqa: PLR2004  # HTTP's lowest error status
-            raise _failure(method, path, response, data)
-        return _parse(data)
+        return _parse(await _read(method, path, response))
 
     async def _call(
         self,
@@ -367,7 +359,7 @@ class KubernetesClient:
         content_type: ContentType = "application/json",
         timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109  # aiohttp's own, for a call
     ) -> RESTResponse:
-        """A response whose body has not been read. Raises ApiError without one."""
+        """The response of a success; its body has not been read. Raises ApiError."""
         request = await self._client.param_serialize(
             method,
             path,
@@ -384,7 +376,17 @@ class KubernetesClient:
             self._on_call(method, kind.plural, 0)
             raise _unreachable(method, path, error) from error
         self._on_call(method, kind.plural, response.status)
+        if response.status >= 400:  # noqa: PLR2004  # HTTP's lowest error status
+            raise _failure(method, path, response, await _read(method, path, response))
         return response
+
+
+async def _read(method: str, path: str, response: RESTResponse) -> bytes:
+    try:
+        data: bytes = await response.read()
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise _unreachable(method, path, error) from error
+    return data
 
 
 def _unreachable(method: str, path: str, error: Exception) -> ApiError:

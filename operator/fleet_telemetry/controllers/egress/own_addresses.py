@@ -12,14 +12,13 @@ from ipaddress import ip_address
 
 from fleet_telemetry.egress.addresses import OwnNetwork
 from fleet_telemetry.egress.model import Address
+from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, items_at, list_at, text_at
 
 _log = logging.getLogger(__name__)
 
-_SERVICE = Kind("", "v1", "services", "Service")
-_ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 _NODE = Kind("", "v1", "nodes", "Node", namespaced=False)
 _API_SERVER = "kubernetes"
 """The Service of the API server, in the namespace ``default``."""
@@ -65,13 +64,15 @@ class OwnAddressFinder:
         return OwnNetwork.named(one for found in self._found.values() for one in found)
 
     async def _of_service(self) -> AsyncIterator[Owned]:
-        found = await self._client.find(_SERVICE, _API_SERVER, _NAMESPACE)
+        found = await self._client.find(kinds.SERVICE, _API_SERVER, _NAMESPACE)
         if found is not None:
             for address in api_server_addresses_of_service(found):
                 yield address, "the API server"
 
     async def _of_endpoints(self) -> AsyncIterator[Owned]:
-        async for found in self._client.list(_ENDPOINT_SLICE, _NAMESPACE, selector=_OF_API_SERVER):
+        async for found in self._client.list(
+            kinds.ENDPOINT_SLICE, _NAMESPACE, selector=_OF_API_SERVER
+        ):
             for address in addresses_of_endpoints(found):
                 yield address, "the API server"
 
