@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fleet_telemetry.audit.cluster.failures import failure_of
-from fleet_telemetry.audit.cluster.gathering import ClusterReader, Request
+from fleet_telemetry.audit.cluster.gathering import ClusterReader, Request, connect_first
 from fleet_telemetry.audit.cluster.progress import Progress
 from fleet_telemetry.audit.corefile.planning import DnsFacts
 from fleet_telemetry.audit.result import Place, Problem
 from fleet_telemetry.audit.sources import Gathered
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError
-from fleet_telemetry.kube.connecting import Connection, connect, context_names
-from fleet_telemetry.kube.kubeconfig import KubeconfigError, read_kubeconfig
+from fleet_telemetry.kube.connecting import Connection
 from fleet_telemetry.objects.manifest import (
     Manifest,
     items_at,
@@ -73,15 +72,9 @@ def read_dns(request: Request, coredns: tuple[str, str], progress: Progress) -> 
 
 
 async def _read(request: Request, coredns: tuple[str, str], progress: Progress) -> ClusterDns:
-    context = ""
-    try:
-        kubeconfig = read_kubeconfig(request.kubeconfig) if request.kubeconfig else None
-        context = context_names(kubeconfig, request.contexts[:1])[0]
-        connection = await connect(kubeconfig, context)
-    except KubeconfigError as error:
-        place = Place(cluster=printable(context, _LONGEST))
-        problem = Problem(place=place, what=error.what, advice=error.advice)
-        return ClusterDns(Gathered((), problems=[problem]))
+    connection = await connect_first(request)
+    if isinstance(connection, Problem):
+        return ClusterDns(Gathered((), problems=[connection]))
     try:
         reader = ClusterReader(connection, request, progress)
         gathered = await reader.read()

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from fleet_telemetry.audit.cluster.failures import failure_of
-from fleet_telemetry.audit.cluster.gathering import ClusterReader, Request
+from fleet_telemetry.audit.cluster.gathering import ClusterReader, Request, connect_first
 from fleet_telemetry.audit.cluster.progress import Progress
 from fleet_telemetry.audit.explaining.explain import explain
 from fleet_telemetry.audit.explaining.explanation import (
@@ -26,9 +26,8 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.combining import combine
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
-from fleet_telemetry.kube.connecting import Connection, connect, context_names
+from fleet_telemetry.kube.connecting import Connection
 from fleet_telemetry.kube.events import REPORTING_CONTROLLER
-from fleet_telemetry.kube.kubeconfig import KubeconfigError, read_kubeconfig
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, read_time, text_at
 from fleet_telemetry.objects.text import printable
@@ -62,15 +61,9 @@ def explain_in_cluster(
 async def _explain(
     request: Request, reference: Reference, progress: Progress, define: Define | None
 ) -> Explanation:
-    context = ""
-    try:
-        kubeconfig = read_kubeconfig(request.kubeconfig) if request.kubeconfig else None
-        context = context_names(kubeconfig, request.contexts[:1])[0]
-        connection = await connect(kubeconfig, context)
-    except KubeconfigError as error:
-        place = request.place(context)
-        problem = Problem(place=place, what=error.what, advice=error.advice)
-        return _nothing(request, reference, "", problem)
+    connection = await connect_first(request)
+    if isinstance(connection, Problem):
+        return _nothing(request, reference, "", connection)
     namespace = next(iter(request.namespaces), connection.namespace)
     try:
         own = with_changes(request, namespaces=(namespace,))

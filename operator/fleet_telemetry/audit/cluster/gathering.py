@@ -68,6 +68,17 @@ def gather_clusters(request: Request, progress: Progress) -> list[Gathered]:
         progress.clear()
 
 
+async def connect_first(request: Request) -> Connection | Problem:
+    """Connect to the first context of a request, by default the current one; else what is wrong."""
+    context = ""
+    try:
+        kubeconfig = read_kubeconfig(request.kubeconfig) if request.kubeconfig else None
+        context = context_names(kubeconfig, request.contexts[:1])[0]
+        return await connect(kubeconfig, context)
+    except KubeconfigError as error:
+        return _problem(request.place(context), error)
+
+
 async def _gather(request: Request, progress: Progress) -> list[Gathered]:
     try:
         # Once: it may be a pipe.
@@ -95,7 +106,11 @@ async def _gather(request: Request, progress: Progress) -> list[Gathered]:
 
 
 def _nothing(place: Place, error: KubeconfigError) -> Gathered:
-    return Gathered((), problems=[Problem(place=place, what=error.what, advice=error.advice)])
+    return Gathered((), problems=[_problem(place, error)])
+
+
+def _problem(place: Place, error: KubeconfigError) -> Problem:
+    return Problem(place=place, what=error.what, advice=error.advice)
 
 
 @dataclass
