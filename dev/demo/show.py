@@ -21,6 +21,7 @@ from dev.harness.operator import NAMESPACE
 from dev.harness.pods import pod_addresses
 from dev.harness.products import CREDENTIALS, Place
 from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
+from fleet_telemetry.objects.labels import as_selector
 
 _SECONDS = 90.0
 _POLICIES = "examples/policies"
@@ -259,7 +260,7 @@ def _get(place: Stand, what: str, namespace: str) -> str:
 def _addresses_behind(place: Stand, namespace: str, service: str) -> list[str]:
     """The addresses of the pods that a Service selects."""
     selector = json.loads(_get(place, f"service/{service}", namespace))["spec"]["selector"]
-    labels = ",".join(f"{key}={value}" for key, value in selector.items())
+    labels = as_selector(selector)
     return pod_addresses(place.cluster, namespace, labels)
 
 

@@ -17,8 +17,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import dns.exception
 import dns.message
@@ -30,8 +29,10 @@ from dev.cluster import binaries
 from dev.cluster.children import Children
 from dev.cluster.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer, NameServerError
+from dev.harness.managed import Managed
 from dev.harness.operator import ROOT
 from dev.harness.pods import pod_addresses
+from fleet_telemetry.objects.labels import as_selector
 
 NAMESPACE = "kube-system"
 SERVICE = "kube-dns"
@@ -41,7 +42,7 @@ _LABELS = {"k8s-app": "kube-dns"}
 _SECONDS = 30.0
 
 
-class LocalClusterDns:
+class LocalClusterDns(Managed):
     """All name servers of a cluster."""
 
     def __init__(
@@ -68,22 +69,6 @@ class LocalClusterDns:
     def addresses(self) -> tuple[str, ...]:
         """Those of the name servers that run."""
         return self.children.names()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def start(self) -> None:
         """Create the objects, and start a name server at each pod's address."""
@@ -157,7 +142,7 @@ class LocalClusterDns:
         }
 
     def _wait_for_addresses(self) -> list[str]:
-        selector = ",".join(f"{key}={value}" for key, value in _LABELS.items())
+        selector = as_selector(_LABELS)
         deadline = time.monotonic() + _SECONDS
         while True:
             # Two pods may have one address for a moment.

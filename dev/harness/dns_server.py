@@ -23,8 +23,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import dns.exception
 import dns.message
@@ -34,6 +32,8 @@ from dns.rdtypes.ANY.TXT import TXT
 
 from dev.cluster import binaries
 from dev.cluster.children import Children, ComponentEndedError
+from dev.harness.managed import Managed
+from dev.harness.ports import reserve_port
 
 _COREDNS = "coredns"
 _READY_SECONDS = 20.0
@@ -102,7 +102,7 @@ class Question:
     """``udp`` or ``tcp``."""
 
 
-class LocalDnsServer:
+class LocalDnsServer(Managed):
     """One CoreDNS on its own port, by UDP and TCP."""
 
     def __init__(
@@ -136,22 +136,6 @@ class LocalDnsServer:
         """``ADDRESS:PORT``, as the operator's option takes it."""
         host = f"[{self._address}]" if ":" in self._address else self._address
         return f"{host}:{self.port}"
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def start(self) -> None:
         """Start it, or restart it on the same port. Raises NameServerError, DevclusterError."""
@@ -240,17 +224,10 @@ class LocalDnsServer:
         return self.questions(host)
 
     def _reserve(self) -> None:
-        """Reserve a port. CoreDNS sets SO_REUSEPORT, so two of them on one port would both respond.
-        This socket never listens; it keeps the system from assigning the port to another.
-        """
         if self._reservation is not None:
             return
-        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
-        reservation = socket.socket(family)
-        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        reservation.bind((self._address, 0))
-        self._reservation = reservation
-        self.port = reservation.getsockname()[1]
+        self._reservation = reserve_port(self._address)
+        self.port = self._reservation.getsockname()[1]
 
     def _release(self) -> None:
         if self._reservation is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import os
-import socket
 import sys
 import time
 import urllib.error
@@ -28,6 +27,7 @@ from dev.cluster.cluster import Cluster, HelmProgram
 from dev.harness import service_proxy
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.fault_proxy import FaultProxy
+from dev.harness.ports import free_port
 
 Role = Literal["webhook", "controller"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,7 +131,7 @@ class LocalOperator:
         )
         if proxy is not None:
             _redirect(kubeconfig, proxy)
-        port = _free_port()
+        port = free_port()
         # Settings that a container has by default, and a process on this machine does not.
         own = [f"--kubeconfig={kubeconfig}", "--http-host=127.0.0.1", f"--http-port={port}"]
         own += [f"--namespace={NAMESPACE}", f"--identity={name}", "--log-format=text"]
@@ -163,7 +163,7 @@ class LocalOperator:
             self.children.start(_SERVICE_PROXY, program)
         return [
             f"--dnstap-host={service_proxy.ENDPOINT_HOST}",
-            f"--dnstap-port={_free_port()}",
+            f"--dnstap-port={free_port()}",
             f"--dnstap-address=192.0.2.{next(self._addresses)}",
         ]
 
@@ -276,10 +276,3 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         nested = isinstance(inner, Mapping) and isinstance(value, Mapping)
         merged[key] = _merged(inner, value) if nested else value  # type: ignore[arg-type]
     return merged
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

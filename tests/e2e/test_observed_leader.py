@@ -15,6 +15,7 @@ import pytest
 
 from dev.cluster import Cluster
 from dev.harness.operator import NAMESPACE, LocalOperator
+from dev.harness.ports import free_port
 from tests.support.tapped_name_server import TappedNameServer
 from tests.support.world import SONARQUBE, container, eventually, workload
 
@@ -45,11 +46,6 @@ def running(server: TappedNameServer) -> Iterator[asyncio.AbstractEventLoop]:
     finally:
         stop.set()
         thread.join()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def get(cluster: Cluster, *arguments: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import dns.rcode
 import dns.rdatatype
 
 from dev.cluster import ensure
+from dev.harness.ports import reserve_port
 from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.observed.receiver import Receiver
 from tests.support.dnstap_reports import Heard
@@ -49,10 +50,7 @@ class CoreDns:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        # As in dev/harness/dns_server.py: CoreDNS sets SO_REUSEPORT, and this one never listens.
-        self._reserved = socket.socket()
-        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self._reserved.bind((LOOPBACK, 0))
+        self._reserved = reserve_port(LOOPBACK)
         self.port = self._reserved.getsockname()[1]
 
     @property

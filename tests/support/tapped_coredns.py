@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ import dns.query
 
 from dev.cluster import binaries
 from dev.cluster.children import Children
+from dev.harness.ports import reserve_port
 
 ADDRESS = "127.0.0.1"
 _NAME = "coredns"
@@ -30,10 +30,7 @@ class TappedCoreDns:
         self._children = Children(
             log=self.log, environment=dict(environment or {}), inherits=None, detached=False
         )
-        # Never listens; it keeps the system from giving the port to another.
-        self._reservation = socket.socket()
-        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self._reservation.bind((ADDRESS, 0))
+        self._reservation = reserve_port(ADDRESS)
         self.port: int = self._reservation.getsockname()[1]
 
     def log(self, name: str = _NAME) -> Path:

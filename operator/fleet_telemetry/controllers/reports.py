@@ -10,6 +10,7 @@ from datetime import datetime
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.labels import as_selector
 from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.reporting.policy_reports import (
     MANAGED_BY,
@@ -32,7 +33,7 @@ _DISCOVERY_SECONDS = 300.0
 _RETRY_SECONDS = 5.0
 _DISCOVERIES_PER_LIST = 6
 """Reports are not watched; they are listed again to find those that somebody edited."""
-_SELECTOR = ",".join(f"{label}={value}" for label, value in MANAGED_BY.items())
+_SELECTOR = as_selector(MANAGED_BY)
 
 _KINDS = {
     ReportsApi.AUTO: (OPEN_REPORTS, POLICY_REPORTS),

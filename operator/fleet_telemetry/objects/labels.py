@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 _NAME = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 KEY_PATTERN = f"([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_NAME}"
@@ -20,3 +21,8 @@ def is_label_key(text: str) -> bool:
 def is_label_value(text: str) -> bool:
     """Whether a label may have this value, which may be empty."""
     return _VALUE.fullmatch(text) is not None
+
+
+def as_selector(labels: Mapping[str, str]) -> str:
+    """The label selector, as a query and kubectl take it, of objects that have these labels."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())

@@ -4,7 +4,6 @@ uninstall."""
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from dev.cluster import Cluster
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
+from dev.harness.ports import free_port
 from tests.support.previous_chart import previous_chart
 from tests.support.world import eventually
 
@@ -52,12 +52,6 @@ def _is_there(cluster: Cluster, kind: str, name: str) -> bool:
     return done.returncode == 0
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
 def _log(operator: LocalOperator) -> str:
     return operator.log("controller").read_text()
 
@@ -81,7 +75,7 @@ def test_from_a_release_without_these_values_to_the_uninstall(
 
     # With the flags and the rights that the chart gives it. The API server refuses loopback
     # addresses in EndpointSlices.
-    own = ["--dnstap-address=192.0.2.7", "--dnstap-host=127.0.0.1", f"--dnstap-port={_free_port()}"]
+    own = ["--dnstap-address=192.0.2.7", "--dnstap-host=127.0.0.1", f"--dnstap-port={free_port()}"]
     cluster.kubectl("apply", "-f", "-", input=json.dumps(DNS_SERVICE))
     operator.start("controller", extra=own)
     eventually(lambda: _is_there(cluster, "endpointslice", SLICE), say="the leader's EndpointSlice")

@@ -15,6 +15,7 @@ from fleet_telemetry.egress.dns.name_servers import NameServer
 from fleet_telemetry.egress.model import Address
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.objects.labels import as_selector
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class NameServers:
             labels = selector_of(service)
             if not labels:
                 raise DiscoveryError(none)
-            selector = ",".join(f"{key}={value}" for key, value in labels.items())
+            selector = as_selector(labels)
             pods = [pod async for pod in self._client.list(kinds.POD, namespace, selector=selector)]
         except ApiError as error:
             if error.is_not_found:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from dev.harness.ports import free_port
 from fleet_telemetry.api.reasons import ObservedReason
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.observed.observer import Observer
@@ -40,11 +41,6 @@ SERVICE = {
     "metadata": {"name": "fto-dnstap", "namespace": "fleet-telemetry", "uid": "u1"},
     "spec": {"ports": [{"name": "dnstap", "port": 6000}]},
 }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def pod(name: str = "it-0", address: str = "10.1.2.3", uid: str = "p0") -> dict[str, Any]:
