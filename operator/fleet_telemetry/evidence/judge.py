@@ -544,6 +544,11 @@ def _by_pods(
     if doubtful and len(doubtful) == len(different):
         detail = f"({doubtful[0].detail}) {len(doubtful)} of {len(running)} pods."
         return StateFinding(State.UNKNOWN, Reason.COMMAND_OVERRIDDEN, detail)
+    changed = [one for one in different if _changed_alone(declared, one)]
+    if by_template and changed and len(changed) == len(different):
+        where = f"({changed[0].detail}) " if changed[0].detail else ""
+        detail = f"{where}{len(changed)} of {len(running)} pods."
+        return StateFinding(State.UNKNOWN, Reason.CONFIG_MAP_CHANGED, detail)
     if not different:
         by_default = all(reading.source is ReadingSource.DEFAULT for reading in running)
         reason = Reason.DEFAULT_APPLIES if by_default else proven
@@ -559,6 +564,13 @@ def _by_pods(
         return StateFinding(State.PENDING, Reason.PODS_OUTDATED, count)
     farthest = farthest_from(case.desired, different)
     return _not_set(case, switch, farthest, next_pods=Reason.PODS_OUTDATED)
+
+
+def _changed_alone(declared: SwitchReading, running: SwitchReading) -> bool:
+    """Whether a pod may differ from the template only in what a ConfigMap held when it began."""
+    if running.why is not Reason.CONFIG_MAP_CHANGED:
+        return False
+    return running.source is ReadingSource.ENV_FROM or running.detail == declared.detail
 
 
 def _without_pods(case: Case, switch: Switch, declared: SwitchReading) -> StateFinding:
@@ -595,7 +607,7 @@ def _not_set(
         ReadingSource.IMAGE_ARGUMENTS,
     )
     audit = effective.policy.spec.mode is Mode.AUDIT
-    mechanism, container = mechanism_of(switch), case.target.container
+    mechanism, container = mechanism_of(switch), case.target.container.as_written
     entry = mechanism.find(container, switch) if mechanism is not None else None
     # In another controller's template nothing is ours, and it owns what it copies into pods.
     ours = (
@@ -619,6 +631,8 @@ def _not_set(
     )
     if unread:
         detail = f"{detail} The envFrom may hold {unread}.".strip()
+    # It is known what the reference gives, and a reference is never replaced.
+    is_given = entry is not None and entry.by_reference
     # The reading may be that of an older pod, and the entry as desired.
     contrary = entry is not None and not (
         mechanism is not None and mechanism.read(container, switch).setting is case.desired
@@ -643,6 +657,7 @@ def _not_set(
     # The first that holds.
     answers = (
         (overridden or nothing_to_write, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
+        (is_given, State.NON_COMPLIANT, Reason.CONFIG_MAP_CONTRARY),
         (bool(unread), State.NON_COMPLIANT, Reason.EXCLUSIVE_VARIABLE),
         (effective.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
         (is_contested, State.NON_COMPLIANT, Reason.SWITCH_CONTESTED),

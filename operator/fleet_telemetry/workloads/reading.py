@@ -23,6 +23,7 @@ from fleet_telemetry.objects.manifest import (
     text_at,
 )
 from fleet_telemetry.workloads.owner import read_controller, read_owners
+from fleet_telemetry.workloads.references import read_env_from, read_value_from
 from fleet_telemetry.workloads.registry import (
     WorkloadKind,
     kind_of_owner,
@@ -142,6 +143,7 @@ def read_pod(manifest: Manifest) -> Pod:
         owner=read_controller(manifest),
         address=text_at(manifest, "status", "podIP"),
         addresses=_read_addresses(manifest),
+        created=read_time(metadata.get("creationTimestamp")),
         started=read_time(dig(manifest, "status", "startTime")),
         containers_started=_read_start(manifest),
         containers_ended=_read_end(manifest),
@@ -258,10 +260,12 @@ def _read_container(index: int, container: Manifest, pod_user: object) -> Contai
                 name=text_at(entry, "name"),
                 value=text_at(entry, "value"),
                 by_reference=bool(entry.get("valueFrom")),
+                reference=read_value_from(entry),
             )
             for entry in items_at(container, "env")
         ),
         has_env_from=bool(container.get("envFrom")),
+        env_from=tuple(read_env_from(container)),
         mounts=tuple(
             Mount(path=_read_path(text_at(mount, "mountPath")), volume=text_at(mount, "name"))
             for mount in items_at(container, "volumeMounts")
