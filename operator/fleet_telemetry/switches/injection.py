@@ -34,7 +34,7 @@ from fleet_telemetry.switches.desired import (
     refused_entries,
     refused_variables,
 )
-from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
+from fleet_telemetry.switches.edits import Edit, EditCause, SkippedEdit, Trigger
 from fleet_telemetry.switches.exclusive import (
     entries_beside,
     exclusive_switches,
@@ -140,7 +140,7 @@ def _inject(
                 yield SkippedEdit(
                     container.name,
                     variable.name,
-                    Cause.DROPPED,
+                    EditCause.DROPPED,
                     variable.policy,
                     doubt,
                     mechanism=variable.mechanism,
@@ -150,23 +150,23 @@ def _inject(
             yield SkippedEdit(
                 container.name,
                 variable.name,
-                Cause.NOT_WRITABLE,
+                EditCause.NOT_WRITABLE,
                 variable.policy,
                 note=obstacle,
                 mechanism=variable.mechanism,
             )
             continue
         replaces = entry is not None and not ours and not variable.met_by(entry)
-        cause = Cause.OVERRIDDEN if replaces else Cause.INJECTED
+        cause = EditCause.OVERRIDDEN if replaces else EditCause.INJECTED
         note = ""
         if variable.switch is None:
-            cause, note = Cause.SETTING, "replacing another value" if replaces else ""
+            cause, note = EditCause.SETTING, "replacing another value" if replaces else ""
         else:
             note = _why_without_effect(target, variable.switch)
             if variable.value is None:
                 note = _kept_by_product(variable.name, [variable.switch])
             if entry is None and stood and _surely_stood_before(context, target, variable):
-                cause = Cause.RESTORED
+                cause = EditCause.RESTORED
         yield from _make_room(container, variable)
         yield Edit(
             container=container.index,
@@ -201,14 +201,14 @@ def _skip(
     """Why an entry, or its absence, stays as it is at every trigger; None if nothing forbids it."""
     cause, note = None, ""
     if entry is not None and entry.by_reference:
-        cause = Cause.BY_REFERENCE
+        cause = EditCause.BY_REFERENCE
     elif entry is not None and not ours and _is_kept(variable, entry):
-        cause = Cause.KEPT
+        cause = EditCause.KEPT
     elif entry is not None and not ours and _holds_more(target.product, variable, entry):
-        cause = Cause.HOLDS_MORE
+        cause = EditCause.HOLDS_MORE
     else:
         note = _unsafe_beside(context, target, variable, entry)
-        cause = Cause.NOT_BESIDE if note else None
+        cause = EditCause.NOT_BESIDE if note else None
     if cause is None:
         return None
     name = entry.name if entry is not None else variable.name
@@ -395,12 +395,12 @@ def _remove_refused(
                 continue
             if _refused_value_holds_more(target.product, entry):
                 yield SkippedEdit(
-                    container.name, entry.name, Cause.HOLDS_MORE, owner.policy, refusal.effect
+                    container.name, entry.name, EditCause.HOLDS_MORE, owner.policy, refusal.effect
                 )
                 continue
             if owner.injection.on_conflict is OnConflict.KEEP:
                 yield SkippedEdit(
-                    container.name, entry.name, Cause.KEPT, owner.policy, refusal.effect
+                    container.name, entry.name, EditCause.KEPT, owner.policy, refusal.effect
                 )
                 continue
             if context.trigger is Trigger.RECONCILE and not _may_rewrite(context.workload, owner):
@@ -410,7 +410,7 @@ def _remove_refused(
             container_name=container.name,
             name=entry.name,
             value=None,
-            cause=Cause.REFUSED,
+            cause=EditCause.REFUSED,
             policy=owner.policy if owner else None,
             note=refusal.effect,
             section="spec.injection.onConflict: Override" if owner else "",
@@ -457,7 +457,7 @@ def _exclusive_removal(container: Container, entry: EnvVar, beside: str) -> Edit
         container_name=container.name,
         name=entry.name,
         value=None,
-        cause=Cause.EXCLUSIVE,
+        cause=EditCause.EXCLUSIVE,
         note=f"the product does not start with it and {beside}",
     )
 
@@ -511,7 +511,7 @@ def _revert(context: InjectionContext, handled: Mapping[int, set[str]]) -> Itera
             if context.injected(container, entry, switches.get(container.name, ())):
                 kept = _kept_by_product(entry.name, switches.get(container.name, ()))
                 yield Edit(
-                    container.index, container.name, entry.name, None, Cause.REVERTED, note=kept
+                    container.index, container.name, entry.name, None, EditCause.REVERTED, note=kept
                 )
         own = switches.get(container.name, ())
         suspension = injected_suspension(context.workload, container, own, context.recorded)

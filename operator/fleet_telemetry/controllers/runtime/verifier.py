@@ -24,8 +24,8 @@ from fleet_telemetry.controllers.runtime.requests import InstanceClient, without
 from fleet_telemetry.evidence.checks import Check, result_without_check
 from fleet_telemetry.evidence.combining import InstanceAnswer, combine
 from fleet_telemetry.evidence.credentials import (
+    CredentialDestination,
     CredentialWithheldError,
-    Destination,
     images_of,
     why_withheld,
     why_withheld_from,
@@ -375,7 +375,7 @@ class Verifier:
             raise CredentialWithheldError(Reported(fault=Reason.ENDPOINT_NOT_FOUND))
         pods = gather_pod_facts(self._cache.fleet.pods_of(job.ref), catalogue)
         images = images_of(product, match_containers(workload.template, catalogue), pods)
-        to = Destination(job.ref.namespace, namespace_labels, images)
+        to = CredentialDestination(job.ref.namespace, namespace_labels, images)
         withheld = why_withheld(check.grant, to)
         if withheld is not None:
             raise CredentialWithheldError(withheld)
