@@ -39,7 +39,8 @@ from fleet_telemetry.switches.desired import (
     desired_variables,
 )
 from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
-from fleet_telemetry.switches.injection import InjectionContext, plan_edits
+from fleet_telemetry.switches.injection import plan_edits
+from fleet_telemetry.switches.injection_context import InjectionContext
 from fleet_telemetry.switches.ownership import (
     injected_arguments,
     injected_suspension,

@@ -10,11 +10,11 @@ from fleet_telemetry.evidence.case import Case
 from fleet_telemetry.evidence.verdict import StateFinding
 from fleet_telemetry.switches.desired import may_write
 from fleet_telemetry.switches.exclusive import may_be_beside
-from fleet_telemetry.switches.injection import missed_admission
 from fleet_telemetry.switches.ownership import is_ours
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading
 from fleet_telemetry.switches.registry import label_of, mechanism_of
 from fleet_telemetry.switches.shared_values import may_replace
+from fleet_telemetry.switches.write_timing import missed_admission
 
 
 def judge_unset(

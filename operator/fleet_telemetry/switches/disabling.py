@@ -23,7 +23,8 @@ from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.policy.imagined import imagined
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.edits import Edit, EditCause, SkippedEdit, Trigger
-from fleet_telemetry.switches.injection import InjectionContext, plan_edits
+from fleet_telemetry.switches.injection import plan_edits
+from fleet_telemetry.switches.injection_context import InjectionContext
 from fleet_telemetry.switches.patched import patched
 from fleet_telemetry.switches.suspend import FIELD, SuspendMechanism
 from fleet_telemetry.workloads.workload import Workload
