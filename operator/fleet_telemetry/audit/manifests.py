@@ -18,8 +18,9 @@ from fleet_telemetry.linting.document import Path as Steps
 from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, text_at
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.workloads.owner import Owner, read_controller
-from fleet_telemetry.workloads.reading import read_pod, read_template, read_workload_or_part
+from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind, whole_of
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import Pod, PodPhase, Workload
 
 GROUPS = {

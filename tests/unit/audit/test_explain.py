@@ -32,7 +32,7 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.cli.explain import explain as command
 from fleet_telemetry.evidence.contacts import Contact, Contacts
 from fleet_telemetry.evidence.reason_remedies import OBSERVED_REMEDIES, PROVEN, REMEDIES
-from fleet_telemetry.workloads.reading import read_template
+from fleet_telemetry.workloads.template_reading import read_template
 from tests.support import builders
 from tests.support.api_stub import ApiStub, Manifest, namespace
 from tests.support.builders import (

@@ -9,7 +9,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, State
 from fleet_telemetry.decision import Plan, decide, plan_injection
 from fleet_telemetry.switches.edits import EditCause, Trigger
-from fleet_telemetry.workloads.reading import read_template
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import FieldOwners, Pod
 from tests.support.builders import (
     DTRACK_4,

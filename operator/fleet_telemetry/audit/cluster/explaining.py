@@ -32,8 +32,9 @@ from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, read_time, text_at
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.workloads.owner import read_controller
-from fleet_telemetry.workloads.reading import read_template, read_workload_or_part
+from fleet_telemetry.workloads.reading import read_workload_or_part
 from fleet_telemetry.workloads.registry import kind_of_owner, whole_of
+from fleet_telemetry.workloads.template_reading import read_template
 
 _MOST_EVENTS = 20
 _EVENTS = 500
