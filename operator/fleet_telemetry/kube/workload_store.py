@@ -21,8 +21,9 @@ from fleet_telemetry.kube.store import ObjectKey
 from fleet_telemetry.kube.unmanaged_pods import UnmanagedPod, UnmanagedPods
 from fleet_telemetry.objects.manifest import Manifest, mapping_at
 from fleet_telemetry.workloads.owner import Owner
-from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part, running_containers
+from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
+from fleet_telemetry.workloads.template_reading import running_containers
 from fleet_telemetry.workloads.workload import Pod, PodPhase, PodTemplate, Workload, WorkloadRef
 from fleet_telemetry.workloads.workload_type import TemplatePath
 

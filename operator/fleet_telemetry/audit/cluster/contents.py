@@ -24,8 +24,9 @@ from fleet_telemetry.kube.workload_store import UNPROVEN_SECONDS, Fleet
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, mapping_at
 from fleet_telemetry.workloads.owner import read_controller
-from fleet_telemetry.workloads.reading import read_pod, read_template
+from fleet_telemetry.workloads.reading import read_pod
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import Pod, PodTemplate, VolumeKind, Workload, WorkloadRef
 
 IsComplete = Callable[[Kind, str], bool]
