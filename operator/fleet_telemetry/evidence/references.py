@@ -13,11 +13,15 @@ from datetime import datetime
 
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.config_maps import ConfigMapFacts, ConfigMaps
-from fleet_telemetry.workloads.references import Reference, ReferenceKind, Unread
+from fleet_telemetry.workloads.references import ReferenceKind, Unread, ValueReference
 from fleet_telemetry.workloads.workload import Container, EnvVar
 
 MOST_NAMES = 8
 """ConfigMaps that are read for one workload."""
+MOST_SOURCES = 32
+"""Entries of a container's ``envFrom`` that are followed."""
+MOST_GIVEN = 500
+"""Variables that all of them may give a container. Each of its pods has them."""
 
 
 def referenced_config_maps(containers: Iterable[Container]) -> Iterator[str]:
@@ -46,11 +50,11 @@ def names_to_read(targets: Iterable[MatchedContainer]) -> tuple[str, ...]:
     return tuple({**first, **second, **third})[:MOST_NAMES]
 
 
-def _name_of(reference: Reference) -> str:
+def _name_of(reference: ValueReference) -> str:
     return reference.name
 
 
-def _is_config_map(reference: Reference) -> bool:
+def _is_config_map(reference: ValueReference) -> bool:
     return reference.kind is ReferenceKind.CONFIG_MAP and bool(reference.name)
 
 
@@ -110,11 +114,14 @@ class _Environment:
     of_pod: bool = False
     _given: dict[str, EnvVar] = field(default_factory=dict)
     """By ``envFrom``."""
-    _unread: Reference | None = None
+    _unread: ValueReference | None = None
 
     def build(self) -> Container:
-        for source in self.container.env_from:
-            self._add_all(source)
+        for place, source in enumerate(self.container.env_from):
+            if place < MOST_SOURCES:
+                self._add_all(source)
+        for source in self.container.env_from[MOST_SOURCES:][:1]:
+            self._may_hold_any(replace(source, prefix=""), Unread.NOT_READ)
         return replace(
             self.container,
             env=(*self._given.values(), *self._entries()),
@@ -123,7 +130,7 @@ class _Environment:
             written=self.container.as_written,
         )
 
-    def _add_all(self, source: Reference) -> None:
+    def _add_all(self, source: ValueReference) -> None:
         found = self._look_up(source)
         if isinstance(found, Unread):
             self._may_hold_any(source, found)
@@ -134,6 +141,9 @@ class _Environment:
             return
         if not found.exists:
             self._may_hold_any(source, Unread.MISSING)
+            return
+        if len(self._given) + len(found.data) + len(found.too_long) > MOST_GIVEN:
+            self._may_hold_any(source, Unread.NOT_READ)
             return
         if found.is_partial:
             self._may_hold_any(source, Unread.NOT_READ)
@@ -146,7 +156,7 @@ class _Environment:
             self._given.pop(name, None)
             self._given[name] = self._valued(entry, found, key, required=not source.optional)
 
-    def _may_hold_any(self, source: Reference, unread: Unread) -> None:
+    def _may_hold_any(self, source: ValueReference, unread: Unread) -> None:
         """What comes later in ``envFrom`` overrides what came before."""
         source = replace(source, unread=unread)
         self._unread = self._unread or source
@@ -174,7 +184,7 @@ class _Environment:
             elif not reference.optional:
                 yield _unread(entry, Unread.MISSING)
 
-    def _look_up(self, reference: Reference) -> ConfigMapFacts | Unread:
+    def _look_up(self, reference: ValueReference) -> ConfigMapFacts | Unread:
         if reference.kind is not ReferenceKind.CONFIG_MAP:
             return Unread.NEVER
         found = self.config_maps.get(reference.name)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import DefaultState, Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.workloads.references import Reference, ReferenceKind, Unread
+from fleet_telemetry.workloads.references import ReferenceKind, Unread, ValueReference
 from fleet_telemetry.workloads.workload import Container, EnvVar
 
 
@@ -105,7 +105,7 @@ def may_come_from(container: Container) -> SwitchReading:
     return SwitchReading(Setting.UNKNOWN, ReadingSource.ENV_FROM, why=_why_unread(unread))
 
 
-def _why_unread(reference: Reference | None) -> Reason | None:
+def _why_unread(reference: ValueReference | None) -> Reason | None:
     if reference is None or reference.kind is not ReferenceKind.CONFIG_MAP:
         return None
     return _WHY_UNREAD[reference.unread or Unread.NOT_READ]

@@ -44,7 +44,7 @@ class Unread(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ValueReference:
     """What a ``valueFrom`` or an entry of ``envFrom`` names."""
 
     kind: ReferenceKind
@@ -64,7 +64,7 @@ class Reference:
         return f"key {printable(self.key, _LONGEST_NAME)} of {whole}" if self.key else whole
 
 
-def read_value_from(entry: Manifest) -> Reference | None:
+def read_value_from(entry: Manifest) -> ValueReference | None:
     """What an entry of ``env`` refers to; None if it has no ``valueFrom``."""
     value_from = entry.get("valueFrom")
     if not value_from:
@@ -73,11 +73,11 @@ def read_value_from(entry: Manifest) -> Reference | None:
     for field, kind in _KEYS:
         if list(found) == [field]:
             name, key = (text_at(found, field, one) for one in ("name", "key"))
-            return Reference(kind, name, key, optional=_is_optional(found, field))
-    return Reference(ReferenceKind.OTHER)
+            return ValueReference(kind, name, key, optional=_is_optional(found, field))
+    return ValueReference(ReferenceKind.OTHER)
 
 
-def read_env_from(container: Manifest) -> Iterator[Reference]:
+def read_env_from(container: Manifest) -> Iterator[ValueReference]:
     """What the entries of ``envFrom`` refer to."""
     for one in items_at(container, "envFrom"):
         given = [(field, kind) for field, kind in _WHOLES if field in one]
@@ -86,9 +86,9 @@ def read_env_from(container: Manifest) -> Iterator[Reference]:
             ((field, kind),) = given
             optional = _is_optional(one, field)
             name = text_at(one, field, "name")
-            yield Reference(kind, name, optional=optional, is_whole=True, prefix=prefix)
+            yield ValueReference(kind, name, optional=optional, is_whole=True, prefix=prefix)
         else:
-            yield Reference(ReferenceKind.OTHER, is_whole=True, prefix=prefix)
+            yield ValueReference(ReferenceKind.OTHER, is_whole=True, prefix=prefix)
 
 
 def _is_optional(found: Manifest, field: str) -> bool:

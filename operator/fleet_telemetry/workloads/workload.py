@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from fleet_telemetry.workloads.owner import Owner
-from fleet_telemetry.workloads.references import Reference
+from fleet_telemetry.workloads.references import ValueReference
 from fleet_telemetry.workloads.registry import WorkloadKind
 
 FIELD_MANAGER = "fleet-telemetry"
@@ -49,7 +49,7 @@ class EnvVar:
     """It is a word in ``args``."""
     is_suspension: bool = False
     """It is ``spec.suspend`` of the CronJob."""
-    reference: Reference | None = None
+    reference: ValueReference | None = None
     """Where the value is, or where it was read: then it counts like one that stands there, and
     ``by_reference`` is False."""
 
@@ -97,8 +97,8 @@ class Container:
     env: tuple[EnvVar, ...] = ()
     has_env_from: bool = False
     """Something gives it variables, and which ones is not known."""
-    env_from: tuple[Reference, ...] = ()
-    env_from_unread: Reference | None = None
+    env_from: tuple[ValueReference, ...] = ()
+    env_from_unread: ValueReference | None = None
     """The first one of ``env_from`` that could not be read in full, once they were looked for."""
     written: Container | None = field(default=None, compare=False, repr=False)
     """The same container as its manifest has it, if values were read for its references."""

@@ -126,6 +126,13 @@ CASES = {
     "nothing after it": Case(_read(None, _all_of(), {"prefix": "A"}), Unread.NEVER),
     "a huge map without it": Case(_read(None, _all_of("huge")), Unread.NOT_READ),
     "a key of a huge map": Case(_read({"A": _of_key("A", "huge")}), Unread.NOT_READ),
+    "too many sources": Case(_read(None, _all_of(), *[_all_of("other")] * 40), Unread.NOT_READ),
+    "too many variables": Case(
+        _read(None, _all_of(), *(_all_of("full", prefix=f"P{n}_") for n in range(9))), "1"
+    ),
+    "too many variables that may be it": Case(
+        _read(None, _all_of(), _all_of("full"), _all_of("full", prefix="A")), Unread.NOT_READ
+    ),
     "a value that is too long": Case(_read(None, _all_of("long")), Unread.NOT_READ),
 }
 MAPS = {
@@ -137,6 +144,7 @@ MAPS = {
     "prefixed": _facts({"": "5"}),
     "odd": _facts({"A": "$(B)"}),
     "huge": _facts({f"key-{one}": "" for one in range(20_000)}),
+    "full": _facts({f"KEY{one}": "" for one in range(400)}),
     "long": _facts({"A": "x" * 100_000}),
 }
 
