@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from dev.fakes.dependency_track import DependencyTrack
+from dev.fakes.dependency_track import FakeDependencyTrack
 from fleet_telemetry.api.policy import ServiceReference
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
@@ -57,7 +57,7 @@ EVIL = "evil.example/dependencytrack/apiserver:5.0.4"
 class Cluster:
     """A namespace with a product, as the API server shows it."""
 
-    def __init__(self, product: DependencyTrack) -> None:
+    def __init__(self, product: FakeDependencyTrack) -> None:
         self.product = product
         self.labels = dict(ALLOWED)
         self.secret: Manifest = {
@@ -191,7 +191,7 @@ async def _do_nothing(_: Verifier) -> None:
 
 @asynccontextmanager
 async def running() -> AsyncIterator[Cluster]:
-    async with DependencyTrack(tls=False, version="5.0.4", enabled="false") as product:
+    async with FakeDependencyTrack(tls=False, version="5.0.4", enabled="false") as product:
         yield Cluster(product)
 
 
