@@ -23,7 +23,7 @@ from dev.bench.population import EXTRA_ARGS, Population, pod, running
 from dev.bench.progress import Progress
 from dev.bench.records import following
 from dev.bench.server import Server, connect, for_each
-from dev.bench.start import Start, Starter
+from dev.bench.start import OperatorStart, Starter
 from dev.bench.writes import ROLES
 from dev.cluster import Cluster
 from dev.harness.operator import LocalOperator, Role
@@ -53,7 +53,7 @@ class Size:
 @dataclass(frozen=True)
 class _Point:
     size: int
-    start: Start
+    start: OperatorStart
 
 
 def measure(directory: Path, size: Size, progress: Progress) -> list[Figure]:
@@ -173,7 +173,7 @@ def _policy(number: int) -> Manifest:
     return manifest
 
 
-_COSTS: Mapping[tuple[str, str], Callable[[Start, Role], float | None]] = {
+_COSTS: Mapping[tuple[str, str], Callable[[OperatorStart, Role], float | None]] = {
     ("CPU time of a start", "s"): lambda start, role: start.processor.get(role),
     ("peak memory", "MB"): lambda start, role: start.memory.get(role),
 }

@@ -26,7 +26,7 @@ from dev.bench.processes import PEAK, figure_on_linux, memory
 from dev.bench.progress import Progress
 from dev.bench.records import Records, following, wants
 from dev.bench.server import Server, connect, until
-from dev.bench.start import Start, Starter, Targets
+from dev.bench.start import OperatorStart, Starter, Targets
 from dev.bench.takeover import Takeover, take_over
 from dev.bench.writes import ROLES, Written, until_quiet
 from dev.cluster import Cluster
@@ -74,9 +74,9 @@ class _Flips:
 
 @dataclass(frozen=True)
 class _Measured:
-    small: tuple[int, list[Start]]
+    small: tuple[int, list[OperatorStart]]
     """Workloads that run a product, and the starts."""
-    large: tuple[int, list[Start]]
+    large: tuple[int, list[OperatorStart]]
     steady: Written
     restart: Written
     takeover: Takeover
@@ -148,7 +148,7 @@ class _Scale:
             peaks=dict(self._peaks()),
         )
 
-    async def _starts(self, starter: Starter, workloads: int) -> tuple[int, list[Start]]:
+    async def _starts(self, starter: Starter, workloads: int) -> tuple[int, list[OperatorStart]]:
         self.progress.begin(f"scale: create {workloads:,} workloads")
         await asyncio.to_thread(self.operator.stop_all)
         await self.population.grow(workloads)

@@ -69,7 +69,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Start:
+class OperatorStart:
     """Seconds, and by role megabytes and seconds of CPU time (none except on Linux)."""
 
     ready: float
@@ -97,7 +97,7 @@ class Starter:
     policies: list[Manifest] = field(default_factory=list)
     """To be created when a webhook validates them first: ClusterTelemetryPolicies."""
 
-    async def start(self, products: int) -> Start:
+    async def start(self, products: int) -> OperatorStart:
         """Start both roles, and wait until they have nothing more to do. Raises BenchError."""
         await asyncio.to_thread(self.operator.stop_all)
         await self._forget()
@@ -117,7 +117,7 @@ class Starter:
         listed = time.monotonic() - started
         await until_quiet(self.server, LISTED_SECONDS, self.progress)
         after = await Asked.so_far(self.server, self.cluster)
-        return Start(
+        return OperatorStart(
             ready=ready,
             listed=listed,
             memory=dict(self._measured(lambda pid: memory(pid, PEAK))),
@@ -151,7 +151,7 @@ class Targets:
 
 
 def figures(
-    section: str, starts: Sequence[Start], products: int, targets: Targets
+    section: str, starts: Sequence[OperatorStart], products: int, targets: Targets
 ) -> Iterator[Figure]:
     """The figures of the starts at one size."""
     ready = [each.ready for each in starts]
