@@ -130,6 +130,22 @@ def test_pods_that_belong_to_no_workload_are_listed(stub: ApiStub, tmp_path: Pat
     assert sorted(one.name for one in result.unmanaged) == ["it-1-a", "stray"]
 
 
+def test_a_product_that_only_a_pod_has_is_not_judged_and_is_listed(
+    stub: ApiStub, tmp_path: Path
+) -> None:
+    """Another webhook added the container to the pods, and not to the workload's template."""
+    whole, part, pod = deployment()
+    pod["spec"]["containers"].append(container(EMQX, name="added"))
+    nginx, nginx_part, with_sonarqube = deployment("web", "nginx:1")
+    with_sonarqube["spec"]["containers"].append(container(SONARQUBE, name="added"))
+    stub.objects += [whole, part, pod, nginx, nginx_part, with_sonarqube]
+    result = read(stub, tmp_path)
+    assert {(one.name, one.products) for one in result.unmanaged} == {
+        ("it-1-a", ("emqx",)),
+        ("web-1-a", ("sonarqube",)),
+    }
+
+
 def test_pages_are_put_together(
     stub: ApiStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -320,6 +320,7 @@ NO_VERSIONS = (
     "dependencytrack/apiserver:4.0.1187",
     "dependencytrack/apiserver:5.1187",
     "dependencytrack/apiserver:1.4.13",
+    "dependencytrack/apiserver:4.2.0-dt5.0.4",
     "dependencytrack/hyades-apiserver:4.13.2",
     "emqx/emqx:6",
     "emqx/emqx:2024.10.1",
