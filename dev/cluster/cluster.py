@@ -27,7 +27,8 @@ from dev.cluster.slots import Slot
 HelmProgram = Literal["helm", "helm3"]
 
 _NODE = "node-1"
-_NODE_SIZE = {"cpu": "1000", "memory": "4Ti", "pods": "10000"}
+# As many pods as it has addresses, whatever they request: a pod that does not fit stays Pending.
+NODE_SIZE = {"cpu": "1M", "memory": "1Pi", "pods": str(slots.POD_ADDRESSES)}
 _NODE_MANIFEST = {
     "apiVersion": "v1",
     "kind": "Node",
@@ -35,7 +36,7 @@ _NODE_MANIFEST = {
         "name": _NODE,
         "labels": {"kubernetes.io/hostname": _NODE, "kubernetes.io/os": "linux"},
     },
-    "status": {"capacity": _NODE_SIZE, "allocatable": _NODE_SIZE},
+    "status": {"capacity": NODE_SIZE, "allocatable": NODE_SIZE},
 }
 _READY_SECONDS = 120.0
 _PROBE_SECONDS = 3.0

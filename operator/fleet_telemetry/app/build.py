@@ -26,7 +26,7 @@ from fleet_telemetry.reporting.metrics import ApiMetrics, add_build_info, add_cl
 async def build(options: Options) -> App:
     """Connect to the API server, and build the parts of the role.
 
-    Raises ConfigException, OSError, ValueError.
+    Raises KubeconfigError, OSError, ValueError.
     """
     metrics = _registry(options)
     if options.kubeconfig:

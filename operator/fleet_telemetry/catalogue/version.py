@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import total_ordering
+from typing import NamedTuple
 
 _TAG = re.compile(
     r"v?(?P<numbers>\d{1,4}(?:\.\d{1,9}){0,3})"
@@ -89,21 +89,14 @@ _POST = 10
 _PRECISION = 3  # major.minor.patch; fewer numbers make a floating tag
 
 
-@total_ordering
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One point on a product's line of versions; missing numbers count as zero."""
+class Version(NamedTuple):
+    """One point on a product's line of versions; missing numbers count as zero. Versions have the
+    order of their fields. They are compared a hundred times for a request."""
 
     numbers: tuple[int, int, int, int]
     stage: int = _RELEASE
-    count: int = 0
-
-    def __lt__(self, other: Version) -> bool:
-        return self._key < other._key
-
-    @property
-    def _key(self) -> tuple[tuple[int, ...], int, int]:
-        return self.numbers, self.stage, self.count
+    step: int = 0
+    """The number of the stage: 2 in ``rc.2``."""
 
     @classmethod
     def parse(cls, text: str) -> Version:
@@ -145,7 +138,7 @@ class VersionSpan:
         """The first point after all of the span."""
         if self.high is not None:
             return self.high
-        return Version(self.low.numbers, self.low.stage, self.low.count + 1)
+        return Version(self.low.numbers, self.low.stage, self.low.step + 1)
 
     @classmethod
     def parse(cls, tag: str) -> VersionSpan | None:

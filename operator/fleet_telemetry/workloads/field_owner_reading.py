@@ -6,6 +6,7 @@ Nothing here raises for a missing or misshapen field: it reads as absent.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from fleet_telemetry.objects.manifest import Manifest, dig, items_at, mapping_at, text_at
@@ -44,17 +45,16 @@ def read_field_owners(metadata: Manifest, template_path: TemplatePath) -> FieldO
         fields = mapping_at(entry, "fieldsV1", *path)
         # A list cannot be empty here, so the manager owns the list and not its entries.
         known &= all(fields.get(key) != {} for key in _CONTAINER_FIELDS)
+        containers = [
+            keyed for key in _CONTAINER_FIELDS for keyed in _keyed(mapping_at(fields, key))
+        ]
         found = {
             (container, variable)
-            for key in _CONTAINER_FIELDS
-            for container, container_fields in _keyed(mapping_at(fields, key))
+            for container, container_fields in containers
             for variable, _ in _keyed(mapping_at(container_fields, "f:env"))
         }
         with_args = {
-            container
-            for key in _CONTAINER_FIELDS
-            for container, container_fields in _keyed(mapping_at(fields, key))
-            if "f:args" in container_fields
+            container for container, container_fields in containers if "f:args" in container_fields
         }
         lists |= with_args
         if text_at(entry, "manager") not in _CLIENT_SIDE_APPLY:
@@ -155,11 +155,22 @@ def _applied_arguments(
 def _keyed(fields: Manifest) -> Iterator[tuple[str, Manifest]]:
     """Entries such as ``k:{"name":"web"}``, by that name."""
     for key, value in fields.items():
-        if str(key).startswith("k:"):
-            try:
-                name = dig(json.loads(key[2:]), "name")
-            # A user may write managed fields, and nest them deeply.
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(name, str):
-                yield name, value if isinstance(value, Mapping) else {}
+        plain = _PLAIN_NAME.fullmatch(str(key))
+        name = plain[1] if plain is not None else _decoded_name(str(key))
+        if name is not None:
+            yield name, value if isinstance(value, Mapping) else {}
+
+
+# The usual form, without anything that JSON would write in another way.
+_PLAIN_NAME = re.compile(r'k:\{"name":"([^"\\\x00-\x1f]*)"\}')
+
+
+def _decoded_name(key: str) -> str | None:
+    if not key.startswith("k:"):
+        return None
+    try:
+        name = dig(json.loads(key[2:]), "name")
+    # A user may write managed fields, and nest them deeply.
+    except (ValueError, RecursionError):
+        return None
+    return name if isinstance(name, str) else None

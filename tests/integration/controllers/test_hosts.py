@@ -13,7 +13,6 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-from kubernetes.aio import client as api
 
 from dev.harness.dns_server import DnsFault, LocalDnsServer, Records
 from fleet_telemetry.catalogue.catalogue import builtin
@@ -28,6 +27,7 @@ from fleet_telemetry.egress.ranges_client import RangesClient
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 
@@ -49,7 +49,7 @@ class Kit:
 
     def __post_init__(self) -> None:
         # There is no API server: what is known is kept in memory, and that is enough.
-        self.client = KubernetesClient(api.ApiClient(api.Configuration(host=f"http://{NOBODY}")))
+        self.client = KubernetesClient(Transport(f"http://{NOBODY}"))
         self.cache = ClusterCache(builtin())
         self.changed: list[WorkloadRef] = []
         resolver = Resolver([parse_name_server(self.server)], limits=QUICKLY)

@@ -465,11 +465,11 @@ def test_one_bad_range_of_several_is_enough() -> None:
 
 def _write(version: Version) -> str:
     stage = {0: "-dev", 1: "-alpha", 2: "-beta", 3: "-m", 4: "-rc", 9: ""}[version.stage]
-    count = f".{version.count}" if version.stage not in {0, 9} else ""
+    count = f".{version.step}" if version.stage not in {0, 9} else ""
     return ".".join(map(str, version.numbers)) + stage + count
 
 
-_WRITABLE = _POINTS.filter(lambda version: version.stage not in {0, 9} or version.count == 0)
+_WRITABLE = _POINTS.filter(lambda version: version.stage not in {0, 9} or version.step == 0)
 
 
 @st.composite

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from kubernetes.aio import client as api
 from prometheus_client import CollectorRegistry
 
 from dev.fakes.dependency_track import FakeDependencyTrack
@@ -31,6 +30,7 @@ from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.reporting.metrics import VerificationMetrics
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.workloads.registry import WorkloadKind
@@ -143,7 +143,7 @@ class Cluster:
     async def ask(self, check: Check) -> Reported:
         """What one check comes to."""
         async with self._api_server() as url:
-            client = KubernetesClient(api.ApiClient(api.Configuration(host=url)))
+            client = KubernetesClient(Transport(url))
             told = asyncio.Event()
             verifier = Verifier(
                 self.cache,

@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from kubernetes.aio import client as api
 from prometheus_client import CollectorRegistry
 
 from dev.fakes.emqx import FakeEmqx
@@ -29,6 +28,7 @@ from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.reporting.metrics import VerificationMetrics
 from fleet_telemetry.vendors.http import VendorClient
 from fleet_telemetry.workloads.registry import WorkloadKind
@@ -58,7 +58,7 @@ class Kit:
         self._stack = stack
         self.stub = stub
         self.interval = interval
-        self.client = KubernetesClient(api.ApiClient(api.Configuration(host=stub.url)))
+        self.client = KubernetesClient(Transport(stub.url))
         self.cache = ClusterCache(builtin())
         self.changed = asyncio.Event()
         self.verifier = Verifier(
