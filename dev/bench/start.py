@@ -25,7 +25,7 @@ _ONE = Target(1)
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestCounts:
     """What the API server was asked for so far."""
 
     pages: Counter[Resource]
@@ -38,7 +38,7 @@ class Asked:
     """Requests of the operator, without watches and without its Lease."""
 
     @classmethod
-    async def so_far(cls, server: Server, cluster: Cluster) -> Asked:
+    async def so_far(cls, server: Server, cluster: Cluster) -> RequestCounts:
         """Read the API server's metrics and its audit log."""
         pages, streams = lists_by_resource(await server.metrics())
         events = await asyncio.to_thread(cluster.audit_events)
@@ -53,9 +53,9 @@ class Asked:
         begun = {role: lists_begun(events, account(role)) for role in ROLES}
         return cls(pages, streams, begun, Counter(kept))
 
-    def since(self, before: Asked) -> Asked:
+    def since(self, before: RequestCounts) -> RequestCounts:
         """What was asked for since an earlier time."""
-        return Asked(
+        return RequestCounts(
             self.pages - before.pages,
             self.streams - before.streams,
             {role: self.begun[role] - before.begun[role] for role in self.begun},
@@ -78,7 +78,7 @@ class OperatorStart:
     """From the controller's start until each workload with a product is listed."""
     memory: Mapping[Role, float]
     processor: Mapping[Role, float]
-    start: Asked
+    start: RequestCounts
     """From the webhook's start until nothing more is written."""
     listing: Counter[tuple[str, Resource]]
     """The operator's calls from the controller's start on."""
@@ -101,7 +101,7 @@ class Starter:
         """Start both roles, and wait until they have nothing more to do. Raises BenchError."""
         await asyncio.to_thread(self.operator.stop_all)
         await self._forget()
-        before = await Asked.so_far(self.server, self.cluster)
+        before = await RequestCounts.so_far(self.server, self.cluster)
         await asyncio.to_thread(self.operator.start, "webhook")
         started = time.monotonic()
         self.progress.at("wait for the webhook")
@@ -110,13 +110,13 @@ class Starter:
         for manifest in self.policies:
             await self.server.create(POLICIES, manifest)
         self.policies.clear()
-        begun = await Asked.so_far(self.server, self.cluster)
+        begun = await RequestCounts.so_far(self.server, self.cluster)
         await asyncio.to_thread(self.operator.start, "controller")
         started = time.monotonic()
         await self.records.until("workloads to be listed", products, is_listed, LISTED_SECONDS)
         listed = time.monotonic() - started
         await until_quiet(self.server, LISTED_SECONDS, self.progress)
-        after = await Asked.so_far(self.server, self.cluster)
+        after = await RequestCounts.so_far(self.server, self.cluster)
         return OperatorStart(
             ready=ready,
             listed=listed,
