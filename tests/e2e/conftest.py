@@ -11,6 +11,7 @@ import pytest
 from dev.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator, egress_values
+from tests.support.custom_resources import CUSTOM_RESOURCES
 from tests.support.reader import Reader
 from tests.support.world import Space, World
 
@@ -32,9 +33,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         for name in RUNTIME_SPACES:
             reader.create_namespace(name)
         secrets = [{"namespace": name} for name in RUNTIME_SPACES]
-        operator.install({"runtime": {"secrets": secrets}, "egress": egress_values(names)})
+        operator.install(
+            {
+                "runtime": {"secrets": secrets},
+                "egress": egress_values(names),
+                "customResources": CUSTOM_RESOURCES,
+            }
+        )
         operator.start("webhook")
-        operator.start("controller", extra=["--dns-interval=1"])
+        operator.start("controller", extra=["--dns-interval=1", "--resource-interval=1"])
         operator.wait_until_ready()
         yield World(cluster, operator, directory, names)
         operator.stop_all()

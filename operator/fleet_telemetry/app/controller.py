@@ -28,6 +28,7 @@ from fleet_telemetry.controllers.policy import ExpiryReconciler, PolicyReconcile
 from fleet_telemetry.controllers.product import ProductReconciler
 from fleet_telemetry.controllers.product_webhooks import ProductWebhooksReconciler
 from fleet_telemetry.controllers.reports import ReportWriter
+from fleet_telemetry.controllers.resources.fields import ResourceFields
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.workload import WorkloadReconciler, Writers
 from fleet_telemetry.egress.addresses import OwnNetwork, read_nat64_prefix
@@ -72,6 +73,7 @@ class ControllerPart(Part):
         egress = build_egress(options.egress, cache, client, common.now, queue.add)
         enqueuer = Enqueuer(cache, queue, egress)
         observer = build_observer(common, queue.add)
+        events = EventRecorder(client, common.now)
         writers = Writers(
             egress=egress,
             verifier=Verifier(
@@ -89,7 +91,10 @@ class ControllerPart(Part):
                 on_change=enqueuer.enqueue_all,
                 cluster=options.cluster_name,
             ),
-            events=EventRecorder(client, common.now),
+            events=events,
+            fields=ResourceFields(
+                client, events, enqueue=queue.add, interval=options.resource_interval
+            ),
             observed=observer,
         )
         self._manager = build_manager(
@@ -152,7 +157,12 @@ def build_manager(
         frozenset({options.namespace, *options.excluded_namespaces}), options.namespace_selector
     )
     workloads = WorkloadReconciler(cache, client, queue, plans, writers, now=now, excluded=excluded)
-    background = [writers.verifier.run, writers.egress.run, writers.reports.run]
+    background = [
+        writers.verifier.run,
+        writers.egress.run,
+        writers.reports.run,
+        writers.fields.run,
+    ]
     prepare = [writers.egress.begin, writers.reports.discover, workloads.resume_rollouts]
     if observer is not None:
         background.append(observer.run)

@@ -25,6 +25,7 @@ from fleet_telemetry.controllers.keys import (
 )
 from fleet_telemetry.controllers.plans import Plans, policy_key
 from fleet_telemetry.controllers.reports import ReportWriter
+from fleet_telemetry.controllers.resources.fields import ResourceFields
 from fleet_telemetry.controllers.rollouts import RolloutGate
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.status_writer import write_status
@@ -52,6 +53,7 @@ from fleet_telemetry.reporting.workload_status import (
 from fleet_telemetry.reporting.workload_summary import is_labelled
 from fleet_telemetry.switches.argument_lists import arguments_of
 from fleet_telemetry.switches.edits import Edit, Trigger
+from fleet_telemetry.switches.resource_plan import NO_FIELDS, is_written
 from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, WorkloadRef
 
 _log = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class Writers:
     verifier: Verifier
     reports: ReportWriter
     events: EventRecorder
+    fields: ResourceFields
     observed: Observed | None = None
     """None where DNS is not observed."""
 
@@ -120,6 +123,7 @@ class WorkloadReconciler:
         self._verifier = writers.verifier
         self._reports = writers.reports
         self._events = writers.events
+        self._fields = writers.fields
         self._observed = writers.observed
         self._now = now
         self._gate = RolloutGate()
@@ -149,7 +153,7 @@ class WorkloadReconciler:
             # Network policies protect against settings that fail, also if they are not written.
             await self._egress.reconcile(workload, plan, self._cache.fleet.pods_of(key))
             raise
-        if not plan.targets and not plan.injected:
+        if not plan.targets and not plan.injected and not any(map(is_written, plan.fields.records)):
             # Its product is no longer known, and nothing is left of what was injected.
             self._cache.fleet.delete_workload(key)
             await self._delete(key)
@@ -165,10 +169,13 @@ class WorkloadReconciler:
             self._enqueue_policies(before)
             self._enqueue_policies(plan)
         self._verifier.plan(key, plan.checks, _pods_to_ask(pods))
+        self._fields.plan(key, plan.fields)
         again = decide_again_after(plan, self._now())
         if again is not None:
             self._queue.add_after(key, again)
         await self._write_telemetry(workload, plan)
+        # What stood in custom resources is recorded by now, so they may be changed.
+        await self._fields.act(workload, plan.fields)
         # A new leader that has not asked the products yet must not change an auditor's report.
         if {check.product for check in plan.checks} <= answered:
             await self._reports.write(workload, plan)
@@ -219,6 +226,7 @@ class WorkloadReconciler:
         # This comes before all that may fail: the next attempt would see no difference.
         self._enqueue_policies(before)
         self._verifier.plan(ref, (), None)
+        self._fields.plan(ref, NO_FIELDS)
         await self._egress.forget(ref)
         await self._reports.delete(ref)
         self._queue.add_after(AllowlistKey(), _ALLOWLIST_DELAY_SECONDS)
@@ -254,6 +262,8 @@ class WorkloadReconciler:
             reported=self._verifier.results(ref),
             reported_before=stored_reports(status) if status else {},
             contacts=self._observed.contacts_of(ref) if self._observed else NO_CONTACTS,
+            fields=self._fields.states(ref),
+            field_records=status.resources if status else (),
         )
 
     def _is_excluded(self, namespace: str) -> bool:

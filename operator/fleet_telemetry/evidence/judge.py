@@ -16,6 +16,7 @@ from fleet_telemetry.api.product import (
     DefaultState,
     Provenance,
     RefusedVariable,
+    ResourceSwitch,
     Semantics,
     Setting,
     Switch,
@@ -27,6 +28,7 @@ from fleet_telemetry.catalogue.product import RuleLookup, least_certain
 from fleet_telemetry.evidence.facts import Facts, PodFacts, counterparts
 from fleet_telemetry.evidence.registry import SOURCES
 from fleet_telemetry.evidence.report import Reported
+from fleet_telemetry.evidence.resource import is_younger, why_not_set
 from fleet_telemetry.evidence.seed import Data, DataAge, locate_data, prove_volume_claims
 from fleet_telemetry.evidence.verdict import (
     Observation,
@@ -50,6 +52,7 @@ from fleet_telemetry.switches.reading import (
     with_default,
 )
 from fleet_telemetry.switches.registry import mechanism_of
+from fleet_telemetry.switches.resource import state_in
 from fleet_telemetry.switches.shared_values import may_replace
 from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.workloads.workload import PodTemplate
@@ -406,10 +409,16 @@ def _by_switches(case: Case) -> StateFinding | None:
     findings = [_BY_SEMANTICS[switch.semantics](case, switch) for switch in sufficient]
     if others:
         worst = worst_finding(_BY_SEMANTICS[switch.semantics](case, switch) for switch in others)
-        for switch, finding in () if case.imagined else zip(sufficient, findings, strict=True):
+        # What is only read for this channel is nothing that its policy could bring about.
+        found = [
+            (switch, finding)
+            for switch, finding in zip(sufficient, findings, strict=True)
+            if finding.state is State.COMPLIANT or not _is_evidence_only(switch)
+        ]
+        for switch, finding in () if case.imagined else found:
             also = f"{_label(switch)} alone would suffice: {finding.reason}."
             worst = replace(worst, detail=f"{worst.detail} {also}".strip())
-        findings.append(worst)
+        findings = [*(finding for _, finding in found), worst]
     return best_finding(findings)
 
 
@@ -421,6 +430,10 @@ def _by_any_switch(case: Case) -> StateFinding:
         finding = _BY_SEMANTICS[switch.semantics](case, switch)
         (stops if switch.sufficient else needed).append(finding)
     return worst_finding((*stops, best_finding(needed)) if needed else stops)
+
+
+def _is_evidence_only(switch: Switch) -> bool:
+    return switch.resource is not None and switch.resource.evidence_only
 
 
 def _is_sufficient(case: Case, switch: Switch) -> bool:
@@ -468,7 +481,30 @@ def _by_suspension(case: Case, switch: Switch) -> StateFinding:
     return StateFinding(State.COMPLIANT, Reason.CRON_JOB_SUSPENDED)
 
 
+def _by_resource(case: Case, switch: Switch, resource: ResourceSwitch) -> StateFinding:
+    """A field of a custom resource takes effect if every pod runs a version that reads it; if it is
+    read at the start alone, every pod has to be younger than its last change."""
+    declared = _read(case, case.target, switch, case.rule)
+    if declared.setting is not case.desired:
+        return why_not_set(
+            case.facts, case.target, resource, case.effective, declared, imagined=case.imagined
+        )
+    found = _by_pods(case, switch, Reason.RESOURCE_IN_EFFECT)
+    if found.state is not State.COMPLIANT or switch.semantics is not Semantics.START:
+        return found
+    changed = state_in(case.target.container, resource).changed
+    if changed is None and case.counterparts:
+        return StateFinding(State.UNKNOWN, Reason.RESOURCE_CHANGE_UNKNOWN, f"({resource.label})")
+    older = sum(not is_younger(pod, changed) for pod, _ in case.counterparts)
+    if older:
+        count = f"{older} of {len(case.counterparts)} pods."
+        return StateFinding(State.PENDING, Reason.PODS_OUTDATED, count)
+    return found
+
+
 def _by_start_switch(case: Case, switch: Switch) -> StateFinding:
+    if switch.resource is not None:
+        return _by_resource(case, switch, switch.resource)
     if switch.suspend and case.desired is Setting.DISABLED:
         return _by_suspension(case, switch)
     found = _by_pods(case, switch, Reason.RUNNING_IN_EVERY_POD)
@@ -502,7 +538,8 @@ def _by_seed_switch(case: Case, switch: Switch) -> StateFinding:
 
 
 def _by_runtime_switch(case: Case, switch: Switch) -> StateFinding:
-    del switch
+    if switch.resource is not None:
+        return _by_resource(case, switch, switch.resource)
     return StateFinding(State.UNKNOWN, Reason.NOT_REPORTED, case.rule.remedy)
 
 
@@ -530,7 +567,7 @@ def _by_pods(
     ]
     # If the template is not ours to edit, the pods are injected instead, and the template is no
     # evidence either way.
-    by_template = not case.facts.workload.is_injected_by_pod
+    by_template = switch.resource is not None or not case.facts.workload.is_injected_by_pod
     if by_template and declared.setting is not case.desired:
         return _not_set(case, switch, declared)
     if case.facts.pods_unread or not running:
@@ -685,6 +722,9 @@ def _read(
         return SwitchReading(Setting.UNKNOWN, ReadingSource.UNREADABLE, target.reference)
     label = _label(switch)
     same = [one for one in rule.switches if mechanism_of(one) and _label(one) == label]
+    if switch.resource is not None and not rule.switches:
+        # That version does not read the field, whatever it holds.
+        return with_default(SwitchReading(Setting.UNSET, ReadingSource.NOTHING), rule.default)
     switches = same or list(rule.switches) or [switch]
     if switch.semantics is Semantics.START and any(s.semantics is Semantics.SEED for s in switches):
         # The pod's version reads it once only, so that it runs with the setting is not proven.

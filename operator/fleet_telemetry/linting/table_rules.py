@@ -65,7 +65,15 @@ def _check_row(
             other = f"taken for {found.product.name}" if found else "not recognised"
             yield ("images", place), f"{image} is {other}"
             continue
-        given = Given(image, row.container, row.command, row.args, tuple(row.env.items()), row.kind)
+        given = Given(
+            image,
+            row.container,
+            row.command,
+            row.args,
+            tuple(row.env.items()),
+            row.kind,
+            tuple(row.fields.items()),
+        )
         off = run_trial(given, catalogue, product.name, row.channel, Submission.DISABLED)
         on = run_trial(given, catalogue, product.name, row.channel, Submission.ENABLED)
         for field, outcome, wanted in (

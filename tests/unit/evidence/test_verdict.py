@@ -1408,6 +1408,8 @@ def test_every_reason_has_a_situation() -> None:
     # say whether something is sent: test_sends.py.
     of_sends = {Reason.HOSTS_DENIED, Reason.NEXT_PODS_SEND, Reason.RESTART_MAY_UNDO}
     elsewhere = {Reason.REST_DENIED, Reason.OBSERVED_CONTACT}
+    # Custom resources: tests/unit/switches/test_resource.py.
+    elsewhere |= {one for one in Reason if one.startswith("Resource")}
     found = {case.reason for case in CASES.values()} | elsewhere | of_sends
     assert found | FAULTS == set(Reason) - {Reason.SETTING_NOT_REPORTED, Reason.CREDENTIALS_MISSING}
 
