@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet_telemetry.api.product import (
+    AbsentObject,
     AdapterName,
     Api,
     Arguments,
@@ -24,7 +25,6 @@ from fleet_telemetry.api.product import (
     ResourceSwitch,
     Semantics,
     Sender,
-    Setting,
     Switch,
     TelemetryProductSpec,
 )
@@ -280,7 +280,7 @@ def _resource_switch(switch: Switch, resource: ResourceSwitch) -> Iterator[str]:
         "it has the setting and every pod runs a version that reads it "
         "([more](../custom-resources.md))."
     )
-    if resource.absent is Setting.UNKNOWN:
+    if resource.absent is AbsentObject.UNKNOWN:
         yield "- If the object does not exist, the setting is Unknown."
     if resource.evidence_only:
         yield "- The field is only read for this channel."

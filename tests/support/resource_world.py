@@ -80,7 +80,7 @@ class CustomResource:
         """The controller makes a change; see controllers/resources/writing.py."""
         manager = self.ref.manager
         others = [one for one in self.owners if one != manager]
-        if change.wish is not None:
+        if change.desired is not None:
             assert change.force or not others
             self.write(change.value, manager, applies=True)
             return

@@ -325,6 +325,11 @@ def spelt_in_capitals(name: str) -> str:
     return _NO_LETTER_OR_DIGIT.sub("_", name).upper()
 
 
+_WHITE = " \t\n\r\f\v"
+"""What every language trims. Of other spaces and control characters some do, so a value with one at
+its ends is not understood."""
+
+
 class Reading(ApiType, frozen=True, kw_only=True):
     """How the product reads the value of its switch."""
 
@@ -343,7 +348,7 @@ class Reading(ApiType, frozen=True, kw_only=True):
 
     def setting_of(self, value: str) -> Setting:
         """What the product makes of a value."""
-        value = value.strip() if self.trim else value
+        value = value.strip(_WHITE) if self.trim else value
         listed = self.listed(value)
         if listed is not None:
             return listed
@@ -353,8 +358,9 @@ class Reading(ApiType, frozen=True, kw_only=True):
 
     def listed(self, value: str) -> Setting | None:
         """What a value means that is one of the lists; None if it is in none."""
-        value = value.strip() if self.trim else value
-        folded = value.lower() if self.ignore_case else value
+        value = value.strip(_WHITE) if self.trim else value
+        # Letters of other scripts may have an ASCII letter as their small one: the kelvin sign.
+        folded = value.lower() if self.ignore_case and value.isascii() else value
         for values, meaning in ((self.enabled, Setting.ENABLED), (self.disabled, Setting.DISABLED)):
             if folded in ({v.lower() for v in values} if self.ignore_case else values):
                 return meaning
@@ -768,6 +774,15 @@ class FieldType(StrEnum):
     BOOLEAN = "Boolean"
 
 
+class AbsentObject(StrEnum):
+    """What it means that a custom resource does not exist."""
+
+    UNSET = "Unset"
+    """The version's default counts."""
+    UNKNOWN = "Unknown"
+    """The product may take its value from elsewhere."""
+
+
 class ResourceSwitch(ApiType, frozen=True, kw_only=True):
     """A switch that is a field of a custom resource, which the product reads itself."""
 
@@ -831,12 +846,12 @@ class ResourceSwitch(ApiType, frozen=True, kw_only=True):
         | None
     ) = None
     absent: Annotated[
-        Setting,
+        AbsentObject,
         described(
             "What it means that the object does not exist: Unset (the version's default counts) "
             "or Unknown (the product may take its value from elsewhere)."
         ),
-    ] = Setting.UNKNOWN
+    ] = AbsentObject.UNKNOWN
     default_managers: Annotated[
         tuple[
             Annotated[
@@ -897,10 +912,6 @@ RESOURCE_RULES = (
         "!has(self.type) || self.type != 'Boolean' || (self.disabled in ['true', 'false'] && "
         "(!has(self.enabled) || self.enabled in ['true', 'false']))",
         "the values of a Boolean are 'true' and 'false'",
-    ),
-    Rule(
-        "!has(self.absent) || self.absent in ['Unset', 'Unknown']",
-        "absent is Unset or Unknown",
     ),
 )
 

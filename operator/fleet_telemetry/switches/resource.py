@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import FieldType, ResourceSwitch, Setting, Switch
+from fleet_telemetry.api.product import AbsentObject, FieldType, ResourceSwitch, Setting, Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.objects.manifest import Manifest
@@ -106,7 +106,7 @@ def read_state(state: FieldState, resource: ResourceSwitch) -> SwitchReading:
     label = resource.label
     if state.fault is not None:
         return SwitchReading(Setting.UNKNOWN, _UNREAD[state.fault], label)
-    if not state.exists and resource.absent is Setting.UNKNOWN:
+    if not state.exists and resource.absent is AbsentObject.UNKNOWN:
         return SwitchReading(Setting.UNKNOWN, ReadingSource.OBJECT_ABSENT, label)
     if state.is_other:
         return SwitchReading(Setting.UNKNOWN, ReadingSource.FIELD_TYPE, label)

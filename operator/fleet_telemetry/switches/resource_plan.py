@@ -40,7 +40,7 @@ MOST_RECORDS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class FieldWish:
+class DesiredField:
     """A field with the value that a policy wants."""
 
     ref: FieldRef
@@ -67,7 +67,7 @@ class FieldChange:
     """None: the field has to be absent."""
     force: bool = False
     """Whether the value of another field manager may be replaced."""
-    wish: FieldWish | None = None
+    desired: DesiredField | None = None
     """None: the value of before is restored."""
 
 
@@ -77,7 +77,7 @@ class FieldPlan:
 
     refs: tuple[FieldRef, ...] = ()
     """What to read."""
-    wishes: tuple[FieldWish, ...] = ()
+    desired_fields: tuple[DesiredField, ...] = ()
     changes: tuple[FieldChange, ...] = ()
     """To be made after the records are stored."""
     records: tuple[ResourceRecord, ...] = ()
@@ -100,15 +100,19 @@ def plan_fields(
     recorded = {ref_of(one): one for one in before}
     if not switches and not recorded:
         return NO_FIELDS
-    wishes = {one.ref: one for one in _wishes(targets, effective, namespace)} if may_write else {}
+    desired_fields = (
+        {one.ref: one for one in _desired_fields(targets, effective, namespace)}
+        if may_write
+        else {}
+    )
     kept = set(recorded) if not may_write else set(_kept(targets, effective, namespace))
     changes: list[FieldChange] = []
     records: list[ResourceRecord] = []
     for ref in dict.fromkeys((*switches, *recorded)):
         state, old = states.get(ref, NOT_READ), recorded.get(ref)
         record = _seen(ref, state, switches.get(ref))
-        if ref in wishes:
-            change, record = _by_wish(wishes[ref], state, record, old)
+        if ref in desired_fields:
+            change, record = _by_policy(desired_fields[ref], state, record, old)
             changes.extend(change)
         elif old is not None and is_written(old):
             if ref in kept or state.fault is not None or state.shared:
@@ -116,13 +120,18 @@ def plan_fields(
             elif _is_still_ours(ref, state, old):
                 record = _carried(record, old)
                 changes.append(FieldChange(ref, state, _typed(old.value_before, old.type)))
-        if ref not in wishes and ref not in kept and not is_written(record) and not state.shared:
+        if (
+            ref not in desired_fields
+            and ref not in kept
+            and not is_written(record)
+            and not state.shared
+        ):
             changes.extend(_release(ref, state))
         if ref in switches or is_written(record):
             records.append(record)
     return FieldPlan(
         refs=tuple(dict.fromkeys((*switches, *recorded))),
-        wishes=tuple(wishes.values()),
+        desired_fields=tuple(desired_fields.values()),
         changes=tuple(changes),
         records=tuple(records[:MOST_RECORDS]),
     )
@@ -182,9 +191,9 @@ def _switches(
     return found
 
 
-def _wishes(
+def _desired_fields(
     targets: Iterable[MatchedContainer], effective: EffectivePolicies, namespace: str
-) -> Iterator[FieldWish]:
+) -> Iterator[DesiredField]:
     seen: set[FieldRef] = set()
     for target in targets:
         for channel in target.product.spec.channels:
@@ -200,7 +209,7 @@ def _wishes(
                 if ref not in seen:
                     seen.add(ref)
                     value = as_value(resource, in_effect.desired)
-                    yield FieldWish(ref, value, resource, in_effect, target.product.name)
+                    yield DesiredField(ref, value, resource, in_effect, target.product.name)
 
 
 def _kept(
@@ -221,44 +230,44 @@ def _kept(
                 yield from (field.at(namespace) for field in fields_of((target,)))
 
 
-def _by_wish(
-    wish: FieldWish, state: FieldState, seen: ResourceRecord, old: ResourceRecord | None
+def _by_policy(
+    desired: DesiredField, state: FieldState, seen: ResourceRecord, old: ResourceRecord | None
 ) -> tuple[tuple[FieldChange, ...], ResourceRecord]:
     """What to write, and what to record before that."""
     had = old if old is not None and is_written(old) else None
     if state.fault is not None or not state.exists:
         return (), _carried(seen, had) if had is not None and state.fault is not None else seen
-    still_ours = had is not None and _is_still_ours(wish.ref, state, had)
-    reading = read_state(state, wish.resource)
+    still_ours = had is not None and _is_still_ours(desired.ref, state, had)
+    reading = read_state(state, desired.resource)
     is_met = (
         state.value is None and not state.is_other
-        if wish.value is None
-        else reading.setting is setting_of(wish.effective.desired)
+        if desired.value is None
+        else reading.setting is setting_of(desired.effective.desired)
     )
-    if is_met or _must_not(wish, state):
+    if is_met or _must_not(desired, state):
         return (), _carried(seen, had) if had is not None and still_ours else seen
     before = had.value_before if had is not None and still_ours else _text(state.value)
     record = msgspec.structs.replace(
         seen,
-        type=_type_of(state.value if wish.value is None else wish.value),
-        set_value=_text(wish.value),
-        set_absent=wish.value is None,
+        type=_type_of(state.value if desired.value is None else desired.value),
+        set_value=_text(desired.value),
+        set_absent=desired.value is None,
         value_before=before,
         set_uid=state.uid,
     )
     # Whoever else owns the field is overruled, or is the product itself. Where nobody does, a
     # conflict would mean that somebody came in between.
-    force = any(one.manager != wish.ref.manager for one in state.owners)
-    return (FieldChange(wish.ref, state, wish.value, force=force, wish=wish),), record
+    force = any(one.manager != desired.ref.manager for one in state.owners)
+    return (FieldChange(desired.ref, state, desired.value, force=force, desired=desired),), record
 
 
-def _must_not(wish: FieldWish, state: FieldState) -> bool:
+def _must_not(desired: DesiredField, state: FieldState) -> bool:
     """Whether the field is not to be written as it is now."""
     return (
         state.is_other
         or bool(state.contested)
-        or state.refusal is FieldRefusal.FOUGHT_OVER
-        or is_kept(state, wish.resource, wish.effective)
+        or state.refusal is FieldRefusal.CONFLICT
+        or is_kept(state, desired.resource, desired.effective)
     )
 
 

@@ -81,7 +81,7 @@ class FieldRefusal(StrEnum):
     """The API server or a webhook does not accept the value."""
     FAILED = "Failed"
     """The write failed, and is tried again."""
-    FOUGHT_OVER = "FoughtOver"
+    CONFLICT = "Conflict"
     """Somebody sets it back after each write, and no more writes are made."""
 
 

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 import pytest
 from aiohttp import web
-from kubernetes.aio import client as api
 
 from dev.cluster import Cluster
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.streamed_list import Presence
+from fleet_telemetry.kube.transport import Transport
 
 pytestmark = pytest.mark.cluster
 _Result = TypeVar("_Result")
@@ -170,7 +170,7 @@ def _with_server(
 ) -> _Result:
     async def main() -> _Result:
         async with _server(answer) as url:
-            client = KubernetesClient(api.ApiClient(api.Configuration(host=url)))
+            client = KubernetesClient(Transport(url))
             try:
                 return await use(client)
             finally:

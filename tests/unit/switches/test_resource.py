@@ -211,7 +211,7 @@ def test_an_exception_gives_it_back() -> None:
 def test_it_is_not_fought_over() -> None:
     longhorn = world()
     longhorn.policies = (OFF,)
-    lost = replace(longhorn.one.state(), refusal=FieldRefusal.FOUGHT_OVER)
+    lost = replace(longhorn.one.state(), refusal=FieldRefusal.CONFLICT)
     plan = longhorn.decide(fields={USAGE: lost, CHECK: ON})
     assert not plan.fields.changes
     assert shown(plan) == (State.NON_COMPLIANT, Reason.SETTING_FOUGHT_OVER)

@@ -18,7 +18,7 @@ from fleet_telemetry.controllers.resources.reading import fetch_field, in_words
 from fleet_telemetry.controllers.resources.writing import restore_field, set_field
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder, regarding_workload
-from fleet_telemetry.switches.resource_plan import FieldChange, FieldPlan, FieldWish
+from fleet_telemetry.switches.resource_plan import DesiredField, FieldChange, FieldPlan
 from fleet_telemetry.workloads.resource_fields import (
     NOT_READ,
     FieldFault,
@@ -49,7 +49,7 @@ class _Field:
 
     ref: FieldRef
     state: FieldState = NOT_READ
-    users: dict[WorkloadRef, FieldWish | None] = field(default_factory=dict)
+    users: dict[WorkloadRef, DesiredField | None] = field(default_factory=dict)
     """The workloads whose products read it, with what their policies want."""
     read_at: float = 0.0
     """When it is to be read next."""
@@ -68,13 +68,15 @@ class _Field:
     def seen_by(self, ref: WorkloadRef, now: float) -> FieldState:
         """The state, with what concerns one of the workloads."""
         own = self.users.get(ref)
-        others = [(user, wish) for user, wish in self.users.items() if wish and user != ref]
+        others = [
+            (user, desired) for user, desired in self.users.items() if desired and user != ref
+        ]
         contested = next(
-            (str(user) for user, wish in others if own and wish.value != own.value), ""
+            (str(user) for user, desired in others if own and desired.value != own.value), ""
         )
         refusal = self.refusal
-        if own is not None and self.wanted == own.value and self._is_fought_over(now):
-            refusal = FieldRefusal.FOUGHT_OVER
+        if own is not None and self.wanted == own.value and self._has_conflict(now):
+            refusal = FieldRefusal.CONFLICT
         return replace(
             self.state,
             contested=contested,
@@ -83,7 +85,7 @@ class _Field:
             detail=self.detail if refusal is not None else self.state.detail,
         )
 
-    def _is_fought_over(self, now: float) -> bool:
+    def _has_conflict(self, now: float) -> bool:
         self.writes = [when for when in self.writes if when > now - _DAY_SECONDS]
         return len(self.writes) >= WRITES_PER_DAY
 
@@ -145,7 +147,7 @@ class ResourceFields:
 
     def plan(self, ref: WorkloadRef, plan: FieldPlan) -> None:
         """Replace what is read for a workload, and what its policies want."""
-        wishes = {wish.ref: wish for wish in plan.wishes}
+        desired_fields = {desired.ref: desired for desired in plan.desired_fields}
         gone = set(self._by_workload.get(ref, ())) - set(plan.refs)
         for one in gone:
             self._leave(one, ref)
@@ -154,7 +156,7 @@ class ResourceFields:
             if found is None:
                 found = self._fields[one] = _Field(one)
                 self._new.set()
-            self._want(found, ref, wishes.get(one))
+            self._require(found, ref, desired_fields.get(one))
         if plan.refs:
             self._by_workload[ref] = plan.refs
         else:
@@ -176,14 +178,14 @@ class ResourceFields:
             if found is not None and _clock() >= found.retry_at:
                 await self._change(found, workload, change)
 
-    def _want(self, found: _Field, ref: WorkloadRef, wish: FieldWish | None) -> None:
+    def _require(self, found: _Field, ref: WorkloadRef, desired: DesiredField | None) -> None:
         before = found.users.get(ref)
         is_new = ref not in found.users
-        found.users[ref] = wish
-        if is_new or (before and before.value) != (wish and wish.value):
-            if wish is not None and wish.value != found.wanted:
+        found.users[ref] = desired
+        if is_new or (before and before.value) != (desired and desired.value):
+            if desired is not None and desired.value != found.wanted:
                 found.refusal, found.detail, found.retry_at = None, "", 0.0
-            self._tell(found, besides=ref)
+            self._enqueue_users(found, besides=ref)
 
     def _leave(self, one: FieldRef, ref: WorkloadRef) -> None:
         found = self._fields.get(one)
@@ -193,9 +195,9 @@ class ResourceFields:
         if not found.users:
             del self._fields[one]
         elif had is not None:
-            self._tell(found)
+            self._enqueue_users(found)
 
-    def _tell(self, found: _Field, besides: WorkloadRef | None = None) -> None:
+    def _enqueue_users(self, found: _Field, besides: WorkloadRef | None = None) -> None:
         for user in found.users:
             if user != besides:
                 self._enqueue(user)
@@ -206,7 +208,7 @@ class ResourceFields:
         found.read_at = _clock() + self._interval
         is_due = found.refusal is not None and _clock() >= found.retry_at
         if found.accept(state) or is_due:
-            self._tell(found)
+            self._enqueue_users(found)
 
     async def _pause(self) -> None:
         """Until a field is due, or there is a new one."""
@@ -220,10 +222,10 @@ class ResourceFields:
         fresh = await fetch_field(self._client, found.ref)
         if _essence(fresh) != _essence(change.state):
             found.accept(fresh)
-            self._tell(found)
+            self._enqueue_users(found)
             return
         try:
-            if change.wish is not None:
+            if change.desired is not None:
                 manifest = await set_field(
                     self._client, found.ref, fresh, change.value, force=change.force
                 )
@@ -235,7 +237,7 @@ class ResourceFields:
         found.refusal, found.detail, found.refusals, found.retry_at = None, "", 0, 0.0
         found.state = read_field(manifest, found.ref)
         await self._report(found, workload, change)
-        self._tell(found)
+        self._enqueue_users(found)
 
     async def _failed(self, found: _Field, workload: Workload, error: ApiError) -> None:
         """Note why a write failed. What has changed meanwhile is decided on again."""
@@ -250,11 +252,11 @@ class ResourceFields:
             note = f"{found.ref} cannot be written: {detail}"
             await self._event(workload, "TelemetryWriteRefused", note, warning=True)
         if is_news:
-            self._tell(found)
+            self._enqueue_users(found)
 
     async def _report(self, found: _Field, workload: Workload, change: FieldChange) -> None:
         """Log a write, and make it an Event on the workload."""
-        if change.wish is None:
+        if change.desired is None:
             note = (
                 f"The controller restored {found.ref}: no policy asks for the setting any longer."
             )
@@ -262,8 +264,8 @@ class ResourceFields:
             await self._event(workload, "TelemetrySettingRemoved", note)
             return
         is_last = found.count_write(change.value, _clock())
-        policy = change.wish.policy
-        what = "removed" if change.value is None else f"set to {change.wish.effective.desired}"
+        policy = change.desired.policy
+        what = "removed" if change.value is None else f"set to {change.desired.effective.desired}"
         _log.info("%s: %s %s", workload.ref, found.ref, what)
         note = f"{policy}: the controller {what} {found.ref}."
         reason = "TelemetrySettingOverridden" if change.force else "TelemetrySettingInjected"

@@ -1,4 +1,4 @@
-"""Writes one field of a custom resource of somebody else, and takes it back.
+"""Writes one field of a custom resource of somebody else, and reverts it.
 
 Every write names the resourceVersion that was read, so it changes the object as it was decided on,
 and never creates one.
