@@ -110,8 +110,8 @@ _RESOURCE: Manifest = {
     "scope": "Cluster",
     "path": "spec.telemetry.enabled",
     "type": "String",
-    "disabled": "no",
-    "enabled": "yes",
+    "disabled": "false",
+    "enabled": "true",
     "absent": "Unset",
     "defaultManagers": ["acme-manager"],
     "evidenceOnly": True,
@@ -904,7 +904,6 @@ def _resource() -> dict[str, Check]:
         f"{path}.type": Choice(
             of=("String", "Boolean"),
             default="String",
-            given={"disabled": "false", "enabled": "true"},
         ),
         f"{path}.disabled": text(256),
         f"{path}.enabled": text(256),
