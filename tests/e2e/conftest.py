@@ -36,6 +36,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         operator.install(
             {
                 "runtime": {"secrets": secrets},
+                "evidence": {"readConfigMaps": True},
                 "egress": egress_values(names),
                 "customResources": CUSTOM_RESOURCES,
             }
