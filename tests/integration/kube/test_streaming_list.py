@@ -171,7 +171,7 @@ def _with_server(
 ) -> _Result:
     async def main() -> _Result:
         async with _server(answer) as url:
-            client = KubernetesClient(Transport(url))
+            client = KubernetesClient(Transport.to(url))
             try:
                 return await use(client)
             finally:

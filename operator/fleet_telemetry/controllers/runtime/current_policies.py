@@ -1,7 +1,7 @@
 """Whether policies, as they are now, still ask for a check.
 
 A check is planned when its workload is decided on, which may be some time after a policy was
-deleted or changed. Its author may have taken back a credential.
+deleted or changed. Its author may want a credential to go nowhere any more.
 """
 
 from __future__ import annotations
