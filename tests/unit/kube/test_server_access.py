@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
+import pty
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -203,9 +207,39 @@ def encrypted_key(authority: trustme.CA) -> dict[str, str]:
     }
 
 
-def test_the_password_of_a_key_is_not_asked_for(authority: trustme.CA) -> None:
+def test_a_key_with_a_password_is_no_key(authority: trustme.CA) -> None:
     said = refusal(encrypted_key(authority))
     assert "the certificates or the key of context 'prod' cannot be used" in said
+
+
+_ON_A_TERMINAL = """
+import asyncio, fcntl, json, sys, termios
+from pathlib import Path
+from fleet_telemetry.kube.kubeconfig import Access, KubeconfigError
+from fleet_telemetry.kube.server_access import open_with
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+access = Access({"server": "https://127.0.0.1:1"}, json.loads(sys.argv[1]), Path("/"))
+try:
+    asyncio.run(open_with(access, "prod"))
+except KubeconfigError:
+    sys.exit(7)
+"""
+
+
+def test_nobody_is_asked_for_the_password_of_a_key(authority: trustme.CA) -> None:
+    terminal, other_end = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _ON_A_TERMINAL, json.dumps(encrypted_key(authority))],
+            stdin=other_end,
+            start_new_session=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(terminal)
+        os.close(other_end)
+    assert done.returncode == 7
 
 
 @pytest.mark.parametrize(
