@@ -1,8 +1,8 @@
 """The official client in a process of the operator: without the parts that nothing there uses.
 
 Whoever imports one module of it gets its whole asynchronous half and its synchronous one, with
-requests, urllib3 and oauthlib. kopf imports the synchronous half wherever it finds it, to accept its
-models. That is 10 MB of each process.
+requests, urllib3 and oauthlib. kopf imports the synchronous half wherever it finds it, to accept
+its models. That is 10 MB of each process.
 """
 
 from __future__ import annotations
