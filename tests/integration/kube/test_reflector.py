@@ -19,6 +19,7 @@ from fleet_telemetry.kube.reflector import Reflector
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, container, manifest
+from tests.support.clusters import Clusters
 from tests.support.rollout_crd import define_rollouts
 
 pytestmark = pytest.mark.cluster
@@ -27,8 +28,8 @@ REF = WorkloadRef("default", WorkloadKind.DEPLOYMENT, "it")
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("watching"), controller_manager=False) as cluster:
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
+    with clusters.lend(controller_manager=False) as cluster:
         yield cluster
 
 

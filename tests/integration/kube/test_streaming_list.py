@@ -16,6 +16,7 @@ from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.streamed_list import Presence
 from fleet_telemetry.kube.transport import Transport
+from tests.support.clusters import Clusters
 
 pytestmark = pytest.mark.cluster
 _Result = TypeVar("_Result")
@@ -24,8 +25,8 @@ COUNT = 45
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("lists"), controller_manager=False) as cluster:
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
+    with clusters.lend(controller_manager=False) as cluster:
         maps = [
             {
                 "apiVersion": "v1",
@@ -170,7 +171,7 @@ def _with_server(
 ) -> _Result:
     async def main() -> _Result:
         async with _server(answer) as url:
-            client = KubernetesClient(Transport(url))
+            client = KubernetesClient(Transport.to(url))
             try:
                 return await use(client)
             finally:
