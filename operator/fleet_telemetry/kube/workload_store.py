@@ -19,7 +19,7 @@ from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.kube.store import ObjectKey
 from fleet_telemetry.kube.unmanaged_pods import UnmanagedPods
-from fleet_telemetry.objects.manifest import Manifest, mapping_at
+from fleet_telemetry.objects.manifest import Manifest, mapping_at, text_at
 from fleet_telemetry.workloads.owner import Owner
 from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part, running_containers
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
@@ -197,13 +197,20 @@ class Fleet:
             if runs and part.workload is not None and now - since >= UNPROVEN_SECONDS:
                 self._put(ref, part.workload)
 
+    def keeps_workload(self, ref: WorkloadRef, manifest: Manifest, catalogue: Catalogue) -> bool:
+        """Whether ``upsert_workload`` may keep the workload. The object's identity and its
+        containers are enough of the manifest."""
+        return runs_product(manifest, ref.kind.type.template_path, catalogue) or self.has_record(
+            ref, text_at(manifest, "metadata", "uid")
+        )
+
     def upsert_workload(self, manifest: Manifest, catalogue: Catalogue) -> bool:
         """Add or replace a workload; whether it runs a product, else it is not kept."""
         kind = WorkloadKind(manifest["kind"])
         metadata = manifest["metadata"]
         ref = WorkloadRef(metadata["namespace"], kind, metadata["name"])
         workload = None
-        runs = _runs_product(manifest, kind.type.template_path, catalogue)
+        runs = runs_product(manifest, kind.type.template_path, catalogue)
         if runs or self.has_record(ref, str(metadata.get("uid", ""))):
             workload = read_workload_or_part(manifest)
         if workload is None:
@@ -228,7 +235,7 @@ class Fleet:
     def upsert_pod(self, manifest: Manifest, catalogue: Catalogue) -> None:
         """Add or replace a pod."""
         key = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        pod = read_pod(manifest) if _runs_product(manifest, (), catalogue) else None
+        pod = read_pod(manifest) if runs_product(manifest, (), catalogue) else None
         if pod is None or pod.owner is None or kind_of_owner(pod.owner) is None:
             self.delete_pod(key)
             if pod is not None:
@@ -449,7 +456,7 @@ def _selects(adopter: Workload, workload: Workload) -> bool:
     return bool(adopter.pod_selector) and selector.matches(workload.labels)
 
 
-def _runs_product(manifest: Manifest, template_path: TemplatePath, catalogue: Catalogue) -> bool:
+def runs_product(manifest: Manifest, template_path: TemplatePath, catalogue: Catalogue) -> bool:
     """Whether a container runs a product. Cheap, because most manifests run none."""
     return any(
         catalogue.match_image(str(container.get("image") or ""), str(container.get("name", "")))
