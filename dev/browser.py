@@ -31,7 +31,7 @@ def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, (os.environ.get("CHROMIUM", ""), *_NAMES))), None)
 
 
-class Page:
+class BrowserTab:
     """A tab. It records what the page asks for, and what the browser complains about."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -122,7 +122,7 @@ class Page:
             "Target.attachToTarget", targetId=target["targetId"], flatten=True
         )
         self._session = attached["sessionId"]
-        for domain in ("Page", "Network", "Runtime", "Log"):
+        for domain in ("BrowserTab", "Network", "Runtime", "Log"):
             await self.send(f"{domain}.enable")
 
     async def listen(self) -> None:
@@ -149,7 +149,7 @@ class Page:
 
 
 @asynccontextmanager
-async def new_page(chromium: str) -> AsyncIterator[Page]:
+async def new_page(chromium: str) -> AsyncIterator[BrowserTab]:
     """A tab of a Chromium of its own, which ends with the context."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         command = [
@@ -180,7 +180,7 @@ async def new_page(chromium: str) -> AsyncIterator[Page]:
                 aiohttp.ClientSession() as client,
                 client.ws_connect(address, max_msg_size=0) as socket,
             ):
-                page = Page(socket)
+                page = BrowserTab(socket)
                 listener = asyncio.create_task(page.listen())
                 await page.attach()
                 yield page

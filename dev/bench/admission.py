@@ -38,6 +38,7 @@ from dev.bench.manifests import (
     native_policy,
     policy,
 )
+from dev.bench.processes import processor_seconds
 from dev.bench.progress import Progress
 from dev.bench.server import AT_ONCE, Server, connect, until
 from dev.bench.spread import paired_ratios, percentile
@@ -46,7 +47,7 @@ from dev.harness.operator import LocalOperator
 
 _VARIANTS = "Admission: create a Deployment"
 _COMPARED = "Admission: comparison, turn by turn"
-_INSIDE = "Admission: requests that the webhook changes, one by one"
+_INSIDE = "Admission: requests that the webhook changes"
 _SLOWEST = Target(2.5)
 _LEAST_THROUGHPUT = Target(45, at_least=True)
 _UNNOTICED = Target(1.1)
@@ -220,7 +221,15 @@ async def _measure(
         ]
         for _ in range(size.rounds * size.serial_turns):
             await variants.ours.take_serial_turn()
-        return [*figures, *(await _Inside.read(ours, operator)).figures_since(done)]
+        serial = await _Inside.read(ours, operator)
+        for _ in range(size.rounds):
+            await variants.ours.take_burst_turn()
+        burst = await _Inside.read(ours, operator)
+        return [
+            *figures,
+            *serial.figures_since(done, "one by one"),
+            *burst.figures_since(serial, f"{AT_ONCE} at once"),
+        ]
 
 
 async def _prepare(variants: _Variants) -> None:
@@ -294,6 +303,8 @@ class _Inside:
     """Seconds that the API server waited for us."""
     handled: float
     """Seconds between a request's arrival in our process and its answer."""
+    worked: float | None
+    """CPU seconds of the webhook's process; None except on Linux."""
 
     @classmethod
     async def read(cls, server: Server, operator: LocalOperator) -> _Inside:
@@ -305,12 +316,16 @@ class _Inside:
             asked=sum_of(ours, f"{handling}_count", path="mutate"),
             waited=sum_of(theirs, f"{wait}_sum", name=_WEBHOOK),
             handled=sum_of(ours, f"{handling}_sum", path="mutate"),
+            worked=processor_seconds(operator.children.identities()["webhook"].pid),
         )
 
-    def figures_since(self, before: _Inside) -> Iterator[Figure]:
+    def figures_since(self, before: _Inside, how: str) -> Iterator[Figure]:
         asked = self.asked - before.asked
-        for name, seconds in (
-            ("the API server waits for the webhook, mean", self.waited - before.waited),
-            ("time in the webhook's process, mean", self.handled - before.handled),
-        ):
-            yield Figure.of(_INSIDE, name, "ms", [1000 * seconds / asked])
+        figures = {
+            "the API server waits for the webhook, mean": self.waited - before.waited,
+            "time in the webhook's process, mean": self.handled - before.handled,
+        }
+        if self.worked is not None and before.worked is not None:
+            figures["CPU time of the webhook's process, mean"] = self.worked - before.worked
+        for name, seconds in figures.items():
+            yield Figure.of(f"{_INSIDE}, {how}", name, "ms", [1000 * seconds / asked])

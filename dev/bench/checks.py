@@ -30,7 +30,7 @@ from dev.bench.progress import Progress
 from dev.bench.server import Server, connect, until
 from dev.cluster import Cluster
 from dev.harness.operator import NAMESPACE, LocalOperator
-from dev.harness.products import CREDENTIALS, Place, start_products
+from dev.harness.products import CREDENTIALS, ProductAddress, start_products
 from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 
 _PORT = 8080
@@ -111,7 +111,7 @@ class _Checks:
         self.progress.begin("checks: start the fakes")
         pods = (await server.get("/api/v1/pods"))["items"]
         places = [
-            Place("dependency-track", pod["status"]["podIP"], _PORT)
+            ProductAddress("dependency-track", pod["status"]["podIP"], _PORT)
             for pod in pods
             if pod["metadata"]["name"].startswith("instance-")
         ]

@@ -14,7 +14,7 @@ import aiohttp
 
 from dev.bench.errors import BenchError
 from dev.cluster import Cluster
-from dev.cluster.api import Api
+from dev.cluster.api import ApiServer
 
 Manifest = dict[str, Any]
 
@@ -100,7 +100,7 @@ class Server:
 @asynccontextmanager
 async def connect(cluster: Cluster) -> AsyncIterator[Server]:
     """Keeps its connections for as long as it is used."""
-    access = Api.of(cluster.kubeconfig)
+    access = ApiServer.of(cluster.kubeconfig)
     tls = ssl.create_default_context(cadata=access.authority)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=tls, limit=AT_ONCE, keepalive_timeout=300),

@@ -17,7 +17,7 @@ import yaml
 from dev.cluster.errors import DevclusterError
 
 
-class ApiError(DevclusterError):
+class ApiServerError(DevclusterError):
     """The API server answered with an error: that status of HTTP."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -26,7 +26,7 @@ class ApiError(DevclusterError):
 
 
 @dataclass(frozen=True)
-class Api:
+class ApiServer:
     """An API server on 127.0.0.1, and what it takes to talk to it."""
 
     port: int | None
@@ -43,7 +43,10 @@ class Api:
         return cls(urlsplit(cluster["server"]).port, authority, user["token"])
 
     def text(self, method: str, path: str, body: object = None, seconds: float = 10) -> str:
-        """Return the answer's body. Raises ApiError, or OSError where nobody answers in time."""
+        """Return the answer's body.
+
+        Raises ApiServerError, or OSError where nobody answers in time.
+        """
         tls = ssl.create_default_context(cadata=self.authority)
         connection = http.client.HTTPSConnection(
             "127.0.0.1", self.port, timeout=seconds, context=tls
@@ -59,7 +62,7 @@ class Api:
         finally:
             connection.close()
         if response.status >= HTTPStatus.BAD_REQUEST:
-            raise ApiError(f"{method} {path} failed: {_reason(text)}", response.status)
+            raise ApiServerError(f"{method} {path} failed: {_reason(text)}", response.status)
         return text
 
     def json(self, method: str, path: str, body: object = None) -> Any:
@@ -70,7 +73,7 @@ class Api:
         """Ask whether the API server is ready; not to answer in time means that it is not."""
         try:
             self.text("GET", "/readyz", seconds=seconds)
-        except (OSError, ApiError):
+        except (OSError, ApiServerError):
             return False
         return True
 

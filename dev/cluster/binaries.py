@@ -13,7 +13,7 @@ from pathlib import Path
 from dev.cluster import golang, locks, paths, toolchain
 from dev.cluster.errors import DevclusterError
 from dev.cluster.progress import say
-from dev.cluster.toolchain import Tool
+from dev.cluster.toolchain import BuiltTool
 
 _VERSION = re.compile(r"v?(\d+\.\d+\.\d+(?:-[\w.]+)?)")
 
@@ -37,7 +37,7 @@ def ensure(names: Iterable[str]) -> dict[str, Path]:
     return {tool.name: folder / tool.name for tool in tools}
 
 
-def _check(built: Iterable[Tool], folder: Path) -> None:
+def _check(built: Iterable[BuiltTool], folder: Path) -> None:
     """Refuse a program that does not print its version: it would be built again each time."""
     for tool in built:
         if not _exact(folder / tool.name, tool):
@@ -47,7 +47,7 @@ def _check(built: Iterable[Tool], folder: Path) -> None:
             )
 
 
-def _available(tool: Tool, folder: Path) -> bool:
+def _available(tool: BuiltTool, folder: Path) -> bool:
     """Look for the right binary; a ready-made one from elsewhere is linked into the folder."""
     place = folder / tool.name
     found = _from_assets(tool) or _exact(place, tool) or _exact(shutil.which(tool.name), tool)
@@ -59,7 +59,7 @@ def _available(tool: Tool, folder: Path) -> bool:
     return found is not None
 
 
-def _from_assets(tool: Tool) -> Path | None:
+def _from_assets(tool: BuiltTool) -> Path | None:
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     binary = Path(assets or "") / tool.name
     if not assets or not binary.exists():
@@ -71,7 +71,7 @@ def _from_assets(tool: Tool) -> Path | None:
     return None
 
 
-def _exact(binary: Path | str | None, tool: Tool) -> Path | None:
+def _exact(binary: Path | str | None, tool: BuiltTool) -> Path | None:
     """Return the binary if its version is the tool's own, and it was built from our main."""
     if binary and _version_of(Path(binary), tool) == tool.version:
         said = _said_by(Path(binary), tool)
@@ -79,13 +79,13 @@ def _exact(binary: Path | str | None, tool: Tool) -> Path | None:
     return None
 
 
-def _version_of(binary: Path, tool: Tool) -> str | None:
+def _version_of(binary: Path, tool: BuiltTool) -> str | None:
     """Return what the binary says, such as `v1.36.3`; None where it is missing or does not say."""
     found = _VERSION.search(_said_by(binary, tool) or "")
     return f"v{found[1]}" if found else None
 
 
-def _said_by(binary: Path, tool: Tool) -> str | None:
+def _said_by(binary: Path, tool: BuiltTool) -> str | None:
     """Return what the binary prints about its version; None where it is missing or fails."""
     try:
         status = binary.stat()

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from dev.cluster import binaries, components, credentials, files, paths, records, slots
-from dev.cluster.api import Api, ApiError
+from dev.cluster.api import ApiServer, ApiServerError
 from dev.cluster.children import Children, ComponentEndedError
 from dev.cluster.components import APISERVER, CONTROLLER_MANAGER, ETCD, KWOK, SCHEDULER
 from dev.cluster.errors import DevclusterError
@@ -250,8 +250,8 @@ class Cluster:
         return self._started
 
     @property
-    def _api(self) -> Api:
-        return Api.of(self.kubeconfig)
+    def _api(self) -> ApiServer:
+        return ApiServer.of(self.kubeconfig)
 
     def _start_in(self, slot: Slot, programs: Mapping[str, Path]) -> None:
         layout = Layout(self.directory, slot)
@@ -361,5 +361,5 @@ class Cluster:
 def _succeeds(probe: Callable[[], bool]) -> bool:
     try:
         return probe()
-    except (OSError, http.client.HTTPException, ApiError):
+    except (OSError, http.client.HTTPException, ApiServerError):
         return False

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from dev.cluster import binaries, credentials, locks, paths, records
-from dev.cluster.api import Api
+from dev.cluster.api import ApiServer
 from dev.cluster.cluster import Cluster
 from dev.cluster.progress import say
 
@@ -57,7 +57,7 @@ def find_trouble() -> str | None:
     if gone:
         return f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} gone"
     try:
-        answers = Api.of(directory() / "kubeconfig").is_ready()
+        answers = ApiServer.of(directory() / "kubeconfig").is_ready()
     except FileNotFoundError:
         return "its kubeconfig is gone"
     return None if answers else "its API server does not answer"

@@ -14,7 +14,7 @@ from pathlib import Path
 from dev.cluster import gomod, paths
 from dev.cluster.errors import DevclusterError
 from dev.cluster.progress import Step, run_step
-from dev.cluster.toolchain import Tool
+from dev.cluster.toolchain import BuiltTool
 
 # What go says, and what it means for the person who waits. The first that is found counts.
 _NO_NETWORK = (
@@ -29,7 +29,7 @@ _REASONS = {
 }
 
 
-def build(tools: Sequence[Tool], destination: Path) -> None:
+def build(tools: Sequence[BuiltTool], destination: Path) -> None:
     """Build the tools one by one into the folder; each appears there only when it is whole.
 
     Raises DevclusterError.
@@ -118,7 +118,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _download(go: str, tools: Sequence[Tool]) -> Step:
+def _download(go: str, tools: Sequence[BuiltTool]) -> Step:
     """Fetch just the modules that the tools need, by listing what they import."""
     folder = tools[0].folder
     tags = ",".join(sorted({tag for tool in tools for tag in tool.tags}))
@@ -133,7 +133,7 @@ def _download(go: str, tools: Sequence[Tool]) -> Step:
     )
 
 
-def _compile(go: str, tool: Tool, output: Path) -> Step:
+def _compile(go: str, tool: BuiltTool, output: Path) -> Step:
     tags = ",".join(tool.tags)
     options = ["-v", "-tags", tags, "-ldflags", tool.ldflags, "-o", str(output)]
     return Step(

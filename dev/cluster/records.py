@@ -17,7 +17,7 @@ _NAME = "cluster.json"
 
 
 @dataclass(frozen=True)
-class Record:
+class ClusterRecord:
     """A detached cluster: its addresses, and its processes by name."""
 
     url: str
@@ -28,13 +28,13 @@ class Record:
 
 def write(layout: Layout, processes: Mapping[str, Identity]) -> None:
     """Replace the record by what runs now."""
-    record = Record(layout.url, layout.slot.service_cidr, layout.slot.pod_cidr, processes)
+    record = ClusterRecord(layout.url, layout.slot.service_cidr, layout.slot.pod_cidr, processes)
     partial = layout.directory / f"{_NAME}.partial"
     partial.write_text(json.dumps(dataclasses.asdict(record), indent=2))
     partial.replace(layout.directory / _NAME)
 
 
-def read(directory: Path) -> Record:
+def read(directory: Path) -> ClusterRecord:
     """Read the record.
 
     Raises FileNotFoundError where there is nothing, DevclusterError where it is damaged.
@@ -43,7 +43,7 @@ def read(directory: Path) -> Record:
     try:
         content = json.loads(path.read_text())
         processes = {name: Identity(**found) for name, found in content.pop("processes").items()}
-        return Record(**content, processes=processes)
+        return ClusterRecord(**content, processes=processes)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DevclusterError(
             f"{paths.shown(path)} is damaged, so it is not known which processes belong to the"

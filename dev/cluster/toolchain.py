@@ -11,7 +11,7 @@ from dev.cluster.errors import DevclusterError
 
 
 @dataclass(frozen=True)
-class Tool:
+class BuiltTool:
     """A program that we build, and how."""
 
     name: str
@@ -72,35 +72,37 @@ _KWOK = ("sigs.k8s.io/kwok/pkg/consts.Version={version}",)
 _PROMETHEUS = ("github.com/prometheus/common/version.Version={version}",)
 
 
-def _kubernetes(name: str, seconds: int, version_args: tuple[str, ...] = ("--version",)) -> Tool:
+def _kubernetes(
+    name: str, seconds: int, version_args: tuple[str, ...] = ("--version",)
+) -> BuiltTool:
     package = f"k8s.io/kubernetes/cmd/{name}"
-    return Tool(name, "kubernetes", package, seconds, _KUBERNETES, _LEAN, version_args)
+    return BuiltTool(name, "kubernetes", package, seconds, _KUBERNETES, _LEAN, version_args)
 
 
-def _helm(name: str, major: int, seconds: int) -> Tool:
+def _helm(name: str, major: int, seconds: int) -> BuiltTool:
     module = f"helm.sh/helm/v{major}"
     stamps = (f"{module}/internal/version.version={{version}}",)
     arguments = ("version", "--short")
-    return Tool(name, name, f"{module}/cmd/helm", seconds, stamps, version_args=arguments)
+    return BuiltTool(name, name, f"{module}/cmd/helm", seconds, stamps, version_args=arguments)
 
 
-def _prometheus(name: str, seconds: int) -> Tool:
+def _prometheus(name: str, seconds: int) -> BuiltTool:
     # Without the clients of a dozen clouds: what is left scrapes static targets and files.
     package = f"github.com/prometheus/prometheus/cmd/{name}"
-    return Tool(name, "prometheus", package, seconds, _PROMETHEUS, ("remove_all_sd",))
+    return BuiltTool(name, "prometheus", package, seconds, _PROMETHEUS, ("remove_all_sd",))
 
 
 # In the order in which they are built: the first of a module compiles what the others share.
 TOOLS = (
-    Tool("etcd", "kubernetes", "go.etcd.io/etcd/server/v3", 40, tags=_LEAN),
+    BuiltTool("etcd", "kubernetes", "go.etcd.io/etcd/server/v3", 40, tags=_LEAN),
     _kubernetes("kube-apiserver", 160),
     _kubernetes("kube-controller-manager", 50),
     _kubernetes("kube-scheduler", 10),
     _kubernetes("kubectl", 20, version_args=("version", "--client")),
-    Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 55, _KWOK),
+    BuiltTool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 55, _KWOK),
     _helm("helm", 4, 95),
     _helm("helm3", 3, 110),
-    Tool(
+    BuiltTool(
         "kubeconform",
         "kubeconform",
         "github.com/yannh/kubeconform/cmd/kubeconform",
@@ -110,7 +112,7 @@ TOOLS = (
     ),
     _prometheus("prometheus", 150),
     _prometheus("promtool", 50),
-    Tool(
+    BuiltTool(
         "cyclonus",
         "cyclonus",
         "github.com/mattfenwick/cyclonus/cmd/cyclonus",
@@ -118,7 +120,7 @@ TOOLS = (
         ("github.com/mattfenwick/cyclonus/pkg/cli.version={version}",),
         version_args=("version",),
     ),
-    Tool(
+    BuiltTool(
         "coredns",
         "coredns",
         "devcluster/tools/coredns",
@@ -131,7 +133,7 @@ TOOLS = (
 )
 
 
-def tool(name: str) -> Tool:
+def tool(name: str) -> BuiltTool:
     """Look up a tool; raises DevclusterError for a name that the table does not have."""
     for candidate in TOOLS:
         if candidate.name == name:

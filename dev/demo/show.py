@@ -19,7 +19,7 @@ from dev.harness.cluster_dns import PORT, print_corefile
 from dev.harness.dns_server import Records
 from dev.harness.operator import NAMESPACE
 from dev.harness.pods import pod_addresses
-from dev.harness.products import CREDENTIALS, Place
+from dev.harness.products import CREDENTIALS, ProductAddress
 from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 from fleet_telemetry.objects.labels import as_selector
 
@@ -245,7 +245,7 @@ def _start_products(place: Stand, terminal: _Terminal) -> None:
         ("emqx", "iot", "emqx-headless", 18083),
     )
     places = [
-        Place(product, address, port)
+        ProductAddress(product, address, port)
         for product, namespace, name, port in services
         for address in _addresses_behind(place, namespace, name)
     ]

@@ -17,7 +17,7 @@ from dev.cluster.progress import say
 from dev.harness.cluster_dns import LocalClusterDns
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import NAMESPACE, LocalOperator, OperatorError
-from dev.harness.products import CREDENTIALS, Place, start_products
+from dev.harness.products import CREDENTIALS, ProductAddress, start_products
 
 _PROCESSES = "processes.json"
 
@@ -102,7 +102,7 @@ class Stand:
                 self._record()
         self.operator.wait_until_ready()
 
-    def start_products(self, places: list[Place]) -> None:
+    def start_products(self, places: list[ProductAddress]) -> None:
         """Start fakes at the addresses at which the products would listen."""
         assert self.operator is not None
         start_products(self.operator, places)

@@ -6,6 +6,6 @@ operator.
 
 from __future__ import annotations
 
-from dev.fakes.server import FakeProduct, Fault, Seen
+from dev.fakes.server import ApiFault, FakeProduct, Seen
 
-__all__ = ["FakeProduct", "Fault", "Seen"]
+__all__ = ["ApiFault", "FakeProduct", "Seen"]

@@ -62,7 +62,7 @@ _JETTY = """\
 """
 
 
-class DependencyTrack(FakeProduct):
+class FakeDependencyTrack(FakeProduct):
     """Keeps the telemetry properties. ``values`` maps their names to values; a name that is not
     there has no row, and None is a row without a value."""
 

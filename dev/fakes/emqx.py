@@ -34,10 +34,10 @@ class Edition(StrEnum):
 class Cluster:
     """Nodes that know each other: what is set at one is set at all."""
 
-    nodes: list[Emqx] = field(default_factory=list)
+    nodes: list[FakeEmqx] = field(default_factory=list)
 
 
-class Emqx(FakeProduct):
+class FakeEmqx(FakeProduct):
     """One node. ``enabled`` is the value that counts on it; a test may make it differ from the rest
     of its cluster, as a pod does that was started with another variable."""
 

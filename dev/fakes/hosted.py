@@ -12,7 +12,7 @@ from dev.fakes.server import FakeProduct
 _Kind = TypeVar("_Kind", bound=FakeProduct)
 
 
-class Host:
+class FakesThread:
     """An event loop in a thread of its own; its fakes end with it."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ HUGE_BYTES = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
-class Fault(StrEnum):
+class ApiFault(StrEnum):
     """A fault instead of the normal answer. ``FakeProduct.fail`` switches one on."""
 
     # Responses with a good status
@@ -100,7 +100,7 @@ class FakeProduct:
         self.elsewhere = "/elsewhere"
         """The target of the redirect."""
         self._ca = trustme.CA()
-        self._fault: Fault | None = None
+        self._fault: ApiFault | None = None
         self._fault_path = ""
         self._runner: web.AppRunner | None = None
         self._context: ssl.SSLContext | None = None
@@ -124,7 +124,7 @@ class FakeProduct:
         """Where it serves."""
         return f"{self.scheme}://{self.address}:{self.port}"
 
-    def fail(self, fault: Fault, *, path: str = "") -> None:
+    def fail(self, fault: ApiFault, *, path: str = "") -> None:
         """Answer requests whose path has this prefix with a fault."""
         self._fault, self._fault_path = fault, path
 
@@ -169,9 +169,9 @@ class FakeProduct:
 
         def choose(connection: ssl.SSLObject, _name: str, _old: ssl.SSLContext) -> None:
             # Made when they are needed: most tests do not, and they take most of a start.
-            if self._fault is Fault.UNTRUSTED_CERTIFICATE:
+            if self._fault is ApiFault.UNTRUSTED_CERTIFICATE:
                 connection.context = _context(trustme.CA(), *names)
-            elif self._fault is Fault.WRONG_NAME_CERTIFICATE:
+            elif self._fault is ApiFault.WRONG_NAME_CERTIFICATE:
                 connection.context = _context(self._ca, "elsewhere.example")
 
         good.sni_callback = choose
@@ -183,13 +183,13 @@ class FakeProduct:
             headers = {name.lower(): value for name, value in request.headers.items()}
             self.seen.append(Seen(request.method, request.path_qs, headers, await request.read()))
             fault = self._fault if request.path.startswith(self._fault_path) else None
-            if fault is Fault.COOKIE and "cookie" in headers:
+            if fault is ApiFault.COOKIE and "cookie" in headers:
                 return web.Response(status=HTTPStatus.UNAUTHORIZED)
             if fault in _FAULTS:
                 with contextlib.suppress(ConnectionResetError):
                     return await _FAULTS[fault](self, request)
             answer = await handler(request)
-            if fault is Fault.COOKIE:
+            if fault is ApiFault.COOKIE:
                 answer.set_cookie("JWT-SESSION", "remember-me", path="/")
             return answer
 
@@ -297,29 +297,29 @@ async def _too_many(product: FakeProduct, _: web.Request) -> web.StreamResponse:
     return web.Response(status=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
 
 
-_FAULTS: dict[Fault | None, _Failing] = {
-    Fault.HTML_200: _error(HTTPStatus.OK),
-    Fault.EMPTY_200: _fixed(HTTPStatus.OK),
-    Fault.WRONG_JSON_TYPE: _fixed(HTTPStatus.OK, '"some text"'),
-    Fault.JSON_ERRORS_200: _fixed(
+_FAULTS: dict[ApiFault | None, _Failing] = {
+    ApiFault.HTML_200: _error(HTTPStatus.OK),
+    ApiFault.EMPTY_200: _fixed(HTTPStatus.OK),
+    ApiFault.WRONG_JSON_TYPE: _fixed(HTTPStatus.OK, '"some text"'),
+    ApiFault.JSON_ERRORS_200: _fixed(
         HTTPStatus.OK, '{"errors": [{"message": "internal error", "msg": "internal error"}]}'
     ),
-    Fault.JSON_CUT_SHORT: _fixed(HTTPStatus.OK, '{"data": [{"na'),
-    Fault.JSON_TOO_DEEP: _fixed(HTTPStatus.OK, "[" * 100_000),
-    Fault.NO_CONTENT_204: _fixed(HTTPStatus.NO_CONTENT),
-    Fault.REDIRECT_301: _redirect,
-    Fault.BAD_REQUEST_400: _error(HTTPStatus.BAD_REQUEST),
-    Fault.UNAUTHORIZED_401: _error(HTTPStatus.UNAUTHORIZED),
-    Fault.FORBIDDEN_403: _error(HTTPStatus.FORBIDDEN),
-    Fault.NOT_FOUND_404: _error(HTTPStatus.NOT_FOUND),
-    Fault.TOO_MANY_429: _too_many,
-    Fault.ERROR_500: _error(HTTPStatus.INTERNAL_SERVER_ERROR),
-    Fault.UNAVAILABLE_503: _error(HTTPStatus.SERVICE_UNAVAILABLE),
-    Fault.HUGE: _huge,
-    Fault.GZIP_BOMB: _gzip_bomb,
-    Fault.SLOW_DRIP: _slow_drip,
-    Fault.HANG: _hang,
-    Fault.CUT_IN_THE_MIDDLE: _cut_in_the_middle,
-    Fault.CUT_BEFORE_ANSWER: _cut_before_answer,
-    Fault.NOT_HTTP: _not_http,
+    ApiFault.JSON_CUT_SHORT: _fixed(HTTPStatus.OK, '{"data": [{"na'),
+    ApiFault.JSON_TOO_DEEP: _fixed(HTTPStatus.OK, "[" * 100_000),
+    ApiFault.NO_CONTENT_204: _fixed(HTTPStatus.NO_CONTENT),
+    ApiFault.REDIRECT_301: _redirect,
+    ApiFault.BAD_REQUEST_400: _error(HTTPStatus.BAD_REQUEST),
+    ApiFault.UNAUTHORIZED_401: _error(HTTPStatus.UNAUTHORIZED),
+    ApiFault.FORBIDDEN_403: _error(HTTPStatus.FORBIDDEN),
+    ApiFault.NOT_FOUND_404: _error(HTTPStatus.NOT_FOUND),
+    ApiFault.TOO_MANY_429: _too_many,
+    ApiFault.ERROR_500: _error(HTTPStatus.INTERNAL_SERVER_ERROR),
+    ApiFault.UNAVAILABLE_503: _error(HTTPStatus.SERVICE_UNAVAILABLE),
+    ApiFault.HUGE: _huge,
+    ApiFault.GZIP_BOMB: _gzip_bomb,
+    ApiFault.SLOW_DRIP: _slow_drip,
+    ApiFault.HANG: _hang,
+    ApiFault.CUT_IN_THE_MIDDLE: _cut_in_the_middle,
+    ApiFault.CUT_BEFORE_ANSWER: _cut_before_answer,
+    ApiFault.NOT_HTTP: _not_http,
 }

@@ -22,7 +22,7 @@ _SERVER_ID = "00000000-AaAAAAAAAAAAAAAAAAAA"
 _FIRST_WITH_BEARER = 10
 
 
-class SonarQube(FakeProduct):
+class FakeSonarQube(FakeProduct):
     """Keeps what the server was started with in ``settings``; nothing here can change them, as
     nothing in the real one can."""
 

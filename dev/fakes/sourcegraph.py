@@ -32,7 +32,7 @@ _SINCE_EVENTS = (5, 2, 1)
 _SINCE_QUEUE = (7, 0, 2178)
 
 
-class Sourcegraph(FakeProduct):
+class FakeSourcegraph(FakeProduct):
     """Keeps the site configuration as text, the licence's tags and lists of events."""
 
     def __init__(

@@ -3,7 +3,7 @@
     with LocalDnsServer(tmp_path) as names:
         names.set("telemetry.example.com", Records(a=["192.0.2.1"], ttl=60))
         ask(names.endpoint)
-        names.set("telemetry.example.com", Fault.SERVFAIL)
+        names.set("telemetry.example.com", DnsFault.SERVFAIL)
 
 It is authoritative for every name: names that were not set do not exist (NXDOMAIN), and it forwards
 nothing. ``set`` returns when the new responses are served; no query is lost in the meantime.
@@ -81,7 +81,7 @@ class Records:
                     raise ValueError(f"{text} is not of IPv{version}")
 
 
-class Fault(StrEnum):
+class DnsFault(StrEnum):
     """What a server does instead of returning addresses."""
 
     SERVFAIL = "SERVFAIL"
@@ -118,7 +118,7 @@ class LocalDnsServer(Managed):
         self._directory.mkdir(parents=True, exist_ok=True)
         self._address = address
         self._negative_ttl = negative_ttl
-        self._hosts: dict[str, Records | Fault] = {}
+        self._hosts: dict[str, Records | DnsFault] = {}
         self._server = uuid.uuid4().hex
         self._generation = 0
         self._lock = threading.Lock()
@@ -179,7 +179,7 @@ class LocalDnsServer(Managed):
         self.children.kill_all()
         self._release()
 
-    def set(self, host: str, what: Records | Fault) -> None:
+    def set(self, host: str, what: Records | DnsFault) -> None:
         """Set the responses for a host. Raises NameServerError."""
         self.update({host: what})
 
@@ -191,7 +191,7 @@ class LocalDnsServer(Managed):
         """Remove all hosts. Raises NameServerError."""
         self.remove(*self._hosts)
 
-    def update(self, hosts: Mapping[str, Records | Fault | None]) -> None:
+    def update(self, hosts: Mapping[str, Records | DnsFault | None]) -> None:
         """Change several at once; None removes. Raises NameServerError."""
         with self._lock:
             after = dict(self._hosts)
@@ -280,10 +280,10 @@ class LocalDnsServer(Managed):
         blocks: list[str] = []
         records = [f'{_MARKER}. 0 IN TXT "{self._server}-{self._generation}"']
         for number, (host, what) in enumerate(self._hosts.items()):
-            if what is Fault.SILENCE:
+            if what is DnsFault.SILENCE:
                 # The plugin applies to a whole block.
                 blocks += self._block(host, "erratic {", "drop 1", "}")
-            elif isinstance(what, Fault):
+            elif isinstance(what, DnsFault):
                 templates += _template(host, "ANY", f"rcode {what}", self._nothing)
             elif what.cut:
                 # Where a zone delegates the target, CoreDNS does not follow.

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from dev.cluster.cluster import Cluster
-from dev.fakes.hosted import Host
+from dev.fakes.hosted import FakesThread
 from dev.fakes.server import FakeProduct
 
 _POLL_SECONDS = 0.3
@@ -19,7 +19,7 @@ _Kind = TypeVar("_Kind", bound=FakeProduct)
 class PodFollower:
     """Follows pods in a thread of its own, and has a fake listen at the address of each."""
 
-    def __init__(self, cluster: Cluster, host: Host) -> None:
+    def __init__(self, cluster: Cluster, host: FakesThread) -> None:
         self._cluster = cluster
         self._host = host
         self._followed: dict[tuple[str, str], FakeProduct] = {}

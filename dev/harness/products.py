@@ -1,6 +1,6 @@
 """Fakes of the products' APIs, at the addresses at which the products would listen.
 
-``python -m dev.harness.products FILE`` runs those that the file names; see ``Place``.
+``python -m dev.harness.products FILE`` runs those that the file names; see ``ProductAddress``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dev.fakes.dependency_track import DependencyTrack
-from dev.fakes.emqx import Emqx
+from dev.fakes.dependency_track import FakeDependencyTrack
+from dev.fakes.emqx import FakeEmqx
 from dev.fakes.server import FakeProduct
-from dev.fakes.sonarqube import SonarQube
-from dev.fakes.sourcegraph import Sourcegraph
+from dev.fakes.sonarqube import FakeSonarQube
+from dev.fakes.sourcegraph import FakeSourcegraph
 from dev.harness.operator import LocalOperator, OperatorError
 
 _READY_SECONDS = 60.0
@@ -34,7 +34,7 @@ CREDENTIALS: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Place:
+class ProductAddress:
     """A product and where it listens: the address of a pod."""
 
     product: str
@@ -42,7 +42,7 @@ class Place:
     port: int
 
 
-def _make(place: Place) -> FakeProduct:
+def _make(place: ProductAddress) -> FakeProduct:
     makers: Mapping[str, Callable[..., FakeProduct]] = {
         "dependency-track": _dependency_track,
         "sonarqube": _sonarqube,
@@ -55,19 +55,19 @@ def _make(place: Place) -> FakeProduct:
 def _dependency_track(**where: Any) -> FakeProduct:
     key = CREDENTIALS["dependency-track"]["apiKey"]
     # Its database is older than the policy, so the injected default had no effect.
-    fake = DependencyTrack(version="4.14.4", enabled="true", api_key=key, **where)
+    fake = FakeDependencyTrack(version="4.14.4", enabled="true", api_key=key, **where)
     fake.submit(1_795_000_000)
     return fake
 
 
 def _sonarqube(**where: Any) -> FakeProduct:
     token = CREDENTIALS["sonarqube"]["token"]
-    return SonarQube(version="26.7.0.124771", enabled="false", token=token, **where)
+    return FakeSonarQube(version="26.7.0.124771", enabled="false", token=token, **where)
 
 
 def _emqx(**where: Any) -> FakeProduct:
     keys = CREDENTIALS["emqx"]
-    return Emqx(
+    return FakeEmqx(
         version="5.8.9",
         enabled=False,
         api_key=keys["apiKey"],
@@ -77,10 +77,10 @@ def _emqx(**where: Any) -> FakeProduct:
 
 
 def _sourcegraph(**where: Any) -> FakeProduct:
-    return Sourcegraph(version="5.6.2535", token=CREDENTIALS["sourcegraph"]["token"], **where)
+    return FakeSourcegraph(version="5.6.2535", token=CREDENTIALS["sourcegraph"]["token"], **where)
 
 
-def start_products(operator: LocalOperator, places: Sequence[Place]) -> None:
+def start_products(operator: LocalOperator, places: Sequence[ProductAddress]) -> None:
     """Run fakes beside the operator, until its children end. Raises OperatorError."""
     log = operator.log("products")
     file = log.with_suffix(".json")
@@ -95,7 +95,7 @@ def start_products(operator: LocalOperator, places: Sequence[Place]) -> None:
         time.sleep(0.05)
 
 
-async def _serve(places: list[Place]) -> None:
+async def _serve(places: list[ProductAddress]) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     fakes = [_make(place) for place in places]
@@ -108,4 +108,6 @@ async def _serve(places: list[Place]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve([Place(**place) for place in json.loads(Path(sys.argv[1]).read_text())]))
+    asyncio.run(
+        _serve([ProductAddress(**place) for place in json.loads(Path(sys.argv[1]).read_text())])
+    )

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dev.cluster.cluster import Cluster
-from dev.fakes.dependency_track import DependencyTrack
-from dev.fakes.sonarqube import SonarQube
+from dev.fakes.dependency_track import FakeDependencyTrack
+from dev.fakes.sonarqube import FakeSonarQube
 from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.pods import PodFollower
 from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
@@ -147,7 +147,7 @@ class Showcase:
         }
         """Which Secrets the operator may read, and whom it asks for telemetry hosts."""
         self.exception_ends = (datetime.now(UTC) + timedelta(days=3)).replace(microsecond=0)
-        self.dependency_track: DependencyTrack | None = None
+        self.dependency_track: FakeDependencyTrack | None = None
 
     def prepare(self) -> None:
         """Create the namespaces."""
@@ -164,13 +164,13 @@ class Showcase:
         time.sleep(1.1)  # creation times have a resolution of a second
         self.apply(_service(ASKED, 8080), _service(REFUSING, 9000))
         self.dependency_track = self._follower.start(
-            DependencyTrack(address="", port=8080, tls=False, version="4.14.3", enabled="true"),
+            FakeDependencyTrack(address="", port=8080, tls=False, version="4.14.3", enabled="true"),
             ASKED.namespace,
             f"app={ASKED.name}",
         )
         self.dependency_track.submit(1_795_000_000)
         self._follower.start(
-            SonarQube(address="", port=9000, tls=False),
+            FakeSonarQube(address="", port=9000, tls=False),
             REFUSING.namespace,
             f"app={REFUSING.name}",
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.cluster.cluster import Cluster
-from dev.fakes.hosted import Host
+from dev.fakes.hosted import FakesThread
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator, Role
 from dev.harness.pods import PodFollower
@@ -38,7 +38,7 @@ def staged(directory: Path, *, rules: str) -> Iterator[Stage]:
     with (
         LocalDnsServer(directory / "names") as names,
         Cluster(directory / "cluster", scheduler=True, kwok=True) as cluster,
-        Host() as host,
+        FakesThread() as host,
         PodFollower(cluster, host) as follower,
     ):
         showcase = Showcase(cluster, follower, names)

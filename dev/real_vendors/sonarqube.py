@@ -67,7 +67,7 @@ def prepare() -> Path:
     return fetch(RELEASE, folder())
 
 
-class SonarQube:
+class RealSonarQube:
     """One installation. It may be started and stopped several times and keeps its data meanwhile.
 
     ``with installed(sink.url) as sonarqube:``, then ``with sonarqube.started(environment):``.
@@ -209,7 +209,7 @@ class SonarQube:
 
 
 @contextmanager
-def installed(sink_url: str) -> Iterator[SonarQube]:
+def installed(sink_url: str) -> Iterator[RealSonarQube]:
     """A fresh installation that is removed afterwards. Raises RealVendorError."""
     archive = prepare()
     with ExitStack() as stack:
@@ -227,7 +227,7 @@ def installed(sink_url: str) -> Iterator[SonarQube]:
         require_space(parent, _UNPACKED_BYTES, f"run {RELEASE.title}")
         place = tempfile.mkdtemp(prefix=prefix, dir=parent)
         stack.callback(shutil.rmtree, place)
-        yield SonarQube(_unpack(archive, Path(place)), sink_url, lock.fileno())
+        yield RealSonarQube(_unpack(archive, Path(place)), sink_url, lock.fileno())
 
 
 def new_password() -> str:

@@ -11,7 +11,7 @@ from fleet_telemetry.api.product import Switch
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
-from fleet_telemetry.evidence.checks import Check, Place, plan_checks, result_without_check
+from fleet_telemetry.evidence.checks import Check, WorkloadPlace, plan_checks, result_without_check
 from fleet_telemetry.evidence.contact_evidence import (
     ContactJudge,
     sends_with_contacts,
@@ -39,7 +39,8 @@ from fleet_telemetry.switches.desired import (
     desired_variables,
 )
 from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
-from fleet_telemetry.switches.injection import InjectionContext, plan_edits
+from fleet_telemetry.switches.injection import plan_edits
+from fleet_telemetry.switches.injection_context import InjectionContext
 from fleet_telemetry.switches.ownership import (
     injected_arguments,
     injected_suspension,
@@ -161,7 +162,7 @@ def decide(given: Input) -> Plan:
         and not given.pods_unread
         and not any(pod.counts for pod in given.pods)
     )
-    place = Place(given.workload.ref.namespace, given.namespace_labels, pods)
+    place = WorkloadPlace(given.workload.ref.namespace, given.namespace_labels, pods)
     checks = tuple(plan_checks(plan.targets, plan.effective, place))
     known = {_channel_of(check): result_without_check(check) for check in checks}
     reported = {**given.reported_before, **given.reported}

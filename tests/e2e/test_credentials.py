@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from dev.fakes.dependency_track import DependencyTrack
-from dev.fakes.hosted import Host
+from dev.fakes.dependency_track import FakeDependencyTrack
+from dev.fakes.hosted import FakesThread
 from dev.fakes.server import Seen
 from tests.support.world import DTRACK_5, Manifest, Space, World, container, eventually, workload
 
@@ -56,9 +56,9 @@ class Tenant:
 class Servers:
     """Servers of the product's API at the addresses of Services and pods. They record requests."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: FakesThread) -> None:
         self._host = host
-        self._running: dict[str, DependencyTrack] = {}
+        self._running: dict[str, FakeDependencyTrack] = {}
 
     def listen(self, space: Space, *names: str) -> None:
         """Answer at the Services of these names, and at all pods of the namespace."""
@@ -67,7 +67,7 @@ class Servers:
         addresses += [pod["status"]["podIP"] for pod in pods if pod["status"].get("podIP")]
         for address in addresses:
             if address not in self._running:
-                product = DependencyTrack(
+                product = FakeDependencyTrack(
                     address=address, port=PORT, tls=False, version="5.0.4", enabled="false",
                     api_key=KEY,
                 )  # fmt: skip
@@ -83,8 +83,8 @@ class Servers:
 
 
 @pytest.fixture
-def host() -> Iterator[Host]:
-    with Host() as host:
+def host() -> Iterator[FakesThread]:
+    with FakesThread() as host:
         yield host
 
 
@@ -160,7 +160,7 @@ def run_at_home(home: Space, servers: Servers) -> None:
 
 
 def test_a_tenants_namespace_gets_no_credential_whatever_runs_there(
-    vault: Space, home: Space, tenant: Tenant, host: Host
+    vault: Space, home: Space, tenant: Tenant, host: FakesThread
 ) -> None:
     own, collectors = Servers(host), Servers(host)
     with cluster_policy(home, tenant.space, vault, namespaces=[home.name]):
@@ -195,7 +195,7 @@ def test_a_tenants_namespace_gets_no_credential_whatever_runs_there(
 
 
 def test_a_label_of_the_namespace_that_is_taken_away_ends_it(
-    vault: Space, tenant: Tenant, host: Host
+    vault: Space, tenant: Tenant, host: FakesThread
 ) -> None:
     space, servers = tenant.space, Servers(host)
     selector = {"matchLabels": {"may-have": "it"}}
@@ -220,7 +220,7 @@ def test_a_label_of_the_namespace_that_is_taken_away_ends_it(
 
 
 def test_another_registry_gets_nothing_also_in_a_namespace_that_may_have_it(
-    vault: Space, tenant: Tenant, host: Host
+    vault: Space, tenant: Tenant, host: FakesThread
 ) -> None:
     space, servers = tenant.space, Servers(host)
     with cluster_policy(space, vault, namespaces=[space.name]):
@@ -243,7 +243,7 @@ def test_another_registry_gets_nothing_also_in_a_namespace_that_may_have_it(
 
 
 def test_a_tenants_policy_obtains_no_secret_of_another_namespace_and_adds_no_endpoint(
-    vault: Space, home: Space, tenant: Tenant, host: Host
+    vault: Space, home: Space, tenant: Tenant, host: FakesThread
 ) -> None:
     space, servers = tenant.space, Servers(host)
     tenant.apply(service("dtrack"), service("collector", selects="dtrack"), product("dtrack"))
@@ -279,7 +279,7 @@ def test_a_tenants_policy_obtains_no_secret_of_another_namespace_and_adds_no_end
         quiet(servers)
 
 
-def test_only_a_secret_that_consents_is_sent(tenant: Tenant, host: Host) -> None:
+def test_only_a_secret_that_consents_is_sent(tenant: Tenant, host: FakesThread) -> None:
     space, servers = tenant.space, Servers(host)
     account = {"kubernetes.io/service-account.name": "default"}
     token: Manifest = {
@@ -307,7 +307,7 @@ def test_only_a_secret_that_consents_is_sent(tenant: Tenant, host: Host) -> None
 
 
 def test_the_secret_of_the_workloads_own_namespace_serves_a_cluster_policy(
-    vault: Space, home: Space, host: Host
+    vault: Space, home: Space, host: FakesThread
 ) -> None:
     servers = Servers(host)
     home.apply(service("dtrack"), product("dtrack"))
@@ -323,7 +323,7 @@ def test_the_secret_of_the_workloads_own_namespace_serves_a_cluster_policy(
 
 
 def test_a_cluster_policys_credential_is_not_sent_in_clear_unless_it_says_so(
-    vault: Space, home: Space, host: Host
+    vault: Space, home: Space, host: FakesThread
 ) -> None:
     servers = Servers(host)
     home.apply(service("dtrack"), product("dtrack"))
@@ -340,7 +340,7 @@ def test_a_cluster_policys_credential_is_not_sent_in_clear_unless_it_says_so(
 
 
 def test_a_policy_of_an_earlier_version_sends_nothing_and_says_what_is_missing(
-    vault: Space, home: Space, host: Host
+    vault: Space, home: Space, host: FakesThread
 ) -> None:
     servers = Servers(host)
     home.apply(service("dtrack"), product("dtrack"))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from dev.fakes.emqx import Emqx
-from dev.fakes.hosted import Host
+from dev.fakes.emqx import FakeEmqx
+from dev.fakes.hosted import FakesThread
 from tests.e2e.test_runtime import runtime, secret, service
 from tests.support.world import EMQX, Space, container, workload
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.cluster
 KEY, SECRET = "k7f0_administrator", "9bQxT_of_the_administrator"
 
 
-class Echo(Emqx):
+class Echo(FakeEmqx):
     """It puts its credential wherever an answer has a place, in several encodings."""
 
     async def _data(self, _: web.Request) -> web.Response:
@@ -54,8 +54,8 @@ class Echo(Emqx):
 
 
 @pytest.fixture
-def host() -> Iterator[Host]:
-    with Host() as host:
+def host() -> Iterator[FakesThread]:
+    with FakesThread() as host:
         yield host
 
 
@@ -72,7 +72,9 @@ def _everything(space: Space) -> str:
     ).casefold()
 
 
-def _start(space: Space, host: Host, name: str, kind: type[Emqx], **options: Any) -> Emqx:
+def _start(
+    space: Space, host: FakesThread, name: str, kind: type[FakeEmqx], **options: Any
+) -> FakeEmqx:
     """A product that runs as one pod, and the policy that has it checked."""
     space.apply(service(name, 18083, clusterIP="None"))
     space.apply(secret(name, apiKey=KEY, apiSecret=SECRET))
@@ -89,7 +91,7 @@ def _start(space: Space, host: Host, name: str, kind: type[Emqx], **options: Any
 
 
 def test_a_product_that_repeats_its_credential_does_not_get_it_recorded(
-    runtime_space: Space, host: Host
+    runtime_space: Space, host: FakesThread
 ) -> None:
     space = runtime_space
     _start(space, host, "emqx", Echo, enabled=True)

@@ -11,8 +11,8 @@ import yaml
 
 from dev.cluster import Cluster
 from dev.cluster.foreign_crds import foreign_crds
-from dev.fakes.dependency_track import DependencyTrack
-from dev.fakes.hosted import Host
+from dev.fakes.dependency_track import FakeDependencyTrack
+from dev.fakes.hosted import FakesThread
 from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import NAMESPACE, RELEASE, ROOT, LocalOperator
 from dev.harness.pods import PodFollower
@@ -124,7 +124,9 @@ def _product(follower: PodFollower, space: Space) -> Manifest:
     ports = [{"name": "http", "port": 8080}]
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "dtrack"}}
     space.apply({**service, "spec": {"selector": {"app": "dtrack"}, "ports": ports}})
-    product = DependencyTrack(address="", port=8080, tls=False, version="4.14.3", enabled="true")
+    product = FakeDependencyTrack(
+        address="", port=8080, tls=False, version="4.14.3", enabled="true"
+    )
     follower.start(product, space.name, "app=dtrack")
     key = base64.b64encode(product.api_key.encode()).decode()
     metadata = {"name": "dtrack", "labels": {"fleettelemetry.io/credential": "true"}}
@@ -247,7 +249,7 @@ def _spoil(space: Space, kind: str) -> None:
 
 @pytest.fixture(scope="module")
 def lived(world: World) -> World:
-    with Host() as host, PodFollower(world.cluster, host) as follower:
+    with FakesThread() as host, PodFollower(world.cluster, host) as follower:
         _live_a_life(world, follower)
     return world
 

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from dev.fakes.dependency_track import DependencyTrack
-from dev.fakes.emqx import Emqx
-from dev.fakes.hosted import Host
-from dev.fakes.server import FakeProduct, Fault
-from dev.fakes.sonarqube import SonarQube
-from dev.fakes.sourcegraph import Sourcegraph
+from dev.fakes.dependency_track import FakeDependencyTrack
+from dev.fakes.emqx import FakeEmqx
+from dev.fakes.hosted import FakesThread
+from dev.fakes.server import ApiFault, FakeProduct
+from dev.fakes.sonarqube import FakeSonarQube
+from dev.fakes.sourcegraph import FakeSourcegraph
 from dev.harness.pods import PodFollower
 from tests.support.tenants import tenant_of
 from tests.support.world import (
@@ -38,8 +38,8 @@ Fake = TypeVar("Fake", bound=FakeProduct)
 
 
 @pytest.fixture
-def host() -> Iterator[Host]:
-    with Host() as host:
+def host() -> Iterator[FakesThread]:
+    with FakesThread() as host:
         yield host
 
 
@@ -55,7 +55,7 @@ class Products:
 
 
 @pytest.fixture
-def products(world: World, host: Host) -> Iterator[Products]:
+def products(world: World, host: FakesThread) -> Iterator[Products]:
     with PodFollower(world.cluster, host) as follower:
         yield Products(follower)
 
@@ -109,7 +109,7 @@ def test_version_5_is_off_by_its_schedule_whatever_its_database_says(
     product = products.start(
         space,
         "dtrack",
-        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true"),
+        FakeDependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true"),
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))
@@ -128,7 +128,7 @@ def test_a_seed_is_compliant_by_the_products_report(
     product = products.start(
         space,
         "dtrack",
-        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
+        FakeDependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
     )
     product.submit(1_767_225_600)
     space.apply(secret("dtrack", apiKey=product.api_key))
@@ -151,7 +151,7 @@ def test_drift_is_found_and_put_right_over_tls(runtime_space: Space, products: P
     product = products.start(
         space,
         "dtrack",
-        DependencyTrack(
+        FakeDependencyTrack(
             address="",
             port=8443,
             names=[f"dtrack.{space.name}.svc"],
@@ -189,7 +189,7 @@ def test_drift_is_found_and_put_right_over_tls(runtime_space: Space, products: P
     assert events(space, "TelemetryRemediated")
 
 
-def test_one_node_that_differs_is_named(runtime_space: Space, host: Host) -> None:
+def test_one_node_that_differs_is_named(runtime_space: Space, host: FakesThread) -> None:
     space = runtime_space
     space.apply(service("emqx", 18083, clusterIP="None"))
     space.policy(runtime=runtime("emqx", "emqx"))
@@ -197,7 +197,7 @@ def test_one_node_that_differs_is_named(runtime_space: Space, host: Host) -> Non
     space.wait_for_pods("app=emqx", 2)
     for index in range(2):
         pod = space.get("pod", f"emqx-{index}")
-        node = Emqx(
+        node = FakeEmqx(
             address=pod["status"]["podIP"], port=18083, tls=False, enabled=index == 1,
             api_key="key_of_emqx", api_secret="secret_of_emqx",
         )  # fmt: skip
@@ -216,7 +216,7 @@ def test_what_is_switched_in_sourcegraph_is_asked_and_set(
     space = runtime_space
     space.apply(service("frontend", 3080))
     product = products.start(
-        space, "frontend", Sourcegraph(address="", port=3080, tls=False, version="5.11.0")
+        space, "frontend", FakeSourcegraph(address="", port=3080, tls=False, version="5.11.0")
     )
     space.apply(secret("sourcegraph", token=product.token))
     space.policy(runtime=runtime("sourcegraph", "sourcegraph", action="Remediate"))
@@ -231,7 +231,7 @@ def test_sonarqube_that_says_the_contrary_is_not_compliant(
 ) -> None:
     space = runtime_space
     space.apply(service("sonar", 9000))
-    product = products.start(space, "sonar", SonarQube(address="", port=9000, tls=False))
+    product = products.start(space, "sonar", FakeSonarQube(address="", port=9000, tls=False))
     space.apply(secret("sonar", token=product.token))
     space.policy(runtime=runtime("sonarqube", "sonar", action="Remediate"))
     space.apply(workload("Deployment", "sonar", container(SONARQUBE)))
@@ -241,21 +241,21 @@ def test_sonarqube_that_says_the_contrary_is_not_compliant(
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (Fault.UNAUTHORIZED_401, "CredentialsRejected"),
-        (Fault.HTML_200, "UnexpectedAnswer"),
-        (Fault.REDIRECT_301, "UnexpectedAnswer"),
-        (Fault.HUGE, "UnexpectedAnswer"),
-        (Fault.GZIP_BOMB, "UnexpectedAnswer"),
-        (Fault.TOO_MANY_429, "RateLimited"),
-        (Fault.CUT_IN_THE_MIDDLE, "Unreachable"),
+        (ApiFault.UNAUTHORIZED_401, "CredentialsRejected"),
+        (ApiFault.HTML_200, "UnexpectedAnswer"),
+        (ApiFault.REDIRECT_301, "UnexpectedAnswer"),
+        (ApiFault.HUGE, "UnexpectedAnswer"),
+        (ApiFault.GZIP_BOMB, "UnexpectedAnswer"),
+        (ApiFault.TOO_MANY_429, "RateLimited"),
+        (ApiFault.CUT_IN_THE_MIDDLE, "Unreachable"),
     ],
 )
 def test_a_fault_is_a_reason_and_shows_no_credential(
-    runtime_space: Space, products: Products, fault: Fault, reason: str
+    runtime_space: Space, products: Products, fault: ApiFault, reason: str
 ) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8080))
-    product = products.start(space, "dtrack", DependencyTrack(address="", port=8080, tls=False))
+    product = products.start(space, "dtrack", FakeDependencyTrack(address="", port=8080, tls=False))
     product.elsewhere = "http://169.254.169.254/latest/meta-data/"
     product.retry_after = "86400"
     product.fail(fault)
@@ -292,7 +292,7 @@ def test_a_namespace_that_the_chart_does_not_name_gives_no_secret(space: Space) 
 
 
 def test_a_credential_goes_nowhere_but_to_the_workloads_own_pods(
-    runtime_space: Space, host: Host
+    runtime_space: Space, host: FakesThread
 ) -> None:
     space = runtime_space
     # A Service without a selector leads wherever its author says; so does a name.
@@ -301,7 +301,7 @@ def test_a_credential_goes_nowhere_but_to_the_workloads_own_pods(
     named = {"type": "ExternalName", "externalName": "collector.example"}
     space.apply(elsewhere, service("outside", 8080, **named), service("other", 8080))
     collectors = [
-        host.start(DependencyTrack(address=address(space, name), port=8080, tls=False))
+        host.start(FakeDependencyTrack(address=address(space, name), port=8080, tls=False))
         for name in ("elsewhere", "other")
     ]
     space.apply(secret("dtrack", apiKey=collectors[0].api_key))
@@ -321,14 +321,14 @@ def test_a_credential_goes_nowhere_but_to_the_workloads_own_pods(
 
 
 def test_a_helper_pod_and_services_that_lead_to_it_are_no_evidence(
-    runtime_space: Space, host: Host, products: Products
+    runtime_space: Space, host: FakesThread, products: Products
 ) -> None:
     """Of a tenant with the stock role edit, whose product sends."""
     space, tenant = runtime_space, tenant_of(runtime_space)
     honest = products.start(
         space,
         "dtrack",
-        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true"),
+        FakeDependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="true"),
     )
     # A helper with the labels of the product's pods, a port of the same name, and its image.
     labels = {"app": "dtrack"}
@@ -358,7 +358,7 @@ def test_a_helper_pod_and_services_that_lead_to_it_are_no_evidence(
     address_of_helper = space.get("pod", "helper")["status"]["podIP"]
     liars = [
         host.start(
-            DependencyTrack(
+            FakeDependencyTrack(
                 address=where, port=port, tls=False, version="5.0.4", enabled="false",
                 api_key=honest.api_key,
             )
@@ -396,7 +396,7 @@ def test_a_setting_that_somebody_keeps_turning_back_is_left_alone(
     space = runtime_space
     space.apply(service("dtrack", 8080))
     product = products.start(
-        space, "dtrack", DependencyTrack(address="", port=8080, tls=False, version="5.0.4")
+        space, "dtrack", FakeDependencyTrack(address="", port=8080, tls=False, version="5.0.4")
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack", action="Remediate"))
@@ -417,7 +417,7 @@ def test_a_setting_that_somebody_keeps_turning_back_is_left_alone(
 def test_a_policy_that_turns_it_off_asks_nothing(runtime_space: Space, products: Products) -> None:
     space = runtime_space
     space.apply(service("dtrack", 8080))
-    product = products.start(space, "dtrack", DependencyTrack(address="", port=8080, tls=False))
+    product = products.start(space, "dtrack", FakeDependencyTrack(address="", port=8080, tls=False))
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack", action="Off"))
     space.apply(workload("Deployment", "dtrack", container(DTRACK_4, env=DATABASE)))
@@ -434,7 +434,7 @@ def test_what_a_product_said_counts_no_more_once_it_is_not_asked(
     product = products.start(
         space,
         "dtrack",
-        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
+        FakeDependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     asked = runtime("dependency-track", "dtrack")
@@ -453,9 +453,9 @@ def test_an_answer_that_comes_late_does_not_replace_a_newer_one(
     product = products.start(
         space,
         "dtrack",
-        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
+        FakeDependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
     )
-    product.fail(Fault.HANG)
+    product.fail(ApiFault.HANG)
     space.apply(secret("dtrack", apiKey=product.api_key))
     asked = runtime("dependency-track", "dtrack")
     space.policy(runtime=asked)
@@ -478,7 +478,7 @@ def test_nothing_is_written_while_a_product_says_the_same(
     product = products.start(
         space,
         "dtrack",
-        DependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
+        FakeDependencyTrack(address="", port=8080, tls=False, version="5.0.4", enabled="false"),
     )
     space.apply(secret("dtrack", apiKey=product.api_key))
     space.policy(runtime=runtime("dependency-track", "dtrack"))

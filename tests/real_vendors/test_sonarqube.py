@@ -20,7 +20,7 @@ from dev.real_vendors.sink import Sent, Sink
 from dev.real_vendors.sonarqube import (
     RELEASE,
     TELEMETRY_SECONDS,
-    SonarQube,
+    RealSonarQube,
     installed,
     new_password,
 )
@@ -29,7 +29,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.http import VendorClient, VendorError
-from fleet_telemetry.vendors.sonarqube import SonarQube as Adapter
+from fleet_telemetry.vendors.sonarqube import RealSonarQube as Adapter
 
 pytestmark = pytest.mark.vendors
 
@@ -62,12 +62,12 @@ def sink() -> Iterator[Sink]:
 
 
 @pytest.fixture(scope="module")
-def sonarqube(sink: Sink) -> Iterator[SonarQube]:
+def sonarqube(sink: Sink) -> Iterator[RealSonarQube]:
     with installed(sink.url) as found:
         yield found
 
 
-def read(sonarqube: SonarQube, token: str) -> InstanceReport:
+def read(sonarqube: RealSonarQube, token: str) -> InstanceReport:
     async def ask() -> InstanceReport:
         client = VendorClient()
         try:
@@ -78,14 +78,14 @@ def read(sonarqube: SonarQube, token: str) -> InstanceReport:
     return asyncio.run(ask())
 
 
-def refusal(sonarqube: SonarQube, token: str) -> Reason:
+def refusal(sonarqube: RealSonarQube, token: str) -> Reason:
     with pytest.raises(VendorError) as caught:
         read(sonarqube, token)
     assert token not in str(caught.value)
     return caught.value.reason
 
 
-def make_accounts(sonarqube: SonarQube) -> Tokens:
+def make_accounts(sonarqube: RealSonarQube) -> Tokens:
     """As after every installation: the first password is changed, then tokens are generated."""
     admin, other = new_password(), new_password()
     sonarqube.call(
@@ -105,7 +105,7 @@ def make_accounts(sonarqube: SonarQube) -> Tokens:
 
 
 @pytest.fixture(scope="module")
-def opted_out(sonarqube: SonarQube, sink: Sink) -> Observed:
+def opted_out(sonarqube: RealSonarQube, sink: Sink) -> Observed:
     """The first start on an empty database, with nothing but the variables that were injected."""
     admitted = admit(OPT_OUT, env={})
     with sonarqube.started(admitted.environment, admitted.arguments):
@@ -120,7 +120,7 @@ def opted_out(sonarqube: SonarQube, sink: Sink) -> Observed:
 
 
 @pytest.fixture(scope="module")
-def opted_in(opted_out: Observed, sonarqube: SonarQube, sink: Sink) -> Observed:
+def opted_in(opted_out: Observed, sonarqube: RealSonarQube, sink: Sink) -> Observed:
     """The same installation the other way round: its author wants it on, the policy keeps that."""
     admitted = admit(OPT_OUT_BUT_KEEP, env={"SONAR_TELEMETRY_ENABLE": "true"})
     with sonarqube.started(admitted.environment, admitted.arguments):
@@ -131,7 +131,7 @@ def opted_in(opted_out: Observed, sonarqube: SonarQube, sink: Sink) -> Observed:
 
 
 @pytest.fixture(scope="module")
-def overridden(opted_in: Observed, sonarqube: SonarQube, sink: Sink) -> Observed:
+def overridden(opted_in: Observed, sonarqube: RealSonarQube, sink: Sink) -> Observed:
     """The variable is injected, and an argument of the author's beats it."""
     admitted = admit(OPT_OUT, env={}, args=("-Dsonar.telemetry.enable=true",))
     with sonarqube.started(admitted.environment, admitted.arguments):

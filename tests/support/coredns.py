@@ -1,15 +1,10 @@
-"""A real CoreDNS with a Corefile of the test's, and the operator's receiver for what it reports."""
+"""A real CoreDNS with a Corefile of the test's."""
 
 from __future__ import annotations
 
-import asyncio
 import signal
-import socket
-import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -20,13 +15,15 @@ import dns.rcode
 import dns.rdatatype
 
 from dev.cluster import ensure
+from dev.cluster.children import Children
 from dev.harness.ports import reserve_port
-from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
-from fleet_telemetry.observed.receiver import Receiver
-from tests.support.dnstap_reports import Heard
 from tests.support.world import eventually
 
 LOOPBACK = "127.0.0.1"
+_NAME = "coredns"
+_READY_SECONDS = 20.0
+_PROBE = "probe.invalid."
+_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
@@ -39,144 +36,95 @@ class Answer:
     soa_ttl: int | None = None
 
 
-@dataclass
-class CoreDns:
-    """One CoreDNS on its own port of loopback."""
+class LocalCoreDns:
+    """One CoreDNS on a port of loopback of its own, by UDP and TCP. It may be started again."""
 
-    folder: Path
-    port: int = 0
-    _process: subprocess.Popen[bytes] | None = None
-    _reserved: socket.socket | None = field(default=None, repr=False)
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._corefile = folder / "Corefile"
+        self.log = folder / "coredns.log"
+        self._children = Children(
+            log=lambda _: self.log,
+            environment=dict(environment or {}),
+            inherits=None,
+            detached=False,
+        )
+        self._reservation = reserve_port(LOOPBACK)
+        self.port: int = self._reservation.getsockname()[1]
 
-    def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._reserved = reserve_port(LOOPBACK)
-        self.port = self._reserved.getsockname()[1]
+    def __enter__(self) -> Self:
+        return self
 
-    @property
-    def log(self) -> Path:
-        return self.folder / "log"
+    def __exit__(self, *_: object) -> None:
+        self._children.kill_all()
+        self._reservation.close()
 
-    def main_block(self, *lines: str) -> str:
-        """A server block for all names, in which every name below ``example`` has an address."""
+    def block(self, *lines: str, zone: str = ".") -> str:
+        """A server block for the names of a zone."""
         own = [f"bind {LOOPBACK}", "errors", *lines]
-        return "\n".join([f".:{self.port} {{", *(f"    {line}" for line in own), "}", ""])
+        return "\n".join([f"{zone}:{self.port} {{", *(f"    {line}" for line in own), "}", ""])
 
     def start(self, corefile: str, program: Path | None = None) -> None:
-        """Start it. Raises AssertionError with what it says if it does not load."""
-        (self.folder / "Corefile").write_text(corefile)
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [program or ensure(["coredns"])["coredns"], "-conf", self.folder / "Corefile"],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self._wait("CoreDNS-")
+        """Start it, and wait until it answers. Raises AssertionError with what it says if it does
+        not load."""
+        self._corefile.write_text(corefile)
+        program = program or ensure([_NAME])[_NAME]
+        self._children.start(_NAME, [str(program), "-conf", str(self._corefile)])
 
-    def reload(self, corefile: str) -> None:
-        """Give it another Corefile."""
-        assert self._process is not None
-        (self.folder / "Corefile").write_text(corefile)
-        self.log.write_text("")
-        self._process.send_signal(signal.SIGUSR1)
-        self._wait("Reloading complete")
-
-    def _wait(self, word: str) -> None:
-        process = self._process
-        assert process is not None
-
-        def probe() -> bool:
-            said = self.log.read_text()
-            assert process.poll() is None, said
-            assert "[ERROR]" not in said or "dnstap" in said, said
-            return word in said
-
-        eventually(probe, say=word)
-
-    def ask(self, name: str, kind: str = "A", client: str = LOOPBACK) -> Answer:
-        """Ask from an address."""
-        query = dns.message.make_query(name, kind)
-        for attempt in range(20):
+        def answers() -> bool:
+            self._check_log()
             try:
-                found = dns.query.udp(query, LOOPBACK, timeout=3, port=self.port, source=client)
+                self.ask(_PROBE, patience=0.3)
+            except (OSError, dns.exception.DNSException):
+                return False
+            return True
+
+        eventually(answers, seconds=_READY_SECONDS, say="an answer of CoreDNS")
+
+    def reload(self, corefile: str | None = None) -> None:
+        """Have it read its Corefile again, or another one, and wait until it has."""
+        if corefile is not None:
+            self._corefile.write_text(corefile)
+        before = self._check_log()
+        self._children.send(_NAME, signal.SIGUSR1)
+        eventually(lambda: "Reloading complete" in self._check_log()[len(before) :], say="a reload")
+
+    def kill(self) -> None:
+        """Kill it."""
+        self._children.kill(_NAME)
+
+    def ask(
+        self,
+        name: str,
+        client: str = LOOPBACK,
+        *,
+        kind: str = "A",
+        tcp: bool = False,
+        patience: float = 5.0,
+    ) -> dns.message.Message:
+        """As a client at an address of loopback. Raises OSError, DNSException."""
+        ask = dns.query.tcp if tcp else dns.query.udp
+        question = dns.message.make_query(name, kind)
+        return ask(question, LOOPBACK, timeout=patience, port=self.port, source=client)
+
+    def answer(self, name: str, kind: str = "A", client: str = LOOPBACK) -> Answer:
+        """The same in short. A client asks again if it gets no answer."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                found = self.ask(name, client, kind=kind, patience=3)
             except dns.exception.Timeout:
-                assert attempt < 19, self.log.read_text()
+                assert attempt < _ATTEMPTS - 1, self.log.read_text()
             else:
                 break
         values = [str(record).split()[-1] for rrset in found.answer for record in rrset]
         soa = [rrset.ttl for rrset in found.authority if rrset.rdtype == dns.rdatatype.SOA]
         return Answer(dns.rcode.to_text(found.rcode()), tuple(values), soa[0] if soa else None)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(20)
-        if self._reserved is not None:
-            self._reserved.close()
-
-
-@dataclass
-class Tapped:
-    """What the operator's receiver heard."""
-
-    port: int
-    heard: Heard
-
-    def wait_for(self, name: str, *expected: tuple[str, bool]) -> None:
-        """Wait until clients that asked for a name are reported: exactly those that are
-        ``expected``, each with whether its answer was a refusal; any without them."""
-
-        def probe() -> bool:
-            found = {
-                (one.client, one.refused)
-                for _, one in self._lookups()
-                if one.name == name and one.stage is LookupStage.ANSWER
-            }
-            return found == set(expected) if expected else bool(found)
-
-        eventually(probe, say=f"reports of {name}")
-
-    def sources_of(self, name: str) -> set[str]:
-        """The connections through which a name was reported."""
-        return {source for source, one in self._lookups() if one.name == name}
-
-    def names(self) -> set[str]:
-        return {one.name for _, one in self._lookups()}
-
-    @property
-    def connections(self) -> int:
-        return sum(kind == "connected" for kind, _ in list(self.heard.events))
-
-    def _lookups(self) -> list[tuple[str, ReportedLookup]]:
-        return list(self.heard.lookups)
-
-
-@contextmanager
-def receiving() -> Iterator[Tapped]:
-    """The receiver, on a thread of its own."""
-    heard = Heard()
-    ready = threading.Event()
-    port: list[int] = []
-    ends: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-
-    async def serve() -> None:
-        receiver = Receiver(heard, lambda _: True)
-        end = asyncio.Event()
-        async with receiver.serve(LOOPBACK, 0) as chosen:
-            port.append(chosen)
-            ends.append((asyncio.get_running_loop(), end))
-            ready.set()
-            await end.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
-    thread.start()
-    assert ready.wait(20)
-    try:
-        yield Tapped(port[0], heard)
-    finally:
-        loop, end = ends[0]
-        loop.call_soon_threadsafe(end.set)
-        thread.join(20)
+    def _check_log(self) -> str:
+        """What it has said. Raises AssertionError if it ended, or reports an error other than of
+        its connection to the receiver."""
+        said = self.log.read_text()
+        self._children.check(_NAME)
+        wrong = [line for line in said.splitlines() if "[ERROR]" in line and "dnstap" not in line]
+        assert not wrong, said
+        return said

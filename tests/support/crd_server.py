@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from dev.cluster.api import Api
+from dev.cluster.api import ApiServer
 from fleet_telemetry.api.resources import API_VERSION
 from tests.support.crd_cases import Case, Kind, Manifest
 
@@ -55,7 +55,7 @@ class Server:
     """An API server with our CRDs, as its administrator sees it."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        api = Api.of(kubeconfig)
+        api = ApiServer.of(kubeconfig)
         self._token = api.token
         self._port = api.port
         self._tls = ssl.create_default_context(cadata=api.authority)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from dev.cluster.api import Api
+from dev.cluster.api import ApiServer
 from fleet_telemetry.egress.dialects.common import Rendered
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.workloads.workload import FIELD_MANAGER
@@ -29,7 +29,7 @@ class Server:
     """Writes strictly: an unknown field or a value that would be changed is refused."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        api = Api.of(kubeconfig)
+        api = ApiServer.of(kubeconfig)
         self._token = api.token
         self._connection = http.client.HTTPSConnection(
             "127.0.0.1",

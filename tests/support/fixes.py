@@ -14,7 +14,7 @@ from fleet_telemetry.audit.result import Audit, Fix, PatchForm, Place
 from fleet_telemetry.audit.sources import Definitions, Gathered
 from fleet_telemetry.audit.subject import Subject
 from fleet_telemetry.catalogue.catalogue import builtin
-from fleet_telemetry.linting.trial import Given, workload_manifest
+from fleet_telemetry.linting.trial import TrialContainer, workload_manifest
 from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.workloads.reading import read_pod, read_workload
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
@@ -25,16 +25,18 @@ from tests.support.table_rows import tables
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def every_row(product: str = "") -> Iterator[Given]:
+def every_row(product: str = "") -> Iterator[TrialContainer]:
     """The container of each row of the built-in products' tables; a row's first image."""
     for name, table in tables().items():
         if (not product or name == product) and builtin().products[name].spec.images:
             for row in table.channels:
                 env = tuple(row.env.items())
-                yield Given(row.images[0], row.container, row.command, row.args, env, row.kind)
+                yield TrialContainer(
+                    row.images[0], row.container, row.command, row.args, env, row.kind
+                )
 
 
-def manifest_of(given: Given, number: int = 0) -> dict[str, Any]:
+def manifest_of(given: TrialContainer, number: int = 0) -> dict[str, Any]:
     """A manifest as somebody would write it."""
     found = dict(workload_manifest(given, name=f"w{number}", namespace="team"))
     found["metadata"] = {"name": f"w{number}", "namespace": "team"}

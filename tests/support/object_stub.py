@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
-from kubernetes.aio import client as api
 
 from dev.fakes import FakeProduct
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 
 _KINDS = {"endpointslices": "EndpointSlice", "services": "Service", "pods": "Pod"}
 
@@ -52,7 +52,7 @@ class ObjectStub(FakeProduct):
     def client(self) -> KubernetesClient:
         """A client, to be closed."""
         host = f"http://{self.address}:{self.port}"
-        return KubernetesClient(api.ApiClient(api.Configuration(host=host)))
+        return KubernetesClient(Transport(host))
 
     def routes(self) -> Iterable[web.RouteDef]:
         return (web.route("*", "/{path:.*}", self._handle),)

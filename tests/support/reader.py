@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from dev.cluster.api import Api, ApiError
+from dev.cluster.api import ApiServer, ApiServerError
 
 Manifest = dict[str, Any]
 _SECONDS = 75
@@ -38,10 +38,13 @@ class Reader:
     _resources: Mapping[str, _Resource] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._api = Api.of(self.kubeconfig)
+        self._api = ApiServer.of(self.kubeconfig)
 
     def get(self, kind: str, name: str, namespace: str = "") -> Manifest:
-        """One object, with its managed fields. Raises ApiError, or OSError if nobody answers."""
+        """One object, with its managed fields.
+
+        Raises ApiServerError, or OSError if nobody answers.
+        """
         found: Manifest = self._ask("GET", f"{self._path(kind, namespace)}/{name}")
         return found
 
@@ -49,7 +52,7 @@ class Reader:
         """One object, or None. Raises as ``get`` does."""
         try:
             return self.get(kind, name, namespace)
-        except ApiError as error:
+        except ApiServerError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return None
@@ -64,12 +67,12 @@ class Reader:
         return [{**same, **item} for item in found["items"]]
 
     def create_namespace(self, name: str) -> None:
-        """Raises ApiError."""
+        """Raises ApiServerError."""
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         self._ask("POST", "/api/v1/namespaces", manifest)
 
     def delete_namespace(self, name: str) -> None:
-        """It ends in the background. Raises ApiError."""
+        """It ends in the background. Raises ApiServerError."""
         self._ask("DELETE", f"/api/v1/namespaces/{name}")
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
@@ -78,7 +81,7 @@ class Reader:
         for _ in range(_RETRIES):
             try:
                 return json.loads(self._api.text(method, path, body, seconds=_SECONDS))
-            except ApiError as error:
+            except ApiServerError as error:
                 if error.status != HTTPStatus.TOO_MANY_REQUESTS:
                     raise
             except ConnectionRefusedError:

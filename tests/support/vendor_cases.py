@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from dev.fakes import FakeProduct, Fault
+from dev.fakes import ApiFault, FakeProduct
 from dev.fakes import dependency_track as dependency_track_fake
 from dev.fakes import emqx as emqx_fake
 from dev.fakes import sonarqube as sonarqube_fake
@@ -40,7 +40,7 @@ class Case:
     """What a fresh fake says."""
     path: str = ""
     """Where the faults are: requests whose path begins so. Empty: everywhere."""
-    differs: Mapping[Fault, Reason] = field(default_factory=dict)
+    differs: Mapping[ApiFault, Reason] = field(default_factory=dict)
     """Where a fault reads otherwise than EXPECTED in test_faults.py; each with a comment why."""
 
     @property
@@ -52,34 +52,34 @@ class Case:
 CASES: dict[str, Case] = {
     "dependency-track": Case(
         adapter=DependencyTrack(),
-        start=dependency_track_fake.DependencyTrack,
+        start=dependency_track_fake.FakeDependencyTrack,
         credentials={"apiKey": "odt_Hq7_may_configure"},
     ),
     "sonarqube": Case(
         adapter=SonarQube(),
-        start=sonarqube_fake.SonarQube,
+        start=sonarqube_fake.FakeSonarQube,
         credentials={"token": "squ_9f_of_an_administrator"},
     ),
     # The request before the one that holds the token goes well.
     "sonarqube-info": Case(
         adapter=SonarQube(),
-        start=sonarqube_fake.SonarQube,
+        start=sonarqube_fake.FakeSonarQube,
         credentials={"token": "squ_9f_of_an_administrator"},
         path="/api/system/info",
     ),
     # Where the path is not there, the nodes are asked whether that is right.
     "emqx": Case(
         adapter=Emqx(),
-        start=emqx_fake.Emqx,
+        start=emqx_fake.FakeEmqx,
         credentials={"apiKey": "a3f0_administrator", "apiSecret": "9bQxT_of_the_administrator"},
         path="/api/v5/telemetry",
     ),
     "sourcegraph": Case(
         adapter=Sourcegraph(),
-        start=sourcegraph_fake.Sourcegraph,
+        start=sourcegraph_fake.FakeSourcegraph,
         credentials={"token": "sgp_5e_of_a_site_administrator"},
         # In GraphQL an error of the product's own is a good answer by its status.
-        differs={Fault.JSON_ERRORS_200: Reason.VENDOR_ERROR},
+        differs={ApiFault.JSON_ERRORS_200: Reason.VENDOR_ERROR},
     ),
 }
 

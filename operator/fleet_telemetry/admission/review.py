@@ -14,13 +14,11 @@ from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.patch import build_patch
 from fleet_telemetry.switches.suspend import disown_suspension
+from fleet_telemetry.workloads.field_owner_reading import read_field_owners
 from fleet_telemetry.workloads.owner import read_controller
-from fleet_telemetry.workloads.reading import (
-    read_field_owners,
-    read_template,
-    read_workload,
-)
+from fleet_telemetry.workloads.reading import read_workload
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload
 
 

@@ -183,7 +183,8 @@ class AdmissionServer:
             _log.exception("admission review failed; the request is allowed unchanged")
         seconds = time.perf_counter() - started
         self._metrics.observe("mutate", _kind(request), result, seconds)
-        log_admission(request, answer.changes, seconds)
+        # The API server waits for the response, and nobody for the line.
+        asyncio.get_running_loop().call_soon(log_admission, request, answer.changes, seconds)
         return self._respond(text_at(request, "uid"), _mutation(answer))
 
     async def _review(self, request: Manifest, size: int) -> AdmissionResult:

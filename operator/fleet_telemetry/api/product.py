@@ -296,6 +296,11 @@ def spelt_in_capitals(name: str) -> str:
     return _NO_LETTER_OR_DIGIT.sub("_", name).upper()
 
 
+_WHITE = " \t\n\r\f\v"
+"""What every language trims. Of other spaces and control characters some do, so a value with one at
+its ends is not understood."""
+
+
 class Reading(ApiType, frozen=True, kw_only=True):
     """How the product reads the value of its switch."""
 
@@ -314,7 +319,7 @@ class Reading(ApiType, frozen=True, kw_only=True):
 
     def setting_of(self, value: str) -> Setting:
         """What the product makes of a value."""
-        value = value.strip() if self.trim else value
+        value = value.strip(_WHITE) if self.trim else value
         listed = self.listed(value)
         if listed is not None:
             return listed
@@ -324,8 +329,9 @@ class Reading(ApiType, frozen=True, kw_only=True):
 
     def listed(self, value: str) -> Setting | None:
         """What a value means that is one of the lists; None if it is in none."""
-        value = value.strip() if self.trim else value
-        folded = value.lower() if self.ignore_case else value
+        value = value.strip(_WHITE) if self.trim else value
+        # Letters of other scripts may have an ASCII letter as their small one: the kelvin sign.
+        folded = value.lower() if self.ignore_case and value.isascii() else value
         for values, meaning in ((self.enabled, Setting.ENABLED), (self.disabled, Setting.DISABLED)):
             if folded in ({v.lower() for v in values} if self.ignore_case else values):
                 return meaning

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from fleet_telemetry.app.parts import Common, Part
+from fleet_telemetry.app.parts import Common, RolePart
 from fleet_telemetry.app.tasks import cancel, unless_stopped
 from fleet_telemetry.kube.crds import wait_for_crds
 from fleet_telemetry.kube.kopf_watches import start_watches
@@ -20,7 +20,7 @@ from fleet_telemetry.reporting.status_server import StatusServer
 class App:
     """The status server, the cache with its watches, and the parts of the role."""
 
-    def __init__(self, common: Common, parts: Sequence[Part]) -> None:
+    def __init__(self, common: Common, parts: Sequence[RolePart]) -> None:
         options = common.options
         self._common = common
         self._parts = parts

@@ -15,7 +15,7 @@ from prometheus_client import (
 
 from fleet_telemetry.app.app import App
 from fleet_telemetry.app.options import Options
-from fleet_telemetry.app.parts import Common, Part
+from fleet_telemetry.app.parts import Common, RolePart
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
@@ -26,7 +26,7 @@ from fleet_telemetry.reporting.metrics import ApiMetrics, add_build_info, add_cl
 async def build(options: Options) -> App:
     """Connect to the API server, and build the parts of the role.
 
-    Raises ConfigException, OSError, ValueError.
+    Raises KubeconfigError, OSError, ValueError.
     """
     metrics = _registry(options)
     if options.kubeconfig:
@@ -47,8 +47,8 @@ async def build(options: Options) -> App:
         raise
 
 
-def _parts(common: Common) -> list[Part]:
-    parts: list[Part] = []
+def _parts(common: Common) -> list[RolePart]:
+    parts: list[RolePart] = []
     if common.options.role.serves_webhook:
         # 10 MB that the controller does not need.
         from fleet_telemetry.app.webhook import WebhookPart  # noqa: PLC0415

@@ -13,7 +13,7 @@ from fleet_telemetry.api.policy import EgressDialect
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.app.observed import observer_options
 from fleet_telemetry.app.options import EgressSettings
-from fleet_telemetry.app.parts import Common, Part
+from fleet_telemetry.app.parts import Common, RolePart
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.controllers.egress.allowlist import AllowlistReconciler, AllowlistWriter
 from fleet_telemetry.controllers.egress.host_grants import HostGrants
@@ -60,7 +60,7 @@ _RESOLV_CONF = Path("/etc/resolv.conf")
 Now = Callable[[], datetime]
 
 
-class ControllerPart(Part):
+class ControllerPart(RolePart):
     """Takes part in leader election, and reconciles as the leader."""
 
     def __init__(self, common: Common) -> None:
@@ -131,7 +131,7 @@ class ControllerPart(Part):
         self.metrics = tuple(per_workload) if options.per_workload_metrics else ()
 
     def tasks(self) -> Sequence[Awaitable[None]]:
-        """See Part."""
+        """See RolePart."""
         return (self._elector.run(self._manager.run_as_leader),)
 
 

@@ -26,7 +26,7 @@ class Common:
     now: Callable[[], datetime]
 
 
-class Part:
+class RolePart:
     """What a role adds to a process. The methods here do nothing."""
 
     metrics: Sequence[MetricsText] = ()

@@ -10,14 +10,14 @@ from fleet_telemetry.admission.certificates.serving import keep_fresh
 from fleet_telemetry.admission.certificates.sources import certificate_from
 from fleet_telemetry.admission.server import AdmissionServer
 from fleet_telemetry.admission.trace import AdmissionTrace
-from fleet_telemetry.app.parts import Common, Part
+from fleet_telemetry.app.parts import Common, RolePart
 from fleet_telemetry.kube.events import EventRecorder, regarding_workload
 from fleet_telemetry.reporting.events import Notice
 from fleet_telemetry.reporting.metrics import AdmissionMetrics
 from fleet_telemetry.workloads.workload import WorkloadRef
 
 
-class WebhookPart(Part):
+class WebhookPart(RolePart):
     """Serves admission requests, and renews the serving certificate."""
 
     def __init__(self, common: Common) -> None:
@@ -44,11 +44,11 @@ class WebhookPart(Part):
         )
 
     def not_ready(self) -> str:
-        """See Part."""
+        """See RolePart."""
         return "" if self._serving.is_loaded else "it has no certificate yet"
 
     async def start(self) -> Sequence[asyncio.Future[None]]:
-        """See Part."""
+        """See RolePart."""
         await self._server.start(*self._address)
         return (
             asyncio.ensure_future(keep_fresh(self._refresh)),
@@ -56,9 +56,9 @@ class WebhookPart(Part):
         )
 
     async def drain(self) -> None:
-        """See Part."""
+        """See RolePart."""
         await self._server.drain(self._drain_seconds)
 
     async def stop(self) -> None:
-        """See Part."""
+        """See RolePart."""
         await self._server.stop()

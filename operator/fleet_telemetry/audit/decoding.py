@@ -26,9 +26,9 @@ from fleet_telemetry.audit.plain_yaml import (
     NotWantedError,
     OddError,
 )
-from fleet_telemetry.linting.document import Document, Limits, check_depth, yaml_problem
+from fleet_telemetry.linting.document import Document, DocumentLimits, check_depth, yaml_problem
 from fleet_telemetry.linting.document import Path as Steps
-from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.problem import FileError, FileProblem
 from fleet_telemetry.objects.manifest import Manifest, dig, text_at
 
 _LARGEST_OBJECT = 2 << 20
@@ -47,7 +47,7 @@ _TEMPLATE_ADVICE = (
 )
 
 
-LIMITS = Limits(size=_LARGEST_OBJECT, depth=DEEPEST, loader=LOADER)
+LIMITS = DocumentLimits(size=_LARGEST_OBJECT, depth=DEEPEST, loader=LOADER)
 
 
 class Decoder:
@@ -64,7 +64,7 @@ class Decoder:
         self._wanted = wanted
         self._may_have = may_have
 
-    def decode(self, chunk: Chunk) -> Iterator[Found | Problem]:
+    def decode(self, chunk: Chunk) -> Iterator[Found | FileProblem]:
         """What is in the document, and what is wrong with it."""
         text = chunk.text
         if b"\n\xef\xbb\xbf" in text:  # of a file that was appended
@@ -79,12 +79,14 @@ class Decoder:
         except FileError as error:
             yield from self._faults(chunk, error)
 
-    def _faults(self, chunk: Chunk, error: FileError) -> Iterator[Problem]:
+    def _faults(self, chunk: Chunk, error: FileError) -> Iterator[FileProblem]:
         """What the problems of a document are to a person."""
         template = _TEMPLATE.search(chunk.text)
         if template is not None:
             line = chunk.line + chunk.text.count(b"\n", 0, template.start())
-            yield Problem(self._file, line, "this is a template, not a manifest", _TEMPLATE_ADVICE)
+            yield FileProblem(
+                self._file, line, "this is a template, not a manifest", _TEMPLATE_ADVICE
+            )
             return
         for one in error.problems:
             if one.what.startswith(("'apiVersion' stands twice", "'kind' stands twice")):
@@ -121,7 +123,7 @@ class Decoder:
             if is_large:
                 line = chunk.line + reader.line - 1
                 what = f"{odd} in a document of more than {_LARGEST_OBJECT >> 20} MiB"
-                raise FileError(Problem(self._file, line, what, "split it")) from None
+                raise FileError(FileProblem(self._file, line, what, "split it")) from None
             yield from self._carefully(chunk)
         except yaml.YAMLError as error:
             problem = yaml_problem(self._file, text, error)
@@ -162,7 +164,7 @@ class Decoder:
 
     # JSON
 
-    def _json(self, chunk: Chunk, start: int) -> Iterable[Found | Problem] | None:
+    def _json(self, chunk: Chunk, start: int) -> Iterable[Found | FileProblem] | None:
         """The objects of JSON documents, one after the other; None if it is no JSON."""
         text, line = chunk.text, chunk.line + chunk.text.count(b"\n", 0, start)
         heads: list[tuple[int, _Head, int, int]] = []
@@ -193,7 +195,7 @@ class Decoder:
 
     def _malformed(
         self, chunk: Chunk, start: int, error: msgspec.DecodeError
-    ) -> list[Found | Problem] | None:
+    ) -> list[Found | FileProblem] | None:
         """A document in braces is YAML, too, if it does not look like JSON."""
         rest = chunk.text[start + 1 : start + 64].lstrip()
         if not rest.startswith((b'"', b"}")) or _TEMPLATE.search(chunk.text) is not None:
@@ -206,12 +208,12 @@ class Decoder:
             line = chunk.line + chunk.text.count(b"\n", 0, at)
             return [self._no_json(line, str(error))]
 
-    def _no_json(self, line: int, why: str) -> Problem:
-        return Problem(self._file, line, f"no JSON: {why}", "correct it")
+    def _no_json(self, line: int, why: str) -> FileProblem:
+        return FileProblem(self._file, line, f"no JSON: {why}", "correct it")
 
     def _of_heads(
         self, text: bytes, heads: list[tuple[int, _Head, int, int]]
-    ) -> Iterator[Found | Problem]:
+    ) -> Iterator[Found | FileProblem]:
         for line, head, start, end in heads:
             kind = head.kind if isinstance(head.kind, str) else ""
             if head.items is not msgspec.UNSET and kind.endswith("List"):
@@ -223,7 +225,7 @@ class Decoder:
 
     def _json_items(
         self, text: bytes, line: int, head: _Head, kind: str, depth: int
-    ) -> Iterator[Found | Problem]:
+    ) -> Iterator[Found | FileProblem]:
         try:
             items = _ITEMS.decode(head.items or b"[]")
         except msgspec.DecodeError:
@@ -244,11 +246,15 @@ class Decoder:
                 if depth < DEEPEST_LIST:
                     yield from self._json_items(raw, line, inner, inner_kind, depth + 1)
                 else:
-                    yield Problem(self._file, line, "Lists in Lists, too many", "write one List")
+                    yield FileProblem(
+                        self._file, line, "Lists in Lists, too many", "write one List"
+                    )
             else:
                 yield from self._json_object(raw, line, {} if inner_kind else common)
 
-    def _json_object(self, raw: bytes, line: int, common: Manifest) -> Iterator[Found | Problem]:
+    def _json_object(
+        self, raw: bytes, line: int, common: Manifest
+    ) -> Iterator[Found | FileProblem]:
         if not self._may_have(raw) and not common:
             yield Found(line, None)
             return

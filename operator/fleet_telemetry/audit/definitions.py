@@ -24,7 +24,7 @@ from fleet_telemetry.catalogue.product import Origin, Product
 from fleet_telemetry.linting.document import Document
 from fleet_telemetry.linting.document import Path as Steps
 from fleet_telemetry.linting.policy_file import read_policy_file
-from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.problem import FileError, FileProblem
 from fleet_telemetry.linting.product_file import read_product_file
 from fleet_telemetry.objects.manifest import Manifest, mapping_at, read_time, text_at
 from fleet_telemetry.switches.policy_problems import find_problems
@@ -55,7 +55,7 @@ class Collector:
     now: datetime
     labels: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """Of namespaces."""
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
     found: int = 0
     """Policies and products, right or wrong."""
     _policies: dict[PolicyKey, tuple[Document, Policy]] = field(default_factory=dict)
@@ -147,6 +147,6 @@ def _at(data: Any, node: yaml.Node | None, steps: Steps) -> tuple[Any, yaml.Node
     return data, node
 
 
-def objects_of(found: Iterable[Found | Problem]) -> Iterator[Found]:
+def objects_of(found: Iterable[Found | FileProblem]) -> Iterator[Found]:
     """The objects alone."""
     return (one for one in found if isinstance(one, Found) and one.manifest is not None)

@@ -26,15 +26,14 @@ from fleet_telemetry.audit.definitions import (
     objects_of,
 )
 from fleet_telemetry.audit.documents import Chunk, split
-from fleet_telemetry.audit.folders import Input, find_inputs, unreadable
-from fleet_telemetry.audit.manifests import GROUPS, Fault, PartOf, read_manifest
+from fleet_telemetry.audit.folders import InputFile, find_inputs, unreadable
+from fleet_telemetry.audit.manifests import GROUPS, ManifestFault, PartOf, read_manifest
 from fleet_telemetry.audit.plain_yaml import Found
-from fleet_telemetry.audit.result import Place
-from fleet_telemetry.audit.result import Problem as Reported
+from fleet_telemetry.audit.result import Place, Problem
 from fleet_telemetry.audit.sources import Definitions, Gathered, Read, Scope
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.linting.document import Document
-from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.problem import FileError, FileProblem
 from fleet_telemetry.objects.manifest import list_at, text_at
 from fleet_telemetry.objects.text import printable
 
@@ -67,7 +66,7 @@ def gather_files(
 
 def read_definitions(
     named: Iterable[str], stdin: BinaryIO, default_namespace: str, now: datetime
-) -> tuple[Definitions, list[Reported]]:
+) -> tuple[Definitions, list[Problem]]:
     """The policies and products of files, with all that is wrong with those files."""
     gatherer = _Gatherer(stdin, default_namespace, now)
     collector = Collector(default_namespace, now)
@@ -76,7 +75,7 @@ def read_definitions(
         for chunk in gatherer.chunks(source):
             decoder = Decoder(source.name, _is_wanted_definition, may_define)
             for one in decoder.decode(chunk):
-                if isinstance(one, Problem):
+                if isinstance(one, FileProblem):
                     gatherer.report(one)
                 elif one.manifest is not None:
                     collector.add(source.name, chunk, one)
@@ -86,7 +85,7 @@ def read_definitions(
             len(collector.problems),
         ):
             gatherer.report(
-                Problem(source.name, 1, "it has no policy and no product", "name another file")
+                FileProblem(source.name, 1, "it has no policy and no product", "name another file")
             )
     definitions = collector.finish()
     for problem in collector.problems:
@@ -112,7 +111,7 @@ def _may_have_pods(text: bytes) -> bool:
 class _OfFile:
     """What was found in one file so far."""
 
-    source: Input
+    source: InputFile
     places: dict[_Key, int] = field(default_factory=dict)
     objects: int = 0
     has_template: bool = False
@@ -126,7 +125,7 @@ class _Gatherer:
         self._streams: dict[str, BinaryIO] = {}
         self._parts: list[PartOf] = []
         self._seen: set[_Key] = set()
-        self.problems: list[Reported] = []
+        self.problems: list[Problem] = []
         self.read = Read()
 
     def gather(self, named: Iterable[str]) -> Gathered:
@@ -149,29 +148,29 @@ class _Gatherer:
             Scope(namespaces=self._collector.labels),
         )
 
-    def sources(self, named: Iterable[str]) -> Iterator[Input]:
+    def sources(self, named: Iterable[str]) -> Iterator[InputFile]:
         """The files; what is wrong with their names is reported."""
         for one in find_inputs(named):
-            if isinstance(one, Reported):
+            if isinstance(one, Problem):
                 self.problems.append(one)
             else:
                 yield one
 
-    def chunks(self, source: Input) -> Iterator[Chunk]:
+    def chunks(self, source: InputFile) -> Iterator[Chunk]:
         """The documents of a file; those that are none are reported."""
         try:
             with self._open(source) as file:
                 for chunk in split(file.read):
                     if chunk.fault:
-                        self.report(Problem(source.name, chunk.line, chunk.fault, chunk.advice))
+                        self.report(FileProblem(source.name, chunk.line, chunk.fault, chunk.advice))
                     else:
                         yield chunk
         except OSError as error:
             self.problems.append(unreadable(source.name, error))
 
-    def report(self, problem: Problem) -> None:
+    def report(self, problem: FileProblem) -> None:
         """A problem of a file, once."""
-        found = Reported(
+        found = Problem(
             place=Place(file=problem.file, line=problem.line),
             what=printable(problem.what, _LONGEST_TEXT),
             advice=printable(problem.advice, _LONGEST_TEXT),
@@ -179,7 +178,7 @@ class _Gatherer:
         if found not in self.problems[-100:]:
             self.problems.append(found)
 
-    def _open(self, source: Input) -> AbstractContextManager[BinaryIO]:
+    def _open(self, source: InputFile) -> AbstractContextManager[BinaryIO]:
         """The file at its beginning, also the second time. Raises OSError."""
         if source.path is None:
             return self._kept(source.name, self._stdin)
@@ -197,7 +196,7 @@ class _Gatherer:
         kept.seek(0)
         return nullcontext(kept)  # it is read again
 
-    def _subjects(self, sources: Iterable[Input]) -> Iterator[Subject | Other]:
+    def _subjects(self, sources: Iterable[InputFile]) -> Iterator[Subject | Other]:
         for source in sources:
             yield from self._of_file(_OfFile(source))
         for part in self._parts:
@@ -215,7 +214,7 @@ class _Gatherer:
         decoder = Decoder(source.name, _is_wanted, _may_have_pods)
         for chunk in self.chunks(source):
             for one in decoder.decode(chunk):
-                if isinstance(one, Problem):
+                if isinstance(one, FileProblem):
                     self._of_problem(one, chunk, found)
                 elif one.is_object:
                     found.objects += 1
@@ -229,9 +228,9 @@ class _Gatherer:
             advice = "name files of manifests"
             if source.path is None:
                 advice = "look whether the command before the pipe has failed"
-            self.report(Problem(source.name, 1, what, advice))
+            self.report(FileProblem(source.name, 1, what, advice))
 
-    def _of_problem(self, problem: Problem, chunk: Chunk, found: _OfFile) -> None:
+    def _of_problem(self, problem: FileProblem, chunk: Chunk, found: _OfFile) -> None:
         if not found.source.is_named and not has_kind_word(chunk.text):
             self.read.not_objects += 1  # whatever it is, it is no manifest
             return
@@ -245,14 +244,16 @@ class _Gatherer:
         place = Place(file=source.name, line=one.line)
         manifest = one.manifest or {}
         if list_at(manifest, "items") and text_at(manifest, "kind").endswith("List"):
-            problem = Problem(source.name, one.line, "Lists in Lists, too many", "write one List")
+            problem = FileProblem(
+                source.name, one.line, "Lists in Lists, too many", "write one List"
+            )
             self.report(problem)
             return
         read = read_manifest(manifest, place, self._default, self._collector.labels)
         match read:
             case None:
                 pass
-            case Fault():
+            case ManifestFault():
                 self._of_fault(read, one, chunk, found)
             case PartOf():
                 self._seen.add(_key_of(read.subject))
@@ -260,7 +261,7 @@ class _Gatherer:
                     self._parts.append(read)
                 else:
                     what = f"more than {_LONGEST_LIST_OF_PARTS} objects have a controller"
-                    self.report(Problem(source.name, 1, what, "audit the cluster itself"))
+                    self.report(FileProblem(source.name, 1, what, "audit the cluster itself"))
             case _:
                 key = _key_of(read)
                 first = found.places.setdefault(key, one.line)
@@ -269,11 +270,11 @@ class _Gatherer:
                         f"{key[1]} {key[2]} in the namespace {key[0]} stands in line {first}, too"
                     )
                     advice = "keep one of them; of two that are applied the last one counts"
-                    self.report(Problem(source.name, one.line, what, advice))
+                    self.report(FileProblem(source.name, one.line, what, advice))
                 self._seen.add(key)
                 yield read
 
-    def _of_fault(self, fault: Fault, one: Found, chunk: Chunk, found: _OfFile) -> None:
+    def _of_fault(self, fault: ManifestFault, one: Found, chunk: Chunk, found: _OfFile) -> None:
         if fault.is_partial and found.source.beside_kustomization:
             self.read.not_objects += 1  # a patch
             return
@@ -285,7 +286,7 @@ class _Gatherer:
             line = whole.line(*one.steps, *fault.steps)
         except FileError:
             pass  # one of several in JSON, or of a long List: the line where it begins
-        self.report(Problem(found.source.name, line, what, fault.advice))
+        self.report(FileProblem(found.source.name, line, what, fault.advice))
 
 
 def _copy(stream: BinaryIO) -> BinaryIO:

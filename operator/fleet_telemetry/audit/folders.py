@@ -19,7 +19,7 @@ _LONGEST_NAME = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class InputFile:
     """A file, or standard input."""
 
     name: str
@@ -32,7 +32,7 @@ class Input:
     """Its folder has a kustomization: what is no whole manifest is a patch."""
 
 
-def find_inputs(named: Iterable[str]) -> Iterator[Input | Problem]:
+def find_inputs(named: Iterable[str]) -> Iterator[InputFile | Problem]:
     """The files of these names, each once. Hidden files and folders within a folder are left out;
     links are followed, and each folder is read once."""
     seen: set[tuple[int, int]] = set()
@@ -40,7 +40,7 @@ def find_inputs(named: Iterable[str]) -> Iterator[Input | Problem]:
     for name in named:
         if name == STANDARD_INPUT:
             if not has_standard_input:
-                yield Input(STANDARD_INPUT, None)
+                yield InputFile(STANDARD_INPUT, None)
             has_standard_input = True
             continue
         try:
@@ -51,7 +51,7 @@ def find_inputs(named: Iterable[str]) -> Iterator[Input | Problem]:
         if stat.S_ISDIR(found.st_mode):
             yield from _in_named_folder(name, seen)
         elif _is_new(found, seen):
-            yield Input(printable(name, _LONGEST_NAME), Path(name))
+            yield InputFile(printable(name, _LONGEST_NAME), Path(name))
 
 
 def unreadable(name: str, error: OSError | ValueError) -> Problem:
@@ -64,7 +64,7 @@ def unreadable(name: str, error: OSError | ValueError) -> Problem:
     )
 
 
-def _in_named_folder(name: str, seen: set[tuple[int, int]]) -> Iterator[Input | Problem]:
+def _in_named_folder(name: str, seen: set[tuple[int, int]]) -> Iterator[InputFile | Problem]:
     is_empty = True
     for found in _in_folder(name, seen):
         is_empty = False
@@ -77,7 +77,7 @@ def _in_named_folder(name: str, seen: set[tuple[int, int]]) -> Iterator[Input | 
         )
 
 
-def _in_folder(top: str, seen: set[tuple[int, int]]) -> Iterator[Input | Problem]:
+def _in_folder(top: str, seen: set[tuple[int, int]]) -> Iterator[InputFile | Problem]:
     waiting = [top]
     while waiting:
         folder = waiting.pop()
@@ -114,7 +114,7 @@ def _in_folder(top: str, seen: set[tuple[int, int]]) -> Iterator[Input | Problem
                 folders.append(entry.path)
             elif is_manifest and stat.S_ISREG(found.st_mode) and _is_new(found, seen):
                 shown = printable(entry.path, _LONGEST_NAME)
-                yield Input(
+                yield InputFile(
                     shown, Path(entry.path), is_named=False, beside_kustomization=is_patched
                 )
         waiting += reversed(folders)

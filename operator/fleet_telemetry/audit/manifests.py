@@ -18,8 +18,9 @@ from fleet_telemetry.linting.document import Path as Steps
 from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, text_at
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.workloads.owner import Owner, read_controller
-from fleet_telemetry.workloads.reading import read_pod, read_template, read_workload_or_part
+from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind, whole_of
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import Pod, PodPhase, Workload
 
 GROUPS = {
@@ -42,7 +43,7 @@ _RENDER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ManifestFault:
     """Why the API server would refuse a manifest."""
 
     steps: Steps
@@ -68,12 +69,12 @@ def read_manifest(
     place: Place,
     default_namespace: str,
     labels: Mapping[str, Mapping[str, str]],
-) -> Subject | Other | PartOf | Fault | None:
+) -> Subject | Other | PartOf | ManifestFault | None:
     """What is judged of a manifest; None if it runs no pod. ``labels`` are those of namespaces."""
     kind = text_at(manifest, "kind")
     api_version = manifest.get("apiVersion")
     if not isinstance(api_version, str) or not api_version:
-        return Fault(("apiVersion",), "it has no apiVersion", "add it")
+        return ManifestFault(("apiVersion",), "it has no apiVersion", "add it")
     if GROUPS.get(kind) == api_version.rpartition("/")[0]:
         return _read_known(manifest, place, default_namespace, labels)
     return _read_other(manifest, place, default_namespace)
@@ -84,7 +85,7 @@ def _read_known(
     place: Place,
     default_namespace: str,
     labels: Mapping[str, Mapping[str, str]],
-) -> Subject | Other | PartOf | Fault | None:
+) -> Subject | Other | PartOf | ManifestFault | None:
     kind = manifest["kind"]
     if kind == WorkloadKind.ROLLOUT and dig(manifest, "spec", "workloadRef"):
         return None  # the Deployment that it names is judged
@@ -174,46 +175,48 @@ def _shown(text: str) -> str:
     return printable(text, _LONGEST_NAME)
 
 
-def _faults(manifest: Manifest, path: tuple[str, ...]) -> Iterator[Fault]:
+def _faults(manifest: Manifest, path: tuple[str, ...]) -> Iterator[ManifestFault]:
     """Why the API server would refuse it, as far as the answer depends on it."""
     yield from _faults_of_metadata(manifest)
     spec = manifest.get("spec")
     if not isinstance(spec, Mapping):
-        yield Fault(("spec",), "it has no spec", _RENDER, is_partial=spec is None)
+        yield ManifestFault(("spec",), "it has no spec", _RENDER, is_partial=spec is None)
         return
     for field, types, name in (("replicas", int, "a number"), ("suspend", bool, "true or false")):
         value = spec.get(field)
         if value is not None and (
             not isinstance(value, types) or (types is int and isinstance(value, bool))
         ):
-            yield Fault(("spec", field), f"{field} is not {name}", "correct it")
+            yield ManifestFault(("spec", field), f"{field} is not {name}", "correct it")
     where = (*path, "spec")
     pod = dig(manifest, *where)
     if not isinstance(pod, Mapping):
-        yield Fault(where, f"it has no {'.'.join(where)}", _RENDER, is_partial=pod is None)
+        yield ManifestFault(where, f"it has no {'.'.join(where)}", _RENDER, is_partial=pod is None)
         return
     containers = pod.get("containers")
     if not containers:
         what = f"it has no {'.'.join(where)}.containers"
-        yield Fault((*where, "containers"), what, _RENDER, is_partial=True)
+        yield ManifestFault((*where, "containers"), what, _RENDER, is_partial=True)
         return
     for key in ("containers", "initContainers"):
         listed = pod.get(key)
         if listed is not None and not isinstance(listed, list):
-            yield Fault((*where, key), f"{key} is no list", "correct it")
+            yield ManifestFault((*where, key), f"{key} is no list", "correct it")
             return
         for place, container in enumerate(listed or ()):
             yield from _faults_of_container(container, (*where, key, place))
 
 
-def _faults_of_metadata(manifest: Manifest) -> Iterator[Fault]:
+def _faults_of_metadata(manifest: Manifest) -> Iterator[ManifestFault]:
     metadata = manifest.get("metadata")
     if not isinstance(metadata, Mapping):
-        yield Fault(("metadata",), "it has no metadata", "add it, with a name", is_partial=True)
+        yield ManifestFault(
+            ("metadata",), "it has no metadata", "add it, with a name", is_partial=True
+        )
         return
     name, prefix = metadata.get("name"), metadata.get("generateName")
     if name is None and prefix is None:
-        yield Fault(("metadata",), "it has no metadata.name", "add it")
+        yield ManifestFault(("metadata",), "it has no metadata.name", "add it")
     elif name is not None and not _is(name, _NAME, _LONGEST_NAME):
         yield _no_name(("metadata", "name"), name)
     elif name is None and not _is(prefix, _PREFIX, _LONGEST_NAME):
@@ -227,21 +230,21 @@ def _faults_of_metadata(manifest: Manifest) -> Iterator[Fault]:
         yield _no_name(("metadata", "namespace"), namespace)
     labels = metadata.get("labels")
     if labels is not None and not isinstance(labels, Mapping):
-        yield Fault(("metadata", "labels"), "labels are no mapping", "correct it")
+        yield ManifestFault(("metadata", "labels"), "labels are no mapping", "correct it")
     for key, value in labels.items() if isinstance(labels, Mapping) else ():
         if value is not None and not isinstance(value, str):
             what = f"the label {printable(str(key), _LONGEST_SHOWN)} is no text"
-            yield Fault(("metadata", "labels", key), what, _QUOTES)
+            yield ManifestFault(("metadata", "labels", key), what, _QUOTES)
 
 
 def _is(value: object, pattern: re.Pattern[str], longest: int) -> bool:
     return isinstance(value, str) and len(value) <= longest and pattern.fullmatch(value) is not None
 
 
-def _no_name(steps: Steps, value: object) -> Fault:
+def _no_name(steps: Steps, value: object) -> ManifestFault:
     what = f"{'.'.join(map(str, steps))} is {_said(value)}, which is no name"
     advice = "put it in quotes" if not isinstance(value, str) else _fill_in(value)
-    return Fault(steps, what, advice)
+    return ManifestFault(steps, what, advice)
 
 
 def _said(value: object) -> str:
@@ -255,43 +258,49 @@ def _fill_in(value: str) -> str:
     return "fill in the placeholder, or render the template" if is_placeholder else "correct it"
 
 
-def _faults_of_container(container: object, steps: Steps) -> Iterator[Fault]:
+def _faults_of_container(container: object, steps: Steps) -> Iterator[ManifestFault]:
     if not isinstance(container, Mapping):
-        yield Fault(steps, "a container is no mapping", "correct it")
+        yield ManifestFault(steps, "a container is no mapping", "correct it")
         return
     name, image = container.get("name"), container.get("image")
     if not isinstance(name, str) or not name:
-        yield Fault((*steps, "name"), "a container has no name", "add it")
+        yield ManifestFault((*steps, "name"), "a container has no name", "add it")
         return
     name = printable(name, _LONGEST_SHOWN)
     if image is None or image == "":
-        yield Fault(steps, f"the container {name} has no image", _RENDER, is_partial=True)
+        yield ManifestFault(steps, f"the container {name} has no image", _RENDER, is_partial=True)
         return
     if not isinstance(image, str) or not _IMAGE.fullmatch(image):
         what = f"the image of the container {name} is {_said(image)}, which is no image"
-        yield Fault((*steps, "image"), what, _fill_in(image) if isinstance(image, str) else _QUOTES)
+        yield ManifestFault(
+            (*steps, "image"), what, _fill_in(image) if isinstance(image, str) else _QUOTES
+        )
     yield from _faults_of_words(container, steps, name)
     env = container.get("env")
     if env is not None and not isinstance(env, list):
-        yield Fault((*steps, "env"), f"env of the container {name} is no list", "correct it")
+        yield ManifestFault(
+            (*steps, "env"), f"env of the container {name} is no list", "correct it"
+        )
     for place, entry in enumerate(env if isinstance(env, list) else ()):
         yield from _faults_of_variable(entry, (*steps, "env", place), name)
 
 
-def _faults_of_words(container: Manifest, steps: Steps, name: str) -> Iterator[Fault]:
+def _faults_of_words(container: Manifest, steps: Steps, name: str) -> Iterator[ManifestFault]:
     for key in ("command", "args"):
         words = container.get(key)
         if words is not None and not isinstance(words, list):
-            yield Fault((*steps, key), f"{key} of the container {name} is no list", "correct it")
+            yield ManifestFault(
+                (*steps, key), f"{key} of the container {name} is no list", "correct it"
+            )
         for place, word in enumerate(words if isinstance(words, list) else ()):
             if not isinstance(word, str):
                 what = f"a word in {key} of the container {name} is {_said(word)}, which is no text"
-                yield Fault((*steps, key, place), what, _QUOTES)
+                yield ManifestFault((*steps, key, place), what, _QUOTES)
 
 
-def _faults_of_variable(entry: object, steps: Steps, container: str) -> Iterator[Fault]:
+def _faults_of_variable(entry: object, steps: Steps, container: str) -> Iterator[ManifestFault]:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
-        yield Fault(steps, f"a variable of the container {container} has no name", "add it")
+        yield ManifestFault(steps, f"a variable of the container {container} has no name", "add it")
         return
     value = entry.get("value")
     if value is not None and not isinstance(value, str):
@@ -299,4 +308,6 @@ def _faults_of_variable(entry: object, steps: Steps, container: str) -> Iterator
         what = (
             f"the variable {name} of the container {container} is {_said(value)}, which is no text"
         )
-        yield Fault((*steps, "value"), what, "put it in quotes; the API server refuses it as it is")
+        yield ManifestFault(
+            (*steps, "value"), what, "put it in quotes; the API server refuses it as it is"
+        )

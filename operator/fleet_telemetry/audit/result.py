@@ -24,11 +24,11 @@ from fleet_telemetry.api.workload_telemetry import (
 API_VERSION = "audit.fleettelemetry.io/v1alpha1"
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class ResultPart(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A part of the result; camelCase in JSON, and without fields that have their default."""
 
 
-class Place(Part, frozen=True, kw_only=True):
+class Place(ResultPart, frozen=True, kw_only=True):
     """Where something was found. Lines count from 1; 0 if there is none."""
 
     cluster: str = ""
@@ -41,7 +41,7 @@ class Place(Part, frozen=True, kw_only=True):
     line: int = 0
 
 
-class HostName(Part, frozen=True, kw_only=True):
+class HostName(ResultPart, frozen=True, kw_only=True):
     """A host that a channel is sent to."""
 
     host: str
@@ -51,7 +51,7 @@ class HostName(Part, frozen=True, kw_only=True):
     """What else the host serves, which a denial blocks, too."""
 
 
-class Change(Part, frozen=True, kw_only=True):
+class Change(ResultPart, frozen=True, kw_only=True):
     """One thing to set or to remove, so that the channel is switched off."""
 
     container: str
@@ -60,7 +60,7 @@ class Change(Part, frozen=True, kw_only=True):
     removed: bool = False
 
 
-class Obstacle(Part, frozen=True, kw_only=True):
+class Obstacle(ResultPart, frozen=True, kw_only=True):
     """An entry that has to be changed by hand, and why."""
 
     container: str
@@ -69,7 +69,7 @@ class Obstacle(Part, frozen=True, kw_only=True):
     message: str
 
 
-class Finding(Part, frozen=True, kw_only=True):
+class Finding(ResultPart, frozen=True, kw_only=True):
     """One channel of one product in one workload."""
 
     place: Place
@@ -122,7 +122,7 @@ class PatchForm(StrEnum):
     JSON = "json"
 
 
-class Outcome(Part, frozen=True, kw_only=True):
+class FixOutcome(ResultPart, frozen=True, kw_only=True):
     """What an audit would say of a channel once the workload runs with the changes."""
 
     product: str
@@ -134,7 +134,7 @@ class Outcome(Part, frozen=True, kw_only=True):
     message: str
 
 
-class Fix(Part, frozen=True, kw_only=True):
+class Fix(ResultPart, frozen=True, kw_only=True):
     """What switches off, in one workload, every channel that sends or may send. Nothing applies
     it."""
 
@@ -145,7 +145,7 @@ class Fix(Part, frozen=True, kw_only=True):
     name: str
     changes: tuple[Change, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: tuple[FixOutcome, ...] = ()
     remedies: tuple[str, ...] = ()
     """What the vendor says to do, beside a setting or in its place."""
     notes: tuple[str, ...] = ()
@@ -160,7 +160,7 @@ class Fix(Part, frozen=True, kw_only=True):
     """Values of the chart that make the changes; None if that is not known."""
 
 
-class UnknownImage(Part, frozen=True, kw_only=True):
+class UnknownImage(ResultPart, frozen=True, kw_only=True):
     """An image that the catalogue does not know: nothing can be said of it."""
 
     image: str
@@ -168,7 +168,7 @@ class UnknownImage(Part, frozen=True, kw_only=True):
     containers: int
 
 
-class Problem(Part, frozen=True, kw_only=True):
+class Problem(ResultPart, frozen=True, kw_only=True):
     """Something that could not be read. The rest of the result is right, and not complete."""
 
     place: Place
@@ -176,7 +176,7 @@ class Problem(Part, frozen=True, kw_only=True):
     advice: str
 
 
-class Unmanaged(Part, frozen=True, kw_only=True):
+class Unmanaged(ResultPart, frozen=True, kw_only=True):
     """An object that runs a product and is no workload of a kind that can be judged: a pod of its
     own, or a custom resource with a pod template. Nothing is proven for it."""
 
@@ -189,7 +189,7 @@ class Unmanaged(Part, frozen=True, kw_only=True):
     advice: str
 
 
-class PolicyAdvice(Part, frozen=True, kw_only=True):
+class PolicyAdvice(ResultPart, frozen=True, kw_only=True):
     """A likely mistake in a policy, which the API server would accept. It changes no judgement."""
 
     place: Place
@@ -198,7 +198,7 @@ class PolicyAdvice(Part, frozen=True, kw_only=True):
     message: str
 
 
-class Coverage(Part, frozen=True, kw_only=True):
+class Coverage(ResultPart, frozen=True, kw_only=True):
     """What was looked at."""
 
     files: int = 0
@@ -217,7 +217,7 @@ class Coverage(Part, frozen=True, kw_only=True):
     """All that ``unknownImages`` would have if it were as long as need be."""
 
 
-class Tool(Part, frozen=True, kw_only=True):
+class Tool(ResultPart, frozen=True, kw_only=True):
     """What made the audit."""
 
     version: str = ""
@@ -236,7 +236,7 @@ class ExitCode(IntEnum):
     ONLY_UNKNOWN = 3
 
 
-class Audit(Part, frozen=True, kw_only=True, omit_defaults=False):
+class Audit(ResultPart, frozen=True, kw_only=True, omit_defaults=False):
     """The whole result, its findings in the order in which they are shown."""
 
     api_version: str = msgspec.field(default=API_VERSION)

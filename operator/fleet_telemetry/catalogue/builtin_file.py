@@ -18,7 +18,7 @@ from fleet_telemetry.catalogue.product import Product
 FILE = "builtin.jsonl"
 
 
-class _Metadata(msgspec.Struct, frozen=True):
+class _BuiltinMetadata(msgspec.Struct, frozen=True):
     name: ProductName
 
 
@@ -38,7 +38,7 @@ class ProductFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
 
     api_version: Annotated[str, msgspec.Meta(pattern="^fleettelemetry.io/v1alpha1$")]
     kind: Annotated[str, msgspec.Meta(pattern="^TelemetryProduct$")]
-    metadata: _Metadata
+    metadata: _BuiltinMetadata
     spec: BuiltinSpec
 
     @property
@@ -47,7 +47,7 @@ class ProductFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
         return self.spec.as_spec()
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class _BuiltinEntry(msgspec.Struct, frozen=True):
     name: ProductName
     spec: BuiltinSpec
 
@@ -76,5 +76,5 @@ def encode(products: Iterable[Product]) -> str:
 
 def decode(text: bytes) -> Iterator[Product]:
     """The products of the file. Raises ValueError."""
-    for entry in msgspec.json.Decoder(_Entry).decode_lines(text):
+    for entry in msgspec.json.Decoder(_BuiltinEntry).decode_lines(text):
         yield Product.compile(entry.name, entry.spec.as_spec())

@@ -28,7 +28,7 @@ class TagReading:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _ReleaseLine:
     lowest: Version
     after_verified: Version
     after_highest: Version
@@ -55,7 +55,7 @@ class _Line:
 class TagReader:
     """Reads a product's tags."""
 
-    lines: tuple[_Line, ...]
+    lines: tuple[_ReleaseLine, ...]
     major_tags: MajorTags
 
     @classmethod
@@ -111,7 +111,7 @@ def _share(one: Iterable[str], other: Iterable[str]) -> bool:
     return not one or not other or bool({*one} & {*other})
 
 
-def _compile_line(line: VersionLine) -> _Line:
+def _compile_line(line: VersionLine) -> _ReleaseLine:
     highest = line.highest or line.verified
     lowest, after_verified, after_highest = (
         Version.parse(line.lowest),
@@ -123,7 +123,7 @@ def _compile_line(line: VersionLine) -> _Line:
             f"a line's lowest ({line.lowest}), verified ({line.verified}) and highest ({highest}) "
             f"are not in this order"
         )
-    return _Line(
+    return _ReleaseLine(
         lowest, after_verified, after_highest, line.largest_minor, line.largest_patch, line.editions
     )
 

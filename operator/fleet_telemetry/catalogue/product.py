@@ -150,14 +150,11 @@ class Product:
 
     def rule_for(self, channel: ChannelName, image: Image, span: VersionSpan | None) -> RuleLookup:
         """What holds for a version; a floating tag has a rule only if all its versions share it."""
-        overlapping = False
-        for rule in self.rules.get(channel, ()):
-            if not rule.concerns(image):
-                continue
+        rules = [rule for rule in self.rules.get(channel, ()) if rule.concerns(image)]
+        for rule in rules:
             if rule.versions.covers(span):
                 return RuleLookup(rule.rule)
-            overlapping = overlapping or (span is not None and rule.versions.touches(span))
-        if span is None or overlapping:
+        if span is None or any(rule.versions.touches(span) for rule in rules):
             return RuleLookup(None, Reason.VERSION_UNREADABLE)
         return RuleLookup(None, Reason.VERSION_NOT_COVERED)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import total_ordering
+from typing import NamedTuple
 
 _TAG = re.compile(
     r"v?(?P<numbers>\d{1,4}(?:\.\d{1,9}){0,3})"
@@ -22,8 +22,12 @@ _NUMBERS = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
 _FIRST_NUMBERS = re.compile(r"\D*(\d+(?:\.\d+)*)", re.ASCII)
 _LEADING_ZERO = re.compile(r"v?(?:\d+\.)*0\d", re.IGNORECASE | re.ASCII)
 _COMMIT = re.compile(r"[-+.]g?(?=[a-f]*\d)[0-9a-f]{7,64}", re.ASCII)
-_OTHER_VERSION = re.compile(r"[-+]v?\d+\.\d+\.\d", re.IGNORECASE | re.ASCII)
+_DIGITS_AND_DOTS = re.compile(r"[0-9.]+")
+_LONGEST_FIRST = 4
+"""Digits in front of the first dot. Longer ones are dates."""
+_BARE = re.compile(r"\d{1,3}", re.ASCII)  # longer ones are years, dates and builds
 _SEPARATORS = re.compile(r"[-+._]", re.ASCII)
+_SEPARATE = re.compile(r"[-+_]", re.ASCII)
 _BRANCHES = frozenset(
     [
         "canary",
@@ -37,6 +41,31 @@ _BRANCHES = frozenset(
         "nightly",
         "trunk",
         "unstable",
+    ]
+)
+# What an image is built on, and how often it was built: its version says nothing about the product.
+# No product of the catalogue has one of these names.
+_BESIDE = frozenset(
+    [
+        *(
+            "al",
+            "al2",
+            "al2023",
+            "alma",
+            "almalinux",
+            "alpine",
+            "amazonlinux",
+            "amzn",
+            "azurelinux",
+        ),
+        *("bookworm", "bullseye", "busybox", "buster", "centos", "chiseled", "debian", "deb"),
+        *("distroless", "el", "fc", "fedora", "focal", "jammy", "leap", "ltsc", "mariner"),
+        *("minimal", "musl", "nanoserver", "noble", "ol", "opensuse", "oraclelinux", "photon"),
+        *("rhel", "rocky", "rockylinux", "sles", "slim", "stretch", "suse", "trixie", "ubi"),
+        *("ubuntu", "windows", "windowsservercore", "wolfi"),
+        *("bun", "corretto", "cuda", "elixir", "erlang", "glibc", "go", "golang", "graalvm"),
+        *("java", "jdk", "jre", "k8s", "kube", "kubernetes", "node", "nodejs", "openjdk"),
+        *("openssl", "otp", "perl", "php", "py", "python", "ruby", "scala", "temurin", "zulu"),
     ]
 )
 _BUILD = re.compile(r"(?:b|bld|build|ci|mr|pr)\d*", re.ASCII)
@@ -60,21 +89,14 @@ _POST = 10
 _PRECISION = 3  # major.minor.patch; fewer numbers make a floating tag
 
 
-@total_ordering
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One point on a product's line of versions; missing numbers count as zero."""
+class Version(NamedTuple):
+    """One point on a product's line of versions; missing numbers count as zero. Versions have the
+    order of their fields. They are compared a hundred times for a request."""
 
     numbers: tuple[int, int, int, int]
     stage: int = _RELEASE
-    count: int = 0
-
-    def __lt__(self, other: Version) -> bool:
-        return self._key < other._key
-
-    @property
-    def _key(self) -> tuple[tuple[int, ...], int, int]:
-        return self.numbers, self.stage, self.count
+    step: int = 0
+    """The number of the stage: 2 in ``rc.2``."""
 
     @classmethod
     def parse(cls, text: str) -> Version:
@@ -116,7 +138,7 @@ class VersionSpan:
         """The first point after all of the span."""
         if self.high is not None:
             return self.high
-        return Version(self.low.numbers, self.low.stage, self.low.count + 1)
+        return Version(self.low.numbers, self.low.stage, self.low.step + 1)
 
     @classmethod
     def parse(cls, tag: str) -> VersionSpan | None:
@@ -128,8 +150,8 @@ class VersionSpan:
         flavour = match["flavour"] or "-"
         if len(numbers) < _PRECISION and (flavour[1:2].isdigit() or _COMMIT.fullmatch(flavour)):
             return None  # a date or a build, such as 2026-11-21 or 5-1a2b3c4
-        if _OTHER_VERSION.match(flavour):
-            return None  # two versions, such as 4.12.7-4.14.3: nobody knows which is the product's
+        if _has_other_version(flavour):
+            return None  # such as 4.2.0-dt5.0.4: nobody knows which of them is the product's
         if _LEADING_ZERO.match(tag):
             return None  # a date, such as 2026.01.02: no version is written so
         padded = (*numbers, 0, 0, 0)[:4]
@@ -148,6 +170,26 @@ class VersionSpan:
             return cls(text, Version(low, _POST, int(match["post"])))
         text = match["numbers"]
         return cls(text, Version(low), high) if floats else cls(text, Version(low))
+
+
+def _has_other_version(flavour: str) -> bool:
+    """Whether what follows a version has another one that may be the product's: numbers joined by
+    dots, or three of them by dashes, and not behind the name of a system or of a runtime."""
+    in_a_row, word = 0, ""
+    for part in _SEPARATE.split(flavour.lower()):
+        numbers = [one for one in _DIGITS_AND_DOTS.finditer(part) if one[0].strip(".")]
+        dotted = [one for one in numbers if _is_dotted(one[0].strip("."))]
+        first = next(iter(dotted or numbers), None)
+        before = part if first is None else part[: first.start()]
+        word = word if before in ("", "v") else before.rstrip(".")
+        in_a_row = in_a_row + 1 if _BARE.fullmatch(part) else 0
+        if word not in _BESIDE and (dotted or in_a_row == _PRECISION):
+            return True
+    return False
+
+
+def _is_dotted(numbers: str) -> bool:
+    return 0 < numbers.find(".") <= _LONGEST_FIRST
 
 
 def _before_release(

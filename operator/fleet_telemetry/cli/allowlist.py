@@ -7,7 +7,7 @@ import sys
 import click
 
 from fleet_telemetry.cli.cluster_options import KUBECONFIG_OPTION
-from fleet_telemetry.egress.allowlist import NAME, AllowlistError, Format, render
+from fleet_telemetry.egress.allowlist import NAME, AllowlistError, AllowlistFormat, render
 from fleet_telemetry.egress.allowlist_requests import render_requests
 
 _REQUESTS = "requests"
@@ -17,8 +17,8 @@ _REQUESTS = "requests"
 @click.option(
     "--format",
     "form",
-    type=click.Choice([*(form.value for form in Format), _REQUESTS]),
-    default=Format.PLAIN.value,
+    type=click.Choice([*(form.value for form in AllowlistFormat), _REQUESTS]),
+    default=AllowlistFormat.PLAIN.value,
     show_default=True,
     help="plain: one range a line. squid: lines for squid.conf. csv and json: also the denied "
     "addresses. requests: what policies ask for and the list does not contain, as JSON.",
@@ -46,6 +46,6 @@ def allowlist(form: str, namespace: str, name: str, kubeconfig: str | None) -> N
     text = (
         render_requests(found.requests)
         if form == _REQUESTS
-        else render(found.entries, Format(form))
+        else render(found.entries, AllowlistFormat(form))
     )
     click.echo(text, nl=False)

@@ -11,12 +11,12 @@ from typing import TextIO
 import click
 
 from fleet_telemetry.audit.formats import wording
-from fleet_telemetry.audit.formats.format import Format, Screen
+from fleet_telemetry.audit.formats.format import OutputFormat, Screen
 from fleet_telemetry.audit.result import Audit
 
 
 def write(
-    audit: Audit, form: Format, environment: Mapping[str, str], *, every: bool = False
+    audit: Audit, form: OutputFormat, environment: Mapping[str, str], *, every: bool = False
 ) -> None:
     """Write the result in a form of output. Where standard output is no terminal, what could not
     be read is written to standard error, too."""

@@ -7,8 +7,8 @@ import shutil
 import sys
 from datetime import datetime
 
-from fleet_telemetry.audit.cluster.gathering import Request, gather_clusters
-from fleet_telemetry.audit.cluster.progress import Progress, progress_on
+from fleet_telemetry.audit.cluster.gathering import GatheringRequest, gather_clusters
+from fleet_telemetry.audit.cluster.progress import GatheringProgress, progress_on
 from fleet_telemetry.audit.sources import Definitions, Gathered
 from fleet_telemetry.cli.cluster_options import ClusterChoice
 from fleet_telemetry.kube.client import find_kubeconfig
@@ -17,7 +17,7 @@ from fleet_telemetry.kube.client import find_kubeconfig
 def read_clusters(choice: ClusterChoice, definitions: Definitions, now: datetime) -> list[Gathered]:
     """Each cluster as a source. ``definitions`` are what the command applies over what a cluster
     has."""
-    request = Request(
+    request = GatheringRequest(
         kubeconfig=find_kubeconfig(choice.kubeconfig),
         contexts=choice.contexts,
         namespaces=choice.namespaces,
@@ -28,7 +28,7 @@ def read_clusters(choice: ClusterChoice, definitions: Definitions, now: datetime
     return gather_clusters(request, progress_here())
 
 
-def progress_here() -> Progress:
+def progress_here() -> GatheringProgress:
     """A bar if standard error is a terminal."""
     columns = shutil.get_terminal_size().columns
     is_dumb = os.environ.get("TERM", "dumb") == "dumb"

@@ -209,11 +209,11 @@ def _in_cluster(
     kubeconfig: str | None, context: str, coredns: tuple[str, str], now: datetime
 ) -> ClusterDns:
     from fleet_telemetry.audit.cluster.dns import read_dns  # noqa: PLC0415
-    from fleet_telemetry.audit.cluster.gathering import Request  # noqa: PLC0415
+    from fleet_telemetry.audit.cluster.gathering import GatheringRequest  # noqa: PLC0415
     from fleet_telemetry.cli.clusters import progress_here  # noqa: PLC0415
     from fleet_telemetry.kube.client import find_kubeconfig  # noqa: PLC0415
 
-    request = Request(
+    request = GatheringRequest(
         kubeconfig=find_kubeconfig(kubeconfig),
         contexts=(context,) if context else (),
         now=now,

@@ -136,13 +136,13 @@ def _in_cluster(
     namespace: str,
 ) -> Explanation:
     from fleet_telemetry.audit.cluster.explaining import explain_in_cluster  # noqa: PLC0415
-    from fleet_telemetry.audit.cluster.gathering import Request  # noqa: PLC0415
+    from fleet_telemetry.audit.cluster.gathering import GatheringRequest  # noqa: PLC0415
     from fleet_telemetry.audit.files import read_definitions  # noqa: PLC0415
     from fleet_telemetry.cli.clusters import progress_here  # noqa: PLC0415
     from fleet_telemetry.kube.client import find_kubeconfig  # noqa: PLC0415
 
     now = datetime.now(UTC)
-    request = Request(
+    request = GatheringRequest(
         kubeconfig=find_kubeconfig(kubeconfig),
         contexts=(context,) if context else (),
         namespaces=(namespace,) if namespace else (),

@@ -53,9 +53,9 @@ def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None
     # The other commands do without these, and not everyone has them.
     with operator_packages(role.value):
         import uvloop  # noqa: PLC0415
-        from kubernetes.aio.config import ConfigException  # noqa: PLC0415
 
         from fleet_telemetry.app.process import run  # noqa: PLC0415
+        from fleet_telemetry.kube.kubeconfig import KubeconfigError  # noqa: PLC0415
         from fleet_telemetry.reporting.log_lines import set_up_logging  # noqa: PLC0415
 
     set_up_logging(log_format, log_level)
@@ -70,7 +70,7 @@ def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None
         _check_clients(options)
     try:
         uvloop.run(run(options))
-    except (OSError, ConfigException) as error:
+    except (OSError, KubeconfigError) as error:
         sys.exit(f"fleet-telemetry: {error}")
 
 

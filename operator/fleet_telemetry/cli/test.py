@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from fleet_telemetry.linting.problem import Problem
-    from fleet_telemetry.policy_tests.comparing import Result
+    from fleet_telemetry.linting.problem import FileProblem
+    from fleet_telemetry.policy_tests.comparing import PolicyTestResult
 
 
 @click.command
@@ -30,8 +30,8 @@ def test(folders: tuple[str, ...], junit: Path | None) -> None:
     # The other commands do without it.
     from fleet_telemetry.policy_tests.reporting import as_junit, as_text  # noqa: PLC0415
 
-    results: list[Result] = []
-    problems: list[Problem] = []
+    results: list[PolicyTestResult] = []
+    problems: list[FileProblem] = []
     now = datetime.now(UTC)
     for folder in folders:
         _run_folder(Path(folder), now, results, problems)
@@ -47,9 +47,9 @@ def test(folders: tuple[str, ...], junit: Path | None) -> None:
 
 
 def _run_folder(
-    folder: Path, now: datetime, results: list[Result], problems: list[Problem]
+    folder: Path, now: datetime, results: list[PolicyTestResult], problems: list[FileProblem]
 ) -> None:
-    from fleet_telemetry.linting.problem import FileError, Problem  # noqa: PLC0415
+    from fleet_telemetry.linting.problem import FileError, FileProblem  # noqa: PLC0415
     from fleet_telemetry.policy_tests.comparing import run_suite  # noqa: PLC0415
     from fleet_telemetry.policy_tests.loading import (  # noqa: PLC0415
         find_suites,
@@ -62,7 +62,7 @@ def _run_folder(
         suites = find_suites(folder)
         if not suites:
             what = f"there is no {FILE_NAME} in it"
-            problems.append(Problem(str(folder), 1, what, "add one, or name another folder"))
+            problems.append(FileProblem(str(folder), 1, what, "add one, or name another folder"))
         for path in suites:
             try:
                 suite = load_suite(path)
@@ -76,4 +76,4 @@ def _run_folder(
             problems += wrong
     except OSError as error:
         what = error.strerror or str(error)
-        problems.append(Problem(error.filename or str(folder), 1, what, "name a folder"))
+        problems.append(FileProblem(error.filename or str(folder), 1, what, "name a folder"))

@@ -16,7 +16,7 @@ from fleet_telemetry.reporting.policy_reports import (
     MANAGED_BY,
     OPEN_REPORTS,
     POLICY_REPORTS,
-    Written,
+    LiveReport,
     build_results,
     read_written,
     report_manifest,
@@ -64,7 +64,7 @@ class ReportWriter:
         self._kind: Kind | None = None
         self._is_known = False
         """Whether discovery and listing succeeded."""
-        self._written: dict[WorkloadRef, tuple[str, Written]] = {}
+        self._written: dict[WorkloadRef, tuple[str, LiveReport]] = {}
         """The owner's uid, which is the report's name, and the report's content."""
         self._on_change = on_change
 
@@ -151,7 +151,7 @@ class ReportWriter:
             if kind.plural in await self._client.served_plurals(kind.group, kind.version)
         ]
 
-    async def _list(self, kind: Kind) -> dict[WorkloadRef, tuple[str, Written]]:
+    async def _list(self, kind: Kind) -> dict[WorkloadRef, tuple[str, LiveReport]]:
         found = {}
         async for manifest in self._client.list(kind, selector=_SELECTOR):
             name = manifest["metadata"]["name"]

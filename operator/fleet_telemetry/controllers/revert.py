@@ -21,7 +21,7 @@ from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, place_of
 from fleet_telemetry.switches.argument_lists import revert_arguments
-from fleet_telemetry.switches.edits import Cause, Edit
+from fleet_telemetry.switches.edits import Edit, EditCause
 from fleet_telemetry.switches.ownership import injected_suspension, is_ours
 from fleet_telemetry.switches.suspend import resumption
 from fleet_telemetry.workloads.reading import read_owning_workloads, read_workload
@@ -55,7 +55,7 @@ def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tup
             container_name=container.name,
             name=entry.name,
             value=None,
-            cause=Cause.REVERTED,
+            cause=EditCause.REVERTED,
         )
         for container in workload.template.containers
         for entry in container.env

@@ -40,7 +40,7 @@ REQUESTS_KEY = "requests.json"
 """The key in the ConfigMap of what policies ask for and the list does not contain."""
 
 
-class Format(StrEnum):
+class AllowlistFormat(StrEnum):
     """A format of the allowlist."""
 
     PLAIN = "plain"
@@ -55,10 +55,10 @@ class Format(StrEnum):
 
 
 _KEYS = {
-    Format.PLAIN: "allowlist.txt",
-    Format.JSON: "allowlist.json",
-    Format.CSV: "allowlist.csv",
-    Format.SQUID: "squid.conf",
+    AllowlistFormat.PLAIN: "allowlist.txt",
+    AllowlistFormat.JSON: "allowlist.json",
+    AllowlistFormat.CSV: "allowlist.csv",
+    AllowlistFormat.SQUID: "squid.conf",
 }
 
 
@@ -95,7 +95,7 @@ class AllowlistEntry:
         return (*map(ip_network, self.addresses), *self.ranges)
 
 
-def render(entries: Iterable[AllowlistEntry], form: Format) -> str:
+def render(entries: Iterable[AllowlistEntry], form: AllowlistFormat) -> str:
     """The allowlist in one format; ends with a line break."""
     return _RENDERERS[form](_sorted(entries))
 
@@ -111,12 +111,17 @@ def config_map(
     tidy = _sorted(entries)
     data: dict[str, str] = {}
     size = 0
-    for form in (Format.JSON, Format.SQUID, Format.PLAIN, Format.CSV):
+    for form in (
+        AllowlistFormat.JSON,
+        AllowlistFormat.SQUID,
+        AllowlistFormat.PLAIN,
+        AllowlistFormat.CSV,
+    ):
         text = _RENDERERS[form](tidy)
         if size + len(text.encode()) <= LARGEST_CONFIG_MAP:
             data[form.key] = text
             size += len(text.encode())
-        elif form is Format.JSON:
+        elif form is AllowlistFormat.JSON:
             count = len(tidy)
             raise AllowlistError(f"the allowlist of {count} entries is too large for a ConfigMap")
     if requests:
@@ -139,7 +144,7 @@ def from_config_map(manifest: Manifest) -> tuple[AllowlistEntry, ...]:
     where = f"ConfigMap {text_at(manifest, 'metadata', 'namespace')}/" + text_at(
         manifest, "metadata", "name"
     )
-    key = Format.JSON.key
+    key = AllowlistFormat.JSON.key
     text = mapping_at(manifest, "data").get(key)
     if not isinstance(text, str):
         raise AllowlistError(f"{where} is not an allowlist: it has no key {key}")
@@ -150,7 +155,7 @@ def from_config_map(manifest: Manifest) -> tuple[AllowlistEntry, ...]:
                 f"{where} has an allowlist of version {version}, and this command knows version "
                 f"{_VERSION} only; use the command of the operator's release"
             )
-        entries = msgspec.json.decode(text, type=_Document).entries
+        entries = msgspec.json.decode(text, type=_AllowlistDocument).entries
         return _sorted(map(read_entry, entries))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise AllowlistError(f"{where} has no allowlist under {key}: {error}") from None
@@ -176,7 +181,7 @@ class EntryDocument(msgspec.Struct, frozen=True):
     ranges: tuple[str, ...]
 
 
-class _Document(msgspec.Struct, frozen=True):
+class _AllowlistDocument(msgspec.Struct, frozen=True):
     entries: tuple[EntryDocument, ...]
 
 
@@ -320,10 +325,10 @@ def entry_document(entry: AllowlistEntry) -> Mapping[str, Any]:
 
 
 _RENDERERS = {
-    Format.PLAIN: _plain,
-    Format.JSON: _json,
-    Format.CSV: _csv,
-    Format.SQUID: _squid,
+    AllowlistFormat.PLAIN: _plain,
+    AllowlistFormat.JSON: _json,
+    AllowlistFormat.CSV: _csv,
+    AllowlistFormat.SQUID: _squid,
 }
 
 

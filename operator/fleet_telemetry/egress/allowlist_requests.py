@@ -38,7 +38,7 @@ _NAME = re.compile(DNS_SUBDOMAIN.expression)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AllowlistRequest:
     """What a policy asks for.
 
     A TelemetryPolicy's allowance or denial of a host, or the part of a ClusterTelemetryPolicy's
@@ -51,7 +51,7 @@ class Request:
     """The policies that deny the host, or any of the addresses."""
 
 
-def render_requests(requests: Iterable[Request]) -> str:
+def render_requests(requests: Iterable[AllowlistRequest]) -> str:
     """The requests as JSON, one in each line; the same text for the same requests."""
     tidy = sorted({_tidy(one) for one in requests}, key=_order)
     lines: list[tuple[tuple[object, ...], str]] = []
@@ -70,14 +70,14 @@ def render_requests(requests: Iterable[Request]) -> str:
     )
 
 
-def requests_in(manifest: Manifest) -> tuple[Request, ...]:
+def requests_in(manifest: Manifest) -> tuple[AllowlistRequest, ...]:
     """The requests in the ConfigMap of the allowlist; none in that of an earlier release. Raises
     AllowlistError for anything else."""
     text = mapping_at(manifest, "data").get(REQUESTS_KEY)
     if text is None:
         return ()
     try:
-        return tuple(map(_read, msgspec.json.decode(str(text), type=_Document).requests))
+        return tuple(map(_read, msgspec.json.decode(str(text), type=_RequestsDocument).requests))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise AllowlistError(f"there are no requests under {REQUESTS_KEY}: {error}") from None
 
@@ -93,12 +93,12 @@ class _Request(EntryDocument, frozen=True, kw_only=True):
     denied_by: tuple[_Policy, ...] = msgspec.field(default=(), name="deniedBy")
 
 
-class _Document(msgspec.Struct, frozen=True):
+class _RequestsDocument(msgspec.Struct, frozen=True):
     requests: tuple[_Request, ...]
 
 
-def _read(found: _Request) -> Request:
-    return Request(
+def _read(found: _Request) -> AllowlistRequest:
+    return AllowlistRequest(
         _policy_name(found.policy), read_entry(found), tuple(map(_policy_name, found.denied_by))
     )
 
@@ -112,19 +112,19 @@ def _policy_name(found: _Policy) -> PolicyName:
     return PolicyName(found.kind, found.namespace, found.name)
 
 
-def _tidy(request: Request) -> Request:
-    return Request(
+def _tidy(request: AllowlistRequest) -> AllowlistRequest:
+    return AllowlistRequest(
         request.policy,
         tidy_entry(request.entry),
         tuple(sorted(set(request.denied_by)))[:_MOST_NAMED],
     )
 
 
-def _order(request: Request) -> tuple[object, ...]:
+def _order(request: AllowlistRequest) -> tuple[object, ...]:
     return (*entry_order(request.entry), request.policy, request.denied_by)
 
 
-def _fairly(requests: Iterable[Request]) -> list[Request]:
+def _fairly(requests: Iterable[AllowlistRequest]) -> list[AllowlistRequest]:
     """In turn one of each namespace, so that none displaces the requests of another."""
     turns: dict[str, count[int]] = {}
     placed = []
@@ -134,7 +134,7 @@ def _fairly(requests: Iterable[Request]) -> list[Request]:
     return [request for _, _, request in sorted(placed, key=lambda one: one[:2])]
 
 
-def _document(request: Request) -> Mapping[str, Any]:
+def _document(request: AllowlistRequest) -> Mapping[str, Any]:
     return {
         "policy": _policy_document(request.policy),
         **entry_document(request.entry),

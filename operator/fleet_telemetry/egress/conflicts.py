@@ -19,7 +19,7 @@ from fleet_telemetry.egress.dialects.dialect import Dialect, SideEffect
 from fleet_telemetry.egress.facts import EgressInput, PlannedNetworkPolicy, named
 from fleet_telemetry.egress.model import OwnerReference
 from fleet_telemetry.egress.notes import KeyedNote, Note
-from fleet_telemetry.egress.reachability import Coverage, judge
+from fleet_telemetry.egress.reachability import AddressCoverage, judge
 from fleet_telemetry.egress.selectors import apart_from, both, is_within, read_selector
 
 
@@ -102,7 +102,7 @@ def _resolve_isolating(given: EgressInput, draft: PlannedNetworkPolicy) -> Resol
         detail = f"NetworkPolicy {names} isolates only some of them." if some else ""
         return _refused(draft, Note(EgressReason.NOT_ISOLATED, detail))
     others = [policy for policy in given.network.policies if not policy.ours]
-    if judge(others, given.labels, draft.desired.destinations).coverage is Coverage.ALL:
+    if judge(others, given.labels, draft.desired.destinations).coverage is AddressCoverage.ALL:
         return Resolution(None)
     own = read_selector(draft.desired.selector)
     covering = [one for one in everyone if is_within(own, one.pod_selector)]

@@ -141,7 +141,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Failure:
+class LookupFailure:
     """A lookup that failed in the last round."""
 
     name_server: str
@@ -172,7 +172,7 @@ class HostState:
     """Of the families that were looked up, in order."""
     refusals: tuple[Refusal, ...] = ()
     """The latest ones, one for each name server."""
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[LookupFailure, ...] = ()
     """The failed lookups of the last round, in order. They are not part of the status."""
     capped_at: datetime | None = None
     """When addresses were last left out because of ``most_addresses``."""

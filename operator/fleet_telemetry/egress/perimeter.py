@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from fleet_telemetry.egress.address_set import AddressSet
 from fleet_telemetry.egress.allowlist import AllowlistEntry, EntryAction
-from fleet_telemetry.egress.allowlist_requests import Request
+from fleet_telemetry.egress.allowlist_requests import AllowlistRequest
 from fleet_telemetry.egress.facts import HostFacts
 from fleet_telemetry.egress.host_use import HostRule, PolicyName
 from fleet_telemetry.egress.model import Network
@@ -38,7 +38,7 @@ class Allowlist:
     """The list, and apart from it what policies ask for that is not in it."""
 
     entries: tuple[AllowlistEntry, ...] = ()
-    requests: tuple[Request, ...] = ()
+    requests: tuple[AllowlistRequest, ...] = ()
 
 
 def build_allowlist(
@@ -49,7 +49,7 @@ def build_allowlist(
     """The allowlist from the rules of all workloads, each with the number of its workloads."""
     denials = _Denials((rule for rule in rules if not rule.opens), hosts)
     entries: Counter[AllowlistEntry] = Counter()
-    requests: Counter[Request] = Counter()
+    requests: Counter[AllowlistRequest] = Counter()
     for rule, workloads in rules.items():
         is_listed = not rule.policy.is_tenant or (rule.opens and _is_included(rule, included))
         networks = (
@@ -59,7 +59,7 @@ def build_allowlist(
         )
         denied_by = denials.policies(rule.host, networks) if rule.opens else ()
         if not is_listed:
-            requests[Request(rule.policy, _entry(rule, networks), denied_by)] += workloads
+            requests[AllowlistRequest(rule.policy, _entry(rule, networks), denied_by)] += workloads
         elif not rule.opens:
             entries[_entry(rule, networks)] += workloads
         else:
@@ -68,7 +68,9 @@ def build_allowlist(
                 entries[_entry(rule, left)] += workloads
             if denied_by:
                 withheld = tuple(one for one in networks if one not in left)
-                requests[Request(rule.policy, _entry(rule, withheld), denied_by)] += workloads
+                requests[AllowlistRequest(rule.policy, _entry(rule, withheld), denied_by)] += (
+                    workloads
+                )
     return Allowlist(
         tuple(replace(entry, used_by=count) for entry, count in entries.items()),
         tuple(

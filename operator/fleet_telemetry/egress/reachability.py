@@ -24,7 +24,7 @@ from fleet_telemetry.egress.model import Destination
 from fleet_telemetry.egress.network_policies import NetworkPolicy
 
 
-class Coverage(StrEnum):
+class AddressCoverage(StrEnum):
     """How many of some addresses are reached."""
 
     NONE = "None"
@@ -38,9 +38,9 @@ class Reach:
 
     isolated: bool
     """Some policy isolates them, so they reach only what is allowed."""
-    coverage: Coverage
+    coverage: AddressCoverage
     """How much they reach at most. A denial is judged by this."""
-    certain: Coverage
+    certain: AddressCoverage
     """How much they certainly reach. Less than ``coverage`` only where a policy is unreadable."""
     culprits: tuple[NetworkPolicy, ...] = ()
     """The policies that allow any of it, or may, by namespace and name. Without isolation they are
@@ -52,7 +52,7 @@ class Judgement:
     """Which of several destinations several pods reach, in one word and in detail."""
 
     verdict: EgressVerdict
-    coverage: Coverage
+    coverage: AddressCoverage
     """How much of all destinations all pods certainly reach; an allowance needs ALL. For
     destinations without known addresses this is ALL or NONE."""
     culprits: tuple[NetworkPolicy, ...] = ()
@@ -75,8 +75,8 @@ def find_reach(
         unknown = [policy for policy in selecting if not policy.certain]
         return Reach(
             isolated=False,
-            coverage=Coverage.ALL,
-            certain=Coverage.NONE if unknown else Coverage.ALL,
+            coverage=AddressCoverage.ALL,
+            certain=AddressCoverage.NONE if unknown else AddressCoverage.ALL,
             culprits=_sorted(unknown),
         )
     unreached = uncertain = wanted
@@ -119,16 +119,16 @@ def judge(
         for selecting in (policies_selecting(policies, labels) for labels in pods)
     }
     verdicts: list[EgressVerdict] = []
-    covered: set[Coverage] = set()
+    covered: set[AddressCoverage] = set()
     culprits: dict[str, NetworkPolicy] = {}
     for destination in destinations:
         wanted = AddressSet.of(destination.networks)
         for selecting in groups.values():
             reached = find_reach(selecting, wanted or EVERYWHERE, destination.port, "TCP")
             surely = reached.certain
-            if not wanted and surely is Coverage.SOME:
+            if not wanted and surely is AddressCoverage.SOME:
                 # Some of all addresses: the host need not be among them.
-                surely = Coverage.NONE
+                surely = AddressCoverage.NONE
             verdicts.append(_verdict(reached, surely))
             covered.add(surely)
             culprits.update((str(policy), policy) for policy in reached.culprits)
@@ -143,24 +143,24 @@ _LEAKS = (EgressVerdict.DENIED, EgressVerdict.UNKNOWN, EgressVerdict.ALLOWED, Eg
 """From what leaks least to what leaks most."""
 
 
-def _verdict(reached: Reach, surely: Coverage) -> EgressVerdict:
-    if reached.coverage is Coverage.NONE:
+def _verdict(reached: Reach, surely: AddressCoverage) -> EgressVerdict:
+    if reached.coverage is AddressCoverage.NONE:
         return EgressVerdict.DENIED
-    if surely is Coverage.NONE:
+    if surely is AddressCoverage.NONE:
         return EgressVerdict.UNKNOWN
     return EgressVerdict.ALLOWED if reached.isolated else EgressVerdict.OPEN
 
 
-def _overall(parts: set[Coverage]) -> Coverage:
+def _overall(parts: set[AddressCoverage]) -> AddressCoverage:
     if not parts:
-        return Coverage.NONE
-    return parts.pop() if len(parts) == 1 else Coverage.SOME
+        return AddressCoverage.NONE
+    return parts.pop() if len(parts) == 1 else AddressCoverage.SOME
 
 
-def _coverage(unreached: AddressSet, wanted: AddressSet) -> Coverage:
+def _coverage(unreached: AddressSet, wanted: AddressSet) -> AddressCoverage:
     if not unreached:
-        return Coverage.ALL
-    return Coverage.NONE if unreached == wanted else Coverage.SOME
+        return AddressCoverage.ALL
+    return AddressCoverage.NONE if unreached == wanted else AddressCoverage.SOME
 
 
 def _sorted(policies: Iterable[NetworkPolicy]) -> tuple[NetworkPolicy, ...]:

@@ -18,8 +18,8 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.evidence.credentials import (
+    CredentialDestination,
     CredentialGrant,
-    Destination,
     grant_credential,
     images_of,
     why_withheld,
@@ -68,7 +68,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkloadPlace:
     """Where the workload is: what decides whether a credential may be sent to it."""
 
     namespace: str
@@ -77,7 +77,7 @@ class Place:
 
 
 def plan_checks(
-    targets: tuple[MatchedContainer, ...], effective: EffectivePolicies, place: Place
+    targets: tuple[MatchedContainer, ...], effective: EffectivePolicies, place: WorkloadPlace
 ) -> Iterator[Check]:
     """The checks of a workload, one for each product with an API and an effective policy."""
     seen = set()
@@ -119,11 +119,11 @@ def _why_withheld(
     grant: CredentialGrant,
     product: Product,
     targets: tuple[MatchedContainer, ...],
-    place: Place,
+    place: WorkloadPlace,
     service: ServiceReference | None,
 ) -> Reported | None:
     images = images_of(product, targets, place.pods)
-    to = Destination(place.namespace, place.namespace_labels, images)
+    to = CredentialDestination(place.namespace, place.namespace_labels, images)
     withheld = why_withheld(grant, to)
     if withheld is None and service is not None:
         withheld = why_withheld_from(grant, [service.scheme], f"Service {service.name}")

@@ -18,9 +18,10 @@ from datetime import datetime
 from fleet_telemetry.api.policy import ChannelName, ClusterTelemetryPolicySpec, Mode, Submission
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import Sends, State
+from fleet_telemetry.evidence.case import Case
 from fleet_telemetry.evidence.contacts import Contact
 from fleet_telemetry.evidence.facts import Facts, PodFacts
-from fleet_telemetry.evidence.judge import Case, with_rest
+from fleet_telemetry.evidence.judge import with_rest
 from fleet_telemetry.evidence.lookups import (
     HostUser,
     channel_hosts,
@@ -34,6 +35,7 @@ from fleet_telemetry.evidence.lookups import (
 )
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.verdict import SendsFinding, StateFinding, Verdict
+from fleet_telemetry.evidence.workload_checks import judge_workload
 from fleet_telemetry.policy.imagined import imagined
 
 _TO_BE_OFF = imagined(
@@ -118,7 +120,7 @@ class ContactJudge:
         if key not in self._states:
             alone = replace(self.facts.of_pod(pod), pods_unread=False, contested=frozenset())
             case = Case(alone, user.target, user.channel, _TO_BE_OFF, imagined=True)
-            self._states[key] = with_rest(case, case.in_workload).state
+            self._states[key] = with_rest(case, judge_workload(case)).state
         return self._states[key]
 
 

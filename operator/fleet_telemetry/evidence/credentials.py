@@ -51,7 +51,7 @@ class CredentialGrant:
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class CredentialDestination:
     """What a credential would be sent to."""
 
     namespace: str
@@ -98,7 +98,7 @@ def images_of(
     return frozenset(images)
 
 
-def why_withheld(grant: CredentialGrant, to: Destination) -> Reported | None:
+def why_withheld(grant: CredentialGrant, to: CredentialDestination) -> Reported | None:
     """Why the credential is not sent; None if it may be."""
     if grant.lacks_scope:
         return _withheld(Reason.CREDENTIAL_SCOPE_MISSING, f"Policy: {grant.policy}.")
@@ -124,7 +124,7 @@ def why_withheld_from(
     return None
 
 
-def _allows_namespace(grant: CredentialGrant, to: Destination) -> bool:
+def _allows_namespace(grant: CredentialGrant, to: CredentialDestination) -> bool:
     if grant.namespaces and to.namespace not in grant.namespaces:
         return False
     selector = grant.namespace_selector

@@ -11,6 +11,7 @@ from fleet_telemetry.api.product import Host, Sender, Setting
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.contacts import Contact
 from fleet_telemetry.evidence.facts import Facts, PodFacts, counterparts
+from fleet_telemetry.evidence.hosts import hosts_of_container, names_asked
 from fleet_telemetry.evidence.report import Reported
 
 COUNTS_FOR = timedelta(days=8)
@@ -42,16 +43,9 @@ def users_of(targets: Iterable[MatchedContainer], name: str) -> Iterator[HostUse
     does not show it."""
     for target in targets:
         for channel in target.product.spec.channels:
-            for user in _hosts(target, channel.name):
-                if user.host.host.lower() == name:
-                    yield user
-
-
-def _hosts(target: MatchedContainer, channel: ChannelName) -> Iterator[HostUser]:
-    product, image = target.product, target.image
-    if product.has_channel(channel, image):
-        for host, certain in product.hosts_of(channel, image, target.version):
-            yield HostUser(target, channel, host, certain and target.verified)
+            for host, certain in hosts_of_container(target, channel.name):
+                if host.host.lower() == name:
+                    yield HostUser(target, channel.name, host, certain and target.verified)
 
 
 def channel_hosts(facts: Facts, product: str, channel: ChannelName) -> frozenset[str]:
@@ -59,12 +53,7 @@ def channel_hosts(facts: Facts, product: str, channel: ChannelName) -> frozenset
     that only browsers send to are not among them."""
     targets = facts.targets_of(product, channel)
     every = (*targets, *(found for _, found in counterparts(facts.pods, targets)))
-    return frozenset(
-        user.host.host.lower()
-        for target in every
-        for user in _hosts(target, channel)
-        if user.host.sent_by is Sender.POD
-    )
+    return names_asked(every, channel)
 
 
 @dataclass(frozen=True, slots=True)

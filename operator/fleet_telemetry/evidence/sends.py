@@ -26,9 +26,11 @@ from fleet_telemetry.api.policy import (
 from fleet_telemetry.api.product import ChannelRule, DefaultState, Semantics, Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import Sends, State
+from fleet_telemetry.evidence.case import Case
 from fleet_telemetry.evidence.facts import Facts, PodFacts
-from fleet_telemetry.evidence.judge import Case, judge_container, with_rest
+from fleet_telemetry.evidence.judge import judge_container, with_rest
 from fleet_telemetry.evidence.verdict import SendsFinding, StateFinding, Verdict, worst_finding
+from fleet_telemetry.evidence.workload_checks import judge_workload
 from fleet_telemetry.policy.imagined import imagined
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.start import doubt_of_start
@@ -175,12 +177,10 @@ def _by_settings(asked: _Question, facts: Facts) -> Iterator[SendsFinding]:
 def _by_default(asked: _Question, case: Case) -> Iterator[SendsFinding]:
     """The default of a version that has no switch outside the product."""
     rule, target = case.lookup.rule, case.target
-    found = case.in_workload
-    if (
-        rule is None
-        or rule.default is not DefaultState.ON
-        or not (found.reason is Reason.NO_EFFECTIVE_SWITCH or _is_only_reported(rule, found))
-    ):
+    if rule is None or rule.default is not DefaultState.ON:
+        return
+    found = judge_workload(case)
+    if not (found.reason is Reason.NO_EFFECTIVE_SWITCH or _is_only_reported(rule, found)):
         return
     doubt = doubt_of_start(target)
     name = next(_named_by_remedy(target.container, rule.remedy), "")

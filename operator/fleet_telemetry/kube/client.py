@@ -1,12 +1,10 @@
 """The Kubernetes client: raw manifests in and out, typed errors.
 
-It uses only the transport of the official client. The official models drop unknown fields, so no
-foreign object may pass through them.
+Manifests are never read into models, which drop unknown fields: foreign objects pass through here.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,11 +13,10 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import aiohttp
-from kubernetes.aio import client as api
-from kubernetes.aio import config
-from kubernetes.aio.client.rest import RESTResponse
+import msgspec
 
-from fleet_telemetry import __version__
+from fleet_telemetry.kube.server_access import open_transport
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig, items_at, number_at, text_at
 from fleet_telemetry.workloads.workload import FIELD_MANAGER
@@ -30,7 +27,6 @@ same time: in a cluster of 1,000 workloads, a page size of 200 raised the peak b
 50 by 6 MB."""
 _TIMEOUT_SECONDS = 15
 _LONGEST_NUMBER = 10
-_BUFFER_BYTES = 64 * 1024
 
 NOT_A_LIST = "NotAList"
 """The reason of an ApiError: something answers that is no API server."""
@@ -123,15 +119,14 @@ class KubernetesClient:
 
     def __init__(
         self,
-        client: api.ApiClient,
+        transport: Transport,
         on_call: OnCall | None = None,
         *,
         timeout: aiohttp.ClientTimeout | None = None,
     ) -> None:
         """``timeout`` is for one call."""
-        self._client = client
+        self._transport = transport
         self._timeout = timeout or aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
-        self._client.user_agent = f"{FIELD_MANAGER}/{__version__}"
         self._on_call = on_call or _ignore
 
     @classmethod
@@ -140,18 +135,13 @@ class KubernetesClient:
         kubeconfig: str | None,
         on_call: OnCall | None = None,
     ) -> Self:
-        """Connect with a kubeconfig, or with the service account of the pod if None."""
-        # A buffer for each watch: by default two megabytes, and as many again while it is full.
-        configuration = api.Configuration(client_session_kwargs={"read_bufsize": _BUFFER_BYTES})
-        if kubeconfig:
-            await config.load_kube_config(kubeconfig, client_configuration=configuration)
-        else:
-            config.load_incluster_config(client_configuration=configuration)
-        return cls(api.ApiClient(configuration), on_call)
+        """Connect with a kubeconfig, or with the service account of the pod if None. Raises
+        KubeconfigError."""
+        return cls(await open_transport(kubeconfig), on_call)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._transport.close()
 
     async def get(self, kind: Kind, name: str, namespace: str = "") -> dict[str, Any]:
         """One object. Raises ApiError."""
@@ -198,11 +188,11 @@ class KubernetesClient:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_TIMEOUT_SECONDS)
         response = await self._call("GET", kind, path, query, timeout=timeout)
         try:
-            yield response.response.content.iter_any()
+            yield response.content.iter_any()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unreachable("GET", path, error) from error
         finally:
-            response.response.close()
+            response.close()
 
     async def page(
         self,
@@ -338,19 +328,16 @@ class KubernetesClient:
         *,
         content_type: ContentType = "application/json",
         timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109  # aiohttp's own, for a call
-    ) -> RESTResponse:
+    ) -> aiohttp.ClientResponse:
         """The response of a success; its body has not been read. Raises ApiError."""
-        request = await self._client.param_serialize(
-            method,
-            path,
-            query_params=[(key, value) for key, value in (query or {}).items() if value],
-            header_params={"Accept": "application/json", "Content-Type": content_type},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
         try:
-            response = await self._client.call_api(
-                *request, _request_timeout=timeout or self._timeout
+            response = await self._transport.request(
+                method,
+                path,
+                {key: value for key, value in (query or {}).items() if value},
+                None if body is None else msgspec.json.encode(body),
+                content_type,
+                timeout=timeout or self._timeout,
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._on_call(method, kind.plural, 0)
@@ -361,12 +348,11 @@ class KubernetesClient:
         return response
 
 
-async def _read(method: str, path: str, response: RESTResponse) -> bytes:
+async def _read(method: str, path: str, response: aiohttp.ClientResponse) -> bytes:
     try:
-        data: bytes = await response.read()
+        return await response.read()
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise _unreachable(method, path, error) from error
-    return data
 
 
 def _unreachable(method: str, path: str, error: Exception) -> ApiError:
@@ -374,18 +360,18 @@ def _unreachable(method: str, path: str, error: Exception) -> ApiError:
     return ApiError(0, "Unreachable", text)
 
 
-def _failure(method: str, path: str, response: RESTResponse, data: bytes) -> ApiError:
+def _failure(method: str, path: str, response: aiohttp.ClientResponse, data: bytes) -> ApiError:
     result = _parse(data)
     return ApiError(
         response.status,
-        str(result.get("reason") or response.reason),
-        f"{method} {path}: {result.get('message') or response.reason}",
+        str(result.get("reason") or response.reason or response.status),
+        f"{method} {path}: {result.get('message') or response.reason or response.status}",
         frozenset(str(dig(cause, "reason")) for cause in dig(result, "details", "causes") or ()),
         _retry_after(response),
     )
 
 
-def _retry_after(response: RESTResponse) -> float:
+def _retry_after(response: aiohttp.ClientResponse) -> float:
     """The header, in its form of seconds: an API server sends no date."""
     text = response.headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdecimal() and len(text) < _LONGEST_NUMBER else 0
@@ -393,8 +379,8 @@ def _retry_after(response: RESTResponse) -> float:
 
 def _parse(data: bytes) -> dict[str, Any]:
     try:
-        result = json.loads(data)
-    except ValueError:
+        result = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError):
         return {}
     return result if isinstance(result, dict) else {}
 

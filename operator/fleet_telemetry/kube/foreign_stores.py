@@ -12,7 +12,7 @@ from fleet_telemetry.kube.kinds import POD
 from fleet_telemetry.kube.raw_object import RawObject
 from fleet_telemetry.kube.seen_workloads import SeenWorkloads
 from fleet_telemetry.kube.store import ObjectKey, ReflectorStore
-from fleet_telemetry.kube.workload_store import Fleet, runs_product
+from fleet_telemetry.kube.workload_store import Fleet, products_of
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, text_at
 from fleet_telemetry.workloads.owner import read_controller
@@ -81,7 +81,7 @@ class PodKindStore(ReflectorStore):
         self._fleet.upsert_pod(manifest, self._catalogue())
 
     def _put_raw(self, found: RawObject) -> None:
-        if runs_product(found.sketch, (), self._catalogue()):
+        if products_of(found.sketch, (), self._catalogue()):
             self._put(found.key, found.whole())
         else:
             self._fleet.delete_pod(found.key)

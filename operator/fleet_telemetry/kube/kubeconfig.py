@@ -51,7 +51,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _ConfigEntry:
     body: Manifest
     file: Path
 
@@ -62,7 +62,7 @@ class Kubeconfig:
 
     files: tuple[Path, ...]
     current: str = ""
-    _entries: Mapping[str, Mapping[str, _Entry]] = field(default_factory=dict, repr=False)
+    _entries: Mapping[str, Mapping[str, _ConfigEntry]] = field(default_factory=dict, repr=False)
 
     @property
     def contexts(self) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ class Kubeconfig:
                 "with https://",
                 "write its URL there",
             )
-        user = _Entry({}, cluster.file)
+        user = _ConfigEntry({}, cluster.file)
         if text_at(names, "user"):
             user = self._named("user", text_at(names, "user"), context)
         return Access(
@@ -105,7 +105,7 @@ class Kubeconfig:
             text_at(names, "namespace") or "default",
         )
 
-    def _named(self, kind: str, name: str, context: str) -> _Entry:
+    def _named(self, kind: str, name: str, context: str) -> _ConfigEntry:
         found = self._entries.get(f"{kind}s", {}).get(name)
         if found is None:
             raise KubeconfigError(
@@ -138,13 +138,13 @@ def read_kubeconfig(paths: str) -> Kubeconfig:
             "give one with --kubeconfig or in the variable KUBECONFIG",
         )
     current = ""
-    entries: dict[str, dict[str, _Entry]] = {section: {} for section in _SECTIONS}
+    entries: dict[str, dict[str, _ConfigEntry]] = {section: {} for section in _SECTIONS}
     for file in found:
         document = _read(file)
         current = current or text_at(document, "current-context")
         for section in _SECTIONS:
             for name, body in _named_entries(document, section, file):
-                entries[section].setdefault(name, _Entry(body, file))
+                entries[section].setdefault(name, _ConfigEntry(body, file))
     return Kubeconfig(tuple(found), current, entries)
 
 

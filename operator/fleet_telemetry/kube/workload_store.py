@@ -18,11 +18,12 @@ import msgspec
 from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.kube.store import ObjectKey
-from fleet_telemetry.kube.unmanaged_pods import UnmanagedPods
+from fleet_telemetry.kube.unmanaged_pods import UnmanagedPod, UnmanagedPods
 from fleet_telemetry.objects.manifest import Manifest, mapping_at, text_at
 from fleet_telemetry.workloads.owner import Owner
-from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part, running_containers
+from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
+from fleet_telemetry.workloads.template_reading import running_containers
 from fleet_telemetry.workloads.workload import Pod, PodPhase, PodTemplate, Workload, WorkloadRef
 from fleet_telemetry.workloads.workload_type import TemplatePath
 
@@ -62,6 +63,11 @@ class Fleet:
     workloads: dict[WorkloadRef, Workload] = field(default_factory=dict)
     """Parts are left out, unless their whole was not found in time."""
     unmanaged: UnmanagedPods = field(default_factory=UnmanagedPods)
+    _products: dict[WorkloadRef, frozenset[str]] = field(default_factory=dict)
+    """That the workloads and parts in the store run."""
+    _products_of_pod: dict[ObjectKey, frozenset[str]] = field(default_factory=dict)
+    _unlisted_since: dict[str, float] = field(default_factory=dict)
+    """By uid: since when a pod runs a product that its workload is not listed with."""
     _parts: dict[WorkloadRef, _Part] = field(default_factory=dict)
     _parts_of: defaultdict[_Node, set[WorkloadRef]] = field(
         default_factory=lambda: defaultdict(set)
@@ -187,7 +193,8 @@ class Fleet:
 
     def settle(self, now: float) -> None:
         """List the parts with running pods whose whole was not found in time as workloads of their
-        own. ``now`` is in seconds; to be called every few seconds."""
+        own, and the pods with products that no workload was listed with in time as unmanaged.
+        ``now`` is in seconds; to be called every few seconds."""
         for ref, since in list(self._unproven.items()):
             part = self._parts[ref]
             if since is None:
@@ -196,13 +203,20 @@ class Fleet:
             runs = any(pod.counts for pod in self._pods.get(part.node, {}).values())
             if runs and part.workload is not None and now - since >= UNPROVEN_SECONDS:
                 self._put(ref, part.workload)
+        unlisted = list(self.unlisted_pods())
+        before = self._unlisted_since
+        self._unlisted_since = {pod.uid: before.get(pod.uid, now) for _, pod, _ in unlisted}
+        self.unmanaged.put_unlisted(
+            UnmanagedPod(namespace, pod.name, pod.uid, products, pod.owner)
+            for namespace, pod, products in unlisted
+            if now - self._unlisted_since[pod.uid] >= UNPROVEN_SECONDS
+        )
 
     def keeps_workload(self, ref: WorkloadRef, manifest: Manifest, catalogue: Catalogue) -> bool:
         """Whether ``upsert_workload`` may keep the workload. The object's identity and its
         containers are enough of the manifest."""
-        return runs_product(manifest, ref.kind.type.template_path, catalogue) or self.has_record(
-            ref, text_at(manifest, "metadata", "uid")
-        )
+        found = products_of(manifest, ref.kind.type.template_path, catalogue)
+        return bool(found) or self.has_record(ref, text_at(manifest, "metadata", "uid"))
 
     def upsert_workload(self, manifest: Manifest, catalogue: Catalogue) -> bool:
         """Add or replace a workload; whether it runs a product, else it is not kept."""
@@ -210,32 +224,35 @@ class Fleet:
         metadata = manifest["metadata"]
         ref = WorkloadRef(metadata["namespace"], kind, metadata["name"])
         workload = None
-        runs = runs_product(manifest, kind.type.template_path, catalogue)
-        if runs or self.has_record(ref, str(metadata.get("uid", ""))):
+        products = products_of(manifest, kind.type.template_path, catalogue)
+        if products or self.has_record(ref, str(metadata.get("uid", ""))):
             workload = read_workload_or_part(manifest)
         if workload is None:
             self.delete_workload(ref)
-            return runs
+            return bool(products)
+        self._products[ref] = products
         if whole_of(kind.type.api, workload.controller) is None or workload.controller is None:
             self._drop_part(ref)
             self._put(ref, self._with_adoption(workload))
         else:
             self._put_part(ref, workload, (ref.namespace, workload.controller))
         self._wake(ref.namespace)
-        return runs
+        return bool(products)
 
     def delete_workload(self, ref: WorkloadRef, uid: str | None = None) -> None:
         """Delete a workload; with a ``uid``, only if that object is the one in the store."""
         cached = self._parts[ref].node[1] if ref in self._parts else self.workloads.get(ref)
         if cached is None or uid not in (None, cached.uid):
             return
+        self._products.pop(ref, None)
         self._drop_part(ref)
         self._remove(ref)
 
     def upsert_pod(self, manifest: Manifest, catalogue: Catalogue) -> None:
         """Add or replace a pod."""
         key = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        pod = read_pod(manifest) if runs_product(manifest, (), catalogue) else None
+        products = products_of(manifest, (), catalogue)
+        pod = read_pod(manifest) if products else None
         if pod is None or pod.owner is None or kind_of_owner(pod.owner) is None:
             self.delete_pod(key)
             if pod is not None:
@@ -246,6 +263,7 @@ class Fleet:
         if self._node_of_pod.get(key) != node:
             # Somebody released the pod, or adopted it.
             self.delete_pod(key)
+        self._products_of_pod[key] = products
         before = self._pods[node].get(pod.name)
         if before != pod:
             self._leave_address(key, before)
@@ -260,18 +278,25 @@ class Fleet:
         self.unmanaged.delete(key, uid)
         node = self._node_of_pod.get(key)
         if node is not None and uid in (None, self._pods[node][key[1]].uid):
-            del self._node_of_pod[key]
+            del self._node_of_pod[key], self._products_of_pod[key]
             self._leave_address(key, self._pods[node].pop(key[1]))
             if not self._pods[node]:
                 del self._pods[node]
             self._report_pods(node)
 
-    def stray_pods(self) -> Iterator[tuple[str, Pod]]:
-        """The pods that run, or are about to, of a controller that is not in the store, each with
-        its namespace."""
-        for node, pods in self._pods.items():
-            if self._find_workload(node) is None:
-                yield from ((node[0], pod) for pod in pods.values() if pod.counts)
+    def unlisted_pods(self) -> Iterator[tuple[str, Pod, tuple[str, ...]]]:
+        """The pods that run, or are about to, each with its namespace and the products that no
+        workload is listed with: its controller is not in the store, or has a template without them.
+        Somebody wrote the owner reference, or added a container to the pod alone."""
+        for key, node in self._node_of_pod.items():
+            pod = self._pods[node][key[1]]
+            if not pod.counts:
+                continue
+            workload = self._find_workload(node)
+            listed = self._products.get(workload.ref, frozenset()) if workload else frozenset()
+            left = self._products_of_pod[key] - listed
+            if left:
+                yield key[0], pod, tuple(sorted(left))
 
     def keys(self, kind: str) -> Iterator[ObjectKey]:
         """The keys of all objects of a kind in the store."""
@@ -456,9 +481,12 @@ def _selects(adopter: Workload, workload: Workload) -> bool:
     return bool(adopter.pod_selector) and selector.matches(workload.labels)
 
 
-def runs_product(manifest: Manifest, template_path: TemplatePath, catalogue: Catalogue) -> bool:
-    """Whether a container runs a product. Cheap, because most manifests run none."""
-    return any(
+def products_of(
+    manifest: Manifest, template_path: TemplatePath, catalogue: Catalogue
+) -> frozenset[str]:
+    """The products that containers run. Cheap, because most manifests run none."""
+    found = (
         catalogue.match_image(str(container.get("image") or ""), str(container.get("name", "")))
         for _, container in running_containers(mapping_at(manifest, *template_path, "spec"))
     )
+    return frozenset(one.product.name for one in found if one is not None)

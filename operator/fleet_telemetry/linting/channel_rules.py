@@ -20,17 +20,17 @@ from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.product import CompiledRule, Product
 from fleet_telemetry.catalogue.version import VersionRanges
 from fleet_telemetry.linting.document import Path
-from fleet_telemetry.linting.finding import Finding, channel_path
+from fleet_telemetry.linting.finding import LintFinding, channel_path
 from fleet_telemetry.switches.registry import mechanism_of
 
 
-def check_channels(product: Product, *, built_in: bool) -> Iterator[Finding]:
+def check_channels(product: Product, *, built_in: bool) -> Iterator[LintFinding]:
     """The faults of ``spec.channels``."""
     for place, channel in enumerate(product.spec.channels):
         rules = product.rules[channel.name]
         if built_in and not channel.summary:
             what = f"channel {channel.name}: it has no summary"
-            yield Finding(channel_path(place), what, "say what is sent, by whom and when")
+            yield LintFinding(channel_path(place), what, "say what is sent, by whom and when")
         for at, rule in enumerate(channel.rules):
             path = channel_path(place, "rules", at)
             where = f"channel {channel.name}, rule {at + 1}"
@@ -43,24 +43,24 @@ def check_channels(product: Product, *, built_in: bool) -> Iterator[Finding]:
 
 def _check_rule(
     rule: ChannelRule, spec: TelemetryProductSpec, path: Path, where: str, *, built_in: bool
-) -> Iterator[Finding]:
+) -> Iterator[LintFinding]:
     if built_in and not rule.sources:
         what = f"{where}: it does not say where it was read"
-        yield Finding(path, what, "add sources: repository@tag:path, or a page")
+        yield LintFinding(path, what, "add sources: repository@tag:path, or a page")
     if rule.default is not DefaultState.NO_TELEMETRY and not rule.switches and not rule.remedy:
         what = f"{where}: it has neither a switch nor a remedy"
-        yield Finding(path, what, "say in remedy what a person can do")
+        yield LintFinding(path, what, "say in remedy what a person can do")
     if rule.switches and not spec.versions.lines:
         what = f"{where}: it has a switch, and every number in a tag passes for a version"
-        yield Finding(path, what, "list the product's versions in spec.versions.lines")
+        yield LintFinding(path, what, "list the product's versions in spec.versions.lines")
     names = Counter(_labels(rule))
     for name, times in names.items():
         if times > 1:
             what = f"{where}: {times} switches are {name}"
-            yield Finding((*path, "switches"), what, "keep one of them")
+            yield LintFinding((*path, "switches"), what, "keep one of them")
 
 
-def _check_switch(switch: Switch, path: Path, where: str) -> Iterator[Finding]:
+def _check_switch(switch: Switch, path: Path, where: str) -> Iterator[LintFinding]:
     for at, override in enumerate(switch.overrides):
         for earlier in switch.overrides[:at]:
             same = (earlier.argument, earlier.env, earlier.mount) == (
@@ -72,7 +72,7 @@ def _check_switch(switch: Switch, path: Path, where: str) -> Iterator[Finding]:
                 name = override.argument or override.env or override.mount
                 what = f"{where}: the override {name} is never used, "
                 what += "because one before it is the same"
-                yield Finding((*path, "overrides", at), what, "remove it, or put it first")
+                yield LintFinding((*path, "overrides", at), what, "remove it, or put it first")
     if switch.env is None:
         return
     env_path = (*path, "env")
@@ -81,19 +81,19 @@ def _check_switch(switch: Switch, path: Path, where: str) -> Iterator[Finding]:
     for name in (*others, *(one.env for one in switch.overrides if one.argument is None)):
         if name is not None and switch.env.is_named(name):
             what = f"{where}: {name} is the switch itself, and not something beside it"
-            yield Finding(path, what, "remove it from the list")
+            yield LintFinding(path, what, "remove it from the list")
     if switch.seed_proof is not None:
         for pattern in switch.seed_proof.redirected_by:
             if glob_matches(pattern, switch.env.name):
                 what = f"{where}: {pattern} in redirectedBy matches the switch itself"
-                yield Finding((*path, "seedProof"), what, "name other variables")
+                yield LintFinding((*path, "seedProof"), what, "name other variables")
 
 
-def _check_reading(env: EnvSwitch, path: Path, where: str) -> Iterator[Finding]:
+def _check_reading(env: EnvSwitch, path: Path, where: str) -> Iterator[LintFinding]:
     """What is written has to be understood by the product's own way of reading."""
     where = f"{where}, {env.name}"
     if env.disabled == env.enabled:
-        yield Finding(path, f"{where}: disabled and enabled are the same value", "correct one")
+        yield LintFinding(path, f"{where}: disabled and enabled are the same value", "correct one")
         return
     for field, value, wanted in (
         ("disabled", env.disabled, Setting.DISABLED),
@@ -104,16 +104,16 @@ def _check_reading(env: EnvSwitch, path: Path, where: str) -> Iterator[Finding]:
         read = env.reading.setting_of(env.value_read(value))
         if read is not wanted:
             what = f"{where}: {field} is {value!r}, which reading makes {read}"
-            yield Finding((*path, field), what, f"list it in reading.{field}, or correct it")
+            yield LintFinding((*path, field), what, f"list it in reading.{field}, or correct it")
     for value in env.reading.disabled:
         if env.reading.setting_of(value) is not Setting.DISABLED:
             what = f"{where}: reading has {value!r} in disabled and in enabled"
-            yield Finding((*path, "reading"), what, "keep one of them")
+            yield LintFinding((*path, "reading"), what, "keep one of them")
 
 
 def _check_hosts(
     channel: Channel, rules: tuple[CompiledRule, ...], spec: TelemetryProductSpec, place: int
-) -> Iterator[Finding]:
+) -> Iterator[LintFinding]:
     components = {image.component for image in spec.images}
     sending = [one for one in rules if one.rule.default is not DefaultState.NO_TELEMETRY]
     seen: set[tuple[object, ...]] = set()
@@ -122,14 +122,14 @@ def _check_hosts(
         where = f"channel {channel.name}, host {host.host}"
         for component in sorted(set(host.components) - components):
             what = f"{where}: no image has the component {component!r}"
-            yield Finding(path, what, "name one that spec.images has, or add the image")
+            yield LintFinding(path, what, "name one that spec.images has, or add the image")
         key = (host.host, host.port, host.versions, host.components)
         if key in seen:
-            yield Finding(path, f"{where}: it stands twice", "remove one of them")
+            yield LintFinding(path, f"{where}: it stands twice", "remove one of them")
         seen.add(key)
         if rules and not any(_meet(host, one) for one in sending):
             what = f"{where}: no rule says that a version of it sends"
-            yield Finding(path, what, "correct the versions of the host, or add the rule")
+            yield LintFinding(path, what, "correct the versions of the host, or add the rule")
     if not channel.hosts:
         return  # Not known, or none of the cluster's connections: then there is nothing to deny.
     for at, rule in enumerate(channel.rules):
@@ -138,7 +138,7 @@ def _check_hosts(
             continue
         if not any(_meet(host, compiled) for host in channel.hosts):
             what = f"channel {channel.name}, rule {at + 1}: the versions send, and to no host"
-            yield Finding(
+            yield LintFinding(
                 channel_path(place, "rules", at), what, "add the host, or correct its versions"
             )
 
@@ -150,7 +150,7 @@ def _meet(host: Host, rule: CompiledRule) -> bool:
     return shared and VersionRanges.parse(host.versions).overlaps(rule.versions)
 
 
-def _check_harmless(product: Product, channel: Channel, place: int) -> Iterator[Finding]:
+def _check_harmless(product: Product, channel: Channel, place: int) -> Iterator[LintFinding]:
     """Of several, the first one is used where no version can be read, so they have to agree."""
     harmless = [one for one in product.rules[channel.name] if one.rule.harmless_anywhere]
     for first, second in combinations(harmless, 2):
@@ -165,11 +165,11 @@ def _check_harmless(product: Product, channel: Channel, place: int) -> Iterator[
                 f"channel {channel.name}, rule {at + 1}: another rule before it is "
                 "harmlessAnywhere, too, with other switches, and one alone is used"
             )
-            yield Finding(channel_path(place, "rules", at), what, "mark one rule alone")
+            yield LintFinding(channel_path(place, "rules", at), what, "mark one rule alone")
     for at, rule in enumerate(channel.rules):
         if rule.harmless_anywhere and not list(_labels(rule)):
             what = f"channel {channel.name}, rule {at + 1}: harmlessAnywhere without a switch"
-            yield Finding(channel_path(place, "rules", at), what, "remove the mark")
+            yield LintFinding(channel_path(place, "rules", at), what, "remove the mark")
 
 
 def _labels(rule: ChannelRule) -> Iterator[str]:

@@ -12,7 +12,7 @@ from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.catalogue.version import VersionSpan
-from fleet_telemetry.linting.finding import Finding, channel_path
+from fleet_telemetry.linting.finding import LintFinding, channel_path
 from fleet_telemetry.linting.regions import Region, regions, written
 from fleet_telemetry.linting.table import Reject, Table
 
@@ -28,7 +28,9 @@ class _Tried:
     version: VersionSpan | None
 
 
-def check_gaps(product: Product, table: Table | None, catalogue: Catalogue) -> Iterator[Finding]:
+def check_gaps(
+    product: Product, table: Table | None, catalogue: Catalogue
+) -> Iterator[LintFinding]:
     """Versions without a rule, unless the table has one of them, and says so."""
     tried = _tried(product, table, catalogue)
     for place, channel in enumerate(product.spec.channels):
@@ -45,10 +47,10 @@ def check_gaps(product: Product, table: Table | None, catalogue: Catalogue) -> I
                     "add a rule, or, if this is meant, a row of the table with such a version, "
                     "state: Unknown and reason: VersionNotCovered"
                 )
-                yield Finding(channel_path(place), what, advice)
+                yield LintFinding(channel_path(place), what, advice)
 
 
-def check_coverage(product: Product, table: Table, catalogue: Catalogue) -> Iterator[Finding]:
+def check_coverage(product: Product, table: Table, catalogue: Catalogue) -> Iterator[LintFinding]:
     """What the table has no row for."""
     matched = {
         found.image.pattern
@@ -59,11 +61,13 @@ def check_coverage(product: Product, table: Table, catalogue: Catalogue) -> Iter
     for image in product.spec.images:
         if image.pattern not in matched:
             what = f"no image of the pattern {image.pattern} stands in matches"
-            yield Finding(("matches",), what, "add one, with a version")
+            yield LintFinding(("matches",), what, "add one, with a version")
     yield from _check_exclusions(product, table)
     if not table.rejects:
         what = "rejects has no image of other software"
-        yield Finding((), what, "add some with a similar name, such as the vendor's other images")
+        yield LintFinding(
+            (), what, "add some with a similar name, such as the vendor's other images"
+        )
     tried = _tried(product, table, catalogue)
     for channel in product.spec.channels:
         if channel.rules:
@@ -71,7 +75,7 @@ def check_coverage(product: Product, table: Table, catalogue: Catalogue) -> Iter
     yield from _check_doubtful(product, tried)
 
 
-def _check_exclusions(product: Product, table: Table) -> Iterator[Finding]:
+def _check_exclusions(product: Product, table: Table) -> Iterator[LintFinding]:
     rejects = [one if isinstance(one, Reject) else Reject(image=one) for one in table.rejects]
     own = [
         (reference.tag, one.container)
@@ -83,7 +87,7 @@ def _check_exclusions(product: Product, table: Table) -> Iterator[Finding]:
     for glob in tags:
         if not any(glob_matches(glob, tag) for tag, _ in own):
             what = f"no row of rejects has an image of the product with a tag {glob}"
-            yield Finding(("rejects",), what, "add one, because the product excludes it")
+            yield LintFinding(("rejects",), what, "add one, because the product excludes it")
     for image in product.spec.images:
         others = [
             one.container
@@ -94,7 +98,7 @@ def _check_exclusions(product: Product, table: Table) -> Iterator[Finding]:
         if image.only_containers and not others:
             what = f"no row of rejects has the image {image.pattern} in another container"
             advice = "add one, {image: ..., container: ...}, because of onlyContainers"
-            yield Finding(("rejects",), what, advice)
+            yield LintFinding(("rejects",), what, advice)
     names = dict.fromkeys(
         name for image in product.spec.images for name in image.exclude_containers
     )
@@ -102,37 +106,37 @@ def _check_exclusions(product: Product, table: Table) -> Iterator[Finding]:
         if not any(glob_matches(glob, container) for _, container in own):
             what = f"no row of rejects has an image of the product in a container {glob}"
             advice = "add one, {image: ..., container: ...}, because the product excludes it"
-            yield Finding(("rejects",), what, advice)
+            yield LintFinding(("rejects",), what, advice)
 
 
 def _check_channel(
     product: Product, channel: ChannelName, tried: list[_Tried]
-) -> Iterator[Finding]:
+) -> Iterator[LintFinding]:
     for region, images in _regions(product, channel).items():
         if region.rule is None or not region.verified:
             continue  # see check_gaps and _check_doubtful
         if not _has(tried, channel, region, images):
             what = f"channel {channel}: no row has a version {_range(region)} of {_named(images)}"
-            yield Finding(("channels",), what, "add one")
+            yield LintFinding(("channels",), what, "add one")
         elif region.opens and not _has(tried, channel, region, images, first=True):
             what = (
                 f"channel {channel}: no row has {written(region.first_release)} of "
                 f"{_named(images)}, where a rule begins"
             )
-            yield Finding(("channels",), what, "add it, because the edge is where mistakes are")
+            yield LintFinding(("channels",), what, "add it, because the edge is where mistakes are")
 
 
-def _check_doubtful(product: Product, tried: list[_Tried]) -> Iterator[Finding]:
+def _check_doubtful(product: Product, tried: list[_Tried]) -> Iterator[LintFinding]:
     """Versions that are not verified, and those that cannot be read, once in the table; the latter
     for each channel that is switched then."""
     for channel in product.spec.channels:
         has_unread = any(one.version is None and one.channel is channel.name for one in tried)
         if any(rule.harmless_anywhere for rule in channel.rules) and not has_unread:
             what = f"channel {channel.name}: no row has an image whose version cannot be read"
-            yield Finding(("channels",), what, "add one, such as the tag latest")
+            yield LintFinding(("channels",), what, "add one, such as the tag latest")
     if tried and all(one.version is not None for one in tried):
         what = "no row of channels has an image whose version cannot be read"
-        yield Finding(("channels",), what, "add one, such as the tag latest")
+        yield LintFinding(("channels",), what, "add one, such as the tag latest")
     doubtful = [
         (channel.name, region, images)
         for channel in product.spec.channels
@@ -143,7 +147,7 @@ def _check_doubtful(product: Product, tried: list[_Tried]) -> Iterator[Finding]:
         _, region, images = doubtful[0]
         what = f"no row of channels has a version {_range(region)} of {_named(images)}"
         advice = "add one, with state: Unknown and reason: VersionNotVerified"
-        yield Finding(("channels",), what, advice)
+        yield LintFinding(("channels",), what, advice)
 
 
 def _regions(product: Product, channel: ChannelName) -> dict[Region, list[Image]]:

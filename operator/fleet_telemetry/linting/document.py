@@ -15,7 +15,7 @@ import msgspec
 import yaml
 
 from fleet_telemetry.api.schema import explain
-from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.problem import FileError, FileProblem
 
 Path = tuple[str | int, ...]
 """Where something is: keys of mappings and places in lists, from the document down."""
@@ -32,7 +32,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
-class Limits:
+class DocumentLimits:
     """What a document may be."""
 
     size: int = LARGEST_FILE
@@ -44,7 +44,7 @@ class Limits:
     """A loader of PyYAML that constructs plain data."""
 
 
-_OF_A_PRODUCT = Limits()
+_OF_A_PRODUCT = DocumentLimits()
 # What SafeLoader raises for a scalar that is not of the type that its tag names.
 _CONSTRUCTION_ERRORS = (
     yaml.YAMLError,
@@ -68,7 +68,7 @@ class Document:
 
     @classmethod
     def parse(
-        cls, file: str, text: bytes, first_line: int = 1, limits: Limits = _OF_A_PRODUCT
+        cls, file: str, text: bytes, first_line: int = 1, limits: DocumentLimits = _OF_A_PRODUCT
     ) -> Document:
         """Raises FileError."""
         try:
@@ -81,17 +81,17 @@ class Document:
             ) from None
 
     @classmethod
-    def _parse(cls, file: str, text: bytes, first_line: int, limits: Limits) -> Document:
+    def _parse(cls, file: str, text: bytes, first_line: int, limits: DocumentLimits) -> Document:
         if len(text) > limits.size:
             what = f"the file has more than {limits.size} bytes"
-            raise FileError(Problem(file, 1, what, "split it"))
+            raise FileError(FileProblem(file, 1, what, "split it"))
         try:
             check_depth(file, text, limits)
             loader = limits.loader(text)
             try:
                 root = loader.get_single_node()
                 if root is None:
-                    raise FileError(Problem(file, 1, "the file is empty", "write one document"))
+                    raise FileError(FileProblem(file, 1, "the file is empty", "write one document"))
                 problems = list(_find_faults(file, root, limits.nodes))
                 if problems:
                     raise FileError(*problems[:_MOST_PROBLEMS])
@@ -112,9 +112,9 @@ class Document:
             line, node = found
         return self.first_line + line - 1
 
-    def problem(self, path: Path, what: str, advice: str) -> Problem:
+    def problem(self, path: Path, what: str, advice: str) -> FileProblem:
         """A fault of what is at a path."""
-        return Problem(self.file, self.line(*path), what, advice)
+        return FileProblem(self.file, self.line(*path), what, advice)
 
     def read(self, wanted: type[T]) -> T:
         """The data as a type. Raises FileError, with the first fault."""
@@ -147,7 +147,7 @@ def read_path(text: str) -> Path:
     )
 
 
-def yaml_problem(file: str, text: bytes, error: Exception) -> Problem:
+def yaml_problem(file: str, text: bytes, error: Exception) -> FileProblem:
     """What an error of PyYAML says of a text."""
     if isinstance(error, yaml.MarkedYAMLError):
         marks = [error.problem_mark, error.context_mark]
@@ -157,16 +157,16 @@ def yaml_problem(file: str, text: bytes, error: Exception) -> Problem:
         # libyaml notices some faults in the line after the last one.
         line = min(mark.line + 1, text.count(b"\n") + 1) if mark else 1
         what = " ".join(filter(None, (error.context, error.problem)))
-        return Problem(file, line, f"no YAML: {what}", "correct it")
+        return FileProblem(file, line, f"no YAML: {what}", "correct it")
     if isinstance(error, yaml.reader.ReaderError):
         position = error.position if isinstance(error.position, int) else 0
         line = text.count(b"\n", 0, position) + 1
-        return Problem(file, line, f"no YAML: {error.reason}", "write it in UTF-8")
+        return FileProblem(file, line, f"no YAML: {error.reason}", "write it in UTF-8")
     what = f"no YAML: a value is not of the type that it looks like ({error})"
-    return Problem(file, 1, what, "put it in quotes")
+    return FileProblem(file, 1, what, "put it in quotes")
 
 
-def check_depth(file: str, text: bytes, limits: Limits) -> None:
+def check_depth(file: str, text: bytes, limits: DocumentLimits) -> None:
     """Before anything that calls itself reads the document. Raises FileError."""
     depth = 0
     for event in yaml.parse(text, Loader=limits.loader):
@@ -177,23 +177,25 @@ def check_depth(file: str, text: bytes, limits: Limits) -> None:
         if depth > limits.depth:
             line = _line(event)
             what = f"more than {limits.depth} levels of nesting"
-            raise FileError(Problem(file, line, what, "write it with fewer"))
+            raise FileError(FileProblem(file, line, what, "write it with fewer"))
 
 
 def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
 
-def _find_faults(file: str, root: yaml.Node, most_nodes: int) -> Iterator[Problem]:
+def _find_faults(file: str, root: yaml.Node, most_nodes: int) -> Iterator[FileProblem]:
     sizes: dict[int, int] = {}
     above: set[int] = set()
 
-    def visit(node: yaml.Node) -> Iterator[Problem]:
+    def visit(node: yaml.Node) -> Iterator[FileProblem]:
         if id(node) in sizes:
             return
         line = node.start_mark.line + 1
         if id(node) in above:
-            raise FileError(Problem(file, line, "an alias within its own anchor", "write it out"))
+            raise FileError(
+                FileProblem(file, line, "an alias within its own anchor", "write it out")
+            )
         above.add(id(node))
         children: list[yaml.Node] = []
         if isinstance(node, yaml.MappingNode):
@@ -207,21 +209,21 @@ def _find_faults(file: str, root: yaml.Node, most_nodes: int) -> Iterator[Proble
         sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
         if sizes[id(node)] > most_nodes:
             what = f"with its aliases written out it has more than {most_nodes} values"
-            raise FileError(Problem(file, line, what, "split the file"))
+            raise FileError(FileProblem(file, line, what, "split the file"))
 
     yield from visit(root)
 
 
-def _check_keys(file: str, node: yaml.MappingNode) -> Iterator[Problem]:
+def _check_keys(file: str, node: yaml.MappingNode) -> Iterator[FileProblem]:
     seen: dict[str, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            yield Problem(file, line, "a key that is no word", "write a field's name")
+            yield FileProblem(file, line, "a key that is no word", "write a field's name")
         elif key.value in seen:
             what = f"{key.value!r} stands twice in one mapping, first in line {seen[key.value]}"
             advice = "write one << with a list" if key.tag == _MERGE else "keep one of them"
-            yield Problem(file, line, what, advice)
+            yield FileProblem(file, line, what, advice)
         else:
             seen[key.value] = line
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleet_telemetry.linting.document import Document, Path
-from fleet_telemetry.linting.problem import Problem
+from fleet_telemetry.linting.problem import FileProblem
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LintFinding:
     """A fault at a path of a file."""
 
     path: Path
     what: str
     advice: str
 
-    def in_document(self, document: Document) -> Problem:
+    def in_document(self, document: Document) -> FileProblem:
         """The fault with the file and the line."""
         return document.problem(self.path, self.what, self.advice)
 

@@ -9,21 +9,21 @@ from fleet_telemetry.api.product import Image, TelemetryProductSpec
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.own_products import problem_of_pattern
-from fleet_telemetry.linting.finding import Finding
+from fleet_telemetry.linting.finding import LintFinding
 
 _REGULAR_EXPRESSION = re.compile(r"\.[*?]")
 _GLOB_ADVICE = "write a glob: * is any text, ? one character, and a dot a dot"
 
 
-def check_images(spec: TelemetryProductSpec) -> Iterator[Finding]:
+def check_images(spec: TelemetryProductSpec) -> Iterator[LintFinding]:
     """The faults of ``spec.images``."""
     for place, image in enumerate(spec.images):
         path = ("spec", "images", place)
         for field, what, advice in _check_image(image):
-            yield Finding((*path, field), what, advice)
+            yield LintFinding((*path, field), what, advice)
         for earlier in spec.images[:place]:
             if _hides(earlier, image):
-                yield Finding(
+                yield LintFinding(
                     path,
                     f"image {image.pattern}: it is never used, because {earlier.pattern} comes "
                     "before it and matches the same images",

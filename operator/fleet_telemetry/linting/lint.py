@@ -16,16 +16,16 @@ from fleet_telemetry.linting.catalogue_rules import MOST_PATTERNS, check_built_i
 from fleet_telemetry.linting.channel_rules import check_channels
 from fleet_telemetry.linting.coverage_rules import check_coverage, check_gaps
 from fleet_telemetry.linting.document import Document
-from fleet_telemetry.linting.finding import Finding
+from fleet_telemetry.linting.finding import LintFinding
 from fleet_telemetry.linting.image_rules import check_images
-from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.problem import FileError, FileProblem
 from fleet_telemetry.linting.product_file import read_product_file
 from fleet_telemetry.linting.table import SUFFIX, Table
 from fleet_telemetry.linting.table_rules import check_table
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _LintedProduct:
     document: Document
     product: Product
 
@@ -34,9 +34,9 @@ class _Entry:
 class _Linter:
     files: Mapping[str, bytes]
     built_in: bool
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
 
-    def run(self) -> list[Problem]:
+    def run(self) -> list[FileProblem]:
         entries = list(self._without_twins(self._entries()))
         products = {entry.product.name: entry.product for entry in entries}
         patterns = sum(len(one.spec.images) for one in products.values())
@@ -44,7 +44,9 @@ class _Linter:
             what = (
                 f"the files together have {patterns} image patterns, and may have {MOST_PATTERNS}"
             )
-            self.problems.append(Problem(next(iter(self.files)), 1, what, "lint fewer at a time"))
+            self.problems.append(
+                FileProblem(next(iter(self.files)), 1, what, "lint fewer at a time")
+            )
             return sorted(set(self.problems))
         catalogue = builtin().with_products(products)
         combined = combine(builtin(), () if self.built_in else products.values())
@@ -60,31 +62,31 @@ class _Linter:
                 table_of(other) == file for other in self.files if other != file
             ):
                 what = "there is no product beside this table"
-                self.problems.append(Problem(file, 1, what, "name it as the product's file"))
+                self.problems.append(FileProblem(file, 1, what, "name it as the product's file"))
         return sorted(set(self.problems))
 
-    def _entries(self) -> Iterator[_Entry]:
+    def _entries(self) -> Iterator[_LintedProduct]:
         for file in self.files:
             if file.endswith(SUFFIX):
                 continue
             try:
                 document = Document.parse(file, self.files[file])
-                yield _Entry(document, read_product_file(document, built_in=self.built_in))
+                yield _LintedProduct(document, read_product_file(document, built_in=self.built_in))
             except FileError as error:
                 self.problems.extend(error.problems)
 
-    def _without_twins(self, entries: Iterator[_Entry]) -> Iterator[_Entry]:
+    def _without_twins(self, entries: Iterator[_LintedProduct]) -> Iterator[_LintedProduct]:
         seen: dict[str, str] = {}
         for entry in entries:
             name, document = entry.product.name, entry.document
             first = seen.setdefault(name, document.file)
             if first != document.file:
                 what = f"{first} has a product {name}, too"
-                self._add(document, Finding(("metadata", "name"), what, "choose another name"))
+                self._add(document, LintFinding(("metadata", "name"), what, "choose another name"))
             else:
                 yield entry
 
-    def _check(self, entry: _Entry, catalogue: Catalogue) -> None:
+    def _check(self, entry: _LintedProduct, catalogue: Catalogue) -> None:
         product, document = entry.product, entry.document
         self._add(document, *check_images(product.spec))
         if product.spec.base is None:  # that of a base is the base's
@@ -105,18 +107,18 @@ class _Linter:
         elif file not in self.files:
             if self.built_in:
                 what = f"it has no table {file}"
-                self._add(document, Finding((), what, "write one, see CONTRIBUTING.md"))
+                self._add(document, LintFinding((), what, "write one, see CONTRIBUTING.md"))
             if product.spec.base is None:
                 self._add(document, *check_gaps(product, None, catalogue))
 
-    def _check_head(self, entry: _Entry) -> None:
+    def _check_head(self, entry: _LintedProduct) -> None:
         product, document = entry.product, entry.document
         stem = document.file.rpartition("/")[2].removesuffix(".yaml")
         if stem != product.name:
             what = f"the product {product.name} is in a file {stem}.yaml"
-            self._add(document, Finding(("metadata", "name"), what, "give both one name"))
+            self._add(document, LintFinding(("metadata", "name"), what, "give both one name"))
         if not product.spec.homepage:
-            self._add(document, Finding(("spec",), "it has no homepage", "add it"))
+            self._add(document, LintFinding(("spec",), "it has no homepage", "add it"))
 
     def _read_table(self, file: str) -> tuple[Document, Table] | None:
         if file not in self.files:
@@ -128,11 +130,11 @@ class _Linter:
             self.problems.extend(error.problems)
             return None
 
-    def _add(self, document: Document, *findings: Finding) -> None:
+    def _add(self, document: Document, *findings: LintFinding) -> None:
         self.problems.extend(finding.in_document(document) for finding in findings)
 
 
-def lint(files: Mapping[str, bytes], *, built_in: bool = False) -> list[Problem]:
+def lint(files: Mapping[str, bytes], *, built_in: bool = False) -> list[FileProblem]:
     """The problems of product files and of the tables beside them, by file and line.
 
     ``files`` are contents by name. ``built_in``: they belong to the built-in catalogue, which is

@@ -21,7 +21,7 @@ from fleet_telemetry.linting.problem import FileError
 from fleet_telemetry.linting.schema_rules import check_spec
 
 
-class _Metadata(msgspec.Struct, frozen=True):
+class _PolicyMetadata(msgspec.Struct, frozen=True):
     name: ObjectName
     namespace: NamespaceName | None = None
 
@@ -29,7 +29,7 @@ class _Metadata(msgspec.Struct, frozen=True):
 class _PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     api_version: Annotated[str, msgspec.Meta(pattern="^fleettelemetry.io/v1alpha1$")]
     kind: PolicyKind
-    metadata: _Metadata
+    metadata: _PolicyMetadata
     spec: Any
     status: Any = None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class FileProblem:
     """One fault. Lines count from 1."""
 
     file: str
@@ -21,6 +21,6 @@ class Problem:
 class FileError(Exception):
     """Nothing further can be said of a file; ``problems`` say why."""
 
-    def __init__(self, *problems: Problem) -> None:
+    def __init__(self, *problems: FileProblem) -> None:
         self.problems = problems
         super().__init__("; ".join(map(str, problems)))

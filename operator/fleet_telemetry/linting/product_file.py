@@ -10,7 +10,7 @@ from fleet_telemetry.catalogue.builtin_file import ProductFile
 from fleet_telemetry.catalogue.own_products import compile_own
 from fleet_telemetry.catalogue.product import Origin, Product, ProductError
 from fleet_telemetry.linting.document import Document, Path
-from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.problem import FileError, FileProblem
 from fleet_telemetry.linting.schema_rules import check_schema
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,7 +58,7 @@ def read_product_file(document: Document, *, built_in: bool) -> Product:
         raise FileError(*(_located(document, spec, one) for one in error.problems)) from None
 
 
-def _located(document: Document, spec: TelemetryProductSpec, problem: str) -> Problem:
+def _located(document: Document, spec: TelemetryProductSpec, problem: str) -> FileProblem:
     advice = next((advice for words, advice in _ADVICE if words in problem), "correct it")
     return document.problem(_place(spec, problem), problem, advice)
 

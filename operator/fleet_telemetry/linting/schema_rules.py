@@ -28,7 +28,7 @@ from fleet_telemetry.api.variable_names import (
 )
 from fleet_telemetry.linting.document import Document, Path
 from fleet_telemetry.linting.policy_rules import POLICY_RULES
-from fleet_telemetry.linting.problem import Problem
+from fleet_telemetry.linting.problem import FileProblem
 
 _LONGEST_LABEL = 63
 _PARTS = re.compile(PARTS)
@@ -37,7 +37,7 @@ _LITERAL_RUN = re.compile(r"[A-Za-z0-9]{3}")
 _PRIVATE = (".svc", ".local", ".internal", ".localhost", ".test", ".invalid", ".arpa")
 
 
-def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Problem]:
+def check_schema(document: Document, *, built_in: bool = False) -> Iterator[FileProblem]:
     """The faults of a product file, whose types are right. A built-in product may set variables
     that a TelemetryProduct may not."""
     waived = (NAME_RULE.message, FLAG_RULE.message) if built_in else ()
@@ -46,7 +46,7 @@ def check_schema(document: Document, *, built_in: bool = False) -> Iterator[Prob
 
 def check_spec(
     document: Document, kind: type[ApiType], rules: tuple[Rule, ...], waived: Container[str] = ()
-) -> Iterator[Problem]:
+) -> Iterator[FileProblem]:
     """The faults of ``spec``, whose types are right. ``waived`` are messages of rules."""
     spec = document.data["spec"]
     for rule in rules:

@@ -25,11 +25,11 @@ class TableKind(StrEnum):
     CRON_JOB = "CronJob"
 
 
-class _Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _TableRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of a table. A field that is not known is an error."""
 
 
-class Match(_Row, frozen=True, kw_only=True):
+class Match(_TableRow, frozen=True, kw_only=True):
     """An image that is the product, and the version that it is."""
 
     image: _Text
@@ -41,14 +41,14 @@ class Match(_Row, frozen=True, kw_only=True):
     """The container's name."""
 
 
-class Reject(_Row, frozen=True, kw_only=True):
+class Reject(_TableRow, frozen=True, kw_only=True):
     """An image that is not the product, in a container of a certain name."""
 
     image: _Text
     container: str = "main"
 
 
-class ChannelRow(_Row, frozen=True, kw_only=True):
+class ChannelRow(_TableRow, frozen=True, kw_only=True):
     """What is set for a channel in a container of each of the images."""
 
     channel: ChannelName
@@ -71,7 +71,7 @@ class ChannelRow(_Row, frozen=True, kw_only=True):
     """The kind of the workload that runs the container."""
 
 
-class Table(_Row, frozen=True, kw_only=True):
+class Table(_TableRow, frozen=True, kw_only=True):
     """A table."""
 
     matches: Annotated[tuple[Match, ...], msgspec.Meta(min_length=1, max_length=1024)]

@@ -9,16 +9,16 @@ from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.linting.document import Document, Path
-from fleet_telemetry.linting.problem import Problem
+from fleet_telemetry.linting.problem import FileProblem
 from fleet_telemetry.linting.table import ChannelRow, Match, Reject, Table
-from fleet_telemetry.linting.trial import Given, Outcome, run_trial
+from fleet_telemetry.linting.trial import TrialContainer, TrialOutcome, run_trial
 
 _ADVICE = "correct the table, or the product"
 
 
 def check_table(
     document: Document, table: Table, product: Product, catalogue: Catalogue
-) -> Iterator[Problem]:
+) -> Iterator[FileProblem]:
     """Every row that says something else than the operator does. ``catalogue`` holds the product
     and all others."""
     for place, match in enumerate(table.matches):
@@ -65,7 +65,9 @@ def _check_row(
             other = f"taken for {found.product.name}" if found else "not recognised"
             yield ("images", place), f"{image} is {other}"
             continue
-        given = Given(image, row.container, row.command, row.args, tuple(row.env.items()), row.kind)
+        given = TrialContainer(
+            image, row.container, row.command, row.args, tuple(row.env.items()), row.kind
+        )
         off = run_trial(given, catalogue, product.name, row.channel, Submission.DISABLED)
         on = run_trial(given, catalogue, product.name, row.channel, Submission.ENABLED)
         for field, outcome, wanted in (
@@ -78,7 +80,7 @@ def _check_row(
         yield from _check_state(image, row, off)
 
 
-def _check_state(image: str, row: ChannelRow, outcome: Outcome) -> Iterator[tuple[Path, str]]:
+def _check_state(image: str, row: ChannelRow, outcome: TrialOutcome) -> Iterator[tuple[Path, str]]:
     verdict = outcome.verdict
     if verdict is None or verdict.state is None:
         yield (), f"{image}: it has no channel {row.channel}"

@@ -33,7 +33,7 @@ _NAMESPACE = "trial"
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class TrialContainer:
     """A container, as its owner wrote it."""
 
     image: str
@@ -45,7 +45,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrialOutcome:
     """What was set, and the verdict once every pod was started with it."""
 
     changes: tuple[str, ...]
@@ -57,8 +57,12 @@ class Outcome:
 
 
 def run_trial(
-    given: Given, catalogue: Catalogue, product: str, channel: ChannelName, desired: Submission
-) -> Outcome:
+    given: TrialContainer,
+    catalogue: Catalogue,
+    product: str,
+    channel: ChannelName,
+    desired: Submission,
+) -> TrialOutcome:
     """Create a workload of the container under a policy, and judge it once it runs."""
     policy = _policy(product, channel, desired)
     manifest = workload_manifest(given)
@@ -71,10 +75,12 @@ def run_trial(
     verdict = next(
         (one for one in running.verdicts if (one.product, one.channel) == (product, channel)), None
     )
-    return Outcome(tuple(_changes(manifest, after)), verdict, after)
+    return TrialOutcome(tuple(_changes(manifest, after)), verdict, after)
 
 
-def workload_manifest(given: Given, name: str = "trial", namespace: str = _NAMESPACE) -> Manifest:
+def workload_manifest(
+    given: TrialContainer, name: str = "trial", namespace: str = _NAMESPACE
+) -> Manifest:
     """A workload with the container."""
     container: dict[str, Any] = {"name": given.container, "image": given.image}
     if given.command:

@@ -94,7 +94,7 @@ class _Node:
 
 
 @dataclass(slots=True)
-class _Entry:
+class _PodEntry:
     """A pod."""
 
     holder: Holder
@@ -125,7 +125,7 @@ class AddressBook:
         self._tolerance = tolerance
         self._kept_for = kept_for
         self._most_pods = most_pods
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _PodEntry] = {}
         self._at: dict[str, _At] = {}
         self._nodes: dict[str, _Node] = {}
         self._ended: deque[tuple[datetime, str]] = deque()
@@ -179,7 +179,7 @@ class AddressBook:
                 self._put_ended(namespace, pod, now)
             if not runs or not self._has_room():
                 return
-            entry = _Entry(Holder(namespace, pod.name, pod.uid))
+            entry = _PodEntry(Holder(namespace, pod.name, pod.uid))
             self._entries[pod.uid] = entry
         if not runs:
             ended = pod.containers_ended
@@ -236,7 +236,7 @@ class AddressBook:
         return False
 
     def _put_addresses(
-        self, entry: _Entry, addresses: frozenset[str], pod: Pod, now: datetime
+        self, entry: _PodEntry, addresses: frozenset[str], pod: Pod, now: datetime
     ) -> None:
         for address in entry.tenures.keys() - addresses:
             self._close(entry, address, now)
@@ -269,14 +269,14 @@ class AddressBook:
             unsure = _FOREVER if oldest.until is None else oldest.until + self._tolerance
             at.unsure_until = max(at.unsure_until, unsure)
 
-    def _close(self, entry: _Entry, address: str, until: datetime) -> None:
+    def _close(self, entry: _PodEntry, address: str, until: datetime) -> None:
         tenure = entry.tenures.pop(address)
         tenure.until = max(tenure.since, until)
         while len(entry.old) >= _MOST_ADDRESSES:
             self._drop_tenure(next(iter(entry.old)), entry.old.pop(next(iter(entry.old))))
         entry.old[address] = tenure
 
-    def _end(self, entry: _Entry, until: datetime, now: datetime) -> None:
+    def _end(self, entry: _PodEntry, until: datetime, now: datetime) -> None:
         for address in list(entry.tenures):
             self._close(entry, address, until)
         self._put_nodes(entry, frozenset(), now)
@@ -284,7 +284,7 @@ class AddressBook:
             entry.gone = now
             self._ended.append((now, entry.holder.uid))
 
-    def _put_nodes(self, entry: _Entry, addresses: frozenset[str], now: datetime) -> None:
+    def _put_nodes(self, entry: _PodEntry, addresses: frozenset[str], now: datetime) -> None:
         for address in addresses - entry.nodes:
             node = self._nodes.setdefault(address, _Node(now))
             node.pods += 1

@@ -76,7 +76,7 @@ class Questions:
 
 
 @dataclass(slots=True)
-class _Row:
+class _ContactRow:
     """A contact."""
 
     contact: Contact
@@ -95,7 +95,7 @@ class _Row:
 class _Book:
     """The contacts of a workload."""
 
-    rows: dict[tuple[str, str], _Row] = field(default_factory=dict)
+    rows: dict[tuple[str, str], _ContactRow] = field(default_factory=dict)
     pods: dict[str, PodMark] = field(default_factory=dict)
     products: frozenset[str] = frozenset()
     restored: bool = False
@@ -178,7 +178,7 @@ class Ledger:
                 if not self._has_room():
                     continue
                 mark = book.pods.get(stored.pod_uid)
-                row = _Row(stored, started=mark.started if mark else None)
+                row = _ContactRow(stored, started=mark.started if mark else None)
                 book.rows[key] = row
                 self._rows += 1
             else:
@@ -217,7 +217,7 @@ class Ledger:
                 book.dropped[host] = max(book.dropped.get(host, questions.last), questions.last)
                 return
             contact = Contact(host, pod.name, pod.uid, questions.first, questions.last, lookups=0)
-            row = book.rows[key] = _Row(contact, started=pod.started)
+            row = book.rows[key] = _ContactRow(contact, started=pod.started)
             self._rows += 1
             self._due[ref] = _EVER
         before = row.contact.lookups

@@ -7,9 +7,8 @@ as not attributed. Bounded in all: see ``MOST_WAITING`` and the bounds of the th
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -25,19 +24,15 @@ from fleet_telemetry.observed.address_book import (
     Unattributed,
 )
 from fleet_telemetry.observed.chain import CLOCK_OFFSET, Chain, ChainState
+from fleet_telemetry.observed.doubts import Doubts
 from fleet_telemetry.observed.ledger import Hosts, Ledger, LookupKey, PodMark, Questions
 from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.observed.spelling import canonical_address
+from fleet_telemetry.observed.waiting_lookups import WaitingKey, WaitingLookup, WaitingLookups
 from fleet_telemetry.workloads.workload import Pod, PodPhase, WorkloadRef
 
 SETTLED_AFTER = timedelta(seconds=10)
 """How long a lookup waits until it is decided whose it is."""
-MOST_WAITING = 20_000
-"""Lookups that wait, by client, host and second; about 10 MB. Further ones are not attributed."""
-DOUBTED_FOR = timedelta(hours=26)
-"""How long a lookup that is nobody's keeps a host in doubt. Most products send daily."""
-MOST_DECIDED = 1_000
-"""Lookups, as they wait, that one tick decides, so that it takes less than 50 ms."""
 _LEAST_LABELS = 3
 """A name in the cluster has at most a host and a Service before its namespace, so what is longer is
 a host with a search domain."""
@@ -51,31 +46,6 @@ class Changes:
     """Whose ``Contacts`` changed of themselves."""
     chain: bool
     """Whether ``complete_since`` or its reason changed, which is part of all ``Contacts``."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Lookups of a host by a client within a second."""
-
-    due: datetime
-    arrived: datetime
-    """When the last one arrived, by the operator's clock."""
-    first: datetime
-    last: datetime
-    questions: int = 0
-    answered: datetime | None = None
-    refused: bool = False
-    clock_wrong: bool = False
-
-
-@dataclass(slots=True)
-class _Doubt:
-    """That a host was asked for, and it is not known by whom."""
-
-    detail: str
-    last: datetime
-    is_over: bool = False
-    """It was long ago."""
 
 
 @dataclass(slots=True)
@@ -98,12 +68,6 @@ class _Fed:
     """The pods that may ask other name servers."""
     elsewhere_until: datetime | None = None
     """When there last was one."""
-    doubts: dict[str, _Doubt] = field(default_factory=dict)
-    """By host: lookups that may have been its pods'."""
-
-
-_WaitingKey = tuple[str, str, str, datetime]
-"""Client, host, the namespace in the search domain or nothing, second."""
 
 
 class DnsObservation:
@@ -130,7 +94,6 @@ class DnsObservation:
         (``path_canary_sent``)."""
         self._clock = clock
         self._suffix = f".svc.{cluster_domain.strip('.').lower()}"
-        self._settled_after = settled_after
         self._proves_hosts = proves_hosts
         self._book = book or AddressBook()
         self._ledger = ledger or Ledger()
@@ -140,13 +103,12 @@ class DnsObservation:
         self._hosts: Hosts = {}
         self._pods: dict[str, _Pod] = {}
         self._fed: dict[WorkloadRef, _Fed] = {}
-        self._waiting: dict[_WaitingKey, _Waiting] = {}
+        self._waiting = WaitingLookups(settled_after)
         self._gone: deque[tuple[datetime, str]] = deque()
-        self._doubts: dict[str, _Doubt] = {}
+        self._doubts = Doubts()
         self._unattributed = dict.fromkeys(Unattributed, 0)
         self._running: dict[str, set[WorkloadRef]] = {}
         """By product: the workloads that run it."""
-        self._doubted: set[WorkloadRef] = set()
         self._changed: set[WorkloadRef] = set()
         self._reported = ChainState()
 
@@ -195,9 +157,7 @@ class DnsObservation:
         self._hosts = dict(hosts)
         self._ledger.set_hosts(hosts)
         self._chain.keep_hosts(hosts)
-        self._doubts = {host: one for host, one in self._doubts.items() if host in hosts}
-        for fed in self._fed.values():
-            fed.doubts = {host: one for host, one in fed.doubts.items() if host in hosts}
+        self._doubts.keep_hosts(hosts)
 
     def set_pods(self, ref: WorkloadRef, pods: Iterable[Pod], products: Iterable[str] = ()) -> None:
         """All pods that the workload has now, also those that ended and are still listed, and the
@@ -242,6 +202,7 @@ class DnsObservation:
                 self._remove(ref, fed, uid, now)
             self._set_products(ref, fed, frozenset())
         self._ledger.forget(ref)
+        self._doubts.forget(ref)
         self._changed.discard(ref)
 
     def restore(self, ref: WorkloadRef, records: Iterable[ContactRecord]) -> None:
@@ -269,7 +230,8 @@ class DnsObservation:
     def tick(self) -> Changes:
         """Decide what has waited long enough, and say whose ``Contacts`` changed."""
         now = self._clock()
-        self._settle(now)
+        for key, waiting in self._waiting.take_due(now):
+            self._decide(key, waiting)
         self._book.forget(now)
         self._forget_pods(now)
         self._end_doubts(now)
@@ -361,23 +323,11 @@ class DnsObservation:
             self._changed.add(pod.ref)
         pod.asked = now
 
-    def _wait(self, source: str, key: _WaitingKey, lookup: ReportedLookup, now: datetime) -> None:
-        waiting = self._waiting.get(key)
-        if waiting is None:
-            if len(self._waiting) >= MOST_WAITING:
-                if lookup.stage is LookupStage.QUESTION:
-                    self._refuse(key, NoHolder(Unattributed.TOO_MANY), 1, now)
-                return
-            due = now + self._settled_after
-            waiting = self._waiting[key] = _Waiting(due, now, lookup.time, lookup.time)
-        waiting.arrived = now
-        waiting.clock_wrong |= not self._trusts(source, lookup.time, now)
-        if lookup.stage is LookupStage.QUESTION:
-            waiting.questions += 1
-            waiting.first = min(waiting.first, lookup.time)
-            waiting.last = max(waiting.last, lookup.time)
-        elif waiting.answered is None or lookup.time >= waiting.answered:
-            waiting.answered, waiting.refused = lookup.time, lookup.refused
+    def _wait(self, source: str, key: WaitingKey, lookup: ReportedLookup, now: datetime) -> None:
+        clock_wrong = not self._trusts(source, lookup.time, now)
+        is_waiting = self._waiting.add(key, lookup, now, clock_wrong=clock_wrong)
+        if not is_waiting and lookup.stage is LookupStage.QUESTION:
+            self._refuse(key, NoHolder(Unattributed.TOO_MANY), 1, now)
 
     def _trusts(self, source: str, time: datetime, now: datetime) -> bool:
         """Whether the time is right. A source that no canary has shown to be right may be late."""
@@ -386,13 +336,7 @@ class DnsObservation:
         trusted = self._chain.trusts_clock(source)
         return now - time <= CLOCK_OFFSET if trusted is None else trusted
 
-    def _settle(self, now: datetime) -> None:
-        first = itertools.islice(self._waiting.items(), MOST_DECIDED)
-        for key, waiting in [(key, one) for key, one in first if one.due <= now]:
-            del self._waiting[key]
-            self._decide(key, waiting)
-
-    def _decide(self, key: _WaitingKey, waiting: _Waiting) -> None:
+    def _decide(self, key: WaitingKey, waiting: WaitingLookup) -> None:
         client, host, namespace, _ = key
         if host not in self._hosts:
             return
@@ -417,7 +361,7 @@ class DnsObservation:
                 pod.ref, pod.mark, host, waiting.answered, refused=waiting.refused
             )
 
-    def _holder_of(self, client: str, waiting: _Waiting) -> Holder | NoHolder:
+    def _holder_of(self, client: str, waiting: WaitingLookup) -> Holder | NoHolder:
         if waiting.clock_wrong:
             return NoHolder(Unattributed.CLOCKS_DIFFER)
         first = self._book.holder(client, waiting.first)
@@ -429,7 +373,7 @@ class DnsObservation:
                 return one
         return NoHolder(Unattributed.REUSED)
 
-    def _refuse(self, key: _WaitingKey, holder: NoHolder, questions: int, time: datetime) -> None:
+    def _refuse(self, key: WaitingKey, holder: NoHolder, questions: int, time: datetime) -> None:
         """Count lookups that are no pod's, and doubt whose workload's they may be."""
         if questions == 0:
             return
@@ -441,14 +385,12 @@ class DnsObservation:
         refs = {one.ref for one in pods if one is not None}
         detail = f"{client} asked for {host}: {_MEANINGS[holder.why]}"
         if not refs:
-            if self._doubt(self._doubts, host, detail, time):
+            if self._doubts.add_for_all(host, detail, time):
                 self._changed |= self._refs_of(host)
             return
         for ref in refs:
-            fed = self._fed.get(ref)
-            if fed is not None and self._doubt(fed.doubts, host, detail, time):
+            if ref in self._fed and self._doubts.add(ref, host, detail, time):
                 self._changed.add(ref)
-                self._doubted.add(ref)
 
     def _problem_of(
         self, ref: WorkloadRef, hosts: Collection[str], state: ChainState
@@ -464,7 +406,7 @@ class DnsObservation:
             return state.reason or ObservedReason.NOT_PROVEN_YET, state.detail
         return (
             self._problem_of_hosts(hosts, state)
-            or _problem_of_doubts(state.complete_since, hosts, self._doubts, fed.doubts)
+            or self._problem_of_doubts(ref, hosts, state.complete_since)
             or self._problem_of_silence(fed, state.complete_since if state.all_tapped else None)
         )
 
@@ -481,6 +423,12 @@ class DnsObservation:
                 )
         untapped = self._chain.untapped(hosts) if self._proves_hosts else ()
         return (ObservedReason.HOST_NOT_TAPPED, min(untapped)) if untapped else None
+
+    def _problem_of_doubts(
+        self, ref: WorkloadRef, hosts: Collection[str], since: datetime
+    ) -> tuple[ObservedReason, str] | None:
+        detail = self._doubts.detail_since(since, ref, hosts)
+        return (ObservedReason.NOT_ATTRIBUTED, detail) if detail is not None else None
 
     def _problem_of_silence(
         self, fed: _Fed, since: datetime | None
@@ -505,7 +453,7 @@ class DnsObservation:
             fed.elsewhere_until,
             self._ledger.dropped_until(ref),
             *(self._since.get(host) for host in hosts),
-            *(one.last for one in _doubts_of(hosts, self._doubts, fed.doubts)),
+            *self._doubts.times(ref, hosts),
         ]
         latest = max(time for time in times if time is not None)
         down = latest.replace(microsecond=0)
@@ -514,16 +462,6 @@ class DnsObservation:
     def _name_of(self, uid: str) -> str:
         pod = self._pods.get(uid)
         return pod.mark.name if pod is not None else uid
-
-    @staticmethod
-    def _doubt(doubts: dict[str, _Doubt], host: str, detail: str, time: datetime) -> bool:
-        """Whether the doubt is a new one. An old one keeps its detail, which is in statuses."""
-        known = doubts.get(host)
-        if known is not None and not known.is_over:
-            known.last = max(known.last, time)
-            return False
-        doubts[host] = _Doubt(detail, time)
-        return True
 
     def _refs_of(self, host: str) -> set[WorkloadRef]:
         products = {use.product for use in self._hosts.get(host, ())}
@@ -556,36 +494,10 @@ class DnsObservation:
                 self._pods.pop(uid, None)
 
     def _end_doubts(self, now: datetime) -> None:
-        for host in _end_old(self._doubts, now):
+        hosts, refs = self._doubts.end_old(now)
+        self._changed.update(refs)
+        for host in hosts:
             self._changed |= self._refs_of(host)
-        for ref in list(self._doubted):
-            fed = self._fed.get(ref)
-            if fed is not None and list(_end_old(fed.doubts, now)):
-                self._changed.add(ref)
-            if fed is None or all(one.is_over for one in fed.doubts.values()):
-                self._doubted.discard(ref)
-
-
-def _end_old(doubts: Mapping[str, _Doubt], now: datetime) -> Iterator[str]:
-    for host, one in doubts.items():
-        if not one.is_over and now - one.last > DOUBTED_FOR:
-            one.is_over = True
-            yield host
-
-
-def _doubts_of(hosts: Collection[str], *books: Mapping[str, _Doubt]) -> Iterator[_Doubt]:
-    for host in sorted(hosts):
-        yield from (book[host] for book in books if host in book)
-
-
-def _problem_of_doubts(
-    since: datetime, hosts: Collection[str], *books: Mapping[str, _Doubt]
-) -> tuple[ObservedReason, str] | None:
-    for one in _doubts_of(hosts, *books):
-        # Of the time before, nothing is said.
-        if not one.is_over and one.last >= since:
-            return ObservedReason.NOT_ATTRIBUTED, one.detail
-    return None
 
 
 _MEANINGS = {

@@ -15,7 +15,7 @@ from fleet_telemetry.observed.figures import Figures, RefusedConnection
 from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.frame_streams import FrameStreamError, Phase
 from fleet_telemetry.observed.half import Half
-from fleet_telemetry.observed.limits import Limits
+from fleet_telemetry.observed.limits import ReceiverLimits
 from fleet_telemetry.observed.lookup import LookupSink
 
 _TURN = 64
@@ -46,7 +46,7 @@ class Reader:
         closing: Closing,
         sink: LookupSink,
         figures: Figures,
-        limits: Limits,
+        limits: ReceiverLimits,
         clock: Callable[[], float],
     ) -> None:
         self._closing = closing

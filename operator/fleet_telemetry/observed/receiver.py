@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from fleet_telemetry.observed.connection import DnstapConnection
 from fleet_telemetry.observed.figures import Figures, RefusedConnection
-from fleet_telemetry.observed.limits import Limits
+from fleet_telemetry.observed.limits import ReceiverLimits
 from fleet_telemetry.observed.lookup import LookupSink
 from fleet_telemetry.observed.sockets import address_of, listening_socket, notice_death
 from fleet_telemetry.observed.tls_channel import TlsChannel
@@ -48,7 +48,7 @@ class Receiver:
         *,
         on_refusal: OnRefusal = lambda _address, _why, _sentence: None,
         tls: Callable[[], ssl.SSLContext] | None = None,
-        limits: Limits = Limits(),  # noqa: B008  # frozen
+        limits: ReceiverLimits = ReceiverLimits(),  # noqa: B008  # frozen
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``admits`` is given an IP address. ``tls`` returns a context, and does not block.

@@ -25,7 +25,7 @@ from fleet_telemetry.policy.precedence import (
 from fleet_telemetry.workloads.workload import Workload
 
 
-class Outcome(StrEnum):
+class PolicyEffect(StrEnum):
     """What became of a policy."""
 
     EFFECTIVE = "Effective"
@@ -46,7 +46,7 @@ class PolicyOutcome:
     """One policy."""
 
     policy: Policy
-    outcome: Outcome
+    outcome: PolicyEffect
     why: str
 
 
@@ -73,11 +73,11 @@ def outcomes_of(
         if not covers_channel(policy, product, channel, built_in=built_in):
             yield PolicyOutcome(
                 policy,
-                Outcome.NOT_COVERED,
+                PolicyEffect.NOT_COVERED,
                 _why_not_covered(policy, product, channel, built_in=built_in),
             )
         elif exception is not None:
-            yield PolicyOutcome(policy, Outcome.EXEMPT, _exempting(exception))
+            yield PolicyOutcome(policy, PolicyEffect.EXEMPT, _exempting(exception))
         elif policy is winner:
             why = "no other policy covers the channel"
             others = [
@@ -91,15 +91,15 @@ def outcomes_of(
                 why = "; ".join(
                     dict.fromkeys(f"before {one}: {why_before(policy, one)}" for one in others)
                 )
-            yield PolicyOutcome(policy, Outcome.EFFECTIVE, why)
+            yield PolicyOutcome(policy, PolicyEffect.EFFECTIVE, why)
         elif winner is not None:
             agrees = policy.spec.submission is winner.spec.submission
-            outcome = Outcome.AGREES if agrees else Outcome.LOWER_PRECEDENCE
+            outcome = PolicyEffect.AGREES if agrees else PolicyEffect.LOWER_PRECEDENCE
             yield PolicyOutcome(policy, outcome, f"{winner} decides: {why_before(winner, policy)}")
     for policy in in_scope:
         if policy not in selecting:
             why = _why_not_selected(policy, namespace_labels)
-            yield PolicyOutcome(policy, Outcome.NOT_SELECTED, why)
+            yield PolicyOutcome(policy, PolicyEffect.NOT_SELECTED, why)
 
 
 def _exempting(exception: PolicyException) -> str:

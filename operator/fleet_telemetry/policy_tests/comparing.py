@@ -10,9 +10,9 @@ from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.audit.subject import Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.evidence.verdict import Verdict
-from fleet_telemetry.linting.problem import Problem
+from fleet_telemetry.linting.problem import FileProblem
 from fleet_telemetry.policy_tests.suite import Expectation, SuiteFile
-from fleet_telemetry.policy_tests.trying import Outcome, run_workload
+from fleet_telemetry.policy_tests.trying import AdmissionOutcome, run_workload
 from fleet_telemetry.workloads.workload import Container, Workload
 
 WorkloadKey = tuple[str, str]
@@ -20,7 +20,7 @@ WorkloadKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class SuiteInputs:
     """What a suite names, read from its files."""
 
     subjects: Mapping[WorkloadKey, Subject]
@@ -31,7 +31,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class PolicyTestResult:
     """One test: a result that is expected, and what differs."""
 
     name: str
@@ -49,13 +49,13 @@ def key_of(workload: Workload) -> WorkloadKey:
 
 
 def run_suite(
-    suite: SuiteFile, given: Given, now: datetime
-) -> tuple[tuple[Result, ...], tuple[Problem, ...]]:
+    suite: SuiteFile, given: SuiteInputs, now: datetime
+) -> tuple[tuple[PolicyTestResult, ...], tuple[FileProblem, ...]]:
     """The results, in the order of the file, and what is wrong with the file itself: names of what
     is not there, and policies that no result is about."""
-    outcomes: dict[WorkloadKey, Outcome] = {}
-    results: list[Result] = []
-    problems: list[Problem] = []
+    outcomes: dict[WorkloadKey, AdmissionOutcome] = {}
+    results: list[PolicyTestResult] = []
+    problems: list[FileProblem] = []
     tried: set[str] = set()
     for row, expected in enumerate(suite.suite.results):
         key = expected.namespace, expected.workload
@@ -68,7 +68,7 @@ def run_suite(
             outcomes[key] = run_workload(subject, given.policies, given.catalogue, at)
         outcome = outcomes[key]
         chosen = _verdict(suite, row, expected, outcome)
-        if isinstance(chosen, Problem):
+        if isinstance(chosen, FileProblem):
             problems.append(chosen)
             continue
         about = (
@@ -82,7 +82,7 @@ def run_suite(
             problems.append(unknown)
             continue
         results.append(
-            Result(
+            PolicyTestResult(
                 name=f"{expected.namespace}/{expected.workload} {chosen.product} {chosen.channel}",
                 file=suite.document.file,
                 line=suite.document.line("results", row),
@@ -96,7 +96,7 @@ def run_suite(
 
 def _no_workload(
     suite: SuiteFile, row: int, expected: Expectation, subjects: Iterable[WorkloadKey]
-) -> Problem:
+) -> FileProblem:
     elsewhere = sorted(space for space, name in subjects if name == expected.workload)
     what = f"no resource is {expected.workload} in the namespace {expected.namespace}"
     advice = f"it is in the namespace {elsewhere[0]}" if elsewhere else "correct the name"
@@ -104,8 +104,8 @@ def _no_workload(
 
 
 def _verdict(
-    suite: SuiteFile, row: int, expected: Expectation, outcome: Outcome
-) -> Verdict | Problem:
+    suite: SuiteFile, row: int, expected: Expectation, outcome: AdmissionOutcome
+) -> Verdict | FileProblem:
     found = outcome.plan.verdicts
     products = sorted({one.product for one in found})
     if not products:
@@ -127,7 +127,7 @@ def _verdict(
 
 def _unknown_policy(
     suite: SuiteFile, row: int, expected: Expectation, policies: Iterable[Policy]
-) -> Problem | None:
+) -> FileProblem | None:
     if not expected.policy or any(expected.policy in names_of(one) for one in policies):
         return None
     what = f"no policy is {expected.policy}"
@@ -143,7 +143,9 @@ def names_of(policy: Policy | None) -> tuple[str, ...]:
     return f"{policy.kind.value}/{policy.name}", "/".join(filter(None, names))
 
 
-def _untried(suite: SuiteFile, policies: Iterable[Policy], tried: set[str]) -> Iterator[Problem]:
+def _untried(
+    suite: SuiteFile, policies: Iterable[Policy], tried: set[str]
+) -> Iterator[FileProblem]:
     for policy in policies:
         if names_of(policy)[-1] not in tried:
             what = f"no result is about what {names_of(policy)[-1]} covers"
@@ -152,7 +154,7 @@ def _untried(suite: SuiteFile, policies: Iterable[Policy], tried: set[str]) -> I
 
 
 def _differences(
-    expected: Expectation, verdict: Verdict, outcome: Outcome, given: Given
+    expected: Expectation, verdict: Verdict, outcome: AdmissionOutcome, given: SuiteInputs
 ) -> Iterator[str]:
     policy = names_of(verdict.policy)
     if expected.policy is not None and expected.policy not in policy:

@@ -9,14 +9,14 @@ from datetime import datetime
 from pathlib import Path
 
 from fleet_telemetry.audit.files import gather_files
-from fleet_telemetry.audit.result import Problem as Reported
+from fleet_telemetry.audit.result import Problem
 from fleet_telemetry.audit.sources import Definitions
 from fleet_telemetry.audit.subject import Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.combining import combine
 from fleet_telemetry.linting.document import LARGEST_FILE
-from fleet_telemetry.linting.problem import FileError, Problem
-from fleet_telemetry.policy_tests.comparing import Given, WorkloadKey, key_of
+from fleet_telemetry.linting.problem import FileError, FileProblem
+from fleet_telemetry.policy_tests.comparing import SuiteInputs, WorkloadKey, key_of
 from fleet_telemetry.policy_tests.suite import FILE_NAME, SuiteFile, read_suite
 from fleet_telemetry.workloads.workload import Workload
 
@@ -27,8 +27,8 @@ _NAMESPACE = "default"
 class Loaded:
     """What the files of a suite hold, and what is wrong with them."""
 
-    given: Given
-    problems: list[Problem] = field(default_factory=list)
+    given: SuiteInputs
+    problems: list[FileProblem] = field(default_factory=list)
 
 
 def find_suites(folder: Path) -> list[Path]:
@@ -51,7 +51,7 @@ def load_files(suite: SuiteFile, folder: Path, now: datetime) -> Loaded:
     missing = list(_missing(suite, folder))
     if missing:
         raise FileError(*missing)
-    problems: list[Problem] = []
+    problems: list[FileProblem] = []
     at = declared.now or now
     subjects, definitions = _gather(
         [folder / one for _, files in named for one in files],
@@ -69,10 +69,10 @@ def load_files(suite: SuiteFile, folder: Path, now: datetime) -> Loaded:
             what = f"{one.patched} has no {one.workload} in the namespace {one.namespace}"
             problems.append(suite.problem(row, "patched", what, "correct the file"))
     catalogue = _catalogue(definitions, problems)
-    return Loaded(Given(subjects, definitions.policies, catalogue, expected), problems)
+    return Loaded(SuiteInputs(subjects, definitions.policies, catalogue, expected), problems)
 
 
-def _missing(suite: SuiteFile, folder: Path) -> Iterator[Problem]:
+def _missing(suite: SuiteFile, folder: Path) -> Iterator[FileProblem]:
     declared = suite.suite
     for name, files in (
         ("policies", declared.policies),
@@ -89,7 +89,10 @@ def _missing(suite: SuiteFile, folder: Path) -> Iterator[Problem]:
 
 
 def _gather(
-    definitions: Iterable[Path], resources: Iterable[Path], now: datetime, problems: list[Problem]
+    definitions: Iterable[Path],
+    resources: Iterable[Path],
+    now: datetime,
+    problems: list[FileProblem],
 ) -> tuple[dict[WorkloadKey, Subject], Definitions]:
     named = [str(one) for one in _outermost([*definitions, *resources])]
     gathered = gather_files(named, io.BytesIO(), _NAMESPACE, now)
@@ -101,7 +104,7 @@ def _gather(
         if key in subjects:
             first = subjects[key].place
             what = f"{key[1]} in the namespace {key[0]} stands in {first.file}:{first.line}, too"
-            problems.append(Problem(one.place.file, one.place.line, what, "keep one of them"))
+            problems.append(FileProblem(one.place.file, one.place.line, what, "keep one of them"))
         else:
             subjects[key] = one
     problems += map(_as_problem, gathered.problems)
@@ -119,15 +122,15 @@ def _outermost(paths: Iterable[Path]) -> list[Path]:
     ]
 
 
-def _catalogue(definitions: Definitions, problems: list[Problem]) -> Catalogue:
+def _catalogue(definitions: Definitions, problems: list[FileProblem]) -> Catalogue:
     combined = combine(builtin(), (product for _, product in definitions.products))
     for place, product in definitions.products:
         rejection = combined.rejected.get(product.name)
         if rejection is not None:
             what = f"the TelemetryProduct {product.name} is not in effect: {rejection.message}"
-            problems.append(Problem(place.file, place.line, what, "correct it"))
+            problems.append(FileProblem(place.file, place.line, what, "correct it"))
     return combined.catalogue
 
 
-def _as_problem(one: Reported) -> Problem:
-    return Problem(one.place.file, one.place.line, one.what, one.advice)
+def _as_problem(one: Problem) -> FileProblem:
+    return FileProblem(one.place.file, one.place.line, one.what, one.advice)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fleet_telemetry.audit.formats.junit_xml import JUnitCase, Outcome, junit_xml
+from fleet_telemetry.audit.formats.junit_xml import JUnitCase, JUnitOutcome, junit_xml
 from fleet_telemetry.audit.result import Place
-from fleet_telemetry.linting.problem import Problem
+from fleet_telemetry.linting.problem import FileProblem
 from fleet_telemetry.objects.text import printable
-from fleet_telemetry.policy_tests.comparing import Result
+from fleet_telemetry.policy_tests.comparing import PolicyTestResult
 
 _LONGEST = 2000
 _NAME = "fleet-telemetry test"
 
 
-def as_text(results: Sequence[Result], problems: Sequence[Problem]) -> str:
+def as_text(results: Sequence[PolicyTestResult], problems: Sequence[FileProblem]) -> str:
     """A line for each test, the differences below it, and the count."""
     return "".join(f"{printable(line, _LONGEST)}\n" for line in _lines(results, problems))
 
 
-def _lines(results: Sequence[Result], problems: Sequence[Problem]) -> Iterator[str]:
+def _lines(results: Sequence[PolicyTestResult], problems: Sequence[FileProblem]) -> Iterator[str]:
     width = max((len(one.name) for one in results), default=0)
     for one in results:
         mark = "FAIL" if one.differences else "ok  "
@@ -32,27 +32,27 @@ def _lines(results: Sequence[Result], problems: Sequence[Problem]) -> Iterator[s
     yield f"{len(results)} tests, {failed} failed{wrong}"
 
 
-def as_junit(results: Sequence[Result], problems: Sequence[Problem]) -> str:
+def as_junit(results: Sequence[PolicyTestResult], problems: Sequence[FileProblem]) -> str:
     """JUnit XML: a failure for what differs, an error for what is wrong in a file."""
     cases = [*map(_case, results), *map(_error, problems)]
     return junit_xml(_NAME, {_NAME: cases})
 
 
-def _case(one: Result) -> JUnitCase:
+def _case(one: PolicyTestResult) -> JUnitCase:
     return JUnitCase(
         name=printable(one.name, _LONGEST),
         group=printable(one.file, _LONGEST),
         place=Place(file=one.file, line=one.line),
-        outcome=Outcome.FAILURE if one.differences else Outcome.PASSED,
+        outcome=JUnitOutcome.FAILURE if one.differences else JUnitOutcome.PASSED,
         message=printable("; ".join(one.differences) or one.found, _LONGEST),
     )
 
 
-def _error(one: Problem) -> JUnitCase:
+def _error(one: FileProblem) -> JUnitCase:
     return JUnitCase(
         name=printable(f"{one.file}:{one.line}", _LONGEST),
         group=printable(one.file, _LONGEST),
         place=Place(file=one.file, line=one.line),
-        outcome=Outcome.ERROR,
+        outcome=JUnitOutcome.ERROR,
         message=printable(f"{one.what}; {one.advice}", _LONGEST),
     )

@@ -14,18 +14,22 @@ from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.linting.document import Document
-from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.problem import FileError, FileProblem
 
 FILE_NAME = "fleet-telemetry-test.yaml"
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 _Files = Annotated[tuple[_Text, ...], msgspec.Meta(max_length=1000)]
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class _SuitePart(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
     """A part of the file. A field that is not known is an error."""
 
 
-class Expectation(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class Expectation(
+    _SuitePart, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
     """What is expected of a channel of a workload. A field that is absent is not compared."""
 
     workload: _Text
@@ -53,16 +57,18 @@ class Expectation(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
         return bool(self.patched) or any(one is not None for one in compared)
 
 
-class _Metadata(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class _SuiteMetadata(
+    _SuitePart, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
     name: _Text
 
 
-class Suite(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class Suite(_SuitePart, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """The whole file. Paths are relative to its folder."""
 
     api_version: Literal["test.fleettelemetry.io/v1alpha1"]
     kind: Literal["PolicyTest"]
-    metadata: _Metadata
+    metadata: _SuiteMetadata
     policies: _Files = ()
     products: _Files = ()
     resources: Annotated[tuple[_Text, ...], msgspec.Meta(min_length=1, max_length=1000)]
@@ -78,7 +84,7 @@ class SuiteFile:
     suite: Suite
     document: Document
 
-    def problem(self, row: int, field: str, what: str, advice: str) -> Problem:
+    def problem(self, row: int, field: str, what: str, advice: str) -> FileProblem:
         """A fault of a field of a result."""
         return self.document.problem(("results", row, field), what, advice)
 
@@ -93,7 +99,7 @@ def read_suite(file: str, text: bytes) -> SuiteFile:
     return SuiteFile(suite, document)
 
 
-def _find_problems(document: Document, suite: Suite) -> Iterator[Problem]:
+def _find_problems(document: Document, suite: Suite) -> Iterator[FileProblem]:
     if suite.now is not None and suite.now.tzinfo is None:
         yield document.problem(("now",), "now has no time zone", "end it with Z, for UTC")
     seen: dict[tuple[str, ...], int] = {}

@@ -20,7 +20,7 @@ _NAME = "as-created"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AdmissionOutcome:
     """What admission does to a workload, and the decision once its pods run."""
 
     sets: tuple[str, ...]
@@ -32,7 +32,7 @@ class Outcome:
 
 def run_workload(
     subject: Subject, policies: tuple[Policy, ...], catalogue: Catalogue, now: datetime
-) -> Outcome:
+) -> AdmissionOutcome:
     """The outcome for one workload."""
     workload = subject.workload
     given = Input(
@@ -55,7 +55,7 @@ def run_workload(
         is_pod=False,
         pods=() if after.is_idle else (pod,),
     )
-    return Outcome(
+    return AdmissionOutcome(
         sets=tuple(sorted(_written(workload, edits))),
         after=after,
         plan=decide(running),

@@ -9,21 +9,21 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.reporting.events import Notice
-from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
+from fleet_telemetry.switches.edits import Edit, EditCause, SkippedEdit
 from fleet_telemetry.switches.suspend import is_suspended
 from fleet_telemetry.workloads.workload import Container, PodTemplate, Workload
 
 _LONGEST_WARNING = 250
 """The API server truncates longer ones."""
 _REASONS = {
-    Cause.INJECTED: "TelemetrySettingInjected",
-    Cause.RESTORED: "TelemetrySettingInjected",
-    Cause.SETTING: "TelemetrySettingInjected",
-    Cause.OVERRIDDEN: "TelemetrySettingOverridden",
-    Cause.REFUSED: "TelemetrySettingRemoved",
-    Cause.EXCLUSIVE: "TelemetrySettingRemoved",
-    Cause.REVERTED: "TelemetrySettingRemoved",
-    Cause.DROPPED: "TelemetrySettingDropped",
+    EditCause.INJECTED: "TelemetrySettingInjected",
+    EditCause.RESTORED: "TelemetrySettingInjected",
+    EditCause.SETTING: "TelemetrySettingInjected",
+    EditCause.OVERRIDDEN: "TelemetrySettingOverridden",
+    EditCause.REFUSED: "TelemetrySettingRemoved",
+    EditCause.EXCLUSIVE: "TelemetrySettingRemoved",
+    EditCause.REVERTED: "TelemetrySettingRemoved",
+    EditCause.DROPPED: "TelemetrySettingDropped",
 }
 """Nothing changes where a value is kept or comes from a reference: the status says it."""
 
@@ -42,7 +42,7 @@ def change_notices(changes: Iterable[Edit | SkippedEdit], by: str) -> Iterator[N
         if change.cause in _REASONS:
             notes.setdefault(_REASONS[change.cause], []).append(_with_policy(change))
     for reason, parts in notes.items():
-        is_warning = reason == _REASONS[Cause.DROPPED]
+        is_warning = reason == _REASONS[EditCause.DROPPED]
         yield Notice(reason, f"{by}: {'; '.join(parts)}.", warning=is_warning)
 
 
@@ -96,9 +96,9 @@ def _origin(edit: Edit) -> str:
     """The policy and its field; without a policy, why the operator makes the edit."""
     if edit.policy is not None:
         return f"{edit.policy}, {edit.section}" if edit.section else str(edit.policy)
-    if edit.cause is Cause.REFUSED:
+    if edit.cause is EditCause.REFUSED:
         return "no policy: the product cannot start with what was injected for another version"
-    if edit.cause is Cause.EXCLUSIVE:
+    if edit.cause is EditCause.EXCLUSIVE:
         return "no policy: the product cannot start with what was injected beside the other"
     return "no policy: what was injected goes when no policy asks for it"
 
@@ -111,28 +111,28 @@ def _sentence_on_variable(change: Edit | SkippedEdit) -> str:
     where = f"in container {change.container_name}"
     but = f", but {change.note}" if change.note else ""
     value = change.value if isinstance(change, Edit) else None
-    if isinstance(change, SkippedEdit) and change.cause is not Cause.DROPPED:
+    if isinstance(change, SkippedEdit) and change.cause is not EditCause.DROPPED:
         return _unchanged(change, where)
     match change.cause:
-        case Cause.INJECTED if value is not None:
+        case EditCause.INJECTED if value is not None:
             return f'set {change.name}="{value}" {where}{but}'
-        case Cause.RESTORED if value is not None:
+        case EditCause.RESTORED if value is not None:
             return (
                 f'set {change.name}="{value}" {where} again{but}: the update drops it, and the '
                 "setting stays while a policy asks for it"
             )
-        case Cause.DROPPED:
+        case EditCause.DROPPED:
             doubt = f" ({change.note})" if change.note else ""
             return (
                 f"did not set {change.name} {where} again, which the update drops{doubt}, because "
                 "of when: Never; the default of the product applies"
             )
-        case Cause.OVERRIDDEN if value is not None:
+        case EditCause.OVERRIDDEN if value is not None:
             return f'replaced the value of {change.name} by "{value}" {where}{but}'
-        case Cause.SETTING:
+        case EditCause.SETTING:
             note = f", {change.note}" if change.note else ""
             return f"set {change.name} {where}{note}"
-        case Cause.REVERTED:
+        case EditCause.REVERTED:
             note = f"; {change.note}" if change.note else ""
             return f"removed {change.name} {where}: no policy asks for it on this version{note}"
         case _:
@@ -145,29 +145,29 @@ def _sentence_on_argument(change: Edit | SkippedEdit) -> str:
     but = f", but {change.note}" if change.note else ""
     value = change.value if isinstance(change, Edit) else None
     match change.cause:
-        case Cause.OVERRIDDEN if value is not None:
+        case EditCause.OVERRIDDEN if value is not None:
             return f"replaced the argument {change.name} by {value} {where}{but}"
-        case Cause.RESTORED if value is not None:
+        case EditCause.RESTORED if value is not None:
             return (
                 f"added the argument {value} {where} again{but}: the update drops it, and the "
                 "setting stays while a policy asks for it"
             )
-        case Cause.KEPT:
+        case EditCause.KEPT:
             return f"kept the argument {change.name} {where} because of onConflict: Keep"
-        case Cause.BY_REFERENCE:
+        case EditCause.BY_REFERENCE:
             return f"did not replace the argument {change.name} {where}: it contains $(NAME)"
-        case Cause.HOLDS_MORE:
+        case EditCause.HOLDS_MORE:
             return f"did not replace the argument {change.name} {where}: its value is not known"
-        case Cause.NOT_WRITABLE:
+        case EditCause.NOT_WRITABLE:
             return f"did not add the argument {change.name} {where}: {change.note}"
-        case Cause.DROPPED:
+        case EditCause.DROPPED:
             return (
                 f"did not add the argument {change.name} {where} again, which the update drops, "
                 "because of when: Never; the default of the product applies"
             )
         case _ if value is not None:
             return f"added the argument {value} {where}{but}"
-        case Cause.REVERTED:
+        case EditCause.REVERTED:
             return f"removed the argument {change.name} {where}: no policy asks for it"
         case _:
             return f"removed the argument {change.name} {where}"
@@ -177,20 +177,20 @@ def _sentence_on_suspension(change: Edit | SkippedEdit) -> str:
     what = f"the CronJob of container {change.container_name}"
     value = change.value if isinstance(change, Edit) else None
     match change.cause:
-        case Cause.RESTORED if value is not None:
+        case EditCause.RESTORED if value is not None:
             return (
                 f"suspended {what} again: the update resumes it, and it stays suspended while a "
                 "policy asks for it"
             )
-        case Cause.KEPT | Cause.HOLDS_MORE:
+        case EditCause.KEPT | EditCause.HOLDS_MORE:
             return f"did not resume {what}: somebody else suspended it"
-        case Cause.NOT_WRITABLE:
+        case EditCause.NOT_WRITABLE:
             return f"did not suspend {what}: {change.note}"
-        case Cause.DROPPED:
+        case EditCause.DROPPED:
             return f"did not suspend {what} again, which the update resumes, because of when: Never"
         case _ if value is not None:
             return f"suspended {what}, which only calls home"
-        case Cause.REVERTED:
+        case EditCause.REVERTED:
             return f"resumed {what}: no policy asks for its suspension"
         case _:
             return f"resumed {what}"
@@ -203,11 +203,11 @@ _SENTENCES = {"argument": _sentence_on_argument, _SUSPEND: _sentence_on_suspensi
 def _unchanged(change: SkippedEdit, where: str) -> str:
     """Why an entry stays as it is."""
     match change.cause:
-        case Cause.BY_REFERENCE:
+        case EditCause.BY_REFERENCE:
             return f"did not replace {change.name} {where}: its value comes from a reference"
-        case Cause.HOLDS_MORE:
+        case EditCause.HOLDS_MORE:
             return f"did not replace {change.name} {where}: its value may hold more than the switch"
-        case Cause.NOT_BESIDE:
+        case EditCause.NOT_BESIDE:
             return (
                 f"did not set {change.name} {where}: the product does not start with it and "
                 f"{change.note}"

@@ -88,8 +88,9 @@ CHECKED = Family(
 )
 UNMANAGED = Family(
     "unmanaged_pods",
-    "Pods that run a product and belong to no workload of a type that the operator manages: "
-    "without a controller (none), or with another one (other). Nothing is injected into them.",
+    "Pods that run a product that no workload is listed with: they have no controller (none), or "
+    "one that the operator does not manage or whose own template does not run the product (other). "
+    "Nothing is injected into them.",
     ("resource_namespace", "product", "controller"),
     "2 x namespaces x products in use",
 )

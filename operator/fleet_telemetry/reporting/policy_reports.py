@@ -28,7 +28,7 @@ MANAGED_BY = {"app.kubernetes.io/managed-by": "fleet-telemetry"}
 CATEGORY = "Vendor telemetry"
 
 
-class Outcome(StrEnum):
+class ReportOutcome(StrEnum):
     """What a result comes to."""
 
     PASS = "pass"  # noqa: S105  # no password
@@ -39,32 +39,32 @@ class Outcome(StrEnum):
 
 
 _OUTCOMES = {
-    State.COMPLIANT: Outcome.PASS,
-    State.NON_COMPLIANT: Outcome.FAIL,
-    State.NOT_ENFORCEABLE: Outcome.FAIL,
-    State.PENDING: Outcome.WARN,
+    State.COMPLIANT: ReportOutcome.PASS,
+    State.NON_COMPLIANT: ReportOutcome.FAIL,
+    State.NOT_ENFORCEABLE: ReportOutcome.FAIL,
+    State.PENDING: ReportOutcome.WARN,
     # Not known is never a pass.
-    State.UNKNOWN: Outcome.ERROR,
-    State.EXEMPT: Outcome.SKIP,
+    State.UNKNOWN: ReportOutcome.ERROR,
+    State.EXEMPT: ReportOutcome.SKIP,
 }
 _SEVERITIES = {
-    Outcome.PASS: "info",
-    Outcome.SKIP: "info",
-    Outcome.WARN: "low",
-    Outcome.ERROR: "medium",
-    Outcome.FAIL: "high",
+    ReportOutcome.PASS: "info",
+    ReportOutcome.SKIP: "info",
+    ReportOutcome.WARN: "low",
+    ReportOutcome.ERROR: "medium",
+    ReportOutcome.FAIL: "high",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ReportResult:
     """What is found of one channel of one product."""
 
     key: str
     """The same for as long as the policy decides on this channel of this workload."""
     policy: str
     rule: str
-    outcome: Outcome
+    outcome: ReportOutcome
     severity: str
     scored: bool
     message: str
@@ -86,7 +86,7 @@ class Result:
         }
 
 
-def build_results(workload: Workload, plan: Plan, cluster: str = "") -> tuple[Result, ...]:
+def build_results(workload: Workload, plan: Plan, cluster: str = "") -> tuple[ReportResult, ...]:
     """A result for each channel that a policy covers. ``cluster`` is the cluster's name."""
     return tuple(
         _result(workload, verdict, verdict.policy, _egress(plan, verdict), cluster)
@@ -102,15 +102,15 @@ def _egress(plan: Plan, verdict: Verdict) -> EgressVerdict:
 
 def _result(
     workload: Workload, verdict: Verdict, policy: Policy, egress: EgressVerdict, cluster: str
-) -> Result:
+) -> ReportResult:
     assert verdict.state is not None
     is_audit = policy.spec.mode is Mode.AUDIT
     outcome = _OUTCOMES[verdict.state]
-    if is_audit and outcome is Outcome.FAIL:
-        outcome = Outcome.WARN
+    if is_audit and outcome is ReportOutcome.FAIL:
+        outcome = ReportOutcome.WARN
     reason = verdict.reason
     meaning = reason.meaning if reason else ""
-    return Result(
+    return ReportResult(
         key=f"{workload.uid}.{policy.uid}.{verdict.product}.{verdict.channel}",
         policy=policy.name,
         rule=f"{verdict.product}.{verdict.channel}",
@@ -155,7 +155,7 @@ def _properties(
 
 
 def report_manifest(
-    kind: Kind, workload: Workload, results: Iterable[Result], seconds: Mapping[str, int]
+    kind: Kind, workload: Workload, results: Iterable[ReportResult], seconds: Mapping[str, int]
 ) -> dict[str, Any]:
     """The report of a workload, owned by it; ``seconds`` by result says when each came to be."""
     results = tuple(results)
@@ -176,7 +176,7 @@ def report_manifest(
             "ownerReferences": [owner],
         },
         "scope": {**owner, "namespace": workload.ref.namespace},
-        "summary": {outcome.value: counted[outcome] for outcome in Outcome},
+        "summary": {outcome.value: counted[outcome] for outcome in ReportOutcome},
         "results": [result.manifest(seconds[result.key]) for result in results],
     }
     if kind is OPEN_REPORTS:
@@ -185,7 +185,7 @@ def report_manifest(
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class LiveReport:
     """The live report, as far as a comparison needs it."""
 
     digest: int
@@ -194,7 +194,7 @@ class Written:
     """By key: the digest of the result, and its seconds."""
 
 
-def read_written(manifest: Manifest) -> Written:
+def read_written(manifest: Manifest) -> LiveReport:
     """What a report in the cluster says."""
     found: dict[str, tuple[int, int]] = {}
     order = []
@@ -203,10 +203,12 @@ def read_written(manifest: Manifest) -> Written:
         digest = _digest({name: value for name, value in result.items() if name != "timestamp"})
         found[key] = digest, int(dig(result, "timestamp", "seconds") or 0)
         order.append(digest)
-    return Written(hash(tuple(order)), found)
+    return LiveReport(hash(tuple(order)), found)
 
 
-def to_write(results: Iterable[Result], before: Written | None, now: int) -> dict[str, int] | None:
+def to_write(
+    results: Iterable[ReportResult], before: LiveReport | None, now: int
+) -> dict[str, int] | None:
     """The seconds of each result if the report is to be written; None where it says so already.
 
     A result keeps its time for as long as nothing in it changes.

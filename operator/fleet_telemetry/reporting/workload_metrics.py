@@ -82,8 +82,8 @@ LAST_CHECK = Family(
 )
 UNMANAGED = Family(
     "unmanaged_pod_info",
-    "Always 1; the labels are a pod that runs a product and belongs to no workload of a type that "
-    "the operator manages, and the pod's controller if it has one.",
+    "Always 1; the labels are a pod that runs a product that no workload is listed with, and the "
+    "pod's controller if it has one.",
     ("controller_kind", "controller_name", "name", "product", "resource_namespace"),
     "such pods x products",
 )

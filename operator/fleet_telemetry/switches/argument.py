@@ -25,7 +25,7 @@ from fleet_telemetry.switches.command_line import (
 from fleet_telemetry.switches.edits import ArgumentEdit, Edit
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, setting_of
-from fleet_telemetry.workloads.reading import read_words
+from fleet_telemetry.workloads.template_reading import read_words
 from fleet_telemetry.workloads.workload import Container, EnvVar
 
 _SOURCES = {

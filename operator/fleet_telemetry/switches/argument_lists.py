@@ -9,7 +9,7 @@ from fleet_telemetry.api.product import Switch
 from fleet_telemetry.api.workload_telemetry import InjectedKind, InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.switches.desired import injectable_rule
-from fleet_telemetry.switches.edits import ArgumentEdit, Cause, Edit
+from fleet_telemetry.switches.edits import ArgumentEdit, Edit, EditCause
 from fleet_telemetry.switches.ownership import injected_arguments
 from fleet_telemetry.workloads.workload import Container, Workload
 
@@ -64,7 +64,7 @@ def _removal(container: Container, one: InjectedVariable) -> Edit:
         container_name=container.name,
         name=one.name,
         value=None,
-        cause=Cause.REVERTED,
+        cause=EditCause.REVERTED,
         mechanism="argument",
         argument=ArgumentEdit(injected=one.value, image_arguments=one.image_arguments),
     )

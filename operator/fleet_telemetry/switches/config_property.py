@@ -53,7 +53,7 @@ def find_property(container: Container, env: EnvSwitch) -> EnvVar | None:
 
 def read_property(container: Container, env: EnvSwitch) -> SwitchReading:
     """What the container declares, by the strongest source that declares something."""
-    reader = _Reader(container, env)
+    reader = _PropertyReader(container, env)
     for read in (
         reader.unreadable,
         reader.from_arguments,
@@ -87,7 +87,7 @@ def _spellings(container: Container, env: EnvSwitch) -> dict[str, EnvVar]:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _PropertyReader:
     container: Container
     env: EnvSwitch
 

@@ -22,8 +22,9 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.policy.imagined import imagined
 from fleet_telemetry.policy.precedence import EffectivePolicy
-from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit, Trigger
-from fleet_telemetry.switches.injection import InjectionContext, plan_edits
+from fleet_telemetry.switches.edits import Edit, EditCause, SkippedEdit, Trigger
+from fleet_telemetry.switches.injection import plan_edits
+from fleet_telemetry.switches.injection_context import InjectionContext
 from fleet_telemetry.switches.patched import patched
 from fleet_telemetry.switches.suspend import FIELD, SuspendMechanism
 from fleet_telemetry.workloads.workload import Workload
@@ -111,11 +112,11 @@ def _imagined(product: str, channel: ChannelName) -> EffectivePolicy:
 def _why(skipped: SkippedEdit) -> str:
     name = skipped.name
     match skipped.cause:
-        case Cause.BY_REFERENCE:
+        case EditCause.BY_REFERENCE:
             return f"The value of {name} comes from a reference. Change it there."
-        case Cause.HOLDS_MORE:
+        case EditCause.HOLDS_MORE:
             return f"The value of {name} may hold more than the switch. Change it by hand."
-        case Cause.NOT_BESIDE:
+        case EditCause.NOT_BESIDE:
             return f"The product does not start with {name} and {skipped.note}. Remove the latter."
         case _:
             return _meaning(skipped.note)

@@ -20,7 +20,7 @@ class Trigger(StrEnum):
     """The controller reconciles the workload as it is."""
 
 
-class Cause(StrEnum):
+class EditCause(StrEnum):
     """Why an entry is edited or skipped."""
 
     INJECTED = "Injected"
@@ -67,7 +67,7 @@ class Edit:
     container_name: str
     name: str
     value: str | None
-    cause: Cause
+    cause: EditCause
     policy: Policy | None = None
     note: str = ""
     mechanism: str = "env"
@@ -80,7 +80,7 @@ class Edit:
     @property
     def is_urgent(self) -> bool:
         """Whether the product cannot start because of what was injected. That does not wait."""
-        return self.policy is None and self.cause in (Cause.REFUSED, Cause.EXCLUSIVE)
+        return self.policy is None and self.cause in (EditCause.REFUSED, EditCause.EXCLUSIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class SkippedEdit:
 
     container_name: str
     name: str
-    cause: Cause
+    cause: EditCause
     policy: Policy
     note: str = ""
     mechanism: str = "env"

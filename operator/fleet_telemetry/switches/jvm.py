@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from fleet_telemetry.switches.start import names_options_file
@@ -9,13 +10,16 @@ from fleet_telemetry.workloads.workload import Container, EnvVar
 
 _BEFORE_ALL = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 _AFTER_ALL = "_JAVA_OPTIONS"
+# What separates words: isspace() in C, and IFS in a shell. Other white space is a part of a word.
+_WHITE = frozenset(" \t\n\r\f\v")
+_BLANKS = re.compile(r"[ \t\n]+")
 
 
 def split_options(variable: str, value: str) -> list[str]:
     """The arguments in a variable. The JVM removes quotes from its own variables. Others are split
     by a shell, which keeps quotes that a variable contains."""
-    if variable not in (*_BEFORE_ALL, _AFTER_ALL) or not {"'", '"'} & set(value):
-        return value.split()
+    if variable not in (*_BEFORE_ALL, _AFTER_ALL):
+        return [word for word in _BLANKS.split(value) if word]
     words: list[str] = []
     word: list[str] | None = None
     quote = ""
@@ -25,7 +29,7 @@ def split_options(variable: str, value: str) -> list[str]:
         elif character in "'\"":
             quote, kept, word = character, False, word or []
         else:
-            kept = not character.isspace()
+            kept = character not in _WHITE
             if not kept and word is not None:
                 words.append("".join(word))
                 word = None

@@ -30,7 +30,7 @@ _ALIKE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class PolicyProblem:
     """A part of a policy that is not in effect. ``is_mistake``: no other object can change that."""
 
     reason: PolicyReason
@@ -38,14 +38,14 @@ class Problem:
     is_mistake: bool
 
 
-def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
+def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[PolicyProblem]:
     """All problems of a policy's spec that its schema cannot express."""
     for name in _named_products(spec):
         if name not in catalogue.products:
             alike = get_close_matches(name, catalogue.products, n=1, cutoff=_ALIKE)
             advice = f"did you mean {alike[0]}?" if alike else _known(catalogue)
             # Not a mistake: the TelemetryProduct may be created after the policy.
-            yield Problem(
+            yield PolicyProblem(
                 PolicyReason.UNKNOWN_PRODUCT,
                 f"unknown product {name!r}; {advice}",
                 is_mistake=False,
@@ -53,7 +53,7 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
     for found in _credentials(spec):
         if isinstance(found, ClusterCredential) and found.lacks_scope:
             # Not a mistake: the CRD refuses it. Objects of earlier versions may still be changed.
-            yield Problem(
+            yield PolicyProblem(
                 PolicyReason.CREDENTIAL_SCOPE_MISSING,
                 f"spec.runtime.credentials: the credential for {found.product} is not used; add "
                 f"namespaces or namespaceSelector to say to which namespaces it may be sent, or "
@@ -69,14 +69,14 @@ def find_problems(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
         switches = list(product.switches(*spec.channels))
         for setting in settings.env:
             if any(names_switch(switch, setting.name) for switch in switches):
-                yield Problem(
+                yield PolicyProblem(
                     PolicyReason.SETTING_NAMES_SWITCH,
                     f"spec.injection.settings: {setting.name} is a switch of {settings.product}; "
                     f"remove it, because spec.submission sets it",
                     is_mistake=True,
                 )
             elif any(_excludes(switch, setting.name, spec) for switch in switches):
-                yield Problem(
+                yield PolicyProblem(
                     PolicyReason.SETTING_EXCLUDES_SWITCH,
                     f"spec.injection.settings: {settings.product} does not start with "
                     f"{setting.name} and the switch that spec.submission sets; remove the setting",
@@ -91,7 +91,7 @@ def _known(catalogue: Catalogue) -> str:
     return f"known products are {', '.join(names)}"
 
 
-def warnings_on(spec: PolicySpec, problems: Iterable[Problem]) -> Iterator[str]:
+def warnings_on(spec: PolicySpec, problems: Iterable[PolicyProblem]) -> Iterator[str]:
     """What the author should know of the spec alone. ``problems`` are those of the spec."""
     yield from (problem.message for problem in problems if not problem.is_mistake)
     clear = warn_of_clear_text(spec)
@@ -124,13 +124,13 @@ def _credentials(spec: PolicySpec) -> tuple[Credential, ...]:
     return ()
 
 
-def _not_covered(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
+def _not_covered(spec: PolicySpec, catalogue: Catalogue) -> Iterator[PolicyProblem]:
     """TelemetryProducts that a part of the policy is about, and that the policy does not name."""
     covered = {*(spec.products or ()), *spec.additional_products}
     for name in _named_products(spec):
         product = catalogue.products.get(name)
         if product is not None and not product.has_builtin_name and name not in covered:
-            yield Problem(
+            yield PolicyProblem(
                 PolicyReason.PRODUCT_NOT_COVERED,
                 f"the policy does not cover {name}, which is not built in; name it in "
                 "spec.additionalProducts",
@@ -138,16 +138,16 @@ def _not_covered(spec: PolicySpec, catalogue: Catalogue) -> Iterator[Problem]:
             )
 
 
-def _refused_settings(spec: PolicySpec) -> Iterator[Problem]:
+def _refused_settings(spec: PolicySpec) -> Iterator[PolicyProblem]:
     for settings in spec.injection.settings if spec.injection else ():
         for setting in settings.env:
             where = f"spec.injection.settings: {setting.name} of {settings.product}"
             if is_refused_name(setting.name):
                 message = f"{where} may not be set by a policy: {ADVICE}"
-                yield Problem(PolicyReason.REFUSED_VARIABLE, message, is_mistake=True)
+                yield PolicyProblem(PolicyReason.REFUSED_VARIABLE, message, is_mistake=True)
             elif is_refused_value(setting.value):
                 message = f"{where}: {EXPANSION_ADVICE}"
-                yield Problem(PolicyReason.REFUSED_VARIABLE, message, is_mistake=True)
+                yield PolicyProblem(PolicyReason.REFUSED_VARIABLE, message, is_mistake=True)
 
 
 def _named_products(spec: PolicySpec) -> list[str]:

@@ -20,6 +20,12 @@ def mechanism_of(switch: Switch) -> SwitchMechanism | None:
     return next((one for one in MECHANISMS if one.handles(switch)), None)
 
 
+def label_of(switch: Switch) -> str:
+    """What the switch is called in its mechanism; empty if nothing in a workload is the switch."""
+    mechanism = mechanism_of(switch)
+    return mechanism.label(switch) if mechanism is not None else ""
+
+
 def mechanism_named(name: str) -> SwitchMechanism:
     """The mechanism of an edit. Raises KeyError."""
     return {one.name: one for one in MECHANISMS}[name]

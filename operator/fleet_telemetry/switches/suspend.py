@@ -14,7 +14,7 @@ from fleet_telemetry.api.product import Setting, Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.objects.manifest import Manifest, mapping_at
-from fleet_telemetry.switches.edits import Cause, Edit
+from fleet_telemetry.switches.edits import Edit, EditCause
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, setting_of
 from fleet_telemetry.workloads.workload import Container, EnvVar
@@ -108,7 +108,7 @@ def resumption(container: Container) -> Edit:
         container_name=container.name,
         name=FIELD,
         value=None,
-        cause=Cause.REVERTED,
+        cause=EditCause.REVERTED,
         mechanism=SuspendMechanism.name,
     )
 

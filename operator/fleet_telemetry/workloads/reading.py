@@ -6,9 +6,7 @@ here raises for a missing or misshapen field: it reads as absent.
 
 from __future__ import annotations
 
-import json
-import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,37 +14,24 @@ from fleet_telemetry.objects.manifest import (
     Manifest,
     dig,
     items_at,
-    list_at,
     mapping_at,
     number_at,
     read_time,
     text_at,
 )
+from fleet_telemetry.workloads.field_owner_reading import read_field_owners
 from fleet_telemetry.workloads.owner import read_controller, read_owners
-from fleet_telemetry.workloads.registry import (
-    WorkloadKind,
-    kind_of_owner,
-    part_labels,
-    whole_of,
-)
+from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, part_labels, whole_of
+from fleet_telemetry.workloads.template_reading import copies_data, read_template
 from fleet_telemetry.workloads.workload import (
-    FIELD_MANAGER,
-    AppliedArguments,
-    Container,
-    EnvVar,
-    FieldOwners,
-    Mount,
-    OwnedField,
     Pod,
     PodPhase,
     PodTemplate,
     Schedule,
-    Volume,
-    VolumeKind,
     Workload,
     WorkloadRef,
 )
-from fleet_telemetry.workloads.workload_type import TemplatePath, read_labels
+from fleet_telemetry.workloads.workload_type import read_labels
 
 
 def read_owning_workloads(manifest: Manifest) -> Iterator[tuple[WorkloadRef, str]]:
@@ -114,7 +99,7 @@ def read_workload_or_part(manifest: Manifest) -> Workload | None:
         claim_templates=frozenset(
             text_at(template, "metadata", "name")
             for template in items_at(spec, "volumeClaimTemplates")
-            if not _copies_data(mapping_at(template, "spec"))
+            if not copies_data(mapping_at(template, "spec"))
         ),
         pod_selector=workload_type.pod_selector(manifest),
         is_orphan=controller is None
@@ -184,263 +169,3 @@ def _read_end(manifest: Manifest) -> datetime | None:
     ]
     known = [time for time in found if time is not None]
     return max(known) if known and len(known) == len(found) else None
-
-
-def _has_own_dns(spec: Manifest) -> bool:
-    """Whether the pod's resolver may have name servers of its own, or the node's."""
-    policy = spec.get("dnsPolicy") or "ClusterFirst"
-    wanted = "ClusterFirstWithHostNet" if spec.get("hostNetwork") else "ClusterFirst"
-    uses_cluster = policy in (wanted, "ClusterFirstWithHostNet")
-    return not uses_cluster or bool(dig(spec, "dnsConfig", "nameservers"))
-
-
-def read_template(manifest: Manifest) -> PodTemplate:
-    """The containers and volumes of a pod template, or of a pod."""
-    spec = mapping_at(manifest, "spec")
-    return PodTemplate(
-        containers=tuple(
-            _read_container(index, container, dig(spec, "securityContext", "runAsUser"))
-            for index, container in running_containers(spec)
-        ),
-        volumes=tuple(_read_volume(volume) for volume in items_at(spec, "volumes")),
-        labels=read_labels(mapping_at(manifest, "metadata")),
-        init_volumes=frozenset(
-            text_at(mount, "name")
-            for container in items_at(spec, "initContainers")
-            if not _is_sidecar(container)
-            for mount in items_at(container, "volumeMounts")
-        ),
-        init_ports=frozenset(
-            number
-            for container in items_at(spec, "initContainers")
-            if not _is_sidecar(container)
-            for _, number in _read_ports(container)
-        ),
-        host_network=bool(spec.get("hostNetwork")),
-        own_dns=_has_own_dns(spec),
-    )
-
-
-def running_containers(spec: Manifest) -> Iterator[tuple[int, Manifest]]:
-    """The main containers of a pod's spec and its native sidecars, with their index."""
-    for index, container in enumerate(list_at(spec, "containers")):
-        if isinstance(container, Mapping):
-            yield index, container
-    for position, container in enumerate(list_at(spec, "initContainers")):
-        if isinstance(container, Mapping) and _is_sidecar(container):
-            yield -position - 1, container
-
-
-def _is_sidecar(init_container: Manifest) -> bool:
-    return bool(init_container.get("restartPolicy") == "Always")
-
-
-def read_words(container: Manifest, key: str) -> Iterator[str]:
-    """The words of a container's ``command`` or ``args``."""
-    words = container.get(key)
-    yield from (str(word) for word in (words if isinstance(words, list) else ()))
-
-
-def _read_container(index: int, container: Manifest, pod_user: object) -> Container:
-    own_user = dig(container, "securityContext", "runAsUser")
-    user = pod_user if own_user is None else own_user
-    return Container(
-        index=index,
-        name=text_at(container, "name"),
-        image=text_at(container, "image"),
-        command=tuple(read_words(container, "command")),
-        args=tuple(read_words(container, "args")),
-        has_post_start=bool(dig(container, "lifecycle", "postStart")),
-        working_dir=text_at(container, "workingDir"),
-        user_id=user if isinstance(user, int) else None,
-        env=tuple(
-            EnvVar(
-                name=text_at(entry, "name"),
-                value=text_at(entry, "value"),
-                by_reference=bool(entry.get("valueFrom")),
-            )
-            for entry in items_at(container, "env")
-        ),
-        has_env_from=bool(container.get("envFrom")),
-        mounts=tuple(
-            Mount(path=_read_path(text_at(mount, "mountPath")), volume=text_at(mount, "name"))
-            for mount in items_at(container, "volumeMounts")
-        ),
-        ports=tuple(_read_ports(container)),
-    )
-
-
-def _read_path(path: str) -> str:
-    """The path that is meant by another form of it, such as ``data``, ``//data`` or ``/x/../data``.
-
-    The kubelet takes a relative path for one below the root (kubernetes/kubernetes@001a80e9:
-    pkg/kubelet/kubelet_pods.go, makeMounts). It passes an absolute path on as it is written.
-    """
-    return posixpath.normpath(f"/{path.lstrip('/')}") if path else ""
-
-
-def _read_ports(container: Manifest) -> Iterator[tuple[str, int]]:
-    for port in items_at(container, "ports"):
-        number = port.get("containerPort")
-        if isinstance(number, int) and port.get("protocol", "TCP") == "TCP":
-            yield text_at(port, "name"), number
-
-
-def _read_volume(volume: Manifest) -> Volume:
-    name = text_at(volume, "name")
-    if volume.get("emptyDir") is not None:
-        return Volume(name, VolumeKind.PER_POD)
-    if volume.get("ephemeral") is not None:
-        claim = mapping_at(volume, "ephemeral", "volumeClaimTemplate", "spec")
-        return Volume(name, VolumeKind.OTHER if _copies_data(claim) else VolumeKind.PER_POD)
-    claim_name = text_at(volume, "persistentVolumeClaim", "claimName")
-    if claim_name:
-        return Volume(name, VolumeKind.CLAIM, claim_name)
-    return Volume(name, VolumeKind.OTHER)
-
-
-def _copies_data(claim_spec: Manifest) -> bool:
-    """Whether a new volume claim starts with existing data: a snapshot, a clone, a given volume."""
-    return any(claim_spec.get(key) for key in ("dataSource", "dataSourceRef", "volumeName"))
-
-
-def read_field_owners(metadata: Manifest, template_path: TemplatePath) -> FieldOwners:
-    """Who owns which variable, from the object's managed fields.
-
-    A manager may own a list as a whole, as in CRDs that declare their lists atomic. Then nobody can
-    say who wrote an entry, and the field owners count as unknown.
-    """
-    managed = items_at(metadata, "managedFields")
-    if not managed:
-        return FieldOwners()
-    entries: set[OwnedField] = set()
-    declared: set[OwnedField] = set()
-    lists: set[str] = set()
-    edited: set[str] = set()
-    known = True
-    interrupted = False
-    suspension = False
-    path = tuple(f"f:{key}" for key in (*template_path, "spec"))
-    for entry in managed:
-        if entry.get("manager") == FIELD_MANAGER:
-            interrupted |= entry.get("operation") == "Update"
-            continue
-        suspension |= "f:suspend" in mapping_at(entry, "fieldsV1", "f:spec")
-        fields = mapping_at(entry, "fieldsV1", *path)
-        # A list cannot be empty here, so the manager owns the list and not its entries.
-        known &= all(fields.get(key) != {} for key in _CONTAINER_FIELDS)
-        found = {
-            (container, variable)
-            for key in _CONTAINER_FIELDS
-            for container, container_fields in _keyed(mapping_at(fields, key))
-            for variable, _ in _keyed(mapping_at(container_fields, "f:env"))
-        }
-        with_args = {
-            container
-            for key in _CONTAINER_FIELDS
-            for container, container_fields in _keyed(mapping_at(fields, key))
-            if "f:args" in container_fields
-        }
-        lists |= with_args
-        if text_at(entry, "manager") not in _CLIENT_SIDE_APPLY:
-            edited |= with_args
-        entries |= found
-        if not _writes_back(entry):
-            declared |= found
-    restored = entries - declared
-    if restored:
-        restored -= _last_applied(metadata, template_path, restored)
-    applied = _applied_arguments(metadata, template_path) if lists else None
-    return FieldOwners(
-        known=known,
-        entries=frozenset(entries),
-        restored=frozenset(restored),
-        interrupted=interrupted,
-        argument_lists=frozenset(lists),
-        applied_arguments=applied,
-        applied_alone=frozenset(name for name, _ in applied or ()) - edited,
-        suspension=suspension,
-    )
-
-
-# A container's name is unique in both lists.
-_CONTAINER_FIELDS = ("f:containers", "f:initContainers")
-_WRITE_BACK = frozenset(
-    {
-        # `kubectl rollout undo` sends the template of an earlier revision and names no manager, so
-        # it gets the one of its user agent (kubernetes/kubectl@v0.36.0: pkg/polymorphichelpers/
-        # rollback.go). kubectl before 1.19 applies under this name too; see _last_applied.
-        "kubectl",
-        "kubectl-rollout",
-        "kubectl-argo-rollouts",
-        # They read an object, and write all of it.
-        "kubectl-edit",
-        "kubectl-replace",
-        "velero",
-        "velero-server",
-        # What stood in an object before its first server-side apply, if nobody's fields were
-        # known (kubernetes/apimachinery: pkg/util/managedfields/internal/skipnonapplied.go).
-        "before-first-apply",
-    }
-)
-
-
-def _writes_back(managed: Manifest) -> bool:
-    """Whether the manager is a tool that writes back what stood in the object before."""
-    return managed.get("operation") == "Update" and text_at(managed, "manager") in _WRITE_BACK
-
-
-# They write the manifest that they apply into an annotation of the object.
-_CLIENT_SIDE_APPLY = frozenset(
-    {"kubectl-client-side-apply", "argocd-controller", "argocd-application-controller"}
-)
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-
-
-def _last_applied(
-    metadata: Manifest, template_path: TemplatePath, wanted: set[OwnedField]
-) -> set[OwnedField]:
-    """Which variables the manifest of the last client-side apply has; all if it cannot be read."""
-    text = mapping_at(metadata, "annotations").get(_LAST_APPLIED)
-    if not text:
-        return set()
-    try:
-        applied = json.loads(str(text))
-    except (ValueError, RecursionError):
-        return wanted
-    return {
-        (text_at(container, "name"), text_at(entry, "name"))
-        for _, container in running_containers(mapping_at(applied, *template_path, "spec"))
-        for entry in items_at(container, "env")
-    }
-
-
-def _applied_arguments(
-    metadata: Manifest, template_path: TemplatePath
-) -> tuple[AppliedArguments, ...] | None:
-    """The ``args`` in the manifest of the last client-side apply; None if there is none, or if it
-    cannot be read."""
-    text = mapping_at(metadata, "annotations").get(_LAST_APPLIED)
-    if not text:
-        return None
-    try:
-        applied = json.loads(str(text))
-    except (ValueError, RecursionError):
-        return None
-    return tuple(
-        (text_at(container, "name"), tuple(read_words(container, "args")))
-        for _, container in running_containers(mapping_at(applied, *template_path, "spec"))
-    )
-
-
-def _keyed(fields: Manifest) -> Iterator[tuple[str, Manifest]]:
-    """Entries such as ``k:{"name":"web"}``, by that name."""
-    for key, value in fields.items():
-        if str(key).startswith("k:"):
-            try:
-                name = dig(json.loads(key[2:]), "name")
-            # A user may write managed fields, and nest them deeply.
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(name, str):
-                yield name, value if isinstance(value, Mapping) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from typing import Self
 
 from fleet_telemetry.objects.kind import Kind
@@ -55,6 +56,8 @@ def whole_of(part: Kind, controller: Owner | None) -> WorkloadKind | None:
 
     None if it is a workload of its own.
     """
+    if controller is None:
+        return None
     return next((kind for kind in WorkloadKind if kind.type.owns(part, controller)), None)
 
 
@@ -66,6 +69,7 @@ def kind_of_owner(owner: Owner) -> WorkloadKind | None:
     )
 
 
+@cache
 def part_labels(part: WorkloadKind) -> frozenset[str]:
     """The labels of which one is on every object of a kind that is, or was, a part."""
     wholes = (kind.type for kind in WorkloadKind if part.type.is_part_of(kind.type))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dev.browser import Page, address_of, find_chromium, new_page
+from dev.browser import BrowserTab, address_of, find_chromium, new_page
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.formats.html_format import HtmlFormat
@@ -28,10 +28,10 @@ _SCROLLS = "document.documentElement.scrollWidth > innerWidth"
 
 
 @pytest.fixture
-def on_page(tmp_path: Path) -> Callable[[Audit, Callable[[Page], Awaitable[None]]], None]:
+def on_page(tmp_path: Path) -> Callable[[Audit, Callable[[BrowserTab], Awaitable[None]]], None]:
     """Runs steps on the page of an audit, which has to stay without complaints and requests."""
 
-    def run(audit: Audit, steps: Callable[[Page], Awaitable[None]]) -> None:
+    def run(audit: Audit, steps: Callable[[BrowserTab], Awaitable[None]]) -> None:
         file = tmp_path / "audit.html"
         file.write_text(HtmlFormat().render(audit, Screen()), encoding="utf-8")
 
@@ -48,10 +48,10 @@ def on_page(tmp_path: Path) -> Callable[[Audit, Callable[[Page], Awaitable[None]
     return run
 
 
-OnPage = Callable[[Audit, Callable[[Page], Awaitable[None]]], None]
+OnPage = Callable[[Audit, Callable[[BrowserTab], Awaitable[None]]], None]
 
 
-async def _choose(page: Page, name: str, value: str) -> None:
+async def _choose(page: BrowserTab, name: str, value: str) -> None:
     await page.evaluate(
         f"""(() => {{
             const field = document.querySelector('#filters [name="{name}"]');
@@ -61,13 +61,13 @@ async def _choose(page: Page, name: str, value: str) -> None:
     )
 
 
-async def _shown(page: Page) -> list[str]:
+async def _shown(page: BrowserTab) -> list[str]:
     names: list[str] = await page.evaluate(_SHOWN)
     return sorted(name.rsplit("/", 1)[1] for name in names)
 
 
 def test_filters_show_what_is_asked_for(on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         assert await _shown(page) == ["elsewhere", "emqx", "other", "quiet", "sonar"]
         assert await page.evaluate("document.getElementById('filters').checkVisibility()")
         await _choose(page, "sends", "=Yes")
@@ -97,7 +97,7 @@ def test_filters_show_what_is_asked_for(on_page: OnPage) -> None:
 
 
 def test_foreign_text_is_text(on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         assert len(await page.evaluate(_SHOWN)) == len(NASTY)
         text = await page.evaluate("document.querySelector('main').textContent")
         assert "</script><script>alert(1)</script>" in text
@@ -109,7 +109,7 @@ def test_foreign_text_is_text(on_page: OnPage) -> None:
 
 
 def test_the_browser_runs_and_loads_nothing_else(on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         await page.evaluate(
             """(() => {
                 const script = document.createElement("script");
@@ -135,7 +135,7 @@ def test_the_browser_runs_and_loads_nothing_else(on_page: OnPage) -> None:
 
 @pytest.mark.parametrize("width", [320, 360, 1000])
 def test_no_width_scrolls_sideways(width: int, on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         await page.resize(width, 700)
         await page.evaluate(
             "document.querySelectorAll('details').forEach((e) => { e.open = true })"
@@ -154,7 +154,7 @@ def test_no_width_scrolls_sideways(width: int, on_page: OnPage) -> None:
 
 
 def test_paper_shows_the_evidence_and_no_controls(on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         await page.media("print")
         shown = await page.evaluate(
             "[...document.querySelectorAll('dl')].map((one) => one.checkVisibility())"
@@ -170,7 +170,7 @@ def test_paper_shows_the_evidence_and_no_controls(on_page: OnPage) -> None:
 
 
 def test_everything_is_there_without_a_script(on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         await page.send("Emulation.setScriptExecutionDisabled", value=True)
         await page.open(page.requests[-1])
         assert len(await _shown(page)) == len(ordinary.findings)
@@ -184,7 +184,7 @@ def test_everything_is_there_without_a_script(on_page: OnPage) -> None:
 
 
 def test_the_keyboard_reaches_everything(on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         focused = "document.activeElement.textContent.trim()"
         await page.press("Tab")
         assert await page.evaluate(focused) == "Skip to the findings"
@@ -207,7 +207,7 @@ def test_the_keyboard_reaches_everything(on_page: OnPage) -> None:
 
 
 def test_a_screen_reader_gets_names(on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         nodes: list[dict[str, Any]] = (await page.send("Accessibility.getFullAXTree"))["nodes"]
         seen = 0
         for node in nodes:
@@ -226,7 +226,7 @@ def test_a_screen_reader_gets_names(on_page: OnPage) -> None:
 
 
 def test_a_dark_screen_gets_a_dark_page(on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         ground = "getComputedStyle(document.body).backgroundColor"
         assert await page.evaluate(ground) == "rgb(255, 255, 255)"
         await page.media(prefers_color_scheme="dark")
@@ -236,7 +236,7 @@ def test_a_dark_screen_gets_a_dark_page(on_page: OnPage) -> None:
 
 
 def test_the_hosts_can_be_copied(on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         await page.evaluate("document.getElementById('copy').click()")
         assert await page.evaluate("String(getSelection())") == "a.test:443\nb.test:8443"
         said = await page.evaluate(
@@ -250,7 +250,7 @@ def test_the_hosts_can_be_copied(on_page: OnPage) -> None:
 
 
 def test_five_thousand_findings_stay_usable(on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         assert (await _shown(page))[:1] == ["workload-0"]
         await _choose(page, "namespace", "=team-7")
         assert len(await _shown(page)) == 50
@@ -262,7 +262,7 @@ def test_five_thousand_findings_stay_usable(on_page: OnPage) -> None:
 
 
 def test_what_policies_ask_is_shown_and_filtered(on_page: OnPage) -> None:
-    async def steps(page: Page) -> None:
+    async def steps(page: BrowserTab) -> None:
         await _choose(page, "state", "=NonCompliant")
         assert await _shown(page) == ["bad"]
         await _choose(page, "state", "=")

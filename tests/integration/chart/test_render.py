@@ -16,7 +16,7 @@ import yaml
 from dev.cluster.cluster import HelmProgram
 from dev.harness.operator import CHART, NAMESPACE
 from fleet_telemetry.audit.cluster.operators import operators_in
-from fleet_telemetry.workloads.reading import read_template
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import LEFT_OUT_LABEL, LEFT_OUT_VALUES
 from tests.support.rendering import (
     CERTIFICATE,

@@ -29,7 +29,7 @@ from fleet_telemetry.controllers.egress.hosts import HostResolver
 from fleet_telemetry.controllers.egress.reconciler import EgressOptions, EgressReconciler
 from fleet_telemetry.decision import Input, decide
 from fleet_telemetry.egress.dns.name_servers import parse_name_server
-from fleet_telemetry.egress.dns.resolver import Limits, Resolver
+from fleet_telemetry.egress.dns.resolver import LookupLimits, Resolver
 from fleet_telemetry.egress.host_state import Retention
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.kube import kinds
@@ -69,7 +69,7 @@ class Kit:
         self.reader = Reader(self.cluster.kubeconfig)
         self.enqueued: list[WorkloadRef] = []
         self.cache = ClusterCache(builtin())
-        limits = Limits(try_seconds=0.2, pause_seconds=0.01, total_seconds=0.5)
+        limits = LookupLimits(try_seconds=0.2, pause_seconds=0.01, total_seconds=0.5)
         self.hosts = HostResolver(
             self.cache,
             self.client,

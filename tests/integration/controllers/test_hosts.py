@@ -13,13 +13,12 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-from kubernetes.aio import client as api
 
-from dev.harness.dns_server import Fault, LocalDnsServer, Records
+from dev.harness.dns_server import DnsFault, LocalDnsServer, Records
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.egress.hosts import HostResolver
 from fleet_telemetry.egress.dns.name_servers import parse_name_server
-from fleet_telemetry.egress.dns.resolver import Limits, Resolver
+from fleet_telemetry.egress.dns.resolver import LookupLimits, Resolver
 from fleet_telemetry.egress.facts import HostFacts
 from fleet_telemetry.egress.host_state import Retention
 from fleet_telemetry.egress.host_use import HostNeed
@@ -28,6 +27,7 @@ from fleet_telemetry.egress.ranges_client import RangesClient
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 
@@ -35,7 +35,7 @@ ONE, TWO = (WorkloadRef("apps", WorkloadKind.DEPLOYMENT, name) for name in ("one
 HOST, OTHER = "telemetry.example.com", "other.example.com"
 NOBODY = "127.0.0.1:9"
 """Nobody listens on this port."""
-QUICKLY = Limits(try_seconds=0.2, pause_seconds=0.01, total_seconds=0.5)
+QUICKLY = LookupLimits(try_seconds=0.2, pause_seconds=0.01, total_seconds=0.5)
 SEED = ip_address("34.36.231.254")
 
 
@@ -49,7 +49,7 @@ class Kit:
 
     def __post_init__(self) -> None:
         # There is no API server: what is known is kept in memory, and that is enough.
-        self.client = KubernetesClient(api.ApiClient(api.Configuration(host=f"http://{NOBODY}")))
+        self.client = KubernetesClient(Transport(f"http://{NOBODY}"))
         self.cache = ClusterCache(builtin())
         self.changed: list[WorkloadRef] = []
         resolver = Resolver([parse_name_server(self.server)], limits=QUICKLY)
@@ -138,7 +138,7 @@ def test_while_dns_is_down_nobody_waits_and_nothing_is_concluded() -> None:
 
 @pytest.mark.cluster
 def test_an_answer_is_one_also_where_it_is_that_there_is_nothing(names: LocalDnsServer) -> None:
-    names.set(HOST, Fault.NXDOMAIN)
+    names.set(HOST, DnsFault.NXDOMAIN)
 
     async def body(kit: Kit) -> None:
         async with kit.leading():

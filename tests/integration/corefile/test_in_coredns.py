@@ -19,7 +19,8 @@ from fleet_telemetry.audit.corefile.planning import CorefileOptions, DnsFacts, p
 from fleet_telemetry.audit.corefile.refusing import MOST_IN_RULES, By, RefusalRule, Refusals
 from fleet_telemetry.audit.files import gather_files
 from fleet_telemetry.audit.subject import Subject
-from tests.support.coredns import LOOPBACK, Answer, CoreDns, Tapped, receiving
+from tests.support.coredns import LOOPBACK, Answer, LocalCoreDns
+from tests.support.received_lookups import Tapped, receiving
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 HOST = "stats.grafana.org"
@@ -64,9 +65,9 @@ def tapped() -> Iterator[Tapped]:
 
 
 @pytest.fixture
-def inside(tmp_path: Path) -> Iterator[CoreDns]:
+def inside(tmp_path: Path) -> Iterator[LocalCoreDns]:
     """The cluster's name server; a test starts it."""
-    with CoreDns(tmp_path / "inside") as server:
+    with LocalCoreDns(tmp_path / "inside") as server:
         yield server
 
 
@@ -100,24 +101,24 @@ def _tap(tapped: Tapped) -> Tap:
     return Tap(LOOPBACK, tapped.port)
 
 
-def _main(inside: CoreDns, outside: LocalDnsServer, *lines: str) -> str:
+def _main(inside: LocalCoreDns, outside: LocalDnsServer, *lines: str) -> str:
     forward = [f"forward . {outside.endpoint} {{", "    max_concurrent 100", "}"]
-    return inside.main_block(*lines, *forward)
+    return inside.block(*lines, *forward)
 
 
 def test_lookups_are_reported_and_answered_as_before(
-    tmp_path: Path, inside: CoreDns, outside: LocalDnsServer, tapped: Tapped
+    tmp_path: Path, inside: LocalCoreDns, outside: LocalDnsServer, tapped: Tapped
 ) -> None:
     main = _main(inside, outside)
     added = Cluster(tmp_path, refuse=False).plan(main, _tap(tapped))
     inside.start(main + FORMS["corefile"](added))
     for name in (HOST, SHARED, BELOW, OTHER):
-        assert inside.ask(name, client=POD) == OUTSIDE
+        assert inside.answer(name, client=POD) == OUTSIDE
     tapped.wait_for(HOST, (POD, False))
     tapped.wait_for(SHARED, (POD, False))
     canary = "0a.canary.fleettelemetry.invalid"
-    assert inside.ask(canary) == Answer("NOERROR", ("192.0.2.53",))
-    assert inside.ask(canary, "AAAA") == Answer("NOERROR")
+    assert inside.answer(canary) == Answer("NOERROR", ("192.0.2.53",))
+    assert inside.answer(canary, "AAAA") == Answer("NOERROR")
     tapped.wait_for(canary, (LOOPBACK, False))
     assert OTHER not in tapped.names()
     assert outside.questions(canary) == ()
@@ -126,25 +127,25 @@ def test_lookups_are_reported_and_answered_as_before(
 
 
 def test_the_policys_pods_are_refused_and_nobody_else(
-    tmp_path: Path, inside: CoreDns, outside: LocalDnsServer, tapped: Tapped
+    tmp_path: Path, inside: LocalCoreDns, outside: LocalDnsServer, tapped: Tapped
 ) -> None:
     main = _main(inside, outside, "cache 30", "log . {", "    class error", "}")
     added = Cluster(tmp_path).plan(main, _tap(tapped))
     inside.start(main + FORMS["corefile"](added))
-    assert inside.ask(HOST, client=NEIGHBOUR) == OUTSIDE  # and it is cached
+    assert inside.answer(HOST, client=NEIGHBOUR) == OUTSIDE  # and it is cached
     for kind in ("A", "AAAA", "TXT", "HTTPS", "MX", "ANY"):
-        assert inside.ask(HOST, kind, POD) == Answer("NXDOMAIN", soa_ttl=60)
-    assert inside.ask("StAtS.GrAfAnA.OrG", client=POD) == Answer("NXDOMAIN", soa_ttl=60)
+        assert inside.answer(HOST, kind, POD) == Answer("NXDOMAIN", soa_ttl=60)
+    assert inside.answer("StAtS.GrAfAnA.OrG", client=POD) == Answer("NXDOMAIN", soa_ttl=60)
     for name in (BELOW, SHARED, OTHER):
-        assert inside.ask(name, client=POD) == OUTSIDE
-    assert inside.ask(HOST, client=NEIGHBOUR) == OUTSIDE
+        assert inside.answer(name, client=POD) == OUTSIDE
+    assert inside.answer(HOST, client=NEIGHBOUR) == OUTSIDE
     tapped.wait_for(HOST, (NEIGHBOUR, False), (POD, True))
     tapped.wait_for(BELOW, (POD, False))
     assert any(SHARED in note and "sharedAddresses" in note for note in added.notes)
 
 
 def test_canaries_come_back_through_both_blocks(
-    tmp_path: Path, inside: CoreDns, outside: LocalDnsServer, tapped: Tapped
+    tmp_path: Path, inside: LocalCoreDns, outside: LocalDnsServer, tapped: Tapped
 ) -> None:
     main = _main(inside, outside)
     added = Cluster(tmp_path).plan(main, _tap(tapped))
@@ -153,7 +154,7 @@ def test_canaries_come_back_through_both_blocks(
     for token in ("0123456789abcde0", "0123456789abcdef", "f8", "8f"):
         canary = f"{token}.canary.fleettelemetry.invalid"
         for client in (LOOPBACK, POD):
-            assert inside.ask(canary, client=client) == Answer("NOERROR", ("192.0.2.53",))
+            assert inside.answer(canary, client=client) == Answer("NOERROR", ("192.0.2.53",))
         tapped.wait_for(canary)
         (source,) = tapped.sources_of(canary)
         sources.add((int(token[-1], 16) % 2, source))
@@ -162,30 +163,30 @@ def test_canaries_come_back_through_both_blocks(
 
 
 def test_hosts_that_also_serve_something_else_are_refused_on_request(
-    tmp_path: Path, inside: CoreDns, outside: LocalDnsServer, tapped: Tapped
+    tmp_path: Path, inside: LocalCoreDns, outside: LocalDnsServer, tapped: Tapped
 ) -> None:
     main = _main(inside, outside)
     added = Cluster(tmp_path, shared="Accept").plan(main, _tap(tapped))
     inside.start(main + FORMS["corefile"](added))
-    assert inside.ask(SHARED, client=POD).rcode == "NXDOMAIN"
-    assert inside.ask(SHARED, client=NEIGHBOUR) == OUTSIDE
+    assert inside.answer(SHARED, client=POD).rcode == "NXDOMAIN"
+    assert inside.answer(SHARED, client=NEIGHBOUR) == OUTSIDE
 
 
 def test_it_is_undone_by_removing_it(
-    tmp_path: Path, inside: CoreDns, outside: LocalDnsServer, tapped: Tapped
+    tmp_path: Path, inside: LocalCoreDns, outside: LocalDnsServer, tapped: Tapped
 ) -> None:
     main = _main(inside, outside)
     text = main + FORMS["corefile"](Cluster(tmp_path).plan(main, _tap(tapped)))
     inside.start(text)
-    assert inside.ask(HOST, client=POD).rcode == "NXDOMAIN"
+    assert inside.answer(HOST, client=POD).rcode == "NXDOMAIN"
     begin, end = text.index("# BEGIN fleet-telemetry"), text.index("# END fleet-telemetry")
     inside.reload(text[:begin] + text[end:])
-    assert inside.ask(HOST, client=POD) == OUTSIDE
-    assert inside.ask("0a.canary.fleettelemetry.invalid").rcode == "NXDOMAIN"
+    assert inside.answer(HOST, client=POD) == OUTSIDE
+    assert inside.answer("0a.canary.fleettelemetry.invalid").rcode == "NXDOMAIN"
 
 
 def test_printing_again_is_the_same(
-    tmp_path: Path, inside: CoreDns, outside: LocalDnsServer, tapped: Tapped
+    tmp_path: Path, inside: LocalCoreDns, outside: LocalDnsServer, tapped: Tapped
 ) -> None:
     main = _main(inside, outside)
     cluster = Cluster(tmp_path)
@@ -194,26 +195,26 @@ def test_printing_again_is_the_same(
 
 
 def test_only_refusing_reports_nothing(
-    tmp_path: Path, inside: CoreDns, outside: LocalDnsServer
+    tmp_path: Path, inside: LocalCoreDns, outside: LocalDnsServer
 ) -> None:
     main = _main(inside, outside)
     added = Cluster(tmp_path).plan(main, None)
     text = FORMS["corefile"](added)
     assert "dnstap" not in text
     inside.start(main + text)
-    assert inside.ask(HOST, client=POD).rcode == "NXDOMAIN"
-    assert inside.ask(HOST, client=NEIGHBOUR) == OUTSIDE
-    assert inside.ask(BELOW, client=POD) == OUTSIDE
+    assert inside.answer(HOST, client=POD).rcode == "NXDOMAIN"
+    assert inside.answer(HOST, client=NEIGHBOUR) == OUTSIDE
+    assert inside.answer(BELOW, client=POD) == OUTSIDE
 
 
 def test_all_lookups_are_reported_on_request(
-    tmp_path: Path, inside: CoreDns, outside: LocalDnsServer, tapped: Tapped
+    tmp_path: Path, inside: LocalCoreDns, outside: LocalDnsServer, tapped: Tapped
 ) -> None:
     main = _main(inside, outside)
     added = Cluster(tmp_path).plan(main, _tap(tapped), everything=True)
     inside.start(_main(inside, outside, *FORMS["corefile"](added).splitlines()))
-    assert inside.ask(OTHER, client=POD) == OUTSIDE
-    assert inside.ask("0a.canary.fleettelemetry.invalid").values == ("192.0.2.53",)
+    assert inside.answer(OTHER, client=POD) == OUTSIDE
+    assert inside.answer("0a.canary.fleettelemetry.invalid").values == ("192.0.2.53",)
     tapped.wait_for(OTHER, (POD, False))
     assert tapped.connections == 1
 
@@ -221,7 +222,7 @@ def test_all_lookups_are_reported_on_request(
 @pytest.mark.parametrize(("everything", "key"), [(False, SERVER_KEY), (True, OVERRIDE_KEY)])
 def test_the_config_map_is_imported_as_managed_clusters_do(
     tmp_path: Path,
-    inside: CoreDns,
+    inside: LocalCoreDns,
     outside: LocalDnsServer,
     tapped: Tapped,
     *,
@@ -241,27 +242,27 @@ def test_the_config_map_is_imported_as_managed_clusters_do(
     assert list(printed["data"]) == [key]
     (custom / key).write_text(printed["data"][key])
     inside.start(main)
-    assert inside.ask(HOST, client=POD).rcode == ("NOERROR" if everything else "NXDOMAIN")
+    assert inside.answer(HOST, client=POD).rcode == ("NOERROR" if everything else "NXDOMAIN")
     tapped.wait_for(HOST)
     (custom / key).unlink()
     inside.reload(main)
-    assert inside.ask(HOST, client=POD) == OUTSIDE
+    assert inside.answer(HOST, client=POD) == OUTSIDE
 
 
 def test_the_whole_catalogue_is_one_block_with_one_connection(
-    tmp_path: Path, inside: CoreDns, outside: LocalDnsServer, tapped: Tapped
+    tmp_path: Path, inside: LocalCoreDns, outside: LocalDnsServer, tapped: Tapped
 ) -> None:
     main = _main(inside, outside)
     added = Cluster(tmp_path, refuse=False).plan(main, _tap(tapped), whole_catalogue=True)
     assert len(added.zones) > 150
     inside.start(main + FORMS["corefile"](added))
-    assert inside.ask(HOST, client=POD) == OUTSIDE
+    assert inside.answer(HOST, client=POD) == OUTSIDE
     tapped.wait_for(HOST)
     assert tapped.connections == 1
 
 
 def test_what_the_main_block_answers_itself_is_still_answered_so(
-    tmp_path: Path, inside: CoreDns, outside: LocalDnsServer, tapped: Tapped
+    tmp_path: Path, inside: LocalCoreDns, outside: LocalDnsServer, tapped: Tapped
 ) -> None:
     main = _main(
         inside,
@@ -278,16 +279,16 @@ def test_what_the_main_block_answers_itself_is_still_answered_so(
         'log . "seen \\"{name}\\""',
     )
     inside.start(main)
-    before = [inside.ask(name).rcode for name in (HOST, SHARED)]
+    before = [inside.answer(name).rcode for name in (HOST, SHARED)]
     added = Cluster(tmp_path, refuse=False).plan(main, _tap(tapped))
     inside.reload(main + FORMS["corefile"](added))
-    assert inside.ask(HOST) == Answer("NOERROR", ("192.0.2.77",))
-    assert [inside.ask(name).rcode for name in (HOST, SHARED)] == before
+    assert inside.answer(HOST) == Answer("NOERROR", ("192.0.2.77",))
+    assert [inside.answer(name).rcode for name in (HOST, SHARED)] == before
     tapped.wait_for(HOST)
 
 
 def test_as_many_addresses_as_are_written_are_loaded(
-    tmp_path: Path, inside: CoreDns, outside: LocalDnsServer, tapped: Tapped
+    tmp_path: Path, inside: LocalCoreDns, outside: LocalDnsServer, tapped: Tapped
 ) -> None:
     main = _main(inside, outside)
     clients = tuple(f"10.{n >> 8 & 255}.{n & 255}.7" for n in range(MOST_IN_RULES // 2 - 2))
@@ -297,5 +298,5 @@ def test_as_many_addresses_as_are_written_are_loaded(
         Cluster(tmp_path).plan(main, _tap(tapped)), refusals=Refusals(By.ADDRESSES, rules)
     )
     inside.start(main + FORMS["corefile"](added))
-    assert inside.ask(HOST, client=POD).rcode == "NXDOMAIN"
-    assert inside.ask(HOST, client=NEIGHBOUR) == OUTSIDE
+    assert inside.answer(HOST, client=POD).rcode == "NXDOMAIN"
+    assert inside.answer(HOST, client=NEIGHBOUR) == OUTSIDE

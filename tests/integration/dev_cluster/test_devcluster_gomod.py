@@ -62,7 +62,7 @@ def test_a_file_without_go_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("tool", toolchain.TOOLS, ids=lambda tool: tool.name)
-def test_every_tool_of_the_table_is_pinned(tool: toolchain.Tool) -> None:
+def test_every_tool_of_the_table_is_pinned(tool: toolchain.BuiltTool) -> None:
     assert tool.version.startswith("v")
     assert tool.package in (tool.folder / "go.mod").read_text()
     assert tool.pinned in (tool.folder / "go.mod").read_text()

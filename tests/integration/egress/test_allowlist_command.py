@@ -17,7 +17,13 @@ import pytest
 import yaml
 
 from dev.cluster import Cluster
-from fleet_telemetry.egress.allowlist import NAME, AllowlistEntry, Format, config_map, render
+from fleet_telemetry.egress.allowlist import (
+    NAME,
+    AllowlistEntry,
+    AllowlistFormat,
+    config_map,
+    render,
+)
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.kinds import CONFIG_MAP
 from tests.support.allowlist_entries import FLEET, entry
@@ -157,9 +163,9 @@ def allowlist(place: Place) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("form", AllowlistFormat)
 def test_each_format_is_what_the_config_map_holds(
-    place: Place, allowlist: dict[str, Any], form: Format
+    place: Place, allowlist: dict[str, Any], form: AllowlistFormat
 ) -> None:
     done = place.run("--format", form.value)
     assert (done.returncode, done.stderr) == (0, "")
@@ -179,7 +185,7 @@ def test_plain_is_the_default_and_one_request_is_enough(place: Place) -> None:
         ]
 
     before = len(requests())
-    assert place.run().stdout == render(FLEET, Format.PLAIN)
+    assert place.run().stdout == render(FLEET, AllowlistFormat.PLAIN)
     (one,) = requests()[before:]
     assert one == ("get", f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}")
 
@@ -191,9 +197,9 @@ def test_an_allowlist_is_found_by_namespace_and_name(place: Place) -> None:
     place.write(config_map(some, "elsewhere", "mine"))
     admin = str(place.cluster.kubeconfig)
     named = place.run("--namespace", "elsewhere", "--name", "mine", "--kubeconfig", admin)
-    assert named.stdout == render(some, Format.PLAIN)
+    assert named.stdout == render(some, AllowlistFormat.PLAIN)
     by_environment = place.run("--name", "mine", POD_NAMESPACE="elsewhere", KUBECONFIG=admin)
-    assert by_environment.stdout == render(some, Format.PLAIN)
+    assert by_environment.stdout == render(some, AllowlistFormat.PLAIN)
 
 
 @pytest.mark.cluster
@@ -201,10 +207,10 @@ def test_an_allowlist_is_found_by_namespace_and_name(place: Place) -> None:
 def test_the_kubeconfig_of_the_home_folder_is_used(place: Place, tmp_path: Path) -> None:
     (tmp_path / ".kube").mkdir()
     (tmp_path / ".kube" / "config").write_text(place.reader.read_text())
-    assert run(home=tmp_path).stdout == render(FLEET, Format.PLAIN)
+    assert run(home=tmp_path).stdout == render(FLEET, AllowlistFormat.PLAIN)
     # Those that are missing are passed over.
     several = f"{tmp_path / 'missing'}:{place.reader}"
-    assert place.run(KUBECONFIG=several).stdout == render(FLEET, Format.PLAIN)
+    assert place.run(KUBECONFIG=several).stdout == render(FLEET, AllowlistFormat.PLAIN)
 
 
 @pytest.mark.cluster
@@ -266,4 +272,4 @@ def test_the_api_server_takes_the_largest_one(place: Place) -> None:
     assert written["data"] == manifest["data"]
     admin = str(place.cluster.kubeconfig)
     done = place.run("--name", "largest", "--format", "csv", KUBECONFIG=admin)
-    assert done.stdout == render(entries, Format.CSV)
+    assert done.stdout == render(entries, AllowlistFormat.CSV)

@@ -20,7 +20,7 @@ from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.egress.model import Destination, Reachable
 from fleet_telemetry.egress.network_policies import read_network_policy
-from fleet_telemetry.egress.reachability import Coverage, judge
+from fleet_telemetry.egress.reachability import AddressCoverage, judge
 from tests.support import cni, netns
 from tests.support.depth import HUNT
 from tests.support.network_policies import (
@@ -75,7 +75,8 @@ def send(world: netns.World, policies: list[Manifest], labels: Mapping[str, str]
     came = world.connect(TARGETS)
     read = [read_network_policy(policy) for policy in policies]
     said = {
-        (address, port): reach(read, labels, singles([address]), port).coverage is Coverage.ALL
+        (address, port): reach(read, labels, singles([address]), port).coverage
+        is AddressCoverage.ALL
         for address, port in TARGETS
     }
     assert said == came, policies

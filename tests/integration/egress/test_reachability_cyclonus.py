@@ -17,7 +17,7 @@ from fleet_telemetry.api.policy import EgressAction
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.model import Reachable
 from fleet_telemetry.egress.network_policies import read_network_policy
-from fleet_telemetry.egress.reachability import Coverage
+from fleet_telemetry.egress.reachability import AddressCoverage
 from tests.support.cyclonus import Answer, Case, Question, ask
 from tests.support.depth import HUNT
 from tests.support.network_policies import (
@@ -43,7 +43,7 @@ from tests.support.rendered_policies import rendered_policy
 
 pytestmark = pytest.mark.cluster
 
-NONE, SOME, ALL = Coverage
+NONE, SOME, ALL = AddressCoverage
 CASES = 300 * max(HUNT, 1)
 
 _REPOSITORY = Path(__file__).resolve().parents[3]

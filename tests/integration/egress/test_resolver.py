@@ -12,9 +12,14 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from dev.harness.dns_server import Fault, LocalDnsServer, NameServerError, Question, Records
+from dev.harness.dns_server import DnsFault, LocalDnsServer, NameServerError, Question, Records
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
-from fleet_telemetry.egress.dns.resolver import Limits, NameServer, Resolver, parse_name_server
+from fleet_telemetry.egress.dns.resolver import (
+    LookupLimits,
+    NameServer,
+    Resolver,
+    parse_name_server,
+)
 from fleet_telemetry.egress.model import Address, Lookup
 
 pytestmark = pytest.mark.cluster
@@ -53,7 +58,7 @@ def ask(
 ) -> tuple[Lookup, ...]:
     """One answer of each server and family, the time-outs being short."""
     views = [view(server, f"view-{number}") for number, server in enumerate(servers)]
-    limits = Limits(try_seconds=1, pause_seconds=0, total_seconds=3)
+    limits = LookupLimits(try_seconds=1, pause_seconds=0, total_seconds=3)
     return uvloop.run(Resolver(views, families, limits).ask(host))
 
 
@@ -138,14 +143,14 @@ def test_a_host_that_does_not_exist(names: LocalDnsServer) -> None:
     assert outcomes(names) == {(LookupResult.NX_DOMAIN, NEGATIVE_TTL)}
     names.set(HOST, Records(a=["192.0.2.1"], aaaa=["2001:db8::1"]))
     assert both(names)
-    names.set(HOST, Fault.NXDOMAIN)
+    names.set(HOST, DnsFault.NXDOMAIN)
     assert outcomes(names) == {(LookupResult.NX_DOMAIN, NEGATIVE_TTL)}
     names.remove(HOST)
     assert outcomes(names) == {(LookupResult.NX_DOMAIN, NEGATIVE_TTL)}
 
 
-@pytest.mark.parametrize("fault", [Fault.SERVFAIL, Fault.REFUSED])
-def test_a_server_that_fails(names: LocalDnsServer, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [DnsFault.SERVFAIL, DnsFault.REFUSED])
+def test_a_server_that_fails(names: LocalDnsServer, fault: DnsFault) -> None:
     names.set(HOST, fault)
     answers = ask(names)
     assert {(answer.outcome, answer.detail) for answer in answers} == {
@@ -157,7 +162,7 @@ def test_a_server_that_fails(names: LocalDnsServer, fault: Fault) -> None:
 
 def test_a_server_that_does_not_answer(names: LocalDnsServer) -> None:
     host = "mute.example.com"
-    names.set(host, Fault.SILENCE)
+    names.set(host, DnsFault.SILENCE)
     answers = ask(names, host=host)
     assert {(answer.outcome, answer.detail) for answer in answers} == {
         (LookupResult.TRANSIENT, "no answer within 1 s")
@@ -232,7 +237,7 @@ def test_a_chain_that_ends_in_nothing(names: LocalDnsServer) -> None:
     assert outcomes(names) == {(LookupResult.NX_DOMAIN, NEGATIVE_TTL)}
     names.set("edge.example.net", Records())
     assert outcomes(names) == {(LookupResult.NO_DATA, NEGATIVE_TTL)}
-    names.set("edge.example.net", Fault.SERVFAIL)
+    names.set("edge.example.net", DnsFault.SERVFAIL)
     assert outcomes(names) == {(LookupResult.TRANSIENT, 0)}
 
 
@@ -352,7 +357,7 @@ def test_many_at_once(names: LocalDnsServer) -> None:
 def test_no_question_is_lost_while_data_change(names: LocalDnsServer) -> None:
     """With one try each: an answer is of before or after, and there always is one."""
     names.set(HOST, Records(a=["192.0.2.0"]))
-    limits = Limits(try_seconds=5, pause_seconds=60, total_seconds=5)
+    limits = LookupLimits(try_seconds=5, pause_seconds=60, total_seconds=5)
 
     async def main() -> set[tuple[str, ...]]:
         resolver = Resolver([view(names)], frozenset({V4}), limits)
@@ -379,7 +384,7 @@ def test_no_question_is_lost_while_data_change(names: LocalDnsServer) -> None:
 def test_what_is_below_a_host_is_another_host(names: LocalDnsServer) -> None:
     below = f"eu.{HOST}"
     names.set(below, Records(a=["192.0.2.7"], aaaa=["2001:db8::7"]))
-    for what in (Records(a=["192.0.2.1"], shown=1), Fault.SERVFAIL, Records(cname="a.b")):
+    for what in (Records(a=["192.0.2.1"], shown=1), DnsFault.SERVFAIL, Records(cname="a.b")):
         names.set(HOST, what)
         assert both(names, host=below) == {V4: ("192.0.2.7",), V6: ("2001:db8::7",)}
 

@@ -18,8 +18,8 @@ import uvloop
 from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.observed.receiver import Receiver
+from tests.support.coredns import LOOPBACK, LocalCoreDns
 from tests.support.dnstap_reports import Heard
-from tests.support.tapped_coredns import ADDRESS, TappedCoreDns
 
 PATIENCE = 40.0
 """CoreDNS connects again after 10 s, and sends each second."""
@@ -32,10 +32,20 @@ def ca() -> trustme.CA:
 
 
 @pytest.fixture
-def coredns(tmp_path: Path, ca: trustme.CA) -> Iterator[TappedCoreDns]:
+def coredns(tmp_path: Path, ca: trustme.CA) -> Iterator[LocalCoreDns]:
     ca.cert_pem.write_to_path(tmp_path / "ca.crt")
-    with TappedCoreDns(tmp_path, {"SSL_CERT_FILE": str(tmp_path / "ca.crt")}) as coredns:
+    with LocalCoreDns(tmp_path, {"SSL_CERT_FILE": str(tmp_path / "ca.crt")}) as coredns:
         yield coredns
+
+
+def start(coredns: LocalCoreDns, tap: str) -> None:
+    """With ``tap`` in the block of the hosts, such as ``dnstap tcp://127.0.0.1:6000 full``."""
+    refused = ["acl refused.example.com {", "    block", "}"]
+    gone = ["template ANY ANY gone.example.com {", "    rcode NXDOMAIN", "}"]
+    found = ["template IN A {", '    answer "{{ .Name }} 60 IN A 192.0.2.1"', "}"]
+    nothing = ["template ANY ANY {", "    rcode NOERROR", "}"]
+    hosts = coredns.block(tap, *refused, *gone, *found, *nothing, zone="example.com")
+    coredns.start(hosts + coredns.block("template ANY ANY {", "    rcode NXDOMAIN", "}"))
 
 
 @asynccontextmanager
@@ -43,9 +53,9 @@ async def receiving(
     heard: Heard, port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[Receiver, int]]:
     receiver = Receiver(
-        heard, lambda address: address == ADDRESS, tls=(lambda: tls) if tls else None
+        heard, lambda address: address == LOOPBACK, tls=(lambda: tls) if tls else None
     )
-    async with receiver.serve(ADDRESS, port) as bound:
+    async with receiver.serve(LOOPBACK, port) as bound:
         yield receiver, bound
 
 
@@ -64,11 +74,11 @@ async def seen(heard: Heard, count: int) -> list[ReportedLookup]:
     return [lookup for _, lookup in heard.lookups]
 
 
-def test_lookups_of_clients(coredns: TappedCoreDns) -> None:
+def test_lookups_of_clients(coredns: LocalCoreDns) -> None:
     async def test() -> None:
         heard = Heard()
         async with receiving(heard) as (receiver, port):
-            await asyncio.to_thread(coredns.start, f"dnstap tcp://{ADDRESS}:{port} full")
+            await asyncio.to_thread(start, coredns, f"dnstap tcp://{LOOPBACK}:{port} full")
             before = datetime.now(UTC)
             for name, kind, tcp in (
                 ("TeleMetry.EXAMPLE.com.", "A", False),
@@ -100,11 +110,11 @@ def test_lookups_of_clients(coredns: TappedCoreDns) -> None:
     uvloop.run(test())
 
 
-def test_many_lookups_at_once_are_each_a_question_and_an_answer(coredns: TappedCoreDns) -> None:
+def test_many_lookups_at_once_are_each_a_question_and_an_answer(coredns: LocalCoreDns) -> None:
     async def test() -> None:
         heard = Heard()
         async with receiving(heard) as (_, port):
-            await asyncio.to_thread(coredns.start, f"dnstap tcp://{ADDRESS}:{port} full")
+            await asyncio.to_thread(start, coredns, f"dnstap tcp://{LOOPBACK}:{port} full")
 
             def ask(client: int) -> None:
                 for number in range(50):
@@ -117,24 +127,24 @@ def test_many_lookups_at_once_are_each_a_question_and_an_answer(coredns: TappedC
     uvloop.run(test())
 
 
-def test_by_tls(coredns: TappedCoreDns, ca: trustme.CA) -> None:
+def test_by_tls(coredns: LocalCoreDns, ca: trustme.CA) -> None:
     async def test() -> None:
         heard = Heard()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        ca.issue_cert(ADDRESS).configure_cert(context)
+        ca.issue_cert(LOOPBACK).configure_cert(context)
         async with receiving(heard, tls=context) as (_, port):
-            await asyncio.to_thread(coredns.start, f"dnstap tls://{ADDRESS}:{port} full")
+            await asyncio.to_thread(start, coredns, f"dnstap tls://{LOOPBACK}:{port} full")
             await asyncio.to_thread(coredns.ask, "telemetry.example.com", POD)
             await seen(heard, 2)
 
     uvloop.run(test())
 
 
-def test_without_full_it_is_not_known_what_was_asked(coredns: TappedCoreDns) -> None:
+def test_without_full_it_is_not_known_what_was_asked(coredns: LocalCoreDns) -> None:
     async def test() -> None:
         heard = Heard()
         async with receiving(heard) as (receiver, port):
-            await asyncio.to_thread(coredns.start, f"dnstap tcp://{ADDRESS}:{port}")
+            await asyncio.to_thread(start, coredns, f"dnstap tcp://{LOOPBACK}:{port}")
             await asyncio.to_thread(coredns.ask, "telemetry.example.com", POD)
             await until(lambda: receiver.figures.frames[FrameResult.NO_MESSAGE] == 2)
             assert heard.frames_lost == 2
@@ -142,14 +152,14 @@ def test_without_full_it_is_not_known_what_was_asked(coredns: TappedCoreDns) -> 
     uvloop.run(test())
 
 
-def test_a_reload_says_goodbye_and_begins_again(coredns: TappedCoreDns) -> None:
+def test_a_reload_says_goodbye_and_begins_again(coredns: LocalCoreDns) -> None:
     async def test() -> None:
         heard = Heard()
         async with receiving(heard) as (receiver, port):
-            tap = f"dnstap tcp://{ADDRESS}:{port} full"
-            await asyncio.to_thread(coredns.start, tap)
+            tap = f"dnstap tcp://{LOOPBACK}:{port} full"
+            await asyncio.to_thread(start, coredns, tap)
             await until(lambda: receiver.sources)
-            coredns.reload()
+            await asyncio.to_thread(coredns.reload)
             await until(lambda: receiver.sources == {"127.0.0.1#2"})
             await asyncio.to_thread(coredns.ask, "telemetry.example.com", POD)
             await until(lambda: ("127.0.0.1#2") in {source for source, _ in heard.lookups})
@@ -163,28 +173,28 @@ def test_a_reload_says_goodbye_and_begins_again(coredns: TappedCoreDns) -> None:
     uvloop.run(test())
 
 
-def test_it_dies_and_comes_back(coredns: TappedCoreDns) -> None:
+def test_it_dies_and_comes_back(coredns: LocalCoreDns) -> None:
     async def test() -> None:
         heard = Heard()
         async with receiving(heard) as (receiver, port):
-            tap = f"dnstap tcp://{ADDRESS}:{port} full"
-            await asyncio.to_thread(coredns.start, tap)
+            tap = f"dnstap tcp://{LOOPBACK}:{port} full"
+            await asyncio.to_thread(start, coredns, tap)
             await until(lambda: receiver.sources)
             coredns.kill()
             await until(lambda: not receiver.sources)
-            await asyncio.to_thread(coredns.start, tap)
+            await asyncio.to_thread(start, coredns, tap)
             await until(lambda: receiver.sources == {"127.0.0.1#2"})
 
     uvloop.run(test())
 
 
 def test_dns_answers_while_nobody_receives_and_reports_once_somebody_does(
-    coredns: TappedCoreDns,
+    coredns: LocalCoreDns,
 ) -> None:
     async def test() -> None:
         heard = Heard()
         async with receiving(heard) as (_, port):
-            await asyncio.to_thread(coredns.start, f"dnstap tcp://{ADDRESS}:{port} full")
+            await asyncio.to_thread(start, coredns, f"dnstap tcp://{LOOPBACK}:{port} full")
             await until(lambda: heard.events)
         for _ in range(3):
             response = await asyncio.to_thread(coredns.ask, "telemetry.example.com", POD)

@@ -16,7 +16,7 @@ from fleet_telemetry.admission.review import (
 )
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.reporting.changes import warning_for
-from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
+from fleet_telemetry.switches.edits import Edit, EditCause, SkippedEdit
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER
 from tests.support.admission_requests import (
@@ -272,67 +272,67 @@ def test_what_the_owner_wrote_into_a_pod_is_not_ours() -> None:
 # What its author is told.
 
 
-def edit(cause: Cause, value: str | None = "s3cret", note: str = "", **more: Any) -> Edit:
+def edit(cause: EditCause, value: str | None = "s3cret", note: str = "", **more: Any) -> Edit:
     return Edit(0, "app", "NAME", value, cause, more.get("policy"), note)
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (edit(Cause.INJECTED, "v", policy=policy()), f'{WHO}set NAME="v" in container app'),
+        (edit(EditCause.INJECTED, "v", policy=policy()), f'{WHO}set NAME="v" in container app'),
         (
-            edit(Cause.INJECTED, "v", "-Dx overrides it", policy=policy()),
+            edit(EditCause.INJECTED, "v", "-Dx overrides it", policy=policy()),
             f'{WHO}set NAME="v" in container app, but -Dx overrides it',
         ),
         (
-            edit(Cause.OVERRIDDEN, "v", policy=policy()),
+            edit(EditCause.OVERRIDDEN, "v", policy=policy()),
             f'{WHO}replaced the value of NAME by "v" in container app',
         ),
         (
-            edit(Cause.RESTORED, "v", policy=policy()),
+            edit(EditCause.RESTORED, "v", policy=policy()),
             (
                 f'{WHO}set NAME="v" in container app again: the update drops it, and the setting '
                 "stays while a policy asks for it"
             ),
         ),
         (
-            SkippedEdit("app", "NAME", Cause.DROPPED, policy()),
+            SkippedEdit("app", "NAME", EditCause.DROPPED, policy()),
             (
                 f"{WHO}did not set NAME in container app again, which the update drops, because of "
                 "when: Never; the default of the product applies"
             ),
         ),
         (
-            SkippedEdit("app", "NAME", Cause.DROPPED, policy(), "perhaps"),
+            SkippedEdit("app", "NAME", EditCause.DROPPED, policy(), "perhaps"),
             (
                 f"{WHO}did not set NAME in container app again, which the update drops (perhaps), "
                 "because of when: Never; the default of the product applies"
             ),
         ),
-        (edit(Cause.OVERRIDDEN, None, policy=policy()), f"{WHO}removed NAME in container app"),
-        (edit(Cause.SETTING, policy=policy()), f"{WHO}set NAME in container app"),
+        (edit(EditCause.OVERRIDDEN, None, policy=policy()), f"{WHO}removed NAME in container app"),
+        (edit(EditCause.SETTING, policy=policy()), f"{WHO}set NAME in container app"),
         (
-            edit(Cause.SETTING, note="replacing another value", policy=policy()),
+            edit(EditCause.SETTING, note="replacing another value", policy=policy()),
             f"{WHO}set NAME in container app, replacing another value",
         ),
         (
-            edit(Cause.REFUSED, None, "it crashes"),
+            edit(EditCause.REFUSED, None, "it crashes"),
             f"{NOBODY}removed NAME in container app: it crashes",
         ),
         (
-            edit(Cause.REVERTED, None),
+            edit(EditCause.REVERTED, None),
             f"{NOBODY}removed NAME in container app: no policy asks for it on this version",
         ),
         (
-            SkippedEdit("app", "NAME", Cause.KEPT, policy()),
+            SkippedEdit("app", "NAME", EditCause.KEPT, policy()),
             f"{WHO}kept NAME in container app because of onConflict: Keep",
         ),
         (
-            SkippedEdit("app", "NAME", Cause.KEPT, policy(cluster=True), "it crashes"),
+            SkippedEdit("app", "NAME", EditCause.KEPT, policy(cluster=True), "it crashes"),
             f"{CLUSTER}kept NAME in container app because of onConflict: Keep (it crashes)",
         ),
         (
-            SkippedEdit("app", "NAME", Cause.BY_REFERENCE, policy()),
+            SkippedEdit("app", "NAME", EditCause.BY_REFERENCE, policy()),
             f"{WHO}did not replace NAME in container app: its value comes from a reference",
         ),
     ],

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from fleet_telemetry.audit.auditing import audit
-from fleet_telemetry.audit.cluster.gathering import Request, gather_clusters
-from fleet_telemetry.audit.cluster.progress import Progress
+from fleet_telemetry.audit.cluster.gathering import GatheringRequest, gather_clusters
+from fleet_telemetry.audit.cluster.progress import GatheringProgress
 from fleet_telemetry.audit.files import gather_files, read_definitions
 from fleet_telemetry.audit.result import Audit, ExitCode
 from fleet_telemetry.audit.sources import Definitions, Gathered
@@ -108,8 +108,8 @@ def test_what_is_said_is_what_the_webhook_says(tmp_path: Path) -> None:
 
 def clusters(stub: ApiStub, tmp_path: Path, *contexts: str, **more: object) -> list[Gathered]:
     path = stub.kubeconfig(tmp_path / "config", "stub", "other")
-    request = Request(kubeconfig=str(path), contexts=contexts, now=NOW, **more)  # type: ignore[arg-type]
-    return gather_clusters(request, Progress())
+    request = GatheringRequest(kubeconfig=str(path), contexts=contexts, now=NOW, **more)  # type: ignore[arg-type]
+    return gather_clusters(request, GatheringProgress())
 
 
 def test_in_a_whole_cluster_the_advice_is_that_of_the_webhook(
@@ -157,6 +157,6 @@ def test_a_policy_of_the_cluster_had_its_advice_when_it_was_applied(
 
 def test_a_cluster_that_cannot_be_read_gets_no_advice(tmp_path: Path) -> None:
     definitions, _ = defined(tmp_path, a_policy(products=["emqx"]))
-    request = Request(kubeconfig=str(tmp_path / "nothing"), now=NOW)
-    result = audit(gather_clusters(request, Progress()), NOW, definitions)
+    request = GatheringRequest(kubeconfig=str(tmp_path / "nothing"), now=NOW)
+    result = audit(gather_clusters(request, GatheringProgress()), NOW, definitions)
     assert (len(result.problems), result.policy_advice) == (1, ())

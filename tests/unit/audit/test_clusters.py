@@ -16,8 +16,8 @@ from fleet_telemetry.api.reasons import ObservedReason, Reason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, ObservedVerdict, Sends, State
 from fleet_telemetry.audit.auditing import audit
 from fleet_telemetry.audit.cluster import listing
-from fleet_telemetry.audit.cluster.gathering import Request, gather_clusters
-from fleet_telemetry.audit.cluster.progress import Progress, ProgressBar, bar, progress_on
+from fleet_telemetry.audit.cluster.gathering import GatheringRequest, gather_clusters
+from fleet_telemetry.audit.cluster.progress import GatheringProgress, ProgressBar, bar, progress_on
 from fleet_telemetry.audit.result import Audit, Finding
 from fleet_telemetry.audit.sources import Definitions
 from tests.support import builders
@@ -44,8 +44,10 @@ def read(
     stub: ApiStub, tmp_path: Path, *namespaces: str, contexts: tuple[str, ...] = (), own: str = ""
 ) -> Audit:
     path = stub.kubeconfig(tmp_path / "config", "stub", "other", namespace=own or "default")
-    request = Request(kubeconfig=str(path), contexts=contexts, namespaces=namespaces, now=NOW)
-    return audit(gather_clusters(request, Progress()), NOW, Definitions())
+    request = GatheringRequest(
+        kubeconfig=str(path), contexts=contexts, namespaces=namespaces, now=NOW
+    )
+    return audit(gather_clusters(request, GatheringProgress()), NOW, Definitions())
 
 
 def deployment(name: str = "it", image: str = SONARQUBE, **more: Any) -> list[Manifest]:
@@ -107,7 +109,9 @@ def test_a_pod_that_was_started_without_the_setting_still_sends(
 def test_what_runs_no_product_is_counted_and_no_subject(stub: ApiStub, tmp_path: Path) -> None:
     stub.objects += [*deployment("web", "nginx:1"), *deployment("sonar")]
     path = stub.kubeconfig(tmp_path / "config")
-    (source,) = gather_clusters(Request(kubeconfig=str(path), now=NOW), Progress())
+    (source,) = gather_clusters(
+        GatheringRequest(kubeconfig=str(path), now=NOW), GatheringProgress()
+    )
     subjects = list(source.subjects)
     assert [one.workload.ref.name for one in subjects if hasattr(one, "workload")] == ["sonar"]
     assert (source.read.workloads, source.read.containers) == (1, 1)
@@ -124,6 +128,22 @@ def test_pods_that_belong_to_no_workload_are_listed(stub: ApiStub, tmp_path: Pat
     stub.objects += [pod, stray, done]
     result = read(stub, tmp_path)
     assert sorted(one.name for one in result.unmanaged) == ["it-1-a", "stray"]
+
+
+def test_a_product_that_only_a_pod_has_is_not_judged_and_is_listed(
+    stub: ApiStub, tmp_path: Path
+) -> None:
+    """Another webhook added the container to the pods, and not to the workload's template."""
+    whole, part, pod = deployment()
+    pod["spec"]["containers"].append(container(EMQX, name="added"))
+    nginx, nginx_part, with_sonarqube = deployment("web", "nginx:1")
+    with_sonarqube["spec"]["containers"].append(container(SONARQUBE, name="added"))
+    stub.objects += [whole, part, pod, nginx, nginx_part, with_sonarqube]
+    result = read(stub, tmp_path)
+    assert {(one.name, one.products) for one in result.unmanaged} == {
+        ("it-1-a", ("emqx",)),
+        ("web-1-a", ("sonarqube",)),
+    }
 
 
 def test_pages_are_put_together(
@@ -536,8 +556,8 @@ def test_products_of_the_audit_itself_are_recognized(stub: ApiStub, tmp_path: Pa
     definitions = Definitions(products=((Place(file="p.yaml"), own),))
     stub.objects += deployment(image="acme/ours:1")
     path = stub.kubeconfig(tmp_path / "config")
-    request = Request(kubeconfig=str(path), now=NOW, definitions=definitions)
-    result = audit(gather_clusters(request, Progress()), NOW, definitions)
+    request = GatheringRequest(kubeconfig=str(path), now=NOW, definitions=definitions)
+    result = audit(gather_clusters(request, GatheringProgress()), NOW, definitions)
     assert by_workload(result)["Deployment", "it"].product == "ours"
 
 
@@ -547,7 +567,9 @@ def test_a_kubeconfig_may_be_a_pipe(stub: ApiStub, tmp_path: Path) -> None:
     os.mkfifo(pipe)
     writing = threading.Thread(target=stub.kubeconfig, args=(pipe,), daemon=True)
     writing.start()
-    (source,) = gather_clusters(Request(kubeconfig=str(pipe), now=NOW), Progress())
+    (source,) = gather_clusters(
+        GatheringRequest(kubeconfig=str(pipe), now=NOW), GatheringProgress()
+    )
     assert len(list(source.subjects)) == 1
 
 
@@ -619,8 +641,8 @@ def test_a_cluster_has_the_name_that_the_user_gives(
     stub.objects += deployment()
     stub.answer = lambda asked: 500 if asked.kind.kind == "Job" else None
     path = stub.kubeconfig(tmp_path / "config", "stub", "other")
-    request = Request(kubeconfig=str(path), contexts=contexts, names=names, now=NOW)
-    result = audit(gather_clusters(request, Progress()), NOW, Definitions())
+    request = GatheringRequest(kubeconfig=str(path), contexts=contexts, names=names, now=NOW)
+    result = audit(gather_clusters(request, GatheringProgress()), NOW, Definitions())
     places = [one.place for one in (*result.findings, *result.problems)]
     assert {(one.cluster, one.context) for one in places} == set(expected)
 
@@ -628,8 +650,8 @@ def test_a_cluster_has_the_name_that_the_user_gives(
 def test_a_pod_has_no_context(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     for names, expected in (({}, "in-cluster"), ({"": "prod"}, "prod")):
-        request = Request(names=names, now=NOW)
-        (problem,) = gather_clusters(request, Progress())[0].problems
+        request = GatheringRequest(names=names, now=NOW)
+        (problem,) = gather_clusters(request, GatheringProgress())[0].problems
         assert (problem.place.cluster, problem.place.context) == (expected, "")
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fleet_telemetry.audit.decoding import Decoder
 from fleet_telemetry.audit.documents import Chunk
 from fleet_telemetry.audit.plain_yaml import Found
-from fleet_telemetry.linting.problem import Problem
+from fleet_telemetry.linting.problem import FileProblem
 from tests.support.depth import examples
 from tests.support.every import every
 
@@ -23,7 +23,7 @@ _BOMB = "kind: Job\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 _POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
 
 
-def _decode(text: str | bytes, line: int = 1) -> list[Found | Problem]:
+def _decode(text: str | bytes, line: int = 1) -> list[Found | FileProblem]:
     data = text.encode() if isinstance(text, str) else text
     decoder = Decoder("a.yaml", lambda kind, _: kind in ("Pod", "Job"), lambda text: b"o" in text)
     return list(decoder.decode(Chunk(line, data)))
@@ -35,9 +35,9 @@ def _manifests(text: str | bytes) -> list[Any]:
     return [one.manifest for one in found if isinstance(one, Found) and one.manifest is not None]
 
 
-def _problem(text: str | bytes, line: int = 1) -> Problem:
+def _problem(text: str | bytes, line: int = 1) -> FileProblem:
     (found,) = _decode(text, line)
-    assert isinstance(found, Problem), found
+    assert isinstance(found, FileProblem), found
     return found
 
 
@@ -216,7 +216,7 @@ def test_what_stands_before_a_fault_in_a_long_list_is_kept() -> None:
     found = _decode(f"apiVersion: v1\nitems:\n{items}- kind: Pod\n  a: [\nkind: List\n")
     *first, last = found
     assert len(first) == 2500
-    assert isinstance(last, Problem)
+    assert isinstance(last, FileProblem)
     assert last.line >= 7504
 
 
@@ -228,7 +228,7 @@ def test_what_stands_before_a_fault_in_a_long_list_is_kept() -> None:
 )
 def test_bytes_of_anybody_give_objects_or_problems(text: bytes) -> None:
     for one in _decode(text):
-        if isinstance(one, Problem):
+        if isinstance(one, FileProblem):
             assert one.what
             assert one.line >= 1
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.reasons import ObservedReason, Reason
 from fleet_telemetry.audit.cluster.explaining import explain_in_cluster
-from fleet_telemetry.audit.cluster.gathering import Request
-from fleet_telemetry.audit.cluster.progress import Progress
+from fleet_telemetry.audit.cluster.gathering import GatheringRequest
+from fleet_telemetry.audit.cluster.progress import GatheringProgress
 from fleet_telemetry.audit.explaining.explain import explain
 from fleet_telemetry.audit.explaining.explanation import ChannelExplained, Explanation, Happened
 from fleet_telemetry.audit.explaining.forms import FORMS
@@ -32,7 +32,7 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.cli.explain import explain as command
 from fleet_telemetry.evidence.contacts import Contact, Contacts
 from fleet_telemetry.evidence.reason_remedies import OBSERVED_REMEDIES, PROVEN, REMEDIES
-from fleet_telemetry.workloads.reading import read_template
+from fleet_telemetry.workloads.template_reading import read_template
 from tests.support import builders
 from tests.support.api_stub import ApiStub, Manifest, namespace
 from tests.support.builders import (
@@ -328,8 +328,8 @@ def event(note: str, *, minutes: int, uid: str = "uid-of-it", by: str = "control
 
 def ask(stub: ApiStub, tmp_path: Path, text: str, define: Any = None, **more: Any) -> Explanation:
     path = stub.kubeconfig(tmp_path / "config", namespace="appsec")
-    request = Request(kubeconfig=str(path), now=NOW, **more)
-    return explain_in_cluster(request, parse_reference(text), Progress(), define)
+    request = GatheringRequest(kubeconfig=str(path), now=NOW, **more)
+    return explain_in_cluster(request, parse_reference(text), GatheringProgress(), define)
 
 
 def parts() -> list[Manifest]:
@@ -406,8 +406,10 @@ def test_a_pod_without_a_workload(stub: ApiStub, tmp_path: Path) -> None:
 
 
 def test_a_kubeconfig_that_cannot_be_used() -> None:
-    request = Request(kubeconfig="/nonexistent", now=NOW)
-    (problem,) = explain_in_cluster(request, parse_reference("deploy/x"), Progress()).problems
+    request = GatheringRequest(kubeconfig="/nonexistent", now=NOW)
+    (problem,) = explain_in_cluster(
+        request, parse_reference("deploy/x"), GatheringProgress()
+    ).problems
     assert "there is no kubeconfig" in problem.what
 
 

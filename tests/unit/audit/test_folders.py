@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet_telemetry.audit.folders import Input, find_inputs
+from fleet_telemetry.audit.folders import InputFile, find_inputs
 from fleet_telemetry.audit.result import Problem
 
 
@@ -25,8 +25,8 @@ def _write(*names: str) -> None:
 
 def _names(*named: str) -> list[str]:
     found = list(find_inputs(named))
-    assert all(isinstance(one, Input) for one in found), found
-    return [one.name for one in found if isinstance(one, Input)]
+    assert all(isinstance(one, InputFile) for one in found), found
+    return [one.name for one in found if isinstance(one, InputFile)]
 
 
 def _problems(*named: str) -> list[Problem]:
@@ -66,7 +66,7 @@ def test_a_link_to_nothing_is_a_problem(folder: Path, target: str) -> None:
     _write("m/b.yaml")
     Path("m/a.yaml").symlink_to(target)
     problem, file = find_inputs(["m"])
-    assert isinstance(file, Input)
+    assert isinstance(file, InputFile)
     assert isinstance(problem, Problem)
     assert problem.place.file == "m/a.yaml"
     assert folder
@@ -107,7 +107,7 @@ def test_a_folder_without_manifests_is_a_problem(folder: Path) -> None:
 def test_a_chart_is_to_be_rendered(folder: Path) -> None:
     _write("m/c/Chart.yaml", "m/c/templates/a.yaml", "m/c/values.yaml", "m/b.yaml")
     file, chart = find_inputs(["m"])
-    assert isinstance(file, Input)
+    assert isinstance(file, InputFile)
     assert isinstance(chart, Problem)
     assert "helm template m/c | fleet-telemetry audit -" in chart.advice
     assert folder
@@ -115,7 +115,7 @@ def test_a_chart_is_to_be_rendered(folder: Path) -> None:
 
 def test_a_kustomization_marks_its_folder_alone(folder: Path) -> None:
     _write("m/kustomization.yaml", "m/a.yaml", "m/b/c.yaml")
-    found = [one for one in find_inputs(["m"]) if isinstance(one, Input)]
+    found = [one for one in find_inputs(["m"]) if isinstance(one, InputFile)]
     assert [(one.name, one.beside_kustomization) for one in found] == [
         ("m/a.yaml", True),
         ("m/kustomization.yaml", True),

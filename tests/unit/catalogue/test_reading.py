@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import EnvSwitch, Reading, Setting
 from tests.support.depth import steady
+from tests.support.every import every
 from tests.support.manifest_strategies import WILD_TEXT
 
 
@@ -115,3 +116,21 @@ def test_every_value_means_something_and_never_raises(value: str, reading: Readi
 def test_what_languages_trim_and_compare_differently_is_not_understood(value: str) -> None:
     reading = Reading(enabled=("true", "yes", "si"), trim=True, otherwise=Setting.DISABLED)
     assert reading.setting_of(value) is Setting.UNKNOWN
+
+
+@every("space", ["\xa0", "\x85", "\x1c", "\x1f", "\u2003", "\u2028", "\u3000", "\ufeff", "\u200b"])
+@every("form", ["{1}{0}", "{0}{1}", " {0}{1} "])
+def test_white_space_that_some_languages_do_not_trim_is_not_understood(
+    space: str, form: str
+) -> None:
+    """A Go program trims the no-break space and a Java program does not; for the latter this is no
+    "false" at all."""
+    for otherwise in (Setting.ENABLED, Setting.DISABLED):
+        reading = Reading(trim=True, otherwise=otherwise)
+        assert reading.setting_of(form.format("false", space)) is Setting.UNKNOWN
+
+
+def test_a_letter_that_is_another_one_in_lower_case_is_not_understood() -> None:
+    reading = Reading(disabled=("block",), otherwise=Setting.ENABLED)
+    assert reading.setting_of("BLOCK") is Setting.DISABLED
+    assert reading.setting_of("bloc\u212a") is Setting.UNKNOWN

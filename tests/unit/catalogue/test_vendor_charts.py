@@ -15,8 +15,9 @@ import yaml
 
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.objects.manifest import dig, items_at
-from fleet_telemetry.workloads.reading import read_template, read_workload
+from fleet_telemetry.workloads.reading import read_workload
 from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import Workload
 from tests.support.product_tables import builtin, describe
 

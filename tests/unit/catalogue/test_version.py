@@ -64,6 +64,20 @@ _EXACT = [
     ("5.0.0-r1_2", "5.0.0", "5.0.0"),
     ("0.0.0", "0.0.0", "0.0.0"),
     ("1.2.3.4", "1.2.3.4", "1.2.3.4"),
+    # The version of what is below the product
+    ("4.14.3-alpine3.20.1", "4.14.3", "4.14.3"),
+    ("4.14.3-Debian-12.5.0-r4", "4.14.3", "4.14.3"),
+    ("4.14.3-ubi8-minimal-8.10-1130", "4.14.3", "4.14.3"),
+    ("4.14.3-jdk-21.0.4_7-alpine-3.20", "4.14.3", "4.14.3"),
+    ("2.10.4-python3.11", "2.10.4", "2.10.4"),
+    ("4.14.3-k8s1.29.3", "4.14.3", "4.14.3"),
+    ("4.14.3-windowsservercore-10.0.20348.2700", "4.14.3", "4.14.3"),
+    # A build, a date, and numbers that are too few for a version
+    ("4.14.3-20240101.1", "4.14.3", "4.14.3"),
+    ("4.14.3-2026-11-21", "4.14.3", "4.14.3"),
+    ("4.14.3-1.el9", "4.14.3", "4.14.3"),
+    ("4.14.3-4-1", "4.14.3", "4.14.3"),
+    ("4.14.3-12-g1a2b3c4", "4.14.3", "4.14.3"),
     # A flavour that only begins like a stage is a flavour.
     ("5.0.0-alphabet", "5.0.0", "5.0.0"),
     ("5.0.0-developer", "5.0.0", "5.0.0"),
@@ -170,6 +184,23 @@ _NO_VERSION = [
     "4.013.0",
     "v04.13.0",
     "00",
+    # Two versions, each of which may be the product's
+    "4.2.0-5.0.4",
+    "4.2.0-v5.0.4",
+    "4.2.0-dt5.0.4",
+    "4.2.0-dt-5.0.4",
+    "4.2.0-dt_5.0.4",
+    "4.2.0-DT-V5.0.4",
+    "4.2.0-upstream-4.14.3",
+    "4.2.0-build4.14.3",
+    "4.2.0-dt5.0",
+    "4.2.0-5.0",
+    "4.2-dt5.0.4",
+    "4.2.0-rc.1-dt5.0.4",
+    "4.2.0-alpine3.20-dt5.0.4",
+    "4.2.0-jdk21.0.4-5.0.4-alpine-dt5.0.4",
+    "4.2.0-4-14-3",
+    "4.2.0-dt-4_14_3",
     # Too long for a number of a version
     "1.1234567890.0",
     # Blanks and line ends
@@ -434,11 +465,11 @@ def test_one_bad_range_of_several_is_enough() -> None:
 
 def _write(version: Version) -> str:
     stage = {0: "-dev", 1: "-alpha", 2: "-beta", 3: "-m", 4: "-rc", 9: ""}[version.stage]
-    count = f".{version.count}" if version.stage not in {0, 9} else ""
+    count = f".{version.step}" if version.stage not in {0, 9} else ""
     return ".".join(map(str, version.numbers)) + stage + count
 
 
-_WRITABLE = _POINTS.filter(lambda version: version.stage not in {0, 9} or version.count == 0)
+_WRITABLE = _POINTS.filter(lambda version: version.stage not in {0, 9} or version.step == 0)
 
 
 @st.composite

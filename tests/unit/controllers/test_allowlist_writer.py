@@ -13,13 +13,13 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from kubernetes.aio import client as api
 
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.controllers.egress.allowlist import AllowlistWriter
 from fleet_telemetry.egress.allowlist import AllowlistEntry, EntryAction, config_map
 from fleet_telemetry.egress.perimeter import Allowlist
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 
 ENTRY = AllowlistEntry(
     host="telemetry.example.com",
@@ -68,7 +68,7 @@ class Server:
 
         async def main() -> None:
             host = f"http://127.0.0.1:{self.http.server_port}"
-            client = KubernetesClient(api.ApiClient(api.Configuration(host=host)))
+            client = KubernetesClient(Transport(host))
             await AllowlistWriter(client, "ours", "allowlist").write(Allowlist(entries))
             await client.close()
             await asyncio.sleep(0.02)

@@ -15,10 +15,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from kubernetes.aio import client as api
 from prometheus_client import CollectorRegistry
 
-from dev.fakes.dependency_track import DependencyTrack
+from dev.fakes.dependency_track import FakeDependencyTrack
 from fleet_telemetry.api.policy import ServiceReference
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
@@ -31,6 +30,7 @@ from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.reporting.metrics import VerificationMetrics
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.workloads.registry import WorkloadKind
@@ -57,7 +57,7 @@ EVIL = "evil.example/dependencytrack/apiserver:5.0.4"
 class Cluster:
     """A namespace with a product, as the API server shows it."""
 
-    def __init__(self, product: DependencyTrack) -> None:
+    def __init__(self, product: FakeDependencyTrack) -> None:
         self.product = product
         self.labels = dict(ALLOWED)
         self.secret: Manifest = {
@@ -143,7 +143,7 @@ class Cluster:
     async def ask(self, check: Check) -> Reported:
         """What one check comes to."""
         async with self._api_server() as url:
-            client = KubernetesClient(api.ApiClient(api.Configuration(host=url)))
+            client = KubernetesClient(Transport(url))
             told = asyncio.Event()
             verifier = Verifier(
                 self.cache,
@@ -191,7 +191,7 @@ async def _do_nothing(_: Verifier) -> None:
 
 @asynccontextmanager
 async def running() -> AsyncIterator[Cluster]:
-    async with DependencyTrack(tls=False, version="5.0.4", enabled="false") as product:
+    async with FakeDependencyTrack(tls=False, version="5.0.4", enabled="false") as product:
         yield Cluster(product)
 
 

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from kubernetes.aio import client as api
-
 from fleet_telemetry.api.policy import PolicyKind
 from fleet_telemetry.app.controller import build_egress
 from fleet_telemetry.app.options import EgressSettings
@@ -23,6 +21,7 @@ from fleet_telemetry.controllers.keys import (
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.kube.work_queue import WorkQueue
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
@@ -51,7 +50,7 @@ def keys_after(change: Callable[[ClusterCache, Enqueuer], None]) -> set[Reconcil
 
     async def main() -> set[ReconcileKey]:
         cache = ClusterCache(builtin())
-        client = KubernetesClient(api.ApiClient(api.Configuration(host="http://127.0.0.1:9")))
+        client = KubernetesClient(Transport("http://127.0.0.1:9"))
         queue: WorkQueue[ReconcileKey] = WorkQueue()
         settings = EgressSettings(dns_servers=("127.0.0.1:9",), published_ranges="built-in")
         egress = build_egress(settings, cache, client, lambda: datetime.now(UTC), queue.add)

@@ -13,11 +13,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from kubernetes.aio import client as api
 from prometheus_client import CollectorRegistry
 
-from dev.fakes.emqx import Emqx
-from dev.fakes.server import Fault
+from dev.fakes.emqx import FakeEmqx
+from dev.fakes.server import ApiFault
 from fleet_telemetry.api.policy import ChannelName, RuntimeAction, Submission
 from fleet_telemetry.api.product import AdapterName, Api, Setting
 from fleet_telemetry.api.reasons import Reason
@@ -29,6 +28,7 @@ from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.reporting.metrics import VerificationMetrics
 from fleet_telemetry.vendors.http import VendorClient
 from fleet_telemetry.workloads.registry import WorkloadKind
@@ -58,7 +58,7 @@ class Kit:
         self._stack = stack
         self.stub = stub
         self.interval = interval
-        self.client = KubernetesClient(api.ApiClient(api.Configuration(host=stub.url)))
+        self.client = KubernetesClient(Transport(stub.url))
         self.cache = ClusterCache(builtin())
         self.changed = asyncio.Event()
         self.verifier = Verifier(
@@ -83,13 +83,13 @@ class Kit:
         self,
         namespace: str,
         number: int,
-        fault: Fault | None = None,
+        fault: ApiFault | None = None,
         action: RuntimeAction = RuntimeAction.VERIFY,
         **options: Any,
-    ) -> Emqx:
+    ) -> FakeEmqx:
         """A product that runs as the only pod of a StatefulSet, and is to be checked."""
         # All products listen on one port, each on an address of its own.
-        product = Emqx(
+        product = FakeEmqx(
             address=f"127.0.{3 + (namespace == 'quick')}.{number + 1}",
             port=self._port,
             tls=False,
@@ -179,8 +179,8 @@ async def leading(**options: Any) -> AsyncIterator[Kit]:
             await kit.client.close()
 
 
-@pytest.mark.parametrize("fault", [Fault.HANG, Fault.SLOW_DRIP])
-def test_slow_products_of_one_namespace_do_not_keep_others_waiting(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [ApiFault.HANG, ApiFault.SLOW_DRIP])
+def test_slow_products_of_one_namespace_do_not_keep_others_waiting(fault: ApiFault) -> None:
     async def main() -> None:
         async with leading() as kit:
             for number in range(SLOW):
@@ -204,7 +204,7 @@ def test_nothing_is_left_of_checks_that_are_no_longer_planned() -> None:
     async def main() -> None:
         async with leading() as kit:
             for number in range(8):
-                await kit.add("slow", number, Fault.CUT_BEFORE_ANSWER)
+                await kit.add("slow", number, ApiFault.CUT_BEFORE_ANSWER)
             await kit.wait(lambda: all(kit.result("slow", number) for number in range(8)))
             for number in range(8):
                 kit.verifier.plan(ref("slow", number), (), None)
@@ -219,7 +219,7 @@ def test_a_product_that_asks_for_a_day_is_asked_again_after_the_interval() -> No
         async with leading(interval=0.4) as kit:
             product = await kit.add("quick", 0)
             await kit.wait(lambda: kit.result("quick", 0))
-            product.fail(Fault.TOO_MANY_429)
+            product.fail(ApiFault.TOO_MANY_429)
             product.retry_after = "86400"
             product.seen.clear()
             await kit.wait(lambda: len(product.seen) >= 3, seconds=3)
@@ -237,7 +237,7 @@ def test_an_answer_goes_stale_while_the_next_check_hangs() -> None:
         async with leading(interval=0.5, patience=30) as kit:
             product = await kit.add("quick", 0)
             await kit.wait(lambda: kit.result("quick", 0))
-            product.fail(Fault.HANG)
+            product.fail(ApiFault.HANG)
             before = kit.enqueued
             await kit.wait(lambda: kit.enqueued > before, seconds=4)
             found = kit.result("quick", 0)
@@ -282,8 +282,8 @@ def test_a_pod_that_cannot_be_asked_beside_one_that_can_is_no_answer() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("fault", [Fault.HANG, Fault.ERROR_500, Fault.CUT_BEFORE_ANSWER])
-def test_a_contrary_answer_counts_whatever_the_remediation_meets(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [ApiFault.HANG, ApiFault.ERROR_500, ApiFault.CUT_BEFORE_ANSWER])
+def test_a_contrary_answer_counts_whatever_the_remediation_meets(fault: ApiFault) -> None:
     async def main() -> None:
         async with leading(patience=0.3) as kit:
             product = await kit.add("quick", 0, action=RuntimeAction.REMEDIATE, enabled=True)

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from kubernetes.aio import client as api
 from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.app.controller import build_egress, build_manager
@@ -26,6 +25,7 @@ from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.kube.work_queue import WorkQueue
 from fleet_telemetry.reporting.metrics import ControllerMetrics, VerificationMetrics
 from fleet_telemetry.reporting.reports_api import ReportsApi
@@ -98,7 +98,7 @@ def test_the_lease_may_be_lost_while_the_leader_prepares() -> None:
     async def main() -> None:
         server = await asyncio.start_server(silent, "127.0.0.1", 0)
         host, port = server.sockets[0].getsockname()
-        client = KubernetesClient(api.ApiClient(api.Configuration(host=f"http://{host}:{port}")))
+        client = KubernetesClient(Transport(f"http://{host}:{port}"))
         cache = ClusterCache(builtin())
         cache.synced.set()
         manager = build(cache, client, registry)

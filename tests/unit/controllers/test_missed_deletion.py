@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 
 from aiohttp import web
-from kubernetes.aio import client as api
 from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from tests.support.builders import SONARQUBE, container, manifest
 from tests.unit.controllers.test_leading import build
 
@@ -46,7 +46,7 @@ def test_a_write_that_finds_nothing_ends_the_workload() -> None:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         host, port = runner.addresses[0][:2]
-        client = KubernetesClient(api.ApiClient(api.Configuration(host=f"http://{host}:{port}")))
+        client = KubernetesClient(Transport(f"http://{host}:{port}"))
         cache = ClusterCache(builtin())
         cache.upsert(kinds.CLUSTER_POLICY, POLICY)
         cache.upsert(DEPLOYMENT, manifest(container(SONARQUBE)))

@@ -13,7 +13,6 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from kubernetes.aio import client as api
 
 from fleet_telemetry.api.policy import EgressDialect
 from fleet_telemetry.api.reasons import EgressReason
@@ -32,6 +31,7 @@ from fleet_telemetry.egress.judgement import judge_egress
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, list_at
 from tests.support.builders import policy as telemetry_policy
@@ -118,7 +118,7 @@ def server() -> Iterator[FirewallServer]:
 def test_a_new_dialect_needs_no_other_module(server: FirewallServer) -> None:
     async def main() -> None:
         host = f"http://127.0.0.1:{server.http.server_port}"
-        client = KubernetesClient(api.ApiClient(api.Configuration(host=host)))
+        client = KubernetesClient(Transport(host))
         try:
             await reconcile(client)
         finally:

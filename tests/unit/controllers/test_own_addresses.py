@@ -11,7 +11,6 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from kubernetes.aio import client as api
 
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.controllers.egress.own_addresses import OwnAddresses, OwnAddressFinder
@@ -19,6 +18,7 @@ from fleet_telemetry.egress.addresses import OwnNetwork
 from fleet_telemetry.egress.host_state import Retention
 from fleet_telemetry.egress.model import Lookup
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from tests.support.host_histories import History, ok, v4
 
 SERVICE = "/api/v1/namespaces/default/services/kubernetes"
@@ -80,7 +80,7 @@ class Cluster:
 
         async def main() -> list[OwnAddresses | None]:
             host = f"http://127.0.0.1:{self.http.server_port}"
-            client = KubernetesClient(api.ApiClient(api.Configuration(host=host)))
+            client = KubernetesClient(Transport(host))
             finder = OwnAddressFinder(client, lambda: self.time)
             found = []
             for state in states or ({},):

@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from kubernetes.aio import client as api
 
 from fleet_telemetry.api.policy import EgressDialect
 from fleet_telemetry.api.reasons import EgressReason
@@ -22,6 +21,7 @@ from fleet_telemetry.egress.dialects.cilium import CILIUM
 from fleet_telemetry.egress.facts import EgressInput
 from fleet_telemetry.egress.judgement import judge_egress
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from tests.support.builders import policy
 from tests.support.egress_inputs import USAGE, except_for, finding, situation
 
@@ -85,7 +85,7 @@ class Discovery:
 
         async def main() -> DialectDiscovery:
             host = f"http://127.0.0.1:{self.http.server_port}"
-            client = KubernetesClient(api.ApiClient(api.Configuration(host=host)))
+            client = KubernetesClient(Transport(host))
             try:
                 discovery = DialectDiscovery(client)
                 for state in states:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dev.fakes import emqx as fake
-from dev.fakes.server import Fault
+from dev.fakes.server import ApiFault
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
@@ -27,11 +27,11 @@ from fleet_telemetry.vendors.service import Endpoint
 KEYS = {"apiKey": "a3f0_administrator", "apiSecret": "9bQxT_of_the_administrator"}
 
 
-def node(**options: Any) -> fake.Emqx:
-    return fake.Emqx(**{"tls": False, **options})
+def node(**options: Any) -> fake.FakeEmqx:
+    return fake.FakeEmqx(**{"tls": False, **options})
 
 
-def endpoint(node: fake.Emqx, name: str, **changes: Any) -> Endpoint:
+def endpoint(node: fake.FakeEmqx, name: str, **changes: Any) -> Endpoint:
     parts = {"address": node.address, "port": node.port, "host": "localhost", "instance": name}
     return Endpoint(**{"scheme": node.scheme, **parts, **changes})
 
@@ -59,7 +59,7 @@ def test_each_instance_says_what_it_does() -> None:
 def test_one_that_fails_does_not_silence_the_others() -> None:
     async def main() -> None:
         async with node() as one, node() as two, round_of() as asking:
-            one.fail(Fault.TOO_MANY_429)
+            one.fail(ApiFault.TOO_MANY_429)
             told = await asking.read((endpoint(one, "a"), endpoint(two, "b")))
         assert [each.fault for each in told] == [Reason.RATE_LIMITED, None]
         assert told[0].report is None
@@ -72,7 +72,7 @@ def test_one_that_fails_does_not_silence_the_others() -> None:
 def test_a_host_that_fails_three_times_is_not_even_asked() -> None:
     async def main() -> None:
         async with node() as one, node() as two, round_of() as asking:
-            one.fail(Fault.UNAVAILABLE_503)
+            one.fail(ApiFault.UNAVAILABLE_503)
             for _ in range(3):
                 await asking.read((endpoint(one, "a"),))
             asked = len(one.seen)
@@ -135,7 +135,7 @@ def test_what_refuses_does_not_keep_the_others_from_being_set(refusing: int) -> 
     async def main() -> None:
         async with node() as one, node() as two, round_of() as asking:
             nodes = (one, two)
-            nodes[refusing].fail(Fault.FORBIDDEN_403)
+            nodes[refusing].fail(ApiFault.FORBIDDEN_403)
             endpoints = (endpoint(one, "a"), endpoint(two, "b"))
             refusal = await asking.write(endpoints, Submission.DISABLED)
         assert refusal is not None
@@ -231,7 +231,7 @@ def test_the_next_instance_is_asked_if_one_cannot_be_reached() -> None:
 def test_an_answer_that_refuses_is_an_answer() -> None:
     async def main() -> None:
         async with node() as one, node() as two, round_of() as asking:
-            one.fail(Fault.UNAUTHORIZED_401)
+            one.fail(ApiFault.UNAUTHORIZED_401)
             both = endpoint(one, "a"), endpoint(two, "b")
             (told,) = await shared(asking).read(both)
             assert told.fault is Reason.CREDENTIALS_REJECTED

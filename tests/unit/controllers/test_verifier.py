@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kubernetes.aio import client as api
 from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.api.policy import ChannelName, RuntimeAction, Submission
@@ -29,6 +28,7 @@ from fleet_telemetry.evidence.credentials import CredentialGrant
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import KubernetesClient
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.reporting.fleet_metrics import LastCheck
 from fleet_telemetry.reporting.metrics import VerificationMetrics
 from fleet_telemetry.workloads.registry import WorkloadKind
@@ -57,7 +57,7 @@ class Kit:
 
     def __init__(self, host: str = "http://127.0.0.1:9") -> None:
         self.registry = CollectorRegistry()
-        self.client = KubernetesClient(api.ApiClient(api.Configuration(host=host)))
+        self.client = KubernetesClient(Transport(host))
         self.enqueued: list[WorkloadRef] = []
         self.changed = asyncio.Event()
         self.cache = ClusterCache(builtin())

@@ -8,8 +8,8 @@ from fleet_telemetry.api.policy import ChannelName, Policy
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, State
 from fleet_telemetry.decision import Plan, decide, plan_injection
-from fleet_telemetry.switches.edits import Cause, Trigger
-from fleet_telemetry.workloads.reading import read_template
+from fleet_telemetry.switches.edits import EditCause, Trigger
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import FieldOwners, Pod
 from tests.support.builders import (
     DTRACK_4,
@@ -195,7 +195,7 @@ def as_pod(owner: Manifest, env: dict[str, str], *policies: Policy) -> Plan:
 def test_the_pods_of_a_foreign_template_are_injected_at_their_creation() -> None:
     owned = manifest(container(EMQX, env={EMQX_SWITCH: "true"}), kind="StatefulSet", owner=OWNER)
     (edit,) = as_pod(owned, {}, policy()).edits
-    assert (edit.name, edit.value, edit.cause) == (EMQX_SWITCH, "false", Cause.INJECTED)
+    assert (edit.name, edit.value, edit.cause) == (EMQX_SWITCH, "false", EditCause.INJECTED)
     assert as_pod(owned, {}, policy(injection={"when": "Never"})).edits == ()
     assert as_pod(owned, {}, policy(selector={"matchLabels": {"a": "b"}})).edits == ()
 

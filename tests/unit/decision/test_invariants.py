@@ -14,7 +14,7 @@ from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.decision import Plan, decide
-from fleet_telemetry.switches.edits import Cause, Edit, Trigger
+from fleet_telemetry.switches.edits import Edit, EditCause, Trigger
 from tests.support.builders import (
     DTRACK_4,
     DTRACK_5,
@@ -186,7 +186,7 @@ def test_no_pod_restarts_between_admissions_but_to_free_a_product_of_our_own_var
     }
     edits = under(*policies).reconcile(present).plan.edits
     assert {edit.container_name for edit in edits} <= crashing
-    removed = {edit.container_name for edit in edits if edit.cause is Cause.REFUSED}
+    removed = {edit.container_name for edit in edits if edit.cause is EditCause.REFUSED}
     assert {edit.container_name for edit in edits} == removed
 
 
@@ -320,6 +320,7 @@ NO_VERSIONS = (
     "dependencytrack/apiserver:4.0.1187",
     "dependencytrack/apiserver:5.1187",
     "dependencytrack/apiserver:1.4.13",
+    "dependencytrack/apiserver:4.2.0-dt5.0.4",
     "dependencytrack/hyades-apiserver:4.13.2",
     "emqx/emqx:6",
     "emqx/emqx:2024.10.1",

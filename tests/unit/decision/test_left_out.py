@@ -13,8 +13,8 @@ from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.decision import Plan, decide
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.switches.edits import Trigger
-from fleet_telemetry.workloads.reading import read_template
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
+from fleet_telemetry.workloads.template_reading import read_template
 from tests.support.builders import (
     DTRACK_5,
     OWNER,

@@ -10,7 +10,7 @@ from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.verdict import Verdict
-from fleet_telemetry.switches.edits import Cause, Trigger
+from fleet_telemetry.switches.edits import EditCause, Trigger
 from tests.support.builders import (
     DIGEST,
     DTRACK_4,
@@ -187,10 +187,10 @@ def test_a_whole_section_or_another_prefix_overrides_the_switch(variable: str) -
 
 
 @pytest.mark.parametrize(
-    ("injection", "says"), [({}, Cause.INJECTED), ({"when": "Never"}, Cause.DROPPED)]
+    ("injection", "says"), [({}, EditCause.INJECTED), ({"when": "Never"}, EditCause.DROPPED)]
 )
 def test_nothing_is_said_to_be_dropped_that_was_perhaps_never_there(
-    injection: dict[str, str], says: Cause
+    injection: dict[str, str], says: EditCause
 ) -> None:
     source = [{"secretRef": {"name": "jdbc"}}]
     before = claimed(manifest(container(SONARQUBE, envFrom=source)))
@@ -199,7 +199,7 @@ def test_nothing_is_said_to_be_dropped_that_was_perhaps_never_there(
     )
     (change,) = written.plan.changes
     assert change.cause is says
-    assert ("may have been" in change.note) is (says is Cause.DROPPED)
+    assert ("may have been" in change.note) is (says is EditCause.DROPPED)
 
 
 @pytest.mark.parametrize(

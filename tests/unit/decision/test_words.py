@@ -13,7 +13,8 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.decision import Input, decide, plan_injection
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.switches.patch import build_patch
-from fleet_telemetry.workloads.reading import read_field_owners, read_template
+from fleet_telemetry.workloads.field_owner_reading import read_field_owners
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import Pod, PodTemplate
 from tests.support.builders import Cluster, Manifest, claimed, pod_of, touched, under, workload
 from tests.support.decision_strategies import manifests, policy_sets

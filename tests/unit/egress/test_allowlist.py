@@ -21,8 +21,8 @@ from fleet_telemetry.egress.allowlist import (
     LARGEST_CONFIG_MAP,
     AllowlistEntry,
     AllowlistError,
+    AllowlistFormat,
     EntryAction,
-    Format,
     config_map,
     from_config_map,
     render,
@@ -36,7 +36,7 @@ SQUID = shutil.which("squid", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 def test_plain_has_one_range_a_line_and_the_hosts_as_comments() -> None:
-    assert render(FLEET, Format.PLAIN) == (
+    assert render(FLEET, AllowlistFormat.PLAIN) == (
         "# Written by fleet-telemetry; what you change here is lost.\n"
         "# metrics.dependencytrack.org:443 (dependency-track, Usage): no address is known\n"
         "# pings.sourcegraph.com:443 (sourcegraph, Usage)\n"
@@ -58,7 +58,7 @@ def test_plain_has_one_range_a_line_and_the_hosts_as_comments() -> None:
 
 
 def test_squid_names_hosts_with_their_ports() -> None:
-    assert render(FLEET, Format.SQUID) == (
+    assert render(FLEET, AllowlistFormat.SQUID) == (
         "# Written by fleet-telemetry; what you change here is lost.\n"
         "# To be included in front of the last http_access line. To allow it to some clients"
         " only,\n"
@@ -76,7 +76,7 @@ def test_squid_names_hosts_with_their_ports() -> None:
 
 
 def test_csv_has_a_row_for_each_address_also_of_what_is_denied() -> None:
-    rows = render(FLEET, Format.CSV).splitlines()
+    rows = render(FLEET, AllowlistFormat.CSV).splitlines()
     assert rows[:3] == [
         "action,host,port,product,channel,workloads,kind,cidr",
         "allow,metrics.dependencytrack.org,443,dependency-track,Usage,1,,",
@@ -88,7 +88,7 @@ def test_csv_has_a_row_for_each_address_also_of_what_is_denied() -> None:
 
 
 def test_json_has_a_version_and_every_entry() -> None:
-    text = render(FLEET, Format.JSON)
+    text = render(FLEET, AllowlistFormat.JSON)
     document = json.loads(text)
     assert document["version"] == 1
     assert [found["host"] for found in document["entries"]] == sorted(e.host for e in FLEET)
@@ -108,12 +108,12 @@ def test_json_has_a_version_and_every_entry() -> None:
 def test_where_nothing_is_allowed_nothing_is_let_through() -> None:
     denied = [entry(action=EntryAction.DENY, addresses=["198.51.100.7"])]
     for given_ in ([], denied):
-        for form in (Format.PLAIN, Format.SQUID):
+        for form in (AllowlistFormat.PLAIN, AllowlistFormat.SQUID):
             lines = render(given_, form).splitlines()
             assert lines[-1] == "# No telemetry host is allowed."
             assert all(line.startswith("#") for line in lines)
-    assert render([], Format.JSON) == '{"version": 1, "entries": []}\n'
-    assert render([], Format.CSV).count("\n") == 1
+    assert render([], AllowlistFormat.JSON) == '{"version": 1, "entries": []}\n'
+    assert render([], AllowlistFormat.CSV).count("\n") == 1
 
 
 def test_a_firewall_gets_no_address_twice() -> None:
@@ -122,7 +122,7 @@ def test_a_firewall_gets_no_address_twice() -> None:
         entry("b.example", addresses=["192.0.2.1", "192.0.2.200"], ranges=["192.0.2.0/24"]),
         entry("b.example", 80, addresses=["2001:db8::1"], ranges=["2001:db8::/32"]),
     ]
-    lines = render(overlapping, Format.PLAIN).splitlines()
+    lines = render(overlapping, AllowlistFormat.PLAIN).splitlines()
     assert [x for x in lines if x[0] != "#"] == ["192.0.2.0/24", "2001:db8::/32"]
 
 
@@ -130,7 +130,7 @@ def test_a_firewall_gets_no_address_twice() -> None:
 def test_the_lines_of_plain_are_what_is_allowed_and_no_two_of_them_overlap(
     given_: list[AllowlistEntry],
 ) -> None:
-    lines = [x for x in render(given_, Format.PLAIN).splitlines() if not x.startswith("#")]
+    lines = [x for x in render(given_, AllowlistFormat.PLAIN).splitlines() if not x.startswith("#")]
     found = [ip_network(line) for line in lines]
     for index, one in enumerate(found):
         assert not any(one.overlaps(other) for other in found[index + 1 :])
@@ -148,7 +148,7 @@ def test_squid_lets_through_each_allowed_host_at_its_ports_and_nothing_else(
     ports: dict[str, set[str]] = {}
     hosts: dict[str, set[str]] = {}
     through = set()
-    for line in render(given_, Format.SQUID).splitlines():
+    for line in render(given_, AllowlistFormat.SQUID).splitlines():
         words = line.split()
         if words[0] == "acl" and words[2] == "port":
             ports.setdefault(words[1], set()).add(words[3])
@@ -167,7 +167,7 @@ def test_squid_lets_through_each_allowed_host_at_its_ports_and_nothing_else(
 
 @given(lists)
 def test_csv_can_be_read_back(given_: list[AllowlistEntry]) -> None:
-    header, *rows = csv.reader(render(given_, Format.CSV).splitlines())
+    header, *rows = csv.reader(render(given_, AllowlistFormat.CSV).splitlines())
     expected = {
         (one.action, one.host, str(one.port), one.product, one.channel, str(one.used_by), *cell)
         for one in given_
@@ -200,7 +200,7 @@ def test_no_order_makes_a_difference(given_: list[AllowlistEntry], random: Any) 
         for one in [*given_, *given_[:1]]
     ]
     random.shuffle(shuffled)
-    for form in Format:
+    for form in AllowlistFormat:
         assert render(shuffled, form) == render(given_, form)
     assert config_map(shuffled, "ns", "n") == config_map(given_, "ns", "n")
 
@@ -208,7 +208,7 @@ def test_no_order_makes_a_difference(given_: list[AllowlistEntry], random: Any) 
 def test_also_not_from_one_process_to_the_next() -> None:
     """Sets of strings have another order in each."""
     program = (
-        "from fleet_telemetry.egress.allowlist import Format, config_map\n"
+        "from fleet_telemetry.egress.allowlist import AllowlistFormat, config_map\n"
         "from tests.support.allowlist_entries import FLEET, entry\n"
         "alike = tuple(\n"
         "    entry(**{kind: [f'192.0.2.{last}']})\n"
@@ -245,10 +245,10 @@ def test_the_config_map_has_every_format() -> None:
             "labels": {"app.kubernetes.io/managed-by": "fleet-telemetry"},
         },
         "data": {
-            "allowlist.csv": render(FLEET, Format.CSV),
-            "allowlist.json": render(FLEET, Format.JSON),
-            "allowlist.txt": render(FLEET, Format.PLAIN),
-            "squid.conf": render(FLEET, Format.SQUID),
+            "allowlist.csv": render(FLEET, AllowlistFormat.CSV),
+            "allowlist.json": render(FLEET, AllowlistFormat.JSON),
+            "allowlist.txt": render(FLEET, AllowlistFormat.PLAIN),
+            "squid.conf": render(FLEET, AllowlistFormat.SQUID),
         },
     }
 
@@ -299,7 +299,7 @@ def holding(text: object, key: str = "allowlist.json") -> dict[str, Any]:
 
 
 def changed(**fields: object) -> dict[str, Any]:
-    one = json.loads(render([FLEET[3]], Format.JSON))
+    one = json.loads(render([FLEET[3]], AllowlistFormat.JSON))
     one["entries"][0].update(fields)
     return holding(json.dumps(one))
 
@@ -388,7 +388,7 @@ def test_a_missing_field_is_told() -> None:
 @pytest.mark.skipif(SQUID is None, reason="squid is not installed")
 @pytest.mark.parametrize("chosen", [FLEET, ()])
 def test_squid_takes_its_format(chosen: tuple[AllowlistEntry, ...], tmp_path: Path) -> None:
-    ours = render(chosen, Format.SQUID)
+    ours = render(chosen, AllowlistFormat.SQUID)
     (tmp_path / "ours.conf").write_text(ours)
     whole = tmp_path / "squid.conf"
     whole.write_text(f"include {tmp_path / 'ours.conf'}\nhttp_access deny all\nhttp_port 3128\n")

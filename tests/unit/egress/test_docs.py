@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet_telemetry.egress.allowlist import Format, render
+from fleet_telemetry.egress.allowlist import AllowlistFormat, render
 from tests.support.allowlist_entries import IN_THE_DOCS
 from tests.support.every import every
 
@@ -16,8 +16,8 @@ PAGE = (ROOT / "docs" / "egress.md").read_text()
 TESTS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGE)))
 
 
-@pytest.mark.parametrize("form", Format)
-def test_an_example_is_what_the_code_gives(form: Format) -> None:
+@pytest.mark.parametrize("form", AllowlistFormat)
+def test_an_example_is_what_the_code_gives(form: AllowlistFormat) -> None:
     assert f"\n```\n{render(IN_THE_DOCS, form)}```\n" in PAGE
     assert f"`{form}` (`{form.key}`)" in PAGE
 

@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.dns.client import NoAnswerError, send_query
-from fleet_telemetry.egress.dns.resolver import Limits, NameServer, Resolver
+from fleet_telemetry.egress.dns.resolver import LookupLimits, NameServer, Resolver
 from fleet_telemetry.egress.model import Lookup
 from tests.support.depth import scaled
 from tests.support.every import every
@@ -48,8 +48,8 @@ HOST = "telemetry.example.com"
 A = f"{HOST}. 60 IN A 192.0.2.1"
 SOA = "example.com. 300 IN SOA ns.example.com. host.example.com. 1 1 1 1 120"
 IPV4 = frozenset({AddressFamily.IPV4})
-QUICK = Limits(try_seconds=0.4, pause_seconds=0, total_seconds=5)
-PATIENT = Limits(try_seconds=5, pause_seconds=0, total_seconds=10)
+QUICK = LookupLimits(try_seconds=0.4, pause_seconds=0, total_seconds=5)
+PATIENT = LookupLimits(try_seconds=5, pause_seconds=0, total_seconds=10)
 
 Runner = Callable[[Any], Any]
 
@@ -64,7 +64,7 @@ def ask(
     by_udp: Respond,
     by_tcp: Respond | None = silent,
     *,
-    limits: Limits = PATIENT,
+    limits: LookupLimits = PATIENT,
     run: Runner = asyncio.run,
     host: str = HOST,
 ) -> Lookup:
@@ -76,7 +76,7 @@ def ask(
     return answer
 
 
-def ask_and_count(by_udp: Respond, limits: Limits = PATIENT) -> tuple[Lookup, list[str]]:
+def ask_and_count(by_udp: Respond, limits: LookupLimits = PATIENT) -> tuple[Lookup, list[str]]:
     """The answer, and the names that were asked for."""
     with WildServer(by_udp) as server:
         (answer,) = asyncio.run(Resolver([server.name_server], IPV4, limits).ask(HOST))
@@ -687,7 +687,7 @@ def test_a_server_out_of_reach_is_known_at_once(view: NameServer, detail: str, r
 
 
 def test_silence_takes_two_tries(run: Runner) -> None:
-    limits = Limits(try_seconds=0.3, pause_seconds=0, total_seconds=5)
+    limits = LookupLimits(try_seconds=0.3, pause_seconds=0, total_seconds=5)
     asked: list[bytes] = []
 
     def note(question: bytes) -> list[bytes]:
@@ -700,7 +700,7 @@ def test_silence_takes_two_tries(run: Runner) -> None:
 
 
 def test_there_is_an_end_to_everything_together(run: Runner) -> None:
-    limits = Limits(try_seconds=5, pause_seconds=0, total_seconds=0.4)
+    limits = LookupLimits(try_seconds=5, pause_seconds=0, total_seconds=0.4)
     answer = ask(silent, silent, limits=limits, run=run)
     assert (answer.outcome, answer.detail) == (LookupResult.TRANSIENT, "no answer within 0.4 s")
 
@@ -760,7 +760,7 @@ def labels_without_end(question: bytes) -> bytes:
 
 
 def test_reading_what_is_made_to_last_does_not_last() -> None:
-    limits = Limits(try_seconds=30, pause_seconds=0, total_seconds=60)
+    limits = LookupLimits(try_seconds=30, pause_seconds=0, total_seconds=60)
     began = time.process_time()
     answer = ask(
         lambda question: [truncated(question)],
@@ -794,7 +794,7 @@ def test_only_so_many_questions_at_once_and_each_is_answered(run: Runner) -> Non
 
         transport, _ = await loop.create_datagram_endpoint(Counting, ("127.0.0.1", 0))
         view = NameServer("x", ip_address("127.0.0.1"), transport.get_extra_info("sockname")[1])
-        resolver = Resolver([view], limits=Limits(at_once=5))
+        resolver = Resolver([view], limits=LookupLimits(at_once=5))
         answers = await asyncio.gather(*(resolver.ask(f"h{n}.example.com") for n in range(50)))
         transport.close()
         return answers
@@ -915,7 +915,7 @@ def test_there_is_something_to_ask_and_each_has_a_name() -> None:
 
 # Whatever comes.
 
-FAST = Limits(try_seconds=0.02, pause_seconds=0, total_seconds=0.2, addresses=3, aliases=3)
+FAST = LookupLimits(try_seconds=0.02, pause_seconds=0, total_seconds=0.2, addresses=3, aliases=3)
 NAMES = (
     f"{HOST}.",
     f"{HOST}.",

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import ChannelName, PolicyHost, PolicyKind
-from fleet_telemetry.egress.allowlist import EntryAction, Format, config_map, render
+from fleet_telemetry.egress.allowlist import AllowlistFormat, EntryAction, config_map, render
 from fleet_telemetry.egress.allowlist_requests import (
     LARGEST,
-    Request,
+    AllowlistRequest,
     render_requests,
     requests_in,
 )
@@ -57,14 +57,14 @@ def listed(
 
 
 def plain(allowlist: Allowlist) -> set[str]:
-    lines = render(allowlist.entries, Format.PLAIN).splitlines()
+    lines = render(allowlist.entries, AllowlistFormat.PLAIN).splitlines()
     return {line for line in lines if not line.startswith("#")}
 
 
 def everywhere(allowlist: Allowlist) -> str:
     """All that a firewall may consume."""
     allowed = [one for one in allowlist.entries if one.action is EntryAction.ALLOW]
-    return "".join(render(allowed, form) for form in Format)
+    return "".join(render(allowed, form) for form in AllowlistFormat)
 
 
 def rules_of(*policies: Any, **more: Any) -> tuple[HostRule, ...]:
@@ -361,16 +361,16 @@ def test_nothing_listed_is_denied_or_asked_for_by_a_tenant_alone(
 # Requests
 
 
-def request(namespace: str = "team", **fields: Any) -> Request:
-    return Request(PolicyName(PolicyKind.NAMESPACED, namespace, "mine"), entry(**fields))
+def request(namespace: str = "team", **fields: Any) -> AllowlistRequest:
+    return AllowlistRequest(PolicyName(PolicyKind.NAMESPACED, namespace, "mine"), entry(**fields))
 
 
-def manifest(*requests: Request) -> dict[str, Any]:
+def manifest(*requests: AllowlistRequest) -> dict[str, Any]:
     return config_map([], "ns", "n", render_requests(requests))
 
 
 def test_a_request_says_who_asks_and_who_denies() -> None:
-    one = Request(TENANT, entry(C2, addresses=["192.0.2.9"]), (OPT_OUT,))
+    one = AllowlistRequest(TENANT, entry(C2, addresses=["192.0.2.9"]), (OPT_OUT,))
     assert json.loads(render_requests([one])) == {
         "version": 1,
         "omitted": 0,
@@ -412,7 +412,7 @@ def test_requests_never_keep_the_list_from_being_written() -> None:
     assert sum(len(text.encode()) for text in found["data"].values()) < 1_000_000
 
 
-def _shuffled(requests: Iterable[Request]) -> list[Request]:
+def _shuffled(requests: Iterable[AllowlistRequest]) -> list[AllowlistRequest]:
     return sorted(requests, key=lambda one: hash((one.entry.host, 7)))
 
 

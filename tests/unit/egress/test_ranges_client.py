@@ -16,7 +16,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from dev.fakes import FakeProduct, Fault
+from dev.fakes import ApiFault, FakeProduct
 from fleet_telemetry.egress.published_ranges import CLOUDFLARE, Provider, Ranges, RangesError
 from fleet_telemetry.egress.ranges_client import LARGEST_DOCUMENT, RangesClient
 from tests.support.every import every
@@ -197,7 +197,7 @@ def test_only_what_is_wrong_is_logged(
 def test_a_cookie_is_not_kept() -> None:
     async def run() -> None:
         async with Publisher() as publisher:
-            publisher.fail(Fault.COOKIE)
+            publisher.fail(ApiFault.COOKIE)
             client = RangesClient(ca=publisher.ca_pem)
             for _ in range(2):
                 assert (await client.fetch(publisher.provider)).etag == "d1"
@@ -207,46 +207,46 @@ def test_a_cookie_is_not_kept() -> None:
 
 # What does not
 
-FAULTS: dict[Fault, str | None] = {
-    Fault.HTML_200: "the response is not JSON (78 bytes)",
-    Fault.EMPTY_200: "the response is not JSON (0 bytes)",
-    Fault.WRONG_JSON_TYPE: "the document is not a JSON object",
-    Fault.JSON_ERRORS_200: "success is not true",
-    Fault.JSON_CUT_SHORT: "the response is not JSON (14 bytes)",
-    Fault.JSON_TOO_DEEP: "URL answered with more than 64 KiB",
-    Fault.NO_CONTENT_204: "URL answered 204",
-    Fault.REDIRECT_301: "URL answered 301 with a redirect to localhost, which is not followed",
-    Fault.BAD_REQUEST_400: "URL answered 400",
-    Fault.UNAUTHORIZED_401: "URL answered 401",
-    Fault.FORBIDDEN_403: "URL answered 403",
-    Fault.NOT_FOUND_404: "URL answered 404",
-    Fault.TOO_MANY_429: "URL answered 429",
-    Fault.ERROR_500: "URL answered 500",
-    Fault.UNAVAILABLE_503: "URL answered 503",
-    Fault.HUGE: "URL answered with more than 64 KiB",
+FAULTS: dict[ApiFault, str | None] = {
+    ApiFault.HTML_200: "the response is not JSON (78 bytes)",
+    ApiFault.EMPTY_200: "the response is not JSON (0 bytes)",
+    ApiFault.WRONG_JSON_TYPE: "the document is not a JSON object",
+    ApiFault.JSON_ERRORS_200: "success is not true",
+    ApiFault.JSON_CUT_SHORT: "the response is not JSON (14 bytes)",
+    ApiFault.JSON_TOO_DEEP: "URL answered with more than 64 KiB",
+    ApiFault.NO_CONTENT_204: "URL answered 204",
+    ApiFault.REDIRECT_301: "URL answered 301 with a redirect to localhost, which is not followed",
+    ApiFault.BAD_REQUEST_400: "URL answered 400",
+    ApiFault.UNAUTHORIZED_401: "URL answered 401",
+    ApiFault.FORBIDDEN_403: "URL answered 403",
+    ApiFault.NOT_FOUND_404: "URL answered 404",
+    ApiFault.TOO_MANY_429: "URL answered 429",
+    ApiFault.ERROR_500: "URL answered 500",
+    ApiFault.UNAVAILABLE_503: "URL answered 503",
+    ApiFault.HUGE: "URL answered with more than 64 KiB",
     # Never unpacked, so it is not too large.
-    Fault.GZIP_BOMB: "the response is not JSON (32639 bytes)",
-    Fault.SLOW_DRIP: "URL did not answer within 0.25 s",
-    Fault.HANG: "URL did not answer within 0.25 s",
-    Fault.CUT_IN_THE_MIDDLE: "URL: the connection was cut",
-    Fault.CUT_BEFORE_ANSWER: "URL: the connection was cut",
-    Fault.NOT_HTTP: "URL: the server does not speak HTTP as expected",
-    Fault.UNTRUSTED_CERTIFICATE: "URL: the certificate is not trusted",
-    Fault.WRONG_NAME_CERTIFICATE: "URL: the certificate is for another name",
-    Fault.COOKIE: None,
+    ApiFault.GZIP_BOMB: "the response is not JSON (32639 bytes)",
+    ApiFault.SLOW_DRIP: "URL did not answer within 0.25 s",
+    ApiFault.HANG: "URL did not answer within 0.25 s",
+    ApiFault.CUT_IN_THE_MIDDLE: "URL: the connection was cut",
+    ApiFault.CUT_BEFORE_ANSWER: "URL: the connection was cut",
+    ApiFault.NOT_HTTP: "URL: the server does not speak HTTP as expected",
+    ApiFault.UNTRUSTED_CERTIFICATE: "URL: the certificate is not trusted",
+    ApiFault.WRONG_NAME_CERTIFICATE: "URL: the certificate is for another name",
+    ApiFault.COOKIE: None,
 }
 """None: no fault at all."""
 
 
 def test_every_fault_is_here() -> None:
-    assert set(FAULTS) == set(Fault)
+    assert set(FAULTS) == set(ApiFault)
 
 
-@every("fault", [fault for fault in Fault if FAULTS[fault]])
-def test_a_fault_is_one_sentence(fault: Fault) -> None:
+@every("fault", [fault for fault in ApiFault if FAULTS[fault]])
+def test_a_fault_is_one_sentence(fault: ApiFault) -> None:
     publisher = Publisher()
     publisher.fail(fault)
-    short = {"total_seconds": 0.25} if fault in (Fault.HANG, Fault.SLOW_DRIP) else {}
+    short = {"total_seconds": 0.25} if fault in (ApiFault.HANG, ApiFault.SLOW_DRIP) else {}
     assert refused(publisher, **short) == FAULTS[fault]
 
 
@@ -284,7 +284,7 @@ def test_what_is_packed_is_not_unpacked() -> None:
 def test_a_redirect_is_named_and_not_followed(location: str, shown: str) -> None:
     publisher = Publisher()
     publisher.elsewhere = location
-    publisher.fail(Fault.REDIRECT_301)
+    publisher.fail(ApiFault.REDIRECT_301)
     message = refused(publisher)
     assert message == f"URL answered 301 with a redirect to {shown}, which is not followed"
     assert len(publisher.seen) == 1
@@ -294,7 +294,7 @@ def test_a_redirect_to_a_server_that_would_answer_is_not_followed() -> None:
     async def run() -> None:
         async with Publisher() as publisher, Publisher() as other:
             publisher.elsewhere = other.provider.url
-            publisher.fail(Fault.REDIRECT_301)
+            publisher.fail(ApiFault.REDIRECT_301)
             client = RangesClient(ca=publisher.ca_pem + other.ca_pem)
             assert await client.fetch(other.provider)
             with pytest.raises(RangesError, match="a redirect to localhost, which is not followed"):
@@ -379,7 +379,7 @@ def test_a_handshake_that_hangs_ends_at_the_connect_time_out() -> None:
 def test_being_cancelled_is_no_fault() -> None:
     async def run() -> None:
         async with Publisher() as publisher:
-            publisher.fail(Fault.HANG)
+            publisher.fail(ApiFault.HANG)
             fetching = asyncio.create_task(
                 RangesClient(ca=publisher.ca_pem).fetch(publisher.provider)
             )

@@ -15,7 +15,7 @@ from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.egress.model import Address, Destination, Network
 from fleet_telemetry.egress.network_policies import NetworkPolicy, read_network_policy
 from fleet_telemetry.egress.reachability import (
-    Coverage,
+    AddressCoverage,
     Judgement,
     Reach,
     judge,
@@ -40,7 +40,7 @@ from tests.support.network_policies import (
 )
 from tests.support.reach import isolators, reach
 
-NONE, SOME, ALL = Coverage
+NONE, SOME, ALL = AddressCoverage
 OPEN, ALLOWED, DENIED, UNKNOWN = (
     EgressVerdict.OPEN,
     EgressVerdict.ALLOWED,
@@ -150,7 +150,7 @@ def test_isolators_come_by_namespace_and_name() -> None:
         ([{"to": [{"podSelector": {}}, block(HOST)]}], ALL),
     ],
 )
-def test_addresses_of_rules(egress: list[Manifest], coverage: Coverage) -> None:
+def test_addresses_of_rules(egress: list[Manifest], coverage: AddressCoverage) -> None:
     found = reached(network_policy("a", *egress))
     assert found.isolated
     assert (found.coverage, found.certain) == (coverage, coverage)
@@ -234,7 +234,7 @@ def test_one_for_ingress_lets_nothing_through() -> None:
         ([block("::/0")], NONE),
     ],
 )
-def test_ranges_are_exact(blocks: list[Manifest], coverage: Coverage) -> None:
+def test_ranges_are_exact(blocks: list[Manifest], coverage: AddressCoverage) -> None:
     to = ["104.16.0.0/13"]
     # It is all the same whether blocks stand in one rule, in several, or in several policies.
     one_rule = [network_policy("a", *([{"to": blocks}] if blocks else []))]
@@ -397,7 +397,9 @@ def judged(
         ([DENY_ALL, allow_only("a", [HOST])], ALLOWED, ALL),
     ],
 )
-def test_the_words(policies: list[Manifest], verdict: EgressVerdict, coverage: Coverage) -> None:
+def test_the_words(
+    policies: list[Manifest], verdict: EgressVerdict, coverage: AddressCoverage
+) -> None:
     found = judged(*policies)
     assert (found.verdict, found.coverage) == (verdict, coverage)
 

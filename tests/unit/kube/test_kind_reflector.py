@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from kubernetes.aio import client as api
 
 from fleet_telemetry.kube import kind_reflector, reflection
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
@@ -19,6 +18,7 @@ from fleet_telemetry.kube.kind_reflector import KindReflector, Nobody
 from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
 from fleet_telemetry.kube.reflection import StreamingLists
 from fleet_telemetry.kube.store import Store
+from fleet_telemetry.kube.transport import Transport
 from tests.support.streams import THING, bookmark, event, lines
 
 Answer = Callable[["Server", web.Request], Awaitable[web.StreamResponse]]
@@ -149,7 +149,7 @@ async def served(server: Server) -> AsyncIterator[KubernetesClient]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    client = KubernetesClient(api.ApiClient(api.Configuration(host=url)))
+    client = KubernetesClient(Transport(url))
     try:
         yield client
     finally:

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.catalogue.catalogue import builtin
-from fleet_telemetry.kube.workload_store import Fleet
+from fleet_telemetry.kube.workload_store import UNPROVEN_SECONDS, Fleet
 from fleet_telemetry.reporting.fleet_metrics import FleetCollector, FleetSource
 from fleet_telemetry.reporting.workload_metrics import render_workloads
 from tests.support.builders import (
@@ -21,6 +21,7 @@ from tests.support.builders import (
     controller_of,
     manifest,
 )
+from tests.support.every import every
 
 CLONE_SET = {
     "apiVersion": "apps.kruise.io/v1alpha1",
@@ -129,4 +130,83 @@ def test_only_the_leader_shows_them() -> None:
 def test_a_pod_that_is_managed_is_not_counted() -> None:
     owner = manifest(container(SONARQUBE), kind="StatefulSet", name="it")
     store = Store(pod("it-0", SONARQUBE, owner=controller_of(owner)))
+    assert store.counted() == {}
+
+
+def deployment(*images: str, name: str = "web") -> Manifest:
+    containers = [container(image, name=f"c{n}") for n, image in enumerate(images)]
+    return manifest(*containers, name=name)
+
+
+def replica_set(of: Manifest) -> Manifest:
+    return {
+        **of,
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": f"{of['metadata']['name']}-1",
+            "namespace": NAMESPACE,
+            "uid": "uid-of-part",
+            "ownerReferences": [controller_of(of)],
+        },
+    }
+
+
+WEB, SONAR = deployment(NGINX), deployment(SONARQUBE, name="sonar")
+UNLISTED: dict[str, tuple[tuple[Manifest, ...], Manifest, tuple[str, ...], str]] = {
+    "a container that was added to the pod of a workload without a product": (
+        (WEB, replica_set(WEB)),
+        replica_set(WEB),
+        (NGINX, SONARQUBE),
+        "sonarqube",
+    ),
+    "a container that was added to the pod of a workload with another product": (
+        (SONAR, replica_set(SONAR)),
+        replica_set(SONAR),
+        (SONARQUBE, EMQX),
+        "emqx",
+    ),
+    "an owner that makes no pods": ((WEB,), WEB, (SONARQUBE,), "sonarqube"),
+    "an owner that does not exist": ((), SONAR, (SONARQUBE,), "sonarqube"),
+    "the uid of an earlier object": (
+        (SONAR,),
+        {**SONAR, "metadata": {**SONAR["metadata"], "uid": "earlier"}},
+        (SONARQUBE,),
+        "sonarqube",
+    ),
+}
+
+
+@every(("workloads", "owner", "images", "product"), UNLISTED.values(), ids=list(UNLISTED))
+def test_a_product_that_the_workload_is_not_listed_with_is_counted_and_listed(
+    workloads: tuple[Manifest, ...],
+    owner: Manifest,
+    images: tuple[str, ...],
+    product: str,
+) -> None:
+    store = Store(pod("it", *images, owner=controller_of(owner)))
+    for one in workloads:
+        store.fleet.upsert_workload(one, builtin())
+    store.fleet.settle(1000.0)
+    store.fleet.settle(1000.0 + UNPROVEN_SECONDS - 1)
+    assert store.counted() == {}  # watches of different kinds are not in order
+    store.fleet.settle(1000.0 + UNPROVEN_SECONDS)
+    assert store.counted() == {(product, "none"): 0, (product, "other"): 1}
+    assert [f'product="{product}"' in line for line in store.listed()] == [True]
+
+
+def test_a_pod_is_unmanaged_until_its_workload_is_listed_with_the_product() -> None:
+    store = Store(pod("it", SONARQUBE, owner=controller_of(SONAR)))
+    store.fleet.settle(0.0)
+    store.fleet.settle(UNPROVEN_SECONDS)
+    assert store.counted()
+    store.fleet.upsert_workload(SONAR, builtin())
+    store.fleet.settle(UNPROVEN_SECONDS)
+    assert store.counted() == {}
+    store.fleet.upsert_workload(deployment(NGINX, name="sonar"), builtin())
+    store.fleet.settle(UNPROVEN_SECONDS + 1)
+    assert store.counted() == {}
+    store.fleet.settle(3 * UNPROVEN_SECONDS)
+    assert store.counted()
+    store.fleet.delete_pod((NAMESPACE, "it"))
+    store.fleet.settle(3 * UNPROVEN_SECONDS)
     assert store.counted() == {}

@@ -10,7 +10,7 @@ from msgspec import inspect
 from fleet_telemetry.api.resources import CLUSTER_TELEMETRY_POLICY, TELEMETRY_POLICY
 from fleet_telemetry.linting.document import Document
 from fleet_telemetry.linting.policy_file import read_policy_file
-from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.problem import FileError, FileProblem
 from fleet_telemetry.linting.schema_rules import counterpart
 from tests.support.crd_cases import Case
 from tests.support.crd_files import fields_of_files, in_a_file
@@ -21,7 +21,7 @@ from tests.support.schema_walk import rules_of
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def _problems(case: Case) -> list[Problem]:
+def _problems(case: Case) -> list[FileProblem]:
     try:
         document = Document.parse("a.yaml", in_a_file(case), 11)
         read_policy_file(document, "default", _NOW)

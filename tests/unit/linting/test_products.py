@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fleet_telemetry.linting.lint import lint
-from fleet_telemetry.linting.problem import Problem
+from fleet_telemetry.linting.problem import FileProblem
 from tests.support.every import every
 from tests.support.lint_files import PRODUCT, TABLE
 
@@ -16,7 +16,9 @@ _SECOND = """\
 """
 
 
-def check(product: str = PRODUCT, table: str = TABLE, *, built_in: bool = True) -> list[Problem]:
+def check(
+    product: str = PRODUCT, table: str = TABLE, *, built_in: bool = True
+) -> list[FileProblem]:
     files = {"acme.yaml": product.encode(), "acme.test.yaml": table.encode()}
     return lint(files, built_in=built_in)
 

@@ -9,7 +9,7 @@ from msgspec import inspect
 from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.api.resources import TELEMETRY_PRODUCT
 from fleet_telemetry.linting.document import Document
-from fleet_telemetry.linting.problem import FileError, Problem
+from fleet_telemetry.linting.problem import FileError, FileProblem
 from fleet_telemetry.linting.product_file import OwnFile
 from fleet_telemetry.linting.schema_rules import check_schema, counterpart
 from tests.support.crd_cases import Case
@@ -19,7 +19,7 @@ from tests.support.crd_products import PRODUCT
 from tests.support.schema_walk import rules_of
 
 
-def _problems(case: Case) -> list[Problem]:
+def _problems(case: Case) -> list[FileProblem]:
     try:
         document = Document.parse("a.yaml", in_a_file(case))
         document.read(OwnFile)

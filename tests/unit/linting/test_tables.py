@@ -9,7 +9,7 @@ import pytest
 
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.linting.lint import lint
-from fleet_telemetry.linting.problem import Problem
+from fleet_telemetry.linting.problem import FileProblem
 
 _FOLDER = Path(str(resources.files("fleet_telemetry.catalogue") / "products"))
 _FILES = sorted(path for path in _FOLDER.glob("*.yaml") if not path.name.endswith(".test.yaml"))
@@ -78,7 +78,9 @@ channels:
 """
 
 
-def check(product: str = PRODUCT, table: str = TABLE, *, built_in: bool = True) -> list[Problem]:
+def check(
+    product: str = PRODUCT, table: str = TABLE, *, built_in: bool = True
+) -> list[FileProblem]:
     files = {"acme.yaml": product.encode(), "acme.test.yaml": table.encode()}
     return lint(files, built_in=built_in)
 

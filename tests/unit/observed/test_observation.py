@@ -14,7 +14,8 @@ from fleet_telemetry.observed.address_book import Unattributed
 from fleet_telemetry.observed.canary import CANARY_ZONE
 from fleet_telemetry.observed.ledger import HostClass, ProductUse
 from fleet_telemetry.observed.lookup import LookupSink
-from fleet_telemetry.observed.observation import MOST_DECIDED, MOST_WAITING, DnsObservation
+from fleet_telemetry.observed.observation import DnsObservation
+from fleet_telemetry.observed.waiting_lookups import MOST_DECIDED, MOST_WAITING
 from fleet_telemetry.workloads.workload import Pod, PodPhase, PodTemplate, WorkloadRef
 from tests.support.depth import examples
 from tests.support.lookups import (
@@ -465,7 +466,7 @@ def test_pods_and_workloads_that_come_and_go_take_no_memory() -> None:
         one.ask(address)
         one.later(10)
         one.it.forget(ref)
-    held = one.it._pods, one.it._fed, one.it._waiting, one.it._gone, one.it._doubted
+    held = one.it._pods, one.it._fed, one.it._waiting, one.it._gone, one.it._doubts
     assert all(len(each) < 50 for each in held)
     assert len(one.it.lookups()) == 0
     assert one.it._running == {"product": {REF, OTHER}}

@@ -7,7 +7,7 @@ import asyncio
 from fleet_telemetry.observed.connection import DnstapConnection
 from fleet_telemetry.observed.figures import Figures
 from fleet_telemetry.observed.frame_streams import data_frame
-from fleet_telemetry.observed.limits import Limits
+from fleet_telemetry.observed.limits import ReceiverLimits
 from fleet_telemetry.observed.lookup import ReportedLookup
 from fleet_telemetry.observed.reader import Reader
 from fleet_telemetry.observed.receiver import Receiver
@@ -51,7 +51,7 @@ def read(sink: Slow, *frames: int, steps: int) -> None:
 
     async def work() -> None:
         receiver = Receiver(sink, lambda _: True)
-        reader = Reader(receiver, sink, Figures(), Limits(), sink.clock)
+        reader = Reader(receiver, sink, Figures(), ReceiverLimits(), sink.clock)
         connections = [DnstapConnection(receiver) for _ in frames]
         for connection, count in zip(connections, frames, strict=True):
             connection.source = f"#{connections.index(connection)}"
@@ -90,7 +90,7 @@ def test_a_flood_that_is_passed_over_does_not_keep_others_waiting() -> None:
 
     async def work() -> None:
         receiver = Receiver(sink, lambda _: True)
-        reader = Reader(receiver, sink, Figures(), Limits(buffered=1000), sink.clock)
+        reader = Reader(receiver, sink, Figures(), ReceiverLimits(buffered=1000), sink.clock)
         flooding, quiet = connections = [DnstapConnection(receiver), DnstapConnection(receiver)]
         for connection, count in ((flooding, 100), (quiet, 1)):
             connection.transport = Closing()

@@ -19,7 +19,7 @@ import uvloop
 from fleet_telemetry.observed.figures import RefusedConnection
 from fleet_telemetry.observed.frame_result import FrameResult
 from fleet_telemetry.observed.frame_streams import data_frame
-from fleet_telemetry.observed.limits import Limits
+from fleet_telemetry.observed.limits import ReceiverLimits
 from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.observed.receiver import Receiver
 from tests.support.dnstap_reports import (
@@ -142,7 +142,7 @@ async def world(
         lambda address: address in admitted,
         on_refusal=lambda *what: refused.append(what),
         tls=(lambda: context) if context else None,
-        limits=Limits(**limits),  # type: ignore[arg-type]
+        limits=ReceiverLimits(**limits),  # type: ignore[arg-type]
         clock=clock,
     )
     async with receiver.serve(host, 0) as port:

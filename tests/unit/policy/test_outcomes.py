@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.api.policy import ChannelName, Policy
-from fleet_telemetry.policy.outcomes import Outcome, PolicyOutcome, outcomes_of
+from fleet_telemetry.policy.outcomes import PolicyEffect, PolicyOutcome, outcomes_of
 from tests.support.builders import LATER, LONG_AGO, NOW, SONARQUBE, container, manifest, policy
 from tests.support.builders import workload as read
 
@@ -29,7 +29,7 @@ def found(
     )
 
 
-def outcomes(*policies: Policy, **given: Any) -> list[tuple[str, Outcome]]:
+def outcomes(*policies: Policy, **given: Any) -> list[tuple[str, PolicyEffect]]:
     return [(one.policy.name, one.outcome) for one in found(*policies, **given)]
 
 
@@ -49,7 +49,7 @@ YES = {"submission": "Enabled"}
 def test_why_a_policy_decides(winner: Policy, loser: Policy, why: str) -> None:
     for order in ((winner, loser), (loser, winner)):
         first, second = found(*order)
-        assert (first.policy, first.outcome) == (winner, Outcome.EFFECTIVE)
+        assert (first.policy, first.outcome) == (winner, PolicyEffect.EFFECTIVE)
         assert second.policy is loser
         assert f"before {loser}: {why}" in first.why
         assert f"{winner} decides: {why}" in second.why
@@ -58,9 +58,9 @@ def test_why_a_policy_decides(winner: Policy, loser: Policy, why: str) -> None:
 def test_who_asks_for_the_same_agrees_and_who_does_not_is_below() -> None:
     below = policy("c", **YES)
     assert outcomes(policy("a"), policy("b"), below) == [
-        ("a", Outcome.EFFECTIVE),
-        ("b", Outcome.AGREES),
-        ("c", Outcome.LOWER_PRECEDENCE),
+        ("a", PolicyEffect.EFFECTIVE),
+        ("b", PolicyEffect.AGREES),
+        ("c", PolicyEffect.LOWER_PRECEDENCE),
     ]
 
 
@@ -71,11 +71,11 @@ def test_an_exception_leaves_it_to_the_next() -> None:
         "expiresAt": LATER.isoformat(),
     }
     exempt, effective = found(policy("a", exceptions=[exception]), policy("b"))
-    assert (exempt.outcome, effective.outcome) == (Outcome.EXEMPT, Outcome.EFFECTIVE)
+    assert (exempt.outcome, effective.outcome) == (PolicyEffect.EXEMPT, PolicyEffect.EFFECTIVE)
     assert "until spring, until 2026-12-20" in exempt.why
     assert effective.why == "no other policy covers the channel"
     expired = {**exception, "expiresAt": (NOW - timedelta(days=1)).isoformat()}
-    assert outcomes(policy("a", exceptions=[expired])) == [("a", Outcome.EFFECTIVE)]
+    assert outcomes(policy("a", exceptions=[expired])) == [("a", PolicyEffect.EFFECTIVE)]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_what_does_not_cover_the_channel(
     spec: dict[str, Any], given: dict[str, Any], why: str
 ) -> None:
     (one,) = found(policy(**spec), **given)
-    assert one.outcome is Outcome.NOT_COVERED
+    assert one.outcome is PolicyEffect.NOT_COVERED
     assert why in one.why
 
 
@@ -101,10 +101,10 @@ def test_what_does_not_select_the_workload_comes_last() -> None:
     by_namespace = policy("a", cluster=True, namespaceSelector=selector)
     every = (by_namespace, by_label, elsewhere, policy("d"))
     assert outcomes(*every) == [
-        ("d", Outcome.EFFECTIVE),
-        ("a", Outcome.NOT_SELECTED),
-        ("c", Outcome.NOT_SELECTED),
+        ("d", PolicyEffect.EFFECTIVE),
+        ("a", PolicyEffect.NOT_SELECTED),
+        ("c", PolicyEffect.NOT_SELECTED),
     ]
     assert "namespaceSelector" in found(*every)[1].why
     assert "labels of the workload" in found(*every)[2].why
-    assert outcomes(by_namespace, labels={"tier": "prod"}) == [("a", Outcome.EFFECTIVE)]
+    assert outcomes(by_namespace, labels={"tier": "prod"}) == [("a", PolicyEffect.EFFECTIVE)]

@@ -8,7 +8,7 @@ import pytest
 
 from fleet_telemetry.api.reasons import PolicyReason
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
-from fleet_telemetry.switches.policy_problems import Problem, find_problems
+from fleet_telemetry.switches.policy_problems import PolicyProblem, find_problems
 from tests.support.builders import (
     EMQX_SWITCH,
     SONAR_SWITCH,
@@ -22,7 +22,7 @@ from tests.support.builders import (
 )
 
 
-def problems(known: Catalogue | None = None, **spec: Any) -> list[Problem]:
+def problems(known: Catalogue | None = None, **spec: Any) -> list[PolicyProblem]:
     return list(find_problems(policy(**spec).spec, known or builtin()))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from fleet_telemetry.reporting.changes import change_notices, rollout_notice, shows
 from fleet_telemetry.reporting.events import Notice
-from fleet_telemetry.switches.edits import Cause, Edit, SkippedEdit
+from fleet_telemetry.switches.edits import Edit, EditCause, SkippedEdit
 from tests.support.builders import (
     DTRACK_4,
     DTRACK_5,
@@ -92,8 +92,8 @@ def test_changes_of_one_reason_are_one_event() -> None:
     assert V5_SWITCH in notice.note
 
 
-@pytest.mark.parametrize("cause", [Cause.KEPT, Cause.BY_REFERENCE])
-def test_what_stays_as_it_is_is_no_event(cause: Cause) -> None:
+@pytest.mark.parametrize("cause", [EditCause.KEPT, EditCause.BY_REFERENCE])
+def test_what_stays_as_it_is_is_no_event(cause: EditCause) -> None:
     assert [*change_notices([SkippedEdit("app", "NAME", cause, policy())], "At admission")] == []
 
 
@@ -148,5 +148,5 @@ def test_whether_a_template_is_as_edited(
     env: dict[str, str], value: str | None, shown: bool
 ) -> None:
     template = workload(sonar(env)).template
-    assert shows(template, Edit(0, "app", "A", value, Cause.INJECTED)) is shown
-    assert not shows(template, Edit(0, "other", "A", value, Cause.INJECTED))
+    assert shows(template, Edit(0, "app", "A", value, EditCause.INJECTED)) is shown
+    assert not shows(template, Edit(0, "other", "A", value, EditCause.INJECTED))

@@ -15,7 +15,7 @@ from fleet_telemetry.evidence.verdict import Observation
 from fleet_telemetry.reporting.policy_reports import (
     OPEN_REPORTS,
     POLICY_REPORTS,
-    Outcome,
+    ReportOutcome,
     build_results,
     read_written,
     report_manifest,
@@ -58,19 +58,19 @@ def planned(
 @pytest.mark.parametrize(
     ("outcome", "severity", "image", "env", "asking"),
     [
-        (Outcome.PASS, "info", SONARQUBE, OFF, policy()),
-        (Outcome.FAIL, "high", SONARQUBE, ON, policy(injection={"when": "Never"})),
-        (Outcome.FAIL, "high", WORKER_6, {}, policy()),
-        (Outcome.ERROR, "medium", "sonarqube:latest", OFF, policy()),
-        (Outcome.SKIP, "info", SONARQUBE, ON, policy(exceptions=[EXEMPTED])),
+        (ReportOutcome.PASS, "info", SONARQUBE, OFF, policy()),
+        (ReportOutcome.FAIL, "high", SONARQUBE, ON, policy(injection={"when": "Never"})),
+        (ReportOutcome.FAIL, "high", WORKER_6, {}, policy()),
+        (ReportOutcome.ERROR, "medium", "sonarqube:latest", OFF, policy()),
+        (ReportOutcome.SKIP, "info", SONARQUBE, ON, policy(exceptions=[EXEMPTED])),
         # Who only looks does not fail anybody; what is not known stays not known.
-        (Outcome.WARN, "low", SONARQUBE, ON, policy(mode="Audit")),
-        (Outcome.PASS, "info", SONARQUBE, OFF, policy(mode="Audit")),
-        (Outcome.ERROR, "medium", "sonarqube:latest", OFF, policy(mode="Audit")),
+        (ReportOutcome.WARN, "low", SONARQUBE, ON, policy(mode="Audit")),
+        (ReportOutcome.PASS, "info", SONARQUBE, OFF, policy(mode="Audit")),
+        (ReportOutcome.ERROR, "medium", "sonarqube:latest", OFF, policy(mode="Audit")),
     ],
 )
 def test_outcome(
-    outcome: Outcome, severity: str, image: str, env: dict[str, Any], asking: Policy
+    outcome: ReportOutcome, severity: str, image: str, env: dict[str, Any], asking: Policy
 ) -> None:
     (result,) = build_results(*planned(image, env, asking))
     assert (result.outcome, result.severity) == (outcome, severity)
@@ -79,7 +79,7 @@ def test_outcome(
 
 def test_what_is_on_its_way_is_a_warning() -> None:
     (result,) = build_results(*planned(SONARQUBE, OFF, policy(), pods=()))
-    assert (result.outcome, result.severity) == (Outcome.WARN, "low")
+    assert (result.outcome, result.severity) == (ReportOutcome.WARN, "low")
 
 
 def test_a_result_says_who_what_and_why() -> None:
@@ -128,7 +128,7 @@ def test_channels_and_policies_have_results_of_their_own() -> None:
     assert one.key != other.key
     again, _ = build_results(*planned(SONARQUBE, ON, both))
     # It is still the same question, with another answer.
-    assert (again.key, again.outcome) == (one.key, Outcome.FAIL)
+    assert (again.key, again.outcome) == (one.key, ReportOutcome.FAIL)
     by_another, _ = build_results(
         *planned(SONARQUBE, OFF, policy("other", channels=["Usage", "UpdateCheck"]))
     )

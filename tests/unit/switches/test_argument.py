@@ -17,7 +17,7 @@ from fleet_telemetry.controllers.revert import edits_for
 from fleet_telemetry.decision import decide
 from fleet_telemetry.reporting.changes import warning_for
 from fleet_telemetry.switches.argument_lists import arguments_of
-from fleet_telemetry.switches.edits import Cause, Trigger
+from fleet_telemetry.switches.edits import EditCause, Trigger
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.patch import build_patch
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
@@ -62,7 +62,7 @@ OURS = [OFF, "-config.file=/etc/acme.yaml"]
 """The image's own arguments, and ours."""
 
 
-def causes(written: Written) -> dict[str, Cause]:
+def causes(written: Written) -> dict[str, EditCause]:
     return {change.name: change.cause for change in written.plan.changes}
 
 
@@ -151,7 +151,7 @@ def test_nothing_is_written_that_cannot_work(
     written = cluster(of).create(given, claims=False)
 
     assert written.manifest == given
-    assert set(causes(written).values()) <= {Cause.NOT_WRITABLE}
+    assert set(causes(written).values()) <= {EditCause.NOT_WRITABLE}
     state, why = verdict(cluster(of), given)
     assert state in (State.UNKNOWN, State.NON_COMPLIANT)
     assert why in (reason, Reason.SWITCH_OVERRIDDEN)
@@ -213,7 +213,7 @@ def test_the_users_word_is_kept_if_the_policy_says_so() -> None:
     of = cluster(GO, onConflict="Keep")
     written = of.create(acme([ON]), claims=False)
 
-    assert (args_of(written.manifest), causes(written)) == ([ON], {"-telemetry": Cause.KEPT})
+    assert (args_of(written.manifest), causes(written)) == ([ON], {"-telemetry": EditCause.KEPT})
     assert verdict(of, acme([ON])) == (State.NON_COMPLIANT, Reason.CONTRARY_VALUE_KEPT)
 
 
@@ -250,7 +250,7 @@ def test_a_manifest_that_is_applied_again_gets_the_word_again() -> None:
     written = cluster(GO).update(old, given)
 
     assert args_of(written.manifest) == args_of(old)
-    assert causes(written) == {"-telemetry": Cause.RESTORED}
+    assert causes(written) == {"-telemetry": EditCause.RESTORED}
 
 
 def test_a_manifest_that_is_applied_again_loses_the_word_again() -> None:
@@ -272,7 +272,7 @@ def test_a_policy_that_goes_takes_a_recorded_word_with_it() -> None:
     written = without.update(old.manifest, touched(old.manifest))
     assert (args_of(written.manifest), causes(written)) == (
         ["-a=1"],
-        {"-telemetry": Cause.REVERTED},
+        {"-telemetry": EditCause.REVERTED},
     )
 
 

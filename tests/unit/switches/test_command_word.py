@@ -14,7 +14,7 @@ from fleet_telemetry.api.product import Setting, Switch, TelemetryProductSpec
 from fleet_telemetry.catalogue.product import Product, ProductError
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import ReadingSource
-from fleet_telemetry.workloads.reading import read_template
+from fleet_telemetry.workloads.template_reading import read_template
 from tests.support.builders import FROM_SECRET, container
 from tests.support.depth import examples
 from tests.support.every import every

@@ -331,6 +331,20 @@ def test_a_quoted_argument_is_one() -> None:
     assert split_options("JAVA_OPTIONS", '"-Dx=1 2"') == ['"-Dx=1', '2"']
 
 
+@every("space", ["\xa0", "\x1f", "\x85", "\u2003"])
+def test_what_the_jvm_does_not_take_for_white_space_separates_no_arguments(space: str) -> None:
+    text = f"-Dx=1{space}-Dy=2"
+    assert split_options("JAVA_TOOL_OPTIONS", text) == [text]
+    assert split_options("JAVA_OPTIONS", text) == [text]
+
+
+@every("space", ["\r", "\f", "\v"])
+def test_a_shell_splits_at_fewer_characters_than_the_jvm(space: str) -> None:
+    text = f"-Dx=1{space}-Dy=2"
+    assert split_options("_JAVA_OPTIONS", text) == ["-Dx=1", "-Dy=2"]
+    assert split_options("JAVA_OPTIONS", text) == [text]
+
+
 @steady
 @given(WILD_TEXT, st.sampled_from(["JAVA_TOOL_OPTIONS", "JAVA_OPTIONS"]))
 def test_without_quotes_options_are_words(text: str, variable: str) -> None:

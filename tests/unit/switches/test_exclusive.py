@@ -13,7 +13,7 @@ from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.decision import decide
 from fleet_telemetry.reporting.changes import change_notices, warning_for
-from fleet_telemetry.switches.edits import Cause, Trigger
+from fleet_telemetry.switches.edits import EditCause, Trigger
 from tests.support.builders import (
     FROM_SECRET,
     LONG_AGO,
@@ -72,7 +72,7 @@ def opted_out(**spec: Any) -> Cluster:
     return under(policy(**(spec or ALWAYS)), catalogue=KNOWN)
 
 
-def causes(written: Written) -> dict[str, Cause]:
+def causes(written: Written) -> dict[str, EditCause]:
     return {change.name: change.cause for change in written.plan.changes}
 
 
@@ -89,7 +89,7 @@ def test_the_switch_is_not_set_beside_the_other_variable(value: Any) -> None:
     immediate = {"injection": {"rollout": "Immediate"}}
     for written in every_trigger(opted_out(**immediate), acme({FILE: value})):
         assert written.edits == {}
-        assert causes(written) == {X: Cause.NOT_BESIDE}
+        assert causes(written) == {X: EditCause.NOT_BESIDE}
         (skipped,) = written.plan.skipped_edits
         assert (
             f"did not set {X} in container app: the product does not start with it and {FILE}"

@@ -11,7 +11,7 @@ import pytest
 
 from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, State
-from fleet_telemetry.switches.edits import Cause
+from fleet_telemetry.switches.edits import EditCause
 from tests.support.builders import (
     DIGEST,
     DTRACK_4,
@@ -68,7 +68,7 @@ def injected(env: Mapping[str, Any] | None = None, **more: Any) -> Manifest:
     )
 
 
-def causes(written: Written) -> dict[str, Cause]:
+def causes(written: Written) -> dict[str, EditCause]:
     return {change.name: change.cause for change in written.plan.changes}
 
 
@@ -276,12 +276,12 @@ def test_the_contrary_is_overridden_in_its_place_or_kept(
     given = manifest(container(image, env={"A": "1", **env, "B": "2"}))
     written = under(policy(submission=submission)).create(given)
     assert list(written.env.items()) == list({"A": "1", **wanted, "B": "2"}.items())
-    assert set(causes(written).values()) == {Cause.OVERRIDDEN}
+    assert set(causes(written).values()) == {EditCause.OVERRIDDEN}
 
     kept = under(policy(submission=submission, injection={"onConflict": "Keep"})).create(given)
     assert kept.patch == []
     (remark,) = kept.plan.skipped_edits
-    assert (remark.container_name, remark.cause) == ("app", Cause.KEPT)
+    assert (remark.container_name, remark.cause) == ("app", EditCause.KEPT)
     assert remark.name in env
 
 
@@ -294,14 +294,14 @@ def test_a_reference_is_never_replaced_only_reported(name: str, on_conflict: str
         manifest(container(SONARQUBE, env={name: FROM_SECRET}))
     )
     assert written.env[name] is None
-    assert causes(written)[name] is Cause.BY_REFERENCE
+    assert causes(written)[name] is EditCause.BY_REFERENCE
 
 
 def test_variables_from_a_whole_config_map_are_shadowed() -> None:
     from_map = [{"configMapRef": {"name": "settings"}}]
     written = under(policy()).create(manifest(container(EMQX, envFrom=from_map)))
     assert written.env == {EMQX_SWITCH: "false"}
-    assert causes(written) == {EMQX_SWITCH: Cause.INJECTED}
+    assert causes(written) == {EMQX_SWITCH: EditCause.INJECTED}
 
 
 def test_the_last_of_two_entries_is_the_one_that_counts_and_is_turned() -> None:
@@ -321,10 +321,10 @@ def test_an_overridden_value_is_overridden_again_and_one_that_is_dropped_is_set_
     live = sonar({SONAR_SWITCH: "false"})
     again = under(policy()).update(live, touched(contrary))
     assert again.env == {SONAR_SWITCH: "false"}
-    assert causes(again) == {SONAR_SWITCH: Cause.OVERRIDDEN}
+    assert causes(again) == {SONAR_SWITCH: EditCause.OVERRIDDEN}
     dropped = under(policy()).update(live, touched(sonar()))
     assert dropped.env == {SONAR_SWITCH: "false"}
-    assert causes(dropped) == {SONAR_SWITCH: Cause.RESTORED}
+    assert causes(dropped) == {SONAR_SWITCH: EditCause.RESTORED}
     # A workload that is older than the policy and always said the contrary waits for an upgrade.
     assert under(policy()).update(contrary, touched(contrary)).env == {SONAR_SWITCH: "true"}
 
@@ -403,7 +403,7 @@ def test_a_setting_that_stood_or_may_have_stood_in_another_form_stays_too(
     written = under(policy()).update(live, touched(sonar()))
     assert written.env == {SONAR_SWITCH: "false"}
     # Nobody knows whether a whole ConfigMap had it.
-    cause = Cause.INJECTED if "envFrom" in before else Cause.RESTORED
+    cause = EditCause.INJECTED if "envFrom" in before else EditCause.RESTORED
     assert causes(written) == {SONAR_SWITCH: cause}
 
 
@@ -414,14 +414,14 @@ def test_under_never_only_what_was_injected_is_set_again_and_the_rest_is_told() 
     theirs = never.update(sonar({SONAR_SWITCH: "false"}), touched(sonar()))
     assert theirs.env == {}
     (skipped,) = theirs.plan.skipped_edits
-    assert (skipped.name, skipped.cause) == (SONAR_SWITCH, Cause.DROPPED)
+    assert (skipped.name, skipped.cause) == (SONAR_SWITCH, EditCause.DROPPED)
 
 
 def test_under_keep_an_empty_value_is_kept_and_told() -> None:
     cluster, live = brought_under({"onConflict": "Keep"}, {})
     written = cluster.update(live, emptied(live))
     assert written.patch == []
-    assert causes(written) == {SONAR_SWITCH: Cause.KEPT}
+    assert causes(written) == {SONAR_SWITCH: EditCause.KEPT}
     assert cluster.update(live, dropped(live)).env == {SONAR_SWITCH: "false"}
 
 
@@ -456,7 +456,7 @@ def test_what_somebody_declares_is_theirs_even_if_it_was_injected_before(manager
     live = brought_back(manager)
     written = keep.update(live, with_image(live, DTRACK_5))
     assert written.env.keys() == {V4_SWITCH, *V5_OFF}
-    assert causes(written)[V4_SWITCH] is Cause.KEPT
+    assert causes(written)[V4_SWITCH] is EditCause.KEPT
 
 
 @pytest.mark.parametrize("operation", ["Update", "Apply"])
@@ -506,7 +506,7 @@ def test_a_value_of_ours_turns_with_its_policy_at_the_next_change(
     turned = policy(submission="Enabled", injection={"when": when, "onConflict": on_conflict})
     written = under(turned).update(injected(), touched(injected()))
     assert written.env == {SONAR_SWITCH: "true"}
-    assert causes(written) == {SONAR_SWITCH: Cause.INJECTED}
+    assert causes(written) == {SONAR_SWITCH: EditCause.INJECTED}
 
 
 def test_a_value_of_ours_turns_between_admissions_only_where_the_policy_or_nothing_restarts() -> (
@@ -531,7 +531,7 @@ def test_what_nobody_knows_the_author_of_is_not_ours() -> None:
     unknown = manifest(container(SONARQUBE, env={SONAR_SWITCH: "false"}))
     assert Cluster().update(unknown, touched(unknown)).plan.edits == ()
     keep = under(policy(submission="Enabled", injection={"onConflict": "Keep"}))
-    assert causes(keep.update(unknown, touched(unknown))) == {SONAR_SWITCH: Cause.KEPT}
+    assert causes(keep.update(unknown, touched(unknown))) == {SONAR_SWITCH: EditCause.KEPT}
 
 
 @pytest.mark.parametrize("value", ["FALSE", "no", "", "$(A)"])
@@ -560,7 +560,7 @@ def test_related_settings_come_with_the_switch() -> None:
     cluster = under(policy(injection=settings(LOG_LEVEL="INFO")))
     written = cluster.create(manifest(container(SONARQUBE), container(EMQX, name="emqx")))
     assert written.env == {SONAR_SWITCH: "false", "LOG_LEVEL": "INFO"}
-    assert causes(written)["LOG_LEVEL"] is Cause.SETTING
+    assert causes(written)["LOG_LEVEL"] is EditCause.SETTING
     assert "LOG_LEVEL" not in env_of(written.manifest, "emqx")
     assert cluster.update(sonar(), touched(sonar())).env == {}
 
@@ -597,7 +597,7 @@ def test_a_setting_overrides_what_the_user_wrote_or_is_kept() -> None:
     keeping = policy(injection={**settings(LOG_LEVEL="INFO"), "onConflict": "Keep"})
     kept = under(keeping).create(given)
     assert kept.env == {"LOG_LEVEL": "DEBUG", SONAR_SWITCH: "false"}
-    assert causes(kept)["LOG_LEVEL"] is Cause.KEPT
+    assert causes(kept)["LOG_LEVEL"] is EditCause.KEPT
 
 
 @pytest.mark.parametrize("on_conflict", ["Override", "Keep"])
@@ -609,7 +609,7 @@ def test_a_setting_of_ours_follows_its_policy(on_conflict: str) -> None:
     turned = under(policy(injection=injection), recorded=recorded)
     written = turned.update(live, touched(live))
     assert written.env["LOG_LEVEL"] == "DEBUG"
-    assert causes(written) == {"LOG_LEVEL": Cause.SETTING}
+    assert causes(written) == {"LOG_LEVEL": EditCause.SETTING}
     assert turned.reconcile(live).plan.edits == ()
 
 
@@ -693,7 +693,10 @@ def test_an_upgrade_from_4_to_5_swaps_the_variables_and_keeps_all_others() -> No
     old = under(policy()).create(manifest(container(DTRACK_4, env={"A": "1"}))).manifest
     new = under(policy()).update(old, with_image(old, DTRACK_5))
     assert list(new.env.items()) == [("A", "1"), *V5_OFF.items()]
-    assert causes(new) == {V4_SWITCH: Cause.REFUSED, **dict.fromkeys(V5_OFF, Cause.INJECTED)}
+    assert causes(new) == {
+        V4_SWITCH: EditCause.REFUSED,
+        **dict.fromkeys(V5_OFF, EditCause.INJECTED),
+    }
     refused = next(edit for edit in new.plan.edits if edit.value is None)
     assert "refuses to start" in refused.note
     assert refused.policy is None
@@ -703,7 +706,10 @@ def test_a_downgrade_from_5_to_4_swaps_them_back() -> None:
     old = under(policy()).create(manifest(container(DTRACK_5))).manifest
     new = under(policy()).update(old, with_image(old, DTRACK_4))
     assert new.env == {V4_SWITCH: "false"}
-    assert causes(new) == {**dict.fromkeys(V5_OFF, Cause.REVERTED), V4_SWITCH: Cause.INJECTED}
+    assert causes(new) == {
+        **dict.fromkeys(V5_OFF, EditCause.REVERTED),
+        V4_SWITCH: EditCause.INJECTED,
+    }
 
 
 def test_a_version_whose_switch_is_not_verified_loses_the_old_one() -> None:
@@ -719,13 +725,13 @@ def test_a_refused_variable_of_the_users_own_goes_under_override_and_stays_under
     given = claimed(manifest(container(DTRACK_5, env={"A": "1", V4_SWITCH: value})))
     overriding = under(policy()).create(given)
     assert overriding.env == {"A": "1", **V5_OFF}
-    assert causes(overriding)[V4_SWITCH] is Cause.REFUSED
+    assert causes(overriding)[V4_SWITCH] is EditCause.REFUSED
     assert overriding.plan.edits[0].policy == policy()
 
     kept = under(policy(injection={"onConflict": "Keep"})).create(given)
     assert kept.env.keys() == {"A", V4_SWITCH, *V5_OFF}
     (remark,) = kept.plan.skipped_edits
-    assert (remark.name, remark.cause) == (V4_SWITCH, Cause.KEPT)
+    assert (remark.name, remark.cause) == (V4_SWITCH, EditCause.KEPT)
     assert "refuses to start" in remark.note
 
     for nobody in (Cluster(), under(policy(mode="Audit")), under(policy(products=["emqx"]))):
@@ -754,7 +760,7 @@ def test_a_refused_variable_of_ours_goes_at_once_and_whatever_the_policies_say()
         assert (edit.name, edit.value, edit.cause, edit.policy) == (
             V4_SWITCH,
             None,
-            Cause.REFUSED,
+            EditCause.REFUSED,
             None,
         )
 
@@ -832,7 +838,7 @@ def test_what_no_policy_asks_for_any_more_goes_at_the_next_change(case: str) -> 
     assert cluster.reconcile(live).plan.edits == ()
     written = cluster.update(live, touched(live))
     assert written.env == {"A": "1"}
-    assert causes(written) == {SONAR_SWITCH: Cause.REVERTED}
+    assert causes(written) == {SONAR_SWITCH: EditCause.REVERTED}
     assert cluster.reconcile(injected(replicas=0)).env == {}
 
 
@@ -946,13 +952,13 @@ def test_a_value_that_may_hold_more_is_never_replaced(value: str, otherwise: str
     given = manifest(container("acme/acme:1.0", env={"ACME": value}))
     written = own_acme(otherwise=otherwise).create(given)
     assert written.env == {"ACME": value}
-    assert causes(written) == {"ACME": Cause.HOLDS_MORE}
+    assert causes(written) == {"ACME": EditCause.HOLDS_MORE}
     (verdict,) = written.plan.verdicts
     assert verdict.state is not State.COMPLIANT
     # Nor is it of a built-in product.
     written = under(policy()).create(manifest(container(EMQX, env={EMQX_SWITCH: value})))
     assert written.env == {EMQX_SWITCH: value}
-    assert causes(written) == {EMQX_SWITCH: Cause.HOLDS_MORE}
+    assert causes(written) == {EMQX_SWITCH: EditCause.HOLDS_MORE}
 
 
 @pytest.mark.parametrize("value", ["true", "TRUE", "", " ", "false"])
@@ -1006,7 +1012,7 @@ def test_what_was_injected_goes_without_its_product() -> None:
     assert waiting.plan.injected == recorded
     written = after.update(stands, touched(stands))
     assert written.env == {"OWN": "1"}
-    assert causes(written) == {"ACME": Cause.REVERTED}
+    assert causes(written) == {"ACME": EditCause.REVERTED}
     assert after.reconcile(written.manifest).plan.injected == ()
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from fleet_telemetry.api.product import Setting, Switch
-from fleet_telemetry.switches.edits import Cause
+from fleet_telemetry.switches.edits import EditCause
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.workloads.workload import Container, Mount
 from tests.support.argument_products import GO, acme, opt
@@ -56,5 +56,5 @@ def test_nothing_is_written_beside_it() -> None:
 
     void = of.create(acme(["--configFile=/x"]), claims=False)
     assert not void.plan.edits
-    assert [one.cause for one in void.plan.changes] == [Cause.NOT_WRITABLE]
+    assert [one.cause for one in void.plan.changes] == [EditCause.NOT_WRITABLE]
     assert of.create(acme(["--a=/x"]), claims=False).plan.edits

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.switches.edits import Cause, Edit
+from fleet_telemetry.switches.edits import Edit, EditCause
 from fleet_telemetry.switches.patch import build_patch
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from tests.support.builders import FROM_SECRET, Manifest, container, containers_of, manifest
@@ -21,7 +21,7 @@ DEPLOYMENT = TEMPLATE_PATHS["Deployment"]
 
 
 def edit(name: str, value: str | None, place: int = 0) -> Edit:
-    return Edit(place, f"c{place}", name, value, Cause.INJECTED)
+    return Edit(place, f"c{place}", name, value, EditCause.INJECTED)
 
 
 def patched(env: list[Manifest] | None, *edits: Edit) -> Any:

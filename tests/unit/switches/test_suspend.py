@@ -24,7 +24,7 @@ from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
 from fleet_telemetry.reporting.changes import change_notices, shows, warning_for
-from fleet_telemetry.switches.edits import Cause, Trigger
+from fleet_telemetry.switches.edits import EditCause, Trigger
 from fleet_telemetry.switches.patch import build_patch
 from fleet_telemetry.workloads.reading import read_workload_or_part
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind
@@ -155,7 +155,7 @@ def test_what_resumes_it_is_undone_in_the_same_request() -> None:
     assert suspended(after) is True
     assert after["metadata"]["managedFields"] == [NOBODY]
     result = answer(update(before, patched), policy_manifest())
-    assert [change.cause for change in result.changes] == [Cause.RESTORED]
+    assert [change.cause for change in result.changes] == [EditCause.RESTORED]
 
 
 def test_a_request_that_neither_suspends_nor_changes_the_template_is_left_alone() -> None:
@@ -172,7 +172,7 @@ def test_with_when_never_it_is_not_suspended_and_its_suspension_stays() -> None:
     assert suspended(under(NEVER).update(before, after).manifest) is True
     users = heartbeat(AUTHOR, suspend=True)
     (dropped,) = under(NEVER).update(users, after).plan.skipped_edits
-    assert dropped.cause is Cause.DROPPED
+    assert dropped.cause is EditCause.DROPPED
     assert "did not suspend the CronJob" in warning_for(dropped, "CronJob it")
 
 
@@ -215,9 +215,9 @@ def test_only_a_suspension_of_ours_is_taken_back(
         assert suspended(admitted(rolled(given), *shown)) is after
 
 
-@pytest.mark.parametrize("kept", [Cause.KEPT, Cause.HOLDS_MORE])
-def test_the_suspension_of_the_user_is_told(kept: Cause) -> None:
-    how = {"onConflict": "Keep" if kept is Cause.KEPT else "Override"}
+@pytest.mark.parametrize("kept", [EditCause.KEPT, EditCause.HOLDS_MORE])
+def test_the_suspension_of_the_user_is_told(kept: EditCause) -> None:
+    how = {"onConflict": "Keep" if kept is EditCause.KEPT else "Override"}
     cluster = under(wish_for("Enabled", injection=how))
     (skipped,) = cluster.reconcile(heartbeat(AUTHOR, suspend=True)).plan.skipped_edits
     assert skipped.cause is kept
@@ -254,7 +254,7 @@ def test_a_cron_job_that_runs_more_is_left_alone() -> None:
         result = under(OFF).reconcile(given)
         assert suspended(result.manifest) is False
         (skipped,) = result.plan.skipped_edits
-        assert (skipped.cause, skipped.note) == (Cause.NOT_WRITABLE, Reason.CRON_JOB_RUNS_MORE)
+        assert (skipped.cause, skipped.note) == (EditCause.NOT_WRITABLE, Reason.CRON_JOB_RUNS_MORE)
         # One that runs more by now is resumed all the same.
         assert written(under(), heartbeat(NOBODY, suspend=True, beside=(beside,))) is False
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from dev.fakes import Fault
-from dev.fakes.dependency_track import DependencyTrack as FakeProduct
+from dev.fakes import ApiFault
+from dev.fakes.dependency_track import FakeDependencyTrack as FakeProduct
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
@@ -79,8 +79,10 @@ def test_no_row_is_off_up_to_version_4_and_on_in_version_5(version: str, setting
     assert "no property telemetry/submission.enabled" in reading.note
 
 
-@pytest.mark.parametrize("fault", [Fault.HTML_200, Fault.NOT_FOUND_404, Fault.JSON_ERRORS_200])
-def test_no_row_means_nothing_where_the_version_is_not_told(fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [ApiFault.HTML_200, ApiFault.NOT_FOUND_404, ApiFault.JSON_ERRORS_200]
+)
+def test_no_row_means_nothing_where_the_version_is_not_told(fault: ApiFault) -> None:
     fake = _fake(version="4.12.7")
     fake.fail(fault, path="/api/version")
     with pytest.raises(VendorError) as caught:
@@ -111,7 +113,7 @@ def test_no_row_means_nothing_where_this_is_not_dependency_track(about: dict[str
 
 def test_the_row_counts_where_the_version_is_not_told() -> None:
     fake = _fake(enabled="false")
-    fake.fail(Fault.ERROR_500, path="/api/version")
+    fake.fail(ApiFault.ERROR_500, path="/api/version")
     assert _read(fake) == InstanceReport(Setting.DISABLED, None)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from dev.fakes import Fault, Seen
+from dev.fakes import ApiFault, Seen
 from dev.fakes.emqx import Cluster, Edition
-from dev.fakes.emqx import Emqx as FakeProduct
+from dev.fakes.emqx import FakeEmqx as FakeProduct
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
@@ -165,16 +165,16 @@ def test_a_cluster_of_two_builds_does_not_prove_that_this_one_lacks_the_applicat
     assert caught.value.reason is Reason.API_NOT_FOUND
 
 
-@every("fault", [f for f in Fault if f not in (Fault.HANG, Fault.SLOW_DRIP)])
+@every("fault", [f for f in ApiFault if f not in (ApiFault.HANG, ApiFault.SLOW_DRIP)])
 @every("path", ["/api/v5/telemetry/data", "/api/v5/nodes"])
-def test_what_is_told_beside_it_may_fail(path: str, fault: Fault) -> None:
+def test_what_is_told_beside_it_may_fail(path: str, fault: ApiFault) -> None:
     if "certificate" in fault:
         return
     fake = _fake()
     fake.fail(fault, path=path)
     reading = _read(fake)
     assert reading.setting is Setting.ENABLED
-    assert (reading.version is None) == ("nodes" in path and fault is not Fault.COOKIE)
+    assert (reading.version is None) == ("nodes" in path and fault is not ApiFault.COOKIE)
 
 
 def test_a_key_that_may_not_see_the_nodes_sees_telemetry() -> None:

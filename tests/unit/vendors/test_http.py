@@ -19,7 +19,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dev.fakes import FakeProduct, Fault
+from dev.fakes import ApiFault, FakeProduct
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.vendors.http import (
     LONGEST_CA,
@@ -208,7 +208,7 @@ def test_proxies_of_the_environment_do_not_matter(
 
 def test_no_cookie_is_kept() -> None:
     fake = _echo()
-    fake.fail(Fault.COOKIE)
+    fake.fail(ApiFault.COOKIE)
 
     async def thrice(api: VendorApi) -> list[int]:
         return [(await _get(api)).status for _ in range(3)]
@@ -478,7 +478,7 @@ def test_the_largest_answer(size: int, *, fits: bool) -> None:
 
 def test_cancelling_is_not_an_answer() -> None:
     fake = _echo()
-    fake.fail(Fault.HANG)
+    fake.fail(ApiFault.HANG)
 
     async def run() -> None:
         async with asking(fake) as api:

@@ -21,8 +21,8 @@ import httpx
 import pytest
 
 from dev.fakes import FakeProduct
-from dev.fakes.dependency_track import DependencyTrack
-from dev.fakes.sonarqube import SonarQube
+from dev.fakes.dependency_track import FakeDependencyTrack
+from dev.fakes.sonarqube import FakeSonarQube
 
 _HERE = Path(__file__).parent
 _SHARED = Path(
@@ -70,13 +70,13 @@ class Product:
 
 
 def _dependency_track_headers(who: str, fake: FakeProduct) -> dict[str, str]:
-    assert isinstance(fake, DependencyTrack)
+    assert isinstance(fake, FakeDependencyTrack)
     key = {"admin": fake.api_key, "weak": fake.weak_api_key, "bad": "nonsense"}.get(who)
     return {"X-Api-Key": key} if key else {}
 
 
 def _sonarqube_headers(who: str, fake: FakeProduct) -> dict[str, str]:
-    assert isinstance(fake, SonarQube)
+    assert isinstance(fake, FakeSonarQube)
     if who == "none":
         return {}
     if who == "admin by basic":
@@ -144,7 +144,7 @@ def _shared_sonarqube(exchange: Mapping[str, Any]) -> Exchange:
 
 PRODUCTS = {
     "dependency-track": Product(
-        start=lambda: DependencyTrack(enabled="false"),
+        start=lambda: FakeDependencyTrack(enabled="false"),
         own="dependency-track-4.13.6.json",
         shared="dependency-track-4.13.6.json",
         read_shared=_shared_dependency_track,
@@ -152,7 +152,7 @@ PRODUCTS = {
         narrow=_telemetry_only,
     ),
     "sonarqube": Product(
-        start=SonarQube,
+        start=FakeSonarQube,
         own="sonarqube-25.6.json",
         shared="sonarqube-25.6-telemetry-on.json",
         read_shared=_shared_sonarqube,

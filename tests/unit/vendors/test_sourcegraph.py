@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from dev.fakes.sourcegraph import CONTENTS
-from dev.fakes.sourcegraph import Sourcegraph as FakeProduct
+from dev.fakes.sourcegraph import FakeSourcegraph as FakeProduct
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason

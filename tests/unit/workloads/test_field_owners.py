@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fleet_telemetry.workloads.reading import read_field_owners
+from fleet_telemetry.workloads.field_owner_reading import read_field_owners
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from fleet_telemetry.workloads.workload import FIELD_MANAGER, NO_OP_PATCH_MANAGER, FieldOwners
 from tests.support.vendor_manifests import KINDS, managed_env

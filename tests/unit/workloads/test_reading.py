@@ -19,8 +19,9 @@ from fleet_telemetry.objects.manifest import (
     text_at,
 )
 from fleet_telemetry.workloads.owner import Owner, read_controller
-from fleet_telemetry.workloads.reading import read_pod, read_template, read_workload
+from fleet_telemetry.workloads.reading import read_pod, read_workload
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import (
     EnvVar,
     FieldOwners,

@@ -10,7 +10,8 @@ import pytest
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.objects.manifest import dig
-from fleet_telemetry.workloads.reading import read_pod, read_template, read_workload
+from fleet_telemetry.workloads.reading import read_pod, read_workload
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import container_path
 from tests.support.admission_requests import admitted, creation, policy_manifest, rolled, update
 from tests.support.builders import (

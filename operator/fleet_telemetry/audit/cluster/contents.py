@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from fleet_telemetry.api.product import Semantics
 from fleet_telemetry.api.workload_telemetry import workload_telemetry_name
@@ -24,8 +24,9 @@ from fleet_telemetry.kube.workload_store import UNPROVEN_SECONDS, Fleet
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, mapping_at
 from fleet_telemetry.workloads.owner import read_controller
-from fleet_telemetry.workloads.reading import read_pod, read_template
+from fleet_telemetry.workloads.reading import read_pod
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
+from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import Pod, PodTemplate, VolumeKind, Workload, WorkloadRef
 
 IsComplete = Callable[[Kind, str], bool]
@@ -129,15 +130,21 @@ class Contents:
         )
 
     def subjects(self, is_complete: IsComplete, operator: Operator) -> Iterator[Subject | Other]:
-        """Each workload with its evidence, then the pods that belong to none. ``operator``:
-        whether the one that wrote the records runs."""
+        """Each workload with its evidence, then the pods with products that belong to none.
+        ``operator``: whether the one that wrote the records runs."""
         for ref, workload in self.fleet.workloads.items():
             yield self._subject(ref, workload, is_complete, operator)
-        stray = ((namespace, pod) for namespace, pod in self.fleet.stray_pods())
-        loose = ((key[0], pod) for key, pod in self._loose_pods.items())
-        for pods in (stray, loose):
-            for namespace, pod in pods:
-                yield Other(self.place, namespace, "Pod", pod.name, pod.template)
+        for namespace, pod, products in self.fleet.unlisted_pods():
+            template = self._with_products(pod.template, products)
+            yield Other(self.place, namespace, "Pod", pod.name, template)
+        for (namespace, _), pod in self._loose_pods.items():
+            yield Other(self.place, namespace, "Pod", pod.name, pod.template)
+
+    def _with_products(self, template: PodTemplate, products: Container[str]) -> PodTemplate:
+        """The template with no containers but those that run certain products."""
+        found = match_containers(template, self.catalogue)
+        kept = tuple(one.container for one in found if one.product.name in products)
+        return replace(template, containers=kept)
 
     def _subject(
         self,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fleet_telemetry.audit.cluster.failures import failure_of
-from fleet_telemetry.audit.cluster.gathering import ClusterReader, Request, connect_first
-from fleet_telemetry.audit.cluster.progress import Progress
+from fleet_telemetry.audit.cluster.gathering import ClusterReader, GatheringRequest, connect_first
+from fleet_telemetry.audit.cluster.progress import GatheringProgress
 from fleet_telemetry.audit.corefile.planning import DnsFacts
 from fleet_telemetry.audit.result import Place, Problem
 from fleet_telemetry.audit.sources import Gathered
@@ -60,7 +60,9 @@ class ClusterDns:
     """Beside those of ``gathered``."""
 
 
-def read_dns(request: Request, coredns: tuple[str, str], progress: Progress) -> ClusterDns:
+def read_dns(
+    request: GatheringRequest, coredns: tuple[str, str], progress: GatheringProgress
+) -> ClusterDns:
     """Read one cluster. Nothing is raised: what cannot be read is a problem.
 
     ``coredns`` is the namespace and the name of CoreDNS' ConfigMap and Deployment.
@@ -71,7 +73,9 @@ def read_dns(request: Request, coredns: tuple[str, str], progress: Progress) -> 
         progress.clear()
 
 
-async def _read(request: Request, coredns: tuple[str, str], progress: Progress) -> ClusterDns:
+async def _read(
+    request: GatheringRequest, coredns: tuple[str, str], progress: GatheringProgress
+) -> ClusterDns:
     connection = await connect_first(request)
     if isinstance(connection, Problem):
         return ClusterDns(Gathered((), problems=[connection]))

@@ -10,13 +10,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from fleet_telemetry.audit.cluster.failures import failure_of
-from fleet_telemetry.audit.cluster.gathering import ClusterReader, Request, connect_first
-from fleet_telemetry.audit.cluster.progress import Progress
+from fleet_telemetry.audit.cluster.gathering import ClusterReader, GatheringRequest, connect_first
+from fleet_telemetry.audit.cluster.progress import GatheringProgress
 from fleet_telemetry.audit.explaining.explain import explain
 from fleet_telemetry.audit.explaining.explanation import (
+    ExplainedWorkload,
     Explanation,
     Happened,
-    WorkloadReference,
 )
 from fleet_telemetry.audit.explaining.reference import Reference
 from fleet_telemetry.audit.result import Problem
@@ -32,8 +32,9 @@ from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, read_time, text_at
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.workloads.owner import read_controller
-from fleet_telemetry.workloads.reading import read_template, read_workload_or_part
+from fleet_telemetry.workloads.reading import read_workload_or_part
 from fleet_telemetry.workloads.registry import kind_of_owner, whole_of
+from fleet_telemetry.workloads.template_reading import read_template
 
 _MOST_EVENTS = 20
 _EVENTS = 500
@@ -48,7 +49,10 @@ gets the namespace of what names none."""
 
 
 def explain_in_cluster(
-    request: Request, reference: Reference, progress: Progress, define: Define | None = None
+    request: GatheringRequest,
+    reference: Reference,
+    progress: GatheringProgress,
+    define: Define | None = None,
 ) -> Explanation:
     """The explanation. Nothing is raised: what cannot be read is a problem of it. Only the first
     context and the first namespace of the request count; by default the current ones."""
@@ -59,7 +63,10 @@ def explain_in_cluster(
 
 
 async def _explain(
-    request: Request, reference: Reference, progress: Progress, define: Define | None
+    request: GatheringRequest,
+    reference: Reference,
+    progress: GatheringProgress,
+    define: Define | None,
 ) -> Explanation:
     connection = await connect_first(request)
     if isinstance(connection, Problem):
@@ -79,9 +86,9 @@ async def _explain(
 
 
 def _nothing(
-    request: Request, reference: Reference, namespace: str, problem: Problem
+    request: GatheringRequest, reference: Reference, namespace: str, problem: Problem
 ) -> Explanation:
-    workload = WorkloadReference(namespace=namespace, kind=reference.kind.kind, name=reference.name)
+    workload = ExplainedWorkload(namespace=namespace, kind=reference.kind.kind, name=reference.name)
     return Explanation(
         time=request.now, place=problem.place, workload=workload, problems=(problem,)
     )
@@ -89,7 +96,11 @@ def _nothing(
 
 class _Reading:
     def __init__(
-        self, connection: Connection, request: Request, namespace: str, progress: Progress
+        self,
+        connection: Connection,
+        request: GatheringRequest,
+        namespace: str,
+        progress: GatheringProgress,
     ) -> None:
         self._connection = connection
         self._request = request

@@ -13,7 +13,7 @@ from fleet_telemetry.audit.cluster.contents import Contents
 from fleet_telemetry.audit.cluster.failures import failure_of
 from fleet_telemetry.audit.cluster.listing import Lister
 from fleet_telemetry.audit.cluster.operators import InstalledOperator
-from fleet_telemetry.audit.cluster.progress import Progress
+from fleet_telemetry.audit.cluster.progress import GatheringProgress
 from fleet_telemetry.audit.cluster.records import Operator, is_live_lease
 from fleet_telemetry.audit.result import Place, Problem
 from fleet_telemetry.audit.sources import Definitions, Gathered, Scope
@@ -37,7 +37,7 @@ _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class GatheringRequest:
     """Which clusters to read, and what of them."""
 
     kubeconfig: str | None = None
@@ -60,7 +60,7 @@ class Request:
         return Place(cluster=name, context=None if name == own else own)
 
 
-def gather_clusters(request: Request, progress: Progress) -> list[Gathered]:
+def gather_clusters(request: GatheringRequest, progress: GatheringProgress) -> list[Gathered]:
     """Read the clusters. Nothing is raised: what cannot be read is a problem of the result."""
     try:
         return asyncio.run(_gather(request, progress))
@@ -68,7 +68,7 @@ def gather_clusters(request: Request, progress: Progress) -> list[Gathered]:
         progress.clear()
 
 
-async def connect_first(request: Request) -> Connection | Problem:
+async def connect_first(request: GatheringRequest) -> Connection | Problem:
     """Connect to the first context of a request, by default the current one; else what is wrong."""
     context = ""
     try:
@@ -79,7 +79,7 @@ async def connect_first(request: Request) -> Connection | Problem:
         return _problem(request.place(context), error)
 
 
-async def _gather(request: Request, progress: Progress) -> list[Gathered]:
+async def _gather(request: GatheringRequest, progress: GatheringProgress) -> list[Gathered]:
     try:
         # Once: it may be a pipe.
         kubeconfig = read_kubeconfig(request.kubeconfig) if request.kubeconfig else None
@@ -118,8 +118,8 @@ class ClusterReader:
     """Reads one cluster."""
 
     connection: Connection
-    request: Request
-    progress: Progress
+    request: GatheringRequest
+    progress: GatheringProgress
     problems: list[Problem] = field(default_factory=list)
     policies: list[Policy] = field(default_factory=list)
     products: list[tuple[Place, Product]] = field(default_factory=list)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from fleet_telemetry.audit.cluster.failures import Failure, failure_of
-from fleet_telemetry.audit.cluster.progress import Progress
+from fleet_telemetry.audit.cluster.progress import GatheringProgress
 from fleet_telemetry.audit.result import Place, Problem
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, Page
@@ -59,7 +59,7 @@ class Lister:
     connection: Connection
     namespaces: tuple[str, ...]
     """Those to read; empty for all."""
-    progress: Progress
+    progress: GatheringProgress
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _gaps: list[_Gap] = field(default_factory=list)
     _narrowed: str = ""

@@ -9,7 +9,7 @@ _WIDTH = 30
 _EVERY_SECONDS = 0.1
 
 
-class Progress:
+class GatheringProgress:
     """Counts objects, and draws nothing."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Progress:
         """Remove what was shown."""
 
 
-class ProgressBar(Progress):
+class ProgressBar(GatheringProgress):
     """A bar in one line of a terminal."""
 
     def __init__(self, terminal: IO[str], columns: int) -> None:
@@ -42,7 +42,7 @@ class ProgressBar(Progress):
         self._shown = False
 
     def draw(self) -> None:
-        """See Progress."""
+        """See GatheringProgress."""
         now = time.monotonic()
         if now - self._drawn < _EVERY_SECONDS:
             return
@@ -51,7 +51,7 @@ class ProgressBar(Progress):
         self._terminal.flush()
 
     def clear(self) -> None:
-        """See Progress."""
+        """See GatheringProgress."""
         if self._shown:
             self._terminal.write("\r\x1b[K")
             self._terminal.flush()
@@ -66,6 +66,6 @@ def bar(read: int, expected: int, columns: int) -> str:
     return text[: max(columns - 1, 0)]
 
 
-def progress_on(terminal: IO[str], columns: int, *, dumb: bool) -> Progress:
+def progress_on(terminal: IO[str], columns: int, *, dumb: bool) -> GatheringProgress:
     """A bar on a terminal that can draw one; nothing elsewhere."""
-    return ProgressBar(terminal, columns) if terminal.isatty() and not dumb else Progress()
+    return ProgressBar(terminal, columns) if terminal.isatty() and not dumb else GatheringProgress()

@@ -14,10 +14,10 @@ from fleet_telemetry.audit.explaining.explanation import (
     ChannelExplained,
     ContainerExplained,
     EvidenceSeen,
+    ExplainedWorkload,
     Explanation,
     Happened,
     PolicyExplained,
-    WorkloadReference,
 )
 from fleet_telemetry.audit.judging import decide_on, findings_of
 from fleet_telemetry.audit.result import Finding, PolicyAdvice, Problem
@@ -67,13 +67,13 @@ def explain(
     advice: tuple[PolicyAdvice, ...] = ()
     channels: tuple[ChannelExplained, ...] = ()
     if isinstance(subject, Other):
-        reference = WorkloadReference(
+        reference = ExplainedWorkload(
             namespace=subject.namespace, kind=subject.kind, name=subject.name
         )
         template, message = subject.template, _LOOSE
     else:
         ref = subject.workload.ref
-        reference = WorkloadReference(namespace=ref.namespace, kind=ref.kind, name=ref.name)
+        reference = ExplainedWorkload(namespace=ref.namespace, kind=ref.kind, name=ref.name)
         template, message = subject.workload.template, ""
         plan = decide_on(subject, definitions.policies, catalogue, now)
         channels = tuple(

@@ -7,11 +7,18 @@ from datetime import datetime
 
 from fleet_telemetry.api.policy import Mode, Submission
 from fleet_telemetry.api.workload_telemetry import ChannelPolicy
-from fleet_telemetry.audit.result import API_VERSION, Finding, Part, Place, PolicyAdvice, Problem
-from fleet_telemetry.policy.outcomes import Outcome
+from fleet_telemetry.audit.result import (
+    API_VERSION,
+    Finding,
+    Place,
+    PolicyAdvice,
+    Problem,
+    ResultPart,
+)
+from fleet_telemetry.policy.outcomes import PolicyEffect
 
 
-class WorkloadReference(Part, frozen=True, kw_only=True):
+class ExplainedWorkload(ResultPart, frozen=True, kw_only=True):
     """A workload, or a pod that belongs to none."""
 
     namespace: str
@@ -19,7 +26,7 @@ class WorkloadReference(Part, frozen=True, kw_only=True):
     name: str
 
 
-class ContainerExplained(Part, frozen=True, kw_only=True):
+class ContainerExplained(ResultPart, frozen=True, kw_only=True):
     """A container of the pod template."""
 
     name: str
@@ -33,17 +40,17 @@ class ContainerExplained(Part, frozen=True, kw_only=True):
     """Why it cannot be read, or is not verified."""
 
 
-class PolicyExplained(Part, frozen=True, kw_only=True):
+class PolicyExplained(ResultPart, frozen=True, kw_only=True):
     """What became of one policy on a channel."""
 
     policy: ChannelPolicy
     submission: Submission
     mode: Mode
-    outcome: Outcome
+    outcome: PolicyEffect
     why: str
 
 
-class EvidenceSeen(Part, frozen=True, kw_only=True):
+class EvidenceSeen(ResultPart, frozen=True, kw_only=True):
     """One piece of evidence."""
 
     source: str
@@ -59,7 +66,7 @@ class EvidenceSeen(Part, frozen=True, kw_only=True):
     """When it was recorded; absent if it is as of now."""
 
 
-class ChannelExplained(Part, frozen=True, kw_only=True):
+class ChannelExplained(ResultPart, frozen=True, kw_only=True):
     """One channel of one product."""
 
     finding: Finding
@@ -69,7 +76,7 @@ class ChannelExplained(Part, frozen=True, kw_only=True):
     """What to do so that it is proven; empty if it is."""
 
 
-class Happened(Part, frozen=True, kw_only=True):
+class Happened(ResultPart, frozen=True, kw_only=True):
     """An Event that an operator wrote about the workload."""
 
     time: datetime | None = None
@@ -78,14 +85,14 @@ class Happened(Part, frozen=True, kw_only=True):
     warning: bool = False
 
 
-class Explanation(Part, frozen=True, kw_only=True, omit_defaults=False):
+class Explanation(ResultPart, frozen=True, kw_only=True, omit_defaults=False):
     """All of it."""
 
     api_version: str = API_VERSION
     kind: str = "TelemetryExplanation"
     time: datetime
     place: Place
-    workload: WorkloadReference
+    workload: ExplainedWorkload
     message: str = ""
     """Why nothing is decided, if that is so."""
     containers: tuple[ContainerExplained, ...] = ()

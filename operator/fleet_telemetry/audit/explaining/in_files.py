@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from fleet_telemetry.audit.explaining.explain import explain
-from fleet_telemetry.audit.explaining.explanation import Explanation, WorkloadReference
+from fleet_telemetry.audit.explaining.explanation import ExplainedWorkload, Explanation
 from fleet_telemetry.audit.explaining.reference import Reference
 from fleet_telemetry.audit.result import Place, Problem
 from fleet_telemetry.audit.sources import Definitions, Gathered
@@ -36,7 +36,7 @@ def explain_in_files(
             what=f"the files have no {reference}" + (f" in {namespace}" if namespace else ""),
             advice=f"they have: {known}" if known else "they have no workload",
         )
-        name = WorkloadReference(namespace=namespace, kind=reference.kind.kind, name=reference.name)
+        name = ExplainedWorkload(namespace=namespace, kind=reference.kind.kind, name=reference.name)
         return Explanation(
             time=now, place=Place(), workload=name, problems=(problem, *source.problems)
         )

@@ -14,18 +14,18 @@ from fleet_telemetry.audit.explaining.explanation import (
 )
 from fleet_telemetry.audit.formats import wording
 from fleet_telemetry.audit.result import Finding
-from fleet_telemetry.policy.outcomes import Outcome
+from fleet_telemetry.policy.outcomes import PolicyEffect
 
 _WIDTH = 100
 """Where the text goes to no terminal."""
 _NARROWEST = 40
 _OUTCOMES = {
-    Outcome.EFFECTIVE: "decides",
-    Outcome.AGREES: "agrees",
-    Outcome.LOWER_PRECEDENCE: "has lower precedence",
-    Outcome.EXEMPT: "exempts the workload",
-    Outcome.NOT_COVERED: "does not cover it",
-    Outcome.NOT_SELECTED: "does not select the workload",
+    PolicyEffect.EFFECTIVE: "decides",
+    PolicyEffect.AGREES: "agrees",
+    PolicyEffect.LOWER_PRECEDENCE: "has lower precedence",
+    PolicyEffect.EXEMPT: "exempts the workload",
+    PolicyEffect.NOT_COVERED: "does not cover it",
+    PolicyEffect.NOT_SELECTED: "does not select the workload",
 }
 _PROVENANCE = {
     Provenance.SOURCE: "from the vendor's source",
@@ -128,7 +128,7 @@ def _policies(policies: tuple[PolicyExplained, ...]) -> Lines:
     yield "Policies", 1
     unselected = 0
     for one in policies:
-        unselected += one.outcome is Outcome.NOT_SELECTED
+        unselected += one.outcome is PolicyEffect.NOT_SELECTED
         if unselected > _MOST_UNSELECTED:
             continue
         where = f"{one.policy.namespace}/" if one.policy.namespace else ""

@@ -12,7 +12,7 @@ from fleet_telemetry.audit.fixing.charts import chart_of, helm_values
 from fleet_telemetry.audit.fixing.noting import notes_of
 from fleet_telemetry.audit.fixing.patching import patch_of
 from fleet_telemetry.audit.judging import decide_on
-from fleet_telemetry.audit.result import Finding, Fix, Outcome
+from fleet_telemetry.audit.result import Finding, Fix, FixOutcome
 from fleet_telemetry.audit.subject import Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer
@@ -72,7 +72,7 @@ def _outcomes(
     edits: Sequence[Edit],
     catalogue: Catalogue,
     now: datetime,
-) -> Iterator[Outcome]:
+) -> Iterator[FixOutcome]:
     """The decision on the workload as it would be, with pods that were started like that. What a
     product reported before says nothing about it."""
     after = subject.workload if not edits else patched(subject.workload, edits)
@@ -92,7 +92,7 @@ def _outcomes(
     for one in findings:
         sends = found.get((one.product, one.channel))
         if sends is not None:
-            yield Outcome(
+            yield FixOutcome(
                 product=one.product,
                 channel=one.channel,
                 before=one.sends,

@@ -9,7 +9,7 @@ from textwrap import indent
 from fleet_telemetry.api.workload_telemetry import Sends
 from fleet_telemetry.audit.fixing.commands import kubectl_command, patch_yaml, to_yaml
 from fleet_telemetry.audit.formats.format import Screen
-from fleet_telemetry.audit.result import Audit, Fix, Outcome, PatchForm, Place
+from fleet_telemetry.audit.result import Audit, Fix, FixOutcome, PatchForm, Place
 from fleet_telemetry.objects.text import printable
 
 _LONGEST = 1000
@@ -66,7 +66,7 @@ def _lines(fix: Fix) -> Iterator[str]:
         yield f"  Note: {printable(note, _LONGEST)}"
 
 
-def _change_of(outcome: Outcome, *, changed: bool) -> str:
+def _change_of(outcome: FixOutcome, *, changed: bool) -> str:
     what = f"{outcome.product} {outcome.channel}"
     if not changed:
         now = _SENDS[outcome.before]

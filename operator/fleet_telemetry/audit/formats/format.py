@@ -20,7 +20,7 @@ class Screen:
     """Whether channels that send nothing are listed, too."""
 
 
-class Format(Protocol):
+class OutputFormat(Protocol):
     """One form of output."""
 
     name: str

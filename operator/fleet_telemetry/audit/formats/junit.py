@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fleet_telemetry.audit.formats import wording
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.formats.groups import Group, group_of
-from fleet_telemetry.audit.formats.junit_xml import JUnitCase, Outcome, junit_xml
+from fleet_telemetry.audit.formats.junit_xml import JUnitCase, JUnitOutcome, junit_xml
 from fleet_telemetry.audit.result import Audit, Finding
 
 
@@ -38,16 +38,16 @@ def _case(audit: Audit, one: Finding) -> JUnitCase:
     reason, message = wording.why(one, judged=audit.judged)
     answer = one.state.value if audit.judged and one.state else f"Sends: {one.sends.value}"
     said = f"{answer}. {message}".strip()
-    outcome, kind, details = Outcome.SKIPPED, "", _details(one)
+    outcome, kind, details = JUnitOutcome.SKIPPED, "", _details(one)
     match group_of(audit, one):
         case Group.VIOLATION:
-            outcome, kind = Outcome.FAILURE, reason
+            outcome, kind = JUnitOutcome.FAILURE, reason
         case Group.UNKNOWN:
             pass
         case Group.UNCOVERED:
             said, details = f"No policy covers the channel. {said}", ""
         case Group.FINE:
-            outcome, details = Outcome.PASSED, ""
+            outcome, details = JUnitOutcome.PASSED, ""
     return JUnitCase(
         name=f"{wording.name(one.product)} {one.channel.value}",
         group=wording.workload(one),
@@ -76,7 +76,7 @@ def _unmanaged(audit: Audit) -> Iterator[JUnitCase]:
             name=wording.products(one),
             group=wording.object_name(one),
             place=one.place,
-            outcome=Outcome.SKIPPED,
+            outcome=JUnitOutcome.SKIPPED,
             message=wording.prose(one.advice),
         )
 
@@ -87,7 +87,7 @@ def _images(audit: Audit) -> Iterator[JUnitCase]:
         yield JUnitCase(
             name=wording.name(one.image),
             group="image",
-            outcome=Outcome.SKIPPED,
+            outcome=JUnitOutcome.SKIPPED,
             message=f"Nothing can be said of {ran}.",
         )
 
@@ -108,7 +108,7 @@ def _problems(audit: Audit) -> Iterator[JUnitCase]:
             name=wording.prose(one.what) or "problem",
             group=wording.place(one.place) or "audit",
             place=one.place,
-            outcome=Outcome.ERROR,
+            outcome=JUnitOutcome.ERROR,
             message=wording.problem(one),
             type="Problem",
         )

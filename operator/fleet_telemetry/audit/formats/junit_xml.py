@@ -13,7 +13,7 @@ from fleet_telemetry.audit.formats import wording
 from fleet_telemetry.audit.result import Place
 
 
-class Outcome(StrEnum):
+class JUnitOutcome(StrEnum):
     """What a testcase came to: the name of its element."""
 
     FAILURE = "failure"
@@ -23,9 +23,9 @@ class Outcome(StrEnum):
 
 
 _COUNTED = {
-    "failures": Outcome.FAILURE,
-    "errors": Outcome.ERROR,
-    "skipped": Outcome.SKIPPED,
+    "failures": JUnitOutcome.FAILURE,
+    "errors": JUnitOutcome.ERROR,
+    "skipped": JUnitOutcome.SKIPPED,
 }
 
 
@@ -40,7 +40,7 @@ class JUnitCase:
     group: str
     """What the page of a CI run shows as its class."""
     place: Place = _NOWHERE
-    outcome: Outcome = Outcome.PASSED
+    outcome: JUnitOutcome = JUnitOutcome.PASSED
     message: str = ""
     type: str = ""
     details: str = ""
@@ -80,7 +80,7 @@ def _element(case: JUnitCase) -> ET.Element:
         if case.place.line > 0:
             found.set("line", str(case.place.line))
     inner = ET.SubElement(found, case.outcome)
-    if case.outcome is Outcome.PASSED:
+    if case.outcome is JUnitOutcome.PASSED:
         inner.text = case.message
     else:
         inner.set("message", case.message)

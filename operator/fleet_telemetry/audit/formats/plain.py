@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from fleet_telemetry.audit.result import Part
+from fleet_telemetry.audit.result import ResultPart
 
 
-def encodable(audit: Part) -> Any:
+def encodable(audit: ResultPart) -> Any:
     """The result without halves of surrogate pairs, which no encoding has: YAML can hold them, and
     so can the names of files. Everything else stays as it is."""
     return _encodable(msgspec.to_builtins(audit))

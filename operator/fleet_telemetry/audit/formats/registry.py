@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleet_telemetry.audit.formats.csv_format import CsvFormat
 from fleet_telemetry.audit.formats.fix_text import FixText
-from fleet_telemetry.audit.formats.format import Format
+from fleet_telemetry.audit.formats.format import OutputFormat
 from fleet_telemetry.audit.formats.html_format import HtmlFormat
 from fleet_telemetry.audit.formats.json_format import JsonFormat
 from fleet_telemetry.audit.formats.junit import JunitFormat
@@ -14,7 +14,7 @@ from fleet_telemetry.audit.formats.sarif import SarifFormat
 from fleet_telemetry.audit.formats.table import TableFormat
 from fleet_telemetry.audit.formats.yaml_format import YamlFormat
 
-_ALL: tuple[Format, ...] = (
+_ALL: tuple[OutputFormat, ...] = (
     TableFormat(),
     JsonFormat(),
     YamlFormat(),
@@ -24,7 +24,7 @@ _ALL: tuple[Format, ...] = (
     JunitFormat(),
     HtmlFormat(),
 )
-FORMATS: dict[str, Format] = {one.name: one for one in _ALL}
+FORMATS: dict[str, OutputFormat] = {one.name: one for one in _ALL}
 
-FIX_FORMATS: dict[str, Format] = {one.name: one for one in (FixText(), KustomizeFormat())}
+FIX_FORMATS: dict[str, OutputFormat] = {one.name: one for one in (FixText(), KustomizeFormat())}
 """The forms of ``--fix``."""

@@ -7,7 +7,12 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from fleet_telemetry.controllers.keys import AllowlistKey
-from fleet_telemetry.egress.allowlist import REQUESTS_KEY, AllowlistError, Format, config_map
+from fleet_telemetry.egress.allowlist import (
+    REQUESTS_KEY,
+    AllowlistError,
+    AllowlistFormat,
+    config_map,
+)
 from fleet_telemetry.egress.allowlist_requests import render_requests
 from fleet_telemetry.egress.perimeter import Allowlist
 from fleet_telemetry.kube.client import KubernetesClient
@@ -63,4 +68,4 @@ class AllowlistReconciler:
 def _ours(manifest: Manifest) -> dict[str, object]:
     """The operator's own keys. Keys that somebody else added are ignored."""
     data = mapping_at(manifest, "data")
-    return {key: data.get(key) for key in (*(form.key for form in Format), REQUESTS_KEY)}
+    return {key: data.get(key) for key in (*(form.key for form in AllowlistFormat), REQUESTS_KEY)}

@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from itertools import chain
 
-from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
-from fleet_telemetry.controllers.observed.hosts import hosts_of_interest, hosts_of_targets
+from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.catalogue.matching import match_containers
+from fleet_telemetry.controllers.observed.hosts import hosts_of_interest
+from fleet_telemetry.evidence.hosts import names_asked
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.entries import PolicyKey
 from fleet_telemetry.observed.observation import DnsObservation
-from fleet_telemetry.workloads.workload import Workload, WorkloadRef
+from fleet_telemetry.workloads.workload import PodTemplate, Workload, WorkloadRef
 
 _AT_ONCE = 50
 """Workloads between two turns of the loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _FedWorkload:
+    """What was fed of a workload, and what that was derived from."""
+
+    uid: str
+    catalogue: Catalogue
+    templates: tuple[PodTemplate, ...]
+    """Its own and those of its pods, each once."""
+    products: frozenset[str]
+    hosts: frozenset[str]
+    """That its pods may ask for."""
+
+    @classmethod
+    def of(
+        cls, workload: Workload, templates: tuple[PodTemplate, ...], catalogue: Catalogue
+    ) -> _FedWorkload:
+        """Match the containers."""
+        targets = [one for template in templates for one in match_containers(template, catalogue)]
+        products = frozenset(target.product.name for target in targets)
+        return cls(workload.uid, catalogue, templates, products, names_asked(targets))
 
 
 class Feed:
@@ -25,8 +50,8 @@ class Feed:
         self._observation: DnsObservation | None = None
         self._changed: dict[WorkloadRef, None] = {}
         """What is to be fed, in order."""
-        self._known: dict[WorkloadRef, tuple[str, frozenset[str]]] = {}
-        """The UID and the hosts of each workload that was fed."""
+        self._known: dict[WorkloadRef, _FedWorkload] = {}
+        """Each workload that was fed."""
         self._hosts_are_old = False
 
     def begin(self, observation: DnsObservation) -> None:
@@ -44,15 +69,15 @@ class Feed:
 
     def hosts_of(self, ref: WorkloadRef) -> frozenset[str]:
         """The hosts that the pods of a workload may ask for, as it was fed last."""
-        return self._known[ref][1] if ref in self._known else frozenset()
+        return self._known[ref].hosts if ref in self._known else frozenset()
 
     def hosts_in_use(self) -> frozenset[str]:
         """Those of all workloads."""
-        return frozenset(chain.from_iterable(hosts for _, hosts in self._known.values()))
+        return frozenset(chain.from_iterable(one.hosts for one in self._known.values()))
 
     def users_of(self, hosts: frozenset[str]) -> list[WorkloadRef]:
         """The workloads that may ask for one of the hosts."""
-        return [ref for ref, (_, own) in self._known.items() if own & hosts]
+        return [ref for ref, known in self._known.items() if known.hosts & hosts]
 
     def sync(self, ref: WorkloadRef) -> None:
         """Feed a workload at once if that is due."""
@@ -108,26 +133,24 @@ class Feed:
             return
         workload = self._cache.fleet.workloads.get(ref)
         known = self._known.get(ref)
-        if known is not None and (workload is None or workload.uid != known[0]):
+        if known is not None and (workload is None or workload.uid != known.uid):
             del self._known[ref]
+            known = None
             observation.forget(ref)
         if workload is None:
             return
-        pods = tuple(self._cache.fleet.all_pods_of(ref))
-        targets = self._targets(workload)
-        products = {target.product.name for target in targets}
-        observation.set_pods(ref, pods, products)
+        fed = self._fed(workload, known)
+        observation.set_pods(ref, tuple(self._cache.fleet.all_pods_of(ref)), set(fed.products))
         # The first time counts: what is stored later is the observation's own.
         status = self._cache.status_of(workload)
         observation.restore(ref, status.contacts if status is not None else ())
-        self._known[ref] = workload.uid, hosts_of_targets(targets)
+        self._known[ref] = fed
 
-    def _targets(self, workload: Workload) -> tuple[MatchedContainer, ...]:
-        """The containers with a product, of the template and of the pods that run."""
+    def _fed(self, workload: Workload, known: _FedWorkload | None) -> _FedWorkload:
+        """What is to be fed. Most changes are of a status: then no container is matched again."""
         pods = self._cache.fleet.pods_of(workload.ref)
-        templates = dict.fromkeys((workload.template, *(pod.template for pod in pods)))
-        return tuple(
-            target
-            for template in templates
-            for target in match_containers(template, self._cache.catalogue)
-        )
+        templates = tuple(dict.fromkeys((workload.template, *(pod.template for pod in pods))))
+        catalogue = self._cache.catalogue
+        if known is not None and known.catalogue is catalogue and known.templates == templates:
+            return known
+        return _FedWorkload.of(workload, templates, catalogue)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from fleet_telemetry.api.policy import Policy
-from fleet_telemetry.api.product import Sender
 from fleet_telemetry.catalogue.catalogue import Catalogue
-from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.egress.host_quota import QUOTA, HostQuota, grant_hosts, wanted_hosts
 from fleet_telemetry.observed.ledger import HostClass, Hosts, ProductUse
 
@@ -40,17 +38,6 @@ def hosts_of_interest(
         host: tuple(ProductUse(product, host_class) for product, host_class in sorted(uses.items()))
         for host, uses in found.items()
     }
-
-
-def hosts_of_targets(targets: Iterable[MatchedContainer]) -> frozenset[str]:
-    """The hosts that pods with these containers may ask for."""
-    return frozenset(
-        host.host.lower()
-        for target in targets
-        for channel in target.product.spec.channels
-        for host, _ in target.product.hosts_of(channel.name, target.image, target.version)
-        if host.sent_by is Sender.POD
-    )
 
 
 def _of_tenants(tenants: Mapping[str, list[Policy]], quota: HostQuota) -> Iterable[tuple[str, str]]:

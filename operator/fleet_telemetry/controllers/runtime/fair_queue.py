@@ -12,7 +12,7 @@ ItemT = TypeVar("ItemT", bound=Hashable)
 
 
 @dataclass
-class _Line(Generic[ItemT]):
+class _NamespaceQueue(Generic[ItemT]):
     """The items of one namespace."""
 
     waiting: dict[ItemT, None] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class FairQueue(Generic[ItemT]):
 
     def __init__(self, most_at_once: int) -> None:
         self._most_at_once = most_at_once
-        self._lines: dict[str, _Line[ItemT]] = {}
+        self._lines: dict[str, _NamespaceQueue[ItemT]] = {}
         self._turns: OrderedDict[str, None] = OrderedDict()
         """The namespaces of which an item may run now, the next one first."""
         self._changed = asyncio.Event()
@@ -47,7 +47,7 @@ class FairQueue(Generic[ItemT]):
 
     def add(self, namespace: str, item: ItemT) -> None:
         """Add an item unless it waits already."""
-        line = self._lines.setdefault(namespace, _Line())
+        line = self._lines.setdefault(namespace, _NamespaceQueue())
         if item in line.running:
             line.again.add(item)
         else:

@@ -224,7 +224,7 @@ def _is_truncated(wire: bytes) -> bool:
 def _read(wire: bytes, query: dns.message.Message) -> DnsResponse:
     """The response. Raises only NoAnswerError, whatever the bytes are."""
     try:
-        response = _Reader(wire).read(query)
+        response = _MessageReader(wire).read(query)
     except (dns.exception.DNSException, struct.error, ValueError):
         raise NoAnswerError(LookupResult.FAULT, "the response is malformed") from None
     if response is None:
@@ -232,7 +232,7 @@ def _read(wire: bytes, query: dns.message.Message) -> DnsResponse:
     return response
 
 
-class _Reader:
+class _MessageReader:
     """Parses a message.
 
     ``dns.message`` is not used, because it builds and compares all records: with names of 127

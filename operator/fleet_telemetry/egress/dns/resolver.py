@@ -25,14 +25,14 @@ from fleet_telemetry.egress.dns.client import (
 from fleet_telemetry.egress.dns.name_servers import NameServer, parse_name_server, read_name_servers
 from fleet_telemetry.egress.model import Lookup
 
-__all__ = ["Limits", "NameServer", "Resolver", "parse_name_server", "read_name_servers"]
+__all__ = ["LookupLimits", "NameServer", "Resolver", "parse_name_server", "read_name_servers"]
 
 _LONGEST_SHOWN = 120
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class LookupLimits:
     """Limits of one lookup."""
 
     try_seconds: float = 2.0
@@ -56,7 +56,7 @@ class Resolver:
         self,
         name_servers: Sequence[NameServer],
         families: frozenset[AddressFamily] = frozenset(AddressFamily),
-        limits: Limits = Limits(),
+        limits: LookupLimits = LookupLimits(),
     ) -> None:
         """Raises ValueError without name servers or families, or if two servers share a name."""
         if not name_servers or not families:

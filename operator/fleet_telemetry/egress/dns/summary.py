@@ -10,9 +10,9 @@ from enum import Enum, auto
 from fleet_telemetry.api.telemetry_host import AddressFamily, LookupResult
 from fleet_telemetry.egress.addresses import in_order, is_sinkhole, refusal_of, unmapped
 from fleet_telemetry.egress.host_state import (
-    Failure,
     FamilyState,
     HostState,
+    LookupFailure,
     Refusal,
     Responder,
     Retention,
@@ -64,7 +64,7 @@ class RoundSummary:
     """All families of the rules, in order."""
     refusals: tuple[Refusal, ...]
     """At most one for each name server."""
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[LookupFailure, ...] = ()
     """The failed lookups, in order."""
 
     @property
@@ -91,9 +91,9 @@ def summarize(
     return RoundSummary(families, refusals, _failures(answers))
 
 
-def _failures(answers: Iterable[Lookup]) -> tuple[Failure, ...]:
+def _failures(answers: Iterable[Lookup]) -> tuple[LookupFailure, ...]:
     failed = (one for one in answers if one.outcome in _FAILED)
-    return tuple(sorted(Failure(one.name_server, one.family, one.detail) for one in failed))
+    return tuple(sorted(LookupFailure(one.name_server, one.family, one.detail) for one in failed))
 
 
 def _refusals(answers: Iterable[Lookup], now: datetime, rules: Retention) -> tuple[Refusal, ...]:

@@ -168,7 +168,13 @@ def test_hosts_follow_products_and_policies() -> None:
         "spec": {
             "title": "Acme",
             "images": [{"pattern": "acme/acme"}],
-            "channels": [{"name": "Usage", "hosts": [{"host": "t.acme.example"}]}],
+            "channels": [
+                {
+                    "name": "Usage",
+                    "hosts": [{"host": "t.acme.example"}],
+                    "rules": [{"default": "On"}],
+                }
+            ],
         },
     }
     kit.cache.upsert(kinds.PRODUCT, acme)
@@ -179,6 +185,23 @@ def test_hosts_follow_products_and_policies() -> None:
     assert HOST in kit.feed.hosts_of(REF)
     assert kit.feed.users_of(frozenset({"t.acme.example"})) == [REF]
     assert kit.feed.users_of(frozenset({"other.example"})) == []
+
+
+def test_containers_are_matched_again_only_if_they_changed() -> None:
+    kit = Kit()
+    hosts = kit.feed.hosts_of(REF)
+    assert HOST in hosts
+    settled = {**OWNER, "status": {"observedGeneration": 7, "readyReplicas": 1}}
+    kit.cache.upsert(SETS, settled)
+    kit.cache.upsert(kinds.POD, pod("it-1", "10.1.2.4", "p1"))
+    kit.pump()
+    assert kit.feed.hosts_of(REF) is hosts
+    kit.ask("10.1.2.4")
+    assert kit.pods_seen() == ["p1"]
+    kit.cache.upsert(SETS, {**OWNER, "metadata": {**OWNER["metadata"], "uid": "another"}})
+    kit.pump()
+    assert kit.feed.hosts_of(REF) == hosts
+    assert kit.feed.hosts_of(REF) is not hosts
 
 
 def test_nothing_is_kept_while_nobody_leads() -> None:

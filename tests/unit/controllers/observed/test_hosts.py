@@ -6,18 +6,13 @@ from typing import Any
 
 from fleet_telemetry.api.policy import Policy
 from fleet_telemetry.catalogue.catalogue import builtin
-from fleet_telemetry.catalogue.matching import match_containers
-from fleet_telemetry.controllers.observed.hosts import hosts_of_interest, hosts_of_targets
+from fleet_telemetry.controllers.observed.hosts import hosts_of_interest
 from fleet_telemetry.egress.host_quota import HostQuota
 from fleet_telemetry.observed.ledger import HostClass, ProductUse
 from tests.support.builders import (
-    SONARQUBE,
     catalogue,
-    container,
-    manifest,
     policy,
     product,
-    workload,
 )
 
 SONAR = "telemetry.sonarsource.com"
@@ -75,19 +70,3 @@ def test_telemetry_policies_have_a_quota() -> None:
     many = naming(*(f"h{number}.example.com" for number in range(60)))
     found = hosts_of_interest(builtin(), [many], HostQuota(of_namespace=5, in_total=5))
     assert len(found) == len(hosts_of_interest(builtin(), ())) + 5
-
-
-def test_hosts_of_a_workload() -> None:
-    given = workload(manifest(container(SONARQUBE), container("nginx:1", name="web")))
-    assert SONAR in hosts_of_targets(match_containers(given.template, builtin()))
-    own = acme(
-        channel(
-            "Usage",
-            {"host": "new.acme.example", "versions": [">=2"]},
-            {"host": "old.acme.example", "versions": ["<2"]},
-            {"host": "page.acme.example", "sentBy": "Browser"},
-        )
-    )
-    given = workload(manifest(container("acme/acme:2.1")))
-    targets = match_containers(given.template, catalogue(own))
-    assert hosts_of_targets(targets) == {"new.acme.example"}
