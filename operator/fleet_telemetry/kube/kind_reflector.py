@@ -40,7 +40,7 @@ _SILENT = "Silent"
 
 
 class WatchObserver(Protocol):
-    """Is told how the lists and watches of each kind fare."""
+    """Counts what the lists and watches of each kind do."""
 
     def saw(self, kind: str) -> None:
         """A watch delivered an event or a bookmark for this kind."""

@@ -113,7 +113,7 @@ class Reflection:
     _token: str = ""
     _asked: Ask = Ask.STREAM
     _by_pages: bool = False
-    _heard: bool = False
+    _has_event: bool = False
     """Something has come by the present request."""
     _failures: int = 0
     _broken_lists: int = 0
@@ -147,7 +147,7 @@ class Reflection:
 
     def request(self) -> Request:
         """The next request."""
-        self._heard = False
+        self._has_event = False
         if self._version:
             self._asked = Ask.WATCH
             return Request(Ask.WATCH, {**self._watch(), "resourceVersion": self._version})
@@ -168,12 +168,12 @@ class Reflection:
     def take(self, event: Event) -> bool:
         """An event of the stream. Whether to read on. Raises StreamError."""
         if self._listing is not None:
-            self._heard = True
+            self._has_event = True
             return self._take_listed(self._listing, event)
         if self.wants_list:
             return False
         self._follow(event.version)
-        self._heard = True
+        self._has_event = True
         if isinstance(event, Bookmark):
             return True
         if event.presence is Presence.DELETED:
@@ -209,7 +209,7 @@ class Reflection:
         listing = self._listing
         if listing is None:
             return
-        self._heard = True
+        self._has_event = True
         for found in page.found:
             listing.put(found)
         self._token = page.token
@@ -235,7 +235,7 @@ class Reflection:
             return self.failed(Failure(Interruption.UNREACHABLE))
         if self._asked is Ask.PAGE or self._listing is not None or not self._version:
             return 0.0
-        if not self._heard and seconds < _LASTING_SECONDS:
+        if not self._has_event and seconds < _LASTING_SECONDS:
             return self.failed(Failure(Interruption.UNREACHABLE))
         self._failures = 0
         return self.jitter(_FIRST_SECONDS / 2, _FIRST_SECONDS)
@@ -248,7 +248,7 @@ class Reflection:
             self._listing, self._token = None, ""
         if was_listing and self._asked is Ask.STREAM and self._turns_to_pages(failure):
             return 0.0
-        self._failures = 1 if self._heard and not was_listing else self._failures + 1
+        self._failures = 1 if self._has_event and not was_listing else self._failures + 1
         if failure.interruption is Interruption.ABSENT:
             self._version = ""
             if self.optional:
@@ -262,13 +262,13 @@ class Reflection:
         elif failure.status == HTTPStatus.FORBIDDEN:
             longest = _LONGEST_FORBIDDEN_SECONDS
         delay = backoff_seconds(self._failures, _FIRST_SECONDS, longest)
-        # The jitter comes after the server's wish, so that not all return at the same moment.
-        wish = min(failure.retry_after, _LONGEST_RETRY_AFTER_SECONDS)
-        return wish + self.jitter(delay / 2, delay)
+        # The jitter comes on top, so that not all return at the same moment.
+        required = min(failure.retry_after, _LONGEST_RETRY_AFTER_SECONDS)
+        return required + self.jitter(delay / 2, delay)
 
     def _turns_to_pages(self, failure: Failure) -> bool:
         """Whether a streaming list that failed is to be followed by one in pages at once."""
-        if self._heard:
+        if self._has_event:
             self._broken_lists += 1
             self._by_pages = self._broken_lists >= _BROKEN_LISTS
             return False

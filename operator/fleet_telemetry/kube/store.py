@@ -31,7 +31,7 @@ class Listing:
     """Takes the objects of a full list while it is read, and what is deleted meanwhile.
 
     The cache may know better than the list: by the response to a write, or by a watch that runs
-    beside it. Resource versions tell what is newer. Where they do not, the list is older.
+    beside it. What is newer follows from the resource versions. Without them, the list is older.
     """
 
     def __init__(self, store: ReflectorStore) -> None:
