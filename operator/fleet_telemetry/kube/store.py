@@ -51,7 +51,6 @@ class Listing:
     def delete(self, found: RawObject) -> None:
         """Drop an object that was deleted while the list is read."""
         key = found.key
-        self._listed.pop(hash(key), None)
         if self._is_current(key, found.version):
             self._store._remove(key, found.uid or None)  # noqa: SLF001  # as above
 

@@ -128,6 +128,17 @@ def test_a_workload_that_has_lost_its_product_is_kept_no_longer() -> None:
         assert len(cache.fleet.workloads) == number
 
 
+def test_a_pod_that_has_lost_its_product_is_kept_no_longer() -> None:
+    cache = ClusterCache(builtin())
+    metadata = {"name": "p", "namespace": "a", "uid": "1"}
+    for image, number in ((SONARQUBE, 1), (NGINX, 0)):
+        spec = {"containers": [container(image)]}
+        status = {"phase": "Running"}
+        one = {"kind": "Pod", "metadata": metadata, "spec": spec, "status": status}
+        cache.store(kinds.POD).put_raw(raw(one))
+        assert len(list(cache.fleet.keys("Pod"))) == number
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [("7", 7), ("", 0), ("x", 0), ("-1", 0), ("٣", 0), ("7.0", 0), (" 7", 0), ("0", 0)],

@@ -390,3 +390,39 @@ def test_a_late_response_does_not_hide_what_the_watch_reported() -> None:
     settle(connection)
     store.upsert(ours)
     assert dict(store) == content(server)
+
+
+def test_only_the_bookmark_of_the_end_ends_a_list() -> None:
+    reflection = Reflection(things())
+    reflection.request()
+    assert take(reflection, event("ADDED", "a", 3), bookmark(4), event("ADDED", "b", 4))
+    assert not reflection.is_listed
+    assert take(reflection, bookmark(5, ends_list=True))
+    assert reflection.is_listed
+
+
+def test_nothing_more_is_taken_of_a_watch_that_has_expired() -> None:
+    store = things()
+    reflection = Reflection(store)
+    reflection.request()
+    take(reflection, bookmark(5, ends_list=True))
+    reflection.expire()
+    assert not take(reflection, event("ADDED", "a", 6))
+    assert not store
+    assert reflection.request().ask is Ask.STREAM
+
+
+def test_a_list_that_failed_is_left() -> None:
+    store = things()
+    reflection = Reflection(store)
+    reflection.request()
+    take(reflection, event("ADDED", "a", 3))
+    reflection.failed(LOST)
+    store.end_list(9)
+    assert set(store) == {"a"}
+    reflection.request()
+    take(reflection, event("ADDED", "b", 3))
+    reflection.failed(LOST)
+    # It would have removed what it lacks.
+    store.end_list(9)
+    assert set(store) == {"a", "b"}

@@ -115,3 +115,43 @@ def test_an_event_before_a_list_does_not_protect_from_it(numbers: Numbers) -> No
     with replaced(numbers.store):
         pass
     assert dict(numbers.store) == {}
+
+
+def versioned(name: str, spec: int, version: int) -> dict[str, Any]:
+    given = number(name, spec)
+    given["metadata"]["resourceVersion"] = str(version)
+    return given
+
+
+def test_the_newer_one_of_a_list_and_of_a_response_counts(numbers: Numbers) -> None:
+    with replaced(numbers.store, version=20) as listing:
+        # Written by us: before the list shows it, and after.
+        numbers.store.upsert(versioned("a", 10, 12))
+        listing.upsert(versioned("a", 9, 11))
+        listing.upsert(versioned("b", 13, 14))
+        numbers.store.upsert(versioned("b", 12, 13))
+        # Another one changed it afterwards.
+        numbers.store.upsert(versioned("c", 1, 15))
+        listing.upsert(versioned("c", 2, 16))
+    assert dict(numbers.store) == {"a": 10, "b": 13, "c": 2}
+
+
+def test_what_was_written_and_is_not_in_a_list_is_newer_or_deleted(numbers: Numbers) -> None:
+    with replaced(numbers.store, version=20):
+        numbers.store.upsert(versioned("new", 1, 21))
+        numbers.store.upsert(versioned("gone", 1, 19))
+    assert dict(numbers.store) == {"new": 1}
+
+
+def test_what_the_watch_has_reported_is_not_overwritten(numbers: Numbers) -> None:
+    numbers.store.follow(20)
+    numbers.store.upsert(versioned("a", 9, 20))
+    numbers.store.upsert(versioned("b", 9, 21))
+    assert dict(numbers.store) == {"a": 1, "b": 9}
+
+
+def test_a_list_that_was_left_does_nothing_more(numbers: Numbers) -> None:
+    numbers.store.begin_list()
+    numbers.store.leave_list()
+    numbers.store.end_list(20)
+    assert dict(numbers.store) == {"a": 1, "b": 2}
