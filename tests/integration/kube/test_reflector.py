@@ -144,7 +144,7 @@ def test_there_is_one_request_for_each_kind(cluster: Cluster) -> None:
             assert (seen.known, seen.others) == (0, 29)
             served = {*kinds.WORKLOADS, kinds.POD} - {ROLLOUT}
             assert +found.calls == {kind.plural: 1 for kind in served}
-            assert found.lists == {kind.kind: 1 for kind in (*served, ROLLOUT)}
+            assert found.lists == {kind.kind: 1 for kind in served}
             assert set(found.reasons) == {("Rollout", "absent")}
 
     run(main)
