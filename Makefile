@@ -14,6 +14,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH :=
+# Development containers often set it. Without compiled files each worker of pytest rewrites the
+# assertions of every test file at its start, which takes ten seconds of a core.
+export PYTHONDONTWRITEBYTECODE :=
 
 FILES ?= examples/audit
 COMMAND := .cluster/command

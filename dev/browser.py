@@ -116,13 +116,14 @@ class BrowserTab:
         return result
 
     async def attach(self) -> None:
-        """Open the tab."""
-        target = await self.send("Target.createTarget", url="about:blank")
+        """Open the tab, which shares nothing with other tabs."""
+        context = await self.send("Target.createBrowserContext", disposeOnDetach=True)
+        target = await self.send("Target.createTarget", url="about:blank", **context)
         attached = await self.send(
             "Target.attachToTarget", targetId=target["targetId"], flatten=True
         )
         self._session = attached["sessionId"]
-        for domain in ("BrowserTab", "Network", "Runtime", "Log"):
+        for domain in ("Page", "Network", "Runtime", "Log"):
             await self.send(f"{domain}.enable")
 
     async def listen(self) -> None:
@@ -149,8 +150,8 @@ class BrowserTab:
 
 
 @asynccontextmanager
-async def new_page(chromium: str) -> AsyncIterator[BrowserTab]:
-    """A tab of a Chromium of its own, which ends with the context."""
+async def running_chromium(chromium: str) -> AsyncIterator[str]:
+    """A Chromium of its own, which ends with the context: the address of its protocol."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         command = [
             chromium,
@@ -175,20 +176,32 @@ async def new_page(chromium: str) -> AsyncIterator[BrowserTab]:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            address = await asyncio.wait_for(_address(process), _START_SECONDS)
-            async with (
-                aiohttp.ClientSession() as client,
-                client.ws_connect(address, max_msg_size=0) as socket,
-            ):
-                page = BrowserTab(socket)
-                listener = asyncio.create_task(page.listen())
-                await page.attach()
-                yield page
-                listener.cancel()
+            yield await asyncio.wait_for(_address(process), _START_SECONDS)
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.communicate()
+
+
+@asynccontextmanager
+async def new_tab(address: str) -> AsyncIterator[BrowserTab]:
+    """A tab of a running Chromium, which ends with the context."""
+    async with (
+        aiohttp.ClientSession() as client,
+        client.ws_connect(address, max_msg_size=0) as socket,
+    ):
+        page = BrowserTab(socket)
+        listener = asyncio.create_task(page.listen())
+        await page.attach()
+        yield page
+        listener.cancel()
+
+
+@asynccontextmanager
+async def new_page(chromium: str) -> AsyncIterator[BrowserTab]:
+    """A tab of a Chromium of its own, which ends with the context."""
+    async with running_chromium(chromium) as address, new_tab(address) as page:
+        yield page
 
 
 async def _address(process: asyncio.subprocess.Process) -> str:

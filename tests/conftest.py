@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
+
+from tests.support.clusters import Clusters
 
 # `make unit` looks less deep, with `--hypothesis-profile=fast`; `make test` looks as deep as is
 # said at each test. `examples` in tests/support/depth.py scales by it.
@@ -11,31 +15,40 @@ settings.register_profile("thorough", max_examples=100, deadline=None)
 settings.register_profile("fast", settings.get_profile("thorough"), max_examples=10)
 settings.load_profile("thorough")
 
-SHARED = (
-    "tests/integration/chart/",
-    "tests/integration/controllers/test_egress_reconciler.py",
-    "tests/integration/crds/",
-    "tests/integration/dev_cluster/test_devcluster_cluster.py",
-    "tests/integration/egress/test_allowlist_command.py",
-    "tests/integration/egress/test_dialects_on_a_server.py",
-    "tests/integration/egress/test_resolver.py",
-    "tests/integration/kube/test_reflector.py",
-    "tests/e2e/test_certificates.py",
-    "tests/e2e/test_dialects.py",
-    "tests/e2e/test_observed.py",
-    "tests/e2e/test_prometheus.py",
-    "tests/e2e/test_reports.py",
-    "tests/e2e/test_rights.py",
-)
-"""The tests of each of these share a cluster, which is to be started once and not once a worker.
-What is not listed goes to whichever worker is free. So do the tests of `world` in tests/e2e: they
-take half of the time, so both workers have one."""
+TOGETHER = ("tests/integration/chart/",)
+"""Folders whose tests share what one worker computes once: here, the rendered chart."""
+
+
+@pytest.fixture(scope="session")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
+    """Empty clusters."""
+    found = Clusters(tmp_path_factory.mktemp("clusters"))
+    yield found
+    found.close()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `--dist=loadgroup`."""
+    """For `--dist=loadgroup`: what is set up once for a file runs on one worker. Tests that set up
+    what they need each for itself, or share the `world`, go to whichever worker is free."""
     for item in items:
-        for shared in SHARED:
-            if item.nodeid.startswith(shared):
-                item.add_marker(pytest.mark.xdist_group(shared))
+        group = _group(item)
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group(item: pytest.Item) -> str:
+    file = item.nodeid.partition("::")[0]
+    for folder in TOGETHER:
+        if file.startswith(folder):
+            return folder
+    # Catalogues, generated tables and the like are computed once in a process.
+    if file.startswith("tests/unit/") or "module" in _scopes(item):
+        return file
+    return ""
+
+
+def _scopes(item: pytest.Item) -> set[str]:
+    """Of the fixtures that a test uses."""
+    fixtures = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009  # not in the types
+    return {found[-1].scope for found in fixtures.values()}

@@ -19,10 +19,13 @@ from dev.bench import (
     checks,
     egress,
     fleet,
+    growth,
     hosts,
     observed,
+    plot,
     recognition,
     rotation,
+    scale,
     scrape,
 )
 from dev.bench.errors import BenchError
@@ -49,6 +52,26 @@ def _admission(directory: Path, *, quick: bool, progress: Progress) -> list[Figu
 def _fleet(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
     size = fleet.Size(50, 5, 1, 10) if quick else fleet.Size(1000, 20, 3, 60)
     return fleet.measure(directory, size, progress)
+
+
+def _scale(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    return scale.measure(directory, scale.QUICK if quick else scale.FULL, progress)
+
+
+def _growth(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
+    if quick:
+        few = (5, 10)
+        size = growth.Size(10, 5, 5, dict.fromkeys(growth.DIMENSIONS, few))
+    else:
+        workloads, products, policies, pods = growth.DIMENSIONS
+        sizes = {
+            workloads: (1000, 2500, 5000, 10_000),
+            products: (200, 500, 1000, 2000),
+            policies: (1, 10, 30, 100),
+            pods: (0, 2500, 5000, 10_000),
+        }
+        size = growth.Size(1000, 200, 100, sizes)
+    return growth.measure(directory, size, progress)
 
 
 def _checks(directory: Path, *, quick: bool, progress: Progress) -> list[Figure]:
@@ -89,11 +112,15 @@ _PARTS: Mapping[str, Part] = {
     "audit": _audit,
     "admission": _admission,
     "fleet": _fleet,
+    "scale": _scale,
     "checks": _checks,
     "scrape": _scrape,
     "egress": _egress,
     "observed": _observed,
+    "growth": _growth,
 }
+_ON_REQUEST = frozenset({"growth"})
+"""Parts that only ``--only`` measures: they take long, and have no targets."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,6 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("A quick run only checks that the benchmark works; do not compare its figures.")
         if options.json:
             options.json.write_text(json.dumps(_record(machine, figures), indent=2) + "\n")
+        if options.plot:
+            options.plot.write_text(plot.draw([figure.record() for figure in figures]))
     except subprocess.CalledProcessError as error:
         progress.end()
         said = (error.stderr or "").strip()
@@ -129,7 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(options: argparse.Namespace, progress: Progress) -> list[Figure]:
     paths.root().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=paths.root()) as directory:
-        names = [options.only] if options.only else list(_PARTS)
+        names = (
+            [options.only] if options.only else [one for one in _PARTS if one not in _ON_REQUEST]
+        )
         return [
             figure
             for name in names
@@ -142,10 +173,16 @@ def _parser() -> argparse.ArgumentParser:
         prog="bench", description="Measure the cost of the operator, on new clusters."
     )
     parser.add_argument(
-        "--only", choices=tuple(_PARTS), help="measure only this part (default: all)"
+        "--only", choices=tuple(_PARTS), help="measure only this part (default: all but growth)"
     )
     parser.add_argument(
         "--json", type=_new_file, metavar="FILE", help="also write the figures to this file"
+    )
+    parser.add_argument(
+        "--plot",
+        type=_new_file,
+        metavar="FILE",
+        help="also draw the figures that have several sizes (those of growth), as SVG",
     )
     parser.add_argument(
         "--quick", action="store_true", help="small numbers, to check that the benchmark works"

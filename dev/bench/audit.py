@@ -114,7 +114,7 @@ def _run(directory: Path, *arguments: str) -> _Run:
 class _Writer(yaml.SafeDumper):
     """Writes no anchors, as no chart does. A document with anchors is read more slowly."""
 
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # the signature is PyYAML's
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # PyYAML decides on the arguments
         return True
 
 

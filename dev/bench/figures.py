@@ -39,6 +39,8 @@ class Figure:
     spread: Spread | None
     target: Target | None = None
     note: str = ""
+    size: int | None = None
+    """What was varied, where the same is measured at several sizes: a plot shows these figures."""
 
     @classmethod
     def of(
@@ -48,9 +50,11 @@ class Figure:
         unit: str,
         values: Sequence[float],
         target: Target | None = None,
+        *,
+        size: int | None = None,
     ) -> Self:
         """The figure of the values of all repetitions."""
-        return cls(section, name, unit, Spread.of(values), target)
+        return cls(section, name, unit, Spread.of(values), target, size=size)
 
     @property
     def verdict(self) -> str:
@@ -66,7 +70,7 @@ class Figure:
         spread, target = self.spread, self.target
         spreads = spread is not None and spread.low != spread.high
         return (
-            self.name,
+            self.name if self.size is None else f"{self.name}, {self.size:,}",
             _format(spread.median, self.unit) if spread else f"- {self.note}",
             f"{_number(spread.low, self.unit)} - {_number(spread.high, self.unit)}"
             if spread and spreads
@@ -82,6 +86,7 @@ class Figure:
             "section": self.section,
             "name": self.name,
             "unit": self.unit,
+            "size": self.size,
             "median": spread.median if spread else None,
             "low": spread.low if spread else None,
             "high": spread.high if spread else None,

@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -20,6 +20,8 @@ Manifest = dict[str, Any]
 
 AT_ONCE = 16
 _SECONDS = 120.0
+_WATCH_SECONDS = 6 * 3600
+_Item = TypeVar("_Item")
 
 
 class Server:
@@ -66,6 +68,34 @@ class Server:
         found = json.loads(await self._request("GET", path, accept=accept))
         return [item["metadata"]["name"] for item in found["items"] or ()]
 
+    async def serves(self, path: str) -> bool:
+        """Whether a kind can be listed and watched: for a moment after its definition is created,
+        it cannot."""
+        try:
+            await self._request("GET", f"{path}?limit=1")
+        except BenchError:
+            return False
+        return True
+
+    async def watch(self, path: str) -> AsyncIterator[tuple[str, Manifest]]:
+        """Type and object of each event, beginning with all objects that exist. Does not end."""
+        rest = b""
+        query = f"{path}?watch=true&timeoutSeconds={_WATCH_SECONDS}"
+        try:
+            async with self._session.get(
+                self._url + query, timeout=aiohttp.ClientTimeout(total=None)
+            ) as response:
+                if not response.ok:
+                    raise BenchError(f"watch {path}: the API server said {response.status}")
+                async for chunk in response.content.iter_any():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        event = json.loads(line)
+                        yield event["type"], event["object"]
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise BenchError(f"watch {path}: no answer ({error!r})") from error
+        raise BenchError(f"watch {path}: the API server ended it")
+
     async def delete(self, path: str) -> None:
         """Delete an object, or all in a list."""
         await self._request("DELETE", path)
@@ -98,16 +128,44 @@ class Server:
 
 
 @asynccontextmanager
-async def connect(cluster: Cluster) -> AsyncIterator[Server]:
-    """Keeps its connections for as long as it is used."""
+async def connect(cluster: Cluster, at_once: int = AT_ONCE) -> AsyncIterator[Server]:
+    """Keeps its connections, at most so many, for as long as it is used."""
     access = ApiServer.of(cluster.kubeconfig)
     tls = ssl.create_default_context(cadata=access.authority)
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=tls, limit=AT_ONCE, keepalive_timeout=300),
+        connector=aiohttp.TCPConnector(ssl=tls, limit=at_once, keepalive_timeout=300),
         headers={"Authorization": f"Bearer {access.token}"},
         timeout=aiohttp.ClientTimeout(total=_SECONDS),
     ) as session:
         yield Server(session, cluster.url)
+
+
+async def for_each(
+    items: Iterable[_Item],
+    work: Callable[[_Item], Awaitable[None]],
+    report: Callable[[int], None],
+    *,
+    at_once: int = AT_ONCE,
+) -> None:
+    """Do the work for each item, so many at a time; reports how many are done. The first error
+    ends it."""
+    waiting = iter(items)
+    done = 0
+
+    async def take() -> None:
+        nonlocal done
+        for item in waiting:
+            await work(item)
+            done += 1
+            report(done)
+
+    tasks = [asyncio.ensure_future(take()) for _ in range(at_once)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def until(

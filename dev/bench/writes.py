@@ -70,8 +70,13 @@ async def calls_by_operator(cluster: Cluster) -> Counter[tuple[str, Resource]]:
     events: list[dict[str, Any]] = await asyncio.to_thread(cluster.audit_events)
     found: Counter[tuple[str, Resource]] = Counter()
     for role in ROLES:
-        found += calls(events, f"system:serviceaccount:{NAMESPACE}:{RELEASE}-{role}")
+        found += calls(events, account(role))
     return Counter({key: count for key, count in found.items() if key[0] != "watch"})
+
+
+def account(role: Role) -> str:
+    """The user name of a role's service account."""
+    return f"system:serviceaccount:{NAMESPACE}:{RELEASE}-{role}"
 
 
 async def until_quiet(server: Server, seconds: float, progress: Progress) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from dev.cluster import binaries, components, credentials, files, paths, records
 from dev.cluster.api import ApiServer, ApiServerError
 from dev.cluster.children import Children, ComponentEndedError
 from dev.cluster.components import APISERVER, CONTROLLER_MANAGER, ETCD, KWOK, SCHEDULER
+from dev.cluster.contents import AdminConnection, ServerContents, bring_back, read_contents
 from dev.cluster.errors import DevclusterError
 from dev.cluster.files import Layout
 from dev.cluster.slots import Slot
@@ -27,7 +28,8 @@ from dev.cluster.slots import Slot
 HelmProgram = Literal["helm", "helm3"]
 
 _NODE = "node-1"
-_NODE_SIZE = {"cpu": "1000", "memory": "4Ti", "pods": "10000"}
+# As many pods as it has addresses, whatever they request: a pod that does not fit stays Pending.
+NODE_SIZE = {"cpu": "1M", "memory": "1Pi", "pods": str(slots.POD_ADDRESSES)}
 _NODE_MANIFEST = {
     "apiVersion": "v1",
     "kind": "Node",
@@ -35,12 +37,15 @@ _NODE_MANIFEST = {
         "name": _NODE,
         "labels": {"kubernetes.io/hostname": _NODE, "kubernetes.io/os": "linux"},
     },
-    "status": {"capacity": _NODE_SIZE, "allocatable": _NODE_SIZE},
+    "status": {"capacity": NODE_SIZE, "allocatable": NODE_SIZE},
 }
 _READY_SECONDS = 120.0
 _PROBE_SECONDS = 3.0
 _POLL_SECONDS = 0.05
 _SLOTS_TO_TRY = 3
+_SETTLED_SECONDS = 0.3
+_OPTIONAL = (CONTROLLER_MANAGER, SCHEDULER, KWOK)
+_SYSTEM_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,10 @@ class _Running:
     """What exists from start() to stop()."""
 
     layout: Layout
-    commands: Mapping[str, Sequence[str]]
+    commands: dict[str, list[str]]
     children: Children
+    contents: ServerContents | None = None
+    """Of the API server before anything else wrote to it."""
 
 
 class Cluster:
@@ -73,13 +80,17 @@ class Cluster:
         audit: bool = False,
         extra_apiserver_args: Sequence[str] = (),
         detached: bool = False,
+        reusable: bool = False,
     ) -> None:
+        """``reusable``: for bring_back()."""
         self.directory = directory.resolve()
-        optional = {CONTROLLER_MANAGER: controller_manager, SCHEDULER: scheduler, KWOK: kwok}
-        self.components = (ETCD, APISERVER, *(name for name, wanted in optional.items() if wanted))
+        self.components = _components(
+            controller_manager=controller_manager, scheduler=scheduler, kwok=kwok
+        )
         self._audit = audit
         self._extra_apiserver_args = tuple(extra_apiserver_args)
         self._detached = detached
+        self._reusable = reusable
         self._started: _Running | None = None
 
     def __enter__(self) -> Self:
@@ -125,6 +136,29 @@ class Cluster:
             self._started.layout.slot.release()
             shutil.rmtree(self._started.layout.etcd_data, ignore_errors=True)
             self._started = None
+
+    def bring_back(
+        self, *, controller_manager: bool = True, scheduler: bool = False, kwok: bool = False
+    ) -> None:
+        """Make an empty cluster with these components of a used one; etcd and kube-apiserver go on.
+
+        Raises NotBroughtBackError if it did not become empty: then start another one. Audit events,
+        logs and metrics stay.
+        """
+        running = self._running
+        if running.contents is None:
+            raise DevclusterError("start the cluster with reusable=True to bring it back")
+        self.kill_controllers()
+        with AdminConnection(self.kubeconfig) as connection:
+            bring_back(connection, running.contents)
+        for cache in (".cache", ".kube"):
+            # What kubectl and Helm know of the kinds that were served.
+            shutil.rmtree(self.directory / cache, ignore_errors=True)
+        self.components = _components(
+            controller_manager=controller_manager, scheduler=scheduler, kwok=kwok
+        )
+        running.commands.update(self._commands(running.layout, binaries.ensure(self.components)))
+        self._start_the_others()
 
     # Addresses
 
@@ -225,6 +259,11 @@ class Cluster:
         """Kill the component (SIGKILL)."""
         self._running.children.kill(name)
 
+    def kill_controllers(self) -> None:
+        """Kill all but etcd and kube-apiserver."""
+        for name in set(self._running.children.names()) & set(_OPTIONAL):
+            self.kill_component(name)
+
     def start_component(self, name: str) -> None:
         """Start a component again, with the ports and data that it had."""
         self._launch(name)
@@ -255,9 +294,7 @@ class Cluster:
 
     def _start_in(self, slot: Slot, programs: Mapping[str, Path]) -> None:
         layout = Layout(self.directory, slot)
-        commands = components.commands(
-            programs, layout, audit=self._audit, extra_apiserver_args=self._extra_apiserver_args
-        )
+        commands = self._commands(layout, programs)
         children = Children(
             log=self.log,
             environment=self._environment(),
@@ -272,6 +309,31 @@ class Cluster:
         self._await("the API server's certificate", layout.ca_is_complete)
         files.write_kubeconfigs(layout, tokens)
         self._await(APISERVER, self._apiserver_is_ready)
+        if self._reusable:
+            contents = self._settled_contents()
+            self._started = replace(self._running, contents=contents)
+        self._start_the_others()
+
+    def _commands(self, layout: Layout, programs: Mapping[str, Path]) -> dict[str, list[str]]:
+        return components.commands(
+            programs, layout, audit=self._audit, extra_apiserver_args=self._extra_apiserver_args
+        )
+
+    def _settled_contents(self) -> ServerContents:
+        """What the API server has made for itself. It goes on with that after it is ready."""
+        with AdminConnection(self.kubeconfig) as connection:
+            deadline = time.monotonic() + _READY_SECONDS
+            before = read_contents(connection)
+            while True:
+                time.sleep(_SETTLED_SECONDS)
+                now = read_contents(connection)
+                if now.versions == before.versions and _namespaces(now) >= _SYSTEM_NAMESPACES:
+                    return now
+                if time.monotonic() > deadline:
+                    raise DevclusterError("the API server goes on writing to an empty cluster")
+                before = now
+
+    def _start_the_others(self) -> None:
         if KWOK in self.components:
             self._api.text("POST", "/api/v1/nodes", _NODE_MANIFEST)
         for name in self.components[2:]:
@@ -356,6 +418,15 @@ class Cluster:
         account = "/serviceaccounts/default" if CONTROLLER_MANAGER in self.components else ""
         self._api.text("GET", f"/api/v1/namespaces/default{account}")
         return True
+
+
+def _components(*, controller_manager: bool, scheduler: bool, kwok: bool) -> tuple[str, ...]:
+    wanted = dict(zip(_OPTIONAL, (controller_manager, scheduler, kwok), strict=True))
+    return (ETCD, APISERVER, *(name for name in _OPTIONAL if wanted[name]))
+
+
+def _namespaces(contents: ServerContents) -> set[str]:
+    return {name for resource, _, name in contents.objects if resource == "namespaces"}
 
 
 def _succeeds(probe: Callable[[], bool]) -> bool:

@@ -20,6 +20,9 @@ SLOTS = 100
 # Below the ports that systems hand out by themselves (from 32768 on Linux, 49152 on macOS), so that
 # a stopped component finds its port free when it comes back.
 FIRST_PORT = 21000
+_POD_PREFIX = 16
+POD_ADDRESSES = 2 ** (32 - _POD_PREFIX) - 2
+"""How many pods of a cluster can run at the same time."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Slot:
     @property
     def pod_cidr(self) -> str:
         """The range of the pods' addresses."""
-        return f"127.{21 + 2 * self.number}.0.0/16"
+        return f"127.{21 + 2 * self.number}.0.0/{_POD_PREFIX}"
 
     def release(self) -> None:
         """Give up our share of the claim; processes that inherited the lock keep theirs."""

@@ -106,8 +106,15 @@ def _controller() -> list[Panel]:
         ),
         kit.lines(
             "Reconciles: duration",
-            "Duration of one reconcile.",
+            "Duration of one reconcile, and how long the oldest one under way has lasted.",
             Ask(_quantile(0.99, m.RECONCILE_DURATION, "subject"), "{{subject}} p99"),
+            Ask(f"max({m.LONGEST_RUNNING}{{{SCRAPED}}})", "under way"),
+            unit="s",
+        ),
+        kit.lines(
+            "Work queue: wait",
+            "How long a key waited before its reconcile began.",
+            Ask(_quantile(0.99, m.QUEUE_DURATION, "instance"), "{{instance}} p99"),
             unit="s",
         ),
         kit.lines(

@@ -12,6 +12,7 @@ from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
 from fleet_telemetry.evidence.checks import Check, WorkloadPlace, plan_checks, result_without_check
+from fleet_telemetry.evidence.config_maps import ConfigMaps
 from fleet_telemetry.evidence.contact_evidence import (
     ContactJudge,
     sends_with_contacts,
@@ -22,6 +23,7 @@ from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.facts import Facts
 from fleet_telemetry.evidence.judge import judge
 from fleet_telemetry.evidence.pod_versions import gather_pod_facts, with_versions_of
+from fleet_telemetry.evidence.references import with_values
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.evidence.sends import find_sends
@@ -76,6 +78,8 @@ class Input:
     """What DNS showed of the workload."""
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     seeds: tuple[SeedRecord, ...] = ()
+    config_maps: ConfigMaps = field(default_factory=dict)
+    """Those that were read of what the workload and its pods take variables from."""
     excluded: bool = False
     """Whether nothing in the namespace may be changed."""
     pods_unread: bool = False
@@ -156,7 +160,7 @@ def plan_injection(given: Input) -> Plan:
 def decide(given: Input) -> Plan:
     """The edits of the template, and the verdict on every channel."""
     plan = plan_injection(given)
-    pods = gather_pod_facts(given.pods, given.catalogue)
+    pods = gather_pod_facts(given.pods, given.catalogue, given.config_maps)
     is_idle = (
         given.workload.is_idle
         and not given.pods_unread
@@ -168,7 +172,7 @@ def decide(given: Input) -> Plan:
     reported = {**given.reported_before, **given.reported}
     facts = Facts(
         workload=given.workload,
-        targets=plan.targets,
+        targets=with_values(plan.targets, given.config_maps),
         pods=pods,
         reported={key: known[key] or reported.get(key, Reported()) for key in known},
         contacts=given.contacts,

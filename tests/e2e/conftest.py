@@ -32,7 +32,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         for name in RUNTIME_SPACES:
             reader.create_namespace(name)
         secrets = [{"namespace": name} for name in RUNTIME_SPACES]
-        operator.install({"runtime": {"secrets": secrets}, "egress": egress_values(names)})
+        operator.install(
+            {
+                "runtime": {"secrets": secrets},
+                "evidence": {"readConfigMaps": True},
+                "egress": egress_values(names),
+            }
+        )
         operator.start("webhook")
         operator.start("controller", extra=["--dns-interval=1"])
         operator.wait_until_ready()

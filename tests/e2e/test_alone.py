@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dev.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
+from tests.support.clusters import Clusters
 from tests.support.world import (
     DTRACK_4,
     DTRACK_5,
@@ -32,9 +32,9 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Iterator[Space]:
+def bare(clusters: Clusters, tmp_path: Path) -> Iterator[Space]:
     """A cluster that has never heard of the operator."""
-    with Cluster(tmp_path / "cluster", scheduler=True, kwok=True) as cluster:
+    with clusters.lend(scheduler=True, kwok=True) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")
         yield Space(
             World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default"

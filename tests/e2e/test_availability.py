@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from dev.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
 from dev.harness.replicas import Replicas
@@ -23,6 +22,7 @@ from fleet_telemetry.admission.certificates.rotation import (
     write_authorities,
     write_leaf,
 )
+from tests.support.clusters import Clusters
 from tests.support.load import Load
 from tests.support.world import (
     SONAR_SWITCH,
@@ -45,9 +45,9 @@ WEBHOOK_TIMEOUT = 2.0
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Space, Replicas]]:
+def pair(clusters: Clusters, tmp_path: Path) -> Iterator[tuple[Space, Replicas]]:
     """Two webhooks that the API server trusts, and a policy."""
-    with Cluster(tmp_path / "cluster", controller_manager=False) as cluster:
+    with clusters.lend(controller_manager=False) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")
         operator.install()
         replicas = Replicas(operator, 2)
@@ -176,8 +176,8 @@ def test_a_hanging_replica_delays_a_deploy_by_its_timeout_at_most(
 
 
 @pytest.mark.fault
-def test_a_standby_writes_within_15_seconds_of_a_kill(tmp_path: Path) -> None:
-    with Cluster(tmp_path / "cluster", controller_manager=False) as cluster:
+def test_a_standby_writes_within_15_seconds_of_a_kill(clusters: Clusters, tmp_path: Path) -> None:
+    with clusters.lend(controller_manager=False) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")
         operator.install()
         for name in ("first", "second"):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dev.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.fault_proxy import NONE, FaultProxy, Faults
 from dev.harness.operator import RELEASE, LocalOperator
+from tests.support.clusters import Clusters
 from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
@@ -28,9 +28,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.fault]
 
 
 @pytest.fixture
-def alone(tmp_path: Path) -> Iterator[tuple[Space, FaultProxy]]:
+def alone(clusters: Clusters, tmp_path: Path) -> Iterator[tuple[Space, FaultProxy]]:
     """The controller without a webhook, so that it has to write workloads itself."""
-    with Cluster(tmp_path / "cluster", controller_manager=False) as cluster:
+    with clusters.lend(controller_manager=False) as cluster:
         operator = LocalOperator(cluster, tmp_path / "operator")
         operator.install()
         cluster.kubectl("delete", "validatingwebhookconfiguration", RELEASE)

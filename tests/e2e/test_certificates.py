@@ -26,6 +26,7 @@ from fleet_telemetry.admission.certificates.rotation import (
     write_authorities,
     write_leaf,
 )
+from tests.support.clusters import Clusters
 from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
@@ -50,10 +51,9 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
     """An API server, and nothing that acts by itself."""
-    directory = tmp_path_factory.mktemp("certificates")
-    with Cluster(directory, controller_manager=False) as cluster:
+    with clusters.lend(controller_manager=False) as cluster:
         yield cluster
 
 

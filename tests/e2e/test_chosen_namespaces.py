@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from dev.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import RELEASE, LocalOperator, egress_values
+from tests.support.clusters import Clusters
 from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
@@ -45,11 +45,11 @@ PRODUCT = {
 
 
 @pytest.fixture
-def space(tmp_path: Path) -> Iterator[Space]:
+def space(clusters: Clusters, tmp_path: Path) -> Iterator[Space]:
     """A namespace that is not chosen."""
     with (
         LocalDnsServer(tmp_path / "names") as names,
-        Cluster(tmp_path / "cluster", scheduler=True, kwok=True) as cluster,
+        clusters.lend(scheduler=True, kwok=True) as cluster,
     ):
         operator = LocalOperator(cluster, tmp_path / "operator")
         cluster.kubectl("create", "namespace", "lab")

@@ -12,6 +12,7 @@ from dev.cluster import Cluster
 from dev.cluster.foreign_crds import foreign_crds
 from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import LocalOperator
+from tests.support.clusters import Clusters
 from tests.support.world import SONARQUBE, Manifest, Space, World, container, eventually, workload
 
 pytestmark = pytest.mark.cluster
@@ -30,8 +31,8 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDnsServer]:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("dialects")) as cluster:
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
+    with clusters.lend() as cluster:
         for name in ("cilium", "network-policy-api"):
             for path in foreign_crds(name):
                 cluster.kubectl("apply", "--server-side", "-f", str(path))

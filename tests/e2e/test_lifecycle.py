@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dev.cluster import Cluster
 from dev.cluster.cluster import HelmProgram
 from dev.cluster.foreign_crds import foreign_crds
 from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, ROOT, LocalOperator, Role, egress_values
 from dev.harness.replicas import Replicas
+from tests.support.clusters import Clusters
 from tests.support.load import Load
 from tests.support.previous_chart import previous_chart
 from tests.support.world import (
@@ -63,11 +63,13 @@ def program(request: pytest.FixtureRequest) -> HelmProgram:
 
 
 @contextmanager
-def _world(directory: Path, program: HelmProgram, *, pods: bool = True) -> Iterator[Space]:
+def _world(
+    clusters: Clusters, directory: Path, program: HelmProgram, *, pods: bool = True
+) -> Iterator[Space]:
     """A cluster on which nothing is installed."""
     with (
         LocalDnsServer(directory / "names") as names,
-        Cluster(directory / "cluster", scheduler=pods, kwok=pods) as cluster,
+        clusters.lend(scheduler=pods, kwok=pods) as cluster,
     ):
         names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
         operator = LocalOperator(cluster, directory / "operator", helm=program)
@@ -76,15 +78,15 @@ def _world(directory: Path, program: HelmProgram, *, pods: bool = True) -> Itera
 
 
 @pytest.fixture
-def bare(tmp_path: Path, program: HelmProgram) -> Iterator[Space]:
-    with _world(tmp_path, program) as space:
+def bare(clusters: Clusters, tmp_path: Path, program: HelmProgram) -> Iterator[Space]:
+    with _world(clusters, tmp_path, program) as space:
         yield space
 
 
 @pytest.fixture
-def podless(tmp_path: Path, program: HelmProgram) -> Iterator[Space]:
+def podless(clusters: Clusters, tmp_path: Path, program: HelmProgram) -> Iterator[Space]:
     """A cluster in which pods stay Pending, with all kinds of network policies."""
-    with _world(tmp_path, program, pods=False) as space:
+    with _world(clusters, tmp_path, program, pods=False) as space:
         for name in ("cilium", "network-policy-api"):
             for path in foreign_crds(name):
                 space.kubectl("apply", "--server-side", "-f", str(path))

@@ -11,6 +11,7 @@ from dev.cluster import Cluster
 from dev.cluster.foreign_crds import foreign_crds
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator
+from tests.support.clusters import Clusters
 from tests.support.world import (
     DTRACK_4,
     SONARQUBE,
@@ -28,10 +29,10 @@ OPEN, OLDER = "reports.openreports.io", "policyreports.wgpolicyk8s.io"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """At first only the older form is known."""
     directory = tmp_path_factory.mktemp("reports")
-    with Cluster(directory / "cluster", scheduler=True, kwok=True) as cluster:
+    with clusters.lend(scheduler=True, kwok=True) as cluster:
         define(cluster, "wgpolicyk8s")
         operator = LocalOperator(cluster, directory / "operator")
         operator.install()

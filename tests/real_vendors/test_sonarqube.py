@@ -29,7 +29,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.http import VendorClient, VendorError
-from fleet_telemetry.vendors.sonarqube import RealSonarQube as Adapter
+from fleet_telemetry.vendors.sonarqube import SonarQube as Adapter
 
 pytestmark = pytest.mark.vendors
 

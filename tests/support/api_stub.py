@@ -29,6 +29,7 @@ SERVED = {
 }
 _KINDS = (
     *kinds.WATCHED_BY_CONTROLLER,
+    kinds.CONFIG_MAP,
     kinds.VOLUME_CLAIM,
     kinds.VOLUME,
     kinds.LEASE,

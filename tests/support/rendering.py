@@ -93,6 +93,7 @@ MATRIX: Mapping[str, Values] = {
             "dashboards": {"enabled": True, "namespace": "b", "labels": {"dashboard": "1"}},
         },
         "reports": {"api": "Off"},
+        "evidence": {"readConfigMaps": True},
         "logLevel": "debug",
         "networkPolicy": {"enabled": False},
         "observed": {"enabled": True},

@@ -199,13 +199,35 @@ class Reason(_Explained):
     )
     SET_BY_REFERENCE = (
         "SetByReference",
-        "The variable takes its value from a ConfigMap, a Secret or a field. The operator "
-        "does not replace it and cannot read it.",
+        "The variable takes its value from a Secret or a field of the pod. The operator does not "
+        "replace it and never reads it. Write the value into the manifest.",
+    )
+    CONFIG_MAP_NOT_READ = (
+        "ConfigMapNotRead",
+        "The value, or what may set it, is in a ConfigMap that was not read. The controller reads "
+        "ConfigMaps where the chart's evidence.readConfigMaps allows it, and a command those of "
+        "its input. Allow it, or write the value into the manifest.",
+    )
+    CONFIG_MAP_MISSING = (
+        "ConfigMapMissing",
+        "The variable takes its value from a ConfigMap or a key that does not exist. A container "
+        "cannot start then, and nothing shows what running ones started with. Create it.",
+    )
+    CONFIG_MAP_CHANGED = (
+        "ConfigMapChanged",
+        "The ConfigMap that the variable takes its value from may have held another value when the "
+        "pods were created: it, or the key, changed since, or nothing shows when it did. Restart "
+        "the pods, for example by kubectl rollout restart.",
+    )
+    CONFIG_MAP_CONTRARY = (
+        "ConfigMapContrary",
+        "The variable takes its value from a ConfigMap, and it is not the desired one. The "
+        "operator changes neither. Change it there, and restart the pods.",
     )
     MAY_BE_SET_BY_ENV_FROM = (
         "MayBeSetByEnvFrom",
-        "The container takes all variables of a ConfigMap or Secret, which may set the "
-        "switch. The operator does not read it.",
+        "The container takes all variables of a Secret, which may set the switch. The operator "
+        "never reads it. Write the switch into env in the manifest.",
     )
     COMMAND_OVERRIDDEN = (
         "CommandOverridden",

@@ -15,6 +15,7 @@ from fleet_telemetry.app.observed import observer_options
 from fleet_telemetry.app.options import EgressSettings
 from fleet_telemetry.app.parts import Common, RolePart
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.controllers.config_maps import ConfigMapReader
 from fleet_telemetry.controllers.egress.allowlist import AllowlistReconciler, AllowlistWriter
 from fleet_telemetry.controllers.egress.host_grants import HostGrants
 from fleet_telemetry.controllers.egress.hosts import HostResolver
@@ -91,6 +92,7 @@ class ControllerPart(RolePart):
             ),
             events=EventRecorder(client, common.now),
             observed=observer,
+            config_maps=ConfigMapReader(client, queue.add) if options.read_config_maps else None,
         )
         self._manager = build_manager(
             common,
@@ -154,6 +156,8 @@ def build_manager(
     workloads = WorkloadReconciler(cache, client, queue, plans, writers, now=now, excluded=excluded)
     background = [writers.verifier.run, writers.egress.run, writers.reports.run]
     prepare = [writers.egress.begin, writers.reports.discover, workloads.resume_rollouts]
+    if writers.config_maps is not None:
+        background.append(writers.config_maps.run)
     if observer is not None:
         background.append(observer.run)
         prepare.append(observer.begin)

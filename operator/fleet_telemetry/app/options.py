@@ -102,6 +102,8 @@ class Options:
     metrics_for: str = "All"
     """All or Pod: whom ``/metrics`` answers."""
     reports: ReportsApi = ReportsApi.AUTO
+    read_config_maps: bool = False
+    """Whether to get the ConfigMaps that containers take variables from."""
     loopback_pods: bool = False
     """Pods may have loopback addresses, as on a local cluster."""
     allowlist: str = ALLOWLIST

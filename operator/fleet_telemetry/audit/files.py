@@ -1,8 +1,9 @@
 """Manifests in files, folders and standard input.
 
 All is read twice, one document in memory at a time: first for policies, products and namespaces,
-which may stand behind the workloads that they are about, then for the workloads. What can be read
-only once, such as standard input, is written to a temporary file that has no name.
+which may stand behind the workloads that they are about, then for the workloads; and once between
+for ConfigMaps, if anything takes variables from one. What can be read only once, such as standard
+input, is written to a temporary file that has no name.
 """
 
 from __future__ import annotations
@@ -12,11 +13,17 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from errno import EFBIG
 from typing import BinaryIO, cast
 
+from fleet_telemetry.audit.config_map_files import (
+    ConfigMapFiles,
+    is_config_map,
+    may_be_config_map,
+    may_refer,
+)
 from fleet_telemetry.audit.decoding import LIMITS, Decoder, has_kind_word
 from fleet_telemetry.audit.definitions import (
     ESCAPE,
@@ -125,18 +132,23 @@ class _Gatherer:
         self._streams: dict[str, BinaryIO] = {}
         self._parts: list[PartOf] = []
         self._seen: set[_Key] = set()
+        self._config_maps = ConfigMapFiles(default_namespace)
         self.problems: list[Problem] = []
         self.read = Read()
 
     def gather(self, named: Iterable[str]) -> Gathered:
         sources = list(self.sources(named))
+        refers = False
         for source in sources:
             decoder = Decoder(source.name, _is_wanted_definition, may_define)
             for chunk in self.chunks(source):
+                refers = refers or may_refer(chunk.text)
                 if may_define(chunk.text):
                     # Whatever is wrong with the document is found in the second turn, too.
                     for one in objects_of(decoder.decode(chunk)):
                         self._collector.add(source.name, chunk, one)
+        if refers:
+            self._gather_config_maps(sources)
         definitions = self._collector.finish()
         for problem in self._collector.problems:
             self.report(problem)
@@ -147,6 +159,21 @@ class _Gatherer:
             self.read,
             Scope(namespaces=self._collector.labels),
         )
+
+    def _gather_config_maps(self, sources: Iterable[InputFile]) -> None:
+        """A turn of its own, which most inputs do not need."""
+        for source in sources:
+            decoder = Decoder(source.name, is_config_map, may_be_config_map)
+            for chunk in self.chunks(source):
+                if may_be_config_map(chunk.text):
+                    for one in objects_of(decoder.decode(chunk)):
+                        self._config_maps.add(one.manifest or {})
+
+    def _with_config_maps(self, read: Subject | Other) -> Subject | Other:
+        if isinstance(read, Other):
+            return read
+        found = self._config_maps.of_namespace(read.workload.ref.namespace)
+        return replace(read, config_maps=found)
 
     def sources(self, named: Iterable[str]) -> Iterator[InputFile]:
         """The files; what is wrong with their names is reported."""
@@ -203,7 +230,7 @@ class _Gatherer:
             owner = (_namespace_of(part.subject), part.controller.kind, part.controller.name)
             if owner not in self._seen and part.whole not in self._seen:
                 self._seen.add(owner)  # one of its parts is enough
-                yield part.subject
+                yield self._with_config_maps(part.subject)
         for stream in self._streams.values():
             stream.close()
 
@@ -272,7 +299,7 @@ class _Gatherer:
                     advice = "keep one of them; of two that are applied the last one counts"
                     self.report(FileProblem(source.name, one.line, what, advice))
                 self._seen.add(key)
-                yield read
+                yield self._with_config_maps(read)
 
     def _of_fault(self, fault: ManifestFault, one: Found, chunk: Chunk, found: _OfFile) -> None:
         if fault.is_partial and found.source.beside_kustomization:

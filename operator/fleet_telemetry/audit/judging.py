@@ -40,6 +40,7 @@ def decide_on(
         reported=subject.reported,
         contacts=subject.contacts,
         claims=subject.claims,
+        config_maps=subject.config_maps,
         seeds=subject.seeds,
         recorded=subject.recorded,
         excluded=subject.excluded,

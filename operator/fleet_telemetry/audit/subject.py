@@ -9,6 +9,7 @@ from datetime import datetime
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
 from fleet_telemetry.audit.result import Place
+from fleet_telemetry.evidence.config_maps import ConfigMaps
 from fleet_telemetry.evidence.contacts import NO_CONTACTS, Contacts
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.report import Reported
@@ -26,6 +27,8 @@ class Subject:
     """Of a file: one pod, as the template would start it."""
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
+    config_maps: ConfigMaps = field(default_factory=dict)
+    """Those of its namespace that were read."""
     reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
     """What an installed operator recorded of the products' own reports."""
     egress: Mapping[tuple[str, ChannelName], EgressFinding] = field(default_factory=dict)

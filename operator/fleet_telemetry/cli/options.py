@@ -329,6 +329,12 @@ CONTROLLER_OPTIONS = (
         "[default: none]",
     ),
     click.option(
+        "--read-config-maps",
+        is_flag=True,
+        help="Get the ConfigMaps that containers of products take variables from, as evidence. "
+        "Needs the right to get ConfigMaps. Secrets are never read.",
+    ),
+    click.option(
         "--reports",
         type=click.Choice([form.value for form in ReportsApi]),
         default=ReportsApi.AUTO.value,

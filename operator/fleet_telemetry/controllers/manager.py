@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from fleet_telemetry.controllers.keys import ReconcileKey
 from fleet_telemetry.kube.client import ApiError
 from fleet_telemetry.kube.work_queue import WorkQueue
-from fleet_telemetry.reporting.metrics import ControllerMetrics
+from fleet_telemetry.reporting.metrics import ControllerMetrics, QueueState
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,9 @@ class Manager:
         self._enqueue_all = enqueue_all
         self._on_stop = on_stop
         metrics.declare(reconciler.name for reconciler in self._reconcilers.values())
-        metrics.set_queue(lambda: (len(queue), queue.oldest_age()))
+        metrics.set_queue(
+            lambda: QueueState(len(queue), queue.oldest_age(), queue.longest_running())
+        )
 
     async def run_as_leader(self) -> None:
         """Reconcile until cancelled. May be called again after that."""
@@ -87,6 +89,7 @@ class Manager:
     async def _work(self) -> None:
         while True:
             key = await self._queue.get()
+            self._metrics.observe_wait(self._queue.waited(key))
             reconciler = self._reconcilers[type(key)]
             started = time.perf_counter()
             result = "ok"

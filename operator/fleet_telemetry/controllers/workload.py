@@ -16,6 +16,8 @@ from fleet_telemetry.api.workload_telemetry import (
     WorkloadTelemetryStatus,
     workload_telemetry_name,
 )
+from fleet_telemetry.catalogue.matching import match_containers
+from fleet_telemetry.controllers.config_maps import ConfigMapReader
 from fleet_telemetry.controllers.egress.reconciler import EgressReconciler
 from fleet_telemetry.controllers.keys import (
     AllowlistKey,
@@ -31,6 +33,7 @@ from fleet_telemetry.controllers.status_writer import write_status
 from fleet_telemetry.controllers.workload_writer import finish_interrupted_write, write_edits
 from fleet_telemetry.decision import Input, Plan, decide, with_egress
 from fleet_telemetry.evidence.contacts import NO_CONTACTS, Contacts
+from fleet_telemetry.evidence.references import names_to_read
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
@@ -77,6 +80,8 @@ class Writers:
     events: EventRecorder
     observed: Observed | None = None
     """None where DNS is not observed."""
+    config_maps: ConfigMapReader | None = None
+    """None where no ConfigMap is read."""
 
 
 class Observed(Protocol):
@@ -121,6 +126,7 @@ class WorkloadReconciler:
         self._reports = writers.reports
         self._events = writers.events
         self._observed = writers.observed
+        self._config_maps = writers.config_maps
         self._now = now
         self._gate = RolloutGate()
         self._refused: dict[WorkloadRef, str] = {}
@@ -138,6 +144,7 @@ class WorkloadReconciler:
         if workload is None:
             await self._delete(key)
             return
+        await self._read_config_maps(workload)
         answered = {product for product, _ in self._verifier.results(key)}
         plan = decide(self._gather(workload))
         try:
@@ -219,6 +226,8 @@ class WorkloadReconciler:
         # This comes before all that may fail: the next attempt would see no difference.
         self._enqueue_policies(before)
         self._verifier.plan(ref, (), None)
+        if self._config_maps is not None:
+            self._config_maps.forget(ref)
         await self._egress.forget(ref)
         await self._reports.delete(ref)
         self._queue.add_after(AllowlistKey(), _ALLOWLIST_DELAY_SECONDS)
@@ -248,6 +257,7 @@ class WorkloadReconciler:
             recorded=(*self._cache.ever_injected_into(workload), *written),
             pods=self._cache.fleet.pods_of(ref),
             claims=claims or {},
+            config_maps=self._config_maps.known(ref) if self._config_maps else {},
             seeds=status.seeds if status else (),
             excluded=self._is_excluded(ref.namespace),
             active_parts=self._cache.fleet.has_active_part(ref),
@@ -261,6 +271,22 @@ class WorkloadReconciler:
 
     def _may_not_change(self, workload: Workload) -> bool:
         return workload.is_left_out or self._is_excluded(workload.ref.namespace)
+
+    async def _read_config_maps(self, workload: Workload) -> None:
+        """What containers with products take variables from, if it is not known yet."""
+        if self._config_maps is None:
+            return
+        catalogue, pods = self._cache.catalogue, self._cache.fleet.pods_of(workload.ref)
+        templates = {id(one): one for one in (workload.template, *(pod.template for pod in pods))}
+        targets = [
+            target for one in templates.values() for target in match_containers(one, catalogue)
+        ]
+        names = names_to_read(targets)
+        if names:
+            starts = ((pod.uid, pod.containers_started) for pod in pods)
+            await self._config_maps.read(workload.ref, names, starts)
+        else:
+            self._config_maps.forget(workload.ref)
 
     async def _read_claims(self, workload: Workload, plan: Plan) -> Claims:
         """The volume claims of the pods, if a verdict depends on them. Raises ApiError."""

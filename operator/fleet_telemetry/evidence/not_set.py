@@ -39,7 +39,7 @@ def judge_unset(
         ReadingSource.IMAGE_ARGUMENTS,
     )
     audit = effective.policy.spec.mode is Mode.AUDIT
-    mechanism, container = mechanism_of(switch), case.target.container
+    mechanism, container = mechanism_of(switch), case.target.container.as_written
     entry = mechanism.find(container, switch) if mechanism is not None else None
     # In another controller's template nothing is ours, and it owns what it copies into pods.
     ours = (
@@ -63,6 +63,8 @@ def judge_unset(
     )
     if unread:
         detail = f"{detail} The envFrom may hold {unread}.".strip()
+    # It is known what the reference gives, and a reference is never replaced.
+    is_given = entry is not None and entry.by_reference
     # The reading may be that of an older pod, and the entry as desired.
     contrary = entry is not None and not (
         mechanism is not None and mechanism.read(container, switch).setting is case.desired
@@ -87,6 +89,7 @@ def judge_unset(
     # The first that holds.
     answers = (
         (overridden or nothing_to_write, State.NON_COMPLIANT, Reason.SWITCH_OVERRIDDEN),
+        (is_given, State.NON_COMPLIANT, Reason.CONFIG_MAP_CONTRARY),
         (bool(unread), State.NON_COMPLIANT, Reason.EXCLUSIVE_VARIABLE),
         (effective.overruled, State.NON_COMPLIANT, Reason.OVERRULED),
         (is_contested, State.NON_COMPLIANT, Reason.SWITCH_CONTESTED),

@@ -43,6 +43,11 @@ def judge_pods(
     if doubtful and len(doubtful) == len(different):
         detail = f"({doubtful[0].detail}) {len(doubtful)} of {len(running)} pods."
         return StateFinding(State.UNKNOWN, Reason.COMMAND_OVERRIDDEN, detail)
+    changed = [one for one in different if _changed_alone(declared, one)]
+    if by_template and changed and len(changed) == len(different):
+        where = f"({changed[0].detail}) " if changed[0].detail else ""
+        detail = f"{where}{len(changed)} of {len(running)} pods."
+        return StateFinding(State.UNKNOWN, Reason.CONFIG_MAP_CHANGED, detail)
     if not different:
         by_default = all(reading.source is ReadingSource.DEFAULT for reading in running)
         reason = Reason.DEFAULT_APPLIES if by_default else proven
@@ -58,6 +63,13 @@ def judge_pods(
         return StateFinding(State.PENDING, Reason.PODS_OUTDATED, count)
     farthest = farthest_from(case.desired, different)
     return judge_unset(case, switch, farthest, next_pods=Reason.PODS_OUTDATED)
+
+
+def _changed_alone(declared: SwitchReading, running: SwitchReading) -> bool:
+    """Whether a pod may differ from the template only in what a ConfigMap held when it began."""
+    if running.why is not Reason.CONFIG_MAP_CHANGED:
+        return False
+    return running.source is ReadingSource.ENV_FROM or running.detail == declared.detail
 
 
 def _without_pods(case: Case, switch: Switch, declared: SwitchReading) -> StateFinding:

@@ -14,15 +14,19 @@ from dataclasses import replace
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
+from fleet_telemetry.evidence.config_maps import NO_CONFIG_MAPS, ConfigMaps
 from fleet_telemetry.evidence.facts import PodFacts
+from fleet_telemetry.evidence.references import with_values_of_pod
 from fleet_telemetry.workloads.workload import Pod, PodTemplate
 
 Digests = Mapping[str, AbstractSet[str]]
 """By the name of a container: the digests that it has in all pods of one template."""
 
 
-def gather_pod_facts(pods: Sequence[Pod], catalogue: Catalogue) -> tuple[PodFacts, ...]:
-    """The pods with their containers that run products."""
+def gather_pod_facts(
+    pods: Sequence[Pod], catalogue: Catalogue, config_maps: ConfigMaps = NO_CONFIG_MAPS
+) -> tuple[PodFacts, ...]:
+    """The pods with their containers that run products, and the values that those surely got."""
     digests: dict[int, dict[str, set[str]]] = {}
     for pod in pods:
         # Pods of one template have the same object here.
@@ -33,11 +37,15 @@ def gather_pod_facts(pods: Sequence[Pod], catalogue: Catalogue) -> tuple[PodFact
     return tuple(
         PodFacts(
             pod.template,
-            with_versions_of(
-                match_containers(pod.template, catalogue),
-                pod.origin,
-                catalogue,
-                digests[id(pod.origin)],
+            with_values_of_pod(
+                with_versions_of(
+                    match_containers(pod.template, catalogue),
+                    pod.origin,
+                    catalogue,
+                    digests[id(pod.origin)],
+                ),
+                config_maps,
+                pod.created,
             ),
             finished=not pod.counts,
             uid=pod.uid,

@@ -65,6 +65,20 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.NOT_REPORTED: _LET_IT_REPORT,
     Reason.CREDENTIALS_MISSING: "Name credentials in spec.runtime.",
     Reason.SET_BY_REFERENCE: "Write the value into the manifest instead of a reference.",
+    Reason.CONFIG_MAP_NOT_READ: (
+        "Write the value into the manifest, or let the ConfigMap be read: the controller by the "
+        "chart's evidence.readConfigMaps, a command by what it is given or may get."
+    ),
+    Reason.CONFIG_MAP_MISSING: "Create the ConfigMap with the key.",
+    Reason.CONFIG_MAP_CHANGED: (
+        "Restart the pods, for example by kubectl rollout restart. If an envFrom names a ConfigMap "
+        "that has not the switch and can be changed, nothing shows that it never had it: write the "
+        "switch into env."
+    ),
+    Reason.CONFIG_MAP_CONTRARY: (
+        "Set the desired value in the ConfigMap, or in the values of its chart, and restart the "
+        "pods."
+    ),
     Reason.MAY_BE_SET_BY_ENV_FROM: "Write the value into the manifest.",
     Reason.VERSION_UNREADABLE: "Name the version in the image's tag.",
     Reason.VERSION_NOT_COVERED: "Use a newer catalogue, or add a TelemetryProduct.",

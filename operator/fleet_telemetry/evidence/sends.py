@@ -43,7 +43,9 @@ _SHORTEST_SUMMARY = 20
 _SHORTEST_NAME = 4
 _WORD = re.compile(r"[\w.-]+", re.ASCII)
 _SENTENCE_END = re.compile(r"\.\s")
-_AGAINST_POLICY = frozenset({Reason.AUDIT_ONLY, Reason.SWITCH_OVERRIDDEN})
+_AGAINST_POLICY = frozenset(
+    {Reason.AUDIT_ONLY, Reason.SWITCH_OVERRIDDEN, Reason.CONFIG_MAP_CONTRARY}
+)
 
 _WITH_A_REPORT = frozenset(
     {Reason.PARTLY_DISABLED, Reason.REFUSED_VARIABLE, Reason.EXCLUSIVE_VARIABLE}

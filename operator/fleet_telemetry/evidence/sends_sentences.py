@@ -77,11 +77,10 @@ _UNKNOWN = {
         "An argument or another variable overrides the switch, and what that does is not known."
     ),
     Reason.SET_BY_REFERENCE: (
-        "The variable takes its value from a ConfigMap, a Secret or a field, which is not read."
+        "The variable takes its value from a Secret or a field, which is never read."
     ),
     Reason.MAY_BE_SET_BY_ENV_FROM: (
-        "The container takes all variables of a ConfigMap or Secret, which is not read and may set "
-        "the switch."
+        "The container takes all variables of a Secret, which is never read and may set the switch."
     ),
     Reason.SEED_NOT_PROVEN: (
         "The product reads the switch only when it first initialises its data, and nothing shows "

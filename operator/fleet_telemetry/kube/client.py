@@ -335,7 +335,7 @@ class KubernetesClient:
                 method,
                 path,
                 {key: value for key, value in (query or {}).items() if value},
-                None if body is None else msgspec.json.encode(body),
+                body,
                 content_type,
                 timeout=timeout or self._timeout,
             )

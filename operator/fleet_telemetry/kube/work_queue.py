@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fleet_telemetry.backoff import backoff_seconds
@@ -18,6 +19,16 @@ _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Work on a key."""
+
+    began: float
+    """The loop's time."""
+    waited: float
+    """Seconds that the key waited before."""
+
+
 class WorkQueue(Generic[Key]):
     """Keys in the order of their arrival. It accepts keys between ``open`` and ``close`` only."""
 
@@ -26,7 +37,7 @@ class WorkQueue(Generic[Key]):
         self._waiting: dict[Key, float] = {}
         """The loop's time at which each waiting key was added."""
         self._clock: Callable[[], float] = float
-        self._active: set[Key] = set()
+        self._active: dict[Key, _Work] = {}
         self._again: set[Key] = set()
         """Active keys that were added again."""
         self._failures: dict[Key, int] = {}
@@ -59,6 +70,15 @@ class WorkQueue(Generic[Key]):
         # A scrape calls this from its own thread: the copy makes that safe.
         waiting = list(self._waiting.values())
         return self._clock() - waiting[0] if waiting else 0.0
+
+    def longest_running(self) -> float:
+        """Seconds since the oldest work under way began; 0 if there is none."""
+        began = [work.began for work in list(self._active.values())]
+        return self._clock() - min(began) if began else 0.0
+
+    def waited(self, key: Key) -> float:
+        """Seconds for which an active key waited before ``get`` returned it."""
+        return self._active[key].waited
 
     def add(self, key: Key) -> None:
         """Add a key. If a worker works on it now, it is added again after that."""
@@ -104,8 +124,8 @@ class WorkQueue(Generic[Key]):
             self._arrived.clear()
             await self._arrived.wait()
         key = next(iter(self._waiting))
-        del self._waiting[key]
-        self._active.add(key)
+        now = self._clock()
+        self._active[key] = _Work(now, now - self._waiting.pop(key))
         return key
 
     def done(self, key: Key) -> None:
@@ -118,7 +138,7 @@ class WorkQueue(Generic[Key]):
         self.add(key)
 
     def _finish(self, key: Key) -> None:
-        self._active.discard(key)
+        self._active.pop(key, None)
         if key in self._again:
             self._again.discard(key)
             self.add(key)

@@ -440,6 +440,7 @@ def _started_from(workload: Workload) -> Pod:
     return Pod(
         workload.ref.name,
         workload.template,
+        created=workload.created,  # they are no older
         phase=PodPhase.SUCCEEDED,
         origin=workload.template,
     )

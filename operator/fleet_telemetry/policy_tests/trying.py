@@ -43,6 +43,7 @@ def run_workload(
         trigger=Trigger.CREATE,
         namespace_labels=subject.namespace_labels,
         is_pod=workload.is_injected_by_pod,
+        config_maps=subject.config_maps,
     )
     edits = plan_injection(given).edits
     after = patched(workload, edits)

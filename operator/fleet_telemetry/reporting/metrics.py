@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from itertools import product
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -17,6 +18,7 @@ from fleet_telemetry.workloads.registry import WorkloadKind
 _ADMISSION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 _PATIENCE_SECONDS = 120.0
 _RECONCILE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0)
+_WAIT_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0)
 
 
 OTHER = "other"
@@ -85,13 +87,24 @@ class AdmissionMetrics:
         self._refused.labels(reason).inc()
 
 
+class QueueState(NamedTuple):
+    """The work queue at one time."""
+
+    depth: int
+    """Keys that wait."""
+    oldest: float
+    """Seconds for which the oldest of them has waited; 0 if none waits."""
+    longest_running: float
+    """Seconds since the oldest reconcile under way began; 0 if there is none."""
+
+
 class ControllerMetrics:
     """Metrics of the controller."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._led_since: float | None = None
         self._been_through = False
-        self._queue: Callable[[], tuple[int, float]] = lambda: (0, 0.0)
+        self._queue: Callable[[], QueueState] = lambda: QueueState(0, 0.0, 0.0)
         self._reconciles = Counter(
             f"{PREFIX}_reconciles",
             "Reconciles by reconciler and result.",
@@ -112,6 +125,18 @@ class ControllerMetrics:
             "Age of the oldest key in the work queue; 0 if the queue is empty.",
             registry=registry,
         )
+        # A gauge is read only when it is scraped, and misses what came and went in between.
+        self._waits = Histogram(
+            f"{PREFIX}_queue_duration_seconds",
+            "Time that a key waited in the work queue before its reconcile began.",
+            buckets=_WAIT_BUCKETS,
+            registry=registry,
+        )
+        self._running = Gauge(
+            f"{PREFIX}_reconcile_longest_running_seconds",
+            "Time since the oldest reconcile under way began; 0 if there is none.",
+            registry=registry,
+        )
         self._leader = Gauge(
             f"{PREFIX}_leader", "1 in the replica that is the leader.", registry=registry
         )
@@ -125,13 +150,18 @@ class ControllerMetrics:
         """Count one reconcile."""
         self._reconciles.labels(subject, result).inc()
         self._duration.labels(subject).observe(seconds)
-        self._been_through = self._been_through or self._queue()[0] == 0
+        self._been_through = self._been_through or self._queue().depth == 0
 
-    def set_queue(self, queue: Callable[[], tuple[int, float]]) -> None:
-        """Say where the queue's depth and its longest wait, in seconds, come from."""
+    def observe_wait(self, seconds: float) -> None:
+        """Count one key that a worker takes from the queue."""
+        self._waits.observe(seconds)
+
+    def set_queue(self, queue: Callable[[], QueueState]) -> None:
+        """Say where the state of the queue comes from. Scrapes call it from their own thread."""
         self._queue = queue
-        self._depth.set_function(lambda: queue()[0])
-        self._oldest.set_function(lambda: queue()[1])
+        self._depth.set_function(lambda: queue().depth)
+        self._oldest.set_function(lambda: queue().oldest)
+        self._running.set_function(lambda: queue().longest_running)
 
     def set_leading(self, *, leading: bool) -> None:
         """Say whether this replica leads."""

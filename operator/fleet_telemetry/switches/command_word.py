@@ -11,7 +11,13 @@ import shlex
 from itertools import pairwise
 
 from fleet_telemetry.api.product import CommandWord, EnvSwitch, Setting
-from fleet_telemetry.switches.reading import ReadingSource, SwitchReading
+from fleet_telemetry.switches.reading import (
+    ReadingSource,
+    SwitchReading,
+    may_come_from,
+    unread_value,
+    value_reading,
+)
 from fleet_telemetry.switches.start import names_options_file
 from fleet_telemetry.workloads.workload import Container
 
@@ -29,7 +35,7 @@ def read_command_word(container: Container, env: EnvSwitch, word: CommandWord) -
     for name in word.weaker:  # they come first, and may leave the rest no options of the program
         entry = container.variable(name)
         if entry is not None and entry.by_reference:
-            return SwitchReading(Setting.UNKNOWN, ReadingSource.REFERENCE, name)
+            return unread_value(entry)
         if entry is not None and _ends_options(entry.value):
             return SwitchReading(Setting.UNKNOWN, ReadingSource.VARIABLE, name)
     for name in (env.name, *reversed(word.weaker)):
@@ -37,12 +43,12 @@ def read_command_word(container: Container, env: EnvSwitch, word: CommandWord) -
         if entry is None:
             continue
         if entry.by_reference:
-            return SwitchReading(Setting.UNKNOWN, ReadingSource.REFERENCE, name)
+            return unread_value(entry)
         setting = setting_of_words(env, word, entry.value)
         if setting is not Setting.UNSET:
-            return SwitchReading(setting, ReadingSource.VARIABLE, name)
+            return value_reading(setting, ReadingSource.VARIABLE, entry)
     if container.has_env_from:
-        return SwitchReading(Setting.UNKNOWN, ReadingSource.ENV_FROM)
+        return may_come_from(container)
     return SwitchReading(Setting.UNSET, ReadingSource.NOTHING)
 
 

@@ -31,7 +31,14 @@ from fleet_telemetry.switches.jvm import (
     may_set_property,
     system_property,
 )
-from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, is_expanded
+from fleet_telemetry.switches.reading import (
+    ReadingSource,
+    SwitchReading,
+    is_expanded,
+    may_come_from,
+    unread_value,
+    value_reading,
+)
 from fleet_telemetry.workloads.workload import Container, EnvVar
 
 _PROFILES = ("smallrye.config.profile", "smallrye.config.profile.parent", "mp.config.profile")
@@ -65,7 +72,7 @@ def read_property(container: Container, env: EnvSwitch) -> SwitchReading:
         if found is not None:
             return found
     if container.has_env_from:
-        return SwitchReading(Setting.UNKNOWN, ReadingSource.ENV_FROM)
+        return may_come_from(container)
     return SwitchReading(Setting.UNSET, ReadingSource.NOTHING)
 
 
@@ -95,7 +102,7 @@ class _PropertyReader:
         """What may hold the property, or change what counts, and cannot be read."""
         for entry in jvm_variables(self.container, self._java_options):
             if entry.by_reference:
-                return SwitchReading(Setting.UNKNOWN, ReadingSource.REFERENCE, entry.name)
+                return unread_value(entry)
             if inserts_words(self.container, entry):
                 return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, entry.name)
         for word in self._words:
@@ -167,8 +174,9 @@ class _PropertyReader:
 
     def _entry(self, entry: EnvVar, source: ReadingSource) -> SwitchReading:
         if entry.by_reference:
-            return SwitchReading(Setting.UNKNOWN, ReadingSource.REFERENCE, entry.name)
-        return self._reading(entry.value, source, entry.name)
+            return unread_value(entry)
+        setting = Setting.UNKNOWN if is_expanded(entry.value) else self.env.setting_of(entry.value)
+        return value_reading(setting, source, entry)
 
     def _reading(self, value: str, source: ReadingSource, detail: str) -> SwitchReading:
         setting = Setting.UNKNOWN if is_expanded(value) else self.env.setting_of(value)

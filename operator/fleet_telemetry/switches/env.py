@@ -13,7 +13,14 @@ from fleet_telemetry.switches.command_word import read_command_word, setting_of_
 from fleet_telemetry.switches.config_property import find_property, read_property
 from fleet_telemetry.switches.edits import Edit
 from fleet_telemetry.switches.mechanism import Operation, has_desired_value
-from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, is_expanded
+from fleet_telemetry.switches.reading import (
+    ReadingSource,
+    SwitchReading,
+    is_expanded,
+    may_come_from,
+    unread_value,
+    value_reading,
+)
 from fleet_telemetry.workloads.workload import Container, EnvVar
 
 
@@ -70,13 +77,13 @@ class EnvMechanism:
             if shadowed:
                 return SwitchReading(Setting.UNKNOWN, ReadingSource.VARIABLE, shadowed[0])
             if container.has_env_from:
-                return SwitchReading(Setting.UNKNOWN, ReadingSource.ENV_FROM)
+                return may_come_from(container)
             return SwitchReading(Setting.UNSET, ReadingSource.NOTHING)
         if entry.by_reference:
-            return SwitchReading(Setting.UNKNOWN, ReadingSource.REFERENCE, entry.name)
+            return unread_value(entry)
         if is_expanded(entry.value):
-            return SwitchReading(Setting.UNKNOWN, ReadingSource.VARIABLE, entry.name)
-        return SwitchReading(env.setting_of(entry.value), ReadingSource.VARIABLE, entry.name)
+            return value_reading(Setting.UNKNOWN, ReadingSource.VARIABLE, entry)
+        return value_reading(env.setting_of(entry.value), ReadingSource.VARIABLE, entry)
 
     def setting_of(self, switch: Switch, value: str) -> Setting:
         """See SwitchMechanism."""

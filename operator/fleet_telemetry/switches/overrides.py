@@ -6,7 +6,12 @@ from collections.abc import Iterable
 
 from fleet_telemetry.api.product import Override, Setting, Switch
 from fleet_telemetry.switches.jvm import inserts_words, split_options
-from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, is_expanded
+from fleet_telemetry.switches.reading import (
+    ReadingSource,
+    SwitchReading,
+    is_expanded,
+    unread_value,
+)
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.switches.start import names_options_file
 from fleet_telemetry.workloads.workload import Container
@@ -45,7 +50,7 @@ def _read_override(
     if entry is None:
         return None
     if entry.by_reference:
-        return SwitchReading(Setting.UNKNOWN, ReadingSource.REFERENCE, entry.name)
+        return unread_value(entry)
     if override.argument is not None:
         if inserts_words(container, entry):
             return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, entry.name)
@@ -55,7 +60,7 @@ def _read_override(
     if override.values and entry.value.lower() not in (v.lower() for v in override.values):
         return None
     setting = _override_setting(entry.value, override, switch)
-    return SwitchReading(setting, ReadingSource.OVERRIDE, entry.name)
+    return SwitchReading(setting, ReadingSource.OVERRIDE, entry.label)
 
 
 def _read_words(words: Iterable[str], override: Override, switch: Switch) -> SwitchReading | None:

@@ -33,11 +33,17 @@ def patched(workload: Workload, edits: Sequence[Edit]) -> Workload:
 
 
 def _read_back(one: Container, manifest: Manifest, *, suspended: bool) -> Container:
+    references = {entry.name: entry.reference for entry in one.env if entry.by_reference}
     return replace(
         one,
         args=tuple(manifest.get("args", ())),
         env=tuple(
-            EnvVar(entry["name"], entry.get("value", ""), by_reference="valueFrom" in entry)
+            EnvVar(
+                entry["name"],
+                entry.get("value", ""),
+                by_reference="valueFrom" in entry,
+                reference=references.get(entry["name"]) if "valueFrom" in entry else None,
+            )
             for entry in items_at(manifest, "env")
         ),
         schedule=replace(one.schedule, suspended=suspended) if one.schedule else None,

@@ -9,6 +9,8 @@ from enum import StrEnum
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import DefaultState, Setting
 from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.workloads.references import ReferenceKind, Unread, ValueReference
+from fleet_telemetry.workloads.workload import Container, EnvVar
 
 
 class ReadingSource(StrEnum):
@@ -65,11 +67,48 @@ class SwitchReading:
     setting: Setting
     source: ReadingSource
     detail: str = ""
+    why: Reason | None = None
+    """The reason, where the source alone does not say it."""
+    is_from_reference: bool = False
+    """The value stands somewhere else, which ``detail`` names."""
 
     @property
     def why_unknown(self) -> Reason:
         """The reason, if the setting is unknown."""
-        return _WHY_UNKNOWN.get(self.source, Reason.VALUE_NOT_UNDERSTOOD)
+        return self.why or _WHY_UNKNOWN.get(self.source, Reason.VALUE_NOT_UNDERSTOOD)
+
+
+_WHY_UNREAD = {
+    Unread.NOT_READ: Reason.CONFIG_MAP_NOT_READ,
+    Unread.MISSING: Reason.CONFIG_MAP_MISSING,
+    Unread.CHANGED: Reason.CONFIG_MAP_CHANGED,
+}
+
+
+def unread_value(entry: EnvVar) -> SwitchReading:
+    """An entry by reference whose value is not known."""
+    is_whole = entry.reference is not None and entry.reference.is_whole
+    source = ReadingSource.ENV_FROM if is_whole else ReadingSource.REFERENCE
+    why = _why_unread(entry.reference)
+    return SwitchReading(Setting.UNKNOWN, source, entry.label, why, is_from_reference=True)
+
+
+def value_reading(setting: Setting, source: ReadingSource, entry: EnvVar) -> SwitchReading:
+    """An entry whose value is known."""
+    is_read = entry.reference is not None
+    return SwitchReading(setting, source, entry.label, is_from_reference=is_read)
+
+
+def may_come_from(container: Container) -> SwitchReading:
+    """A variable that no entry sets, and that an ``envFrom`` may."""
+    unread = container.env_from_unread
+    return SwitchReading(Setting.UNKNOWN, ReadingSource.ENV_FROM, why=_why_unread(unread))
+
+
+def _why_unread(reference: ValueReference | None) -> Reason | None:
+    if reference is None or reference.kind is not ReferenceKind.CONFIG_MAP:
+        return None
+    return _WHY_UNREAD[reference.unread or Unread.NOT_READ]
 
 
 def setting_of(desired: Submission) -> Setting:

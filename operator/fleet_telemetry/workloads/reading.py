@@ -127,6 +127,7 @@ def read_pod(manifest: Manifest) -> Pod:
         owner=read_controller(manifest),
         address=text_at(manifest, "status", "podIP"),
         addresses=_read_addresses(manifest),
+        created=read_time(metadata.get("creationTimestamp")),
         started=read_time(dig(manifest, "status", "startTime")),
         containers_started=_read_start(manifest),
         containers_ended=_read_end(manifest),

@@ -9,6 +9,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 
 from fleet_telemetry.objects.manifest import Manifest, dig, items_at, list_at, mapping_at, text_at
+from fleet_telemetry.workloads.references import read_env_from, read_value_from
 from fleet_telemetry.workloads.workload import (
     Container,
     EnvVar,
@@ -92,10 +93,12 @@ def _read_container(index: int, container: Manifest, pod_user: object) -> Contai
                 name=text_at(entry, "name"),
                 value=text_at(entry, "value"),
                 by_reference=bool(entry.get("valueFrom")),
+                reference=read_value_from(entry),
             )
             for entry in items_at(container, "env")
         ),
         has_env_from=bool(container.get("envFrom")),
+        env_from=tuple(read_env_from(container)),
         mounts=tuple(
             Mount(path=_read_path(text_at(mount, "mountPath")), volume=text_at(mount, "name"))
             for mount in items_at(container, "volumeMounts")

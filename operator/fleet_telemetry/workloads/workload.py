@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from fleet_telemetry.workloads.owner import Owner
+from fleet_telemetry.workloads.references import ValueReference
 from fleet_telemetry.workloads.registry import WorkloadKind
 
 FIELD_MANAGER = "fleet-telemetry"
@@ -48,6 +49,14 @@ class EnvVar:
     """It is a word in ``args``."""
     is_suspension: bool = False
     """It is ``spec.suspend`` of the CronJob."""
+    reference: ValueReference | None = None
+    """Where the value is, or where it was read: then it counts like one that stands there, and
+    ``by_reference`` is False."""
+
+    @property
+    def label(self) -> str:
+        """The name, and where the value comes from if it does not stand there."""
+        return self.name if self.reference is None else f"{self.name}, {self.reference}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +96,22 @@ class Container:
     user_id: int | None = None
     env: tuple[EnvVar, ...] = ()
     has_env_from: bool = False
+    """Something gives it variables, and which ones is not known."""
+    env_from: tuple[ValueReference, ...] = ()
+    env_from_unread: ValueReference | None = None
+    """The first one of ``env_from`` that could not be read in full, once they were looked for."""
+    written: Container | None = field(default=None, compare=False, repr=False)
+    """The same container as its manifest has it, if values were read for its references."""
     mounts: tuple[Mount, ...] = ()
     ports: tuple[tuple[str, int], ...] = ()
     """Name and number of each TCP port that it declares; the name may be empty."""
     schedule: Schedule | None = None
     """Set in the template of a CronJob; None in pods and in all other templates."""
+
+    @property
+    def as_written(self) -> Container:
+        """The container as its manifest has it, which is what can be edited."""
+        return self if self.written is None else self.written
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -296,6 +316,8 @@ class Pod:
     """The pod's IP address; empty until it has one."""
     addresses: tuple[str, ...] = ()
     """All IP addresses of the pod, one for each family; empty until it has one."""
+    created: datetime | None = None
+    """When the API server created the pod; None if that is not known."""
     started: datetime | None = None
     """When the node accepted the pod; None if it has not."""
     containers_started: datetime | None = None

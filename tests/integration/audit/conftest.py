@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.cluster import Cluster
 from tests.support.audited import EMQX, SONARQUBE, Audited
+from tests.support.clusters import Clusters
 from tests.support.world import container, workload
 
 SPACES = ("team-a", "team-b")
 
 
-@pytest.fixture(scope="session")
-def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+@pytest.fixture(scope="module")
+def audited(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     directory = tmp_path_factory.mktemp("audited")
-    with Cluster(directory / "cluster", scheduler=True, kwok=True) as cluster:
+    with clusters.lend(scheduler=True, kwok=True) as cluster:
         audited = Audited(cluster, directory)
         for space in SPACES:
             cluster.kubectl("create", "namespace", space)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from dev.cluster import Cluster
 from fleet_telemetry.objects.manifest import dig
 from tests.support.audited import Audited
+from tests.support.clusters import Clusters
 from tests.support.corpus import Manifest, corpus
 
 pytestmark = pytest.mark.cluster
@@ -39,9 +39,9 @@ def _placed() -> list[Manifest]:
 
 
 @pytest.fixture(scope="module")
-def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+def audited(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     directory = tmp_path_factory.mktemp("corpus")
-    with Cluster(directory / "cluster", controller_manager=False) as cluster:
+    with clusters.lend(controller_manager=False) as cluster:
         cluster.kubectl("create", "namespace", _NAMESPACE)
         yield Audited(cluster, directory)
 

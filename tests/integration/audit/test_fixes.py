@@ -20,6 +20,7 @@ from fleet_telemetry.audit.fixing.commands import kubectl_command
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.formats.kustomize import KustomizeFormat
 from fleet_telemetry.audit.result import Place
+from tests.support.clusters import Clusters
 from tests.support.fixes import answers, audited, every_row, fix_for, manifest_of
 
 
@@ -54,8 +55,8 @@ def test_kustomize_makes_the_changes_of_every_switch(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("fixes"), controller_manager=False) as cluster:
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
+    with clusters.lend(controller_manager=False) as cluster:
         cluster.kubectl("create", "namespace", "team")
         yield cluster
 

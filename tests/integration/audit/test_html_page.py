@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dev.browser import BrowserTab, address_of, find_chromium, new_page
+from dev.browser import BrowserTab, address_of, find_chromium, new_tab, running_chromium
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.audit.formats.format import Screen
 from fleet_telemetry.audit.formats.html_format import HtmlFormat
 from fleet_telemetry.audit.result import Audit, HostName, Place
 from tests.support.audits import NASTY, an_audit, finding, many, ordinary
-from tests.support.loops import run_and_close
+from tests.support.loops import abort_connections
 
 CHROMIUM = find_chromium()
 pytestmark = pytest.mark.skipif(
@@ -27,23 +28,39 @@ _SHOWN = """[...document.querySelectorAll("tbody > tr[data-namespace]")]
 _SCROLLS = "document.documentElement.scrollWidth > innerWidth"
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[tuple[asyncio.Runner, str]]:
+    """One Chromium for all tests, and the loop that runs it."""
+    with asyncio.Runner() as runner:
+        chromium = running_chromium(CHROMIUM or "")
+        address = runner.run(chromium.__aenter__())
+        yield runner, address
+        runner.run(chromium.__aexit__(None, None, None))
+
+
 @pytest.fixture
-def on_page(tmp_path: Path) -> Callable[[Audit, Callable[[BrowserTab], Awaitable[None]]], None]:
+def on_page(
+    browser: tuple[asyncio.Runner, str], tmp_path: Path
+) -> Callable[[Audit, Callable[[BrowserTab], Awaitable[None]]], None]:
     """Runs steps on the page of an audit, which has to stay without complaints and requests."""
 
     def run(audit: Audit, steps: Callable[[BrowserTab], Awaitable[None]]) -> None:
         file = tmp_path / "audit.html"
         file.write_text(HtmlFormat().render(audit, Screen()), encoding="utf-8")
 
+        runner, chromium = browser
+
         async def main() -> None:
-            async with new_page(CHROMIUM or "") as page:
+            async with new_tab(chromium) as page:
                 await page.resize(1000, 800)
                 await page.open(address_of(file))
                 await steps(page)
                 assert set(page.requests) == {address_of(file)}
                 assert page.complaints == []
 
-        run_and_close(main())
+            await abort_connections()
+
+        runner.run(main())
 
     return run
 

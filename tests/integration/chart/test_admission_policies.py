@@ -21,6 +21,7 @@ from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER
+from tests.support.clusters import Clusters
 from tests.support.rollout_crd import define_rollouts
 from tests.support.world import SONARQUBE, World, container, eventually, workload
 
@@ -63,9 +64,9 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     directory = tmp_path_factory.mktemp("admission-policies")
-    with Cluster(directory / "cluster", controller_manager=False) as cluster:
+    with clusters.lend(controller_manager=False) as cluster:
         define_rollouts(cluster)
         cluster.kubectl("create", "namespace", SPACE)
         operator = LocalOperator(cluster, directory / "operator")

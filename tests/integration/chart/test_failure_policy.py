@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.cluster import Cluster
 from dev.harness.operator import NAMESPACE, LocalOperator
+from tests.support.clusters import Clusters
 from tests.support.world import SONARQUBE, Manifest, World, container, eventually, workload
 
 pytestmark = pytest.mark.cluster
@@ -17,9 +17,9 @@ SELECTED = {"namespaceSelector": {"matchLabels": {"fleet": "production"}}}
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("failure-policy")
-    with Cluster(directory / "cluster", controller_manager=False) as cluster:
+    with clusters.lend(controller_manager=False) as cluster:
         for name, labels in (("apps", ["fleet=production"]), ("lab", [])):
             cluster.kubectl("create", "namespace", name)
             if labels:

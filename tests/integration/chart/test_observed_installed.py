@@ -14,6 +14,7 @@ import pytest
 from dev.cluster import Cluster
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
 from dev.harness.ports import free_port
+from tests.support.clusters import Clusters
 from tests.support.previous_chart import previous_chart
 from tests.support.world import eventually
 
@@ -35,8 +36,8 @@ COLLECTED_SECONDS = 60.0
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with Cluster(tmp_path / "cluster") as cluster:
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
+    with clusters.lend() as cluster:
         yield cluster
 
 

@@ -17,6 +17,7 @@ from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
+from tests.support.clusters import Clusters
 
 pytestmark = pytest.mark.cluster
 
@@ -24,8 +25,8 @@ PRODUCTS = f"{RELEASE}-products"
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("second") / "cluster", controller_manager=False) as found:
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
+    with clusters.lend(controller_manager=False) as found:
         yield found
 
 

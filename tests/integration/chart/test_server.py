@@ -16,6 +16,7 @@ from dev.cluster import Cluster, binaries
 from dev.cluster.cluster import HelmProgram
 from dev.cluster.foreign_crds import foreign_crds
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, ROOT
+from tests.support.clusters import Clusters
 from tests.support.rendering import FIXED_ADDRESS, MATRIX, manifests, render
 from tests.support.schemas import LOCATION, file_name, write_schemas
 from tests.support.world import eventually
@@ -24,9 +25,9 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
     """With the kinds of others that the chart may make, and the strictest Pod Security."""
-    with Cluster(tmp_path_factory.mktemp("chart") / "cluster", controller_manager=False) as cluster:
+    with clusters.lend(controller_manager=False) as cluster:
         for name in ("cert-manager", "prometheus-operator"):
             for path in foreign_crds(name):
                 cluster.kubectl("create", "-f", str(path))

@@ -38,6 +38,7 @@ from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.reflector import list_kind
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, Manifest, container, manifest, workload
+from tests.support.clusters import Clusters
 from tests.support.reader import Reader
 from tests.support.world import eventually
 
@@ -50,8 +51,8 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("containing")) as cluster:
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
+    with clusters.lend() as cluster:
         for path in (*sorted((ROOT / "crds").glob("*.yaml")), *foreign_crds("network-policy-api")):
             cluster.kubectl("apply", "--server-side", "-f", str(path))
         yield cluster

@@ -17,6 +17,7 @@ from fleet_telemetry.controllers.observed.options import ObserverOptions
 from fleet_telemetry.controllers.observed.own_slice import OwnSlice
 from fleet_telemetry.egress.dns.name_servers import NameServer
 from fleet_telemetry.kube.client import KubernetesClient
+from tests.support.clusters import Clusters
 
 pytestmark = pytest.mark.cluster
 
@@ -34,8 +35,8 @@ T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("observed"), controller_manager=False) as found:
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
+    with clusters.lend(controller_manager=False) as found:
         yield found
 
 

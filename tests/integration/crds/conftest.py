@@ -10,20 +10,21 @@ from pathlib import Path
 import pytest
 
 from dev.cluster import Cluster
+from tests.support.clusters import Clusters
 from tests.support.crd_kinds import KINDS
 from tests.support.crd_server import Server
 
 CRDS = Path(__file__).resolve().parents[3] / "crds"
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("crds"), controller_manager=False) as cluster:
+@pytest.fixture(scope="module")
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
+    with clusters.lend(controller_manager=False) as cluster:
         cluster.kubectl("apply", "--server-side", "--filename", str(CRDS))
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(cluster: Cluster) -> Iterator[Server]:
     server = Server(cluster.kubeconfig)
     for kind in KINDS:

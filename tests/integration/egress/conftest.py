@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.cluster import Cluster
 from dev.cluster.foreign_crds import foreign_crds
+from tests.support.clusters import Clusters
 from tests.support.dialect_cases import KINDS
 from tests.support.dialect_server import Server
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Cluster(tmp_path_factory.mktemp("render"), controller_manager=False) as cluster:
+@pytest.fixture(scope="module")
+def server(clusters: Clusters) -> Iterator[Server]:
+    with clusters.lend(controller_manager=False) as cluster:
         for name in ("cilium", "network-policy-api"):
             for path in foreign_crds(name):
                 cluster.kubectl("apply", "--server-side", "--filename", str(path))

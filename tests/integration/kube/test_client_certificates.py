@@ -13,6 +13,7 @@ from dev.cluster import Cluster
 from fleet_telemetry.admission.certificates.material import new_authority
 from tests.support.builders import SONAR_SWITCH, SONARQUBE, container, manifest
 from tests.support.client_certificates import new_client
+from tests.support.clusters import Clusters
 from tests.support.threaded_webhook import TODAY, ThreadedWebhook
 
 pytestmark = pytest.mark.cluster
@@ -84,9 +85,9 @@ def test_an_api_server_with_a_client_certificate_is_answered(
 
 
 def test_an_api_server_without_one_admits_workloads_unchanged(
-    webhook: ThreadedWebhook, tmp_path: Path
+    webhook: ThreadedWebhook, clusters: Clusters
 ) -> None:
-    with Cluster(tmp_path / "cluster", controller_manager=False) as cluster:
+    with clusters.lend(controller_manager=False) as cluster:
         configuration = json.dumps(webhook.configuration(NAME))
         cluster.kubectl("create", "-f", "-", input=configuration)
         metric = "apiserver_admission_webhook_fail_open_count"

@@ -13,6 +13,7 @@ import pytest
 from dev.cluster import Cluster
 from fleet_telemetry.catalogue.catalogue import builtin
 from tests.support.builders import SONAR_SWITCH, SONARQUBE, Manifest, container, manifest
+from tests.support.clusters import Clusters
 from tests.support.rollout_crd import define_rollouts
 from tests.support.threaded_webhook import ThreadedWebhook
 
@@ -37,8 +38,8 @@ def webhook() -> Iterator[ThreadedWebhook]:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("conditions"), controller_manager=False) as cluster:
+def cluster(clusters: Clusters) -> Iterator[Cluster]:
+    with clusters.lend(controller_manager=False) as cluster:
         cluster.kubectl("create", "serviceaccount", "default", check=False)
         yield cluster
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Mapping
 from importlib.metadata import packages_distributions
@@ -15,27 +13,55 @@ import pytest
 
 from dev.harness.operator import ROOT
 from fleet_telemetry.cli.extra import MODULES, _advice, operator_packages
+from tests.support.fresh_python import Ended, run_each
 
 # None in sys.modules is how an import fails as if nothing were installed.
 _WITHOUT = """
 import sys
 sys.modules.update(dict.fromkeys(sys.argv[1].split(",")))
-from fleet_telemetry.cli.main import main
 main(sys.argv[2:])
 """
+_FIRST = "from fleet_telemetry.cli.main import main"  # which imports none of them
 
 
-@pytest.mark.parametrize("missing", ["kopf", "uvloop", "prometheus_client", "kopf,dns,uvloop"])
-@pytest.mark.parametrize("command", ["controller", "webhook", "all"])
-def test_the_operators_commands_say_what_is_missing(command: str, missing: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT, missing, command, "--namespace=x"],
-        env={"PYTHONPATH": str(ROOT / "operator"), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
+Found = dict[tuple[str, str], Ended]
+ROLES = ("controller", "webhook", "all")
+SOME = ("kopf", "uvloop", "prometheus_client", "kopf,dns,uvloop")
+ALL = "kopf,uvloop,prometheus_client,dns,dnstap_pb,google,httpx,cryptography,pythonjsonlogger"
+
+
+PERSONAL: list[tuple[str, set[int]]] = [
+    ("audit examples/audit/shop.yaml", {0}),
+    ("audit --fix examples/audit/monitoring.yaml", {2}),
+    ("audit -o html examples/audit/messaging.yaml", {2}),
+    ("audit --kubeconfig=/nothing/there", {1}),
+    ("hosts --product emqx", {0}),
+    ("explain statefulset/emqx --namespace iot --filename examples/audit/messaging.yaml", {0}),
+    ("explain statefulset/emqx --kubeconfig=/nothing/there", {1}),
+    ("allowlist --kubeconfig=/nothing/there", {1}),
+    ("revert --kubeconfig=/nothing/there", {1}),
+    ("revert --kubeconfig=README.md", {1}),
+    ("revert --kubeconfig=/", {1}),
+    ("catalogue lint examples/policies/product.yaml", {0}),
+]
+
+
+@pytest.fixture(scope="module")
+def ended() -> Found:
+    """How each command ended, by what is missing."""
+    runs = [(missing, f"{command} --namespace=x") for missing in SOME for command in ROLES]
+    runs += [(ALL, command) for command, _ in PERSONAL]
+    words = [[missing, *command.split()] for missing, command in runs]
+    return dict(zip(runs, run_each(_WITHOUT, words, first=_FIRST), strict=True))
+
+
+@pytest.mark.parametrize("missing", SOME)
+@pytest.mark.parametrize("command", ROLES)
+def test_the_operators_commands_say_what_is_missing(
+    ended: Found, command: str, missing: str
+) -> None:
+    done = ended[missing, f"{command} --namespace=x"]
+    assert (done.code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(
         f"fleet-telemetry: `{command}` needs the packages of the operator, and "
@@ -45,36 +71,10 @@ def test_the_operators_commands_say_what_is_missing(command: str, missing: str) 
     assert "[operator]" in line
 
 
-@pytest.mark.parametrize(
-    ("command", "codes"),
-    [
-        ("audit examples/audit/shop.yaml", {0}),
-        ("audit --fix examples/audit/monitoring.yaml", {2}),
-        ("audit -o html examples/audit/messaging.yaml", {2}),
-        ("audit --kubeconfig=/nothing/there", {1}),
-        ("hosts --product emqx", {0}),
-        ("explain statefulset/emqx --namespace iot --filename examples/audit/messaging.yaml", {0}),
-        ("explain statefulset/emqx --kubeconfig=/nothing/there", {1}),
-        ("allowlist --kubeconfig=/nothing/there", {1}),
-        ("revert --kubeconfig=/nothing/there", {1}),
-        ("revert --kubeconfig=README.md", {1}),
-        ("revert --kubeconfig=/", {1}),
-        ("catalogue lint examples/policies/product.yaml", {0}),
-    ],
-)
-def test_a_persons_commands_do_without(command: str, codes: set[int]) -> None:
-    missing = (
-        "kopf,uvloop,prometheus_client,dns,dnstap_pb,google,httpx,cryptography,pythonjsonlogger"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT, missing, *command.split()],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT / "operator"), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode in codes, done.stderr
+@pytest.mark.parametrize(("command", "codes"), PERSONAL)
+def test_a_persons_commands_do_without(ended: Found, command: str, codes: set[int]) -> None:
+    done = ended[ALL, command]
+    assert done.code in codes, done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -143,7 +143,7 @@ class Cluster:
     async def ask(self, check: Check) -> Reported:
         """What one check comes to."""
         async with self._api_server() as url:
-            client = KubernetesClient(Transport(url))
+            client = KubernetesClient(Transport.to(url))
             told = asyncio.Event()
             verifier = Verifier(
                 self.cache,

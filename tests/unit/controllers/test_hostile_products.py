@@ -58,7 +58,7 @@ class Kit:
         self._stack = stack
         self.stub = stub
         self.interval = interval
-        self.client = KubernetesClient(Transport(stub.url))
+        self.client = KubernetesClient(Transport.to(stub.url))
         self.cache = ClusterCache(builtin())
         self.changed = asyncio.Event()
         self.verifier = Verifier(

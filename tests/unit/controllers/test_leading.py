@@ -98,7 +98,7 @@ def test_the_lease_may_be_lost_while_the_leader_prepares() -> None:
     async def main() -> None:
         server = await asyncio.start_server(silent, "127.0.0.1", 0)
         host, port = server.sockets[0].getsockname()
-        client = KubernetesClient(Transport(f"http://{host}:{port}"))
+        client = KubernetesClient(Transport.to(f"http://{host}:{port}"))
         cache = ClusterCache(builtin())
         cache.synced.set()
         manager = build(cache, client, registry)

@@ -70,6 +70,48 @@ def test_the_age_of_the_queue_is_that_of_whoever_waits_longest() -> None:
     run(body)
 
 
+def test_how_long_a_key_waited_and_how_long_the_oldest_work_has_lasted() -> None:
+    async def body(queue: Queue) -> None:
+        assert queue.longest_running() == 0
+        queue.add("a")
+        queue.add("b")
+        await asyncio.sleep(3)
+        assert queue.longest_running() == 0  # nobody works on them
+        await queue.get()
+        await asyncio.sleep(4)
+        await queue.get()
+        await asyncio.sleep(1)
+        assert queue.waited("a") == pytest.approx(3)
+        assert queue.waited("b") == pytest.approx(7)
+        # A scrape asks from a thread of its own.
+        with ThreadPoolExecutor() as pool:
+            assert pool.submit(queue.longest_running).result() == pytest.approx(5)
+        queue.add("a")  # waits from now on, although work on it is under way
+        queue.done("a")
+        assert queue.longest_running() == pytest.approx(1)
+        queue.add_rate_limited("b")
+        assert queue.longest_running() == 0
+        await asyncio.sleep(2)
+        assert await queue.get() == "a"
+        assert queue.waited("a") == pytest.approx(2)
+        # The delay of a key that failed is no time in the queue.
+        assert await queue.get() == "b"
+        assert queue.waited("b") < 2
+
+    run(body)
+
+
+def test_work_that_a_closed_queue_cut_off_is_not_running() -> None:
+    async def body(queue: Queue) -> None:
+        queue.add("a")
+        await queue.get()
+        await asyncio.sleep(5)
+        queue.close()
+        assert queue.longest_running() == 0
+
+    run(body)
+
+
 def test_a_key_is_worked_on_by_one_worker_at_a_time() -> None:
     async def body(queue: Queue) -> None:
         queue.add("a")

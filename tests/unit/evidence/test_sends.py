@@ -129,7 +129,7 @@ REMEDY = "Set ACME to no in the container, or give it the flag --quiet."
         (plan_of(rule(default="Unknown")), (UNKNOWN, Reason.DEFAULT_UNKNOWN)),
         (plan_of(rule(default="Unknown"), env=OFF), (NO, Reason.RUNNING_IN_EVERY_POD)),
         (plan_of(NO_TELEMETRY), (NO, Reason.NO_TELEMETRY_IN_VERSION)),
-        (plan_of(rule(), env=FROM_MAP), (UNKNOWN, Reason.SET_BY_REFERENCE)),
+        (plan_of(rule(), env=FROM_MAP), (UNKNOWN, Reason.CONFIG_MAP_NOT_READ)),
         (plan_of(rule(), env={"ACME": "perhaps"}), (UNKNOWN, Reason.VALUE_NOT_UNDERSTOOD)),
         # No switch outside the product.
         (plan_of(rule(switches=[])), (YES, Reason.NO_EFFECTIVE_SWITCH)),
@@ -184,7 +184,7 @@ REMEDY = "Set ACME to no in the container, or give it the flag --quiet."
         ),
         (
             plan_of(rule(switches=[{**SWITCH, "sufficient": True}, SECOND]), env=FROM_MAP),
-            (UNKNOWN, Reason.SET_BY_REFERENCE),
+            (UNKNOWN, Reason.CONFIG_MAP_NOT_READ),
         ),
         # What the switches leave is still sent.
         (plan_of(rule(leaves="one event"), env=OFF), (YES, Reason.PARTLY_DISABLED)),

@@ -69,6 +69,7 @@ DATA = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
 EMPTY = {"volumes": [{"name": "data", "emptyDir": {}}]}
 CLAIM = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "it-data"}}]}
 FROM_MAP = {"envFrom": [{"configMapRef": {"name": "settings"}}]}
+FROM_ALL_OF_A_SECRET = {"envFrom": [{"secretRef": {"name": "settings"}}]}
 JUST_CREATED = {"generation": 1, "created": NOW - timedelta(days=1)}
 
 
@@ -889,14 +890,17 @@ CASES: dict[str, Case] = {
         UNKNOWN, Reason.SET_BY_REFERENCE, env={SONAR_SWITCH: FROM_SECRET}, policy=IMMEDIATE
     ),
     "a whole config map": of(
-        UNKNOWN, Reason.MAY_BE_SET_BY_ENV_FROM, EMQX, container=FROM_MAP, policy=AUDIT
+        UNKNOWN, Reason.CONFIG_MAP_NOT_READ, EMQX, container=FROM_MAP, policy=AUDIT
     ),
     "a config map where only absence is as wished": of(
         UNKNOWN,
-        Reason.MAY_BE_SET_BY_ENV_FROM,
+        Reason.CONFIG_MAP_NOT_READ,
         WORKER,
         container=FROM_MAP,
         policy=OPT_IN | IMMEDIATE,
+    ),
+    "a whole Secret": of(
+        UNKNOWN, Reason.MAY_BE_SET_BY_ENV_FROM, EMQX, container=FROM_ALL_OF_A_SECRET, policy=AUDIT
     ),
     "a config map that will be shadowed": of(
         PENDING, Reason.AWAITING_ROLLOUT, EMQX, container=FROM_MAP, policy=ALWAYS
@@ -1403,11 +1407,17 @@ def _assert_it_is_judged(case: Case) -> None:
 
 
 def test_every_reason_has_a_situation() -> None:
-    # RestDenied needs the network: test_leaves.py; ObservedContact a lookup: test_lookups.py. No
-    # verdict of a policy has the others, which
-    # say whether something is sent: test_sends.py.
+    # RestDenied needs the network: test_leaves.py; ObservedContact a lookup: test_lookups.py; what
+    # is read in a ConfigMap: test_reference_verdicts.py. No verdict of a policy has the others,
+    # which say whether something is sent: test_sends.py.
     of_sends = {Reason.HOSTS_DENIED, Reason.NEXT_PODS_SEND, Reason.RESTART_MAY_UNDO}
-    elsewhere = {Reason.REST_DENIED, Reason.OBSERVED_CONTACT}
+    elsewhere = {
+        Reason.REST_DENIED,
+        Reason.OBSERVED_CONTACT,
+        Reason.CONFIG_MAP_MISSING,
+        Reason.CONFIG_MAP_CHANGED,
+        Reason.CONFIG_MAP_CONTRARY,
+    }
     found = {case.reason for case in CASES.values()} | elsewhere | of_sends
     assert found | FAULTS == set(Reason) - {Reason.SETTING_NOT_REPORTED, Reason.CREDENTIALS_MISSING}
 
@@ -1567,7 +1577,7 @@ def test_containers_of_one_component_are_compared_with_those_of_their_own_name()
     cluster = under(policy(**OPT_IN, injection={"when": "Never"}))
     pods = (pod_of(present),)
     (verdict, *_) = decide(cluster.input(present, Trigger.RECONCILE, pods=pods)).verdicts
-    assert (verdict.state, verdict.reason) == (UNKNOWN, Reason.MAY_BE_SET_BY_ENV_FROM)
+    assert (verdict.state, verdict.reason) == (UNKNOWN, Reason.CONFIG_MAP_NOT_READ)
     renamed = manifest(container(SONARQUBE, name="old"))
     alone = manifest(container(SONARQUBE, env=OFF))
     given_ = under(policy()).input(alone, Trigger.RECONCILE, pods=(pod_of(renamed),))

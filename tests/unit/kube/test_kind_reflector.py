@@ -149,7 +149,7 @@ async def served(server: Server) -> AsyncIterator[KubernetesClient]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    client = KubernetesClient(Transport(url))
+    client = KubernetesClient(Transport.to(url))
     try:
         yield client
     finally:

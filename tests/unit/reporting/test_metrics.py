@@ -10,6 +10,7 @@ from fleet_telemetry.reporting.metrics import (
     AdmissionMetrics,
     ApiMetrics,
     ControllerMetrics,
+    QueueState,
     WatchMetrics,
     add_build_info,
     add_cluster_info,
@@ -31,7 +32,8 @@ def test_what_every_process_counts() -> None:
     controller = ControllerMetrics(registry)
     controller.observe("workload", "ok", 0.02)
     depth = [3]
-    controller.set_queue(lambda: (depth[0], depth[0] * 1.5))
+    controller.set_queue(lambda: QueueState(depth[0], depth[0] * 1.5, depth[0] * 2.5))
+    controller.observe_wait(0.3)
     controller.set_leading(leading=True)
     ApiMetrics(registry).observe("GET", "pods", 200)
 
@@ -48,9 +50,13 @@ def test_what_every_process_counts() -> None:
     assert value("api_requests_total", method="GET", resource="pods", code="200") == 1
     assert value("queue_depth") == 3
     assert value("queue_oldest_seconds") == 4.5
+    assert value("reconcile_longest_running_seconds") == 7.5
+    assert value("queue_duration_seconds_bucket", le="0.1") == 0
+    assert value("queue_duration_seconds_bucket", le="0.5") == 1
     depth[0] = 0
     assert value("queue_depth") == 0
     assert value("queue_oldest_seconds") == 0
+    assert value("reconcile_longest_running_seconds") == 0
     assert value("leader") == 1
     controller.set_leading(leading=False)
     assert value("leader") == 0
@@ -63,7 +69,7 @@ class Work:
     def __init__(self) -> None:
         self.metrics = ControllerMetrics(CollectorRegistry())
         self.depth = 3
-        self.metrics.set_queue(lambda: (self.depth, 0.0))
+        self.metrics.set_queue(lambda: QueueState(self.depth, 0.0, 0.0))
 
     def done(self) -> None:
         self.depth -= 1

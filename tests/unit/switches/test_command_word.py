@@ -91,13 +91,19 @@ def test_the_last_word_counts_if_the_words_are_certain(value: str, setting: Sett
 
 def test_weaker_variables_count_where_the_stronger_ones_have_no_such_word() -> None:
     off, on = f"{BEGINS}true", f"{BEGINS}false"
+    there = "key telemetry of the Secret settings"
     assert read({"JAVA_OPTS": off}) == (OFF, "JAVA_OPTS")
     assert read({"JAVA_OPTS": off, "JAVA_TOOL_OPTIONS": on}) == (OFF, "JAVA_OPTS")
     assert read({"JAVA_OPTS": off, "ACME_JAVA_OPTS": on}) == (ON, "ACME_JAVA_OPTS")
     assert read({"JAVA_OPTS": off, "ACME_JAVA_OPTS": "-Xmx4g"}) == (OFF, "JAVA_OPTS")
-    assert read({"JAVA_OPTS": FROM_SECRET, "ACME_JAVA_OPTS": off}) == (UNKNOWN, "JAVA_OPTS")
-    assert read({"JAVA_OPTS": FROM_SECRET, "ACME_JAVA_OPTS": "-Xmx4g"}) == (UNKNOWN, "JAVA_OPTS")
-    assert read({"ACME_JAVA_OPTS": FROM_SECRET, "JAVA_OPTS": off}) == (UNKNOWN, "ACME_JAVA_OPTS")
+    assert read({"JAVA_OPTS": FROM_SECRET, "ACME_JAVA_OPTS": off}) == (
+        UNKNOWN,
+        f"JAVA_OPTS, {there}",
+    )
+    given = {"JAVA_OPTS": FROM_SECRET, "ACME_JAVA_OPTS": "-Xmx4g"}
+    assert read(given) == (UNKNOWN, f"JAVA_OPTS, {there}")
+    given = {"ACME_JAVA_OPTS": FROM_SECRET, "JAVA_OPTS": off}
+    assert read(given) == (UNKNOWN, f"ACME_JAVA_OPTS, {there}")
 
 
 @pytest.mark.parametrize(

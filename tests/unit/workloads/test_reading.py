@@ -20,6 +20,7 @@ from fleet_telemetry.objects.manifest import (
 )
 from fleet_telemetry.workloads.owner import Owner, read_controller
 from fleet_telemetry.workloads.reading import read_pod, read_workload
+from fleet_telemetry.workloads.references import ReferenceKind, ValueReference
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind
 from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import (
@@ -142,7 +143,11 @@ class TestEveryKind:
             EnvVar("PLAIN", "one"),
             EnvVar("EMPTY"),
             EnvVar("MISSING"),
-            EnvVar("SECRET", by_reference=True),
+            EnvVar(
+                "SECRET",
+                by_reference=True,
+                reference=ValueReference(ReferenceKind.SECRET, "s", "k"),
+            ),
         )
         assert web.has_env_from
         assert web.mounts == (Mount("/data", "data"), Mount("/scratch", "scratch"))
@@ -426,7 +431,31 @@ def test_arguments_are_the_command_and_what_follows_it(
         ({"name": "A"}, EnvVar("A")),
         ({"name": "A", "valueFrom": None}, EnvVar("A")),
         ({"name": "A", "valueFrom": {}}, EnvVar("A")),
-        ({"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}, EnvVar("A", "", True)),
+        (
+            {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}}},
+            EnvVar("A", "", True, reference=ValueReference(ReferenceKind.OTHER)),
+        ),
+        (
+            {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "n", "key": "k"}}},
+            EnvVar("A", "", True, reference=ValueReference(ReferenceKind.CONFIG_MAP, "n", "k")),
+        ),
+        (
+            {"name": "A", "valueFrom": {"secretKeyRef": {"name": "n", "optional": True}}},
+            EnvVar(
+                "A",
+                "",
+                True,
+                reference=ValueReference(ReferenceKind.SECRET, "n", "", optional=True),
+            ),
+        ),
+        (
+            {"name": "A", "valueFrom": {"configMapKeyRef": 7}},
+            EnvVar("A", "", True, reference=ValueReference(ReferenceKind.CONFIG_MAP)),
+        ),
+        (
+            {"name": "A", "valueFrom": "x"},
+            EnvVar("A", "", True, reference=ValueReference(ReferenceKind.OTHER)),
+        ),
         # The API server refuses a value that is no text.
         ({"name": "A", "value": True}, EnvVar("A")),
         ({"name": "A", "value": False}, EnvVar("A")),

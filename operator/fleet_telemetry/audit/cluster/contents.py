@@ -15,7 +15,9 @@ from fleet_telemetry.audit.sources import Read
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import match_containers
+from fleet_telemetry.evidence.config_maps import ConfigMapFacts
 from fleet_telemetry.evidence.contacts import NO_CONTACTS
+from fleet_telemetry.evidence.references import names_to_read
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.entries import decode_workload_telemetry
@@ -45,6 +47,8 @@ class Contents:
     fleet: Fleet = field(default_factory=lambda: Fleet(lambda _: None))
     read: Read = field(default_factory=Read)
     claims: dict[ObjectKey, VolumeClaimFacts] = field(default_factory=dict)
+    config_maps: dict[str, dict[str, ConfigMapFacts]] = field(default_factory=dict)
+    """By namespace and name: what containers take variables from, as far as it was read."""
     operators: list[InstalledOperator] = field(default_factory=list)
     """By the Deployments that run them, as far as these were read."""
     _records: dict[ObjectKey, tuple[str, Record]] = field(default_factory=dict)
@@ -122,6 +126,19 @@ class Contents:
             if volume.kind is VolumeKind.CLAIM
         }
 
+    def wanted_config_maps(self) -> set[ObjectKey]:
+        """The ConfigMaps that containers of products take variables from."""
+        found: set[ObjectKey] = set()
+        for ref, workload in self.fleet.workloads.items():
+            pods = (pod.template for pod in self.fleet.pods_of(ref))
+            targets = [
+                target
+                for template in (workload.template, *pods)
+                for target in match_containers(template, self.catalogue)
+            ]
+            found |= {(ref.namespace, name) for name in names_to_read(targets)}
+        return found
+
     def _has_seed(self, workload: Workload) -> bool:
         return any(
             switch.semantics is Semantics.SEED and switch.seed_proof is not None
@@ -170,6 +187,7 @@ class Contents:
                 for volume in pod.template.volumes
                 if (ref.namespace, volume.claim) in self.claims
             },
+            config_maps=self.config_maps.get(ref.namespace, {}),
             reported=record.reported(operator) if record is not None else {},
             egress=record.egress(operator) if record is not None else {},
             contacts=record.contacts(operator) if record is not None else NO_CONTACTS,

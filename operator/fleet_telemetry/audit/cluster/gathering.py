@@ -20,6 +20,7 @@ from fleet_telemetry.audit.sources import Definitions, Gathered, Scope
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.combining import combine
 from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.evidence.config_maps import ABSENT, read_config_map
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError
 from fleet_telemetry.kube.connecting import IN_CLUSTER, Connection, connect, context_names
@@ -32,6 +33,8 @@ from fleet_telemetry.objects.text import printable
 
 _CLUSTERS_AT_ONCE = 4
 _CLAIMS_AT_ONCE = 8
+_CONFIG_MAPS_AT_ONCE = 8
+_MOST_CONFIG_MAPS = 5000
 _MOST_LEASES = 20
 _LONGEST_NAME = 200
 
@@ -190,6 +193,7 @@ class ClusterReader:
         )
         contents.settle()
         await self._read_claims(contents)
+        await self._read_config_maps(contents)
         self.problems += self.lister.problems(self.place)
         return contents
 
@@ -292,6 +296,39 @@ class ClusterReader:
         if any(is_live_lease(lease, self.request.now) for lease in leases):
             return Operator.RUNS
         return Operator.STOPPED if is_visible else Operator.NOT_VISIBLE
+
+    async def _read_config_maps(self, contents: Contents) -> None:
+        """What containers take variables from. Who may not read it is told so by the reason of
+        each finding that depends on it."""
+        slots = asyncio.Semaphore(_CONFIG_MAPS_AT_ONCE)
+        forbidden: set[str] = set()
+        failures = set()
+
+        async def one(key: ObjectKey) -> None:
+            namespace, name = key
+            async with slots:
+                if namespace in forbidden:
+                    return
+                try:
+                    found = await self.connection.client.find(kinds.CONFIG_MAP, name, namespace)
+                except ApiError as error:
+                    failure = failure_of(error, self.connection.server)
+                    if failure.is_forbidden:
+                        forbidden.add(namespace)
+                    else:
+                        failures.add(failure)
+                    return
+            facts = ABSENT if found is None else read_config_map(found)
+            contents.config_maps.setdefault(namespace, {})[name] = facts
+
+        wanted = sorted(contents.wanted_config_maps())
+        await asyncio.gather(*map(one, wanted[:_MOST_CONFIG_MAPS]))
+        for failure in failures:
+            what = f"not all configmaps read, so their values are no evidence: {failure.what}"
+            self._add(what, failure.advice)
+        if len(wanted) > _MOST_CONFIG_MAPS:
+            what = f"{len(wanted) - _MOST_CONFIG_MAPS} of {len(wanted)} configmaps not read"
+            self._add(what, "read some namespaces at a time with -n")
 
     async def _read_claims(self, contents: Contents) -> None:
         """What may prove a seed. Without it, the seed is not proven."""

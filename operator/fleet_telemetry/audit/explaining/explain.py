@@ -30,6 +30,7 @@ from fleet_telemetry.evidence.facts import counterparts
 from fleet_telemetry.evidence.observed import observed_message, observed_of
 from fleet_telemetry.evidence.pod_versions import gather_pod_facts
 from fleet_telemetry.evidence.reason_remedies import OBSERVED_REMEDIES, PROVEN, REMEDIES
+from fleet_telemetry.evidence.references import with_values
 from fleet_telemetry.policy.outcomes import outcomes_of
 from fleet_telemetry.policy.precedence import select_policies
 from fleet_telemetry.switches.overrides import read_switch
@@ -163,7 +164,7 @@ def _evidence(
     channel = finding.channel
     targets = [
         one
-        for one in plan.targets
+        for one in with_values(plan.targets, subject.config_maps)
         if one.product.name == finding.product and one.product.has_channel(channel, one.image)
     ]
     for target in targets:
@@ -217,7 +218,7 @@ def _of_pods(
     channel: ChannelName,
     catalogue: Catalogue,
 ) -> Iterator[EvidenceSeen]:
-    facts = gather_pod_facts(subject.pods, catalogue)
+    facts = gather_pod_facts(subject.pods, catalogue, subject.config_maps)
     names = {id(fact): pod.name for fact, pod in zip(facts, subject.pods, strict=True)}
     found = list(counterparts(facts, targets)) if targets else []
     for fact, target in found[:_MOST_PODS]:
@@ -268,7 +269,8 @@ def _note(reading: SwitchReading, default: DefaultState) -> str:
     """The reading in words; the value itself is not said, which may be anything."""
     if reading.setting is Setting.UNSET:
         return f"not set; {_DEFAULTS.get(default, 'the default of this version is not known')}"
-    by = f"by {reading.detail}" if reading.source is ReadingSource.OVERRIDE else ""
+    is_elsewhere = reading.source is ReadingSource.OVERRIDE or reading.is_from_reference
+    by = f"by {reading.detail}" if is_elsewhere and reading.detail else ""
     if reading.setting is Setting.UNKNOWN:
         if reading.source is ReadingSource.NOTHING:
             return "nothing in a manifest shows it"

@@ -12,12 +12,27 @@ from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.observed.lookup import LookupStage, ReportedLookup
 from fleet_telemetry.observed.observation import DnsObservation
-from tests.support.builders import container, manifest
+from tests.support.builders import SONARQUBE, container, manifest
 from tests.unit.controllers.observed.test_observer import HOST, OWNER, REF, pod
 
 SOURCE = "127.0.0.1#1"
 SETS = kinds.WORKLOAD_BY_KIND["StatefulSet"]
 START = datetime(2026, 11, 1, tzinfo=UTC)
+
+ACME = {
+    "metadata": {"name": "acme", "uid": "2", "generation": 1},
+    "spec": {
+        "title": "Acme",
+        "images": [{"pattern": "acme/acme"}],
+        "channels": [
+            {
+                "name": "Usage",
+                "hosts": [{"host": "t.acme.example"}],
+                "rules": [{"default": "On"}],
+            }
+        ],
+    },
+}
 
 
 class Kit:
@@ -163,21 +178,7 @@ def test_hosts_follow_products_and_policies() -> None:
     kit.pump()
     kit.ask("10.1.2.3", "mine.example.com")
     assert kit.pods_seen() == ["p0"]
-    acme = {
-        "metadata": {"name": "acme", "uid": "2", "generation": 1},
-        "spec": {
-            "title": "Acme",
-            "images": [{"pattern": "acme/acme"}],
-            "channels": [
-                {
-                    "name": "Usage",
-                    "hosts": [{"host": "t.acme.example"}],
-                    "rules": [{"default": "On"}],
-                }
-            ],
-        },
-    }
-    kit.cache.upsert(kinds.PRODUCT, acme)
+    kit.cache.upsert(kinds.PRODUCT, ACME)
     kit.cache.upsert(SETS, manifest(container("acme/acme:1"), kind="StatefulSet"))
     kit.pump()
     assert kit.feed.hosts_of(REF) >= {"t.acme.example"}
@@ -202,6 +203,27 @@ def test_containers_are_matched_again_only_if_they_changed() -> None:
     kit.pump()
     assert kit.feed.hosts_of(REF) == hosts
     assert kit.feed.hosts_of(REF) is not hosts
+
+
+def test_they_are_if_the_template_changed() -> None:
+    kit = Kit()
+    kit.cache.upsert(kinds.PRODUCT, ACME)
+    kit.pump()
+    assert "t.acme.example" not in kit.feed.hosts_of(REF)
+    kit.cache.upsert(SETS, manifest(container("acme/acme:1"), kind="StatefulSet"))
+    kit.pump()
+    assert "t.acme.example" in kit.feed.hosts_of(REF)
+
+
+def test_they_are_if_the_catalogue_changed() -> None:
+    kit = Kit()
+    both = manifest(container(SONARQUBE), container("acme/acme:1", name="a"), kind="StatefulSet")
+    kit.cache.upsert(SETS, both)
+    kit.pump()
+    assert "t.acme.example" not in kit.feed.hosts_of(REF)
+    kit.cache.upsert(kinds.PRODUCT, ACME)
+    kit.pump()
+    assert "t.acme.example" in kit.feed.hosts_of(REF)
 
 
 def test_nothing_is_kept_while_nobody_leads() -> None:

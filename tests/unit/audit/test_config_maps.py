@@ -1,0 +1,184 @@
+"""Values in ConfigMaps, in files and in clusters."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.api.workload_telemetry import Sends
+from fleet_telemetry.audit.auditing import audit
+from fleet_telemetry.audit.cluster.gathering import GatheringRequest, gather_clusters
+from fleet_telemetry.audit.cluster.progress import GatheringProgress
+from fleet_telemetry.audit.explaining.in_files import explain_in_files
+from fleet_telemetry.audit.explaining.reference import parse_reference
+from fleet_telemetry.audit.files import gather_files
+from fleet_telemetry.audit.result import Audit, Finding
+from fleet_telemetry.audit.sources import Definitions
+from tests.support.api_stub import ApiStub, Asked, Manifest
+from tests.support.builders import (
+    LONG_AGO,
+    NAMESPACE,
+    NOW,
+    SONAR_SWITCH,
+    SONARQUBE,
+    container,
+    controller_of,
+    manifest,
+    pod_manifest,
+)
+from tests.support.config_maps import config_map, stamp
+
+KEY = {SONAR_SWITCH: {"configMapKeyRef": {"name": "settings", "key": "sonar"}}}
+ALL = [{"configMapRef": {"name": "settings"}}]
+OFF = {"sonar": "false", SONAR_SWITCH: "false"}
+ON = {"sonar": "true", SONAR_SWITCH: "true"}
+
+
+def _workload(**more: Any) -> Manifest:
+    return manifest(container(SONARQUBE, **(more or {"env": KEY})))
+
+
+def _files(*manifests: Manifest) -> bytes:
+    return yaml.safe_dump_all(manifests).encode()
+
+
+def _read(text: bytes) -> Audit:
+    gathered = gather_files(["-"], io.BytesIO(text), "default", NOW)
+    return audit([gathered], NOW, Definitions())
+
+
+def _usage(result: Audit) -> Finding:
+    (found,) = (one for one in result.findings if one.channel == "Usage")
+    return found
+
+
+def _answer(result: Audit) -> tuple[Sends, Reason]:
+    assert result.problems == ()
+    return _usage(result).sends, Reason(_usage(result).reason)
+
+
+@pytest.mark.parametrize("more", [{"env": KEY}, {"envFrom": ALL}])
+@pytest.mark.parametrize("order", [1, -1])
+def test_files_are_judged_by_the_config_maps_among_them(more: dict[str, Any], order: int) -> None:
+    for data, sends in ((OFF, Sends.NO), (ON, Sends.YES)):
+        given = [config_map(data), _workload(**more)]
+        result = _read(_files(*given[::order]))
+        assert _answer(result)[0] is sends
+        if sends is Sends.NO:
+            assert _usage(result).declared == "Disabled"
+
+
+def test_a_config_map_in_a_list_counts() -> None:
+    items = [config_map(OFF), _workload()]
+    assert _answer(_read(_files({"apiVersion": "v1", "kind": "List", "items": items})))[0] is (
+        Sends.NO
+    )
+
+
+NOT_READ = Sends.UNKNOWN, Reason.CONFIG_MAP_NOT_READ
+
+
+def test_a_config_map_that_is_not_there_is_not_known() -> None:
+    assert _answer(_read(_files(_workload()))) == NOT_READ
+    elsewhere = config_map(OFF, namespace="other")
+    assert _answer(_read(_files(_workload(), elsewhere))) == NOT_READ
+    named_alike = {**config_map(OFF), "apiVersion": "example.com/v1"}
+    assert _answer(_read(_files(_workload(), named_alike))) == NOT_READ
+
+
+def test_two_of_one_name_are_not_known_unless_they_are_the_same() -> None:
+    """As in the overlays of a folder."""
+    text = _files(_workload(), config_map(OFF), config_map(ON), config_map(OFF))
+    assert _answer(_read(text)) == NOT_READ
+    assert _answer(_read(_files(_workload(), config_map(OFF), config_map(OFF))))[0] is Sends.NO
+
+
+def test_a_config_map_without_a_namespace_is_in_the_default_one() -> None:
+    workload, settings = _workload(), config_map(OFF)
+    for one in (workload, settings):
+        del one["metadata"]["namespace"]
+    assert _answer(_read(_files(workload, settings)))[0] is Sends.NO
+
+
+def test_the_explanation_says_where_the_value_came_from() -> None:
+    gathered = gather_files(["-"], io.BytesIO(_files(_workload(), config_map(OFF))), "x", NOW)
+    found = explain_in_files(gathered, parse_reference("deployment/it"), "", NOW)
+    (declared,) = found.channels[0].evidence
+    assert declared.shows == "Disabled"
+    assert declared.message == f"by {SONAR_SWITCH}, key sonar of the ConfigMap settings"
+
+
+# Clusters
+
+
+@pytest.fixture
+def stub() -> Any:
+    with ApiStub() as stub:
+        yield stub
+
+
+def _cluster(stub: ApiStub, tmp_path: Path) -> Audit:
+    path = stub.kubeconfig(tmp_path / "config")
+    request = GatheringRequest(kubeconfig=str(path), now=NOW)
+    return audit(gather_clusters(request, GatheringProgress()), NOW, Definitions())
+
+
+def _running(**more: Any) -> list[Manifest]:
+    whole = _workload(**more)
+    part = manifest(
+        whole["spec"]["template"]["spec"]["containers"][0],
+        kind="ReplicaSet",
+        name="it-1",
+        owner=controller_of(whole),
+        replicas=1,
+    )
+    pod = pod_manifest(part, "it-1-a")
+    pod["metadata"]["creationTimestamp"] = stamp(NOW - timedelta(days=1))
+    return [whole, part, pod]
+
+
+def test_a_cluster_is_judged_by_its_config_maps(stub: ApiStub, tmp_path: Path) -> None:
+    stub.objects += [*_running(), config_map(OFF)]
+    assert _answer(_cluster(stub, tmp_path)) == (Sends.NO, Reason.RUNNING_IN_EVERY_POD)
+    asked = [one for one in stub.asked if one.kind.kind == "ConfigMap"]
+    assert [(one.namespace, one.name) for one in asked] == [(NAMESPACE, "settings")]
+
+
+def test_a_config_map_that_changed_since_is_not_known(stub: ApiStub, tmp_path: Path) -> None:
+    stub.objects += [*_running(), config_map(OFF, created=LONG_AGO, changed=NOW)]
+    assert _answer(_cluster(stub, tmp_path)) == (Sends.UNKNOWN, Reason.CONFIG_MAP_CHANGED)
+
+
+def test_a_missing_one_is_missing(stub: ApiStub, tmp_path: Path) -> None:
+    stub.objects += _running()
+    assert _answer(_cluster(stub, tmp_path)) == (Sends.UNKNOWN, Reason.CONFIG_MAP_MISSING)
+
+
+def test_who_may_read_none_is_told_so_by_the_reason(stub: ApiStub, tmp_path: Path) -> None:
+    def answer(asked: Asked) -> int | None:
+        return 403 if asked.kind.kind == "ConfigMap" else None
+
+    stub.answer = answer
+    stub.objects += [*_running(), config_map(OFF)]
+    assert _answer(_cluster(stub, tmp_path)) == NOT_READ
+
+
+def test_another_failure_is_a_problem(stub: ApiStub, tmp_path: Path) -> None:
+    stub.answer = lambda asked: 500 if asked.kind.kind == "ConfigMap" else None
+    stub.objects += [*_running(), config_map(OFF)]
+    result = _cluster(stub, tmp_path)
+    (problem,) = result.problems
+    assert problem.what.startswith("not all configmaps read, so their values are no evidence: ")
+    assert _usage(result).reason == Reason.CONFIG_MAP_NOT_READ
+
+
+def test_who_refers_to_none_has_none_read(stub: ApiStub, tmp_path: Path) -> None:
+    stub.objects += [*_running(env={SONAR_SWITCH: "false"}), config_map(ON)]
+    assert _answer(_cluster(stub, tmp_path))[0] is Sends.NO
+    assert not any(one.kind.kind == "ConfigMap" for one in stub.asked)
