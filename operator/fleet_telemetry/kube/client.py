@@ -274,12 +274,19 @@ class KubernetesClient:
         await self.delete(kind, metadata["name"], namespace, uid=uid)
 
     async def apply(
-        self, kind: Kind, manifest: Manifest, *, subresource: str = ""
+        self,
+        kind: Kind,
+        manifest: Manifest,
+        *,
+        subresource: str = "",
+        force: bool = True,
+        field_manager: str = FIELD_MANAGER,
     ) -> dict[str, Any]:
-        """Server-side apply of an object of our own. Raises ApiError."""
+        """Server-side apply of an object of our own, or of one field of a custom resource. Raises
+        ApiError; without ``force`` a conflict if another field manager owns what differs."""
         metadata = manifest["metadata"]
         path = kind.path(metadata.get("namespace", ""), metadata["name"], subresource)
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": field_manager, "force": "true" if force else "false"}
         return await self._request(
             "PATCH", kind, path, query, manifest, content_type="application/apply-patch+yaml"
         )

@@ -19,6 +19,7 @@ from fleet_telemetry.controllers.manager import Manager
 from fleet_telemetry.controllers.observed.observer import Observer
 from fleet_telemetry.controllers.plans import Plans
 from fleet_telemetry.controllers.reports import ReportWriter
+from fleet_telemetry.controllers.resources.fields import ResourceFields
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.workload import Writers
 from fleet_telemetry.kube import kinds
@@ -62,11 +63,13 @@ def build(
     if observer is not None:
         cache.add_listener(observer.feed)
     cache.add_listener(enqueuer)
+    events = EventRecorder(client, now)
     writers = Writers(
         egress=egress,
         verifier=Verifier(cache, client, VerificationMetrics(registry), now=now, enqueue=queue.add),
         reports=ReportWriter(client, ReportsApi.OFF, now=now, on_change=enqueuer.enqueue_all),
-        events=EventRecorder(client, now),
+        events=events,
+        fields=ResourceFields(client, events, enqueue=queue.add, interval=60.0),
         observed=observer,
     )
     work = ControllerMetrics(registry)
