@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from fleet_telemetry.controllers.product import ProductReconciler
 from fleet_telemetry.controllers.product_webhooks import ProductWebhooksReconciler
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.resources.fields import ResourceFields
+from fleet_telemetry.controllers.runtime.current_policies import is_still_asked
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.workload import WorkloadReconciler, Writers
 from fleet_telemetry.egress.addresses import OwnNetwork, read_nat64_prefix
@@ -83,6 +85,7 @@ class ControllerPart(RolePart):
                 VerificationMetrics(common.metrics, _products_with_api(cache.catalogue)),
                 now=common.now,
                 enqueue=queue.add,
+                is_asked=partial(is_still_asked, cache, common.now),
                 loopback=options.loopback_pods,
             ),
             reports=ReportWriter(

@@ -66,7 +66,14 @@ def build(
     events = EventRecorder(client, now)
     writers = Writers(
         egress=egress,
-        verifier=Verifier(cache, client, VerificationMetrics(registry), now=now, enqueue=queue.add),
+        verifier=Verifier(
+            cache,
+            client,
+            VerificationMetrics(registry),
+            now=now,
+            enqueue=queue.add,
+            is_asked=lambda _ref, _check: True,
+        ),
         reports=ReportWriter(client, ReportsApi.OFF, now=now, on_change=enqueuer.enqueue_all),
         events=events,
         fields=ResourceFields(client, events, enqueue=queue.add, interval=60.0),

@@ -67,6 +67,7 @@ class Kit:
             VerificationMetrics(self.registry),
             now=lambda: NOW,
             enqueue=self._enqueue,
+            is_asked=lambda _ref, _check: True,
         )
 
     def _enqueue(self, ref: WorkloadRef) -> None:
