@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.kube import kinds
+from fleet_telemetry.kube.raw_object import read_object
 from fleet_telemetry.kube.workload_store import Fleet
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
@@ -31,3 +35,14 @@ def test_it_is_kept_if_only_workers_run_a_product() -> None:
     assert REF in fleet.workloads
     assert not fleet.upsert_workload(ray_cluster(image="own:1"), builtin())
     assert REF not in fleet.workloads
+
+
+def test_what_is_read_first_of_it_has_the_containers_of_all_templates() -> None:
+    fleet = Fleet(lambda _: None)
+    for of, kept in (
+        (ray_cluster(), True),
+        (ray_cluster(image="own:1", workers=[VLLM]), True),
+        (ray_cluster(image="own:1", workers=[group("cpu", "own:2")]), False),
+    ):
+        found = read_object(kinds.WORKLOAD_BY_KIND[REF.kind], json.dumps(of).encode())
+        assert fleet.keeps_workload(REF, found.sketch, builtin()) is kept
