@@ -14,10 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from fleet_telemetry.backoff import backoff_seconds
-from fleet_telemetry.controllers.resources.reading import fetch_field, in_words
 from fleet_telemetry.controllers.resources.writing import restore_field, set_field
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder, regarding_workload
+from fleet_telemetry.kube.resource_reading import fetch_field, in_words
 from fleet_telemetry.switches.resource_plan import DesiredField, FieldChange, FieldPlan
 from fleet_telemetry.workloads.resource_fields import (
     NOT_READ,
@@ -175,7 +175,15 @@ class ResourceFields:
         """Make the changes of a plan whose records are stored. What fails is tried again later."""
         for change in plan.changes:
             found = self._fields.get(change.ref)
-            if found is not None and _clock() >= found.retry_at:
+            if found is None or _clock() < found.retry_at:
+                continue
+            # It was decided before the other workloads knew of it.
+            state = found.seen_by(workload.ref, _clock())
+            is_set = change.desired is not None
+            is_conflict = bool(state.contested) or state.refusal is FieldRefusal.CONFLICT
+            if is_conflict if is_set else state.shared:
+                self._enqueue(workload.ref)
+            else:
                 await self._change(found, workload, change)
 
     def _require(self, found: _Field, ref: WorkloadRef, desired: DesiredField | None) -> None:
@@ -185,7 +193,8 @@ class ResourceFields:
         if is_new or (before and before.value) != (desired and desired.value):
             if desired is not None and desired.value != found.wanted:
                 found.refusal, found.detail, found.retry_at = None, "", 0.0
-            self._enqueue_users(found, besides=ref)
+            # What was decided on the field did not know of it, for this workload either.
+            self._enqueue_users(found, besides=None if found.writes else ref)
 
     def _leave(self, one: FieldRef, ref: WorkloadRef) -> None:
         found = self._fields.get(one)
