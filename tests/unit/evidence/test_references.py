@@ -186,11 +186,12 @@ MANAGERS = ("helm", "kubectl-edit")
 _STEPS = st.lists(
     st.tuples(
         st.sampled_from(["set", "set", "set", "remove", "lock", "delete"]),
-        st.sampled_from(["first", "second"]),
+        st.sampled_from(["first", "first", "second"]),
         st.sampled_from(MANAGERS),
         st.sampled_from(KEYS),
         st.sampled_from(["0", "1"]),
     ),
+    min_size=2,
     max_size=10,
 )
 _REFERENCES = st.booleans().map(lambda optional: {"optional": True} if optional else {})
@@ -210,10 +211,11 @@ _CONTAINERS = st.builds(
     st.lists(
         st.builds(
             lambda name, more: _all_of(name, **more),
-            st.sampled_from(["first", "second"]),
+            st.sampled_from(["first", "first", "second"]),
             _REFERENCES,
         ),
-        max_size=3,
+        min_size=1,
+        max_size=2,
     ),
 )
 
@@ -238,7 +240,7 @@ def _environment(given: Container, maps: Mapping[str, Mapping[str, str] | None])
     return found
 
 
-@examples(300)
+@examples(1000)
 @given(
     _CONTAINERS, _STEPS, st.lists(st.integers(0, 1), min_size=10, max_size=10), st.integers(0, 9)
 )
