@@ -8,7 +8,7 @@ ROUNDS ?= 10
 WORKERS ?= 4
 IMAGE ?= fleet-telemetry/operator:dev
 # More workers than two cores, because most tests of a cluster wait most of the time.
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 4
 PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
