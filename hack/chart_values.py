@@ -104,6 +104,28 @@ DEFINITIONS: Mapping[str, Schema] = {
         },
         "additionalProperties": False,
     },
+    "customResources": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["group", "resource", "names", "path"],
+            "properties": {
+                "group": {"type": "string", "pattern": "^[-a-z0-9]+([.][-a-z0-9]+)+$"},
+                "resource": {"type": "string", "pattern": "^[a-z][-a-z0-9]*$"},
+                "names": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": "string", "pattern": "^[-.a-z0-9]+$"},
+                },
+                "path": {
+                    "type": "string",
+                    "pattern": "^[A-Za-z_][-A-Za-z0-9_]*([.][A-Za-z_][-A-Za-z0-9_]*)*$",
+                },
+                "write": {"type": "boolean"},
+            },
+            "additionalProperties": False,
+        },
+    },
     "secrets": {
         "type": "array",
         "items": {

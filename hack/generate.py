@@ -20,6 +20,7 @@ from hack.audit_picture import audit_picture
 from hack.changes import with_changes
 from hack.chart_values import chart_readme, values_schema
 from hack.crds import definition
+from hack.custom_resources import custom_resources
 from hack.permissions import workload_permissions
 from hack.product_index import index_page
 from hack.products import product_page
@@ -61,6 +62,8 @@ def generated_files() -> Iterator[tuple[Path, str]]:
         {"images": image_regex(suspended_images(products))}
     )
     yield CHART / "files" / "suspended.yaml", text
+    text = _FROM.format(source="catalogue") + _yaml(custom_resources(products))
+    yield CHART / "files" / "custom-resources.yaml", text
     yield (
         CHART / "files" / "prometheus-rules.yaml",
         _FROM_ROOT.format(source="observability") + rules_file(),

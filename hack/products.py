@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet_telemetry.api.product import (
+    AbsentObject,
     AdapterName,
     Api,
     Arguments,
@@ -14,12 +15,14 @@ from fleet_telemetry.api.product import (
     ConfigProperty,
     DefaultState,
     EnvSwitch,
+    FieldScope,
     Host,
     Image,
     KnownVersions,
     MajorTags,
     Override,
     Provenance,
+    ResourceSwitch,
     Semantics,
     Sender,
     Switch,
@@ -261,6 +264,33 @@ def _argument_switch(switch: Switch, argument: ArgumentSwitch) -> Iterator[str]:
         yield f"- Overridden by, strongest first: {', '.join(overrides)}."
 
 
+def _resource_switch(switch: Switch, resource: ResourceSwitch) -> Iterator[str]:
+    is_watched = switch.semantics is Semantics.RUNTIME
+    effect = "watched while the product runs" if is_watched else "read at every start"
+    on = f', `"{resource.enabled}"` turns on' if resource.enabled is not None else ""
+    where = (
+        "in the namespace of the workload"
+        if resource.scope is FieldScope.WORKLOAD_NAMESPACE
+        else "of the cluster"
+    )
+    yield (
+        f"- Switch: the field `{resource.path}` of the custom resource "
+        f"`{resource.plural}.{resource.group}/{resource.name}` (`{resource.version}`) {where}, "
+        f'{effect} (`{switch.semantics}`). `"{resource.disabled}"` turns off{on}. Compliant when '
+        "it has the setting and every pod runs a version that reads it "
+        "([more](../custom-resources.md))."
+    )
+    if resource.absent is AbsentObject.UNKNOWN:
+        yield "- If the object does not exist, the setting is Unknown."
+    if resource.evidence_only:
+        yield "- The field is only read for this channel."
+    if switch.sufficient:
+        yield (
+            "- That switch alone turns off, whatever the others are "
+            "([more](../evidence.md#a-switch-that-is-sufficient-alone))."
+        )
+
+
 def _switch(switch: Switch) -> Iterator[str]:
     effect, proof = _SEMANTICS[switch.semantics]
     if switch.argument is not None:
@@ -272,6 +302,9 @@ def _switch(switch: Switch) -> Iterator[str]:
             f"(`{switch.semantics}`). `true` turns off. Compliant when the CronJob is suspended "
             "and none of its Jobs runs. In every other kind of workload: no switch."
         )
+        return
+    if switch.resource is not None:
+        yield from _resource_switch(switch, switch.resource)
         return
     if switch.env is None:
         yield f"- Switch: none in the workload, {effect}. Compliant when {proof}."

@@ -50,6 +50,7 @@ _COMPARED = "Admission: comparison, turn by turn"
 _INSIDE = "Admission: requests that the webhook changes"
 _SLOWEST = Target(2.5)
 _LEAST_THROUGHPUT = Target(45, at_least=True)
+_AS_NATIVE = Target(90, at_least=True)
 _UNNOTICED = Target(1.1)
 _NONE = Target(0)
 _LEFT_OUT = "kube-system"
@@ -285,6 +286,7 @@ def _compare(variants: _Variants, strays: float) -> Iterator[Figure]:
         (variants.idle, bare, None, None),
         (variants.aside, bare, None, None),
         (variants.native, bare, None, None),
+        (variants.ours, variants.native, None, _AS_NATIVE),
     ):
         name = f"{variant.name} / {base.name}"
         times = paired_ratios(variant.medians, base.medians)

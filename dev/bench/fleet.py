@@ -29,7 +29,7 @@ _LISTED_SECONDS = 120.0
 _POLL_SECONDS = 0.25
 """Seconds between polls: precise enough, with little load."""
 _PODS_POLL_SECONDS = 2.0
-_MEMORY = Target(110)
+_MEMORY = Target(95)
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ class LocalOperator:
             NAMESPACE, f"{RELEASE}-{role}", self._file(f"{name}.kubeconfig"), seconds=86400
         )
         if proxy is not None:
-            _redirect(kubeconfig, proxy)
+            redirect(kubeconfig, proxy)
         port = free_port()
         # Settings that a container has by default, and a process on this machine does not.
         own = [f"--kubeconfig={kubeconfig}", "--http-host=127.0.0.1", f"--http-port={port}"]
@@ -247,7 +247,7 @@ class LocalOperator:
         return self._directory / name
 
 
-def _redirect(kubeconfig: Path, proxy: FaultProxy) -> None:
+def redirect(kubeconfig: Path, proxy: FaultProxy) -> None:
     """Change a kubeconfig to use the proxy."""
     content = yaml.safe_load(kubeconfig.read_text())
     authority = base64.b64encode(proxy.ca).decode()

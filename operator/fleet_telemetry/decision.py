@@ -8,7 +8,11 @@ from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName, Policy
 from fleet_telemetry.api.product import Switch
-from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
+from fleet_telemetry.api.workload_telemetry import (
+    InjectedVariable,
+    ResourceRecord,
+    SeedRecord,
+)
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
 from fleet_telemetry.evidence.checks import Check, WorkloadPlace, plan_checks, result_without_check
@@ -48,6 +52,9 @@ from fleet_telemetry.switches.ownership import (
     injected_suspension,
     is_ours,
 )
+from fleet_telemetry.switches.resource import with_fields
+from fleet_telemetry.switches.resource_plan import NO_FIELDS, FieldPlan, plan_fields
+from fleet_telemetry.workloads.resource_fields import FieldStates
 from fleet_telemetry.workloads.workload import Container, Pod, PodTemplate, Workload
 
 
@@ -86,6 +93,10 @@ class Input:
     """There may be more pods than ``pods``: they could not all be read."""
     active_parts: bool = False
     """Whether a Job of the CronJob has not finished, also while none of its pods runs."""
+    fields: FieldStates = field(default_factory=dict)
+    """What is known of the fields of custom resources that products read."""
+    field_records: tuple[ResourceRecord, ...] = ()
+    """What WorkloadTelemetry lists of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,8 @@ class Plan:
     """The checks of the products' APIs."""
     egress: Mapping[tuple[str, ChannelName], EgressFinding] = field(default_factory=dict)
     """The egress finding of each channel; known after network policies are written."""
+    fields: FieldPlan = NO_FIELDS
+    """The fields of custom resources: what to read, to write and to record."""
     holds_until: datetime | None = field(default=None, compare=False)
     """When it may change although nothing happens: a lookup no longer counts. None: never."""
 
@@ -160,7 +173,23 @@ def plan_injection(given: Input) -> Plan:
 def decide(given: Input) -> Plan:
     """The edits of the template, and the verdict on every channel."""
     plan = plan_injection(given)
-    pods = gather_pod_facts(given.pods, given.catalogue, given.config_maps)
+    namespace = given.workload.ref.namespace
+    fields = plan_fields(
+        plan.targets,
+        plan.effective,
+        namespace,
+        given.fields,
+        given.field_records,
+        may_write=not (given.excluded or given.workload.is_left_out),
+    )
+    if fields.refs:
+        plan = replace(plan, targets=with_fields(plan.targets, namespace, given.fields))
+    pods = tuple(
+        replace(pod, targets=with_fields(pod.targets, namespace, given.fields))
+        if fields.refs
+        else pod
+        for pod in gather_pod_facts(given.pods, given.catalogue, given.config_maps)
+    )
     is_idle = (
         given.workload.is_idle
         and not given.pods_unread
@@ -200,6 +229,7 @@ def decide(given: Input) -> Plan:
         by_policy=tuple(_judge_by_policy(given, lookups, plan.effective, channels, checks)),
         injected=tuple(_injected(given, plan)),
         checks=checks,
+        fields=fields,
         holds_until=min(filter(None, (lookups.find(*key).until for key in channels)), default=None),
     )
 

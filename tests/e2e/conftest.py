@@ -11,6 +11,7 @@ import pytest
 from dev.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator, egress_values
+from tests.support.custom_resources import CUSTOM_RESOURCES
 from tests.support.reader import Reader
 from tests.support.world import Space, World
 
@@ -37,10 +38,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 "runtime": {"secrets": secrets},
                 "evidence": {"readConfigMaps": True},
                 "egress": egress_values(names),
+                "customResources": CUSTOM_RESOURCES,
             }
         )
         operator.start("webhook")
-        operator.start("controller", extra=["--dns-interval=1"])
+        operator.start("controller", extra=["--dns-interval=1", "--resource-interval=1"])
         operator.wait_until_ready()
         yield World(cluster, operator, directory, names)
         operator.stop_all()

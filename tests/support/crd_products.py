@@ -27,6 +27,7 @@ from tests.support.crd_values import (
     CHANNELS,
     CONDITION,
     DNS_LABEL,
+    DNS_SUBDOMAIN,
     ENV_NAME,
     HOST,
     MEANING,
@@ -99,6 +100,31 @@ _BARE_ARGUMENT: Manifest = {
     "disabled": "-telemetry=false",
     "dashes": "Any",
     "programs": ["acme"],
+}
+_RESOURCE: Manifest = {
+    "group": "acme.example.com",
+    "version": "v1beta2",
+    "plural": "settings",
+    "kind": "Setting",
+    "name": "telemetry",
+    "scope": "Cluster",
+    "path": "spec.telemetry.enabled",
+    "type": "String",
+    "disabled": "false",
+    "enabled": "true",
+    "absent": "Unset",
+    "defaultManagers": ["acme-manager"],
+    "evidenceOnly": True,
+    "reading": _ENV["reading"],
+}
+_BARE_RESOURCE: Manifest = {
+    "group": "acme.example.com",
+    "version": "v1",
+    "plural": "settings",
+    "kind": "Setting",
+    "name": "telemetry",
+    "path": "value",
+    "disabled": "false",
 }
 _FULL: Manifest = {
     "spec": {
@@ -214,6 +240,12 @@ _FULL: Manifest = {
                                 "suspend": False,
                             },
                             {"semantics": "Start", "suspend": True, "sufficient": False},
+                            {
+                                "semantics": "Runtime",
+                                "resource": _RESOURCE,
+                                "suspend": False,
+                                "sufficient": True,
+                            },
                         ],
                         "refuses": [
                             {
@@ -773,6 +805,124 @@ def _reading(path: str) -> dict[str, Check]:
     }
 
 
+def _with_resource(**changes: Any) -> Manifest:
+    return {**_BARE_RESOURCE, **changes}
+
+
+def _resource() -> dict[str, Check]:
+    path = f"{_RULE}.switches[5].resource"
+    return {
+        path: Object(
+            required=("group", "version", "plural", "kind", "name", "path", "disabled"),
+            given={"sufficient": False},
+            rules=(
+                Rule(
+                    message="disabled and enabled differ",
+                    accepts=(_with_resource(enabled="true"),),
+                    rejects=(_with_resource(enabled="false"),),
+                ),
+                Rule(
+                    message="the values of a Boolean are 'true' and 'false'",
+                    accepts=(
+                        _with_resource(type="Boolean"),
+                        _with_resource(type="Boolean", enabled="true"),
+                        _with_resource(type="String", disabled="no", enabled="yes"),
+                    ),
+                    rejects=(
+                        _with_resource(type="Boolean", disabled="no"),
+                        _with_resource(type="Boolean", enabled="True"),
+                        _with_resource(type="Boolean", disabled=""),
+                    ),
+                ),
+            ),
+        ),
+        f"{path}.group": Text(
+            says="a group is that of a custom resource, such as acme.example.com: labels of lower "
+            "case letters, digits and dashes, with dots between them",
+            matches=("longhorn.io", "a.b", "my-acme.example.com", "k8s.io.example.com"),
+            mismatches=("apps", "A.b", "a..b", ".a.b", "a.b.", "a_b.c", "*.io", "a.b/c"),
+            shortest=3,
+            longest=253,
+            shape=lambda length: ("a." + "b" * length)[:length],
+            rules=(
+                Rule(
+                    message="the group is the vendor's own: not one of Kubernetes, OpenShift or "
+                    "this operator",
+                    accepts=("notk8s.io", "k8s.io.example.com"),
+                    rejects=(
+                        *("rbac.authorization.k8s.io", "k8s.io", "cluster.x-k8s.io"),
+                        *("policy.kubernetes.io", "oauth.openshift.io", "openshift.io"),
+                        *("fleettelemetry.io", "more.fleettelemetry.io"),
+                    ),
+                ),
+            ),
+        ),
+        f"{path}.version": Text(
+            says="a version is written like v1 or v1beta2",
+            matches=("v1", "v12", "v1alpha1", "v2beta12"),
+            mismatches=("1", "v0", "V1", "v1beta", "v1.2", "v1rc1"),
+            shortest=2,
+            longest=32,
+            shape=lambda length: ("v" + "1" * length)[:length],
+        ),
+        f"{path}.plural": Text(
+            says="the plural has lower case letters, digits and dashes, and begins with a letter",
+            matches=("settings", "a", "a-b9"),
+            mismatches=("Settings", "a/status", "9a", "a-", "a.b", "*"),
+            shortest=1,
+            longest=63,
+        ),
+        f"{path}.kind": Text(
+            says="a kind has letters and digits, and begins with a capital letter",
+            matches=("Setting", "A", "A9b"),
+            mismatches=("setting", "A-b", "A.b", "9A"),
+            shortest=1,
+            longest=63,
+            shape=lambda length: "A" * length,
+        ),
+        f"{path}.name": DNS_SUBDOMAIN,
+        f"{path}.scope": Choice(of=("WorkloadNamespace", "Cluster"), default="WorkloadNamespace"),
+        f"{path}.path": Text(
+            says="a path is names of fields with dots between them, such as "
+            "spec.telemetry.enabled: no lists and no quotes",
+            matches=("value", "spec.a", "a_b.C-d._e"),
+            mismatches=("a.", ".a", "a..b", "a[0]", "a/b", "9a", "a.9", "a b", "$.a"),
+            shortest=1,
+            longest=96,
+            rules=(
+                Rule(
+                    message="the path is that of a field that users set, at most 8 names long: "
+                    "not in apiVersion, kind, metadata or status",
+                    accepts=("a.b.c.d.e.f.g.h", "spec.metadata", "kinds", "statuses.a"),
+                    rejects=(
+                        *("a.b.c.d.e.f.g.h.i", "metadata", "metadata.labels.a", "status.phase"),
+                        *("kind", "apiVersion"),
+                    ),
+                ),
+            ),
+        ),
+        f"{path}.type": Choice(
+            of=("String", "Boolean"),
+            default="String",
+        ),
+        f"{path}.disabled": text(256),
+        f"{path}.enabled": text(256),
+        f"{path}.absent": Choice(of=("Unset", "Unknown"), default="Unknown"),
+        f"{path}.defaultManagers": Array(
+            item=lambda index: f"manager-{index}", kind="set", longest=8
+        ),
+        f"{path}.defaultManagers[0]": Text(
+            says="a field manager has letters, digits, dots, dashes and underscores here",
+            matches=("longhorn-manager", "A.b_9"),
+            mismatches=("a b", "a/b", "é"),
+            shortest=1,
+            longest=128,
+        ),
+        f"{path}.evidenceOnly": Flag(default=False),
+        **_reading(f"{path}.reading"),
+    }
+
+
 def _switch() -> dict[str, Check]:
     proof = {"path": "/data"}
     env = {"name": "A", "disabled": "false"}
@@ -803,6 +953,7 @@ def _switch() -> dict[str, Check]:
                         {"semantics": "Seed", "env": env},
                         {"semantics": "Start", "env": env},
                         {"semantics": "Runtime", "env": env},
+                        {"semantics": "Start", "resource": _BARE_RESOURCE},
                         {"semantics": "Runtime"},
                         {"semantics": "None"},
                     ),
@@ -835,14 +986,40 @@ def _switch() -> dict[str, Check]:
                     ),
                 ),
                 Rule(
-                    message="only a Start switch is sufficient alone",
+                    message="only a Start switch or a field of a custom resource is sufficient "
+                    "alone",
                     accepts=(
+                        {"semantics": "Runtime", "resource": _BARE_RESOURCE, "sufficient": True},
                         {"semantics": "Start", "env": env, "sufficient": True},
                         {"semantics": "Seed", "env": env, "sufficient": False},
                     ),
                     rejects=tuple(
                         {"semantics": semantics, "env": env, "sufficient": True}
                         for semantics in ("Seed", "Runtime", "None")
+                    ),
+                ),
+                Rule(
+                    message="resource is a Start or a Runtime switch of its own: it names no "
+                    "variable and no argument, and nothing overrides it",
+                    accepts=(
+                        {"semantics": "Start", "resource": _BARE_RESOURCE},
+                        {"semantics": "Runtime", "resource": _BARE_RESOURCE, "overrides": []},
+                    ),
+                    rejects=(
+                        {"semantics": "None", "resource": _BARE_RESOURCE},
+                        {"semantics": "Runtime", "resource": _BARE_RESOURCE, "env": env},
+                        {
+                            "semantics": "Runtime",
+                            "resource": _BARE_RESOURCE,
+                            "overrides": [{"env": "B", "means": "Enabled"}],
+                        },
+                        {
+                            "semantics": "Start",
+                            "resource": _BARE_RESOURCE,
+                            "argument": _BARE_ARGUMENT,
+                        },
+                        {"semantics": "Start", "resource": _BARE_RESOURCE, "suspend": True},
+                        {"semantics": "Seed", "resource": _BARE_RESOURCE, "env": env},
                     ),
                 ),
                 Rule(
@@ -862,6 +1039,7 @@ def _switch() -> dict[str, Check]:
         f"{_RULE}.switches[4].suspend": Flag(default=False, given={"semantics": "Runtime"}),
         **_env(),
         **_argument(),
+        **_resource(),
         **_override(),
         f"{_SEED}.seedProof": Object(required=("path",)),
         f"{_SEED}.seedProof.path": _PATH,

@@ -22,6 +22,13 @@ _SENDS = Choice(of=("Yes", "No", "Unknown"))
 _PROVENANCE = Choice(of=("Source", "Documentation", "User"))
 _EGRESS = ("Denied", "Allowed", "Open", "Unknown")
 _OBSERVED = ("Contacted", "Quiet", "Unknown")
+_RESOURCE_RECORD = {
+    "resource": "settings.longhorn.io",
+    "version": "v1beta2",
+    "kind": "Setting",
+    "name": "upgrade-checker",
+    "path": "value",
+}
 _WORKLOAD_TABLE: dict[str, Check] = {
     "": Object(),
     "status": Object(),
@@ -141,6 +148,28 @@ _WORKLOAD_TABLE: dict[str, Check] = {
     "status.contacts[0].lastTime": Time(),
     "status.contacts[0].lookups": Number(lowest=1),
     "status.contacts[0].refused": Flag(default=False),
+    "status.resources": Array(
+        item=lambda index: {**_RESOURCE_RECORD, "name": f"name-{index}"},
+        kind="atomic",
+        longest=32,
+    ),
+    "status.resources[0]": Object(
+        required=("resource", "version", "kind", "name", "path"),
+    ),
+    "status.resources[0].resource": text(320),
+    "status.resources[0].version": text(32),
+    "status.resources[0].kind": text(63),
+    "status.resources[0].namespace": TEXT,
+    "status.resources[0].name": text(253),
+    "status.resources[0].path": text(256),
+    "status.resources[0].setting": Choice(of=MEANING.of, default="Unknown"),
+    "status.resources[0].uid": text(64),
+    "status.resources[0].resourceVersion": text(64),
+    "status.resources[0].type": Choice(of=("String", "Boolean"), default="String"),
+    "status.resources[0].setValue": text(1024),
+    "status.resources[0].setAbsent": Flag(default=False),
+    "status.resources[0].valueBefore": text(1024),
+    "status.resources[0].setUid": text(64),
     "status.seeds": Array(
         item=lambda index: {
             "product": f"product-{index}",
@@ -234,6 +263,20 @@ WORKLOAD = Kind(
                     "value": "false",
                     "kind": "Argument",
                     "imageArguments": ["run"],
+                }
+            ],
+            "resources": [
+                {
+                    **_RESOURCE_RECORD,
+                    "namespace": "longhorn-system",
+                    "setting": "Disabled",
+                    "uid": "uid-0",
+                    "resourceVersion": "7",
+                    "type": "Boolean",
+                    "setValue": "false",
+                    "setAbsent": True,
+                    "valueBefore": "true",
+                    "setUid": "uid-0",
                 }
             ],
             "contacts": [

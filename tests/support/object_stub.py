@@ -52,7 +52,7 @@ class ObjectStub(FakeProduct):
     def client(self) -> KubernetesClient:
         """A client, to be closed."""
         host = f"http://{self.address}:{self.port}"
-        return KubernetesClient(Transport(host))
+        return KubernetesClient(Transport.to(host))
 
     def routes(self) -> Iterable[web.RouteDef]:
         return (web.route("*", "/{path:.*}", self._handle),)

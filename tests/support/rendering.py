@@ -187,6 +187,19 @@ MATRIX: Mapping[str, Values] = {
         },
         "controller": {**_EXTRA},
         "runtime": {"secrets": [{"namespace": "appsec", "names": ["a", "b"]}, {"namespace": "b"}]},
+        "customResources": {
+            "read": False,
+            "write": ["longhorn"],
+            "additional": [
+                {
+                    "group": "acme.example.com",
+                    "resource": "settings",
+                    "names": ["telemetry"],
+                    "path": "spec.telemetry.enabled",
+                    "write": True,
+                }
+            ],
+        },
         "egress": {
             "dnsServers": ["10.96.0.10", "corp=192.0.2.53:53"],
             "families": ["IPv4"],

@@ -203,3 +203,30 @@ true
 {{- define "fto.clientCA" -}}
 {{ include "fto.name" . }}-clients-{{ .Values.webhook.clientCA | trim | sha256sum | trunc 8 }}
 {{- end -}}
+
+{{- /* The fields of custom resources that the controller may read, and whether it may set them, as a list. */}}
+{{- define "fto.customResources" -}}
+{{- $known := .Files.Get "files/custom-resources.yaml" | fromYaml }}
+{{- $values := .Values.customResources }}
+{{- range $values.write }}
+{{- if not (hasKey $known .) }}
+{{- fail (printf "customResources.write has %s, which is no product with a switch in a custom resource. Known are: %s." . (keys $known | sortAlpha | join ", ")) }}
+{{- end }}
+{{- end }}
+{{- $found := list }}
+{{- range $product, $fields := $known }}
+{{- $writes := has $product $values.write }}
+{{- if or $values.read $writes }}
+{{- range $fields }}
+{{- $found = append $found (merge (dict "write" (and $writes .write)) .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $values.additional }}
+{{- if or (regexMatch "(^|[.-])(k8s[.]io|kubernetes[.]io|openshift[.]io|fleettelemetry[.]io)$" .group) (has (splitList "." .path | first) (list "apiVersion" "kind" "metadata" "status")) }}
+{{- fail (printf "customResources.additional: %s of %s.%s is not a field that a vendor's product reads. Leave out resources of Kubernetes, OpenShift and this operator, and fields in apiVersion, kind, metadata and status." .path .resource .group) }}
+{{- end }}
+{{- $found = append $found (merge (dict) . (dict "write" false)) }}
+{{- end }}
+{{- toYaml $found }}
+{{- end }}

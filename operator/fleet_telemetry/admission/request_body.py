@@ -61,7 +61,9 @@ class BodyReader:
     @asynccontextmanager
     async def reading(self, http: web.Request) -> AsyncIterator[bytes]:
         """The body, which counts until the context ends. Raises HTTPException."""
-        if http.content_type != JSON or hdrs.CONTENT_ENCODING in http.headers:
+        # The framework reads the type as mail does: 8 KiB of parameters take 100 ms.
+        media_type = http.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+        if media_type != JSON or hdrs.CONTENT_ENCODING in http.headers:
             raise web.HTTPUnsupportedMediaType(text="expected application/json, not compressed\n")
         self._check((http.content_length or 0), 0)
         body = bytearray()

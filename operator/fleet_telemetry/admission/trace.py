@@ -12,9 +12,10 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleet_telemetry.admission.review import AdmissionResult
+from fleet_telemetry.kube.events import LONGEST_NOTE
 from fleet_telemetry.kube.workload_store import Fleet
 from fleet_telemetry.reporting.changes import change_notices, shows
 from fleet_telemetry.reporting.events import Notice
@@ -24,8 +25,10 @@ from fleet_telemetry.workloads.workload import PodTemplate, Workload, WorkloadRe
 _log = logging.getLogger(__name__)
 
 _MOST_WAITING = 500
-_LONGEST_TEXTS = 8192
-"""Characters of one request's names and Events."""
+_MOST_EDITS = 32
+"""Of one request, that are looked for in the object."""
+_LONGEST_TEXTS = 16384
+"""Characters of one request's names, Events and these edits."""
 _WAIT_SECONDS = 60.0
 _ROUND_SECONDS = 1.0
 _MOST_IN_A_ROUND = 10
@@ -64,8 +67,17 @@ class AdmissionTrace:
         workload = result.workload
         if workload is None or not workload.ref.name or not result.is_final:
             return
-        notices = tuple(change_notices(result.changes, "At admission"))
-        texts = (workload.ref.namespace, workload.ref.name, *(one.note for one in notices))
+        # One character more than an Event has, so that it is seen to be cut.
+        notices = tuple(
+            replace(one, note=one.note[: LONGEST_NOTE + 1])
+            for one in change_notices(result.changes, "At admission")
+        )
+        edits = [change for change in result.changes if isinstance(change, Edit)][:_MOST_EDITS]
+        texts = (
+            *(workload.ref.namespace, workload.ref.name),
+            *(one.note for one in notices),
+            *(text for one in edits for text in (one.container_name, one.name, one.value or "")),
+        )
         # Anybody may send a request, of megabytes, for an object that never comes.
         if not notices or sum(map(len, texts)) > _LONGEST_TEXTS:
             return
@@ -74,7 +86,7 @@ class AdmissionTrace:
         if result.is_pod and now - self._reported.get(key, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
             return
         self._waiting[key] = _Expected(
-            edits=tuple(change for change in result.changes if isinstance(change, Edit)),
+            edits=tuple(edits),
             is_pod=result.is_pod,
             known=frozenset(self._present(workload.ref, is_pod=result.is_pod)),
             until=now + _WAIT_SECONDS,

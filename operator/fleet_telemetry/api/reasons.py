@@ -62,6 +62,10 @@ class Reason(_Explained):
         "Reported",
         "The product itself reports the desired setting.",
     )
+    RESOURCE_IN_EFFECT = (
+        "ResourceInEffect",
+        "The custom resource has the setting, and every pod runs a version that reads it there.",
+    )
     REST_DENIED = (
         "RestDenied",
         "The switches disable what they can, and network policies deny every pod every known "
@@ -147,6 +151,35 @@ class Reason(_Explained):
         "TemplateImmutable",
         "The pod template of a Job cannot be changed. Create the Job again.",
     )
+    RESOURCE_NOT_MANAGED = (
+        "ResourceNotManaged",
+        "The switch is a field of a custom resource. The policy does not set it, because it does "
+        "not have spec.runtime.action: Remediate.",
+    )
+    RESOURCE_NEEDS_CLUSTER_POLICY = (
+        "ResourceNeedsClusterPolicy",
+        "The switch is a field of a custom resource without a namespace. A TelemetryPolicy does "
+        "not set it, because it would decide for other namespaces, too.",
+    )
+    RESOURCE_READ_ONLY = (
+        "ResourceReadOnly",
+        "The field of the custom resource is the switch of another channel, and is only read for "
+        "this one.",
+    )
+    RESOURCE_CONTESTED = (
+        "ResourceContested",
+        "Another workload reads the same field of the custom resource, and is to have another "
+        "setting, so the field is not set. Let the policies ask for the same.",
+    )
+    RESOURCE_WRITE_FORBIDDEN = (
+        "ResourceWriteForbidden",
+        "The operator may not patch the custom resource.",
+    )
+    RESOURCE_WRITE_REFUSED = (
+        "ResourceWriteRefused",
+        "The API server, or a webhook of the product, does not accept the setting in the custom "
+        "resource.",
+    )
     # Pending
     AWAITING_ROLLOUT = (
         "AwaitingRollout",
@@ -180,6 +213,10 @@ class Reason(_Explained):
     NO_PODS = (
         "NoPods",
         "No pod runs that could show the setting. The next pod has it.",
+    )
+    RESOURCE_AWAITS_WRITE = (
+        "ResourceAwaitsWrite",
+        "The controller is about to set the field of the custom resource.",
     )
     # Unknown
     PODS_NOT_READABLE = (
@@ -310,6 +347,37 @@ class Reason(_Explained):
         "NotReported",
         "The channel is switched in the product itself, and the product has not reported its "
         "setting.",
+    )
+    RESOURCE_NOT_READ = (
+        "ResourceNotRead",
+        "The switch is a field of a custom resource, which has not been read.",
+    )
+    RESOURCE_RIGHT_MISSING = (
+        "ResourceRightMissing",
+        "The switch is a field of a custom resource, and the operator has no right to get it.",
+    )
+    RESOURCE_KIND_MISSING = (
+        "ResourceKindMissing",
+        "The switch is a field of a custom resource, and the cluster does not serve its kind in "
+        "the version that the product's rule names.",
+    )
+    RESOURCE_UNREACHABLE = (
+        "ResourceUnreachable",
+        "The switch is a field of a custom resource, and the API server did not return it.",
+    )
+    RESOURCE_ABSENT = (
+        "ResourceAbsent",
+        "The switch is a field of a custom resource that does not exist. The product creates it, "
+        "and what it writes into it, or uses without it, is not known.",
+    )
+    RESOURCE_VALUE_OF_OTHER_TYPE = (
+        "ResourceValueOfOtherType",
+        "The field of the custom resource has a value of another type than the product reads.",
+    )
+    RESOURCE_CHANGE_UNKNOWN = (
+        "ResourceChangeUnknown",
+        "The custom resource has the setting, the product reads it at its start alone, and the "
+        "managed fields of the object do not show since when it has been there.",
     )
     # NotEnforceable
     NO_EFFECTIVE_SWITCH = (

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fleet_telemetry.api.conditions import Condition
 from fleet_telemetry.api.policy import ChannelName, Submission
-from fleet_telemetry.api.product import Provenance, Setting
+from fleet_telemetry.api.product import FieldType, Provenance, Setting
 from fleet_telemetry.api.schema import ApiType, Time, described
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
@@ -226,6 +226,61 @@ class InjectedVariable(ApiType, frozen=True, kw_only=True):
     ) = None
 
 
+class ResourceRecord(ApiType, frozen=True, kw_only=True):
+    """A field of a custom resource that is a switch of the workload's product: what was read of it,
+    and what the operator wrote into it."""
+
+    resource: Annotated[
+        str, described("The resource and its group, as in settings.longhorn.io.", max_length=320)
+    ]
+    version: Annotated[str, described("The version of the group.", max_length=32)]
+    kind: Annotated[str, described("The kind.", max_length=63)]
+    namespace: Annotated[
+        str | None, described("The namespace of the object; absent if it has none.")
+    ] = None
+    name: Annotated[str, described("The object's name.", max_length=253)]
+    path: Annotated[str, described("The field.", max_length=256)]
+    setting: Annotated[Setting, described("The setting that the field has.")] = Setting.UNKNOWN
+    uid: (
+        Annotated[str, described("The object's UID; absent if none was read.", max_length=64)]
+        | None
+    ) = None
+    resource_version: (
+        Annotated[
+            str,
+            described(
+                "The object's resourceVersion when the field was first read as it is.",
+                max_length=64,
+            ),
+        ]
+        | None
+    ) = None
+    type: Annotated[FieldType, described("The type of the field.")] = FieldType.STRING
+    set_value: (
+        Annotated[
+            str,
+            described(
+                "The value that the operator wrote; absent if it wrote none.", max_length=1024
+            ),
+        ]
+        | None
+    ) = None
+    set_absent: Annotated[bool, described("Whether the operator removed the field.")] = False
+    value_before: (
+        Annotated[
+            str,
+            described(
+                "The value before that, which is restored; absent if there was none.",
+                max_length=1024,
+            ),
+        ]
+        | None
+    ) = None
+    set_uid: (
+        Annotated[str, described("The UID of the object that was written.", max_length=64)] | None
+    ) = None
+
+
 class SeedRecord(ApiType, frozen=True, kw_only=True):
     """Proof that data was initialised with a Seed switch."""
 
@@ -338,6 +393,14 @@ class WorkloadTelemetryStatus(ApiType, frozen=True, kw_only=True):
         described(
             "Lookups of telemetry hosts by the pods, the newest for each host and pod, kept for "
             "the next leader.",
+            list_type="atomic",
+            max_length=32,
+        ),
+    ] = ()
+    resources: Annotated[
+        tuple[ResourceRecord, ...],
+        described(
+            "Fields of custom resources that are switches of the product.",
             list_type="atomic",
             max_length=32,
         ),

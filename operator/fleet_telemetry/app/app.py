@@ -61,7 +61,8 @@ class App:
         if not await unless_stopped(wait_for_crds(common.client)):
             return
         schedule = ListSchedule(asyncio.get_running_loop().time)
-        reflector = Reflector(common.cache, common.client, schedule, self._watch_metrics.listed)
+        metrics = self._watch_metrics
+        reflector = Reflector(common.cache, common.client, schedule, metrics.listed, metrics)
         # kopf handles the signals from here on: its task that waits for them ends first.
         watching = await start_watches(
             common.cache,

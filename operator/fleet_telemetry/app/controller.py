@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from fleet_telemetry.controllers.policy import ExpiryReconciler, PolicyReconcile
 from fleet_telemetry.controllers.product import ProductReconciler
 from fleet_telemetry.controllers.product_webhooks import ProductWebhooksReconciler
 from fleet_telemetry.controllers.reports import ReportWriter
+from fleet_telemetry.controllers.resources.fields import ResourceFields
+from fleet_telemetry.controllers.runtime.current_policies import is_still_asked
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.workload import WorkloadReconciler, Writers
 from fleet_telemetry.egress.addresses import OwnNetwork, read_nat64_prefix
@@ -73,6 +76,7 @@ class ControllerPart(RolePart):
         egress = build_egress(options.egress, cache, client, common.now, queue.add)
         enqueuer = Enqueuer(cache, queue, egress)
         observer = build_observer(common, queue.add)
+        events = EventRecorder(client, common.now)
         writers = Writers(
             egress=egress,
             verifier=Verifier(
@@ -81,6 +85,7 @@ class ControllerPart(RolePart):
                 VerificationMetrics(common.metrics, _products_with_api(cache.catalogue)),
                 now=common.now,
                 enqueue=queue.add,
+                is_asked=partial(is_still_asked, cache, common.now),
                 loopback=options.loopback_pods,
             ),
             reports=ReportWriter(
@@ -90,7 +95,10 @@ class ControllerPart(RolePart):
                 on_change=enqueuer.enqueue_all,
                 cluster=options.cluster_name,
             ),
-            events=EventRecorder(client, common.now),
+            events=events,
+            fields=ResourceFields(
+                client, events, enqueue=queue.add, interval=options.resource_interval
+            ),
             observed=observer,
             config_maps=ConfigMapReader(client, queue.add) if options.read_config_maps else None,
         )
@@ -154,7 +162,12 @@ def build_manager(
         frozenset({options.namespace, *options.excluded_namespaces}), options.namespace_selector
     )
     workloads = WorkloadReconciler(cache, client, queue, plans, writers, now=now, excluded=excluded)
-    background = [writers.verifier.run, writers.egress.run, writers.reports.run]
+    background = [
+        writers.verifier.run,
+        writers.egress.run,
+        writers.reports.run,
+        writers.fields.run,
+    ]
     prepare = [writers.egress.begin, writers.reports.discover, workloads.resume_rollouts]
     if writers.config_maps is not None:
         background.append(writers.config_maps.run)

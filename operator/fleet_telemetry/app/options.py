@@ -107,6 +107,8 @@ class Options:
     loopback_pods: bool = False
     """Pods may have loopback addresses, as on a local cluster."""
     allowlist: str = ALLOWLIST
+    resource_interval: float = 60.0
+    """Seconds between two reads of a custom resource that is a product's switch."""
     egress: EgressSettings = field(default_factory=EgressSettings)
     observed: ObservedSettings = field(default_factory=ObservedSettings)
 

@@ -36,9 +36,11 @@ from fleet_telemetry.audit.documents import Chunk, split
 from fleet_telemetry.audit.folders import InputFile, find_inputs, unreadable
 from fleet_telemetry.audit.manifests import GROUPS, ManifestFault, PartOf, read_manifest
 from fleet_telemetry.audit.plain_yaml import Found
+from fleet_telemetry.audit.resource_files import ResourceFiles
 from fleet_telemetry.audit.result import Place, Problem
 from fleet_telemetry.audit.sources import Definitions, Gathered, Read, Scope
 from fleet_telemetry.audit.subject import Other, Subject
+from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.linting.document import Document
 from fleet_telemetry.linting.problem import FileError, FileProblem
 from fleet_telemetry.objects.manifest import list_at, text_at
@@ -133,6 +135,7 @@ class _Gatherer:
         self._parts: list[PartOf] = []
         self._seen: set[_Key] = set()
         self._config_maps = ConfigMapFiles(default_namespace)
+        self._resources = ResourceFiles((), default_namespace)
         self.problems: list[Problem] = []
         self.read = Read()
 
@@ -150,6 +153,7 @@ class _Gatherer:
         if refers:
             self._gather_config_maps(sources)
         definitions = self._collector.finish()
+        self._gather_resources(sources, definitions)
         for problem in self._collector.problems:
             self.report(problem)
         return Gathered(
@@ -169,11 +173,27 @@ class _Gatherer:
                     for one in objects_of(decoder.decode(chunk)):
                         self._config_maps.add(one.manifest or {})
 
-    def _with_config_maps(self, read: Subject | Other) -> Subject | Other:
+    def _gather_resources(self, sources: Iterable[InputFile], definitions: Definitions) -> None:
+        """A turn of its own, too: which custom resources matter is known by now."""
+        products = (*builtin().products.values(), *(one for _, one in definitions.products))
+        self._resources = ResourceFiles(products, self._default)
+        for source in sources:
+            decoder = Decoder(source.name, self._resources.is_kind, self._resources.may_be_in)
+            for chunk in self.chunks(source):
+                if self._resources.may_be_in(chunk.text):
+                    for one in objects_of(decoder.decode(chunk)):
+                        self._resources.add(one.manifest or {})
+
+    def _with_files(self, read: Subject | Other) -> Subject | Other:
+        """A workload with what other documents say of it."""
         if isinstance(read, Other):
             return read
-        found = self._config_maps.of_namespace(read.workload.ref.namespace)
-        return replace(read, config_maps=found)
+        namespace = read.workload.ref.namespace
+        return replace(
+            read,
+            config_maps=self._config_maps.of_namespace(namespace),
+            fields=self._resources.of_namespace(namespace),
+        )
 
     def sources(self, named: Iterable[str]) -> Iterator[InputFile]:
         """The files; what is wrong with their names is reported."""
@@ -230,7 +250,7 @@ class _Gatherer:
             owner = (_namespace_of(part.subject), part.controller.kind, part.controller.name)
             if owner not in self._seen and part.whole not in self._seen:
                 self._seen.add(owner)  # one of its parts is enough
-                yield self._with_config_maps(part.subject)
+                yield self._with_files(part.subject)
         for stream in self._streams.values():
             stream.close()
 
@@ -299,7 +319,7 @@ class _Gatherer:
                     advice = "keep one of them; of two that are applied the last one counts"
                     self.report(FileProblem(source.name, one.line, what, advice))
                 self._seen.add(key)
-                yield self._with_config_maps(read)
+                yield self._with_files(read)
 
     def _of_fault(self, fault: ManifestFault, one: Found, chunk: Chunk, found: _OfFile) -> None:
         if fault.is_partial and found.source.beside_kustomization:

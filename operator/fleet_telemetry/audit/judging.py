@@ -41,6 +41,7 @@ def decide_on(
         contacts=subject.contacts,
         claims=subject.claims,
         config_maps=subject.config_maps,
+        fields=subject.fields,
         seeds=subject.seeds,
         recorded=subject.recorded,
         excluded=subject.excluded,

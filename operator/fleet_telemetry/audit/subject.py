@@ -14,6 +14,7 @@ from fleet_telemetry.evidence.contacts import NO_CONTACTS, Contacts
 from fleet_telemetry.evidence.egress import EgressFinding
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
+from fleet_telemetry.workloads.resource_fields import FieldStates
 from fleet_telemetry.workloads.workload import Pod, PodTemplate, Workload
 
 
@@ -28,6 +29,8 @@ class Subject:
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, VolumeClaimFacts] = field(default_factory=dict)
     config_maps: ConfigMaps = field(default_factory=dict)
+    fields: FieldStates = field(default_factory=dict)
+    """The fields of custom resources that its products read."""
     """Those of its namespace that were read."""
     reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
     """What an installed operator recorded of the products' own reports."""

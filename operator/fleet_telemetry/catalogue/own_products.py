@@ -17,6 +17,12 @@ from fleet_telemetry.api.product import (
     TelemetryProductSpec,
     spelt_in_capitals,
 )
+from fleet_telemetry.api.resource_names import (
+    GROUP_ADVICE,
+    PATH_ADVICE,
+    is_refused_group,
+    is_refused_path,
+)
 from fleet_telemetry.api.variable_names import (
     ADVICE,
     EXPANSION_ADVICE,
@@ -110,6 +116,7 @@ def find_own_problems(spec: TelemetryProductSpec) -> Iterator[str]:
         if switch.argument is not None
     ):
         yield from _problems_of_argument(argument)
+    yield from _problems_of_resources(spec)
     for channel in spec.channels:
         for refusal in (refusal for rule in channel.rules for refusal in rule.refuses):
             names = [refusal.env]
@@ -174,3 +181,12 @@ def _problems_of_argument(argument: ArgumentSwitch) -> Iterator[str]:
             f"argument {argument.flag}: only a built-in product says which arguments an image has; "
             "leave out imageArguments, or write an empty list if the images have none"
         )
+
+
+def _problems_of_resources(spec: TelemetryProductSpec) -> Iterator[str]:
+    rules = (rule for channel in spec.channels for rule in channel.rules)
+    for resource in (switch.resource for rule in rules for switch in rule.switches):
+        if resource is not None and is_refused_group(resource.group):
+            yield f"resource {resource.label}: {GROUP_ADVICE}"
+        if resource is not None and is_refused_path(resource.path):
+            yield f"resource {resource.label}: {PATH_ADVICE}"

@@ -302,6 +302,13 @@ OBSERVED_OPTIONS = (
 CONTROLLER_OPTIONS = (
     click.option("--loopback-pods", is_flag=True, hidden=True),
     click.option(
+        "--resource-interval",
+        type=click.FloatRange(1, 3600),
+        default=60.0,
+        show_default=True,
+        help="Seconds between two reads of a custom resource that holds the switch of a product.",
+    ),
+    click.option(
         "--excluded-namespace",
         "excluded_namespaces",
         multiple=True,

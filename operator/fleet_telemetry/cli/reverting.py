@@ -7,7 +7,13 @@ import sys
 
 import click
 
-from fleet_telemetry.controllers.revert import find_leftovers, find_network_policies, policies_left
+from fleet_telemetry.controllers.revert import (
+    find_fields,
+    find_leftovers,
+    find_network_policies,
+    policies_left,
+    revert_field,
+)
 from fleet_telemetry.controllers.revert import revert as revert_one
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.connecting import connect_current
@@ -36,10 +42,11 @@ async def _revert(kubeconfig: str | None, namespace: str, *, egress_only: bool, 
             )
             return 1
         workloads = 0 if egress_only else await _revert_workloads(client, namespace, yes=yes)
+        fields = 0 if egress_only else await _revert_fields(client, namespace, yes=yes)
         network_policies = await _delete_network_policies(client, namespace, yes=yes)
     finally:
         await client.close()
-    if not workloads and not network_policies:
+    if not workloads and not fields and not network_policies:
         click.echo("nothing is left to remove")
     elif not yes:
         pods = f" and replace the pods of {workloads} workloads" if workloads else ""
@@ -58,6 +65,17 @@ async def _revert_workloads(client: KubernetesClient, namespace: str, *, yes: bo
         if yes:
             await revert_one(client, leftover)
     return workloads
+
+
+async def _revert_fields(client: KubernetesClient, namespace: str, *, yes: bool) -> int:
+    """Restore fields of custom resources; return their number."""
+    number = 0
+    async for change in find_fields(client, namespace):
+        number += 1
+        click.echo(f"{'restored' if yes else 'would restore'} {change.ref}")
+        if yes:
+            await revert_field(client, change)
+    return number
 
 
 async def _delete_network_policies(client: KubernetesClient, namespace: str, *, yes: bool) -> int:

@@ -54,6 +54,11 @@ def _serve(role: Role, *, log_format: str, log_level: str, **given: Any) -> None
     with operator_packages(role.value):
         import uvloop  # noqa: PLC0415
 
+        from fleet_telemetry.kube.official_client import (  # noqa: PLC0415
+            import_only_what_is_asked_for,
+        )
+
+        import_only_what_is_asked_for()
         from fleet_telemetry.app.process import run  # noqa: PLC0415
         from fleet_telemetry.kube.kubeconfig import KubeconfigError  # noqa: PLC0415
         from fleet_telemetry.reporting.log_lines import set_up_logging  # noqa: PLC0415

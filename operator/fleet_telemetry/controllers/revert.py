@@ -13,16 +13,24 @@ import msgspec
 
 from fleet_telemetry.api.workload_telemetry import InjectedVariable, WorkloadTelemetryStatus
 from fleet_telemetry.controllers.egress.discovery import OURS
+from fleet_telemetry.controllers.resources.writing import restore_field
 from fleet_telemetry.controllers.workload_writer import write_edits
 from fleet_telemetry.egress.dialects.common import workload_of
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.kube.resource_reading import fetch_field
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, place_of
 from fleet_telemetry.switches.argument_lists import revert_arguments
 from fleet_telemetry.switches.edits import Edit, EditCause
 from fleet_telemetry.switches.ownership import injected_suspension, is_ours
+from fleet_telemetry.switches.resource_plan import (
+    FieldChange,
+    is_written,
+    plan_fields,
+    ref_of,
+)
 from fleet_telemetry.switches.suspend import resumption
 from fleet_telemetry.workloads.reading import read_owning_workloads, read_workload
 from fleet_telemetry.workloads.workload import Workload
@@ -113,6 +121,22 @@ async def revert(client: KubernetesClient, leftover: Leftover) -> None:
         return edits_for(fresh, leftover.variables)
 
     await write_edits(client, leftover.workload, plan)
+
+
+async def find_fields(client: KubernetesClient, namespace: str = "") -> AsyncIterator[FieldChange]:
+    """The fields of custom resources to revert, of workloads in all namespaces or in one: those
+    that still are as the operator wrote them. Raises ApiError."""
+    async for telemetry in client.list(kinds.WORKLOAD_TELEMETRY, namespace):
+        status = msgspec.convert(telemetry.get("status") or {}, WorkloadTelemetryStatus)
+        records = [one for one in status.resources if is_written(one)]
+        states = {ref: await fetch_field(client, ref) for ref in map(ref_of, records)}
+        for change in plan_fields((), {}, "", states, records).changes:
+            yield change
+
+
+async def revert_field(client: KubernetesClient, change: FieldChange) -> None:
+    """Give a field the value of before. Raises ApiError."""
+    await restore_field(client, change.ref, change.state, change.value)
 
 
 async def find_network_policies(

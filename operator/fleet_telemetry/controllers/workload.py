@@ -27,6 +27,7 @@ from fleet_telemetry.controllers.keys import (
 )
 from fleet_telemetry.controllers.plans import Plans, policy_key
 from fleet_telemetry.controllers.reports import ReportWriter
+from fleet_telemetry.controllers.resources.fields import ResourceFields
 from fleet_telemetry.controllers.rollouts import RolloutGate
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.status_writer import write_status
@@ -55,6 +56,7 @@ from fleet_telemetry.reporting.workload_status import (
 from fleet_telemetry.reporting.workload_summary import is_labelled
 from fleet_telemetry.switches.argument_lists import arguments_of
 from fleet_telemetry.switches.edits import Edit, Trigger
+from fleet_telemetry.switches.resource_plan import NO_FIELDS, is_written
 from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, WorkloadRef
 
 _log = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ class Writers:
     verifier: Verifier
     reports: ReportWriter
     events: EventRecorder
+    fields: ResourceFields
     observed: Observed | None = None
     """None where DNS is not observed."""
     config_maps: ConfigMapReader | None = None
@@ -125,6 +128,7 @@ class WorkloadReconciler:
         self._verifier = writers.verifier
         self._reports = writers.reports
         self._events = writers.events
+        self._fields = writers.fields
         self._observed = writers.observed
         self._config_maps = writers.config_maps
         self._now = now
@@ -156,7 +160,7 @@ class WorkloadReconciler:
             # Network policies protect against settings that fail, also if they are not written.
             await self._egress.reconcile(workload, plan, self._cache.fleet.pods_of(key))
             raise
-        if not plan.targets and not plan.injected:
+        if not plan.targets and not plan.injected and not any(map(is_written, plan.fields.records)):
             # Its product is no longer known, and nothing is left of what was injected.
             self._cache.fleet.delete_workload(key)
             await self._delete(key)
@@ -172,10 +176,13 @@ class WorkloadReconciler:
             self._enqueue_policies(before)
             self._enqueue_policies(plan)
         self._verifier.plan(key, plan.checks, _pods_to_ask(pods))
+        self._fields.plan(key, plan.fields)
         again = decide_again_after(plan, self._now())
         if again is not None:
             self._queue.add_after(key, again)
         await self._write_telemetry(workload, plan)
+        # What stood in custom resources is recorded by now, so they may be changed.
+        await self._fields.act(workload, plan.fields)
         # A new leader that has not asked the products yet must not change an auditor's report.
         if {check.product for check in plan.checks} <= answered:
             await self._reports.write(workload, plan)
@@ -226,6 +233,7 @@ class WorkloadReconciler:
         # This comes before all that may fail: the next attempt would see no difference.
         self._enqueue_policies(before)
         self._verifier.plan(ref, (), None)
+        self._fields.plan(ref, NO_FIELDS)
         if self._config_maps is not None:
             self._config_maps.forget(ref)
         await self._egress.forget(ref)
@@ -264,6 +272,8 @@ class WorkloadReconciler:
             reported=self._verifier.results(ref),
             reported_before=stored_reports(status) if status else {},
             contacts=self._observed.contacts_of(ref) if self._observed else NO_CONTACTS,
+            fields=self._fields.states(ref),
+            field_records=status.resources if status else (),
         )
 
     def _is_excluded(self, namespace: str) -> bool:

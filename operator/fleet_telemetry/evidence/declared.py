@@ -50,7 +50,7 @@ def _settings(
     for switch in stops or [s for s in rule.switches if s not in stopping] or rule.switches:
         reading = readings.reading(target, switch)
         # An unset seed shows nothing about data that may have existed before.
-        starts = switch.semantics is Semantics.START
+        starts = switch.semantics is Semantics.START or switch.resource is not None
         persists = switch.env is not None and switch.env.persists
         effect = with_default(reading, rule.default, persists=persists) if starts else reading
         if readings.doubt(target, switch):

@@ -29,7 +29,7 @@ def judge_pods(
     ]
     # If the template is not ours to edit, the pods are injected instead, and the template is no
     # evidence either way.
-    by_template = not case.facts.workload.is_injected_by_pod
+    by_template = switch.resource is not None or not case.facts.workload.is_injected_by_pod
     if by_template and declared.setting is not case.desired:
         return judge_unset(case, switch, declared)
     if case.facts.pods_unread or not running:

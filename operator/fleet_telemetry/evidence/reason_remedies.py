@@ -132,6 +132,28 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.NO_VERIFIED_POD: "Wait until a pod is ready, or name a Service in "
     "spec.runtime.endpoints.",
     Reason.SETTING_FOUGHT_OVER: "Find what changes the setting back in the product.",
+    Reason.RESOURCE_NOT_MANAGED: "Set the field in the custom resource, or set "
+    "spec.runtime.action: Remediate and name the product in the chart's customResources.write.",
+    Reason.RESOURCE_NEEDS_CLUSTER_POLICY: "Set the field in the custom resource, or cover the "
+    "workload with a ClusterTelemetryPolicy.",
+    Reason.RESOURCE_READ_ONLY: "Cover the channel whose switch it is with a policy, too.",
+    Reason.RESOURCE_CONTESTED: "Let the policies of both workloads ask for the same.",
+    Reason.RESOURCE_WRITE_FORBIDDEN: "Name the product in the chart's customResources.write, or, "
+    "of a TelemetryProduct, the field in customResources.additional with write: true.",
+    Reason.RESOURCE_WRITE_REFUSED: "Set the field in the custom resource by hand: the message says "
+    "what was refused.",
+    Reason.RESOURCE_AWAITS_WRITE: "Wait a minute, and look again.",
+    Reason.RESOURCE_NOT_READ: "Let the operator run, which reads the custom resource, or add the "
+    "custom resource to the files.",
+    Reason.RESOURCE_RIGHT_MISSING: "Set the chart's value customResources.read: true, or, of a "
+    "TelemetryProduct, name the field in customResources.additional.",
+    Reason.RESOURCE_KIND_MISSING: "See that the custom resource definitions belong to the version "
+    "of the product that runs.",
+    Reason.RESOURCE_UNREACHABLE: "Wait: it is read again. The controller's log has the error.",
+    Reason.RESOURCE_ABSENT: "Start the product once, or create the custom resource.",
+    Reason.RESOURCE_VALUE_OF_OTHER_TYPE: "Write a value that the product's documentation names.",
+    Reason.RESOURCE_CHANGE_UNKNOWN: "Write the field again by server-side apply, and restart the "
+    "workload.",
 }
 """Reasons whose own sentence says what to do are left out."""
 OBSERVED_REMEDIES: Mapping[ObservedReason, str] = {
@@ -167,6 +189,7 @@ PROVEN = frozenset(
         Reason.NO_TELEMETRY_IN_VERSION,
         Reason.DEFAULT_APPLIES,
         Reason.REPORTED,
+        Reason.RESOURCE_IN_EFFECT,
         Reason.REST_DENIED,
         Reason.HOSTS_DENIED,
         Reason.EXEMPT_BY_POLICY,

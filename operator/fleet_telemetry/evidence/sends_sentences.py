@@ -23,6 +23,7 @@ _NO = {
         "The switch is not set or is empty, and this version sends nothing by default."
     ),
     Reason.REPORTED: "The product itself reports that the channel is switched off.",
+    Reason.RESOURCE_IN_EFFECT: "The custom resource switches the channel off.",
 }
 _YES = {
     Reason.RUNNING_IN_EVERY_POD: "The channel is switched on in the pods.",
@@ -39,6 +40,7 @@ _YES = {
     ),
     Reason.DEFAULT_APPLIES: "The switch is not set or is empty, and this version sends by default.",
     Reason.REPORTED: "The product itself reports that the channel is switched on.",
+    Reason.RESOURCE_IN_EFFECT: "The custom resource switches the channel on.",
     Reason.RESTART_NEEDED: (
         "The product itself reports that the channel is switched on, until it restarts."
     ),

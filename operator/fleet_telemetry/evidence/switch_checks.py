@@ -10,6 +10,7 @@ from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.case import Case
 from fleet_telemetry.evidence.not_set import judge_unset
 from fleet_telemetry.evidence.pod_checks import judge_pods
+from fleet_telemetry.evidence.resource_checks import judge_resource
 from fleet_telemetry.evidence.seed_checks import judge_seed_switch
 from fleet_telemetry.evidence.switch_reading import read_effect
 from fleet_telemetry.evidence.verdict import StateFinding
@@ -50,6 +51,8 @@ def _by_suspension(case: Case, switch: Switch) -> StateFinding:
 
 
 def _by_start_switch(case: Case, switch: Switch) -> StateFinding:
+    if switch.resource is not None:
+        return judge_resource(case, switch, switch.resource)
     if switch.suspend and case.desired is Setting.DISABLED:
         return _by_suspension(case, switch)
     found = judge_pods(case, switch, Reason.RUNNING_IN_EVERY_POD)
@@ -65,7 +68,8 @@ def _by_start_switch(case: Case, switch: Switch) -> StateFinding:
 
 
 def _by_runtime_switch(case: Case, switch: Switch) -> StateFinding:
-    del switch
+    if switch.resource is not None:
+        return judge_resource(case, switch, switch.resource)
     return StateFinding(State.UNKNOWN, Reason.NOT_REPORTED, case.rule.remedy)
 
 

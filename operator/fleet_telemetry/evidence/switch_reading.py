@@ -22,6 +22,9 @@ def read_effect(
         return SwitchReading(Setting.UNKNOWN, ReadingSource.UNREADABLE, target.reference)
     label = label_of(switch)
     same = [one for one in rule.switches if mechanism_of(one) and label_of(one) == label]
+    if switch.resource is not None and not rule.switches:
+        # That version does not read the field, whatever it holds.
+        return with_default(SwitchReading(Setting.UNSET, ReadingSource.NOTHING), rule.default)
     switches = same or list(rule.switches) or [switch]
     if switch.semantics is Semantics.START and any(s.semantics is Semantics.SEED for s in switches):
         # The pod's version reads it once only, so that it runs with the setting is not proven.

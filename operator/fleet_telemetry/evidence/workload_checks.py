@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from fleet_telemetry.api.product import DefaultState, RefusedVariable, Setting
+from fleet_telemetry.api.product import DefaultState, RefusedVariable, Setting, Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.case import Case
@@ -128,11 +128,21 @@ def _by_switches(case: Case) -> StateFinding | None:
     findings = [judge_switch(case, switch) for switch in sufficient]
     if others:
         worst = worst_finding(judge_switch(case, switch) for switch in others)
-        for switch, finding in () if case.imagined else zip(sufficient, findings, strict=True):
+        # What is only read for this channel is nothing that its policy could bring about.
+        found = [
+            (switch, finding)
+            for switch, finding in zip(sufficient, findings, strict=True)
+            if finding.state is State.COMPLIANT or not _is_evidence_only(switch)
+        ]
+        for switch, finding in () if case.imagined else found:
             also = f"{label_of(switch)} alone would suffice: {finding.reason}."
             worst = replace(worst, detail=f"{worst.detail} {also}".strip())
-        findings.append(worst)
+        findings = [*(finding for _, finding in found), worst]
     return best_finding(findings)
+
+
+def _is_evidence_only(switch: Switch) -> bool:
+    return switch.resource is not None and switch.resource.evidence_only
 
 
 def _by_any_switch(case: Case) -> StateFinding:

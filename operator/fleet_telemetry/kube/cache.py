@@ -40,6 +40,7 @@ from fleet_telemetry.kube.store import ObjectKey, ReflectorStore, Store
 from fleet_telemetry.kube.workload_store import Fleet
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest
+from fleet_telemetry.switches.resource_plan import is_written
 from fleet_telemetry.workloads.workload import Workload, WorkloadRef
 
 
@@ -194,7 +195,11 @@ class ClusterCache:
 
     def _has_record(self, ref: WorkloadRef, uid: str) -> bool:
         entry = self.telemetry_of(ref)
-        return entry is not None and entry.owner_uid == uid and bool(entry.status.injected)
+        return (
+            entry is not None
+            and entry.owner_uid == uid
+            and (bool(entry.status.injected) or any(map(is_written, entry.status.resources)))
+        )
 
     def _policy_store(self, kind: PolicyKind) -> Store[PolicyKey, PolicyEntry]:
         return Store(

@@ -5,9 +5,9 @@ Manifests are never read into models, which drop unknown fields: foreign objects
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -16,7 +16,6 @@ import aiohttp
 import msgspec
 
 from fleet_telemetry.kube.server_access import open_transport
-from fleet_telemetry.kube.streamed_list import QUERY, Presence, StreamedList, StreamError
 from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig, items_at, number_at, text_at
@@ -27,6 +26,7 @@ PAGE = 20
 same time: in a cluster of 1,000 workloads, a page size of 200 raised the peak by 40 MB, and one of
 50 by 6 MB."""
 _TIMEOUT_SECONDS = 15
+_LONGEST_NUMBER = 10
 
 NOT_A_LIST = "NotAList"
 """The reason of an ApiError: something answers that is no API server."""
@@ -43,10 +43,17 @@ class ApiError(Exception):
     """A call failed. ``status`` is the HTTP status; 0 if there was no response."""
 
     def __init__(
-        self, status: int, reason: str, message: str, causes: frozenset[str] = frozenset()
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        causes: frozenset[str] = frozenset(),
+        retry_after: float = 0.0,
     ) -> None:
         self.status = status
         self.reason = reason
+        self.retry_after = retry_after
+        """Seconds that the API server asks to wait; 0 if it does not say."""
         self._causes = causes
         super().__init__(message)
 
@@ -121,8 +128,6 @@ class KubernetesClient:
         self._transport = transport
         self._timeout = timeout or aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
         self._on_call = on_call or _ignore
-        self._streams = True
-        """Whether the API server may have streaming lists."""
 
     @classmethod
     async def connect(
@@ -168,49 +173,22 @@ class KubernetesClient:
             if not token:
                 return
 
-    async def list_all(self, kind: Kind) -> AsyncIterator[tuple[Presence, dict[str, Any]]]:
-        """All objects of a kind, one by one, by a streaming list if the API server has them, else
-        page by page. An object that changes meanwhile may come again, or as deleted.
-
-        It needs the verbs ``list`` and ``watch``. Raises ApiError, also after some objects.
-        """
-        if self._streams:
-            stream = StreamedList()
-            try:
-                async for found in self._stream(kind, stream):
-                    yield found
-            except ApiError as error:
-                is_foreign = error.reason == NOT_A_LIST or error.is_rejection
-                if stream.has_begun or not (is_foreign or error.is_too_early):
-                    raise
-                # It has none, as before Kubernetes 1.34 or with an older etcd. A kind that was just
-                # defined has none yet: its cache fills.
-                self._streams = not is_foreign
-            else:
-                return
-        async for manifest in self.list(kind):
-            yield Presence.EXISTS, manifest
-
-    async def _stream(
-        self, kind: Kind, stream: StreamedList
-    ) -> AsyncIterator[tuple[Presence, dict[str, Any]]]:
+    async def read(self, kind: Kind, query: Mapping[str, str]) -> bytes:
+        """A part of a list, as bytes. Raises ApiError."""
         path = kind.path()
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=_TIMEOUT_SECONDS, sock_read=_TIMEOUT_SECONDS
-        )
-        response = await self._call("GET", kind, path, QUERY, timeout=timeout)
+        return await _read("GET", path, await self._call("GET", kind, path, query))
+
+    @asynccontextmanager
+    async def stream(
+        self, kind: Kind, query: Mapping[str, str]
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The chunks of a watch. It has no time limit but for connecting: whoever reads it has one.
+        Raises ApiError, also while it is read."""
+        path = kind.path()
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_TIMEOUT_SECONDS)
+        response = await self._call("GET", kind, path, query, timeout=timeout)
         try:
-            async for chunk in response.content.iter_any():
-                for found in stream.feed(chunk):
-                    yield found
-                if stream.is_complete:
-                    return
-                # What has arrived is read at once; all else on the loop gets its turn.
-                await asyncio.sleep(0)
-            raise stream.end()
-        except StreamError as error:
-            reason = error.reason or NOT_A_LIST
-            raise ApiError(error.status, reason, f"GET {path}: {error}") from error
+            yield response.content.iter_any()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unreachable("GET", path, error) from error
         finally:
@@ -296,12 +274,19 @@ class KubernetesClient:
         await self.delete(kind, metadata["name"], namespace, uid=uid)
 
     async def apply(
-        self, kind: Kind, manifest: Manifest, *, subresource: str = ""
+        self,
+        kind: Kind,
+        manifest: Manifest,
+        *,
+        subresource: str = "",
+        force: bool = True,
+        field_manager: str = FIELD_MANAGER,
     ) -> dict[str, Any]:
-        """Server-side apply of an object of our own. Raises ApiError."""
+        """Server-side apply of an object of our own, or of one field of a custom resource. Raises
+        ApiError; without ``force`` a conflict if another field manager owns what differs."""
         metadata = manifest["metadata"]
         path = kind.path(metadata.get("namespace", ""), metadata["name"], subresource)
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": field_manager, "force": "true" if force else "false"}
         return await self._request(
             "PATCH", kind, path, query, manifest, content_type="application/apply-patch+yaml"
         )
@@ -357,7 +342,7 @@ class KubernetesClient:
                 method,
                 path,
                 {key: value for key, value in (query or {}).items() if value},
-                None if body is None else msgspec.json.encode(body),
+                body,
                 content_type,
                 timeout=timeout or self._timeout,
             )
@@ -389,7 +374,14 @@ def _failure(method: str, path: str, response: aiohttp.ClientResponse, data: byt
         str(result.get("reason") or response.reason or response.status),
         f"{method} {path}: {result.get('message') or response.reason or response.status}",
         frozenset(str(dig(cause, "reason")) for cause in dig(result, "details", "causes") or ()),
+        _retry_after(response),
     )
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float:
+    """The header, in its form of seconds: an API server sends no date."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdecimal() and len(text) < _LONGEST_NUMBER else 0
 
 
 def _parse(data: bytes) -> dict[str, Any]:

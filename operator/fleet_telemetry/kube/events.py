@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 REPORTING_CONTROLLER = "fleettelemetry.io/controller"
 """What marks an Event as one of ours."""
-_LONGEST_NOTE = 1024
+LONGEST_NOTE = 1024
 _CLUSTER_SCOPED_NAMESPACE = "default"
 """The namespace for events on cluster-scoped objects; `kubectl describe` reads them from there."""
 
@@ -70,7 +70,7 @@ class EventRecorder:
             "type": "Warning" if warning else "Normal",
             "reason": reason,
             "action": "CheckTelemetry",
-            "note": printable(note, _LONGEST_NOTE),
+            "note": printable(note, LONGEST_NOTE),
             "regarding": {
                 "apiVersion": regarding.api_version,
                 "kind": regarding.kind,

@@ -58,3 +58,5 @@ WATCHED_BY_WEBHOOK = (
 )
 """The kinds in the webhook's cache, in the order of listing: policies come before workloads."""
 WATCHED_BY_CONTROLLER = (HOST, NETWORK_POLICY, *WATCHED_BY_WEBHOOK)
+WATCHED_BY_KOPF = frozenset({NAMESPACE, POLICY, CLUSTER_POLICY, PRODUCT, HOST})
+"""The kinds of which there are few. What grows with the fleet has a reflector of its own."""

@@ -1,5 +1,8 @@
 """Watches by kopf: they feed the cache with events.
 
+Only the kinds of which there are few are watched so: kopf keeps a worker and a queue for each
+object that it has just seen. The others have a reflector of their own (see kind_reflector).
+
 There are event handlers only. kopf writes to an object only for other handlers, so it never writes
 to a foreign object.
 """
@@ -14,7 +17,7 @@ import kopf
 
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.client import PAGE
-from fleet_telemetry.kube.kinds import LEASE
+from fleet_telemetry.kube.kinds import LEASE, WATCHED_BY_KOPF
 from fleet_telemetry.kube.list_schedule import ListSchedule
 from fleet_telemetry.kube.watch_heartbeat import WatchHeartbeat
 from fleet_telemetry.objects.kind import Kind
@@ -28,7 +31,7 @@ async def start_watches(
     lease: str,
     on_event: Callable[[str], None],
 ) -> Collection[asyncio.Task[None]]:
-    """Watch the kinds of the cache, and the Lease of this name. Returns kopf's tasks.
+    """Watch the few objects that users write, and the Lease of this name. Returns kopf's tasks.
 
     ``on_event`` gets the kind of each object that a watch reports. kopf takes over the signals: its
     first task to end is the one that waits for them.
@@ -39,6 +42,11 @@ async def start_watches(
         standalone=True,
         clusterwide=True,
     )
+
+
+def kinds_of_kopf(cache: ClusterCache) -> tuple[Kind, ...]:
+    """The kinds of the cache that kopf watches, in the order of listing."""
+    return tuple(kind for kind in cache.watched if kind in WATCHED_BY_KOPF)
 
 
 def _build_registry(
@@ -53,7 +61,7 @@ def _build_registry(
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
-    for kind in cache.watched:
+    for kind in kinds_of_kopf(cache):
         _watch(registry, cache, kind, schedule, on_event)
 
     @kopf.on.event(LEASE.group, LEASE.version, LEASE.plural, registry=registry)

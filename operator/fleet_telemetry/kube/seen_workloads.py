@@ -5,7 +5,6 @@ So many of them run no product that only a number is kept of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fleet_telemetry.kube.store import ObjectKey
@@ -27,11 +26,15 @@ class SeenWorkloads:
     def __init__(self) -> None:
         # By namespace, and by the hash of the name: that of the UID, with a bit for the product.
         self._seen: dict[str, dict[int, int]] = {}
+        self._unlisted: dict[str, set[int]] = {}
+        """The same keys, of what a list that is being read has not shown yet."""
 
     def put(self, key: ObjectKey, uid: str, *, known: bool) -> None:
         """Add or replace a workload."""
         namespace, name = key
         self._seen.setdefault(namespace, {})[hash(name)] = _digest(uid) | known
+        if namespace in self._unlisted:
+            self._unlisted[namespace].discard(hash(name))
 
     def delete(self, key: ObjectKey, uid: str | None = None) -> None:
         """Remove a workload; with a ``uid``, only if it has that UID."""
@@ -44,16 +47,19 @@ class SeenWorkloads:
         if not found:
             del self._seen[namespace]
 
-    def keep(self, listed: Iterable[ObjectKey]) -> None:
-        """Remove all but these, which a full list or a watch event since its begin named."""
-        kept: dict[str, set[int]] = {}
-        for namespace, name in listed:
-            kept.setdefault(namespace, set()).add(hash(name))
-        for namespace, found in list(self._seen.items()):
-            for gone in found.keys() - kept.get(namespace, set()):
+    def begin_list(self) -> None:
+        """A full list begins. What is neither put nor deleted until its end is gone."""
+        self._unlisted = {namespace: set(found) for namespace, found in self._seen.items()}
+
+    def end_list(self) -> None:
+        """Remove all that was not put since the list began."""
+        for namespace, unlisted in self._unlisted.items():
+            found = self._seen.get(namespace, {})
+            for gone in unlisted & found.keys():
                 del found[gone]
             if not found:
-                del self._seen[namespace]
+                self._seen.pop(namespace, None)
+        self._unlisted = {}
 
     def count(self) -> list[SeenInNamespace]:
         """The counts of each namespace; may be called from another thread."""

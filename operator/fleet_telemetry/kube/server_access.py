@@ -1,25 +1,32 @@
-"""From a kubeconfig's user and cluster, or a pod's service account, to a transport."""
+"""From a kubeconfig's user and cluster, or a pod's service account, to a transport.
+
+The official client reads both. What it would take in another way than kubectl is refused or put
+right before.
+"""
 
 from __future__ import annotations
 
-import base64
 import os
 import ssl
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from fleet_telemetry.kube.authorization import TokenFile, basic, bearer, expiry_of
+from kubernetes.aio import client as api
+from kubernetes.aio.config import ConfigException
+from kubernetes.aio.config.incluster_config import InClusterConfigLoader
+from kubernetes.aio.config.kube_config import KubeConfigLoader
+
 from fleet_telemetry.kube.exec_plugin import credentials_of_plugin
 from fleet_telemetry.kube.kubeconfig import Access, KubeconfigError, read_kubeconfig
-from fleet_telemetry.kube.transport import Authorization, Transport
+from fleet_telemetry.kube.transport import Transport
 from fleet_telemetry.objects.manifest import Manifest, list_at, mapping_at, text_at
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _LARGEST_PORT = 65535
+_LARGEST_TOKEN = 2**16
+"""Bytes."""
 _IMPERSONATE = "Impersonate-"
 _HEADER_NAME = "!#$&'*+-.^_`|~"
 """The characters that a header's name may have besides letters and digits. ``%`` begins another."""
@@ -47,49 +54,69 @@ def open_in_cluster(
     folder: Path = SERVICE_ACCOUNT, environment: Mapping[str, str] = os.environ
 ) -> Transport:
     """For the pod's own cluster, with its service account. Raises KubeconfigError."""
+    configuration = api.Configuration()
     try:
-        host = environment["KUBERNETES_SERVICE_HOST"]
-        port = int(environment["KUBERNETES_SERVICE_PORT"])
-        return Transport(
-            f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
-            tls=ssl.create_default_context(cafile=folder / "ca.crt"),
-            authorization=TokenFile(folder / "token"),
-        )
-    except (KeyError, OSError, ValueError):
+        InClusterConfigLoader(
+            token_filename=folder / "token", cert_filename=folder / "ca.crt", environ=environment
+        ).load_and_set(configuration)
+        int(environment["KUBERNETES_SERVICE_PORT"])
+        return Transport(configuration)
+    except (ConfigException, OSError, ValueError):
         raise KubeconfigError(
             "the pod has no service account that can be used",
             "set automountServiceAccountToken, or give a kubeconfig with --kubeconfig",
         ) from None
 
 
-async def open_with(
-    access: Access, context: str, *, now: Callable[[], float] = time.time
-) -> Transport:
-    """For the cluster and the user of a context. No call is made yet, except by a plug-in of the
-    user. Raises KubeconfigError."""
+async def open_with(access: Access, context: str) -> Transport:
+    """For the cluster and the user of a context. No call is made yet, except by a plug-in or an
+    identity provider of the user. Raises KubeconfigError."""
     user: Mapping[str, Any] = access.user
     if mapping_at(user, "exec"):
         user = await credentials_of_plugin(access)
-    server = text_at(access.cluster, "server")
-    _check(server, context)
+    _check(text_at(access.cluster, "server"), context)
     for part, fields in (("cluster", access.cluster), ("user", user)):
         _check_texts(part, fields, context)
+    user = _with_token_of_file(user, context)
+    _check_proxy(access.cluster, context)
+    headers = _impersonation(user, context)
+    configuration = await _load(access.cluster, user, context)
+    _check_token(configuration, context)
     try:
-        tls = _tls(access.cluster, user) if server.startswith("https://") else None
+        _check_key(configuration)
+        return Transport(configuration, headers)
     except (OSError, ValueError) as error:
         raise KubeconfigError(
             f"the certificates or the key of context {context!r} cannot be used "
             f"({type(error).__name__})",
             "get new credentials, or correct them in the kubeconfig",
         ) from None
-    return Transport(
-        server,
-        tls=tls,
-        server_name=text_at(access.cluster, "tls-server-name"),
-        proxy=_proxy(access.cluster, context),
-        authorization=_authorization(user, context, now()),
-        headers=_impersonation(user, context),
-    )
+
+
+async def _load(cluster: Manifest, user: Manifest, context: str) -> api.Configuration:
+    verifies = cluster.get("insecure-skip-tls-verify") is not True  # whatever else is no word
+    document = {
+        "current-context": "it",
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+        "clusters": [
+            {"name": "it", "cluster": {**cluster, "insecure-skip-tls-verify": not verifies}}
+        ],
+        "users": [{"name": "it", "user": dict(user)}],
+    }
+    configuration = api.Configuration()
+    try:
+        loader = KubeConfigLoader(config_dict=document, config_base_path=os.sep)
+        await loader.load_and_set(configuration)
+    # Foreign code, which raises anything for fields of other types, and quotes them.
+    except Exception as error:  # noqa: BLE001
+        kind = text_at(user, "auth-provider", "name")
+        of = f"the auth-provider {kind!r}" if kind else "its user and cluster"
+        raise KubeconfigError(
+            f"the credentials of context {context!r} cannot be loaded by {of} "
+            f"({type(error).__name__})",
+            "log in again, or correct the user in the kubeconfig",
+        ) from None
+    return configuration
 
 
 def _check(server: str, context: str) -> None:
@@ -117,88 +144,50 @@ def _check_texts(part: str, fields: Manifest, context: str) -> None:
             )
 
 
-def _tls(cluster: Manifest, user: Manifest) -> ssl.SSLContext:
-    """Raises OSError, also for what is no certificate, and ValueError."""
-    # OpenSSL loads a client's certificate from files only.
-    with TemporaryDirectory(prefix="fleet-telemetry-") as directory:
-        folder = Path(directory)
-        authority = _file(cluster, "certificate-authority", folder)
-        context = ssl.create_default_context(cafile=authority)
-        certificate = _file(user, "client-certificate", folder)
-        if certificate is not None:
-            # Without a password for it, OpenSSL would ask for that of an encrypted key.
-            context.load_cert_chain(certificate, _file(user, "client-key", folder), password="")
-    if cluster.get("insecure-skip-tls-verify") is True:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _file(fields: Manifest, key: str, folder: Path) -> Path | None:
-    """The file that a field names, or one with its data; None if there is neither."""
-    data = text_at(fields, f"{key}-data")
-    if data:
-        path = folder / key
-        path.write_bytes(base64.b64decode(data))
-        return path
-    return Path(text_at(fields, key)) if text_at(fields, key) else None
-
-
-def _proxy(cluster: Manifest, context: str) -> str:
+def _check_proxy(cluster: Manifest, context: str) -> None:
     proxy = text_at(cluster, "proxy-url")
     if proxy and not proxy.startswith(("http://", "https://")):
         raise KubeconfigError(
             f"the proxy-url of context {context!r} does not begin with http:// or https://",
             "only such proxies can be used: correct it, or remove it and forward a port",
         )
-    return proxy
 
 
-def _authorization(user: Manifest, context: str, now: float) -> Authorization:
-    if mapping_at(user, "auth-provider"):
-        return _always(_of_provider(mapping_at(user, "auth-provider"), context, now))
-    file, token = text_at(user, "tokenFile"), text_at(user, "token")
+def _with_token_of_file(user: Manifest, context: str) -> Manifest:
+    """The file goes before a token beside it, as with kubectl. Raises KubeconfigError."""
+    path = text_at(user, "tokenFile")
+    if not path:
+        return user
     try:
-        if file:  # kubectl prefers it, too
-            return TokenFile(Path(file))
-        if token:
-            return _always(bearer(token))
+        with Path(path).open("rb") as file:
+            token = file.read(_LARGEST_TOKEN).decode().strip()
     except (OSError, ValueError):
-        where = "the file in tokenFile" if file else "the token"
+        token = ""
+    if not token:
         raise KubeconfigError(
-            f"{where} of context {context!r} holds no token",
+            f"the file in tokenFile of context {context!r} holds no token",
             "log in again, or correct the user in the kubeconfig",
-        ) from None
-    name, password = text_at(user, "username"), text_at(user, "password")
-    return _always(basic(name, password) if name else "")
-
-
-def _of_provider(provider: Manifest, context: str, now: float) -> str:
-    """The header for an ID token of OpenID Connect. kubectl renews it, and writes it back."""
-    name = text_at(provider, "name")
-    if name != "oidc":
-        raise KubeconfigError(
-            f"the credentials of context {context!r} cannot be loaded by the auth-provider "
-            f"{name!r}, which kubectl does not have any more, either",
-            "use the credential plug-in (exec) of your cloud or identity provider",
         )
-    token = text_at(provider, "config", "id-token")
-    try:
-        end = expiry_of(token)
-        if end is None or end > now:
-            return bearer(token)
-        why = "its token has expired"
-    except ValueError:
-        why = "it has no ID token"
-    raise KubeconfigError(
-        f"the credentials of context {context!r} cannot be loaded by the auth-provider 'oidc': "
-        f"{why}",
-        "run any kubectl command with this context, which renews it, and try again",
-    )
+    return {**{key: value for key, value in user.items() if key != "tokenFile"}, "token": token}
 
 
-def _always(header: str) -> Authorization:
-    return lambda: header
+def _check_token(configuration: api.Configuration, context: str) -> None:
+    """Raises KubeconfigError for what no header may hold."""
+    token = configuration.api_key.get("BearerToken", "")
+    if not (token.isascii() and token.isprintable()):
+        raise KubeconfigError(
+            f"the token of context {context!r} holds no token",
+            "log in again, or correct the user in the kubeconfig",
+        )
+
+
+def _check_key(configuration: api.Configuration) -> None:
+    """Raises OSError and ValueError. Without a password for it, OpenSSL would ask a person for that
+    of an encrypted key."""
+    if configuration.cert_file:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
+            configuration.cert_file, configuration.key_file, password=""
+        )
 
 
 def _impersonation(user: Manifest, context: str) -> list[tuple[str, str]]:

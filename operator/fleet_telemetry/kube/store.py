@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from fleet_telemetry.kube.raw_object import RawObject, number_of
 from fleet_telemetry.objects.manifest import Manifest, text_at
 
 ObjectKey = tuple[str, str]
@@ -23,85 +22,126 @@ def object_key(manifest: Manifest) -> ObjectKey:
     return metadata.get("namespace", ""), metadata["name"]
 
 
-@dataclass
-class _Replacement:
-    """The keys seen while a full list is read."""
-
-    listed: set[ObjectKey] = field(default_factory=set)
-    touched: set[ObjectKey] = field(default_factory=set)
-    """Keys of objects for which a watch event arrived meanwhile."""
+def version_of(manifest: Manifest) -> int:
+    """The resource version of an object; see ``number_of``."""
+    return number_of(text_at(manifest, "metadata", "resourceVersion"))
 
 
-@dataclass(frozen=True)
 class Listing:
-    """Takes the objects of a full list while it is read."""
+    """Takes the objects of a full list while it is read, and what is deleted meanwhile.
 
-    upsert: Callable[[Manifest], None]
-    """Take an object of the list."""
-    delete: Callable[[Manifest], None]
-    """Drop an object that was deleted while the list was read."""
+    The cache may know better than the list: by the response to a write, or by a watch that runs
+    beside it. What is newer follows from the resource versions. Without them, the list is older.
+    """
+
+    def __init__(self, store: ReflectorStore) -> None:
+        self._store = store
+        self._listed: dict[int, int] = {}
+        """Resource versions by the hash of the key. A list may have many objects of which the store
+        keeps few."""
+        self._touched: dict[ObjectKey, int] = {}
+
+    def put(self, found: RawObject) -> None:
+        """Take an object of the list, or one that was changed while it is read."""
+        key = found.key
+        self._listed[hash(key)] = found.version
+        if self._is_current(key, found.version):
+            self._store._put_raw(found)  # noqa: SLF001  # a part of the store
+
+    def delete(self, found: RawObject) -> None:
+        """Drop an object that was deleted while the list is read."""
+        key = found.key
+        if self._is_current(key, found.version):
+            self._store._remove(key, found.uid or None)  # noqa: SLF001  # as above
+
+    def touch(self, manifest: Manifest) -> bool:
+        """The cache gets an object from elsewhere, or its deletion. False if the list showed a
+        newer version of it already."""
+        key, version = object_key(manifest), version_of(manifest)
+        if 0 < version < self._listed.get(hash(key), 0):
+            return False
+        self._touched[key] = version
+        return True
+
+    def end(self, version: int) -> None:
+        """The list is complete; it shows the cluster at this resource version, 0 if that is not
+        known. Remove what it lacks: the watch may have missed its deletion."""
+        cached = self._store._object_keys()  # noqa: SLF001  # as above
+        for key in [key for key in cached if hash(key) not in self._listed]:
+            if self._is_current(key, version):
+                self._store._remove(key, None)  # noqa: SLF001  # as above
+
+    def _is_current(self, key: ObjectKey, version: int) -> bool:
+        """Whether what the list says of an object at this version is not older than the cache."""
+        touched = self._touched.get(key)
+        return touched is None or 0 < touched <= version
 
 
 class ReflectorStore(ABC):
-    """Takes the watch events and the full lists of one kind.
-
-    A watch event that arrives while a list is read is at least as new as the list. So the list
-    neither overwrites nor removes that object.
-    """
+    """Takes the watch events and the full lists of one kind."""
 
     def __init__(self) -> None:
-        self._replacement: _Replacement | None = None
+        self._listing: Listing | None = None
+        self._position = 0
 
     def upsert(self, manifest: Manifest) -> None:
-        """Add or update an object from a watch event or from the response to a write."""
-        key = object_key(manifest)
-        self._touch(key)
-        self._put(key, manifest)
+        """Add or update an object from the response to a write, or from a watch event of kopf."""
+        if 0 < version_of(manifest) <= self._position:
+            return  # the watch has reported it, and maybe what came after it
+        if self._listing is None or self._listing.touch(manifest):
+            self._put(object_key(manifest), manifest)
 
     def delete(self, manifest: Manifest) -> None:
-        """Delete an object that a watch event reports as deleted.
+        """Delete an object that was deleted by us, or that a watch event of kopf reports as
+        deleted.
 
         An object of the same name with another UID is kept. Events of different objects arrive in
         any order, so the successor may be cached already.
         """
-        key = object_key(manifest)
-        self._touch(key)
-        self._remove(key, text_at(manifest, "metadata", "uid"))
+        if self._listing is None or self._listing.touch(manifest):
+            self._remove(object_key(manifest), text_at(manifest, "metadata", "uid"))
 
-    @contextmanager
-    def replace(self) -> Iterator[Listing]:
-        """Replace the content by a full list. Yields what takes each listed object.
+    def follow(self, position: int) -> None:
+        """A watch of our own has reported everything up to this resource version; 0 if that is not
+        known."""
+        self._position = position
 
-        At the end, objects that were not listed are removed: the watch may have missed their
-        deletion. If the block raises, the list may be incomplete, and nothing is removed.
-        """
-        replacement = self._replacement = _Replacement()
+    def put_raw(self, found: RawObject) -> None:
+        """Add or update an object from an event of the watch that follows the list."""
+        self._put_raw(found)
 
-        def upsert_listed(manifest: Manifest) -> None:
-            key = object_key(manifest)
-            replacement.listed.add(key)
-            if key not in replacement.touched:
-                self._put(key, manifest)
+    def delete_raw(self, found: RawObject) -> None:
+        """Delete an object by an event of that watch; the successor may be cached already, too."""
+        self._remove(found.key, found.uid or None)
 
-        def unlist(manifest: Manifest) -> None:
-            # It is removed at the end, like all that is not listed.
-            replacement.listed.discard(object_key(manifest))
+    def begin_list(self) -> Listing:
+        """Begin to replace the content by a full list. An earlier list that has not ended is
+        forgotten; nothing was removed by it."""
+        self._listing = Listing(self)
+        self._position = 0
+        self._list_begins()
+        return self._listing
 
-        try:
-            yield Listing(upsert_listed, unlist)
-            for key in set(self._object_keys()) - replacement.listed - replacement.touched:
-                self._remove(key, None)
-            self._replaced(replacement.listed | replacement.touched)
-        finally:
-            self._replacement = None
+    def end_list(self, version: int) -> None:
+        """The list is complete; see ``Listing.end``."""
+        listing, self._listing = self._listing, None
+        if listing is not None:
+            listing.end(version)
+            self._list_ended()
 
-    def _replaced(self, present: Collection[ObjectKey]) -> None:  # noqa: B027  # most need it not
-        """Called when a full list has replaced the content: with the keys of all that was listed,
-        or that a watch event named meanwhile."""
+    def leave_list(self) -> None:
+        """The list will not be completed, so nothing is removed."""
+        self._listing = None
 
-    def _touch(self, key: ObjectKey) -> None:
-        if self._replacement is not None:
-            self._replacement.touched.add(key)
+    def _list_begins(self) -> None:  # noqa: B027  # most need it not
+        """Called when a full list begins."""
+
+    def _list_ended(self) -> None:  # noqa: B027  # as above
+        """Called when a full list has replaced the content."""
+
+    def _put_raw(self, found: RawObject) -> None:
+        """Add or update an object; a store that keeps few of them decodes no other."""
+        self._put(found.key, found.whole())
 
     @abstractmethod
     def _put(self, key: ObjectKey, manifest: Manifest, /) -> None:

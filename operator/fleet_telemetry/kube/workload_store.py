@@ -19,7 +19,7 @@ from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.kube.store import ObjectKey
 from fleet_telemetry.kube.unmanaged_pods import UnmanagedPod, UnmanagedPods
-from fleet_telemetry.objects.manifest import Manifest, mapping_at
+from fleet_telemetry.objects.manifest import Manifest, mapping_at, text_at
 from fleet_telemetry.workloads.owner import Owner
 from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
@@ -212,13 +212,19 @@ class Fleet:
             if now - self._unlisted_since[pod.uid] >= UNPROVEN_SECONDS
         )
 
+    def keeps_workload(self, ref: WorkloadRef, manifest: Manifest, catalogue: Catalogue) -> bool:
+        """Whether ``upsert_workload`` may keep the workload. The object's identity and its
+        containers are enough of the manifest."""
+        found = products_of(manifest, ref.kind.type.template_path, catalogue)
+        return bool(found) or self.has_record(ref, text_at(manifest, "metadata", "uid"))
+
     def upsert_workload(self, manifest: Manifest, catalogue: Catalogue) -> bool:
         """Add or replace a workload; whether it runs a product, else it is not kept."""
         kind = WorkloadKind(manifest["kind"])
         metadata = manifest["metadata"]
         ref = WorkloadRef(metadata["namespace"], kind, metadata["name"])
         workload = None
-        products = _products_of(manifest, kind.type.template_path, catalogue)
+        products = products_of(manifest, kind.type.template_path, catalogue)
         if products or self.has_record(ref, str(metadata.get("uid", ""))):
             workload = read_workload_or_part(manifest)
         if workload is None:
@@ -245,7 +251,7 @@ class Fleet:
     def upsert_pod(self, manifest: Manifest, catalogue: Catalogue) -> None:
         """Add or replace a pod."""
         key = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        products = _products_of(manifest, (), catalogue)
+        products = products_of(manifest, (), catalogue)
         pod = read_pod(manifest) if products else None
         if pod is None or pod.owner is None or kind_of_owner(pod.owner) is None:
             self.delete_pod(key)
@@ -476,7 +482,7 @@ def _selects(adopter: Workload, workload: Workload) -> bool:
     return bool(adopter.pod_selector) and selector.matches(workload.labels)
 
 
-def _products_of(
+def products_of(
     manifest: Manifest, template_path: TemplatePath, catalogue: Catalogue
 ) -> frozenset[str]:
     """The products that containers run. Cheap, because most manifests run none."""

@@ -15,6 +15,12 @@ from msgspec import inspect
 
 from fleet_telemetry.api.argument_names import FLAG_RULE, is_refused_flag
 from fleet_telemetry.api.product import PRODUCT_SPEC_RULES, TelemetryProductSpec
+from fleet_telemetry.api.resource_names import (
+    GROUP_RULE,
+    PATH_RULE,
+    is_refused_group,
+    is_refused_path,
+)
 from fleet_telemetry.api.schema import ApiType, Rule, known_patterns
 from fleet_telemetry.api.variable_names import (
     ALIAS_RULE,
@@ -237,6 +243,7 @@ _RULES: dict[str, Callable[[Any], bool]] = {
         or "env" in one
         or "argument" in one
         or bool(one.get("suspend"))
+        or "resource" in one
     ),
     "suspend is a Start switch of its own: it names no variable and no argument, and nothing "
     "overrides it": lambda one: (
@@ -251,9 +258,26 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     "!has(self.seedProof) || self.semantics == 'Seed'": lambda one: (
         "seedProof" not in one or one["semantics"] == "Seed"
     ),
-    "!has(self.sufficient) || !self.sufficient || self.semantics == 'Start'": lambda one: (
-        not one.get("sufficient") or one["semantics"] == "Start"
+    "only a Start switch or a field of a custom resource is sufficient alone": lambda one: (
+        not one.get("sufficient") or one["semantics"] == "Start" or "resource" in one
     ),
+    "resource is a Start or a Runtime switch of its own: it names no variable and no argument, and "
+    "nothing overrides it": lambda one: (
+        "resource" not in one
+        or (
+            one["semantics"] in ("Start", "Runtime")
+            and "env" not in one
+            and "argument" not in one
+            and not one.get("suspend")
+            and not one.get("overrides")
+        )
+    ),
+    "the values of a Boolean are 'true' and 'false'": lambda one: (
+        one.get("type") != "Boolean"
+        or all(one.get(key, "true") in ("true", "false") for key in ("disabled", "enabled"))
+    ),
+    GROUP_RULE.expression: lambda group: not is_refused_group(group),
+    PATH_RULE.expression: lambda path: not is_refused_path(path),
     "self.default != 'NoTelemetry' || !has(self.switches) || "
     "size(self.switches) == 0": lambda one: (
         one["default"] != "NoTelemetry" or not one.get("switches")

@@ -54,8 +54,8 @@ class ChannelRow(_TableRow, frozen=True, kw_only=True):
     channel: ChannelName
     images: Annotated[tuple[_Text, ...], msgspec.Meta(min_length=1, max_length=256)]
     disabled: tuple[_Text, ...]
-    """What a policy with ``submission: Disabled`` sets: ``NAME=value``, the word of an argument, or
-    ``spec.suspend=true``.
+    """What a policy with ``submission: Disabled`` sets: ``NAME=value``, the word of an argument,
+    ``spec.suspend=true``, or the label of a custom resource's field with ``=value``.
     A removed one begins with a dash and a space: ``- NAME=value``."""
     enabled: tuple[_Text, ...]
     """The same with ``submission: Enabled``."""
@@ -69,6 +69,9 @@ class ChannelRow(_TableRow, frozen=True, kw_only=True):
     """Variables that the container has already."""
     kind: TableKind = TableKind.DEPLOYMENT
     """The kind of the workload that runs the container."""
+    fields: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Fields of custom resources that exist already, by their label in messages, with their
+    values: ``settings.acme.io/telemetry value: "true"``. Those that are not named do not exist."""
 
 
 class Table(_TableRow, frozen=True, kw_only=True):

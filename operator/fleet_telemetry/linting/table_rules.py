@@ -66,7 +66,13 @@ def _check_row(
             yield ("images", place), f"{image} is {other}"
             continue
         given = TrialContainer(
-            image, row.container, row.command, row.args, tuple(row.env.items()), row.kind
+            image,
+            row.container,
+            row.command,
+            row.args,
+            tuple(row.env.items()),
+            row.kind,
+            tuple(row.fields.items()),
         )
         off = run_trial(given, catalogue, product.name, row.channel, Submission.DISABLED)
         on = run_trial(given, catalogue, product.name, row.channel, Submission.ENABLED)

@@ -5,22 +5,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from fleet_telemetry.api.policy import (
     ChannelName,
+    ClusterRuntime,
     ClusterTelemetryPolicySpec,
     Injection,
     Policy,
     PolicyKind,
+    RuntimeAction,
     Submission,
 )
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.decision import Input, decide, plan_injection
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.linting.table import TableKind
+from fleet_telemetry.linting.trial_fields import TrialFields
 from fleet_telemetry.objects.manifest import Manifest, dig
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.switches.patch import apply_operations, build_patch
@@ -42,6 +45,8 @@ class TrialContainer:
     args: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     kind: TableKind = TableKind.DEPLOYMENT
+    fields: tuple[tuple[str, str], ...] = ()
+    """Fields of custom resources by their label, as they were before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,8 @@ class TrialOutcome:
     """What was set, and the verdict once every pod was started with it."""
 
     changes: tuple[str, ...]
-    """``NAME=value`` for a variable, the word for an argument, and ``spec.suspend=true``; with
-    ``- `` in front if it was removed."""
+    """``NAME=value`` for a variable, the word for an argument, ``spec.suspend=true``, and the label
+    of a custom resource's field with ``=value``; with ``- `` in front if it was removed."""
     verdict: Verdict | None
     manifest: Manifest
     """The workload with what was set."""
@@ -71,11 +76,17 @@ def run_trial(
     after = apply_operations(manifest, build_patch(manifest, path, created.edits))
     # A CronJob that is suspended runs no pod.
     pods = () if dig(after, "spec", "suspend") else (_pod_of(after),)
-    running = decide(_input(after, catalogue, policy, Trigger.RECONCILE, pods))
+    fields = TrialFields(catalogue.products[product], given.fields, _NAMESPACE)
+    reconciled = _input(after, catalogue, policy, Trigger.RECONCILE, pods)
+    before = decide(replace(reconciled, fields=fields.states()))
+    fields.write(before.fields)
+    running = decide(
+        replace(reconciled, fields=fields.states(), field_records=before.fields.records)
+    )
     verdict = next(
         (one for one in running.verdicts if (one.product, one.channel) == (product, channel)), None
     )
-    return TrialOutcome(tuple(_changes(manifest, after)), verdict, after)
+    return TrialOutcome((*_changes(manifest, after), *fields.changes), verdict, after)
 
 
 def workload_manifest(
@@ -117,6 +128,7 @@ def _policy(product: str, channel: ChannelName, desired: Submission) -> Policy:
         products=(product,),
         channels=(channel,),
         injection=Injection(arguments=True),
+        runtime=ClusterRuntime(action=RuntimeAction.REMEDIATE),
     )
     return Policy(PolicyKind.CLUSTER, "", "trial", _NOW, spec)
 

@@ -244,7 +244,7 @@ class VerificationMetrics:
 
 
 class ApiMetrics:
-    """Metrics of requests to the API server, without watches."""
+    """Metrics of requests to the API server, without those of kopf."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._calls = Counter(
@@ -275,14 +275,30 @@ class WatchMetrics:
         )
         self._events = Gauge(
             f"{PREFIX}_watch_last_event_timestamp_seconds",
-            "When a watch last delivered an event for this kind; absent if it never did.",
+            "When a watch last delivered an event or a bookmark for this kind; absent if it never "
+            "did.",
             ["watched"],
             registry=registry,
         )
         self._listed = Gauge(
             f"{PREFIX}_last_full_list_timestamp_seconds",
-            "When all kinds were last listed in full: at the start, when the catalogue changes, "
-            "and every half hour; 0 before.",
+            "When the kinds that users write (policies, products, hosts, namespaces) were last "
+            "listed in full: at the start and every half hour; 0 before. The other kinds are "
+            "listed again only when their watch cannot be resumed.",
+            registry=registry,
+        )
+        self._lists = Counter(
+            f"{PREFIX}_full_lists",
+            "Full lists by kind, of the kinds that grow with the fleet: one at the start, one when "
+            "the catalogue changes, one when a watch cannot be resumed.",
+            ["watched"],
+            registry=registry,
+        )
+        self._interruptions = Counter(
+            f"{PREFIX}_watch_interruptions",
+            "Lists and watches that failed, by kind and reason. They are resumed. A watch that the "
+            "API server ends by its time limit does not count.",
+            ["watched", "reason"],
             registry=registry,
         )
 
@@ -295,8 +311,16 @@ class WatchMetrics:
         """Record a watch event."""
         self._events.labels(kind).set_to_current_time()
 
+    def listed_kind(self, kind: str) -> None:
+        """A kind that grows with the fleet has been listed."""
+        self._lists.labels(kind).inc()
+
+    def interrupted(self, kind: str, reason: str) -> None:
+        """A list or a watch of such a kind failed."""
+        self._interruptions.labels(kind, reason).inc()
+
     def listed(self) -> None:
-        """Everything has been listed."""
+        """Everything that kopf watches has been listed."""
         self._listed.set_to_current_time()
 
 

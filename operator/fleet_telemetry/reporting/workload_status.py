@@ -77,6 +77,7 @@ def build_workload_status(
         summary=summarize(plan.verdicts, channels),
         injected=plan.injected,
         injected_before=_injected_before(before, plan),
+        resources=plan.fields.records,
         seeds=tuple(_seeds(plan.verdicts)),
         contacts=contacts,
         conditions=merge_conditions(

@@ -125,8 +125,8 @@ def _desired_switches(
         rule = injectable_rule(target, channel.name)
         for switch in rule.switches if rule is not None else ():
             mechanism = mechanism_of(switch)
-            if not may_write(switch, in_effect):
-                continue
+            if switch.resource is not None or not may_write(switch, in_effect):
+                continue  # the controller sets the field of a custom resource
             if mechanism is not None and switch.semantics in (Semantics.SEED, Semantics.START):
                 yield (
                     channel.name,
@@ -217,7 +217,7 @@ def names_switch(switch: Switch, name: str) -> bool:
 def _names_beside_env(switch: Switch) -> Iterator[str]:
     """The name of a switch that is no variable."""
     mechanism = mechanism_of(switch)
-    if mechanism is not None and switch.env is None:
+    if mechanism is not None and switch.env is None and switch.resource is None:
         yield mechanism.label(switch)
 
 

@@ -40,6 +40,16 @@ class ReadingSource(StrEnum):
     """The arguments are those of the image, which are not known."""
     WORDS = "Words"
     """Other words may change what the argument means."""
+    FIELD = "Field"
+    """The field of a custom resource has a value."""
+    FIELD_TYPE = "FieldType"
+    """It has a value of another type."""
+    OBJECT_ABSENT = "ObjectAbsent"
+    """The custom resource does not exist, and the product may take its value from elsewhere."""
+    FIELD_NOT_READ = "FieldNotRead"
+    FIELD_FORBIDDEN = "FieldForbidden"
+    FIELD_KIND_MISSING = "FieldKindMissing"
+    FIELD_UNREACHABLE = "FieldUnreachable"
 
 
 _WHY_UNKNOWN = {
@@ -57,6 +67,12 @@ _WHY_UNKNOWN = {
     ReadingSource.PROGRAM: Reason.PROGRAM_UNKNOWN,
     ReadingSource.IMAGE_ARGUMENTS: Reason.IMAGE_ARGUMENTS_UNKNOWN,
     ReadingSource.WORDS: Reason.ARGUMENTS_AMBIGUOUS,
+    ReadingSource.FIELD_TYPE: Reason.RESOURCE_VALUE_OF_OTHER_TYPE,
+    ReadingSource.OBJECT_ABSENT: Reason.RESOURCE_ABSENT,
+    ReadingSource.FIELD_NOT_READ: Reason.RESOURCE_NOT_READ,
+    ReadingSource.FIELD_FORBIDDEN: Reason.RESOURCE_RIGHT_MISSING,
+    ReadingSource.FIELD_KIND_MISSING: Reason.RESOURCE_KIND_MISSING,
+    ReadingSource.FIELD_UNREACHABLE: Reason.RESOURCE_UNREACHABLE,
 }
 
 

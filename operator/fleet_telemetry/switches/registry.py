@@ -6,12 +6,14 @@ from fleet_telemetry.api.product import Switch
 from fleet_telemetry.switches.argument import ArgumentMechanism
 from fleet_telemetry.switches.env import EnvMechanism
 from fleet_telemetry.switches.mechanism import SwitchMechanism
+from fleet_telemetry.switches.resource import ResourceMechanism
 from fleet_telemetry.switches.suspend import SuspendMechanism
 
 MECHANISMS: tuple[SwitchMechanism, ...] = (
     EnvMechanism(),
     ArgumentMechanism(),
     SuspendMechanism(),
+    ResourceMechanism(),
 )
 
 

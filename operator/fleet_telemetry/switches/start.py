@@ -73,7 +73,7 @@ def doubt_of_start(target: MatchedContainer, switch: Switch | None = None) -> st
     Empty if nothing may. The text names fields and variables and has no values.
     """
     container = target.container
-    if switch is not None and switch.suspend:
+    if switch is not None and (switch.suspend or switch.resource is not None):
         return ""
     start = target.image.start
     if switch is not None and switch.argument is not None:

@@ -16,7 +16,7 @@ _DEFAULTS = {
     DefaultState.UNKNOWN: "unknown",
     DefaultState.NO_TELEMETRY: "no telemetry",
 }
-_KINDS = {"env": "variable", "argument": "argument"}
+_KINDS = {"env": "variable", "argument": "argument", "resource": "custom resource"}
 _OTHERS = {Semantics.RUNTIME: "in the product itself", Semantics.NONE: "without effect"}
 
 
@@ -60,7 +60,7 @@ def _summary(product: Product, channel: Channel) -> ChannelSummary:
     names: dict[str, None] = {}
     for switch in (switch for rule in channel.rules for switch in rule.switches):
         mechanism = mechanism_of(switch)
-        if mechanism is None or switch.semantics in _OTHERS:
+        if mechanism is None or (switch.semantics in _OTHERS and switch.resource is None):
             kinds[_OTHERS.get(switch.semantics, "")] = None
         else:
             kinds[_KINDS.get(mechanism.name, mechanism.name)] = None

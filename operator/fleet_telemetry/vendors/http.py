@@ -21,6 +21,11 @@ import httpx
 from fleet_telemetry import __version__
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.http_faults import HttpFault, fault_of
+from fleet_telemetry.vendors.bounded_network import (
+    BoundedTransport,
+    TooMuchReceivedError,
+    allow,
+)
 from fleet_telemetry.vendors.service import Endpoint
 
 CONNECT_SECONDS = 5.0
@@ -32,6 +37,10 @@ and the system information of a SonarQube cluster. JSON of this size is read wit
 it is; the event loop waits for that."""
 SMALL_ANSWER = 64 * 1024
 """Bytes, where a product answers a question for a version or a status."""
+LARGEST_HEAD = 32 * 1024
+"""Bytes in front of the answer: its headers, and interim answers."""
+_MOST_RECEIVED = 2 * LARGEST_ANSWER
+"""Bytes of an answer in pieces: each has a length of its own."""
 LONGEST_PATIENCE_SECONDS = 3600.0
 """The upper limit of Retry-After. A shorter interval between checks is a lower limit."""
 _LONGEST_RETRY_AFTER = 64
@@ -202,12 +211,11 @@ class VendorClient:
 
     def _client(self, context: ssl.SSLContext) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            verify=context,
+            transport=BoundedTransport(context, LARGEST_HEAD),
             follow_redirects=False,
             trust_env=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx.Timeout(None, connect=self._connect_seconds),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             headers={
                 "User-Agent": f"fleet-telemetry/{__version__}",
                 "Accept": "application/json",
@@ -276,6 +284,9 @@ class VendorApi:
                 return await self._send(what, request, min(largest, self._largest_answer))
         except (TimeoutError, httpx.TimeoutException) as error:
             raise _timed_out(what, error, self._total_seconds) from None
+        except TooMuchReceivedError:
+            text = f"{what} answered with too many headers, or in too many pieces"
+            raise VendorError(Reason.UNEXPECTED_ANSWER, text) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             # The error's own text is never shown: it may quote a header.
             raise _failed(what, error) from None
@@ -301,6 +312,7 @@ class VendorApi:
     async def _send(self, what: str, request: httpx.Request, largest: int) -> Answer:
         response = await self._client.send(request, stream=True)
         try:
+            allow(response, _MOST_RECEIVED)
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk

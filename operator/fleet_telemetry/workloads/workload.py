@@ -11,6 +11,7 @@ from typing import Any
 from fleet_telemetry.workloads.owner import Owner
 from fleet_telemetry.workloads.references import ValueReference
 from fleet_telemetry.workloads.registry import WorkloadKind
+from fleet_telemetry.workloads.resource_fields import FieldStates
 
 FIELD_MANAGER = "fleet-telemetry"
 """The field manager of everything this operator writes."""
@@ -77,6 +78,10 @@ class Schedule:
     """The template has no other container, so nothing else stops with it."""
 
 
+_NO_FIELDS: FieldStates = {}
+"""One for all containers: nearly none has any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """One of the main containers, or a native sidecar: an init container that is restarted always,
@@ -107,6 +112,9 @@ class Container:
     """Name and number of each TCP port that it declares; the name may be empty."""
     schedule: Schedule | None = None
     """Set in the template of a CronJob; None in pods and in all other templates."""
+    fields: FieldStates = field(default_factory=lambda: _NO_FIELDS, hash=False)
+    """Fields of custom resources that its product reads, without their namespace. They are no part
+    of the template; a decision adds what it knows of them."""
 
     @property
     def as_written(self) -> Container:

@@ -49,7 +49,7 @@ class Kit:
 
     def __post_init__(self) -> None:
         # There is no API server: what is known is kept in memory, and that is enough.
-        self.client = KubernetesClient(Transport(f"http://{NOBODY}"))
+        self.client = KubernetesClient(Transport.to(f"http://{NOBODY}"))
         self.cache = ClusterCache(builtin())
         self.changed: list[WorkloadRef] = []
         resolver = Resolver([parse_name_server(self.server)], limits=QUICKLY)

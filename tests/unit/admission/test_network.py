@@ -212,6 +212,8 @@ def test_an_own_object_that_cannot_be_read_is_refused(body: bytes) -> None:
     [
         ({"body": GOOD, "content_type": "text/plain"}, 415, "media-type"),
         ({"body": GOOD, "content_type": "multipart/form-data; boundary=x"}, 415, "media-type"),
+        ({"body": GOOD, "content_type": "application/jsonp"}, 415, "media-type"),
+        ({"body": b"{}", "content_type": "Application/JSON ; charset=utf-8"}, 400, "not-a-review"),
         ({"body": gzip.compress(GOOD), "content_encoding": "gzip"}, 415, "media-type"),
         ({"body": GOOD, "content_encoding": "deflate"}, 415, "media-type"),
         ({"content_length": str(LARGEST + 1)}, 413, "too-large"),

@@ -52,8 +52,7 @@ TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 class Http:
     """The part of an HTTP request that the server reads; ``test_network.py`` has real ones."""
 
-    content_type = "application/json"
-    headers: dict[str, str] = {}  # never changed
+    headers = {"Content-Type": "application/json"}  # never changed
 
     def __init__(self, body: bytes) -> None:
         self._left = [body]

@@ -14,6 +14,7 @@ from fleet_telemetry.admission.review import review_pod, review_workload
 from fleet_telemetry.admission.trace import AdmissionTrace
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
+from fleet_telemetry.kube.events import LONGEST_NOTE
 from fleet_telemetry.reporting.events import Notice
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, WorkloadRef
 from tests.support.admission_requests import (
@@ -39,6 +40,7 @@ from tests.support.builders import (
     without_variable,
     workload,
 )
+from tests.support.every import every
 
 OPT_OUT = policy_manifest()
 SONAR = claimed(manifest(container(SONARQUBE)))
@@ -191,6 +193,30 @@ def test_requests_with_endless_names_are_not_remembered() -> None:
     assert not told.trace._waiting
     told.request(creation(SONAR))
     assert len(told.trace._waiting) == 1
+
+
+def test_requests_with_endless_names_of_containers_are_not_remembered() -> None:
+    told = Told()
+    long, many = container(SONARQUBE, name="x" * 100_000), container(SONARQUBE, name="y" * 1000)
+    for one in (long, *[many] * 9):
+        told.request(creation(claimed(manifest(one, *[many] * 40))))
+    assert not told.trace._waiting
+
+
+@every("number", [1, 10, 60, 400])
+def test_a_workload_of_many_containers_with_long_names_has_its_events(number: int) -> None:
+    """Their sentences together are longer than an Event, and than what is kept of a request."""
+    name = "a-policy-" + "x" * 200
+    told = Told(policy_manifest(name, channels=["Usage", "UpdateCheck"]))
+    containers = [container(SONARQUBE, name=f"{'c' * 59}{place}") for place in range(number)]
+    given = claimed(manifest(*containers))
+    told.request(creation(given))
+    told.comes(admitted(creation(given), policy_manifest(name, channels=["Usage", "UpdateCheck"])))
+    assert told.write() == ["TelemetrySettingInjected"]
+    (_, _, notice) = told.events[0]
+    assert name in notice.note
+    assert SONAR_SWITCH in notice.note
+    assert len(notice.note) <= LONGEST_NOTE + 1
 
 
 def test_a_failure_to_write_an_event_ends_nothing(

@@ -15,9 +15,11 @@ from dataclasses import replace
 import dns.message
 import msgspec
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet_telemetry.admission.request_body import BodyReader
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product import TelemetryProductSpec
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
@@ -191,6 +193,8 @@ PARSERS: dict[str, Parser] = {
     "an image of colons": _text(_match, part="a:"),
     "a version": _text(VersionSpan.parse, head="1", part=".1"),
     "a version's flavour": _text(VersionSpan.parse, head="1.2.3-a", part="._"),
+    "versions in a version's flavour": _text(VersionSpan.parse, head="1.2.3", part="-alpine1.2"),
+    "numbers in a version's flavour": _text(VersionSpan.parse, head="1.2.3-a", part="-1234"),
     "an interval": _text(read_interval, part="1"),
     "managed fields": _with_managed_fields,
     "variables brought back": _brought_back,
@@ -219,6 +223,32 @@ def test_steps_grow_with_the_size(name: str) -> None:
     parser = PARSERS[name]
     small, large = (steps_of(parser(size)) for size in (1000, 4000))
     assert large <= 5 * small + 200
+
+
+class _Request:
+    """A request without a body, and this Content-Type."""
+
+    def __init__(self, content_type: str) -> None:
+        self.request = make_mocked_request(
+            "POST", "/mutate", {"Content-Type": content_type}, payload=self
+        )
+
+    async def readany(self) -> bytes:
+        return b""
+
+    def read(self) -> None:
+        async def read() -> None:
+            async with BodyReader().reading(self.request):
+                pass
+
+        asyncio.run(read())
+
+
+@every("part", [";a=b", ';a="b"', '"\\', " ", ";"])
+def test_a_media_type_costs_no_more_with_parameters(part: str) -> None:
+    """Of 8 KiB, which the framework reads of a header, 2,000 may be sent."""
+    one, many = (_Request(f"application/json;{part * number}") for number in (1, 2000))
+    assert steps_of(many.read) <= steps_of(one.read) + 100
 
 
 def test_an_image_costs_no_more_with_hundreds_of_patterns() -> None:

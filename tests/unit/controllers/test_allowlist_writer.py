@@ -68,7 +68,7 @@ class Server:
 
         async def main() -> None:
             host = f"http://127.0.0.1:{self.http.server_port}"
-            client = KubernetesClient(Transport(host))
+            client = KubernetesClient(Transport.to(host))
             await AllowlistWriter(client, "ours", "allowlist").write(Allowlist(entries))
             await client.close()
             await asyncio.sleep(0.02)

@@ -10,7 +10,7 @@ import base64
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,10 +18,10 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from dev.fakes.dependency_track import FakeDependencyTrack
-from fleet_telemetry.api.policy import ServiceReference
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.catalogue import builtin
+from fleet_telemetry.controllers.runtime.current_policies import is_still_asked
 from fleet_telemetry.controllers.runtime.host_gate import REQUESTS_PER_HOST
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.decision import decide
@@ -35,6 +35,7 @@ from fleet_telemetry.reporting.metrics import VerificationMetrics
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
+from tests.support.admission_requests import policy_manifest
 from tests.support.builders import (
     DTRACK_5,
     NAMESPACE,
@@ -42,9 +43,9 @@ from tests.support.builders import (
     Manifest,
     container,
     manifest,
-    policy,
     under,
 )
+from tests.support.every import every
 
 PRODUCT = "dependency-track"
 REF = WorkloadRef(NAMESPACE, WorkloadKind.STATEFUL_SET, "it")
@@ -111,7 +112,7 @@ class Cluster:
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
         self.cache.upsert(kinds.POD, {**pod, "status": {**known, **status}})
 
-    def plan(self, **credential: Any) -> Check:
+    def plan(self, *, named: bool = True, **credential: Any) -> Check:
         """The check by a cluster policy, as it is planned now."""
         of_product = {
             "product": PRODUCT,
@@ -120,10 +121,35 @@ class Cluster:
             "requireTLS": False,
             **credential,
         }
-        asking = policy(cluster=True, runtime={"credentials": [of_product]})
-        cluster = under(asking, namespace_labels=self.cache.labels_of(NAMESPACE))
+        service = {"name": "web", "port": self.product.port}
+        runtime = {
+            "credentials": [of_product],
+            "endpoints": [{"product": PRODUCT, "service": service}] if named else [],
+        }
+        self.write_policy(runtime=runtime)
+        asking = self.cache.policies_for(NAMESPACE)
+        cluster = under(*asking, namespace_labels=self.cache.labels_of(NAMESPACE))
         (check,) = decide(cluster.input(self.workload, Trigger.RECONCILE)).checks
-        return replace(check, service=ServiceReference(name="web", port=self.product.port))
+        return check
+
+    def write_policy(self, **spec: Any) -> None:
+        """The cache knows of the policy, with this spec."""
+        self.policy = policy_manifest(cluster=True, **spec)
+        self.cache.upsert(kinds.CLUSTER_POLICY, self.policy)
+
+    def change_policy(self, **changes: Any) -> None:
+        """The cache knows of the policy with these changes. None was decided on since."""
+        self.write_policy(**{**self.policy["spec"], **changes})
+
+    def change_credential(self, **changes: Any) -> None:
+        """The same, of its credential."""
+        runtime = self.policy["spec"]["runtime"]
+        credential = {**runtime["credentials"][0], **changes}
+        self.change_policy(runtime={**runtime, "credentials": [credential]})
+
+    def change_runtime(self, **changes: Any) -> None:
+        """The same, of all of its runtime section."""
+        self.change_policy(runtime={**self.policy["spec"]["runtime"], **changes})
 
     async def answer(self, request: web.Request) -> web.Response:
         """What the API server answers."""
@@ -143,7 +169,7 @@ class Cluster:
     async def ask(self, check: Check) -> Reported:
         """What one check comes to."""
         async with self._api_server() as url:
-            client = KubernetesClient(Transport(url))
+            client = KubernetesClient(Transport.to(url))
             told = asyncio.Event()
             verifier = Verifier(
                 self.cache,
@@ -151,6 +177,7 @@ class Cluster:
                 VerificationMetrics(CollectorRegistry()),
                 now=lambda: NOW,
                 enqueue=lambda _: told.set(),
+                is_asked=partial(is_still_asked, self.cache, lambda: NOW),
                 loopback=True,
             )
             task = asyncio.create_task(verifier.run())
@@ -268,6 +295,64 @@ def test_a_pod_that_changes_while_its_request_waits_gets_nothing(status: dict[st
     asyncio.run(main())
 
 
+_TAKEN_BACK: dict[str, Callable[[Cluster], object]] = {
+    "the policy": lambda one: one.cache.delete(kinds.CLUSTER_POLICY, one.policy),
+    "the credential": lambda one: one.change_runtime(credentials=[]),
+    "the runtime section": lambda one: one.write_policy(),
+    "the check": lambda one: one.change_runtime(action="Off"),
+    "the Secret": lambda one: one.change_credential(secretRef={"name": "x", "namespace": "vault"}),
+    "the namespace": lambda one: one.change_credential(namespaces=["other"]),
+    "that TLS is not required": lambda one: one.change_credential(requireTLS=True),
+    "the endpoint": lambda one: one.change_runtime(endpoints=[]),
+    "the product": lambda one: one.change_policy(products=["emqx"]),
+    "the workload, by a selector": lambda one: one.change_policy(
+        selector={"matchLabels": {"app": "other"}}
+    ),
+    "the namespace, by a selector": lambda one: one.change_policy(
+        namespaceSelector={"matchLabels": {"team": "other"}}
+    ),
+    "the workload, by an exception": lambda one: one.change_policy(
+        exceptions=[
+            {"namespace": NAMESPACE, "kind": "StatefulSet", "name": "it", "reason": "migration"}
+        ]
+    ),
+    "what is desired": lambda one: one.change_policy(submission="Enabled"),
+}
+
+
+@every("take_back", _TAKEN_BACK.values(), ids=list(_TAKEN_BACK))
+@every("under_way", [False, True])
+def test_a_policy_that_no_longer_asks_for_a_check_has_nothing_sent(
+    take_back: Callable[[Cluster], object], under_way: bool
+) -> None:
+    """The workload has not been decided on since the policy changed."""
+
+    async def main() -> None:
+        async with running() as cluster:
+            check = cluster.plan()
+            assert check.withheld is None
+            if under_way:
+                cluster.before_services = lambda: take_back(cluster) and None
+            else:
+                take_back(cluster)
+            found = await cluster.ask(check)
+            assert found.fault is not None
+            assert cluster.has_read_a_secret is under_way
+            assert cluster.product.seen == []
+
+    asyncio.run(main())
+
+
+def test_a_policy_that_changes_in_something_else_is_still_obeyed() -> None:
+    async def main() -> None:
+        async with running() as cluster:
+            check = cluster.plan()
+            cluster.change_policy(injection={"when": "Never"}, selector={"matchLabels": {}})
+            assert (await cluster.ask(check)).setting is Setting.DISABLED
+
+    asyncio.run(main())
+
+
 def test_a_pod_with_another_image_gets_nothing() -> None:
     async def main() -> None:
         async with running() as cluster:
@@ -286,9 +371,9 @@ def test_a_pod_with_another_image_gets_nothing() -> None:
 def test_a_credential_that_requires_tls_is_not_sent_by_http() -> None:
     async def main() -> None:
         async with running() as cluster:
-            check = cluster.plan()
-            assert check.grant is not None
-            found = await cluster.ask(replace(check, grant=replace(check.grant, require_tls=True)))
+            check = cluster.plan(named=False, requireTLS=True)
+            assert check.withheld is None
+            found = await cluster.ask(check)
             assert found.fault is Reason.TLS_REQUIRED
             assert cluster.product.seen == []
 

@@ -50,7 +50,7 @@ def keys_after(change: Callable[[ClusterCache, Enqueuer], None]) -> set[Reconcil
 
     async def main() -> set[ReconcileKey]:
         cache = ClusterCache(builtin())
-        client = KubernetesClient(Transport("http://127.0.0.1:9"))
+        client = KubernetesClient(Transport.to("http://127.0.0.1:9"))
         queue: WorkQueue[ReconcileKey] = WorkQueue()
         settings = EgressSettings(dns_servers=("127.0.0.1:9",), published_ranges="built-in")
         egress = build_egress(settings, cache, client, lambda: datetime.now(UTC), queue.add)

@@ -58,7 +58,7 @@ class Kit:
         self._stack = stack
         self.stub = stub
         self.interval = interval
-        self.client = KubernetesClient(Transport(stub.url))
+        self.client = KubernetesClient(Transport.to(stub.url))
         self.cache = ClusterCache(builtin())
         self.changed = asyncio.Event()
         self.verifier = Verifier(
@@ -67,6 +67,7 @@ class Kit:
             VerificationMetrics(CollectorRegistry()),
             now=lambda: builders.NOW,
             enqueue=self._enqueue,
+            is_asked=lambda _ref, _check: True,
             vendors=VendorClient(total_seconds=patience),
             loopback=True,
         )

@@ -19,6 +19,7 @@ from fleet_telemetry.controllers.manager import Manager
 from fleet_telemetry.controllers.observed.observer import Observer
 from fleet_telemetry.controllers.plans import Plans
 from fleet_telemetry.controllers.reports import ReportWriter
+from fleet_telemetry.controllers.resources.fields import ResourceFields
 from fleet_telemetry.controllers.runtime.verifier import Verifier
 from fleet_telemetry.controllers.workload import Writers
 from fleet_telemetry.kube import kinds
@@ -62,11 +63,20 @@ def build(
     if observer is not None:
         cache.add_listener(observer.feed)
     cache.add_listener(enqueuer)
+    events = EventRecorder(client, now)
     writers = Writers(
         egress=egress,
-        verifier=Verifier(cache, client, VerificationMetrics(registry), now=now, enqueue=queue.add),
+        verifier=Verifier(
+            cache,
+            client,
+            VerificationMetrics(registry),
+            now=now,
+            enqueue=queue.add,
+            is_asked=lambda _ref, _check: True,
+        ),
         reports=ReportWriter(client, ReportsApi.OFF, now=now, on_change=enqueuer.enqueue_all),
-        events=EventRecorder(client, now),
+        events=events,
+        fields=ResourceFields(client, events, enqueue=queue.add, interval=60.0),
         observed=observer,
     )
     work = ControllerMetrics(registry)
@@ -98,7 +108,7 @@ def test_the_lease_may_be_lost_while_the_leader_prepares() -> None:
     async def main() -> None:
         server = await asyncio.start_server(silent, "127.0.0.1", 0)
         host, port = server.sockets[0].getsockname()
-        client = KubernetesClient(Transport(f"http://{host}:{port}"))
+        client = KubernetesClient(Transport.to(f"http://{host}:{port}"))
         cache = ClusterCache(builtin())
         cache.synced.set()
         manager = build(cache, client, registry)

@@ -226,3 +226,35 @@ def test_a_second_term_starts_anew() -> None:
 
     run(body)
     assert bench.order == ["prepared", "enqueued", "stopped"] * 2
+
+
+@dataclass
+class Slow(Products):
+    """Each reconcile takes ten seconds."""
+
+    async def reconcile(self, key: ProductKey) -> None:
+        await asyncio.sleep(10)
+        await super().reconcile(key)
+
+
+def test_how_long_keys_wait_and_how_long_reconciles_last_is_counted() -> None:
+    """Four workers, so the fifth key waits for one of them."""
+    bench = Bench(products=Slow(), keys=tuple(ProductKey(f"p{n}") for n in range(5)))
+
+    def value(name: str, **labels: str) -> float | None:
+        return bench.registry.get_sample_value(f"fleet_telemetry_{name}", labels)
+
+    async def body() -> None:
+        leading = asyncio.ensure_future(lead(bench, 30))
+        await asyncio.sleep(7)
+        assert value("reconcile_longest_running_seconds") == pytest.approx(7)
+        assert value("queue_oldest_seconds") == pytest.approx(7)
+        assert value("queue_duration_seconds_count") == 4
+        await asyncio.sleep(5)
+        assert value("reconcile_longest_running_seconds") == pytest.approx(2)
+        assert value("queue_duration_seconds_bucket", le="5.0") == 4
+        assert value("queue_duration_seconds_sum") == pytest.approx(10)
+        await leading
+        assert value("reconcile_longest_running_seconds") == 0
+
+    run(body)

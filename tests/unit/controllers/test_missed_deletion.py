@@ -46,7 +46,7 @@ def test_a_write_that_finds_nothing_ends_the_workload() -> None:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         host, port = runner.addresses[0][:2]
-        client = KubernetesClient(Transport(f"http://{host}:{port}"))
+        client = KubernetesClient(Transport.to(f"http://{host}:{port}"))
         cache = ClusterCache(builtin())
         cache.upsert(kinds.CLUSTER_POLICY, POLICY)
         cache.upsert(DEPLOYMENT, manifest(container(SONARQUBE)))

@@ -118,7 +118,7 @@ def server() -> Iterator[FirewallServer]:
 def test_a_new_dialect_needs_no_other_module(server: FirewallServer) -> None:
     async def main() -> None:
         host = f"http://127.0.0.1:{server.http.server_port}"
-        client = KubernetesClient(Transport(host))
+        client = KubernetesClient(Transport.to(host))
         try:
             await reconcile(client)
         finally:

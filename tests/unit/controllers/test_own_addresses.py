@@ -80,7 +80,7 @@ class Cluster:
 
         async def main() -> list[OwnAddresses | None]:
             host = f"http://127.0.0.1:{self.http.server_port}"
-            client = KubernetesClient(Transport(host))
+            client = KubernetesClient(Transport.to(host))
             finder = OwnAddressFinder(client, lambda: self.time)
             found = []
             for state in states or ({},):

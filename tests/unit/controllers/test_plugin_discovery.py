@@ -85,7 +85,7 @@ class Discovery:
 
         async def main() -> DialectDiscovery:
             host = f"http://127.0.0.1:{self.http.server_port}"
-            client = KubernetesClient(Transport(host))
+            client = KubernetesClient(Transport.to(host))
             try:
                 discovery = DialectDiscovery(client)
                 for state in states:

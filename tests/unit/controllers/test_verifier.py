@@ -57,7 +57,7 @@ class Kit:
 
     def __init__(self, host: str = "http://127.0.0.1:9") -> None:
         self.registry = CollectorRegistry()
-        self.client = KubernetesClient(Transport(host))
+        self.client = KubernetesClient(Transport.to(host))
         self.enqueued: list[WorkloadRef] = []
         self.changed = asyncio.Event()
         self.cache = ClusterCache(builtin())
@@ -67,6 +67,7 @@ class Kit:
             VerificationMetrics(self.registry),
             now=lambda: NOW,
             enqueue=self._enqueue,
+            is_asked=lambda _ref, _check: True,
         )
 
     def _enqueue(self, ref: WorkloadRef) -> None:

@@ -1418,6 +1418,8 @@ def test_every_reason_has_a_situation() -> None:
         Reason.CONFIG_MAP_CHANGED,
         Reason.CONFIG_MAP_CONTRARY,
     }
+    # Custom resources: tests/unit/switches/test_resource.py.
+    elsewhere |= {one for one in Reason if one.startswith("Resource")}
     found = {case.reason for case in CASES.values()} | elsewhere | of_sends
     assert found | FAULTS == set(Reason) - {Reason.SETTING_NOT_REPORTED, Reason.CREDENTIALS_MISSING}
 

@@ -15,6 +15,7 @@ from fleet_telemetry.workloads.reading import read_workload
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.builders import SONARQUBE, Manifest, container, controller_of, manifest
+from tests.support.listing import replaced
 
 IT = WorkloadRef("appsec", WorkloadKind.DEPLOYMENT, "it")
 HOST = "telemetry.sonarsource.com"
@@ -250,16 +251,16 @@ def test_a_full_list_removes_workloads_and_pods_of_its_kind_only(
     cache.upsert(kinds.POD, pod())
     listener.take()
 
-    with cache.store(kinds.WORKLOAD_BY_KIND["StatefulSet"]).replace():
+    with replaced(cache.store(kinds.WORKLOAD_BY_KIND["StatefulSet"])):
         pass
     assert listener.take() == []
 
-    with cache.store(kinds.POD).replace():
+    with replaced(cache.store(kinds.POD)):
         pass
     assert listener.take() == [("workload", IT)]
     assert cache.fleet.pods_of(IT) == ()
 
-    with cache.store(deployment).replace():
+    with replaced(cache.store(deployment)):
         pass
     assert listener.take() == [("workload", IT)]
     assert IT not in cache.fleet.workloads
@@ -344,7 +345,7 @@ def test_a_workload_with_a_record_is_kept_when_its_product_is_no_longer_known(
     cache.upsert(kinds.WORKLOAD_TELEMETRY, record)
     cache.delete(kinds.PRODUCT, product())
 
-    with cache.store(deployment).replace() as listing:
+    with replaced(cache.store(deployment)) as listing:
         listing.upsert(given)
     assert IT in cache.fleet.workloads
     # Another object of the same name has no record.
@@ -355,6 +356,6 @@ def test_a_workload_with_a_record_is_kept_when_its_product_is_no_longer_known(
 
     cache.upsert(deployment, given)
     cache.upsert(kinds.WORKLOAD_TELEMETRY, {**record, "status": {}})
-    with cache.store(deployment).replace() as listing:
+    with replaced(cache.store(deployment)) as listing:
         listing.upsert(given)
     assert IT not in cache.fleet.workloads

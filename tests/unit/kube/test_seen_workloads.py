@@ -17,6 +17,7 @@ from fleet_telemetry.kube.seen_workloads import SeenInNamespace
 from fleet_telemetry.workloads.registry import WorkloadKind
 from tests.support.builders import NGINX, SONARQUBE, Manifest, container, controller_of, manifest
 from tests.support.depth import examples
+from tests.support.listing import replaced
 
 DEPLOYMENT = kinds.WORKLOAD_BY_KIND[WorkloadKind.DEPLOYMENT]
 
@@ -91,7 +92,7 @@ def test_the_late_deletion_of_a_predecessor_takes_nothing_away() -> None:
 def test_what_a_full_list_does_not_have_is_gone() -> None:
     cache = cache_of(it("gone"), it("gone-too", namespace="b"), it("stays", SONARQUBE))
     created = it("created-meanwhile")
-    with cache.store(DEPLOYMENT).replace() as listing:
+    with replaced(cache.store(DEPLOYMENT)) as listing:
         listing.upsert(it("stays", SONARQUBE))
         listing.upsert(it("new"))
         cache.upsert(DEPLOYMENT, created)
@@ -102,7 +103,7 @@ def test_an_incomplete_list_takes_nothing_away() -> None:
     cache = cache_of(it("a"), it("b"))
 
     def listed() -> None:
-        with cache.store(DEPLOYMENT).replace() as listing:
+        with replaced(cache.store(DEPLOYMENT)) as listing:
             listing.upsert(it("a"))
             raise ConnectionError
 
@@ -132,7 +133,7 @@ def test_the_count_is_that_of_a_plain_mapping(steps: list[tuple[str, Any, Any]])
         elif step == "delete":
             cache.delete(DEPLOYMENT, expected.pop(key, None) or it(key[1], NGINX, key[0]))
         else:
-            with cache.store(DEPLOYMENT).replace() as listing:
+            with replaced(cache.store(DEPLOYMENT)) as listing:
                 for one in expected.values():
                     listing.upsert(one)
     found: Counter[tuple[str, bool]] = Counter()

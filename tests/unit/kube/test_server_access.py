@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,7 +20,6 @@ from fleet_telemetry.kube.kubeconfig import Access, KubeconfigError
 from fleet_telemetry.kube.server_access import open_in_cluster, open_with
 
 TOKEN = "t0k3n-of-somebody"  # a made-up one
-NOW = 1_700_000_000.0
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +80,7 @@ def ask(
     async def main() -> dict[str, Any]:
         async with server.running() as url:
             access = Access({"server": url + path, **cluster}, user or {}, Path("/"))
-            client = KubernetesClient(await open_with(access, "prod", now=lambda: NOW))
+            client = KubernetesClient(await open_with(access, "prod"))
             try:
                 return await client.get(kinds.SECRET, "it", "shop")
             finally:
@@ -95,7 +93,7 @@ def refusal(user: dict[str, Any], **cluster: Any) -> str:
     """What is said of a user and a cluster that cannot be used."""
     access = Access({"server": "https://127.0.0.1:1", **cluster}, user, Path("/"))
     with pytest.raises(KubeconfigError) as caught:
-        asyncio.run(open_with(access, "prod", now=lambda: NOW))
+        asyncio.run(open_with(access, "prod"))
     assert TOKEN not in str(caught.value)
     assert caught.value.advice
     return caught.value.what
@@ -243,24 +241,11 @@ def test_a_proxy_of_another_kind(proxy: str) -> None:
         ({"as": "ann", "as-groups": ["gruppe ä"]}, "other characters than ASCII"),
         ({"as-groups": ["admins"]}, "but not as"),
         ({"as-user-extra": {"a": ["b"]}}, "but not as"),
-        ({"auth-provider": {"name": "gcp"}}, "by the auth-provider 'gcp'"),
-        ({"auth-provider": {"name": "oidc"}}, "'oidc': it has no ID token"),
+        ({"auth-provider": {"name": "oidc"}}, "by the auth-provider 'oidc'"),
     ],
 )
 def test_a_user_that_cannot_be_used(user: dict[str, Any], said: str) -> None:
     assert said in refusal(user)
-
-
-def id_token(end: float) -> dict[str, Any]:
-    claims = base64.urlsafe_b64encode(json.dumps({"exp": end}).encode()).decode().rstrip("=")
-    return {"auth-provider": {"name": "oidc", "config": {"id-token": f"{TOKEN}.{claims}.s"}}}
-
-
-def test_an_id_token_is_used_until_it_ends() -> None:
-    server = Server()
-    ask(server, id_token(NOW + 1))
-    assert server.requests[0].headers["Authorization"].startswith(f"Bearer {TOKEN}.")
-    assert "its token has expired" in refusal(id_token(NOW))
 
 
 def pod(authority: trustme.CA, folder: Path) -> Path:
@@ -287,7 +272,7 @@ def test_the_service_account_of_a_pod(authority: trustme.CA, tmp_path: Path) -> 
             await client.close()
 
     asyncio.run(main())
-    assert server.requests[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert server.requests[0].headers["Authorization"] == f"bearer {TOKEN}"
 
 
 @pytest.mark.parametrize(

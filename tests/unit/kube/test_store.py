@@ -8,6 +8,7 @@ import pytest
 
 from fleet_telemetry.kube.store import ObjectKey, Store
 from tests.support.builders import Manifest
+from tests.support.listing import replaced
 
 Change = tuple[str, int | None, int | None]
 
@@ -59,7 +60,7 @@ def test_a_deletion_of_the_predecessor_keeps_the_successor(numbers: Numbers) -> 
 
 
 def test_a_full_list_removes_what_it_lacks(numbers: Numbers) -> None:
-    with numbers.store.replace() as listing:
+    with replaced(numbers.store) as listing:
         listing.upsert(number("b", 5, uid="2"))
         listing.upsert(number("c", 6))
         assert numbers.store["a"] == 1
@@ -69,7 +70,7 @@ def test_a_full_list_removes_what_it_lacks(numbers: Numbers) -> None:
 
 def test_a_list_that_fails_removes_nothing(numbers: Numbers) -> None:
     def list_in_part() -> None:
-        with numbers.store.replace() as listing:
+        with replaced(numbers.store) as listing:
             listing.upsert(number("b", 5))
             raise ConnectionError
 
@@ -77,19 +78,19 @@ def test_a_list_that_fails_removes_nothing(numbers: Numbers) -> None:
         list_in_part()
     assert dict(numbers.store) == {"a": 1, "b": 5}
     # The next list starts from nothing.
-    with numbers.store.replace() as listing:
+    with replaced(numbers.store) as listing:
         listing.upsert(number("a", 1))
     assert dict(numbers.store) == {"a": 1}
 
 
 def test_what_was_deleted_while_the_list_was_read_is_not_in_it(numbers: Numbers) -> None:
-    with numbers.store.replace() as listing:
+    with replaced(numbers.store) as listing:
         listing.upsert(number("a", 1))
         listing.upsert(number("b", 2))
         listing.delete(number("a", 1))
         listing.delete(number("never", 1))
     assert dict(numbers.store) == {"b": 2}
-    with numbers.store.replace() as listing:
+    with replaced(numbers.store) as listing:
         listing.upsert(number("b", 2))
         listing.delete(number("b", 2))
         listing.upsert(number("b", 3))  # made anew
@@ -97,7 +98,7 @@ def test_what_was_deleted_while_the_list_was_read_is_not_in_it(numbers: Numbers)
 
 
 def test_watch_events_during_a_list_are_newer_than_the_list(numbers: Numbers) -> None:
-    with numbers.store.replace() as listing:
+    with replaced(numbers.store) as listing:
         numbers.store.upsert(number("new", 7))
         numbers.store.upsert(number("a", 8))
         listing.upsert(number("a", 1))
@@ -111,6 +112,46 @@ def test_watch_events_during_a_list_are_newer_than_the_list(numbers: Numbers) ->
 
 def test_an_event_before_a_list_does_not_protect_from_it(numbers: Numbers) -> None:
     numbers.store.upsert(number("c", 3))
-    with numbers.store.replace():
+    with replaced(numbers.store):
         pass
     assert dict(numbers.store) == {}
+
+
+def versioned(name: str, spec: int, version: int) -> dict[str, Any]:
+    given = number(name, spec)
+    given["metadata"]["resourceVersion"] = str(version)
+    return given
+
+
+def test_the_newer_one_of_a_list_and_of_a_response_counts(numbers: Numbers) -> None:
+    with replaced(numbers.store, version=20) as listing:
+        # Written by us: before the list shows it, and after.
+        numbers.store.upsert(versioned("a", 10, 12))
+        listing.upsert(versioned("a", 9, 11))
+        listing.upsert(versioned("b", 13, 14))
+        numbers.store.upsert(versioned("b", 12, 13))
+        # Another one changed it afterwards.
+        numbers.store.upsert(versioned("c", 1, 15))
+        listing.upsert(versioned("c", 2, 16))
+    assert dict(numbers.store) == {"a": 10, "b": 13, "c": 2}
+
+
+def test_what_was_written_and_is_not_in_a_list_is_newer_or_deleted(numbers: Numbers) -> None:
+    with replaced(numbers.store, version=20):
+        numbers.store.upsert(versioned("new", 1, 21))
+        numbers.store.upsert(versioned("gone", 1, 19))
+    assert dict(numbers.store) == {"new": 1}
+
+
+def test_what_the_watch_has_reported_is_not_overwritten(numbers: Numbers) -> None:
+    numbers.store.follow(20)
+    numbers.store.upsert(versioned("a", 9, 20))
+    numbers.store.upsert(versioned("b", 9, 21))
+    assert dict(numbers.store) == {"a": 1, "b": 9}
+
+
+def test_a_list_that_was_left_does_nothing_more(numbers: Numbers) -> None:
+    numbers.store.begin_list()
+    numbers.store.leave_list()
+    numbers.store.end_list(20)
+    assert dict(numbers.store) == {"a": 1, "b": 2}

@@ -128,7 +128,11 @@ def test_what_is_seen_of_the_cluster() -> None:
     assert value("watch_last_event_timestamp_seconds", watched="Pod") is None
     synced[0], alive[0] = True, False
     watches.listed()
+    watches.listed_kind("Pod")
+    watches.interrupted("Pod", "silent")
     watches.saw("Pod")
+    assert value("full_lists_total", watched="Pod") == 1
+    assert value("watch_interruptions_total", watched="Pod", reason="silent") == 1
     assert (value("synced"), value("watch_alive")) == (1, 0)
     assert value("last_full_list_timestamp_seconds") == pytest.approx(metrics.time.time(), abs=60)
     assert value("watch_last_event_timestamp_seconds", watched="Pod") == pytest.approx(

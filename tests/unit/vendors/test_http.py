@@ -21,7 +21,10 @@ from hypothesis import strategies as st
 
 from dev.fakes import ApiFault, FakeProduct
 from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.vendors.bounded_network import AT_ONCE
 from fleet_telemetry.vendors.http import (
+    LARGEST_ANSWER,
+    LARGEST_HEAD,
     LONGEST_CA,
     LONGEST_PATIENCE_SECONDS,
     Answer,
@@ -426,10 +429,55 @@ def test_endless_interim_answers_end_at_the_total_time_out() -> None:
     assert _raw_error(interim).reason is Reason.UNREACHABLE
 
 
+_PIECES: dict[str, tuple[bytes, bytes]] = {
+    "interim answers": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "one header": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"),
+    "headers of interim answers": (
+        b"",
+        b"HTTP/1.1 103 Early Hints\r\n" + b"A: b\r\n" * 9000 + b"\r\n",
+    ),
+    "pieces of one byte": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+    "names of pieces": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"1;" + b"x" * 90 + b"\r\na\r\n",
+    ),
+}
+
+
+@every(("head", "piece"), _PIECES.values(), ids=list(_PIECES))
+def test_a_flood_of_pieces_ends_and_lets_other_tasks_run(head: bytes, piece: bytes) -> None:
+    turns = 0
+
+    async def flood(writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(piece * (65536 // len(piece) + 1))
+            await writer.drain()
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def run() -> None:
+        async with _raw(flood, total_seconds=60) as api:
+            counting = asyncio.create_task(count())
+            try:
+                await _get(api)
+            finally:
+                counting.cancel()
+
+    with pytest.raises(VendorError, match="too many") as caught:
+        asyncio.run(run())
+    assert caught.value.reason is Reason.UNEXPECTED_ANSWER
+    assert turns >= (2 * LARGEST_ANSWER if b"chunked" in head else LARGEST_HEAD) / AT_ONCE
+
+
 @pytest.mark.parametrize(
     "said",
     [
-        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",

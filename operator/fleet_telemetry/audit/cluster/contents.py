@@ -25,9 +25,11 @@ from fleet_telemetry.kube.store import ObjectKey, object_key
 from fleet_telemetry.kube.workload_store import UNPROVEN_SECONDS, Fleet
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, mapping_at
+from fleet_telemetry.switches.resource import fields_of
 from fleet_telemetry.workloads.owner import read_controller
 from fleet_telemetry.workloads.reading import read_pod
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
+from fleet_telemetry.workloads.resource_fields import FieldRef, FieldState
 from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import Pod, PodTemplate, VolumeKind, Workload, WorkloadRef
 
@@ -48,6 +50,7 @@ class Contents:
     read: Read = field(default_factory=Read)
     claims: dict[ObjectKey, VolumeClaimFacts] = field(default_factory=dict)
     config_maps: dict[str, dict[str, ConfigMapFacts]] = field(default_factory=dict)
+    fields: dict[FieldRef, FieldState] = field(default_factory=dict)
     """By namespace and name: what containers take variables from, as far as it was read."""
     operators: list[InstalledOperator] = field(default_factory=list)
     """By the Deployments that run them, as far as these were read."""
@@ -139,6 +142,14 @@ class Contents:
             found |= {(ref.namespace, name) for name in names_to_read(targets)}
         return found
 
+    def wanted_fields(self) -> set[FieldRef]:
+        """The fields of custom resources that products of workloads read."""
+        return {
+            found.at(ref.namespace)
+            for ref, workload in self.fleet.workloads.items()
+            for found in fields_of(match_containers(workload.template, self.catalogue))
+        }
+
     def _has_seed(self, workload: Workload) -> bool:
         return any(
             switch.semantics is Semantics.SEED and switch.seed_proof is not None
@@ -188,6 +199,7 @@ class Contents:
                 if (ref.namespace, volume.claim) in self.claims
             },
             config_maps=self.config_maps.get(ref.namespace, {}),
+            fields=self.fields,
             reported=record.reported(operator) if record is not None else {},
             egress=record.egress(operator) if record is not None else {},
             contacts=record.contacts(operator) if record is not None else NO_CONTACTS,

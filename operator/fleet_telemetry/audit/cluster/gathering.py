@@ -26,13 +26,17 @@ from fleet_telemetry.kube.client import ApiError
 from fleet_telemetry.kube.connecting import IN_CLUSTER, Connection, connect, context_names
 from fleet_telemetry.kube.entries import decode_labels, decode_policy, decode_product
 from fleet_telemetry.kube.kubeconfig import KubeconfigError, read_kubeconfig
+from fleet_telemetry.kube.resource_reading import fetch_field
 from fleet_telemetry.kube.store import ObjectKey, object_key
 from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
 from fleet_telemetry.objects.manifest import Manifest
 from fleet_telemetry.objects.text import printable
+from fleet_telemetry.workloads.resource_fields import FieldRef
 
 _CLUSTERS_AT_ONCE = 4
 _CLAIMS_AT_ONCE = 8
+_FIELDS_AT_ONCE = 8
+_MOST_FIELDS = 1000
 _CONFIG_MAPS_AT_ONCE = 8
 _MOST_CONFIG_MAPS = 5000
 _MOST_LEASES = 20
@@ -194,6 +198,7 @@ class ClusterReader:
         contents.settle()
         await self._read_claims(contents)
         await self._read_config_maps(contents)
+        await self._read_fields(contents)
         self.problems += self.lister.problems(self.place)
         return contents
 
@@ -328,6 +333,21 @@ class ClusterReader:
             self._add(what, failure.advice)
         if len(wanted) > _MOST_CONFIG_MAPS:
             what = f"{len(wanted) - _MOST_CONFIG_MAPS} of {len(wanted)} configmaps not read"
+            self._add(what, "read some namespaces at a time with -n")
+
+    async def _read_fields(self, contents: Contents) -> None:
+        """The custom resources that hold switches. Why one cannot be read is the reason of each
+        finding that depends on it."""
+        slots = asyncio.Semaphore(_FIELDS_AT_ONCE)
+
+        async def one(ref: FieldRef) -> None:
+            async with slots:
+                contents.fields[ref] = await fetch_field(self.connection.client, ref)
+
+        wanted = sorted(contents.wanted_fields())
+        await asyncio.gather(*map(one, wanted[:_MOST_FIELDS]))
+        if len(wanted) > _MOST_FIELDS:
+            what = f"{len(wanted) - _MOST_FIELDS} of {len(wanted)} custom resources not read"
             self._add(what, "read some namespaces at a time with -n")
 
     async def _read_claims(self, contents: Contents) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName
@@ -36,6 +37,7 @@ from fleet_telemetry.policy.precedence import select_policies
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading
 from fleet_telemetry.switches.registry import mechanism_of
+from fleet_telemetry.switches.resource import with_fields
 from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.workloads.workload import PodTemplate, Workload
 
@@ -218,7 +220,11 @@ def _of_pods(
     channel: ChannelName,
     catalogue: Catalogue,
 ) -> Iterator[EvidenceSeen]:
-    facts = gather_pod_facts(subject.pods, catalogue, subject.config_maps)
+    namespace = subject.workload.ref.namespace
+    facts = tuple(
+        replace(pod, targets=with_fields(pod.targets, namespace, subject.fields))
+        for pod in gather_pod_facts(subject.pods, catalogue, subject.config_maps)
+    )
     names = {id(fact): pod.name for fact, pod in zip(facts, subject.pods, strict=True)}
     found = list(counterparts(facts, targets)) if targets else []
     for fact, target in found[:_MOST_PODS]:

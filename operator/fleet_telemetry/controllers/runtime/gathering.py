@@ -35,6 +35,7 @@ from fleet_telemetry.vendors.endpoints import EndpointError, find_endpoints, unr
 from fleet_telemetry.vendors.http import VendorClient
 from fleet_telemetry.vendors.instances import Instance, Unasked, find_instances
 from fleet_telemetry.vendors.service import Endpoint
+from fleet_telemetry.workloads.workload import WorkloadRef
 
 
 @dataclass(frozen=True)
@@ -69,15 +70,18 @@ class InstanceGatherer:
         gate: HostGate,
         *,
         is_current: Callable[[CheckJob, Check], bool],
+        is_asked: Callable[[WorkloadRef, Check], bool],
         loopback: bool,
     ) -> None:
-        """``is_current`` says whether a job's check was not replaced since it began."""
+        """``is_current`` says whether a job's check was not replaced since it began, ``is_asked``
+        whether policies, as they are now, would plan it."""
         self._cache = cache
         self._client = client
         self._vendors = vendors
         self._services = services
         self._gate = gate
         self._is_current = is_current
+        self._is_asked = is_asked
         self._loopback = loopback
 
     async def gather(self, job: CheckJob) -> RunningInstances:
@@ -146,6 +150,8 @@ class InstanceGatherer:
         assert check.grant is not None
         if workload is None or product is None:
             raise CredentialWithheldError(Reported(fault=Reason.ENDPOINT_NOT_FOUND))
+        if not self._is_asked(job.ref, check):
+            raise _changed()
         pods = gather_pod_facts(self._cache.fleet.pods_of(job.ref), catalogue)
         images = images_of(product, match_containers(workload.template, catalogue), pods)
         to = CredentialDestination(job.ref.namespace, namespace_labels, images)
@@ -161,14 +167,18 @@ class InstanceGatherer:
             message = f"The pod {endpoint.instance} changed before the request was sent."
             raise CredentialWithheldError(Reported(fault=Reason.NO_VERIFIED_POD, message=message))
         if not self._is_current(job, check):
-            message = "The policy or the workload changed before the request was sent."
-            raise CredentialWithheldError(Reported(fault=Reason.UNREACHABLE, message=message))
+            raise _changed()
         self._check_destination(job, self._cache.labels_of(job.ref.namespace))
 
     async def _read_namespace_labels(self, namespace: str) -> Mapping[str, str]:
         """The labels that a namespace has now. Raises ApiError."""
         manifest = await self._client.get(kinds.NAMESPACE, namespace)
         return {str(k): str(v) for k, v in mapping_at(manifest, "metadata", "labels").items()}
+
+
+def _changed() -> CredentialWithheldError:
+    message = "The policy or the workload changed before the request was sent."
+    return CredentialWithheldError(Reported(fault=Reason.UNREACHABLE, message=message))
 
 
 def _no_instance(unasked: tuple[Unasked, ...]) -> EndpointError:

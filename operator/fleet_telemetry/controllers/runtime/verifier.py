@@ -59,10 +59,12 @@ class Verifier:
         *,
         now: Callable[[], datetime],
         enqueue: Callable[[WorkloadRef], None],
+        is_asked: Callable[[WorkloadRef, Check], bool],
         vendors: VendorClient | None = None,
         loopback: bool = False,
     ) -> None:
-        """``enqueue`` is called with a workload when an accepted answer changed."""
+        """``enqueue`` is called with a workload when an accepted answer changed. ``is_asked`` says
+        whether policies still ask for a check; nothing is sent otherwise."""
         self._cache = cache
         self._metrics = metrics
         self._now = now
@@ -81,6 +83,7 @@ class Verifier:
             self._services,
             self._gate,
             is_current=self._is_current,
+            is_asked=is_asked,
             loopback=loopback,
         )
         events = EventRecorder(client, now)

@@ -120,7 +120,10 @@ def _on_switches(scene: Scene, product: Product, injection: Injection) -> Iterat
     if not scene.covers(product) or spec.mode is Mode.AUDIT or injection.when is When.NEVER:
         return
     switches: list[Switch] = list(product.switches(*spec.channels))
-    written = [switch for switch in switches if switch.semantics in _WRITTEN]
+    fields = [switch for switch in switches if switch.resource is not None]
+    written = [
+        switch for switch in switches if switch.semantics in _WRITTEN and switch not in fields
+    ]
     if written and not injection.arguments and all(one.argument is not None for one in written):
         yield (
             f"nothing is set for {product.name}: its switch is an argument, and "
@@ -128,7 +131,13 @@ def _on_switches(scene: Scene, product: Product, injection: Injection) -> Iterat
         )
     elif not written and any(one.semantics is Semantics.RUNTIME for one in switches):
         runtime = spec.runtime
-        if runtime is None or runtime.action is not RuntimeAction.REMEDIATE:
+        is_off = runtime is None or runtime.action is not RuntimeAction.REMEDIATE
+        if is_off and fields:
+            yield (
+                f"nothing is set for {product.name}: its switch is a field of a custom resource, "
+                "which needs spec.runtime.action: Remediate and the chart's customResources.write"
+            )
+        elif is_off:
             yield (
                 f"nothing is set for {product.name}: its switch is in its own API, which needs "
                 "spec.runtime.action: Remediate and credentials"

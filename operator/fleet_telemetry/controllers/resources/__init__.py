@@ -1,0 +1,1 @@
+"""Fields of custom resources that are switches: reading them, and setting them."""
