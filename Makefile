@@ -32,7 +32,7 @@ audit: $(COMMAND)/installed ## Show which workloads in FILES send telemetry; no 
 demo: $(VENV)/installed ## Show the main features on a local cluster; DETACH=1 leaves it running.
 	@$(BIN)/python -m dev.demo $(if $(DETACH),--detach)
 
-unit: $(VENV)/installed ## Run the tests that need no cluster and start no program (2 minutes).
+unit: $(VENV)/installed ## Run the tests that need no cluster and start no program (about a minute).
 	@$(BIN)/python -m pytest --numprocesses=2 --hypothesis-profile=fast $(PYTEST_ARGS) tests/unit
 
 test: lint $(VENV)/installed ## Lint, check types, and run every test.

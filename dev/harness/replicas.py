@@ -96,11 +96,6 @@ class Replicas:
         """The running replicas, the oldest first."""
         return tuple(self._addresses)
 
-    @property
-    def addresses(self) -> tuple[Address, ...]:
-        """Where each of them listens, beside the balancer."""
-        return tuple(self._addresses.values())
-
     def roll(self) -> None:
         """Replace each replica as the Deployment's strategy does: one more, then one less."""
         for old in self.names:
