@@ -99,6 +99,7 @@ async def _grow(
                 server, cluster, operator, records, progress, size.namespaces, policies
             )
             grown = _Grown(server, cluster, population, starter, progress)
+            progress.begin("growth: create what does not grow")
             if dimension != _WORKLOADS:
                 await population.add(size.workloads, products=False)
             if dimension != _PRODUCTS:
