@@ -197,9 +197,10 @@ def _process() -> list[Panel]:
     return [
         kit.lines(
             "Time since last watch event",
-            "Time since the last watch event, by kind. Leases change all the time, so a growing "
-            "time for Lease means a dead watch. For other kinds it may mean that nothing "
-            "changes.",
+            "Time since the last watch event or bookmark, by kind. Leases change all the time, and "
+            "workloads, pods, NetworkPolicies and WorkloadTelemetries get a bookmark each minute, "
+            "so a growing time means a dead watch. For the kinds that users write it may mean that "
+            "nothing changes.",
             Ask(
                 f"time() - max by (watched) ({m.LAST_EVENT}{{{SCRAPED}}})",
                 "{{watched}}",

@@ -16,6 +16,7 @@ from dev.fakes.hosted import FakesThread
 from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import NAMESPACE, RELEASE, ROOT, LocalOperator
 from dev.harness.pods import PodFollower
+from tests.support.custom_resources import longhorn_crd, setting
 from tests.support.rights import Manifest, Right, granted, used
 from tests.support.rollout_crd import define_rollouts
 from tests.support.world import (
@@ -31,6 +32,8 @@ from tests.support.world import (
 
 pytestmark = pytest.mark.cluster
 
+SETTINGS = "settings.longhorn.io"
+LONGHORN = ("allow-collecting-longhorn-usage-metrics", "upgrade-checker")
 TELEMETRY_HOST = "telemetry.sonarsource.com"
 SPACE = "rights"
 WRITTEN = (
@@ -88,7 +91,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         cluster.kubectl("create", "namespace", SPACE)
         egress = {"dnsServers": [names.endpoint], "publishedRanges": "built-in"}
         secrets = [{"namespace": SPACE, "names": ["dtrack"]}]
-        operator.install({"egress": egress, "runtime": {"secrets": secrets}})
+        cluster.kubectl("apply", "--filename=-", input=json.dumps(longhorn_crd()))
+        values = {"egress": egress, "runtime": {"secrets": secrets}}
+        operator.install({**values, "customResources": {"write": ["longhorn"]}})
         yield World(cluster, operator, directory, names)
         operator.stop_all()
 
@@ -158,7 +163,8 @@ def _live_a_life(world: World, follower: PodFollower) -> None:
         )
     )
     operator.start("webhook")
-    operator.start("controller", extra=["--dns-interval=1", "--egress-interval=1"])
+    quick = ["--dns-interval=1", "--egress-interval=1", "--resource-interval=1"]
+    operator.start("controller", extra=quick)
     operator.wait_until_ready()
     deny = {"action": "Deny", "sharedAddresses": "Accept"}
     credentials = [{"product": "dependency-track", "secretRef": {"name": "dtrack"}}]
@@ -180,6 +186,19 @@ def _live_a_life(world: World, follower: PodFollower) -> None:
     seeds.policy()
     seeds.apply(_volume(seeds))
     seeds.telemetry("StatefulSet", "kept", reason="SeedNotProven", running="Disabled")
+
+    # A product that reads custom resources.
+    storage = Space(world, "storage")
+    world.cluster.kubectl("create", "namespace", storage.name)
+    storage.apply(*(setting(name, "true") for name in LONGHORN))
+    both = ["Usage", "UpdateCheck"]
+    storage.policy(channels=both, runtime={"action": "Remediate"})
+    image = "longhornio/longhorn-manager:v1.5.0"
+    storage.apply(workload("DaemonSet", "longhorn-manager", container(image)))
+    for name in LONGHORN:
+        eventually(
+            lambda name=name: storage.get(SETTINGS, name)["value"] == "false", say=f"{name} set"
+        )
 
     space.apply(_product(follower, space))
     space.telemetry("Deployment", "dtrack", reason="Reported", state="Compliant")
@@ -222,7 +241,7 @@ def _live_a_life(world: World, follower: PodFollower) -> None:
         lambda: not space.find("workloadtelemetry", "deployment-deployment-s"), say="its end"
     )
     world.cluster.kubectl("delete", "clustertelemetrypolicy", "everywhere")
-    for one in (space, seeds):
+    for one in (space, seeds, storage):
         one.kubectl("delete", "telemetrypolicy", "opt-out")
         one.kubectl("delete", "deployments,statefulsets,daemonsets,replicasets,cronjobs", "--all")
     for kind in ("ciliumnetworkpolicy", "networkpolicy", "clusternetworkpolicy", "telemetryhost",

@@ -111,7 +111,8 @@ def wish(**injection: object) -> Manifest:
 def prepare(space: Space) -> None:
     """Before the storm: six workloads as the policy wishes."""
     eventually(lambda: space.try_apply(wish()).returncode == 0, say="a policy")
-    space.wait_for_policy()
+    # A watch that the storm before has left silent is restarted after 70 to 80 s.
+    space.wait_for_policy(seconds=CONVERGED_SECONDS)
     space.apply(*(sonar(f"old-{number}") for number in range(5)), sonar("rolls", replicas=2))
     for name in (*(f"old-{number}" for number in range(5)), "rolls"):
         space.telemetry("Deployment", name, declared="Disabled", seconds=CONVERGED_SECONDS)

@@ -46,7 +46,8 @@ def every_switch() -> Iterator[Switched]:
         seen = set()
         for row in table.channels:
             key = row.channel, row.kind, row.disabled, row.enabled
-            is_bare = not (row.env or row.command or row.args)
+            # A field of a custom resource is in no container: tests/e2e/test_custom_resources.py.
+            is_bare = not (row.env or row.command or row.args or row.fields)
             if is_bare and (row.disabled or row.enabled) and key not in seen:
                 seen.add(key)
                 yield Switched(product, row)

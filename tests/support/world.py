@@ -129,7 +129,7 @@ class Space:
         self.wait_for_policy(name)
         return said
 
-    def wait_for_policy(self, name: str = "opt-out") -> Manifest:
+    def wait_for_policy(self, name: str = "opt-out", *, seconds: float = SECONDS) -> Manifest:
         """The policy once its status speaks of its present spec.
 
         The webhook has a watch of its own; what tests do next is slower than that by far.
@@ -140,7 +140,7 @@ class Space:
             seen = found.get("status", {}).get("observedGeneration")
             return found if seen == found["metadata"]["generation"] else None
 
-        return eventually(probe, say=f"the status of policy {name}")
+        return eventually(probe, seconds=seconds, say=f"the status of policy {name}")
 
     def telemetry(
         self, kind: str, name: str, *, seconds: float = SECONDS, **wanted: str

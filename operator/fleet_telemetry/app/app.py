@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from fleet_telemetry.app.parts import Common, RolePart
 from fleet_telemetry.app.tasks import cancel, unless_stopped
 from fleet_telemetry.kube.crds import wait_for_crds
+from fleet_telemetry.kube.kinds import WATCHED_BY_KOPF
 from fleet_telemetry.kube.kopf_watches import start_watches
 from fleet_telemetry.kube.list_schedule import ListSchedule
 from fleet_telemetry.kube.reflector import Reflector
@@ -62,6 +63,8 @@ class App:
             return
         schedule = ListSchedule(asyncio.get_running_loop().time)
         metrics = self._watch_metrics
+        watched = (kind for kind in common.cache.watched if kind not in WATCHED_BY_KOPF)
+        metrics.declare(kind.kind for kind in watched)
         reflector = Reflector(common.cache, common.client, schedule, metrics.listed, metrics)
         # kopf handles the signals from here on: its task that waits for them ends first.
         watching = await start_watches(

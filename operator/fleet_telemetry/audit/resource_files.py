@@ -17,6 +17,7 @@ from fleet_telemetry.workloads.resource_fields import (
     read_field,
 )
 
+_ESCAPES = re.compile(rb"(?!)" + ESCAPE)
 _TWICE = FieldState(
     FieldFault.NOT_READ, detail="The files have the object twice, with different values."
 )
@@ -33,12 +34,12 @@ class ResourceFiles:
         self._kinds = frozenset(one.kind for one in self._fields)
         self._default = default_namespace
         self._found: dict[FieldRef, FieldState] = {}
-        groups = "|".join(re.escape(one.group) for one in self._fields) or "(?!)"
-        self._words = re.compile(groups.encode() + ESCAPE)
+        self._groups = frozenset(one.group.encode() for one in self._fields)
 
     def may_be_in(self, text: bytes) -> bool:
         """Whether a document may be one of the objects, or have some."""
-        return bool(self._fields) and self._words.search(text) is not None
+        is_named = any(group in text for group in self._groups)
+        return is_named or (bool(self._groups) and _ESCAPES.search(text) is not None)
 
     def is_kind(self, kind: str, _: bytes) -> bool:
         """Whether it is a kind of them."""

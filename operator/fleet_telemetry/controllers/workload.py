@@ -151,6 +151,8 @@ class WorkloadReconciler:
         await self._read_config_maps(workload)
         answered = {product for product, _ in self._verifier.results(key)}
         plan = decide(self._gather(workload))
+        if await self._fields.introduce(key, plan.fields):
+            plan = decide(self._gather(workload))
         try:
             workload, plan, refusal = await self._make_comply(workload, plan)
         except ApiError:

@@ -117,7 +117,8 @@ class KindReflector:
                 self._complain(error)
                 failure = _failure(error)
                 delay = self._reflection.failed(failure)
-                self._observer.interrupted(self.kind.kind, failure.interruption)
+                if not self._is_absent(error):
+                    self._observer.interrupted(self.kind.kind, failure.interruption)
                 self._report_list()
             await asyncio.sleep(delay)
 
@@ -210,6 +211,10 @@ class KindReflector:
         reason = error.reason if error.status else NOT_A_LIST
         return ApiError(error.status, reason, text, retry_after=error.retry_after)
 
+    def _is_absent(self, error: ApiError) -> bool:
+        """The cluster does not serve the kind, and need not."""
+        return error.is_not_found and self.kind in OPTIONAL
+
     def _complain(self, error: ApiError) -> None:
         """Log a failure: the first of its sort, and once in a while."""
         if error.status == HTTPStatus.GONE or error.reason == _SILENT:
@@ -220,7 +225,7 @@ class KindReflector:
         if subject == before.subject and now - before.at < _LOG_AGAIN_SECONDS:
             return
         self._complaint = _Complaint(subject, now)
-        if not (error.is_not_found and self.kind in OPTIONAL):
+        if not self._is_absent(error):
             verb = "list" if self._reflection.is_listing else "watch"
             _log.warning("cannot %s %s, retrying: %s", verb, self.kind.plural, error)
 

@@ -83,13 +83,18 @@ class ReflectorStore(ABC):
     def __init__(self) -> None:
         self._listing: Listing | None = None
         self._position = 0
+        self._written: dict[ObjectKey, int] = {}
+        """The versions of responses to writes that the watch has not come to yet."""
 
     def upsert(self, manifest: Manifest) -> None:
         """Add or update an object from the response to a write, or from a watch event of kopf."""
-        if 0 < version_of(manifest) <= self._position:
+        key, version = object_key(manifest), version_of(manifest)
+        if 0 < version <= self._position:
             return  # the watch has reported it, and maybe what came after it
         if self._listing is None or self._listing.touch(manifest):
-            self._put(object_key(manifest), manifest)
+            if version and self._position:
+                self._written[key] = version
+            self._put(key, manifest)
 
     def delete(self, manifest: Manifest) -> None:
         """Delete an object that was deleted by us, or that a watch event of kopf reports as
@@ -105,20 +110,29 @@ class ReflectorStore(ABC):
         """A watch of our own has reported everything up to this resource version; 0 if that is not
         known."""
         self._position = position
+        if self._written:
+            left = self._written.items() if position else ()
+            self._written = {key: version for key, version in left if version > position}
 
     def put_raw(self, found: RawObject) -> None:
-        """Add or update an object from an event of the watch that follows the list."""
-        self._put_raw(found)
+        """Add or update an object from an event of the watch that follows the list.
+
+        An event may be older than the response to a write. By it, the cache would forget for a
+        moment what was written, and it would be written again.
+        """
+        if found.version >= self._written.get(found.key, 0):
+            self._put_raw(found)
 
     def delete_raw(self, found: RawObject) -> None:
         """Delete an object by an event of that watch; the successor may be cached already, too."""
-        self._remove(found.key, found.uid or None)
+        if found.version >= self._written.get(found.key, 0):
+            self._remove(found.key, found.uid or None)
 
     def begin_list(self) -> Listing:
         """Begin to replace the content by a full list. An earlier list that has not ended is
         forgotten; nothing was removed by it."""
         self._listing = Listing(self)
-        self._position = 0
+        self.follow(0)
         self._list_begins()
         return self._listing
 

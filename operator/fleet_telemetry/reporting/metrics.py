@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from fleet_telemetry import __version__
 from fleet_telemetry.api.policy import PolicyKind
 from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.kube.reflection import Interruption
 from fleet_telemetry.reporting.families import PREFIX
 from fleet_telemetry.workloads.registry import WorkloadKind
 
@@ -306,6 +307,13 @@ class WatchMetrics:
         """Set the sources of the two gauges."""
         self._synced.set_function(lambda: float(synced()))
         self._alive.set_function(lambda: float(alive()))
+
+    def declare(self, kinds: Iterable[str]) -> None:
+        """Make the series of the kinds that are listed and watched without kopf, so that Prometheus
+        sees the first increase."""
+        for kind, reason in product(kinds, Interruption):
+            self._lists.labels(kind)
+            self._interruptions.labels(kind, reason)
 
     def saw(self, kind: str) -> None:
         """Record a watch event."""

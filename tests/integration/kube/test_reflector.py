@@ -145,7 +145,7 @@ def test_there_is_one_request_for_each_kind(cluster: Cluster) -> None:
             served = {*kinds.WORKLOADS, kinds.POD} - {ROLLOUT}
             assert +found.calls == {kind.plural: 1 for kind in served}
             assert found.lists == {kind.kind: 1 for kind in served}
-            assert set(found.reasons) == {("Rollout", "absent")}
+            assert not found.reasons
 
     run(main)
 
@@ -269,6 +269,23 @@ def test_a_kind_that_the_cluster_does_not_serve_is_empty_until_its_crd_comes(
                 await found.has(it)
                 await off(cluster.kubectl, "delete", "crd", "rollouts.argoproj.io")
                 await found.has()
+
+    run(main)
+
+
+def test_an_object_that_is_nested_deeply_hides_neither_itself_nor_others(cluster: Cluster) -> None:
+    define_rollouts(cluster)
+    deep = json.loads(deployment("deep", kind="Rollout"))
+    text = json.dumps(deep).replace('"spec": {', f'"spec": {{"x": {"[" * 3_000}{"]" * 3_000}, ', 1)
+    cluster.kubectl("create", "-f", "-", input=text)
+    apply(cluster, deployment("it", kind="Rollout"))
+
+    async def main() -> None:
+        async with watching(cluster.kubeconfig, *kinds.WORKLOADS) as found:
+            await found.has(*(ref(name, WorkloadKind.ROLLOUT) for name in ("deep", "it")))
+            await off(cluster.kubectl, "delete", "crd", "rollouts.argoproj.io")
+            await found.has()
+            assert not found.reasons
 
     run(main)
 

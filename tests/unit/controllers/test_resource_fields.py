@@ -153,6 +153,17 @@ def run(test: Callable[[Room], Awaitable[None]], value: Any = "true") -> OneObje
     return asyncio.run(main())
 
 
+def test_what_is_new_is_read_before_it_is_decided_on() -> None:
+    async def test(room: Room) -> None:
+        room.fields.plan(room.workload.ref, NO_FIELDS)
+        plan = room.world.decide(fields={}).fields
+        assert await room.fields.introduce(room.workload.ref, plan)
+        assert room.state().value == "true"
+        assert not await room.fields.introduce(room.workload.ref, plan)
+
+    run(test)
+
+
 def test_it_is_read_and_set_and_reverted() -> None:
     async def test(room: Room) -> None:
         assert room.workload.ref in room.enqueued

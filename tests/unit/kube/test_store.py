@@ -8,7 +8,7 @@ import pytest
 
 from fleet_telemetry.kube.store import ObjectKey, Store
 from tests.support.builders import Manifest
-from tests.support.listing import replaced
+from tests.support.listing import raw, replaced
 
 Change = tuple[str, int | None, int | None]
 
@@ -148,6 +148,31 @@ def test_what_the_watch_has_reported_is_not_overwritten(numbers: Numbers) -> Non
     numbers.store.upsert(versioned("a", 9, 20))
     numbers.store.upsert(versioned("b", 9, 21))
     assert dict(numbers.store) == {"a": 1, "b": 9}
+
+
+def test_an_event_that_is_older_than_a_response_is_not_taken(numbers: Numbers) -> None:
+    numbers.store.follow(20)
+    numbers.store.upsert(versioned("a", 9, 25))
+    numbers.changes.clear()
+    numbers.store.put_raw(raw(versioned("a", 8, 24)))
+    numbers.store.delete_raw(raw(versioned("a", 8, 24)))
+    assert numbers.changes == []
+    numbers.store.put_raw(raw(versioned("a", 9, 25)))
+    numbers.store.put_raw(raw(versioned("a", 7, 26)))
+    numbers.store.delete_raw(raw(versioned("b", 2, 27)))
+    assert dict(numbers.store) == {"a": 7}
+
+
+def test_responses_are_not_remembered_for_ever(numbers: Numbers) -> None:
+    numbers.store.upsert(versioned("c", 1, 5))
+    assert not numbers.store._written, "no watch of our own will come to it"
+    numbers.store.follow(20)
+    numbers.store.upsert(versioned("a", 9, 25))
+    numbers.store.upsert(versioned("b", 9, 27))
+    numbers.store.follow(26)
+    assert list(numbers.store._written) == [("", "b")]
+    numbers.store.begin_list()
+    assert not numbers.store._written
 
 
 def test_a_list_that_was_left_does_nothing_more(numbers: Numbers) -> None:

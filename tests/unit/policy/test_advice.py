@@ -399,6 +399,15 @@ def test_a_switch_that_is_in_the_products_api() -> None:
     )
 
 
+def test_a_switch_that_is_in_a_custom_resource() -> None:
+    here = around(workload(manifest(container("longhornio/longhorn-manager:v1.5.0"))))
+    named: dict[str, Any] = {"products": ["longhorn"], "channels": ["UpdateCheck"]}
+    found = told(policy(**named), here)
+    assert any("is a field of a custom resource" in one for one in found)
+    # It needs no credentials.
+    assert told(policy(**named, runtime={"action": "Remediate"}), here) == []
+
+
 def test_a_channel_without_a_switch_and_a_host() -> None:
     own = own_product("acme", channels=[{"name": "Usage", "rules": [{"default": "On"}]}])
     here = around(workload(manifest(container("acme/acme:1"))), products=catalogue(own))

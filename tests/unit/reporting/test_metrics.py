@@ -128,6 +128,9 @@ def test_what_is_seen_of_the_cluster() -> None:
     assert value("watch_last_event_timestamp_seconds", watched="Pod") is None
     synced[0], alive[0] = True, False
     watches.listed()
+    watches.declare(["Pod", "Job"])
+    assert value("full_lists_total", watched="Job") == 0
+    assert value("watch_interruptions_total", watched="Job", reason="expired") == 0
     watches.listed_kind("Pod")
     watches.interrupted("Pod", "silent")
     watches.saw("Pod")

@@ -267,6 +267,14 @@ def test_another_object_of_the_same_name_owes_nothing() -> None:
     assert longhorn.one.value == "false"
 
 
+def test_a_copy_of_the_object_from_a_backup_keeps_its_value_and_loses_the_owner() -> None:
+    longhorn = world()
+    longhorn.reconcile(OFF)
+    longhorn.one.uid = "object-2"
+    longhorn.reconcile()
+    assert (longhorn.one.value, longhorn.one.owners) == ("false", {})
+
+
 def test_a_lost_record_leaves_the_value_and_no_owner() -> None:
     longhorn = world()
     longhorn.reconcile(OFF)

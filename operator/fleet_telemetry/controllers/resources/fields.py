@@ -130,16 +130,16 @@ class ResourceFields:
         self._fields: dict[FieldRef, _Field] = {}
         self._by_workload: dict[WorkloadRef, tuple[FieldRef, ...]] = {}
         self._new = asyncio.Event()
+        self._gate = asyncio.Semaphore(_READS_AT_ONCE)
 
     async def run(self) -> None:
         """Read all fields once in an interval, and new ones at once."""
-        gate = asyncio.Semaphore(_READS_AT_ONCE)
         try:
             while True:
                 self._new.clear()
                 now = _clock()
                 due = [one for one in self._fields.values() if now >= one.read_at]
-                await asyncio.gather(*(self._refresh(one, gate) for one in due))
+                await asyncio.gather(*(self._refresh(one) for one in due))
                 await self._pause()
         finally:
             self._fields.clear()
@@ -161,6 +161,15 @@ class ResourceFields:
             self._by_workload[ref] = plan.refs
         else:
             self._by_workload.pop(ref, None)
+
+    async def introduce(self, ref: WorkloadRef, plan: FieldPlan) -> bool:
+        """Read the fields of a plan that nobody has read yet; whether there were any. A new leader
+        would otherwise report for a moment that nothing is known of them."""
+        new = [one for one in plan.refs if one not in self._fields]
+        if new:
+            self.plan(ref, plan)
+            await asyncio.gather(*(self._refresh(self._fields[one]) for one in new))
+        return bool(new)
 
     def states(self, ref: WorkloadRef) -> FieldStates:
         """What is known of the fields of a workload's products."""
@@ -211,8 +220,8 @@ class ResourceFields:
             if user != besides:
                 self._enqueue(user)
 
-    async def _refresh(self, found: _Field, gate: asyncio.Semaphore) -> None:
-        async with gate:
+    async def _refresh(self, found: _Field) -> None:
+        async with self._gate:
             state = await fetch_field(self._client, found.ref)
         found.read_at = _clock() + self._interval
         is_due = found.refusal is not None and _clock() >= found.retry_at

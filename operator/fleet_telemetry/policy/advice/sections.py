@@ -156,6 +156,10 @@ def advise_on_runtime(scene: Scene) -> Iterator[str]:
                 "effect"
             )
         return
+    if runtime.action is RuntimeAction.REMEDIATE and _names_fields(scene):
+        # It sets custom resources, which needs no credentials and concerns every channel.
+        yield from _on_credentials(scene, runtime)
+        return
     if ChannelName.USAGE not in spec.channels:
         yield (
             "spec.runtime has no effect: the APIs of products report the channel Usage, which "
@@ -166,6 +170,13 @@ def advise_on_runtime(scene: Scene) -> Iterator[str]:
         yield "spec.runtime has no credentials, so no product is asked what it has set"
     yield from _on_endpoints(runtime)
     yield from _on_credentials(scene, runtime)
+
+
+def _names_fields(scene: Scene) -> bool:
+    """Whether a product that the policy names has a switch in a custom resource."""
+    channels = scene.policy.spec.channels
+    switches = (one for product in scene.named or () for one in product.switches(*channels))
+    return any(switch.resource is not None for switch in switches)
 
 
 def _on_endpoints(runtime: Runtime) -> Iterator[str]:
