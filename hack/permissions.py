@@ -13,7 +13,7 @@ from fleet_telemetry.workloads.registry import WorkloadKind
 def workload_permissions() -> dict[str, list[dict[str, Any]]]:
     """Rules by purpose: ``watch`` for both roles, ``patch`` for the controller."""
     types = [kind.type for kind in WorkloadKind]
-    mutable = [one.api for one in types if not one.template_immutable]
+    mutable = [one.api for one in types if not (one.template_immutable or one.is_injected_by_pod)]
     return {
         "watch": _rules((one.api for one in types), ["list", "watch"]),
         "patch": _rules(mutable, ["patch"]),

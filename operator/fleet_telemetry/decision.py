@@ -312,7 +312,7 @@ def _may_be_written(given: Input) -> bool:
         return False
     if given.is_pod:
         return workload.is_injected_by_pod
-    if workload.controller is not None:
+    if workload.controller is not None or workload.ref.kind.type.is_injected_by_pod:
         return False
     is_new = given.trigger is Trigger.CREATE
     return is_new or not (workload.template_immutable or workload.is_adoptable)

@@ -100,7 +100,12 @@ def template(*containers: Manifest, **spec: Any) -> Manifest:
     }
 
 
-_API_VERSIONS = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicationController": "v1"}
+_API_VERSIONS = {
+    "Job": "batch/v1",
+    "CronJob": "batch/v1",
+    "ReplicationController": "v1",
+    "RayCluster": "ray.io/v1",
+}
 
 
 def manifest(
@@ -119,6 +124,8 @@ def manifest(
     body = {"template": template(*containers, **(pod or {})), **spec}
     if kind == "CronJob":
         body = {"schedule": "0 0 * * *", "jobTemplate": {"spec": body}, **spec}
+    if kind == "RayCluster":
+        body = {"headGroupSpec": {"rayStartParams": {}, **body}, **spec}
     return {
         "apiVersion": _API_VERSIONS.get(kind, "apps/v1"),
         "kind": kind,

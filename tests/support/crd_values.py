@@ -180,6 +180,7 @@ WORKLOAD_KIND = Choice(
         "ReplicaSet",
         "ReplicationController",
         "Rollout",
+        "RayCluster",
     )
 )
 MEANING = Choice(of=("Enabled", "Disabled", "Unset", "Unknown"))

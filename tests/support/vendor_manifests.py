@@ -16,12 +16,14 @@ KINDS = (
     "Job",
     "CronJob",
     "Rollout",
+    "RayCluster",
 )
 API_VERSIONS = {
     "Job": "batch/v1",
     "CronJob": "batch/v1",
     "ReplicationController": "v1",
     "Rollout": "argoproj.io/v1alpha1",
+    "RayCluster": "ray.io/v1",
 }
 
 CREATED = "2026-11-20T08:00:00Z"
@@ -74,6 +76,8 @@ def template_path(kind: str) -> tuple[str, ...]:
     """Where Kubernetes keeps the pod template; written down here a second time on purpose."""
     if kind == "CronJob":
         return ("spec", "jobTemplate", "spec", "template")
+    if kind == "RayCluster":
+        return ("spec", "headGroupSpec", "template")
     return () if kind == "Pod" else ("spec", "template")
 
 

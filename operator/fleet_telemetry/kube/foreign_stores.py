@@ -81,7 +81,7 @@ class PodKindStore(ReflectorStore):
         self._fleet.upsert_pod(manifest, self._catalogue())
 
     def _put_raw(self, found: RawObject) -> None:
-        if products_of(found.sketch, (), self._catalogue()):
+        if products_of((found.sketch,), self._catalogue()):
             self._put(found.key, found.whole())
         else:
             self._fleet.delete_pod(found.key)

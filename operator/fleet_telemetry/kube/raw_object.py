@@ -60,12 +60,18 @@ class _JobTemplate(TypedDict, total=False):
     spec: _JobSpec | None
 
 
+class _Group(TypedDict, total=False):
+    template: _Template | None
+
+
 class _Spec(_PodSpec, total=False):
-    """That of a pod, of a workload, and of a CronJob: no field has two meanings."""
+    """That of a pod and of every type of workload: no field has two meanings."""
 
     template: _Template | None
     jobTemplate: _JobTemplate | None
     workloadRef: Any
+    headGroupSpec: _Group | None
+    workerGroupSpecs: list[_Group | None] | None
 
 
 class _Sketch(TypedDict, total=False):

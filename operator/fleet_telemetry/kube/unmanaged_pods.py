@@ -1,7 +1,7 @@
 """Pods that run a product and belong to no workload that the operator manages.
 
-They have no controller, or one of a type that is not registered: a CloneSet, a RayCluster, the node
-of a static pod. Or their controller's template does not run the product: another webhook added a
+They have no controller, or one of a type that is not registered: a CloneSet, or the node of a
+static pod. Or their controller's template does not run the product: another webhook added a
 container to the pod alone, or the owner reference names an object that makes no pods. Nothing is
 decided for them and nothing injected. They are counted and listed, so that nobody takes a fleet for
 complete that is not.

@@ -105,10 +105,11 @@ def mutating_webhooks(
 
 
 def _types_by_template_path() -> dict[TemplatePath, list[WorkloadType]]:
-    """The workload types; those of one template path share a webhook."""
+    """The workload types whose templates are edited; those of one path share a webhook."""
     types = defaultdict(list)
     for kind in WorkloadKind:
-        types[kind.type.template_path].append(kind.type)
+        if kind.type.operations:
+            types[kind.type.template_path].append(kind.type)
     return types
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -25,7 +25,6 @@ from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
 from fleet_telemetry.workloads.template_reading import running_containers
 from fleet_telemetry.workloads.workload import Pod, PodPhase, PodTemplate, Workload, WorkloadRef
-from fleet_telemetry.workloads.workload_type import TemplatePath
 
 UNPROVEN_SECONDS = 60.0
 """How long a part may wait for its whole. Watches of different kinds are not in order, and the
@@ -215,7 +214,7 @@ class Fleet:
     def keeps_workload(self, ref: WorkloadRef, manifest: Manifest, catalogue: Catalogue) -> bool:
         """Whether ``upsert_workload`` may keep the workload. The object's identity and its
         containers are enough of the manifest."""
-        found = products_of(manifest, ref.kind.type.template_path, catalogue)
+        found = products_of(ref.kind.type.templates(manifest), catalogue)
         return bool(found) or self.has_record(ref, text_at(manifest, "metadata", "uid"))
 
     def upsert_workload(self, manifest: Manifest, catalogue: Catalogue) -> bool:
@@ -224,7 +223,7 @@ class Fleet:
         metadata = manifest["metadata"]
         ref = WorkloadRef(metadata["namespace"], kind, metadata["name"])
         workload = None
-        products = products_of(manifest, kind.type.template_path, catalogue)
+        products = products_of(kind.type.templates(manifest), catalogue)
         if products or self.has_record(ref, str(metadata.get("uid", ""))):
             workload = read_workload_or_part(manifest)
         if workload is None:
@@ -251,7 +250,7 @@ class Fleet:
     def upsert_pod(self, manifest: Manifest, catalogue: Catalogue) -> None:
         """Add or replace a pod."""
         key = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        products = products_of(manifest, (), catalogue)
+        products = products_of((manifest,), catalogue)
         pod = read_pod(manifest) if products else None
         if pod is None or pod.owner is None or kind_of_owner(pod.owner) is None:
             self.delete_pod(key)
@@ -482,12 +481,11 @@ def _selects(adopter: Workload, workload: Workload) -> bool:
     return bool(adopter.pod_selector) and selector.matches(workload.labels)
 
 
-def products_of(
-    manifest: Manifest, template_path: TemplatePath, catalogue: Catalogue
-) -> frozenset[str]:
-    """The products that containers run. Cheap, because most manifests run none."""
+def products_of(templates: Iterable[Manifest], catalogue: Catalogue) -> frozenset[str]:
+    """The products that containers of pod templates run. Cheap, because most run none."""
     found = (
         catalogue.match_image(str(container.get("image") or ""), str(container.get("name", "")))
-        for _, container in running_containers(mapping_at(manifest, *template_path, "spec"))
+        for template in templates
+        for _, container in running_containers(mapping_at(template, "spec"))
     )
     return frozenset(one.product.name for one in found if one is not None)

@@ -22,7 +22,7 @@ from fleet_telemetry.objects.manifest import (
 from fleet_telemetry.workloads.field_owner_reading import read_field_owners
 from fleet_telemetry.workloads.owner import read_controller, read_owners
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, part_labels, whole_of
-from fleet_telemetry.workloads.template_reading import copies_data, read_template
+from fleet_telemetry.workloads.template_reading import copies_data, read_template, read_templates
 from fleet_telemetry.workloads.workload import (
     Pod,
     PodPhase,
@@ -68,7 +68,7 @@ def read_workload_or_part(manifest: Manifest) -> Workload | None:
     spec = mapping_at(manifest, "spec")
     restarts_no_pod = workload_type.restarts_no_pod(manifest)
     labels = read_labels(metadata)
-    template = read_template(mapping_at(manifest, *workload_type.template_path))
+    template = read_templates(workload_type.templates(manifest))
     if workload_type.suspends:
         template = _scheduled(template, suspended=workload_type.is_idle(manifest))
     return Workload(

@@ -12,6 +12,7 @@ from fleet_telemetry.workloads.daemon_set import DaemonSet
 from fleet_telemetry.workloads.deployment import Deployment
 from fleet_telemetry.workloads.job import Job
 from fleet_telemetry.workloads.owner import Owner
+from fleet_telemetry.workloads.ray_cluster import RayCluster
 from fleet_telemetry.workloads.replica_set import ReplicaSet
 from fleet_telemetry.workloads.replication_controller import ReplicationController
 from fleet_telemetry.workloads.rollout import ArgoRollout
@@ -42,6 +43,7 @@ class WorkloadKind(StrEnum):
     REPLICA_SET = ReplicaSet()
     REPLICATION_CONTROLLER = ReplicationController()
     ROLLOUT = ArgoRollout()
+    RAY_CLUSTER = RayCluster()
 
 
 TEMPLATE_PATHS: dict[str, TemplatePath] = {

@@ -6,7 +6,8 @@ Nothing here raises for a missing or misshapen field: it reads as absent.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from fleet_telemetry.objects.manifest import Manifest, dig, items_at, list_at, mapping_at, text_at
 from fleet_telemetry.workloads.references import read_env_from, read_value_from
@@ -53,6 +54,31 @@ def read_template(manifest: Manifest) -> PodTemplate:
         ),
         host_network=bool(spec.get("hostNetwork")),
         own_dns=_has_own_dns(spec),
+    )
+
+
+def read_templates(manifests: Iterable[Manifest]) -> PodTemplate:
+    """Several pod templates as one, for a workload that makes its pods from all of them. Containers
+    are counted on, and everything else is that of the first unless a later one adds to it."""
+    first, *others = map(read_template, manifests)
+    if not others:
+        return first
+    every = (first, *others)
+    containers = [one for template in every for one in template.containers]
+    main = [one for one in containers if one.index >= 0]
+    sidecars = [one for one in containers if one.index < 0]
+    volumes = {one.name: one for template in reversed(every) for one in template.volumes}
+    return replace(
+        first,
+        containers=(
+            *(replace(one, index=index) for index, one in enumerate(main)),
+            *(replace(one, index=-index - 1) for index, one in enumerate(sidecars)),
+        ),
+        volumes=tuple(volumes.values()),
+        init_volumes=frozenset().union(*(one.init_volumes for one in every)),
+        init_ports=frozenset().union(*(one.init_ports for one in every)),
+        host_network=any(one.host_network for one in every),
+        own_dns=any(one.own_dns for one in every),
     )
 
 

@@ -299,7 +299,8 @@ class Workload:
     def is_injected_by_pod(self) -> bool:
         """The template is not ours to edit: its pods are injected as they are created, and they are
         the evidence."""
-        return self.controller is not None or self.is_adoptable
+        by_type = self.ref.kind.type.is_injected_by_pod
+        return by_type or self.controller is not None or self.is_adoptable
 
 
 class PodPhase(StrEnum):

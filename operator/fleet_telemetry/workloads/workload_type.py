@@ -7,6 +7,7 @@ Each type has a file of its own and one line in ``registry.py``. Lists of worklo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, number_at
@@ -44,17 +45,25 @@ class WorkloadType(ABC):
     """Pods that have finished still count as the workload's pods."""
     last_run_counts: bool = False
     """While no pod runs, those of the last part that ran count as the workload's pods."""
+    is_injected_by_pod: bool = False
+    """Its templates are never edited: its pods are injected as they are created."""
     suspends: bool = False
     """While ``spec.suspend`` is true, it starts no part."""
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """The admission operations that can change the pod template."""
+        """The admission operations at which the pod template can be edited."""
+        if self.is_injected_by_pod:
+            return ()
         return ("CREATE",) if self.template_immutable else ("CREATE", "UPDATE")
 
     def has_own_template(self, manifest: Manifest) -> bool:  # noqa: ARG002  # for overriding
         """Whether the pod template is in the object itself and not in another one."""
         return True
+
+    def templates(self, manifest: Manifest) -> Iterator[Manifest]:
+        """The pod templates that it makes pods from: one, unless a type has more."""
+        yield mapping_at(manifest, *self.template_path)
 
     @abstractmethod
     def restarts_no_pod(self, manifest: Manifest) -> bool:

@@ -16,6 +16,8 @@ from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.kube.raw_object import ObjectError, number_of, read_object
 from fleet_telemetry.kube.raw_page import read_page
 from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.manifest import dig
+from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from tests.support.builders import NGINX, SONARQUBE, Manifest, container, controller_of, manifest
 from tests.support.depth import examples
 from tests.support.listing import raw
@@ -31,6 +33,9 @@ PATHS = (
     ("spec", "jobTemplate"),
     ("spec", "jobTemplate", "spec", "template"),
     ("spec", "workloadRef"),
+    ("spec", "headGroupSpec"),
+    ("spec", "headGroupSpec", "template"),
+    ("spec", "workerGroupSpecs"),
     ("spec", "containers"),
     ("metadata", "ownerReferences"),
     ("metadata", "annotations"),
@@ -69,8 +74,11 @@ def objects(draw: st.DrawFn) -> tuple[Kind, Manifest]:
         template = given_["spec"]
     else:
         given_ = manifest(container(draw(st.sampled_from([SONARQUBE, NGINX]))), kind=kind.kind)
-        inner = given_["spec"]["jobTemplate"] if kind.kind == "CronJob" else given_
-        template = inner["spec"]["template"]["spec"]
+        template = dig(given_, *TEMPLATE_PATHS[kind.kind], "spec")
+        if kind.kind == "RayCluster":
+            given_["spec"]["workerGroupSpecs"] = [
+                {"template": {"spec": {"containers": draw(containers())}}}
+            ]
     given_["apiVersion"] = kind.api_version
     given_["metadata"]["resourceVersion"] = "7"
     if owner := draw(OWNERS):

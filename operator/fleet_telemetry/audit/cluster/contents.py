@@ -24,13 +24,13 @@ from fleet_telemetry.kube.entries import decode_workload_telemetry
 from fleet_telemetry.kube.store import ObjectKey, object_key
 from fleet_telemetry.kube.workload_store import UNPROVEN_SECONDS, Fleet
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest, mapping_at
+from fleet_telemetry.objects.manifest import Manifest
 from fleet_telemetry.switches.resource import fields_of
 from fleet_telemetry.workloads.owner import read_controller
 from fleet_telemetry.workloads.reading import read_pod
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
 from fleet_telemetry.workloads.resource_fields import FieldRef, FieldState
-from fleet_telemetry.workloads.template_reading import read_template
+from fleet_telemetry.workloads.template_reading import read_templates
 from fleet_telemetry.workloads.workload import Pod, PodTemplate, VolumeKind, Workload, WorkloadRef
 
 IsComplete = Callable[[Kind, str], bool]
@@ -80,7 +80,7 @@ class Contents:
         ref = WorkloadRef(metadata.get("namespace", ""), kind, metadata["name"])
         if ref not in self.fleet.workloads:
             self.read.workloads += 1
-            template = read_template(mapping_at(manifest, *kind.type.template_path))
+            template = read_templates(kind.type.templates(manifest))
             self._count(template)
             self.operators += operators_in(ref.namespace, template)
 

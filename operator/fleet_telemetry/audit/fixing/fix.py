@@ -40,8 +40,11 @@ def fix_of(
     channels = [(one.product, one.channel) for one in open_findings]
     planned = plan_disabling(workload, targets, channels)
     edits = tuple(one for one in planned if isinstance(one, Edit))
-    may_patch = workload.controller is None and not (
-        workload.template_immutable and any(edit.mechanism != "suspend" for edit in edits)
+    is_edited = not workload.ref.kind.type.is_injected_by_pod
+    may_patch = (
+        is_edited
+        and workload.controller is None
+        and not (workload.template_immutable and any(edit.mechanism != "suspend" for edit in edits))
     )
     outcomes = tuple(_outcomes(subject, open_findings, edits, catalogue, now))
     # What something else overrides is no fix.

@@ -36,7 +36,9 @@ def notes_of(
 ) -> Iterator[str]:
     """Sentences for a person, the most important first."""
     yield from _where_to_change(workload)
-    if edits and workload.controller is None:
+    if workload.ref.kind.type.is_injected_by_pod:
+        yield "It has several pod templates. The operator edits its pods as they are created."
+    elif edits and workload.controller is None:
         yield _what_restarts(workload, edits)
     for target in targets:
         yield from _seeds(target, channels, edits)

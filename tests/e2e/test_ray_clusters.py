@@ -1,0 +1,45 @@
+"""KubeRay's RayClusters. No KubeRay runs here: the test makes the pods that it would make."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.ray_clusters import define_ray_clusters, group, pod_of_ray, ray_cluster
+from tests.support.world import Manifest, Space, World
+
+pytestmark = pytest.mark.cluster
+
+SWITCH = "RAY_USAGE_STATS_ENABLED"
+VLLM = "vllm/vllm-openai:v0.10.2"
+VLLM_SWITCH = "VLLM_NO_USAGE_STATS"
+
+
+def _env(pod: Manifest) -> dict[str, str]:
+    (found,) = pod["spec"]["containers"]
+    return {one["name"]: one["value"] for one in found.get("env", ())}
+
+
+def test_the_pods_of_a_ray_cluster_are_injected_and_judged(world: World, space: Space) -> None:
+    define_ray_clusters(world.cluster)
+    space.policy(products=["ray", "vllm"])
+    given = ray_cluster(namespace=space.name, workers=[group("gpu", VLLM)])
+    for key in ("uid", "generation", "creationTimestamp"):
+        del given["metadata"][key]
+    space.apply(given)
+    stored = space.get("raycluster", "ray")
+    assert stored["spec"] == given["spec"]
+    space.telemetry("RayCluster", "ray", reason="NoPods")
+    worker = pod_of_ray(stored, "ray-gpu", worker=0)
+    container = worker["spec"]["containers"][0]
+    container["command"], container["args"] = ["vllm", "serve"], ["a/b"]
+    for pod in (pod_of_ray(stored), worker):
+        del pod["status"], pod["metadata"]["uid"]
+        space.create(pod)
+    assert _env(space.get("pod", "ray-head")) == {SWITCH: "0"}
+    assert _env(space.get("pod", "ray-gpu")) == {VLLM_SWITCH: "1"}
+    found = space.telemetry("RayCluster", "ray", state="Unknown", reason="CommandOverridden")
+    channels = {one["product"]: one["state"] for one in found["channels"]}
+    assert channels == {"ray": "Unknown", "vllm": "Compliant"}
+    # Nothing of the RayCluster is edited, also when its own operator writes it.
+    space.kubectl("annotate", "raycluster", "ray", "a=b")
+    assert space.get("raycluster", "ray")["spec"] == given["spec"]
