@@ -8,7 +8,7 @@ ROUNDS ?= 10
 WORKERS ?= 4
 IMAGE ?= fleet-telemetry/operator:dev
 # More workers than two cores, because most tests of a cluster wait most of the time.
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 4
 PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,7 +32,7 @@ audit: $(COMMAND)/installed ## Show which workloads in FILES send telemetry; no 
 demo: $(VENV)/installed ## Show the main features on a local cluster; DETACH=1 leaves it running.
 	@$(BIN)/python -m dev.demo $(if $(DETACH),--detach)
 
-unit: $(VENV)/installed ## Run the tests that need no cluster and start no program (2 minutes).
+unit: $(VENV)/installed ## Run the tests that need no cluster and start no program (about a minute).
 	@$(BIN)/python -m pytest --numprocesses=2 --hypothesis-profile=fast $(PYTEST_ARGS) tests/unit
 
 test: lint $(VENV)/installed ## Lint, check types, and run every test.

@@ -16,9 +16,11 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 _WIDTH, _HEIGHT = 420, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 44, 56
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 28, 44, 56
 _COLUMNS = 2
 _TICKS = 4
+_DIGITS = (1, 1.2, 1.6, 2, 2.4, 3, 4, 6, 8, 10, 100)
+_TINY = 1e-9
 # Okabe and Ito: distinguishable with any color vision. Shapes differ as well.
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 _STYLE = "font-family='sans-serif' font-size='11' fill='#333'"
@@ -33,9 +35,9 @@ class _Picture:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The largest size and value."""
+        """The ends of the axes: round numbers that no size and no value exceeds."""
         points = list(chain.from_iterable(self.lines.values()))
-        return max(x for x, _ in points) or 1.0, max(y for _, y in points) or 1.0
+        return _round_up(max(x for x, _ in points)), _round_up(max(y for _, y in points))
 
 
 def draw(figures: Sequence[Mapping[str, Any]]) -> str:
@@ -117,7 +119,15 @@ def _at(across: float, up: float) -> tuple[float, float]:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"  # noqa: PLR2004
+    return f"{value:,.3f}".rstrip("0").rstrip(".")
+
+
+def _round_up(value: float) -> float:
+    """The next number of which a quarter is round, too."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(digit * power for digit in _DIGITS if digit * power >= value * (1 - _TINY))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fleet_telemetry.kube.event_stream import EventStream, StreamError
 from fleet_telemetry.kube.raw_page import read_page
-from fleet_telemetry.kube.reflection import Ask, Failure, Interruption, Reflection, Request
+from fleet_telemetry.kube.reflection import Ask, Interruption, Reflection, Request, RequestFailure
 from tests.support.streams import THING, Event, bookmark, lines
 
 PAGE = 2
@@ -137,9 +137,9 @@ class Connection:
             reason = Interruption.REFUSED if error.status else Interruption.GARBLED
             if error.status == 410:
                 reason = Interruption.EXPIRED
-            self.fail(Failure(reason, error.status))
+            self.fail(RequestFailure(reason, error.status))
 
-    def fail(self, failure: Failure) -> None:
+    def fail(self, failure: RequestFailure) -> None:
         """The request fails."""
         self._events = None
         assert self._reflection.failed(failure) >= 0
@@ -157,7 +157,7 @@ class Connection:
         if request.ask is Ask.PAGE:
             page = server.page(request.query)
             if page is None:
-                self.fail(Failure(Interruption.EXPIRED, 410))
+                self.fail(RequestFailure(Interruption.EXPIRED, 410))
             else:
                 self._reflection.take_page(read_page(THING, lines(page)))
                 assert self._reflection.ended(0) == 0
@@ -165,8 +165,8 @@ class Connection:
             if server.streams:
                 self._events = server.stream()
             else:
-                self.fail(Failure(Interruption.REFUSED, 422, is_rejection=True))
+                self.fail(RequestFailure(Interruption.REFUSED, 422, is_rejection=True))
         elif int(request.query["resourceVersion"]) < server.compacted:
-            self.fail(Failure(Interruption.EXPIRED, 410))
+            self.fail(RequestFailure(Interruption.EXPIRED, 410))
         else:
             self._events = server.watch(int(request.query["resourceVersion"]))

@@ -30,17 +30,23 @@ V5_OFF = {V5_SWITCH: "false", V5_CRON: "-"}
 """What version 5 of Dependency-Track gets to be off: a seed, and a task that never runs."""
 SONAR_SWITCH = "SONAR_TELEMETRY_ENABLE"
 SECONDS = 30.0
+_SHORTEST_PAUSE = 0.03
+_LONGEST_PAUSE = 0.3
 
 
 def eventually(probe: Callable[[], Found], *, seconds: float = SECONDS, say: str = "it") -> Found:
-    """The first true answer; an assertion error with the last one if there is none in time."""
-    deadline = time.monotonic() + seconds
+    """The first true answer; an assertion error with the last one if there is none in time.
+
+    The longer it has waited, the longer are the pauses: up to a tenth of that time is lost, and a
+    long wait takes no more questions than a short one."""
+    started = time.monotonic()
     while True:
         found = probe()
         if found:
             return found
-        assert time.monotonic() < deadline, f"{say} did not come about; at last: {found!r}"
-        time.sleep(0.05)
+        waited = time.monotonic() - started
+        assert waited < seconds, f"{say} did not come about; at last: {found!r}"
+        time.sleep(min(max(waited / 10, _SHORTEST_PAUSE), _LONGEST_PAUSE))
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ true
 {{- $writes := has $product $values.write }}
 {{- if or $values.read $writes }}
 {{- range $fields }}
-{{- $found = append $found (merge (dict "write" (and $writes .write)) .) }}
+{{- $found = append $found (set (deepCopy .) "write" (and $writes .write)) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -226,7 +226,7 @@ true
 {{- if or (regexMatch "(^|[.-])(k8s[.]io|kubernetes[.]io|openshift[.]io|fleettelemetry[.]io)$" .group) (has (splitList "." .path | first) (list "apiVersion" "kind" "metadata" "status")) }}
 {{- fail (printf "customResources.additional: %s of %s.%s is not a field that a vendor's product reads. Leave out resources of Kubernetes, OpenShift and this operator, and fields in apiVersion, kind, metadata and status." .path .resource .group) }}
 {{- end }}
-{{- $found = append $found (merge (dict) . (dict "write" false)) }}
+{{- $found = append $found (set (deepCopy .) "write" (default false .write)) }}
 {{- end }}
 {{- toYaml $found }}
 {{- end }}

@@ -59,7 +59,7 @@ _PRESENCE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ObjectChange:
     """An object exists in this form, or was deleted."""
 
     presence: Presence
@@ -79,7 +79,7 @@ class Bookmark:
     ends_list: bool
 
 
-Event = Change | Bookmark
+Event = ObjectChange | Bookmark
 
 
 class _Line(msgspec.Struct):
@@ -137,7 +137,7 @@ class EventStream:
         presence = _PRESENCE.get(event.type)
         if presence is None:
             raise ObjectError("an event of an unknown type")
-        return Change(presence, read_object(self._kind, event.object))
+        return ObjectChange(presence, read_object(self._kind, event.object))
 
 
 def _bookmark(raw: msgspec.Raw) -> Bookmark:

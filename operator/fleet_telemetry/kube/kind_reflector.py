@@ -18,10 +18,10 @@ from fleet_telemetry.kube.raw_object import ObjectError
 from fleet_telemetry.kube.raw_page import read_page
 from fleet_telemetry.kube.reflection import (
     Ask,
-    Failure,
     Interruption,
     Reflection,
     Request,
+    RequestFailure,
     StreamingLists,
 )
 from fleet_telemetry.kube.store import ReflectorStore
@@ -230,7 +230,7 @@ class KindReflector:
             _log.warning("cannot %s %s, retrying: %s", verb, self.kind.plural, error)
 
 
-def _failure(error: ApiError) -> Failure:
+def _failure(error: ApiError) -> RequestFailure:
     interruption = Interruption.REFUSED
     if error.is_not_found:
         interruption = Interruption.ABSENT
@@ -242,4 +242,4 @@ def _failure(error: ApiError) -> Failure:
         interruption = Interruption.SILENT
     elif not error.status:
         interruption = Interruption.UNREACHABLE
-    return Failure(interruption, error.status, error.retry_after, error.is_rejection)
+    return RequestFailure(interruption, error.status, error.retry_after, error.is_rejection)

@@ -73,7 +73,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RequestFailure:
     """How a request failed."""
 
     interruption: Interruption
@@ -232,15 +232,15 @@ class Reflection:
         """The response ended after so many seconds. Returns how many to wait before the next
         request."""
         if self._listing is not None and self._asked is Ask.STREAM:
-            return self.failed(Failure(Interruption.UNREACHABLE))
+            return self.failed(RequestFailure(Interruption.UNREACHABLE))
         if self._asked is Ask.PAGE or self._listing is not None or not self._version:
             return 0.0
         if not self._has_event and seconds < _LASTING_SECONDS:
-            return self.failed(Failure(Interruption.UNREACHABLE))
+            return self.failed(RequestFailure(Interruption.UNREACHABLE))
         self._failures = 0
         return self.jitter(_FIRST_SECONDS / 2, _FIRST_SECONDS)
 
-    def failed(self, failure: Failure) -> float:
+    def failed(self, failure: RequestFailure) -> float:
         """The request failed. Returns how many seconds to wait before the next one."""
         was_listing = self._listing is not None
         if not (self._token and self._is_resumable(failure)):  # else that page is asked for again
@@ -266,7 +266,7 @@ class Reflection:
         required = min(failure.retry_after, _LONGEST_RETRY_AFTER_SECONDS)
         return required + self.jitter(delay / 2, delay)
 
-    def _turns_to_pages(self, failure: Failure) -> bool:
+    def _turns_to_pages(self, failure: RequestFailure) -> bool:
         """Whether a streaming list that failed is to be followed by one in pages at once."""
         if self._has_event:
             self._broken_lists += 1
@@ -281,7 +281,7 @@ class Reflection:
             return False
         return True
 
-    def _is_resumable(self, failure: Failure) -> bool:
+    def _is_resumable(self, failure: RequestFailure) -> bool:
         """Whether the list or the watch can be resumed from where it was."""
         if failure.interruption in (Interruption.UNREACHABLE, Interruption.SILENT):
             return True

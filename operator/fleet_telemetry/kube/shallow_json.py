@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 DEEPEST = 100
 """Nothing that is read is deeper than half of it."""
-_TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*(?:"|\\?\Z)|[{}\[\]]|[^"{}\[\]]+', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[{}\[\]]|[^"{}\[\]]+', re.DOTALL)
 """A string, also one without an end; a bracket; all else."""
 
 

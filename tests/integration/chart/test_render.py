@@ -197,7 +197,8 @@ def test_admission_policies_concern_the_operators_own_accounts_only(name: str) -
     policies = rendered(name, "ValidatingAdmissionPolicy")
     bindings = rendered(name, "ValidatingAdmissionPolicyBinding")
     observes = MATRIX[name].get("observed", {}).get("enabled", False)
-    assert len(policies) == (0 if name == "bare" else 5 if observes else 4)
+    writes = "customResources" in MATRIX[name]
+    assert len(policies) == (0 if name == "bare" else 4 + observes + writes)
     assert [p["metadata"]["name"] for p in policies] == [b["spec"]["policyName"] for b in bindings]
     for policy in policies:
         (condition,) = policy["spec"]["matchConditions"]
@@ -207,6 +208,59 @@ def test_admission_policies_concern_the_operators_own_accounts_only(name: str) -
             # Another reason counts as a conflict, which is retried without a word.
             assert validation["reason"] == "Forbidden"
             assert validation["message"]
+
+
+def _custom_resources(values: dict[str, Any] | None = None) -> set[tuple[str, str, str]]:
+    """Resource, name and verb of each right to custom resources."""
+    roles = [
+        one
+        for one in manifests(render(values))
+        if one["kind"] == "ClusterRole" and one["metadata"]["name"].endswith("custom-resources")
+    ]
+    return {
+        (resource, name, verb)
+        for role in roles
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for name in rule["resourceNames"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_custom_resources_are_got_by_name_and_patched_only_if_it_is_said() -> None:
+    names = ("allow-collecting-longhorn-usage-metrics", "upgrade-checker")
+    got = {("settings", name, "get") for name in names}
+    patched = {("settings", name, "patch") for name in names}
+    assert _custom_resources() == got
+    assert _custom_resources({"customResources": {"read": False}}) == set()
+    assert _custom_resources({"customResources": {"write": ["longhorn"]}}) == got | patched
+    own = {"group": "acme.example.com", "resource": "things", "names": ["a"], "path": "spec.b"}
+    for write in (None, False, True):
+        more = {**own, **({} if write is None else {"write": write})}
+        found = _custom_resources({"customResources": {"read": False, "additional": [more]}})
+        verbs = ("get", "patch") if write else ("get",)
+        assert found == {("things", "a", verb) for verb in verbs}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"write": ["sonarqube"]},
+        {"additional": [{"group": "rbac.authorization.k8s.io", "resource": "roles"}]},
+        {"additional": [{"group": "fleettelemetry.io", "resource": "telemetrypolicies"}]},
+        {"additional": [{"group": "apps", "resource": "deployments"}]},
+        {"additional": [{"path": "metadata.labels"}]},
+        {"additional": [{"path": "status.a"}]},
+        {"additional": [{"resource": "things/status"}]},
+        {"additional": [{"names": []}]},
+        {"additional": [{"names": ["*"]}]},
+    ],
+)
+def test_what_is_not_the_vendors_is_granted_to_nobody(values: dict[str, Any]) -> None:
+    own = {"group": "acme.example.com", "resource": "things", "names": ["a"], "path": "spec.b"}
+    given = {**values, "additional": [{**own, **one} for one in values.get("additional", ())]}
+    with pytest.raises(RenderError):
+        render({"customResources": given})
 
 
 def test_no_role_may_do_everything_or_read_all_secrets() -> None:

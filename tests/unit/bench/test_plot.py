@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from dev.bench import plot
 from dev.bench.figures import Figure, render
 
@@ -50,7 +52,24 @@ def test_larger_sizes_are_to_the_right_and_larger_values_above() -> None:
 def test_the_limits_are_those_of_the_largest_value() -> None:
     texts = [text.text for text in drawn().iter(f"{SVG}text")]
     assert "20" in texts  # CPU of the controller at 100
-    assert "170" in texts  # memory at 100
+    assert "200" in texts  # memory is 170 at 100
+
+
+@pytest.mark.parametrize(
+    ("largest", "ticks"),
+    [
+        (0.0, ["0", "0.25", "0.5", "0.75", "1"]),
+        (0.03, ["0", "0.007", "0.015", "0.022", "0.03"]),
+        (9.9, ["0", "2.5", "5", "7.5", "10"]),
+        (10.0, ["0", "2.5", "5", "7.5", "10"]),
+        (102.0, ["0", "30", "60", "90", "120"]),
+        (10_000.0, ["0", "2,500", "5,000", "7,500", "10,000"]),
+    ],
+)
+def test_the_ticks_are_round_numbers(largest: float, ticks: list[str]) -> None:
+    picture = ET.fromstring(plot.draw([Figure.of("a", "b", "s", [largest], size=8).record()]))
+    texts = [text.text for text in picture.iter(f"{SVG}text") if text.get("text-anchor") == "end"]
+    assert texts == ticks
 
 
 def test_without_sizes_there_is_no_plot() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib import resources
 from typing import Any, get_args, get_type_hints
 
@@ -42,6 +43,8 @@ _WITHOUT_HOST = {
 }
 """The channels of which no host is known, and why."""
 
+# Half a million times the same few hundred tags.
+_span = cache(VersionSpan.parse)
 _PRODUCTS = dict(builtin().products)
 _CHANNELS = {
     f"{name}-{channel.name}": (product, channel)
@@ -144,7 +147,7 @@ class TestEveryProduct:
         for channel, rules in product.rules.items():
             for image in product.spec.images:
                 for tag in _TAGS:
-                    span = VersionSpan.parse(tag)
+                    span = _span(tag)
                     assert span is not None, tag
                     holding = [
                         rule.rule.versions
@@ -217,11 +220,11 @@ class TestEveryRule:
     def test_is_in_force_for_some_version_of_some_image(self, name: str) -> None:
         product, channel, rule = _RULES[name]
         ranges = VersionRanges.parse(rule.versions)
-        inside = [tag for tag in _TAGS if ranges.covers(VersionSpan.parse(tag))]
+        inside = [tag for tag in _TAGS if ranges.covers(_span(tag))]
         # A range of candidates may hold none of the tags above, but its own lower bound.
         inside += [text.partition(" ")[0].removeprefix(">=") for text in rule.versions]
         assert any(
-            product.rule_for(channel, image, VersionSpan.parse(tag)).rule is rule
+            product.rule_for(channel, image, _span(tag)).rule is rule
             for image in product.spec.images or (Image(pattern=product.name),)
             for tag in inside
         )

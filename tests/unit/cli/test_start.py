@@ -117,6 +117,8 @@ if sys.argv[1] == "alone":
     import_only_what_is_asked_for()
     import_only_what_is_asked_for()
 import kopf
+import kubernetes.aio.client
+assert kubernetes.aio.client.ApiClient, "its own code reads it so"
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.kubeconfig import Access

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.kube.event_stream import (
     Bookmark,
-    Change,
     EventStream,
+    ObjectChange,
     Presence,
     StreamError,
 )
@@ -145,7 +145,7 @@ def test_an_object_that_is_nested_deeply_is_read_without_its_depths() -> None:
         b'"a": {}', b'"a": ' + b"[" * 5_000 + b"]" * 5_000
     )
     (found,) = EventStream(THING).feed(data)
-    assert isinstance(found, Change)
+    assert isinstance(found, ObjectChange)
     assert found.found.key == ("", "a")
     whole = found.found.whole()
     assert whole["spec"]["image"] == "x"

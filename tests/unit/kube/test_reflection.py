@@ -12,9 +12,9 @@ from fleet_telemetry.kube.event_stream import EventStream, StreamError
 from fleet_telemetry.kube.raw_page import read_page
 from fleet_telemetry.kube.reflection import (
     Ask,
-    Failure,
     Interruption,
     Reflection,
+    RequestFailure,
     StreamingLists,
 )
 from fleet_telemetry.kube.store import ObjectKey, Store
@@ -24,7 +24,7 @@ from tests.support.depth import examples
 from tests.support.streams import THING, bookmark, event, lines
 from tests.support.watched_server import Connection, WatchedServer
 
-LOST = Failure(Interruption.UNREACHABLE)
+LOST = RequestFailure(Interruption.UNREACHABLE)
 Things = Store[str, tuple[int, str]]
 
 
@@ -50,13 +50,13 @@ NAMES = st.sampled_from("abcde")
 FAILURES = st.sampled_from(
     [
         LOST,
-        Failure(Interruption.SILENT),
-        Failure(Interruption.EXPIRED, 410),
-        Failure(Interruption.GARBLED),
-        *(Failure(Interruption.REFUSED, status) for status in (401, 403, 429, 500, 504)),
-        Failure(Interruption.REFUSED, 400, is_rejection=True),
-        Failure(Interruption.ABSENT, 404),
-        Failure(Interruption.REFUSED, 429, retry_after=3),
+        RequestFailure(Interruption.SILENT),
+        RequestFailure(Interruption.EXPIRED, 410),
+        RequestFailure(Interruption.GARBLED),
+        *(RequestFailure(Interruption.REFUSED, status) for status in (401, 403, 429, 500, 504)),
+        RequestFailure(Interruption.REFUSED, 400, is_rejection=True),
+        RequestFailure(Interruption.ABSENT, 404),
+        RequestFailure(Interruption.REFUSED, 429, retry_after=3),
     ]
 )
 BYTES = st.sampled_from(
@@ -115,7 +115,7 @@ class Play:
     def delete(self, name: str) -> None:
         self.server.delete(name)
 
-    def fail(self, failure: Failure) -> None:
+    def fail(self, failure: RequestFailure) -> None:
         self.connection.fail(failure)
 
     def bytes(self, data: bytes) -> None:
@@ -179,7 +179,11 @@ def test_a_list_and_its_watch_are_one_request() -> None:
 
 def test_a_closed_watch_is_resumed_and_nothing_is_listed() -> None:
     server, _, reflection, connection = listed("a", "b")
-    for failure in (LOST, Failure(Interruption.SILENT), Failure(Interruption.REFUSED, 500)):
+    for failure in (
+        LOST,
+        RequestFailure(Interruption.SILENT),
+        RequestFailure(Interruption.REFUSED, 500),
+    ):
         server.delete("a")
         server.put("a", 2)
         connection.fail(failure)
@@ -218,7 +222,7 @@ def test_a_page_that_fails_is_asked_for_again() -> None:
     connection = Connection(server, reflection)
     connection.step()
     reflection.request()
-    connection.fail(Failure(Interruption.REFUSED, 429, retry_after=1))
+    connection.fail(RequestFailure(Interruption.REFUSED, 429, retry_after=1))
     settle(connection)
     assert connection.asked == [*[Ask.PAGE] * 3, Ask.WATCH]
 
@@ -226,7 +230,7 @@ def test_a_page_that_fails_is_asked_for_again() -> None:
 def test_a_server_that_starts_gets_asked_for_pages_this_once() -> None:
     reflection = Reflection(things())
     reflection.request()
-    assert reflection.failed(Failure(Interruption.REFUSED, 429)) == 0
+    assert reflection.failed(RequestFailure(Interruption.REFUSED, 429)) == 0
     assert reflection.request().ask is Ask.PAGE
     assert reflection.streaming.served
     reflection.take_page(read_page(THING, b'{"metadata":{"resourceVersion":"5"},"items":null}'))
@@ -260,7 +264,7 @@ def test_a_watch_that_goes_back_in_time_is_a_reason_to_list() -> None:
     with pytest.raises(StreamError, match="went back from 8 to 6") as caught:
         take(reflection, event("ADDED", "b", 6))
     assert caught.value.status == 410
-    reflection.failed(Failure(Interruption.EXPIRED, 410))
+    reflection.failed(RequestFailure(Interruption.EXPIRED, 410))
     assert reflection.request().ask is Ask.STREAM
 
 
@@ -303,7 +307,7 @@ def test_a_kind_that_is_not_served(optional: bool) -> None:
     )
     reflection.ended(300)
     reflection.request()
-    delay = reflection.failed(Failure(Interruption.ABSENT, 404))
+    delay = reflection.failed(RequestFailure(Interruption.ABSENT, 404))
     # The CRD of an optional kind was removed. One of our own kinds is put back.
     assert ("a" in store) is not optional
     assert (delay > 5) is optional
@@ -315,7 +319,7 @@ def test_an_absent_optional_kind_is_known() -> None:
     reflection = Reflection(things(), optional=True)
     reflection.request()
     assert not reflection.is_current
-    reflection.failed(Failure(Interruption.ABSENT, 404))
+    reflection.failed(RequestFailure(Interruption.ABSENT, 404))
     assert reflection.is_current
 
 
@@ -337,7 +341,7 @@ def test_a_catalogue_that_keeps_changing_does_not_keep_a_list_from_ending() -> N
     assert dict(store) == content(server)
 
 
-def delays(failure: Failure, number: int = 20) -> list[float]:
+def delays(failure: RequestFailure, number: int = 20) -> list[float]:
     reflection = Reflection(things(), jitter=lambda _, most: most)
     found = []
     for _ in range(number):
@@ -349,15 +353,15 @@ def delays(failure: Failure, number: int = 20) -> list[float]:
 def test_waits_grow_to_a_limit() -> None:
     assert delays(LOST)[:5] == [0.2, 0.4, 0.8, 1.6, 3.2]
     assert max(delays(LOST)) == 5
-    assert max(delays(Failure(Interruption.REFUSED, 500))) == 30
-    assert max(delays(Failure(Interruption.REFUSED, 403))) == 60
+    assert max(delays(RequestFailure(Interruption.REFUSED, 500))) == 30
+    assert max(delays(RequestFailure(Interruption.REFUSED, 403))) == 60
 
 
 def test_the_api_servers_wish_is_heard_within_reason() -> None:
     reflection = Reflection(things(), StreamingLists(served=False))
     for wish, least, most in ((7, 7, 8), (10_000, 120, 121)):
         reflection.request()
-        failure = Failure(Interruption.REFUSED, 429, retry_after=wish)
+        failure = RequestFailure(Interruption.REFUSED, 429, retry_after=wish)
         assert least <= reflection.failed(failure) <= most
 
 
@@ -379,7 +383,7 @@ def test_a_watch_that_cannot_be_resumed_for_long_is_listed_anew() -> None:
     connection.end(300)
     for _ in range(4):
         asked.append(reflection.request().ask)
-        reflection.failed(Failure(Interruption.REFUSED, 500))
+        reflection.failed(RequestFailure(Interruption.REFUSED, 500))
     assert asked == [Ask.WATCH, Ask.WATCH, Ask.WATCH, Ask.STREAM]
 
 

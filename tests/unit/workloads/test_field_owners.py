@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleet_telemetry.workloads.field_owner_reading import read_field_owners
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
@@ -165,3 +167,38 @@ def test_only_what_tools_write_back_is_restored() -> None:
     assert owners.restored == {("web", "A"), ("web", "C"), ("web", "D")}
     assert all(owners.covers("web", name) for name in "ABCDE")
     assert [name for name in "ABCDEZ" if owners.declares("web", name)] == ["B", "E"]
+
+
+@given(
+    st.text(max_size=12) | st.text('"\\{}:, \x00\x1fé', max_size=12),
+    st.booleans(),
+    st.sampled_from([(",", ":"), (", ", ": ")]),
+)
+def test_names_are_read_however_json_writes_them(
+    name: str, ascii_only: bool, separators: tuple[str, str]
+) -> None:
+    def key(of: str) -> str:
+        return "k:" + json.dumps({"name": of}, ensure_ascii=ascii_only, separators=separators)
+
+    path = ("spec", "template")
+    fields = {
+        "f:spec": {
+            "f:template": {
+                "f:spec": {
+                    "f:containers": {
+                        key(name): {
+                            "f:env": {
+                                key("A"): {},
+                                'k:{"port":1}': {},
+                                'k:{"name":3}': {},
+                                'k:{"name":"B"': {},
+                                "k:[": {},
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    metadata = {"managedFields": [{"manager": "me", "operation": "Apply", "fieldsV1": fields}]}
+    assert read_field_owners(metadata, path).entries == {(name, "A")}

@@ -92,6 +92,8 @@ def _entity(found: re.Match[str]) -> str:
 
 def _findings(audit: Audit, budget: _Budget, screen: Screen) -> Iterator[list[str]]:
     causes = causes_of(audit)
+    # Once, and not for each row: an audit may have tens of thousands.
+    observed = any(map(wording.is_observed, audit.findings))
     for group in Group:
         findings = [one for cause in causes if cause.group is group for one in cause.findings]
         if not findings:
@@ -100,17 +102,18 @@ def _findings(audit: Audit, budget: _Budget, screen: Screen) -> Iterator[list[st
         if group is Group.FINE and not screen.every:
             yield [heading, "", "Not listed; `--all` lists them."]
             continue
-        rows, left_out = budget.rows((_row(audit, one) for one in findings), _SHARE_OF_FINDINGS)
+        cells = (_row(audit, one, observed=observed) for one in findings)
+        rows, left_out = budget.rows(cells, _SHARE_OF_FINDINGS)
         head = ["Workload", "Product", "Version", "Channel", "Sends"]
         head += ["State"] if audit.judged else []
-        head += ["Observed"] if _shows_observed(audit) else []
+        head += ["Observed"] if observed else []
         head += ["Why", "What to do", "Where"]
         yield [heading, "", _cells(head), _cells("---" for _ in head), *rows]
         if left_out:
             yield [_left_out(left_out, "row")]
 
 
-def _row(audit: Audit, one: Finding) -> str:
+def _row(audit: Audit, one: Finding, *, observed: bool) -> str:
     reason, message = wording.why(one, judged=audit.judged)
     cells = [
         code(wording.workload(one)),
@@ -121,7 +124,7 @@ def _row(audit: Audit, one: Finding) -> str:
     ]
     if audit.judged:
         cells.append(one.state.value if one.state else "")
-    if _shows_observed(audit):
+    if observed:
         cells.append(one.observed.value)
     cells += (
         f"{code(reason)} {prose(message)}".strip(),
@@ -129,10 +132,6 @@ def _row(audit: Audit, one: Finding) -> str:
         code(wording.place(one.place)),
     )
     return _cells(cells)
-
-
-def _shows_observed(audit: Audit) -> bool:
-    return any(map(wording.is_observed, audit.findings))
 
 
 def _unmanaged(audit: Audit, budget: _Budget) -> Iterator[list[str]]:
