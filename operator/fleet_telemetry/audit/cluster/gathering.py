@@ -303,8 +303,8 @@ class ClusterReader:
         return Operator.STOPPED if is_visible else Operator.NOT_VISIBLE
 
     async def _read_config_maps(self, contents: Contents) -> None:
-        """What containers take variables from. Who may not read it is told so by the reason of
-        each finding that depends on it."""
+        """What containers take variables from. The reason of each finding that depends on
+        it says so where it may not be read."""
         slots = asyncio.Semaphore(_CONFIG_MAPS_AT_ONCE)
         forbidden: set[str] = set()
         failures = set()
