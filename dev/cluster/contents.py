@@ -44,6 +44,10 @@ _FIRST = (
     _CRDS,
 )
 """These decide about what happens to others, so they go before the others."""
+_ONE_BY_ONE = frozenset({_CRDS, _NAMESPACES, "services"})
+"""Namespaces and services cannot be deleted together. CRDs can, but then the API server leaves
+their custom resources in etcd, where nobody sees them until the same CRD is there again.
+"""
 _SAME_AS_EVENTS = "events.events.k8s.io"
 _WRITTEN_BY_ITSELF = frozenset(
     {
@@ -282,8 +286,8 @@ def _remove(
                 patch = {"metadata": {"finalizers": None}}
                 connection.ask("PATCH", f"{resource.path(namespace)}/{key[2]}", patch,
                                content="application/merge-patch+json")  # fmt: skip
-        # As few requests as there can be. Namespaces cannot be deleted together.
-        together = (name, namespace) not in kept and name not in (_NAMESPACES, "services")
+        # As few requests as there can be.
+        together = (name, namespace) not in kept and name not in _ONE_BY_ONE
         paths = [""] if together else [f"/{key[2]}" for key in keys]
         options = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
         for path in paths:

@@ -154,6 +154,10 @@ def test_nothing_is_left_of_a_mess(clusters: Clusters) -> None:
         # kubectl has forgotten the kind, too.
         done = again.kubectl("get", "things", check=False)
         assert "the server doesn't have a resource type" in done.stderr
+        # And nothing of it waits in etcd for the kind to come back.
+        apply(again, THINGS)
+        again.kubectl("wait", "--for=condition=Established", f"crd/things.{GROUP}")
+        assert again.kubectl("get", "things", "--all-namespaces", "-o=name").stdout == ""
 
 
 def test_it_has_the_components_that_are_asked_for(clusters: Clusters) -> None:
