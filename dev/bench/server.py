@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import aiohttp
@@ -21,6 +22,8 @@ Manifest = dict[str, Any]
 AT_ONCE = 16
 _SECONDS = 120.0
 _WATCH_SECONDS = 6 * 3600
+_BUSY_SECONDS = 60.0
+"""So long a watch may be refused because there are too many requests."""
 _Item = TypeVar("_Item")
 
 
@@ -78,23 +81,26 @@ class Server:
         return True
 
     async def watch(self, path: str) -> AsyncIterator[tuple[str, Manifest]]:
-        """Type and object of each event, beginning with all objects that exist. Does not end."""
-        rest = b""
+        """Type and object of each event, beginning with all objects that exist. Does not end.
+
+        While the API server fills its cache of a kind, it asks to try again later."""
         query = f"{path}?watch=true&timeoutSeconds={_WATCH_SECONDS}"
+        patient_until = time.monotonic() + _BUSY_SECONDS
         try:
-            async with self._session.get(
-                self._url + query, timeout=aiohttp.ClientTimeout(total=None)
-            ) as response:
-                if not response.ok:
-                    raise BenchError(f"watch {path}: the API server said {response.status}")
-                async for chunk in response.content.iter_any():
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        event = json.loads(line)
-                        yield event["type"], event["object"]
+            while True:
+                async with self._session.get(
+                    self._url + query, timeout=aiohttp.ClientTimeout(total=None)
+                ) as response:
+                    if response.ok:
+                        async for event in _events(response.content):
+                            yield event
+                        raise BenchError(f"watch {path}: the API server ended it")
+                    status, headers = response.status, response.headers
+                if status != HTTPStatus.TOO_MANY_REQUESTS or time.monotonic() > patient_until:
+                    raise BenchError(f"watch {path}: the API server said {status}")
+                await asyncio.sleep(float(headers.get("Retry-After", "1")))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise BenchError(f"watch {path}: no answer ({error!r})") from error
-        raise BenchError(f"watch {path}: the API server ended it")
 
     async def delete(self, path: str) -> None:
         """Delete an object, or all in a list."""
@@ -125,6 +131,15 @@ class Server:
             said = answer.decode(errors="replace")[:300].strip()
             raise BenchError(f"{method} {path}: the API server said {response.status}: {said}")
         return answer
+
+
+async def _events(content: aiohttp.StreamReader) -> AsyncIterator[tuple[str, Manifest]]:
+    rest = b""
+    async for chunk in content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            event = json.loads(line)
+            yield event["type"], event["object"]
 
 
 @asynccontextmanager

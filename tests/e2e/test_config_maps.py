@@ -47,9 +47,11 @@ def test_a_value_that_changed_since_is_unknown_until_the_pods_restart(space: Spa
     space.wait_for_pods("app=web", 1)
     found = space.telemetry("Deployment", "web", state="NonCompliant", reason="ConfigMapContrary")
     assert "key sonar of the ConfigMap settings" in found["usage"]["message"]
-    time.sleep(1.1)
+    time.sleep(1.1)  # the API server's times are whole seconds
     space.apply(_config_map("false"))
-    # A new pod makes the operator read it again, as its own schedule would.
+    # A new pod makes the operator read it again, as its own schedule would. It got the present
+    # value for certain only if it was created in a later second than the value.
+    time.sleep(1.1)
     space.kubectl("scale", "deployment", "web", "--replicas=2")
     space.wait_for_pods("app=web", 2)
     found = space.telemetry("Deployment", "web", state="Unknown", reason="ConfigMapChanged")

@@ -183,15 +183,21 @@ def versions(results: Results) -> None:
 
 
 def series(label: str, *some: str) -> Check:
-    """For each query some series, with numbers; among the label's values are these."""
+    """For each query some series, with numbers and the label; among its values are these."""
 
     def check(results: Results) -> None:
         for samples in results:
             assert samples
             assert all(sample.value >= 0 for sample in samples if not math.isnan(sample.value))
-            assert set(some) <= {sample.labels.get(label) for sample in samples}
+            assert set(some) <= {sample.labels[label] for sample in samples}
 
     return check
+
+
+def reconcile_durations(results: Results) -> None:
+    past, under_way = results
+    series("subject", "workload", "policy")([past])
+    between(0, 60)([under_way])
 
 
 def replicas(results: Results) -> None:
@@ -383,7 +389,8 @@ EXPECTED: dict[tuple[str, str], Check] = {
         "Admission: duration": series("path", "mutate", "validate"),
         "Admission: requests": series("result", "patched", "accepted"),
         "Reconciles": series("subject", "workload", "policy"),
-        "Reconciles: duration": series("subject", "workload", "policy"),
+        "Reconciles: duration": reconcile_durations,
+        "Work queue: wait": series("instance"),
         "Work queue": series("instance"),
         "Requests to the API server": series("code", "200"),
         "Product checks": series("result", "ok", "CredentialsRejected"),

@@ -20,12 +20,12 @@ def read_effect(
     """The effect of a container's switch, by the switch that its own version has in its place."""
     if rule is None:
         return SwitchReading(Setting.UNKNOWN, ReadingSource.UNREADABLE, target.reference)
+    if not rule.switches:
+        # That version reads no switch, whatever is set.
+        return with_default(SwitchReading(Setting.UNSET, ReadingSource.NOTHING), rule.default)
     label = label_of(switch)
     same = [one for one in rule.switches if mechanism_of(one) and label_of(one) == label]
-    if switch.resource is not None and not rule.switches:
-        # That version does not read the field, whatever it holds.
-        return with_default(SwitchReading(Setting.UNSET, ReadingSource.NOTHING), rule.default)
-    switches = same or list(rule.switches) or [switch]
+    switches = same or list(rule.switches)
     if switch.semantics is Semantics.START and any(s.semantics is Semantics.SEED for s in switches):
         # The pod's version reads it once only, so that it runs with the setting is not proven.
         return SwitchReading(Setting.UNKNOWN, ReadingSource.NOTHING)

@@ -108,7 +108,7 @@ def test_a_strict_client_accepts_our_certificates() -> None:
     run_and_close(check())
 
 
-@pytest.mark.parametrize("broken", ["", "no PEM", AUTHORITY.key])
+@pytest.mark.parametrize("broken", ["", "no PEM", pytest.param(AUTHORITY.key, id="a key")])
 def test_a_certificate_that_cannot_be_loaded_does_not_replace_the_old_one(broken: str) -> None:
     async def check() -> None:
         certificate, first = serving(), leaf()

@@ -670,10 +670,17 @@ CASES: dict[str, Case] = {
     ),
     "a pod of a version without telemetry": of(
         COMPLIANT,
-        Reason.SEED_PROVEN,
+        Reason.DEFAULT_APPLIES,
         DTRACK_4,
         env=V4_OFF,
         pod_image=DTRACK_OLD,
+    ),
+    "a pod of a version without a switch, which has the variable": of(
+        PENDING,
+        Reason.PODS_OUTDATED,
+        "docker.io/sourcegraph/worker:5.9.0",
+        env={"TELEMETRY_GATEWAY_EXPORTER_EXPORT_ADDR": ""},
+        pod_image="docker.io/sourcegraph/worker:7.0.0",
     ),
     # Not set: will it be, and when?
     "older than the policy": of(NON_COMPLIANT, Reason.AWAITING_UPGRADE),
