@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.ray_clusters import define_ray_clusters, group, pod_of_ray, ray_cluster
-from tests.support.world import Manifest, Space, World
+from tests.support.world import Manifest, Space, World, eventually
 
 pytestmark = pytest.mark.cluster
 
@@ -19,6 +21,12 @@ def _env(pod: Manifest) -> dict[str, str]:
     return {one["name"]: one["value"] for one in found.get("env", ())}
 
 
+def _lists(world: World) -> float:
+    metrics = world.operator.metrics("webhook")
+    found = re.search(r'_full_lists_total\{[^}]*"RayCluster"[^}]*\} ([0-9.]+)', metrics)
+    return float(found[1]) if found else 0
+
+
 def test_the_pods_of_a_ray_cluster_are_injected_and_judged(world: World, space: Space) -> None:
     define_ray_clusters(world.cluster)
     space.policy(products=["ray", "vllm"])
@@ -29,6 +37,8 @@ def test_the_pods_of_a_ray_cluster_are_injected_and_judged(world: World, space: 
     stored = space.get("raycluster", "ray")
     assert stored["spec"] == given["spec"]
     space.telemetry("RayCluster", "ray", reason="NoPods")
+    # Each process looks by itself every few seconds for kinds that were not there.
+    eventually(lambda: _lists(world) >= 1, say="a list of RayClusters by the webhook")
     worker = pod_of_ray(stored, "ray-gpu", worker=0)
     container = worker["spec"]["containers"][0]
     container["command"], container["args"] = ["vllm", "serve"], ["a/b"]

@@ -142,7 +142,7 @@ def test_there_is_one_request_for_each_kind(cluster: Cluster) -> None:
             await found.has()
             (seen,) = found.cache.seen_workloads()
             assert (seen.known, seen.others) == (0, 29)
-            served = {*kinds.WORKLOADS, kinds.POD} - {ROLLOUT}
+            served = {*kinds.WORKLOADS, kinds.POD} - kinds.OPTIONAL
             assert +found.calls == {kind.plural: 1 for kind in served}
             assert found.lists == {kind.kind: 1 for kind in served}
             assert not found.reasons

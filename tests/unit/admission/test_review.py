@@ -66,7 +66,9 @@ WHO = f"{POLICY}Deployment {NAMESPACE}/it: "
 NOBODY = f"fleet-telemetry: Deployment {NAMESPACE}/it: "
 
 
-@pytest.mark.parametrize("kind", list(WorkloadKind))
+@pytest.mark.parametrize(
+    "kind", [kind for kind in WorkloadKind if not kind.type.is_injected_by_pod]
+)
 def test_a_new_workload_of_any_kind_gets_the_setting(kind: str) -> None:
     request = creation(manifest(container(SONARQUBE, env={"A": "1"}), kind=kind))
     assert env_of(admitted(request, OPT_OUT)) == {"A": "1", SONAR_SWITCH: "false"}
