@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from fleet_telemetry.api.policy import ClusterTelemetryPolicySpec, Policy, PolicyKind
 from fleet_telemetry.api.resources import GROUP, VERSION
@@ -29,6 +30,7 @@ from fleet_telemetry.kube.kubeconfig import KubeconfigError, read_kubeconfig
 from fleet_telemetry.kube.resource_reading import fetch_field
 from fleet_telemetry.kube.store import ObjectKey, object_key
 from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
+from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.workloads.resource_fields import FieldRef
@@ -205,7 +207,7 @@ class ClusterReader:
     async def _served(self) -> Mapping[str, frozenset[str]] | None:
         """The API groups; empty if they may not be seen, None if there is no answer."""
         try:
-            return await self.connection.client.served_groups()
+            return await self.lister.ask(self.connection.client.served_groups)
         except ApiError as error:
             failure = failure_of(error, self.connection.server)
             if failure.is_forbidden:
@@ -220,7 +222,7 @@ class ClusterReader:
             return
         for name in self.request.namespaces:
             try:
-                found = await self.connection.client.find(kinds.NAMESPACE, name)
+                found = await self._find(kinds.NAMESPACE, name)
             except ApiError:
                 continue  # who may not read it may read what is in it
             if found is None:
@@ -292,7 +294,7 @@ class ClusterReader:
         named = sorted({(one.namespace, one.lease) for one in installed})
         for namespace, name in () if is_visible else named[:_MOST_LEASES]:
             try:
-                lease = await self.connection.client.find(kinds.LEASE, name, namespace)
+                lease = await self._find(kinds.LEASE, name, namespace)
             except ApiError:
                 continue
             is_visible = True
@@ -301,6 +303,10 @@ class ClusterReader:
         if any(is_live_lease(lease, self.request.now) for lease in leases):
             return Operator.RUNS
         return Operator.STOPPED if is_visible else Operator.NOT_VISIBLE
+
+    async def _find(self, kind: Kind, name: str, namespace: str = "") -> Manifest | None:
+        """Raises ApiError."""
+        return await self.lister.ask(lambda: self.connection.client.find(kind, name, namespace))
 
     async def _read_config_maps(self, contents: Contents) -> None:
         """What containers take variables from. The reason of each finding that depends on
@@ -315,7 +321,7 @@ class ClusterReader:
                 if namespace in forbidden:
                     return
                 try:
-                    found = await self.connection.client.find(kinds.CONFIG_MAP, name, namespace)
+                    found = await self._find(kinds.CONFIG_MAP, name, namespace)
                 except ApiError as error:
                     failure = failure_of(error, self.connection.server)
                     if failure.is_forbidden:
@@ -342,7 +348,9 @@ class ClusterReader:
 
         async def one(ref: FieldRef) -> None:
             async with slots:
-                contents.fields[ref] = await fetch_field(self.connection.client, ref)
+                contents.fields[ref] = await self.lister.ask(
+                    partial(fetch_field, self.connection.client, ref)
+                )
 
         wanted = sorted(contents.wanted_fields())
         await asyncio.gather(*map(one, wanted[:_MOST_FIELDS]))
@@ -359,7 +367,9 @@ class ClusterReader:
             namespace, name = key
             async with slots:
                 try:
-                    facts = await read_volume_claim_facts(self.connection.client, namespace, [name])
+                    facts = await self.lister.ask(
+                        partial(read_volume_claim_facts, self.connection.client, namespace, [name])
+                    )
                 except ApiError as error:
                     failures.add(failure_of(error, self.connection.server))
                     return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from fleet_telemetry.audit.cluster.failures import Failure, failure_of
 from fleet_telemetry.audit.cluster.progress import GatheringProgress
@@ -25,11 +26,12 @@ PAGE = 500
 _AT_ONCE = 6
 """Lists that are read at the same time."""
 _PAUSES = (0.5, 2.0)
-"""Seconds before a page is asked for again, if that may help."""
+"""Seconds before a request is repeated, if that may help."""
 _NAMED = 5
 _LONGEST_NAME = 100
 
 Take = Callable[[Manifest], None]
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,22 +158,32 @@ class Lister:
 
     async def _page(self, kind: Kind, namespace: str, token: str) -> Page:
         """Raises ApiError, and _GoneError if the cluster is gone."""
-        client = self.connection.client
-        for pause in (*_PAUSES, None):
+
+        async def page() -> Page:
             if self._lost is not None:
                 raise _GoneError(self._lost)
+            return await self.connection.client.page(kind, namespace, token, size=PAGE)
+
+        try:
+            return await self.ask(page)
+        except ApiError as error:
+            failure = failure_of(error, self.connection.server)
+            if failure.is_final or error.status == 0:
+                # Every other list would wait as long, and fail, too.
+                self._lost = failure
+            raise
+
+    async def ask(self, question: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """The answer to a request, which is repeated while its failure may pass. Raises what it
+        raised at last."""
+        for pause in _PAUSES:
             try:
-                return await client.page(kind, namespace, token, size=PAGE)
+                return await question()
             except ApiError as error:
-                failure = failure_of(error, self.connection.server)
-                if failure.may_pass and pause is not None:
-                    await self.sleep(pause)
-                    continue
-                if failure.is_final or error.status == 0:
-                    # Every other list would wait as long, and fail, too.
-                    self._lost = failure
-                raise
-        raise AssertionError("the last attempt returns or raises")
+                if not failure_of(error, self.connection.server).may_pass:
+                    raise
+            await self.sleep(pause)
+        return await question()
 
 
 def _enumerate(names: Iterable[str], noun: str) -> str:
