@@ -47,9 +47,15 @@ def test_the_pods_of_a_ray_cluster_are_injected_and_judged(world: World, space: 
         space.create(pod)
     assert _env(space.get("pod", "ray-head")) == {SWITCH: "0"}
     assert _env(space.get("pod", "ray-gpu")) == {VLLM_SWITCH: "1"}
-    found = space.telemetry("RayCluster", "ray", state="Unknown", reason="CommandOverridden")
-    channels = {one["product"]: one["state"] for one in found["channels"]}
-    assert channels == {"ray": "Unknown", "vllm": "Compliant"}
+
+    def states() -> dict[str, str]:
+        wanted = {"state": "Unknown", "reason": "CommandOverridden"}
+        found = space.telemetry("RayCluster", "ray", **wanted)
+        return {one["product"]: one["state"] for one in found["channels"]}
+
+    # The pods are seen one after the other.
+    expected = {"ray": "Unknown", "vllm": "Compliant"}
+    eventually(lambda: states() == expected, say="the state of each pod's product")
     # Nothing of the RayCluster is edited, also when its own operator writes it.
     space.kubectl("annotate", "raycluster", "ray", "a=b")
     assert space.get("raycluster", "ray")["spec"] == given["spec"]
