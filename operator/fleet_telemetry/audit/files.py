@@ -2,8 +2,8 @@
 
 All is read twice, one document in memory at a time: first for policies, products and namespaces,
 which may stand behind the workloads that they are about, then for the workloads; and once between
-for ConfigMaps, if anything takes variables from one. What can be read only once, such as standard
-input, is written to a temporary file that has no name.
+for ConfigMaps, if anything takes variables from one, and for custom resources, if there may be one.
+What can be read only once, such as standard input, is written to a temporary file that has no name.
 """
 
 from __future__ import annotations
@@ -141,11 +141,13 @@ class _Gatherer:
 
     def gather(self, named: Iterable[str]) -> Gathered:
         sources = list(self.sources(named))
-        refers = False
+        refers = has_resources = False
+        of_builtin = ResourceFiles(builtin().products.values(), self._default)
         for source in sources:
             decoder = Decoder(source.name, _is_wanted_definition, may_define)
             for chunk in self.chunks(source):
                 refers = refers or may_refer(chunk.text)
+                has_resources = has_resources or of_builtin.may_be_in(chunk.text)
                 if may_define(chunk.text):
                     # Whatever is wrong with the document is found in the second turn, too.
                     for one in objects_of(decoder.decode(chunk)):
@@ -153,7 +155,11 @@ class _Gatherer:
         if refers:
             self._gather_config_maps(sources)
         definitions = self._collector.finish()
-        self._gather_resources(sources, definitions)
+        products = (*builtin().products.values(), *(one for _, one in definitions.products))
+        self._resources = ResourceFiles(products, self._default)
+        # Products of the files may name other custom resources.
+        if has_resources or definitions.products:
+            self._gather_resources(sources)
         for problem in self._collector.problems:
             self.report(problem)
         return Gathered(
@@ -173,10 +179,8 @@ class _Gatherer:
                     for one in objects_of(decoder.decode(chunk)):
                         self._config_maps.add(one.manifest or {})
 
-    def _gather_resources(self, sources: Iterable[InputFile], definitions: Definitions) -> None:
+    def _gather_resources(self, sources: Iterable[InputFile]) -> None:
         """A turn of its own, too: which custom resources matter is known by now."""
-        products = (*builtin().products.values(), *(one for _, one in definitions.products))
-        self._resources = ResourceFiles(products, self._default)
         for source in sources:
             decoder = Decoder(source.name, self._resources.is_kind, self._resources.may_be_in)
             for chunk in self.chunks(source):

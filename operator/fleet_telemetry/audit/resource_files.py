@@ -39,7 +39,9 @@ class ResourceFiles:
     def may_be_in(self, text: bytes) -> bool:
         """Whether a document may be one of the objects, or have some."""
         is_named = any(group in text for group in self._groups)
-        return is_named or (bool(self._groups) and _ESCAPES.search(text) is not None)
+        # An expression looks at each byte; few texts have a backslash at all.
+        may_hide = bool(self._groups) and b"\\" in text
+        return is_named or (may_hide and _ESCAPES.search(text) is not None)
 
     def is_kind(self, kind: str, _: bytes) -> bool:
         """Whether it is a kind of them."""
