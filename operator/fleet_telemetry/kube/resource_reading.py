@@ -18,6 +18,19 @@ _LONGEST_DETAIL = 300
 async def fetch_field(client: KubernetesClient, ref: FieldRef) -> FieldState:
     """The state of the field, or why it cannot be read."""
     try:
+        return await get_field(client, ref)
+    except ApiError as error:
+        return unreachable(error)
+
+
+def unreachable(error: ApiError) -> FieldState:
+    """The state of a field that could not be read."""
+    return FieldState(FieldFault.UNREACHABLE, detail=in_words(error))
+
+
+async def get_field(client: KubernetesClient, ref: FieldRef) -> FieldState:
+    """The same. Raises ApiError for what says nothing of the field."""
+    try:
         manifest = await client.get(ref.api, ref.name, ref.namespace)
     except ApiError as error:
         return await _without_object(client, ref, error)
@@ -30,11 +43,8 @@ async def _without_object(client: KubernetesClient, ref: FieldRef, error: ApiErr
     if error.is_forbidden:
         return FieldState(FieldFault.FORBIDDEN, detail=in_words(error))
     if not error.is_not_found:
-        return FieldState(FieldFault.UNREACHABLE, detail=in_words(error))
-    try:
-        served = await client.served_plurals(ref.group, ref.version)
-    except ApiError as another:
-        return FieldState(FieldFault.UNREACHABLE, detail=in_words(another))
+        raise error
+    served = await client.served_plurals(ref.group, ref.version)
     return FieldState() if ref.plural in served else FieldState(FieldFault.KIND_MISSING)
 
 

@@ -27,7 +27,7 @@ from fleet_telemetry.kube.client import ApiError
 from fleet_telemetry.kube.connecting import IN_CLUSTER, Connection, connect, context_names
 from fleet_telemetry.kube.entries import decode_labels, decode_policy, decode_product
 from fleet_telemetry.kube.kubeconfig import KubeconfigError, read_kubeconfig
-from fleet_telemetry.kube.resource_reading import fetch_field
+from fleet_telemetry.kube.resource_reading import get_field, unreachable
 from fleet_telemetry.kube.store import ObjectKey, object_key
 from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
 from fleet_telemetry.objects.kind import Kind
@@ -348,9 +348,11 @@ class ClusterReader:
 
         async def one(ref: FieldRef) -> None:
             async with slots:
-                contents.fields[ref] = await self.lister.ask(
-                    partial(fetch_field, self.connection.client, ref)
-                )
+                try:
+                    question = partial(get_field, self.connection.client, ref)
+                    contents.fields[ref] = await self.lister.ask(question)
+                except ApiError as error:
+                    contents.fields[ref] = unreachable(error)
 
         wanted = sorted(contents.wanted_fields())
         await asyncio.gather(*map(one, wanted[:_MOST_FIELDS]))
