@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from dev.cluster import Cluster
 
 Manifest = dict[str, Any]
 
@@ -28,9 +31,19 @@ CUSTOM_RESOURCES: Manifest = {
 """The chart's value in the tests."""
 
 
-def crd(group: str, plural: str, kind: str, version: str, *, namespaced: bool) -> Manifest:
-    """A CRD whose objects may hold anything."""
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+ANYTHING: Manifest = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+def crd(
+    group: str,
+    plural: str,
+    kind: str,
+    version: str,
+    *,
+    namespaced: bool = True,
+    schema: Manifest = ANYTHING,
+) -> Manifest:
+    """A CRD, by default one whose objects may hold anything."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -45,7 +58,7 @@ def crd(group: str, plural: str, kind: str, version: str, *, namespaced: bool) -
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
-                    "schema": {"openAPIV3Schema": anything},
+                    "schema": {"openAPIV3Schema": schema},
                 }
             ],
         },
@@ -54,16 +67,19 @@ def crd(group: str, plural: str, kind: str, version: str, *, namespaced: bool) -
 
 def longhorn_crd() -> Manifest:
     """That of Longhorn's settings, as far as telemetry needs it: the value is required."""
-    found = crd("longhorn.io", "settings", "Setting", "v1beta2", namespaced=True)
-    found["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = {
+    schema = {
         "type": "object",
         "required": ["value"],
-        "properties": {
-            "value": {"type": "string"},
-            "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
-        },
+        "properties": {"value": {"type": "string"}, "status": ANYTHING},
     }
-    return found
+    return crd("longhorn.io", "settings", "Setting", "v1beta2", schema=schema)
+
+
+def define(cluster: Cluster, definition: Manifest) -> None:
+    """Create a CRD, and return once the API server serves it."""
+    cluster.kubectl("apply", "-f", "-", input=json.dumps(definition))
+    name = definition["metadata"]["name"]
+    cluster.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=30s")
 
 
 def setting(name: str, value: str) -> Manifest:

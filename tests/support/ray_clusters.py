@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from dev.cluster import Cluster
 from tests.support.builders import LONG_AGO, NAMESPACE, container, controller_of
 from tests.support.config_maps import stamp
+from tests.support.custom_resources import crd, define
 
 Manifest = dict[str, Any]
 RAY = "rayproject/ray:2.41.0"
@@ -82,36 +82,6 @@ def pod_of_ray(of: Manifest, name: str = "ray-head", *, worker: int | None = Non
     }
 
 
-RAY_CLUSTER_CRD: Manifest = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "rayclusters.ray.io"},
-    "spec": {
-        "group": "ray.io",
-        "scope": "Namespaced",
-        "names": {"kind": "RayCluster", "listKind": "RayClusterList", "plural": "rayclusters"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "subresources": {"status": {}},
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": True,
-                    }
-                },
-            }
-        ],
-    },
-}
-"""With no more than the operator needs. The vendor's own is not here."""
-
-
 def define_ray_clusters(cluster: Cluster) -> None:
-    """Install the CRD, and wait until the API server serves it."""
-    cluster.kubectl("apply", "-f", "-", input=json.dumps(RAY_CLUSTER_CRD))
-    cluster.kubectl(
-        "wait", "--for=condition=Established", "crd/rayclusters.ray.io", "--timeout=30s"
-    )
+    """Create a CRD with no more than the operator needs. The vendor's own is not here."""
+    define(cluster, crd("ray.io", "rayclusters", "RayCluster", "v1"))

@@ -80,11 +80,6 @@ class ApiError(Exception):
         return self.status in (400, 403, 422) and not self.is_conflict
 
     @property
-    def is_too_early(self) -> bool:
-        """The API server cannot answer yet, or has too much to do."""
-        return self.status == 429  # noqa: PLR2004  # the number is the meaning
-
-    @property
     def is_rejection(self) -> bool:
         """The API server does not accept the request as such, whoever makes it."""
         return self.status in (400, 405, 415, 422)

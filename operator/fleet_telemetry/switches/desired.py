@@ -99,11 +99,9 @@ def desired_variables(
     for _, variable in _desired_switches(target, effective):
         desired.setdefault(variable.name, variable)
     settings: list[DesiredVariable] = []
-    for channel in target.product.spec.channels:
-        in_effect = effective.get((target.product.name, channel.name))
-        # A setting that is harmless to some versions may harm one that cannot be read.
-        if in_effect is not None and in_effect.enforced and injectable_rule(target, channel.name):
-            settings.extend(related_settings(target, in_effect))
+    # A setting that is harmless to some versions may harm one that cannot be read.
+    for _, in_effect, _ in enforced_rules(target, effective):
+        settings.extend(related_settings(target, in_effect))
     refused = tuple(refused_variables(target))
     for variable in settings:
         if not any(refusal.is_named(variable.name) for refusal in refused) and not _is_excluded(
@@ -113,23 +111,32 @@ def desired_variables(
     return tuple(desired.values())
 
 
+def enforced_rules(
+    target: MatchedContainer, effective: EffectivePolicies
+) -> Iterator[tuple[ChannelName, EffectivePolicy, ChannelRule]]:
+    """The channels that a policy enforces, with the rule by which they are switched. None without a
+    rule: which version runs cannot be read."""
+    for channel in target.product.spec.channels:
+        in_effect = effective.get((target.product.name, channel.name))
+        if in_effect is not None and in_effect.enforced:
+            rule = injectable_rule(target, channel.name)
+            if rule is not None:
+                yield channel.name, in_effect, rule
+
+
 def _desired_switches(
     target: MatchedContainer, effective: EffectivePolicies
 ) -> Iterator[tuple[ChannelName, DesiredVariable]]:
     """The switches that the enforcing policies require, by channel. Two channels may have the same
     one; the first counts."""
-    for channel in target.product.spec.channels:
-        in_effect = effective.get((target.product.name, channel.name))
-        if in_effect is None or not in_effect.enforced:
-            continue
-        rule = injectable_rule(target, channel.name)
-        for switch in rule.switches if rule is not None else ():
+    for channel, in_effect, rule in enforced_rules(target, effective):
+        for switch in rule.switches:
             mechanism = mechanism_of(switch)
             if switch.resource is not None or not may_write(switch, in_effect):
                 continue  # the controller sets the field of a custom resource
             if mechanism is not None and switch.semantics in (Semantics.SEED, Semantics.START):
                 yield (
-                    channel.name,
+                    channel,
                     DesiredVariable(
                         name=mechanism.label(switch),
                         value=mechanism.value_for(switch, in_effect.desired),

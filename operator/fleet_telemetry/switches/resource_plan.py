@@ -23,7 +23,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import ResourceRecord
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.policy.precedence import EffectivePolicy
-from fleet_telemetry.switches.desired import EffectivePolicies, injectable_rule
+from fleet_telemetry.switches.desired import EffectivePolicies, enforced_rules, injectable_rule
 from fleet_telemetry.switches.reading import setting_of
 from fleet_telemetry.switches.resource import as_value, fields_of, read_state
 from fleet_telemetry.workloads.resource_fields import (
@@ -196,12 +196,8 @@ def _desired_fields(
 ) -> Iterator[DesiredField]:
     seen: set[FieldRef] = set()
     for target in targets:
-        for channel in target.product.spec.channels:
-            in_effect = effective.get((target.product.name, channel.name))
-            if in_effect is None or not in_effect.enforced:
-                continue
-            rule = injectable_rule(target, channel.name)
-            for switch in rule.switches if rule is not None else ():
+        for _, in_effect, rule in enforced_rules(target, effective):
+            for switch in rule.switches:
                 resource = switch.resource
                 if resource is None or resource.evidence_only or may_set(resource, in_effect):
                     continue

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
-from fleet_telemetry.controllers.runtime.check_state import REMEDIATIONS_PER_DAY, CheckState
+from fleet_telemetry.controllers.daily_limit import TIMES_PER_DAY
+from fleet_telemetry.controllers.runtime.check_state import CheckState
 from fleet_telemetry.evidence.report import Reported
 from tests.support.depth import examples
 
@@ -252,25 +253,25 @@ def test_checks_have_a_jitter(failures: int, interval: float, draw: random.Rando
 def test_it_is_remediated_three_times_within_a_day() -> None:
     state = CheckState(HOUR, planned=0)
     for number, now in enumerate((0.0, 100.0, 200.0), 1):
-        assert state.may_remediate(now)
-        assert state.count_remediation(now) is (number == REMEDIATIONS_PER_DAY)
-    assert not state.may_remediate(300)
-    assert not state.may_remediate(DAY - 1)
+        assert not state.remediations.is_reached(now)
+        assert state.remediations.count(now) is (number == TIMES_PER_DAY)
+    assert state.remediations.is_reached(300)
+    assert state.remediations.is_reached(DAY - 1)
     # The first is a day old: one more.
-    assert state.may_remediate(DAY)
-    assert state.count_remediation(DAY)
-    assert not state.may_remediate(DAY + 99)
-    assert state.may_remediate(DAY + 100)
+    assert not state.remediations.is_reached(DAY)
+    assert state.remediations.count(DAY)
+    assert state.remediations.is_reached(DAY + 99)
+    assert not state.remediations.is_reached(DAY + 100)
 
 
 def test_another_check_resets_the_remediations_and_another_pod_does_not() -> None:
     state = CheckState(HOUR, planned=0)
-    for _ in range(REMEDIATIONS_PER_DAY):
-        state.count_remediation(0)
+    for _ in range(TIMES_PER_DAY):
+        state.remediations.count(0)
     state.reset(check_changed=False)
-    assert not state.may_remediate(1)
+    assert state.remediations.is_reached(1)
     state.reset(check_changed=True)
-    assert state.may_remediate(1)
+    assert not state.remediations.is_reached(1)
 
 
 def test_after_a_change_failures_are_counted_anew_and_the_answer_stands() -> None:

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from dev.fakes import FakeProduct
 from fleet_telemetry.api.policy import Policy
-from fleet_telemetry.controllers.resources.fields import WRITES_PER_DAY, ResourceFields
+from fleet_telemetry.controllers.daily_limit import TIMES_PER_DAY
+from fleet_telemetry.controllers.resources.fields import ResourceFields
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder
 from fleet_telemetry.kube.transport import Transport
@@ -243,12 +244,12 @@ def test_what_was_decided_on_is_read_again_before_it_is_written() -> None:
 
 def test_a_field_that_is_set_back_is_left_after_three_writes() -> None:
     async def test(room: Room) -> None:
-        for _ in range(WRITES_PER_DAY + 2):
+        for _ in range(TIMES_PER_DAY + 2):
             await room.reconcile(OFF)
             room.server.one.write("true", "argocd")
             await room.until(lambda: room.state().value == "true")
         assert room.state().refusal is FieldRefusal.CONFLICT
-        assert room.server.writes == WRITES_PER_DAY
+        assert room.server.writes == TIMES_PER_DAY
         # The other value was not written so often.
         room.server.one.write("false", "argocd")
         await room.until(lambda: room.state().value == "false")

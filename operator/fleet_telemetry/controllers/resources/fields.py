@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from fleet_telemetry.backoff import backoff_seconds
+from fleet_telemetry.controllers.daily_limit import DailyLimit, conflict_note
 from fleet_telemetry.controllers.resources.writing import restore_field, set_field
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.kube.events import EventRecorder, regarding_workload
@@ -38,9 +39,6 @@ _FAILURE_THRESHOLD = 3
 _SHORTEST_PAUSE = 0.05
 _FIRST_RETRY_SECONDS = 5.0
 _LONGEST_RETRY_SECONDS = 600.0
-WRITES_PER_DAY = 3
-"""After this many writes of one value within a day, somebody else is assumed to set another."""
-_DAY_SECONDS = 86400.0
 
 
 @dataclass
@@ -57,8 +55,8 @@ class _Field:
     """Of reads, in a row."""
     wanted: object = None
     """The value of the last write."""
-    writes: list[float] = field(default_factory=list)
-    """The times of the writes of that value within the last day."""
+    writes: DailyLimit = field(default_factory=DailyLimit)
+    """Of that value."""
     refusal: FieldRefusal | None = None
     detail: str = ""
     refusals: int = 0
@@ -75,7 +73,7 @@ class _Field:
             (str(user) for user, desired in others if own and desired.value != own.value), ""
         )
         refusal = self.refusal
-        if own is not None and self.wanted == own.value and self._has_conflict(now):
+        if own is not None and self.wanted == own.value and self.writes.is_reached(now):
             refusal = FieldRefusal.CONFLICT
         return replace(
             self.state,
@@ -85,16 +83,12 @@ class _Field:
             detail=self.detail if refusal is not None else self.state.detail,
         )
 
-    def _has_conflict(self, now: float) -> bool:
-        self.writes = [when for when in self.writes if when > now - _DAY_SECONDS]
-        return len(self.writes) >= WRITES_PER_DAY
-
     def count_write(self, value: object, now: float) -> bool:
         """Count a write; whether it was the last one for now."""
         if self.wanted != value:
-            self.wanted, self.writes = value, []
-        self.writes.append(now)
-        return len(self.writes) == WRITES_PER_DAY
+            self.wanted = value
+            self.writes.clear()
+        return self.writes.count(now)
 
     def accept(self, state: FieldState) -> bool:
         """Take over what was read; whether that changes anything. A few failures do not replace a
@@ -203,7 +197,7 @@ class ResourceFields:
             if desired is not None and desired.value != found.wanted:
                 found.refusal, found.detail, found.retry_at = None, "", 0.0
             # What was decided on the field did not know of it, for this workload either.
-            self._enqueue_users(found, besides=None if found.writes else ref)
+            self._enqueue_users(found, besides=None if found.writes.times else ref)
 
     def _leave(self, one: FieldRef, ref: WorkloadRef) -> None:
         found = self._fields.get(one)
@@ -289,11 +283,7 @@ class ResourceFields:
         reason = "TelemetrySettingOverridden" if change.force else "TelemetrySettingInjected"
         await self._event(workload, reason, note)
         if is_last:
-            note = (
-                f"{found.ref} had to be set {WRITES_PER_DAY} times within a day, because something "
-                "sets it back. The operator does not set it again until the day is over or the "
-                "policy changes"
-            )
+            note = conflict_note(str(found.ref))
             await self._event(workload, "TelemetryRemediationConflict", note, warning=True)
 
     async def _event(

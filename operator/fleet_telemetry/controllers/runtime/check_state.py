@@ -9,6 +9,7 @@ from fleet_telemetry.api.policy import Submission
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.backoff import backoff_seconds
+from fleet_telemetry.controllers.daily_limit import DailyLimit
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.switches.reading import setting_of
 
@@ -20,9 +21,6 @@ STALE_AFTER_INTERVALS = 3.0
 """After so many intervals an answer no longer counts, however many checks failed since."""
 FIRST_ANSWER_SECONDS = 600.0
 """For so long after a check was planned, an answer that an earlier leader stored counts."""
-REMEDIATIONS_PER_DAY = 3
-"""After this many remediations within a day, somebody else is assumed to set the opposite."""
-_DAY_SECONDS = 86400.0
 _JITTER = 0.1
 
 
@@ -44,8 +42,7 @@ class CheckState:
     """Answers in a row that carry a fault."""
     _unknowns: int = 0
     """Answers in a row that carry a fault and no setting."""
-    _remediated: list[float] = field(default_factory=list)
-    """The times of the remediations within the last day."""
+    remediations: DailyLimit = field(default_factory=DailyLimit)
 
     def record_answer(self, answer: Reported, now: float) -> bool:
         """Record an answer; whether it changes what counts.
@@ -104,16 +101,6 @@ class CheckState:
         retry = backoff_seconds(self._failures, _FIRST_RETRY_SECONDS, longest)
         return max(asked, retry * uniform(1, 1 + _JITTER))
 
-    def may_remediate(self, now: float) -> bool:
-        """Whether the limit of remediations within a day is not reached."""
-        self._remediated = [when for when in self._remediated if when > now - _DAY_SECONDS]
-        return len(self._remediated) < REMEDIATIONS_PER_DAY
-
-    def count_remediation(self, now: float) -> bool:
-        """Count a remediation; whether it was the last one for now."""
-        self._remediated.append(now)
-        return len(self._remediated) == REMEDIATIONS_PER_DAY
-
     def reset(self, *, check_changed: bool) -> None:
         """Forget the failures, because a change may have ended them.
 
@@ -121,7 +108,7 @@ class CheckState:
         """
         self._failures = self._unknowns = 0
         if check_changed:
-            self._remediated.clear()
+            self.remediations.clear()
 
 
 def _is_unknown(answer: Reported) -> bool:

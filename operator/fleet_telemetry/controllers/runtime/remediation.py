@@ -9,8 +9,8 @@ from dataclasses import replace
 from fleet_telemetry.api.policy import RuntimeAction
 from fleet_telemetry.api.product import Setting
 from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.controllers.daily_limit import conflict_note
 from fleet_telemetry.controllers.runtime.check_job import CheckJob
-from fleet_telemetry.controllers.runtime.check_state import REMEDIATIONS_PER_DAY
 from fleet_telemetry.controllers.runtime.gathering import RunningInstances
 from fleet_telemetry.evidence.checks import Check
 from fleet_telemetry.evidence.combining import combine
@@ -55,7 +55,7 @@ class Remediator:
         """Write the setting and read it back, unless the limit of a day is reached."""
         check = job.check
         now = asyncio.get_running_loop().time()
-        if not job.state.may_remediate(now):
+        if job.state.remediations.is_reached(now):
             return replace(found, remediation_conflict=True)
         failure = await instances.client.write(instances.endpoints, check.desired)
         result = combine(await instances.read(), check.desired)
@@ -66,17 +66,13 @@ class Remediator:
         if failure is not None and result.setting is found.setting:
             message = f"{result.message} {failure}"
             return replace(result, fault=failure.reason, message=message)
-        is_last = job.state.count_remediation(now)
+        is_last = job.state.remediations.count(now)
         if result.setting is setting_of(check.desired):
             self._metrics.count_remediation(check.product)
             note = f"{check.product}: telemetry was set to {check.desired} by the product's API"
             await self._event(job, "TelemetryRemediated", note)
         if is_last:
-            note = (
-                f"{check.product}: telemetry had to be set {REMEDIATIONS_PER_DAY} times within a "
-                "day, because something sets it back. The operator does not set it again until "
-                "the day is over or the policy changes"
-            )
+            note = conflict_note(f"{check.product}: telemetry")
             await self._event(job, "TelemetryRemediationConflict", note, warning=True)
         return result
 
