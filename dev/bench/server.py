@@ -92,8 +92,11 @@ class Server:
                     self._url + query, timeout=aiohttp.ClientTimeout(total=None)
                 ) as response:
                     if response.ok:
-                        async for event in _events(response.content):
-                            yield event
+                        try:
+                            async for event in _events(response.content):
+                                yield event
+                        finally:
+                            _abort(response)
                         raise BenchError(f"watch {path}: the API server ended it")
                     status, headers = response.status, response.headers
                 if status != HTTPStatus.TOO_MANY_REQUESTS or time.monotonic() > patient_until:
@@ -131,6 +134,13 @@ class Server:
             said = answer.decode(errors="replace")[:300].strip()
             raise BenchError(f"{method} {path}: the API server said {response.status}: {said}")
         return answer
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """Close a connection without the end of TLS, whose answer may come after the loop."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
 
 
 async def _events(content: aiohttp.StreamReader) -> AsyncIterator[tuple[str, Manifest]]:

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.custom_resources import GROUP, crd, longhorn_crd, setting, thing_product
+from tests.support.custom_resources import (
+    GROUP,
+    NOT_READABLE,
+    NOT_WRITABLE,
+    crd,
+    longhorn_crd,
+    setting,
+    thing_product,
+)
 from tests.support.world import Manifest, Space, World, container, eventually, workload
 
 pytestmark = pytest.mark.cluster
@@ -144,14 +152,14 @@ def test_rights_that_are_missing_are_named_and_nothing_is_written(
                         "metadata": {"name": name},
                         "spec": {"telemetry": {"enabled": True}},
                     }
-                    for name in ("read-only", "secret")
+                    for name in (NOT_WRITABLE, NOT_READABLE)
                 )
             ).returncode
             == 0
         ),
         say="the things",
     )
-    names = {"read-only": "visible", "secret": "hidden"}
+    names = {NOT_WRITABLE: "visible", NOT_READABLE: "hidden"}
     for thing, word in names.items():
         world.apply(thing_product(f"{space.name}-{word}", f"{space.name}/{word}", thing))
     products = [f"{space.name}-{word}" for word in names.values()]
@@ -170,7 +178,7 @@ def test_rights_that_are_missing_are_named_and_nothing_is_written(
     assert "customResources" in hidden["usage"]["remedy"]
     visible = space.telemetry("Deployment", "visible", reason="ResourceWriteForbidden")
     assert visible["usage"]["state"] == "NonCompliant"
-    assert world.get("things", "read-only")["spec"]["telemetry"]["enabled"] is True
+    assert world.get("things", NOT_WRITABLE)["spec"]["telemetry"]["enabled"] is True
     world.cluster.kubectl("delete", "clustertelemetrypolicy", space.name)
     world.cluster.kubectl("delete", "telemetryproduct", *products)
 

@@ -22,14 +22,18 @@ Manifest = dict[str, Any]
 
 def corpus() -> list[Manifest]:
     """All of them. A namespace and a name may stand for several."""
-    given = [one for one in (*_in_files(), *_products()) if isinstance(one, dict)]
-    return [one for one in given if one.get("kind") in list(WorkloadKind)]
+    return [one for one in (*_in_files(), *_products()) if one.get("kind") in list(WorkloadKind)]
+
+
+def config_maps() -> list[Manifest]:
+    """Those that the workloads refer to. A name may stand for several."""
+    return [one for one in _in_files() if one.get("kind") == "ConfigMap"]
 
 
 def _in_files() -> Iterator[Manifest]:
     for folder in (_ROOT / "examples" / "audit", _FLEET):
         for file in sorted(folder.glob("*.yaml")):
-            yield from yaml.safe_load_all(file.read_text())
+            yield from filter(None, yaml.safe_load_all(file.read_text()))
 
 
 def _products() -> Iterator[Manifest]:

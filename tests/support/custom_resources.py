@@ -10,13 +10,15 @@ from dev.cluster import Cluster
 Manifest = dict[str, Any]
 
 GROUP = "acme.example.com"
+NOT_WRITABLE, NOT_READABLE = "read-only", "secret"
+"""Things that the value gives the operator no right to write, or none at all."""
 CUSTOM_RESOURCES: Manifest = {
     "write": ["longhorn"],
     "additional": [
         {
             "group": GROUP,
             "resource": "things",
-            "names": ["read-only"],
+            "names": [NOT_WRITABLE],
             "path": "spec.telemetry.enabled",
         },
         {
@@ -29,7 +31,6 @@ CUSTOM_RESOURCES: Manifest = {
     ],
 }
 """The chart's value in the tests."""
-
 
 ANYTHING: Manifest = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
