@@ -103,8 +103,9 @@ async def _run(plugin: Manifest, access: Access, *, interactive: bool, seconds: 
     try:
         async with asyncio.timeout(seconds):
             assert process.stdout is not None, "it is a pipe"
-            output = await process.stdout.read(_LARGEST_BYTES)
-            output += await _rest(process.stdout, _LARGEST_BYTES - len(output))
+            output = await _read(process.stdout, _LARGEST_BYTES + 1)
+            if len(output) > _LARGEST_BYTES:
+                raise _failure(name, f"it wrote more than {_LARGEST_BYTES} bytes")
             status = await process.wait()
     except TimeoutError:
         raise _failure(name, f"it did not end within {seconds:.0f} seconds") from None
@@ -117,8 +118,8 @@ async def _run(plugin: Manifest, access: Access, *, interactive: bool, seconds: 
     return output
 
 
-async def _rest(stream: asyncio.StreamReader, left: int) -> bytes:
-    """The rest of a stream, up to a size; what is more is not read."""
+async def _read(stream: asyncio.StreamReader, left: int) -> bytes:
+    """A stream, up to a size; what is more is not read."""
     found = b""
     while left > 0 and (part := await stream.read(left)):
         found += part

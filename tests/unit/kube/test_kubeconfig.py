@@ -252,7 +252,7 @@ def test_a_plugin_gets_its_words_its_variables_and_the_cluster(tmp_path: Path) -
         (credential("client.authentication.k8s.io/v1beta1", token=TOKEN), "another version"),
         (credential(), "neither a token nor a certificate"),
         (credential(clientCertificateData=TOKEN), "neither a token nor a certificate"),
-        ("head -c 3000000 /dev/zero", "ended with status"),
+        ("cat /dev/zero", "it wrote more than 1048576 bytes"),
         ("kill -9 $$", "it ended with status -9"),
     ],
 )
@@ -263,8 +263,7 @@ def test_a_plugin_that_fails(
         credentials(plugin(tmp_path, script))
     assert "'./plugin' gave no credentials" in caught.value.what
     assert TOKEN not in str(caught.value)
-    if "zero" not in script:
-        assert said in caught.value.what
+    assert said in caught.value.what
     assert TOKEN not in "".join(capfd.readouterr())
 
 
