@@ -24,7 +24,8 @@ from dev.bench.server import Server
 from dev.harness.operator import LocalOperator
 
 _LIFE_SECONDS = 5.0
-_SAMPLE_SECONDS = 0.5
+_SAMPLE_SECONDS = 10.0
+"""A scrape is work for the process that is measured. Prometheus asks every 15 to 60 seconds."""
 _AGE = Target(1000)
 _LATE_SECONDS = 1.0
 _NONE = Target(0)

@@ -7,7 +7,7 @@ import http.client
 import json
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -38,7 +38,16 @@ class _Kept:
         self.connection.close()
 
 
-_Ask = Callable[[http.client.HTTPSConnection], tuple[int, str]]
+@dataclass(frozen=True)
+class Answer:
+    """What the API server answers to a request that it grants."""
+
+    text: str
+    warnings: Sequence[str]
+    """What it adds for the person who asks, as in its headers."""
+
+
+_Ask = Callable[[http.client.HTTPSConnection], tuple[int, Answer]]
 
 
 @dataclass(frozen=True)
@@ -60,27 +69,34 @@ class ApiServer:
         return cls(urlsplit(cluster["server"]).port, authority, user["token"])
 
     def text(self, method: str, path: str, body: object = None, seconds: float = 10) -> str:
-        """Return the answer's body.
+        """Return the answer's body. Raises as `ask` does."""
+        return self.ask(method, path, body, seconds).text
+
+    def ask(self, method: str, path: str, body: object = None, seconds: float = 10) -> Answer:
+        """Return the answer.
 
         Raises ApiServerError, or OSError where nobody answers in time.
         """
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         content = None if body is None else json.dumps(body)
 
-        def ask(connection: http.client.HTTPSConnection) -> tuple[int, str]:
+        def ask(connection: http.client.HTTPSConnection) -> tuple[int, Answer]:
             connection.request(method, path, content, headers)
             response = connection.getresponse()
-            return response.status, response.read().decode()
+            warnings = response.headers.get_all("Warning") or []
+            return response.status, Answer(response.read().decode(), warnings)
 
         try:
-            status, text = self._read(ask, seconds) if method == "GET" else self._once(ask, seconds)
+            status, answer = (
+                self._read(ask, seconds) if method == "GET" else self._once(ask, seconds)
+            )
         except http.client.HTTPException as error:
             raise ConnectionError(f"{method} {path}: {error!r}") from error
         if status >= HTTPStatus.BAD_REQUEST:
-            raise ApiServerError(f"{method} {path} failed: {_reason(text)}", status)
-        return text
+            raise ApiServerError(f"{method} {path} failed: {_reason(answer.text)}", status)
+        return answer
 
-    def _read(self, ask: _Ask, seconds: float) -> tuple[int, str]:
+    def _read(self, ask: _Ask, seconds: float) -> tuple[int, Answer]:
         """On the thread's connection of the last time: a TLS handshake takes each side longer than
         a read, and tests that wait read many times a second."""
         kept: _Kept | None = getattr(self._kept, "one", None)
@@ -91,7 +107,7 @@ class ApiServer:
                 return self._and_keep(kept, ask, seconds)
         return self._and_keep(_Kept(self._connection(seconds)), ask, seconds)
 
-    def _and_keep(self, kept: _Kept, ask: _Ask, seconds: float) -> tuple[int, str]:
+    def _and_keep(self, kept: _Kept, ask: _Ask, seconds: float) -> tuple[int, Answer]:
         kept.connection.timeout = seconds
         if kept.connection.sock is not None:
             kept.connection.sock.settimeout(seconds)
@@ -99,7 +115,7 @@ class ApiServer:
         self._kept.one = kept
         return answer
 
-    def _once(self, ask: _Ask, seconds: float) -> tuple[int, str]:
+    def _once(self, ask: _Ask, seconds: float) -> tuple[int, Answer]:
         """What is written is sent once, so on a connection that nobody can have closed yet."""
         connection = self._connection(seconds)
         try:

@@ -15,7 +15,7 @@ from fleet_telemetry.reporting.metrics import ControllerMetrics, QueueState
 
 _log = logging.getLogger(__name__)
 
-_WORKERS = 4
+_WORKERS = 8
 
 KeyT_contra = TypeVar("KeyT_contra", contravariant=True)
 Run = Callable[[], Awaitable[None]]

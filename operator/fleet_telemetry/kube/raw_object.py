@@ -15,6 +15,7 @@ import msgspec
 from fleet_telemetry.kube.shallow_json import shallow
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, text_at
+from fleet_telemetry.objects.sharing import share_strings
 
 END_OF_LIST = "k8s.io/initial-events-end"
 
@@ -106,9 +107,10 @@ class RawObject:
         return number_of(self.version_text)
 
     def whole(self) -> dict[str, Any]:
-        """The manifest. The API server omits apiVersion and kind of list items; they are added."""
+        """The manifest, with shared strings: it is for what is kept. The API server omits
+        apiVersion and kind of list items; they are added."""
         named = {"apiVersion": self.kind.api_version, "kind": self.kind.kind}
-        return {**named, **decode(_wholes.decode, self.raw)}
+        return share_strings({**named, **decode(_wholes.decode, self.raw)})
 
 
 def number_of(version: str) -> int:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from fleet_telemetry.kube.raw_object import RawObject, number_of
 from fleet_telemetry.objects.manifest import Manifest, text_at
+from fleet_telemetry.objects.sharing import share_strings
 
 ObjectKey = tuple[str, str]
 """Namespace (empty for a cluster-scoped object) and name."""
@@ -94,7 +95,7 @@ class ReflectorStore(ABC):
         if self._listing is None or self._listing.touch(manifest):
             if version and self._position:
                 self._written[key] = version
-            self._put(key, manifest)
+            self._put(key, share_strings(manifest))
 
     def delete(self, manifest: Manifest) -> None:
         """Delete an object that was deleted by us, or that a watch event of kopf reports as

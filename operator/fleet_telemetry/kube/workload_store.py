@@ -20,6 +20,7 @@ from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.kube.store import ObjectKey
 from fleet_telemetry.kube.unmanaged_pods import UnmanagedPod, UnmanagedPods
 from fleet_telemetry.objects.manifest import Manifest, mapping_at, text_at
+from fleet_telemetry.objects.sharing import shared_set
 from fleet_telemetry.workloads.owner import Owner
 from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, whole_of
@@ -357,13 +358,15 @@ class Fleet:
 
     def _put_part(self, ref: WorkloadRef, workload: Workload, whole: _Node) -> None:
         runs = workload.replicas > 0
+        found = self._exact(whole)
+        if found is not None:
+            workload = _sharing_template(workload, found)
         part = _Part(_node_of(workload), whole, workload if runs else None)
         if self._parts.get(ref) == part:
             return
         self._drop_part(ref)
         self._parts[ref] = part
         self._parts_of[whole].add(ref)
-        found = self._exact(whole)
         if found is not None:
             self._remove(ref)
             self.changed(found.ref)
@@ -459,6 +462,16 @@ def _node_of(workload: Workload) -> _Node:
     return workload.ref.namespace, workload.as_owner
 
 
+def _sharing_template(part: Workload, whole: Workload) -> Workload:
+    """The same part, with the containers and volumes of its whole where they are equal: of most
+    parts they are, and they are most of what it takes."""
+    own, other = part.template, whole.template
+    if own.containers != other.containers or own.volumes != other.volumes:
+        return part
+    shared = replace(own, containers=other.containers, volumes=other.volumes)
+    return replace(part, template=shared)
+
+
 def _ref_of(node: _Node) -> WorkloadRef | None:
     namespace, owner = node
     kind = kind_of_owner(owner)
@@ -488,4 +501,4 @@ def products_of(templates: Iterable[Manifest], catalogue: Catalogue) -> frozense
         for template in templates
         for _, container in running_containers(mapping_at(template, "spec"))
     )
-    return frozenset(one.product.name for one in found if one is not None)
+    return shared_set(one.product.name for one in found if one is not None)

@@ -19,6 +19,7 @@ from fleet_telemetry.objects.manifest import (
     read_time,
     text_at,
 )
+from fleet_telemetry.objects.sharing import shared_set
 from fleet_telemetry.workloads.field_owner_reading import read_field_owners
 from fleet_telemetry.workloads.owner import read_controller, read_owners
 from fleet_telemetry.workloads.registry import WorkloadKind, kind_of_owner, part_labels, whole_of
@@ -96,7 +97,7 @@ def read_workload_or_part(manifest: Manifest) -> Workload | None:
         is_idle=workload_type.is_idle(manifest),
         has_run=workload_type.has_run(manifest),
         is_active=workload_type.is_active(manifest),
-        claim_templates=frozenset(
+        claim_templates=shared_set(
             text_at(template, "metadata", "name")
             for template in items_at(spec, "volumeClaimTemplates")
             if not copies_data(mapping_at(template, "spec"))

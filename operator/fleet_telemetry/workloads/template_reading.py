@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from fleet_telemetry.objects.manifest import Manifest, dig, items_at, list_at, mapping_at, text_at
+from fleet_telemetry.objects.sharing import shared_set
 from fleet_telemetry.workloads.references import read_env_from, read_value_from
 from fleet_telemetry.workloads.workload import (
     Container,
@@ -40,13 +41,13 @@ def read_template(manifest: Manifest) -> PodTemplate:
         ),
         volumes=tuple(_read_volume(volume) for volume in items_at(spec, "volumes")),
         labels=read_labels(mapping_at(manifest, "metadata")),
-        init_volumes=frozenset(
+        init_volumes=shared_set(
             text_at(mount, "name")
             for container in items_at(spec, "initContainers")
             if not _is_sidecar(container)
             for mount in items_at(container, "volumeMounts")
         ),
-        init_ports=frozenset(
+        init_ports=shared_set(
             number
             for container in items_at(spec, "initContainers")
             if not _is_sidecar(container)

@@ -238,8 +238,8 @@ class Slow(Products):
 
 
 def test_how_long_keys_wait_and_how_long_reconciles_last_is_counted() -> None:
-    """Four workers, so the fifth key waits for one of them."""
-    bench = Bench(products=Slow(), keys=tuple(ProductKey(f"p{n}") for n in range(5)))
+    """Eight workers, so the ninth key waits for one of them."""
+    bench = Bench(products=Slow(), keys=tuple(ProductKey(f"p{n}") for n in range(9)))
 
     def value(name: str, **labels: str) -> float | None:
         return bench.registry.get_sample_value(f"fleet_telemetry_{name}", labels)
@@ -249,10 +249,10 @@ def test_how_long_keys_wait_and_how_long_reconciles_last_is_counted() -> None:
         await asyncio.sleep(7)
         assert value("reconcile_longest_running_seconds") == pytest.approx(7)
         assert value("queue_oldest_seconds") == pytest.approx(7)
-        assert value("queue_duration_seconds_count") == 4
+        assert value("queue_duration_seconds_count") == 8
         await asyncio.sleep(5)
         assert value("reconcile_longest_running_seconds") == pytest.approx(2)
-        assert value("queue_duration_seconds_bucket", le="5.0") == 4
+        assert value("queue_duration_seconds_bucket", le="5.0") == 8
         assert value("queue_duration_seconds_sum") == pytest.approx(10)
         await leading
         assert value("reconcile_longest_running_seconds") == 0
