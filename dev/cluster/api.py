@@ -39,7 +39,7 @@ class _Kept:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerAnswer:
     """What the API server answers to a request that it grants."""
 
     text: str
@@ -47,7 +47,7 @@ class Answer:
     """What it adds for the person who asks, as in its headers."""
 
 
-_Ask = Callable[[http.client.HTTPSConnection], tuple[int, Answer]]
+_Ask = Callable[[http.client.HTTPSConnection], tuple[int, ServerAnswer]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ApiServer:
         """Return the answer's body. Raises as `ask` does."""
         return self.ask(method, path, body, seconds).text
 
-    def ask(self, method: str, path: str, body: object = None, seconds: float = 10) -> Answer:
+    def ask(self, method: str, path: str, body: object = None, seconds: float = 10) -> ServerAnswer:
         """Return the answer.
 
         Raises ApiServerError, or OSError where nobody answers in time.
@@ -80,11 +80,11 @@ class ApiServer:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         content = None if body is None else json.dumps(body)
 
-        def ask(connection: http.client.HTTPSConnection) -> tuple[int, Answer]:
+        def ask(connection: http.client.HTTPSConnection) -> tuple[int, ServerAnswer]:
             connection.request(method, path, content, headers)
             response = connection.getresponse()
             warnings = response.headers.get_all("Warning") or []
-            return response.status, Answer(response.read().decode(), warnings)
+            return response.status, ServerAnswer(response.read().decode(), warnings)
 
         try:
             status, answer = (
@@ -96,7 +96,7 @@ class ApiServer:
             raise ApiServerError(f"{method} {path} failed: {_reason(answer.text)}", status)
         return answer
 
-    def _read(self, ask: _Ask, seconds: float) -> tuple[int, Answer]:
+    def _read(self, ask: _Ask, seconds: float) -> tuple[int, ServerAnswer]:
         """On the thread's connection of the last time: a TLS handshake takes each side longer than
         a read, and tests that wait read many times a second."""
         kept: _Kept | None = getattr(self._kept, "one", None)
@@ -107,7 +107,7 @@ class ApiServer:
                 return self._and_keep(kept, ask, seconds)
         return self._and_keep(_Kept(self._connection(seconds)), ask, seconds)
 
-    def _and_keep(self, kept: _Kept, ask: _Ask, seconds: float) -> tuple[int, Answer]:
+    def _and_keep(self, kept: _Kept, ask: _Ask, seconds: float) -> tuple[int, ServerAnswer]:
         kept.connection.timeout = seconds
         if kept.connection.sock is not None:
             kept.connection.sock.settimeout(seconds)
@@ -115,7 +115,7 @@ class ApiServer:
         self._kept.one = kept
         return answer
 
-    def _once(self, ask: _Ask, seconds: float) -> tuple[int, Answer]:
+    def _once(self, ask: _Ask, seconds: float) -> tuple[int, ServerAnswer]:
         """What is written is sent once, so on a connection that nobody can have closed yet."""
         connection = self._connection(seconds)
         try:
