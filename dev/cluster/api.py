@@ -7,7 +7,7 @@ import http.client
 import json
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -38,16 +38,7 @@ class _Kept:
         self.connection.close()
 
 
-@dataclass(frozen=True)
-class ServerAnswer:
-    """What the API server answers to a request that it grants."""
-
-    text: str
-    warnings: Sequence[str]
-    """What it adds for the person who asks, as in its headers."""
-
-
-_Ask = Callable[[http.client.HTTPSConnection], tuple[int, ServerAnswer]]
+_Ask = Callable[[http.client.HTTPSConnection], tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -69,34 +60,27 @@ class ApiServer:
         return cls(urlsplit(cluster["server"]).port, authority, user["token"])
 
     def text(self, method: str, path: str, body: object = None, seconds: float = 10) -> str:
-        """Return the answer's body. Raises as `ask` does."""
-        return self.ask(method, path, body, seconds).text
-
-    def ask(self, method: str, path: str, body: object = None, seconds: float = 10) -> ServerAnswer:
-        """Return the answer.
+        """Return the answer's body.
 
         Raises ApiServerError, or OSError where nobody answers in time.
         """
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         content = None if body is None else json.dumps(body)
 
-        def ask(connection: http.client.HTTPSConnection) -> tuple[int, ServerAnswer]:
+        def ask(connection: http.client.HTTPSConnection) -> tuple[int, str]:
             connection.request(method, path, content, headers)
             response = connection.getresponse()
-            warnings = response.headers.get_all("Warning") or []
-            return response.status, ServerAnswer(response.read().decode(), warnings)
+            return response.status, response.read().decode()
 
         try:
-            status, answer = (
-                self._read(ask, seconds) if method == "GET" else self._once(ask, seconds)
-            )
+            status, text = self._read(ask, seconds) if method == "GET" else self._once(ask, seconds)
         except http.client.HTTPException as error:
             raise ConnectionError(f"{method} {path}: {error!r}") from error
         if status >= HTTPStatus.BAD_REQUEST:
-            raise ApiServerError(f"{method} {path} failed: {_reason(answer.text)}", status)
-        return answer
+            raise ApiServerError(f"{method} {path} failed: {_reason(text)}", status)
+        return text
 
-    def _read(self, ask: _Ask, seconds: float) -> tuple[int, ServerAnswer]:
+    def _read(self, ask: _Ask, seconds: float) -> tuple[int, str]:
         """On the thread's connection of the last time: a TLS handshake takes each side longer than
         a read, and tests that wait read many times a second."""
         kept: _Kept | None = getattr(self._kept, "one", None)
@@ -107,7 +91,7 @@ class ApiServer:
                 return self._and_keep(kept, ask, seconds)
         return self._and_keep(_Kept(self._connection(seconds)), ask, seconds)
 
-    def _and_keep(self, kept: _Kept, ask: _Ask, seconds: float) -> tuple[int, ServerAnswer]:
+    def _and_keep(self, kept: _Kept, ask: _Ask, seconds: float) -> tuple[int, str]:
         kept.connection.timeout = seconds
         if kept.connection.sock is not None:
             kept.connection.sock.settimeout(seconds)
@@ -115,7 +99,7 @@ class ApiServer:
         self._kept.one = kept
         return answer
 
-    def _once(self, ask: _Ask, seconds: float) -> tuple[int, ServerAnswer]:
+    def _once(self, ask: _Ask, seconds: float) -> tuple[int, str]:
         """What is written is sent once, so on a connection that nobody can have closed yet."""
         connection = self._connection(seconds)
         try:

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from dev.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator
-from tests.support.creator import Creator
 from tests.support.reader import Reader
 
 Manifest = dict[str, Any]
@@ -65,17 +64,10 @@ class World:
         """The cluster, without kubectl."""
         return Reader(self.cluster.kubeconfig)
 
-    @cached_property
-    def _creator(self) -> Creator:
-        return Creator(self.cluster.kubeconfig)
-
     def apply(self, *manifests: Manifest, flags: Sequence[str] = ()) -> str:
         """kubectl apply; what it said, warnings included."""
-        said, left = ("", manifests) if flags else self._creator.create(manifests)
-        if not left:
-            return said
-        done = self.cluster.kubectl("apply", *flags, "-f", "-", input=_bundle(left))
-        return said + done.stdout + done.stderr
+        done = self.cluster.kubectl("apply", *flags, "-f", "-", input=_bundle(manifests))
+        return done.stdout + done.stderr
 
     def try_apply(
         self, *manifests: Manifest, flags: Sequence[str] = ()
