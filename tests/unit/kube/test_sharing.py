@@ -59,6 +59,21 @@ def test_what_is_deeper_than_the_stack_is_left_as_it_is() -> None:
     assert deep == "the innermost"
 
 
+def test_what_is_large_is_not_kept() -> None:
+    one, other = ("".join(["x"] * 513) for _ in range(2))
+    one, other = (share_strings([text])[0] for text in (one, other))
+    assert one == other
+    assert one is not other
+    assert shared_set(range(9)) is not shared_set(range(9))
+
+
+def test_strings_of_objects_that_are_gone_are_forgotten() -> None:
+    first = share_strings({"value": "the first one of many"})["value"]
+    for number in range(5000):
+        share_strings({"value": f"another one, {number}"})
+    assert share_strings({"value": f"{first[:5]}{first[5:]}"})["value"] is not first
+
+
 def test_equal_sets_are_one() -> None:
     assert shared_set(iter(["a", "b"])) is shared_set(["b", "a"])
     assert shared_set(()) is shared_set(iter(()))
