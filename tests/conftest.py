@@ -30,11 +30,7 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `--dist=loadgroup`: what is set up once for a file runs on one worker. Tests that set up
-    what they need each for itself, or share the `world`, go to whichever worker is free.
-
-    Those of the `world` come last: its cluster and its operator work as long as they run, also
-    while other tests of the worker do."""
-    items.sort(key=_uses_world)
+    what they need each for itself, or share the `world`, go to whichever worker is free."""
     for item in items:
         group = _group(item)
         if group:
@@ -50,10 +46,6 @@ def _group(item: pytest.Item) -> str:
     if file.startswith("tests/unit/") or "module" in _scopes(item):
         return file
     return ""
-
-
-def _uses_world(item: pytest.Item) -> bool:
-    return "world" in getattr(item, "fixturenames", ())
 
 
 def _scopes(item: pytest.Item) -> set[str]:
