@@ -26,6 +26,7 @@ from fleet_telemetry.controllers.keys import (
     WebhooksKey,
 )
 from fleet_telemetry.controllers.plans import Plans, policy_key
+from fleet_telemetry.controllers.repeated_writes import SAID_AFTER, RepeatedWrites
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.resources.fields import ResourceFields
 from fleet_telemetry.controllers.rollouts import RolloutGate
@@ -133,6 +134,7 @@ class WorkloadReconciler:
         self._config_maps = writers.config_maps
         self._now = now
         self._gate = RolloutGate()
+        self._repeated = RepeatedWrites()
         self._refused: dict[WorkloadRef, str] = {}
         """Why the API server last refused a write, by workload: an Event for each reason."""
 
@@ -209,6 +211,8 @@ class WorkloadReconciler:
                 written = tuple(arguments_of(plan.edits))
                 workload = await self._write(workload, plan, claims)
                 plan = decide(self._gather(workload, claims, written))
+                # No watch event need come for what was undone in the same request.
+                self._wait_for_turn(ref, plan)
             if workload.field_owners.interrupted and not self._may_not_change(workload):
                 kind = kinds.WORKLOAD_BY_KIND[ref.kind]
                 self._cache.upsert(kind, await finish_interrupted_write(self._client, workload))
@@ -232,6 +236,7 @@ class WorkloadReconciler:
         before = self._plans.get(ref)
         self._plans.delete(ref)
         self._refused.pop(ref, None)
+        self._repeated.forget(ref)
         # This comes before all that may fail: the next attempt would see no difference.
         self._enqueue_policies(before)
         self._verifier.plan(ref, (), None)
@@ -317,11 +322,12 @@ class WorkloadReconciler:
         return await read_volume_claim_facts(self._client, workload.ref.namespace, claims)
 
     async def _write(self, workload: Workload, plan: Plan, claims: Claims) -> Workload:
-        """Write the edits, or wait for another rollout; return the workload after that.
-
-        Raises ApiError.
+        """Write the edits, or wait for another rollout, or because they were written just before;
+        return the workload after that. Raises ApiError.
         """
         kind = kinds.WORKLOAD_BY_KIND[workload.ref.kind]
+        if self._wait_for_turn(workload.ref, plan):
+            return workload
         if not workload.restarts_no_pod and not any(edit.is_urgent for edit in plan.edits):
             blocker = self._gate.blocked_by(workload.ref, self._siblings(plan), _clock())
             if blocker is not None:
@@ -342,7 +348,29 @@ class WorkloadReconciler:
             self._gate.end(workload.ref, _clock())
         written = self._cache.fleet.workloads.get(workload.ref, workload)
         await self._report_changes(written, plan)
+        if self._repeated.count(workload.ref, plan.edits, _clock()) == SAID_AFTER:
+            await self._report_repetition(written, plan)
         return written
+
+    def _wait_for_turn(self, ref: WorkloadRef, plan: Plan) -> bool:
+        """Whether edits have to wait because they were written just before. They are reconciled
+        again after that."""
+        seconds = self._repeated.seconds_until(ref, plan.edits, _clock())
+        if seconds:
+            self._queue.add_after(ref, seconds)
+        return seconds > 0
+
+    async def _report_repetition(self, written: Workload, plan: Plan) -> None:
+        """An Event and a log line for what somebody undoes again and again."""
+        names = ", ".join(f"{edit.container_name}: {edit.name}" for edit in plan.edits)
+        note = (
+            f"written {SAID_AFTER} times, and undone each time: {names}. Another admission "
+            "webhook, admission policy or controller changes the same; it is tried again at most "
+            "every 30 seconds."
+        )
+        _log.warning("%s: %s", written.ref, note)
+        regarding = regarding_workload(written.ref, written.uid)
+        await self._events.event(regarding, "TelemetryWriteUndone", note, warning=True)
 
     async def _report_changes(self, written: Workload, plan: Plan) -> None:
         """Events for what was written, and for the rollout that it begins."""
