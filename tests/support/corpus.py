@@ -1,10 +1,10 @@
-"""Workloads that the decision is compared on: the examples, the fleet, and one of each image of the
-catalogue in several versions. The API server accepts them."""
+"""Workloads that the decision is compared on: the examples, and one of each image of the catalogue
+in several versions. The API server accepts them. What the vendors' charts render comes beside it.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +14,26 @@ from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.workloads.registry import WorkloadKind
 
 _ROOT = Path(__file__).parents[2]
-_FLEET = Path(os.environ.get("FLEET_MANIFESTS") or _ROOT.parent / "shared" / "fleet")
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
 
 Manifest = dict[str, Any]
 
 
 def corpus() -> list[Manifest]:
-    """All of them. A namespace and a name may stand for several."""
-    return [one for one in (*_in_files(), *_products()) if one.get("kind") in list(WorkloadKind)]
+    """The workloads, and the ConfigMaps that they refer to. A namespace and a name may stand for
+    several."""
+    found = [*_examples(), *_products()]
+    return [one for one in found if one.get("kind") in (*WorkloadKind, "ConfigMap")]
 
 
-def config_maps() -> list[Manifest]:
-    """Those that the workloads refer to. A name may stand for several."""
-    return [one for one in _in_files() if one.get("kind") == "ConfigMap"]
+def workloads_in(manifests: Iterable[Manifest]) -> list[Manifest]:
+    """Without the other objects."""
+    return [one for one in manifests if one.get("kind") in list(WorkloadKind)]
 
 
-def _in_files() -> Iterator[Manifest]:
-    for folder in (_ROOT / "examples" / "audit", _FLEET):
-        for file in sorted(folder.glob("*.yaml")):
-            yield from filter(None, yaml.safe_load_all(file.read_text()))
+def _examples() -> Iterator[Manifest]:
+    for file in sorted((_ROOT / "examples" / "audit").glob("*.yaml")):
+        yield from filter(None, yaml.safe_load_all(file.read_text()))
 
 
 def _products() -> Iterator[Manifest]:

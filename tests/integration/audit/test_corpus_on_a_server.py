@@ -13,42 +13,42 @@ import yaml
 from fleet_telemetry.objects.manifest import dig
 from tests.support.audited import Audited
 from tests.support.clusters import Clusters
-from tests.support.corpus import Manifest, config_maps, corpus
+from tests.support.corpus import Manifest, corpus, workloads_in
+from tests.support.vendor_charts import needs_vendor_manifests, vendor_manifests
 
 pytestmark = pytest.mark.cluster
 
-_NAMESPACE = "corpus"
 _OF_PODS = ("running", "sends", "reason", "message", "advice", "remedy", "changes", "obstacles")
 """What pods decide, too. No controller starts any here, and a file has the pod that it would
 start."""
 
 
-def _placed() -> list[Manifest]:
-    """The corpus in one namespace, each with a name of its own, and scaled to zero where a kind can
-    be: then a file has no pod either. With its ConfigMaps, which an audit reads in both."""
-    found = list(_config_maps())
-    for number, one in enumerate(corpus()):
+def _placed(manifests: list[Manifest], namespace: str) -> list[Manifest]:
+    """The workloads in one namespace, each with a name of its own, and scaled to zero where a kind
+    can be: then a file has no pod either. With the ConfigMaps, which an audit reads in both."""
+    found = list(_config_maps(manifests, namespace))
+    for number, one in enumerate(workloads_in(manifests)):
         manifest = copy.deepcopy(one)
         metadata = manifest["metadata"]
         metadata["name"] = f"c{number}-{metadata['name']}"[:50].rstrip("-.")
-        metadata["namespace"] = _NAMESPACE
+        metadata["namespace"] = namespace
         if manifest["kind"] in ("Deployment", "StatefulSet"):
             manifest["spec"]["replicas"] = 0
         found.append(manifest)
     return found
 
 
-def _config_maps() -> Iterator[Manifest]:
-    by_name = {one["metadata"]["name"]: one for one in config_maps()}
+def _config_maps(manifests: list[Manifest], namespace: str) -> Iterator[Manifest]:
+    """A name may stand for several."""
+    by_name = {one["metadata"]["name"]: one for one in manifests if one["kind"] == "ConfigMap"}
     for name, one in by_name.items():
-        yield {**one, "metadata": {"name": name, "namespace": _NAMESPACE}}
+        yield {**one, "metadata": {"name": name, "namespace": namespace}}
 
 
 @pytest.fixture(scope="module")
 def audited(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     directory = tmp_path_factory.mktemp("corpus")
     with clusters.lend(controller_manager=False) as cluster:
-        cluster.kubectl("create", "namespace", _NAMESPACE)
         yield Audited(cluster, directory)
 
 
@@ -83,14 +83,25 @@ def _differences(expected: _Findings, found: _Findings) -> Iterator[tuple[object
 
 
 def test_the_audit_of_the_cluster_is_that_of_the_files(audited: Audited) -> None:
-    manifests = _placed()
-    file = audited.directory / "corpus.yaml"
+    assert _compare(audited, corpus(), "corpus") > 300
+
+
+@needs_vendor_manifests
+def test_the_audit_of_vendors_charts_in_the_cluster_is_that_of_the_files(audited: Audited) -> None:
+    assert _compare(audited, vendor_manifests(), "vendors") > 0
+
+
+def _compare(audited: Audited, given: list[Manifest], namespace: str) -> int:
+    """How many findings are the same; fails if one is not."""
+    audited.cluster.kubectl("create", "namespace", namespace)
+    manifests = _placed(given, namespace)
+    file = audited.directory / f"{namespace}.yaml"
     file.write_text(yaml.safe_dump_all(manifests))
     audited.cluster.kubectl("create", "--filename", str(file), check=False)
     listed = audited.cluster.kubectl(
         "get",
         "deployments,statefulsets,daemonsets,cronjobs,jobs",
-        f"--namespace={_NAMESPACE}",
+        f"--namespace={namespace}",
         "--output=json",
     ).stdout
     stored: list[dict[str, Any]] = json.loads(listed)["items"]
@@ -102,11 +113,11 @@ def test_the_audit_of_the_cluster_is_that_of_the_files(audited: Audited) -> None
     assert len(stored) > 0.95 * len(workloads)
 
     in_files = _findings(audited.audit(str(file)))
-    of_cluster = audited.audit(f"--namespace={_NAMESPACE}")
+    of_cluster = audited.audit(f"--namespace={namespace}")
     assert of_cluster["problems"] == []
     in_cluster = _findings(of_cluster)
     expected = {key: _said(one) for key, one in in_files.items() if key[0] in names}
-    assert len(expected) > 300
     found = {key: _said(one) for key, one in in_cluster.items()}
     assert list(_differences(expected, found)) == []
     assert found == expected
+    return len(expected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from ipaddress import ip_network
@@ -10,7 +9,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-import yaml
 
 from dev.cluster import ensure
 from fleet_telemetry.api.policy import EgressAction
@@ -40,14 +38,17 @@ from tests.support.network_policies import (
 )
 from tests.support.reach import isolators, reach
 from tests.support.rendered_policies import rendered_policy
+from tests.support.vendor_charts import (
+    VENDOR_MANIFESTS,
+    needs_vendor_manifests,
+    vendor_manifests,
+)
 
 pytestmark = pytest.mark.cluster
 
 NONE, SOME, ALL = AddressCoverage
 CASES = 300 * max(HUNT, 1)
 
-_REPOSITORY = Path(__file__).resolve().parents[3]
-_FLEET = Path(os.environ.get("FLEET_MANIFESTS") or _REPOSITORY.parent / "shared" / "fleet")
 
 Ask = Callable[[Sequence[Case]], list[list[Answer]]]
 
@@ -219,18 +220,12 @@ def test_it_agrees_on_what_is_written_and_on_what_is_common(
     )
 
 
+@needs_vendor_manifests
 def test_it_agrees_on_the_policies_of_vendors_charts(cyclonus: Ask) -> None:
-    if not _FLEET.is_dir():
-        pytest.skip(f"no rendered vendor charts in {_FLEET} (set FLEET_MANIFESTS)")
-    manifests = [
-        manifest
-        for file in sorted(_FLEET.glob("*.yaml"))
-        for manifest in yaml.safe_load_all(file.read_text())
-        if isinstance(manifest, dict)
-    ]
+    manifests = vendor_manifests()
     theirs = [manifest for manifest in manifests if manifest.get("kind") == "NetworkPolicy"]
     if not theirs:
-        pytest.skip(f"the rendered vendor charts in {_FLEET} have no NetworkPolicy")
+        pytest.skip(f"the rendered vendor charts in {VENDOR_MANIFESTS} have no NetworkPolicy")
     pods = [
         manifest["spec"]["template"]["metadata"]["labels"]
         for manifest in manifests

@@ -25,10 +25,11 @@ from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.workloads.reading import read_pod, read_workload
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from tests.support.admission_requests import admitted, creation, policy_manifest
-from tests.support.corpus import corpus
+from tests.support.corpus import corpus, workloads_in
 from tests.support.crd_files import DUMPER
 from tests.support.every import every
 from tests.support.fixes import changes_between
+from tests.support.vendor_charts import needs_vendor_manifests, vendor_manifests
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _CHANNELS = tuple(ChannelName)
@@ -60,8 +61,35 @@ def _audit(*manifests: Manifest) -> Audit:
     return audit([source], _NOW, Definitions(), with_fixes=True)
 
 
-@every("manifest", corpus(), ids=_id)
+_OWN = workloads_in(corpus())
+_VENDORS = workloads_in(vendor_manifests()) or _OWN  # skipped then, but not empty
+
+
+@every("manifest", _OWN, ids=_id)
 def test_the_audit_says_what_the_controller_says(manifest: Manifest) -> None:
+    _says_the_same(manifest)
+
+
+@needs_vendor_manifests
+@every("manifest", _VENDORS, ids=_id)
+def test_the_audit_says_what_the_controller_says_of_vendors_charts(manifest: Manifest) -> None:
+    _says_the_same(manifest)
+
+
+@every("manifest", _OWN, ids=_id)
+def test_what_the_audit_would_change_is_what_the_webhook_changes(manifest: Manifest) -> None:
+    _changes_the_same(manifest)
+
+
+@needs_vendor_manifests
+@every("manifest", _VENDORS, ids=_id)
+def test_what_the_audit_would_change_of_vendors_charts_is_what_the_webhook_changes(
+    manifest: Manifest,
+) -> None:
+    _changes_the_same(manifest)
+
+
+def _says_the_same(manifest: Manifest) -> None:
     """Of the object as it would be in the cluster, with the pod that its controller starts."""
     in_cluster = {**manifest, "metadata": {**manifest["metadata"], **_CREATED}}
     workload = read_workload(in_cluster)
@@ -92,8 +120,7 @@ def test_the_audit_says_what_the_controller_says(manifest: Manifest) -> None:
     }
 
 
-@every("manifest", corpus(), ids=_id)
-def test_what_the_audit_would_change_is_what_the_webhook_changes(manifest: Manifest) -> None:
+def _changes_the_same(manifest: Manifest) -> None:
     namespace = manifest["metadata"].get("namespace", "default")
     placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
     after = admitted(creation(placed, namespace=namespace), _POLICY)

@@ -1,17 +1,10 @@
-"""What the vendors' own charts render, where such a folder lies beside the repository.
-
-The project stands without it: then these tests are skipped. ``FLEET_MANIFESTS`` names another
-folder.
-"""
+"""What the vendors' own charts render."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.objects.manifest import dig, items_at
@@ -20,9 +13,14 @@ from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import Workload
 from tests.support.product_tables import builtin, describe
+from tests.support.vendor_charts import (
+    VENDOR_MANIFESTS,
+    manifests_in,
+    needs_vendor_manifests,
+    vendor_manifests,
+)
 
-_REPOSITORY = Path(__file__).resolve().parents[3]
-_FOLDER = Path(os.environ.get("FLEET_MANIFESTS") or _REPOSITORY.parent / "shared" / "fleet")
+pytestmark = needs_vendor_manifests
 
 #: By file: the workloads that run a product, each with the product, version and rule.
 _EXPECTED = {
@@ -51,34 +49,20 @@ _EXPECTED = {
 
 
 @pytest.fixture
-def folder() -> Path:
-    if not _FOLDER.is_dir():
-        pytest.skip(f"no rendered vendor charts in {_FOLDER} (set FLEET_MANIFESTS)")
-    return _FOLDER
-
-
-@pytest.fixture
-def manifests(folder: Path, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    file = folder / request.param
-    if not file.is_file():
-        pytest.skip(f"no {request.param} among the rendered vendor charts in {folder}")
-    return _load(file)
-
-
-def _load(file: Path) -> list[dict[str, Any]]:
-    documents = yaml.safe_load_all(file.read_text(encoding="utf-8"))
-    return [document for document in documents if document is not None]
+def manifests(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    found = vendor_manifests(request.param)
+    if not found:
+        pytest.skip(f"no {request.param} among the rendered vendor charts in {VENDOR_MANIFESTS}")
+    return found
 
 
 def _workloads(manifests: list[dict[str, Any]]) -> list[Workload]:
     return [found for found in map(read_workload, manifests) if found is not None]
 
 
-def test_every_manifest_of_every_chart_parses(folder: Path) -> None:
-    files = sorted(folder.glob("*.yaml"))
-    assert files
-    for file in files:
-        manifests = _load(file)
+def test_every_manifest_of_every_chart_parses() -> None:
+    for file in sorted(VENDOR_MANIFESTS.glob("*.yaml")):
+        manifests = [*manifests_in(file)]
         workloads = _workloads(manifests)
         kinds = [manifest["kind"] for manifest in manifests]
         assert len(workloads) == sum(kind in set(WorkloadKind) for kind in kinds), file.name
