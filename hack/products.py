@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleet_telemetry.api.product import (
-    AbsentObject,
-    AdapterName,
-    Api,
-    Arguments,
-    ArgumentSwitch,
-    Channel,
-    ChannelRule,
-    ConfigProperty,
-    DefaultState,
-    EnvSwitch,
-    FieldScope,
-    Host,
-    Image,
-    KnownVersions,
-    MajorTags,
-    Override,
-    Provenance,
-    ResourceSwitch,
-    Semantics,
-    Sender,
-    Switch,
-    TelemetryProductSpec,
-)
+from fleet_telemetry.api.product.argument_switch import ArgumentSwitch
+from fleet_telemetry.api.product.channel import Channel, ChannelRule, Host, Provenance, Sender
+from fleet_telemetry.api.product.env_switch import ConfigProperty, EnvSwitch
+from fleet_telemetry.api.product.image import Arguments, Image
+from fleet_telemetry.api.product.resource_switch import AbsentObject, FieldScope, ResourceSwitch
+from fleet_telemetry.api.product.setting import DefaultState, Semantics
+from fleet_telemetry.api.product.spec import AdapterName, Api, TelemetryProductSpec
+from fleet_telemetry.api.product.switch import Override, Switch
+from fleet_telemetry.api.product.versions import KnownVersions, MajorTags
 from fleet_telemetry.kube.secrets import CREDENTIAL_LABEL
 from fleet_telemetry.vendors.adapters import ADAPTERS
 

@@ -28,7 +28,7 @@ from dev.bench.manifests import PRODUCTS, deployment
 from dev.bench.processes import NOW, PEAK, figure_on_linux, memory
 from dev.bench.progress import Progress
 from fleet_telemetry.api.policy import ClusterTelemetryPolicySpec, Policy, PolicyKind
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.decision import Input, Plan, decide
 from fleet_telemetry.evidence.verdict import Observation

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName, Policy
-from fleet_telemetry.api.product import Switch
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.workload_telemetry import (
     InjectedVariable,
     ResourceRecord,

@@ -24,7 +24,7 @@ from dev.real_vendors.sonarqube import (
     installed,
     new_password,
 )
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.report import InstanceReport

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fleet_telemetry.api.policy import Policy
-from fleet_telemetry.api.product import Switch
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from tests.support.builders import (
     Cluster,

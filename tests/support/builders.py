@@ -17,7 +17,7 @@ from fleet_telemetry.api.policy import (
     PolicyKind,
     TelemetryPolicySpec,
 )
-from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.product import Origin, Product

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import ChannelRule, EnvSwitch, Host, Switch
+from fleet_telemetry.api.product.channel import ChannelRule, Host
+from fleet_telemetry.api.product.env_switch import EnvSwitch
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.catalogue import ImageMatch, builtin
 from fleet_telemetry.catalogue.known_versions import TagReading
 from fleet_telemetry.catalogue.product import RuleLookup

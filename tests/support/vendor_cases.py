@@ -13,7 +13,7 @@ from dev.fakes import emqx as emqx_fake
 from dev.fakes import sonarqube as sonarqube_fake
 from dev.fakes import sourcegraph as sourcegraph_fake
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.dependency_track import DependencyTrack

@@ -15,7 +15,7 @@ from fleet_telemetry.api.policy import (
     PolicyKind,
     TelemetryPolicySpec,
 )
-from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.api.schema import explain
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.combining import find_rejection

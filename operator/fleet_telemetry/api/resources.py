@@ -10,7 +10,7 @@ from fleet_telemetry.api.policy import (
     PolicyStatus,
     TelemetryPolicySpec,
 )
-from fleet_telemetry.api.product import (
+from fleet_telemetry.api.product.spec import (
     PRODUCT_SPEC_RULES,
     TelemetryProductSpec,
     TelemetryProductStatus,

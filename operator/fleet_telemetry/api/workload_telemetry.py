@@ -8,7 +8,9 @@ from typing import Annotated
 
 from fleet_telemetry.api.conditions import Condition
 from fleet_telemetry.api.policy import ChannelName, Submission
-from fleet_telemetry.api.product import FieldType, Provenance, Setting
+from fleet_telemetry.api.product.channel import Provenance
+from fleet_telemetry.api.product.resource_switch import FieldType
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.schema import ApiType, Time, described
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import WorkloadRef

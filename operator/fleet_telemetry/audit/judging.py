@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from fleet_telemetry.api.policy import Policy
-from fleet_telemetry.api.product import Sender, Setting
+from fleet_telemetry.api.product.channel import Sender
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import ObservedReason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends
 from fleet_telemetry.audit.advising import named_policy

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from fleet_telemetry.api.policy import ChannelName, Submission
-from fleet_telemetry.api.product import Provenance, Setting
+from fleet_telemetry.api.product.channel import Provenance
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.workload_telemetry import (
     ChannelPolicy,
     EgressVerdict,

@@ -12,7 +12,8 @@ from typing import Annotated
 import msgspec
 
 from fleet_telemetry.api.policy import ProductName
-from fleet_telemetry.api.product import Image, TelemetryProductSpec
+from fleet_telemetry.api.product.image import Image
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.catalogue.product import Product
 
 FILE = "builtin.jsonl"

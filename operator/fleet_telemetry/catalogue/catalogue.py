@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from importlib import resources
 from operator import itemgetter
 
-from fleet_telemetry.api.product import Image
+from fleet_telemetry.api.product.image import Image
 from fleet_telemetry.catalogue.builtin_file import FILE, decode
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.product import Product

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from fleet_telemetry.api.product import KnownVersions, MajorTags, VersionLine
+from fleet_telemetry.api.product.versions import KnownVersions, MajorTags, VersionLine
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.tag_template import match_template
 from fleet_telemetry.catalogue.version import Version, VersionRanges, VersionSpan, names_build

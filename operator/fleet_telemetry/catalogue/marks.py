@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import (
-    ChannelRule,
-    EnvSwitch,
-    Host,
-    Image,
-    Semantics,
-    Sender,
-    Setting,
-    TelemetryProductSpec,
-    spelt_in_capitals,
-)
+from fleet_telemetry.api.product.channel import ChannelRule, Host, Sender
+from fleet_telemetry.api.product.env_switch import EnvSwitch, spelt_in_capitals
+from fleet_telemetry.api.product.image import Image
+from fleet_telemetry.api.product.setting import Semantics, Setting
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.catalogue.version import VersionRanges
 
 Placed = tuple[str, EnvSwitch, VersionRanges, tuple[Image, ...]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet_telemetry.api.product import Image
+from fleet_telemetry.api.product.image import Image
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.catalogue import Catalogue, ImageMatch
 from fleet_telemetry.catalogue.product import Product

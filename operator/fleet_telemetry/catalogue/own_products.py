@@ -9,14 +9,11 @@ import msgspec
 
 from fleet_telemetry.api.argument_names import ADVICE as FLAG_ADVICE
 from fleet_telemetry.api.argument_names import is_refused_flag
-from fleet_telemetry.api.product import (
-    ArgumentSwitch,
-    EnvSwitch,
-    Image,
-    KnownVersions,
-    TelemetryProductSpec,
-    spelt_in_capitals,
-)
+from fleet_telemetry.api.product.argument_switch import ArgumentSwitch
+from fleet_telemetry.api.product.env_switch import EnvSwitch, spelt_in_capitals
+from fleet_telemetry.api.product.image import Image
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
+from fleet_telemetry.api.product.versions import KnownVersions
 from fleet_telemetry.api.resource_names import (
     GROUP_ADVICE,
     PATH_ADVICE,

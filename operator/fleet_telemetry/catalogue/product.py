@@ -10,18 +10,13 @@ from itertools import combinations, product
 
 from fleet_telemetry.api.argument_names import is_runner
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import (
-    ArgumentSwitch,
-    Channel,
-    ChannelRule,
-    Host,
-    Image,
-    Provenance,
-    Setting,
-    Switch,
-    TelemetryProductSpec,
-    spelt_in_capitals,
-)
+from fleet_telemetry.api.product.argument_switch import ArgumentSwitch
+from fleet_telemetry.api.product.channel import Channel, ChannelRule, Host, Provenance
+from fleet_telemetry.api.product.env_switch import spelt_in_capitals
+from fleet_telemetry.api.product.image import Image
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.image import ImageReference

@@ -25,7 +25,7 @@ _Entries = frozenset[tuple[str, str, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class _LastWrite:
     entries: _Entries
     times: int
     at: float
@@ -35,7 +35,7 @@ class RepeatedWrites:
     """Remembers the last write into each workload. All times are in seconds of one clock."""
 
     def __init__(self) -> None:
-        self._written: OrderedDict[WorkloadRef, _Written] = OrderedDict()
+        self._written: OrderedDict[WorkloadRef, _LastWrite] = OrderedDict()
 
     def seconds_until(self, ref: WorkloadRef, edits: Sequence[Edit], now: float) -> float:
         """How long the edits have to wait; 0 if none of them was written just before."""
@@ -52,7 +52,7 @@ class RepeatedWrites:
         times = 1
         if last is not None and not last.entries.isdisjoint(entries):
             times = last.times + 1 if now - last.at < _MEMORY_SECONDS else 1
-        self._written[ref] = _Written(entries, times, now)
+        self._written[ref] = _LastWrite(entries, times, now)
         # The first is the oldest one.
         while now - next(iter(self._written.values())).at >= _MEMORY_SECONDS:
             self._written.popitem(last=False)

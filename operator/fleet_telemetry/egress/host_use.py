@@ -13,7 +13,7 @@ from fleet_telemetry.api.policy import (
     SharedAddresses,
     Submission,
 )
-from fleet_telemetry.api.product import Sender
+from fleet_telemetry.api.product.channel import Sender
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.egress.model import Address
 from fleet_telemetry.switches.desired import EffectivePolicies

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import ChannelRule, Setting
+from fleet_telemetry.api.product.channel import ChannelRule
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.catalogue.product import RuleLookup
 from fleet_telemetry.evidence.facts import Facts, PodFacts, counterparts

@@ -13,7 +13,7 @@ from fleet_telemetry.api.policy import (
     ServiceReference,
     Submission,
 )
-from fleet_telemetry.api.product import Api
+from fleet_telemetry.api.product.spec import Api
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.catalogue.product import Product

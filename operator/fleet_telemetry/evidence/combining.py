@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.evidence.report import InstanceReport, Reported
 from fleet_telemetry.switches.reading import setting_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import DefaultState, Semantics, Setting
+from fleet_telemetry.api.product.setting import DefaultState, Semantics, Setting
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.facts import Facts
 from fleet_telemetry.evidence.readings import Readings

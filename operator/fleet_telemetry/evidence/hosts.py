@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import Host, Sender
+from fleet_telemetry.api.product.channel import Host, Sender
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.verdict import Verdict
 

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import Provenance, Semantics, Setting, Switch
+from fleet_telemetry.api.product.channel import Provenance
+from fleet_telemetry.api.product.setting import Semantics, Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.catalogue.matching import MatchedContainer

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import Host, Sender, Setting
+from fleet_telemetry.api.product.channel import Host, Sender
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.contacts import Contact
 from fleet_telemetry.evidence.facts import Facts, PodFacts, counterparts

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fleet_telemetry.api.policy import Mode, OnConflict, Rollout, When
-from fleet_telemetry.api.product import Setting, Switch
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.case import Case

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import ChannelRule, Switch
+from fleet_telemetry.api.product.channel import ChannelRule
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.catalogue.product import RuleLookup
 from fleet_telemetry.switches.desired import injectable_rule

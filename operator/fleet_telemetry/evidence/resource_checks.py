@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from fleet_telemetry.api.policy import Mode
-from fleet_telemetry.api.product import ResourceSwitch, Semantics, Setting, Switch
+from fleet_telemetry.api.product.resource_switch import ResourceSwitch
+from fleet_telemetry.api.product.setting import Semantics, Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.case import Case

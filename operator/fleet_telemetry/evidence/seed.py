@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from fleet_telemetry.api.product import SeedProof
+from fleet_telemetry.api.product.switch import SeedProof
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.workloads.workload import (
     Container,

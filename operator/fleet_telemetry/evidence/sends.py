@@ -23,7 +23,8 @@ from fleet_telemetry.api.policy import (
     Mode,
     Submission,
 )
-from fleet_telemetry.api.product import ChannelRule, DefaultState, Semantics, Setting
+from fleet_telemetry.api.product.channel import ChannelRule
+from fleet_telemetry.api.product.setting import DefaultState, Semantics, Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.evidence.case import Case

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fleet_telemetry.api.product import Semantics, Setting, Switch
+from fleet_telemetry.api.product.setting import Semantics, Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.case import Case

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fleet_telemetry.api.product import ChannelRule, Semantics, Setting, Switch
+from fleet_telemetry.api.product.channel import ChannelRule
+from fleet_telemetry.api.product.setting import Semantics, Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.case import Case
 from fleet_telemetry.switches.reading import (

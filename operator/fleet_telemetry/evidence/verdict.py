@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName, Policy, Submission
-from fleet_telemetry.api.product import Provenance, Setting
+from fleet_telemetry.api.product.channel import Provenance
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import ObservedReason, Reason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, ObservedVerdict, Sends, State
 from fleet_telemetry.evidence.sends_sentences import sends_sentence

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from fleet_telemetry.api.product import DefaultState, RefusedVariable, Setting, Switch
+from fleet_telemetry.api.product.channel import RefusedVariable
+from fleet_telemetry.api.product.setting import DefaultState, Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.case import Case

@@ -16,7 +16,7 @@ from fleet_telemetry.api.policy import (
     PolicyStatus,
     TelemetryPolicySpec,
 )
-from fleet_telemetry.api.product import TelemetryProductSpec, TelemetryProductStatus
+from fleet_telemetry.api.product.spec import TelemetryProductSpec, TelemetryProductStatus
 from fleet_telemetry.api.schema import ApiType, explain
 from fleet_telemetry.api.telemetry_host import TelemetryHostStatus, read_host_status
 from fleet_telemetry.api.workload_telemetry import WorkloadTelemetryStatus, workload_telemetry_name

@@ -6,16 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
 
-from fleet_telemetry.api.product import (
-    Channel,
-    ChannelRule,
-    DefaultState,
-    EnvSwitch,
-    Host,
-    Setting,
-    Switch,
-    TelemetryProductSpec,
-)
+from fleet_telemetry.api.product.channel import Channel, ChannelRule, Host
+from fleet_telemetry.api.product.env_switch import EnvSwitch
+from fleet_telemetry.api.product.setting import DefaultState, Setting
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.product import CompiledRule, Product
 from fleet_telemetry.catalogue.version import VersionRanges

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import Image
+from fleet_telemetry.api.product.image import Image
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.image import ImageReference

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fleet_telemetry.api.product import Image, TelemetryProductSpec
+from fleet_telemetry.api.product.image import Image
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.catalogue.glob import glob_matches
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.own_products import problem_of_pattern

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from fleet_telemetry.api.product import Image
+from fleet_telemetry.api.product.image import Image
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.combining import combine
 from fleet_telemetry.catalogue.pattern_index import PatternIndex

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.catalogue.builtin_file import ProductFile
 from fleet_telemetry.catalogue.own_products import compile_own
 from fleet_telemetry.catalogue.product import Origin, Product, ProductError

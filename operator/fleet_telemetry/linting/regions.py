@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import ChannelRule, Image
+from fleet_telemetry.api.product.channel import ChannelRule
+from fleet_telemetry.api.product.image import Image
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.catalogue.version import Version, VersionSpan
 

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import inspect
 
 from fleet_telemetry.api.argument_names import FLAG_RULE, is_refused_flag
-from fleet_telemetry.api.product import PRODUCT_SPEC_RULES, TelemetryProductSpec
+from fleet_telemetry.api.product.spec import PRODUCT_SPEC_RULES, TelemetryProductSpec
 from fleet_telemetry.api.resource_names import (
     GROUP_RULE,
     PATH_RULE,

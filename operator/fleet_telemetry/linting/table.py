@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import Image as _Image
+from fleet_telemetry.api.product.image import Image as _Image
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleet_telemetry.api.product import FieldType, ResourceSwitch
+from fleet_telemetry.api.product.resource_switch import FieldType, ResourceSwitch
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.switches.resource_plan import FieldPlan
 from fleet_telemetry.workloads.resource_fields import (

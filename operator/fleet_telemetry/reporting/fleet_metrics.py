@@ -12,7 +12,8 @@ from prometheus_client.registry import Collector
 
 from fleet_telemetry.api.conditions import Condition, ConditionStatus
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import Provenance, Setting
+from fleet_telemetry.api.product.channel import Provenance
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import (
     EgressVerdict,

@@ -17,7 +17,8 @@ from fleet_telemetry.api.policy import (
     RuntimeAction,
     When,
 )
-from fleet_telemetry.api.product import Setting, TelemetryProductStatus
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.spec import TelemetryProductStatus
 from fleet_telemetry.api.reasons import EgressReason, PolicyReason, Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.catalogue.catalogue import Catalogue

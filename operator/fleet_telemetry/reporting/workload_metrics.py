@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from fleet_telemetry.api.conditions import ConditionStatus
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, Sends
 from fleet_telemetry.decision import Plan
 from fleet_telemetry.evidence.verdict import Verdict

@@ -10,7 +10,7 @@ import msgspec
 
 from fleet_telemetry.api.conditions import ConditionStatus, ObservedCondition, merge_conditions
 from fleet_telemetry.api.policy import ChannelName, Policy
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.resources import API_VERSION, WORKLOAD_TELEMETRY
 from fleet_telemetry.api.workload_telemetry import (
     ChannelPolicy,

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import ArgumentSwitch, Setting, Switch
+from fleet_telemetry.api.product.argument_switch import ArgumentSwitch
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.objects.manifest import Manifest

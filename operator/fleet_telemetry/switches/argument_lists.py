@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from fleet_telemetry.api.product import Switch
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.workload_telemetry import InjectedKind, InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.switches.desired import injectable_rule

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fleet_telemetry.api.argument_names import SHELLS
-from fleet_telemetry.api.product import ArgumentSwitch, ArgumentValues, Setting
+from fleet_telemetry.api.product.argument_switch import ArgumentSwitch, ArgumentValues
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.switches.start import without_init
 from fleet_telemetry.workloads.workload import Container

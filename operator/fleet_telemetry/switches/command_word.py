@@ -10,7 +10,8 @@ import re
 import shlex
 from itertools import pairwise
 
-from fleet_telemetry.api.product import CommandWord, EnvSwitch, Setting
+from fleet_telemetry.api.product.env_switch import CommandWord, EnvSwitch
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.switches.reading import (
     ReadingSource,
     SwitchReading,

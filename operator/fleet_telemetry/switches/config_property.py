@@ -23,7 +23,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from fleet_telemetry.api.product import EnvSwitch, Setting, spelt_in_capitals
+from fleet_telemetry.api.product.env_switch import EnvSwitch, spelt_in_capitals
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.switches.jvm import (
     inserts_words,
     jvm_variables,

@@ -12,7 +12,9 @@ from fleet_telemetry.api.policy import (
     Policy,
     Submission,
 )
-from fleet_telemetry.api.product import ChannelRule, RefusedVariable, Semantics, Setting, Switch
+from fleet_telemetry.api.product.channel import ChannelRule, RefusedVariable
+from fleet_telemetry.api.product.setting import Semantics, Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.variable_names import is_refused_name, is_refused_value
 from fleet_telemetry.catalogue.matching import MatchedContainer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet_telemetry.api.policy import When
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.switches.desired import DesiredVariable
 from fleet_telemetry.switches.edits import Trigger

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fleet_telemetry.api.policy import Policy
-from fleet_telemetry.api.product import ArgumentSwitch
+from fleet_telemetry.api.product.argument_switch import ArgumentSwitch
 
 
 class Trigger(StrEnum):

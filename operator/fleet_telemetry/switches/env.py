@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import EnvSwitch, Setting, Switch
+from fleet_telemetry.api.product.env_switch import EnvSwitch
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.objects.manifest import Manifest, dig

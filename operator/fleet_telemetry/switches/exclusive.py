@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleet_telemetry.api.product import Switch
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.workloads.workload import Container, EnvVar

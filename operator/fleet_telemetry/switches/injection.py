@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet_telemetry.api.policy import Rollout
-from fleet_telemetry.api.product import Switch
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.argument_lists import argument_edit, outdated_lists, without_list

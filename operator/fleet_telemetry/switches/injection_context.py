@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fleet_telemetry.api.product import Switch
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.switches.edits import Trigger

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleet_telemetry.api.product import Override, Setting, Switch
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.switch import Override, Switch
 from fleet_telemetry.switches.jvm import inserts_words, split_options
 from fleet_telemetry.switches.reading import (
     ReadingSource,

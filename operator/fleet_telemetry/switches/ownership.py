@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
-from fleet_telemetry.api.product import Switch
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.workload_telemetry import InjectedKind, InjectedVariable
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.switches.suspend import FIELD, SUSPENDED, is_suspended

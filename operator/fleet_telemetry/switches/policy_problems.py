@@ -13,7 +13,7 @@ from fleet_telemetry.api.policy import (
     PolicySpec,
     TelemetryPolicySpec,
 )
-from fleet_telemetry.api.product import Switch
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import PolicyReason
 from fleet_telemetry.api.variable_names import (
     ADVICE,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import DefaultState, Setting
+from fleet_telemetry.api.product.setting import DefaultState, Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.workloads.references import ReferenceKind, Unread, ValueReference
 from fleet_telemetry.workloads.workload import Container, EnvVar

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet_telemetry.api.product import Switch
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.switches.argument import ArgumentMechanism
 from fleet_telemetry.switches.env import EnvMechanism
 from fleet_telemetry.switches.mechanism import SwitchMechanism

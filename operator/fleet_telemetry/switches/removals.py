@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet_telemetry.api.policy import OnConflict
-from fleet_telemetry.api.product import RefusedVariable
+from fleet_telemetry.api.product.channel import RefusedVariable
 from fleet_telemetry.api.variable_names import is_refused_name
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.catalogue.product import Product

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import AbsentObject, FieldType, ResourceSwitch, Setting, Switch
+from fleet_telemetry.api.product.resource_switch import AbsentObject, FieldType, ResourceSwitch
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.objects.manifest import Manifest

@@ -18,7 +18,8 @@ from fleet_telemetry.api.policy import (
     PolicyKind,
     RuntimeAction,
 )
-from fleet_telemetry.api.product import FieldScope, FieldType, ResourceSwitch, Setting
+from fleet_telemetry.api.product.resource_switch import FieldScope, FieldType, ResourceSwitch
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import ResourceRecord
 from fleet_telemetry.catalogue.matching import MatchedContainer

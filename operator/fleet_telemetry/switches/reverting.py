@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from fleet_telemetry.api.product import Switch
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.switches.argument_lists import revert_arguments
 from fleet_telemetry.switches.edits import Edit, EditCause
 from fleet_telemetry.switches.injection_context import InjectionContext

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from fleet_telemetry.api.product import Setting, Switch
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.switches.reading import is_expanded
 

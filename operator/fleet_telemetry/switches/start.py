@@ -11,7 +11,9 @@ import posixpath
 import re
 from collections.abc import Iterable
 
-from fleet_telemetry.api.product import Arguments, ArgumentSwitch, Start, StartCommand, Switch
+from fleet_telemetry.api.product.argument_switch import ArgumentSwitch
+from fleet_telemetry.api.product.image import Arguments, Start, StartCommand
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.workloads.workload import Container
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from fleet_telemetry.api.product import Channel, DefaultState, Semantics, Sender
+from fleet_telemetry.api.product.channel import Channel, Sender
+from fleet_telemetry.api.product.setting import DefaultState, Semantics
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.switches.registry import mechanism_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fleet_telemetry.api.product import AdapterName
+from fleet_telemetry.api.product.spec import AdapterName
 from fleet_telemetry.vendors.dependency_track import DependencyTrack
 from fleet_telemetry.vendors.emqx import Emqx
 from fleet_telemetry.vendors.protocol import Adapter

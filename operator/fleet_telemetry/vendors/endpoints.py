@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from fleet_telemetry.api.policy import Scheme, ServiceReference
-from fleet_telemetry.api.product import Api
+from fleet_telemetry.api.product.spec import Api
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.vendors.instances import Instance, Unasked
 from fleet_telemetry.vendors.service import Endpoint, Service, ServicePort

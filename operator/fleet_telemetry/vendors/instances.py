@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from fleet_telemetry.api.product import Api
+from fleet_telemetry.api.product.spec import Api
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.vendors.pod_address import why_not_its_own

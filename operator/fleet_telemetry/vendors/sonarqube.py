@@ -15,7 +15,7 @@ import base64
 import re
 
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.vendors.http import SMALL_ANSWER, VendorApi, VendorError
 from fleet_telemetry.vendors.protocol import Credentials, InstanceReport, header_secret

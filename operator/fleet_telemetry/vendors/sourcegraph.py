@@ -26,7 +26,7 @@ from datetime import datetime
 from typing import Any
 
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.version import Version
 from fleet_telemetry.vendors import jsonc

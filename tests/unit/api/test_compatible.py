@@ -9,15 +9,11 @@ import pytest
 import yaml
 
 from dev.harness.operator import ROOT
-from fleet_telemetry.api import policy, product
-from fleet_telemetry.api.schema import Pattern
+from tests.support.patterns import PATTERNS
 from tests.support.previous_chart import CRDS
 
 Schema = dict[str, Any]
 NAMES = sorted(path.name for path in CRDS.iterdir())
-PATTERNS = [
-    one for one in (*vars(policy).values(), *vars(product).values()) if isinstance(one, Pattern)
-]
 # What a stored object or another field manager relies upon.
 SAME = ("type", "format", "pattern", "x-kubernetes-list-type", "x-kubernetes-list-map-keys")
 SAME += ("x-kubernetes-map-type", "x-kubernetes-int-or-string", "default")

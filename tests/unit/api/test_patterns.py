@@ -12,21 +12,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api import policy, product, resources
+from fleet_telemetry.api import resources
 from fleet_telemetry.api.policy import TelemetryPolicySpec
 from fleet_telemetry.api.schema import Pattern, Rule, described, explain
 from tests.support.crd_cases import nodes
+from tests.support.patterns import PATTERNS
 
 CRDS = Path(resources.__file__).resolve().parents[3] / "crds"
-PATTERNS = sorted(
-    {
-        one
-        for module in (policy, product)
-        for one in vars(module).values()
-        if isinstance(one, Pattern)
-    },
-    key=lambda one: one.expression,
-)
 CHEAP = [pattern for pattern in PATTERNS if pattern.cheap]
 OF_EACH = pytest.mark.parametrize("pattern", PATTERNS, ids=lambda one: one.expression)
 OF_EACH_CHEAP = pytest.mark.parametrize("pattern", CHEAP, ids=lambda one: one.expression)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from fleet_telemetry.admission.request_body import BodyReader
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.glob import glob_matches, heads_matched
 from fleet_telemetry.catalogue.image import LONGEST, ImageReference

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.catalogue.own_products import compile_own
 from fleet_telemetry.catalogue.product import Product, ProductError
 from tests.support.argument_products import GO, RUN

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.catalogue.builtin_file import read_product
 from fleet_telemetry.catalogue.product import Product, ProductError
 from tests.support.depth import steady

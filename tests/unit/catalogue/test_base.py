@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.builtin_file import read_product
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin

@@ -13,13 +13,9 @@ import pytest
 import yaml
 
 from fleet_telemetry.api.policy import ChannelName, Submission
-from fleet_telemetry.api.product import (
-    DefaultState,
-    Image,
-    Semantics,
-    Setting,
-    TelemetryProductSpec,
-)
+from fleet_telemetry.api.product.image import Image
+from fleet_telemetry.api.product.setting import DefaultState, Semantics, Setting
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.api.schema import ApiType
 from fleet_telemetry.audit.plain_yaml import LOADER
 from fleet_telemetry.catalogue.builtin_file import BuiltinSpec, read_product

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fleet_telemetry.api.policy import ChannelName, Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.catalogue.glob import glob_matches
 from tests.support.every import every
 from tests.support.product_tables import (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.product import KnownVersions, MajorTags, VersionLine
+from fleet_telemetry.api.product.versions import KnownVersions, MajorTags, VersionLine
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.known_versions import TagReader
 from fleet_telemetry.catalogue.version import Version

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import DefaultState, TelemetryProductSpec
+from fleet_telemetry.api.product.setting import DefaultState
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.api.reasons import PolicyReason, Reason
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.combining import Combined, combine

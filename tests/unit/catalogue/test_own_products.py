@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.product import Image, TelemetryProductSpec
+from fleet_telemetry.api.product.image import Image
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.neutral_images import NEUTRAL_IMAGES
 from fleet_telemetry.catalogue.own_products import (

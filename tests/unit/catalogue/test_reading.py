@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import EnvSwitch, Reading, Setting
+from fleet_telemetry.api.product.env_switch import EnvSwitch
+from fleet_telemetry.api.product.setting import Reading, Setting
 from tests.support.depth import steady
 from tests.support.every import every
 from tests.support.manifest_strategies import WILD_TEXT

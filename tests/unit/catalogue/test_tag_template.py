@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.product import MajorTags
+from fleet_telemetry.api.product.versions import MajorTags
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.glob import glob_matches, heads_matched
 from fleet_telemetry.catalogue.image import ImageReference

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.controllers.daily_limit import TIMES_PER_DAY
 from fleet_telemetry.controllers.runtime.check_state import CheckState

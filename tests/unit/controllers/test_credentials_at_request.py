@@ -18,7 +18,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from dev.fakes.dependency_track import FakeDependencyTrack
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.runtime.current_policies import is_still_asked

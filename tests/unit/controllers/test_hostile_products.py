@@ -18,7 +18,8 @@ from prometheus_client import CollectorRegistry
 from dev.fakes.emqx import FakeEmqx
 from dev.fakes.server import ApiFault
 from fleet_telemetry.api.policy import ChannelName, RuntimeAction, Submission
-from fleet_telemetry.api.product import AdapterName, Api, Setting
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.spec import AdapterName, Api
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.controllers.runtime.verifier import Verifier

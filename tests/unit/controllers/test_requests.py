@@ -13,7 +13,7 @@ import pytest
 from dev.fakes import emqx as fake
 from dev.fakes.server import ApiFault
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.controllers.runtime.host_gate import HostGate
 from fleet_telemetry.controllers.runtime.requests import InstanceClient

@@ -18,7 +18,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.api.policy import ChannelName, RuntimeAction, Submission
-from fleet_telemetry.api.product import AdapterName, Api
+from fleet_telemetry.api.product.spec import AdapterName, Api
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.catalogue.catalogue import builtin

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.product import Host
+from fleet_telemetry.api.product.channel import Host
 from fleet_telemetry.api.telemetry_host import AddressFamily
 from fleet_telemetry.egress.published_ranges import (
     CLOUDFLARE,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import ChannelName, Policy, RuntimeAction, Submission
-from fleet_telemetry.api.product import AdapterName, Setting
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.spec import AdapterName
 from fleet_telemetry.decision import decide
 from fleet_telemetry.evidence.checks import Check, read_interval
 from fleet_telemetry.evidence.report import Reported

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import EgressReason, Reason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, State
 from fleet_telemetry.decision import Plan, decide, with_egress

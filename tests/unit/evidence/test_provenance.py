@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from fleet_telemetry.api.product import Provenance
+from fleet_telemetry.api.product.channel import Provenance
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.decision import Plan, decide
 from fleet_telemetry.reporting.fleet_metrics import FleetCollector, FleetSource

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.decision import Plan, decide

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from fleet_telemetry.api.product import TelemetryProductSpec
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.api.resources import TELEMETRY_PRODUCT
 from fleet_telemetry.linting.document import Document
 from fleet_telemetry.linting.problem import FileError, FileProblem

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fleet_telemetry.api.conditions import Condition, ConditionStatus
 from fleet_telemetry.api.policy import ChannelName, Policy, Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import EgressReason, Reason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, State, WorkloadTelemetryStatus
 from fleet_telemetry.decision import Plan, decide

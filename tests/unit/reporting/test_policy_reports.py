@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.api.policy import Policy
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.decision import Plan, decide
 from fleet_telemetry.evidence.verdict import Observation
 from fleet_telemetry.reporting.policy_reports import (

@@ -12,7 +12,8 @@ import pytest
 
 from fleet_telemetry.api.conditions import Condition
 from fleet_telemetry.api.policy import ChannelName, Policy, PolicyStatus
-from fleet_telemetry.api.product import Setting, TelemetryProductStatus
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.spec import TelemetryProductStatus
 from fleet_telemetry.api.reasons import EgressReason, PolicyReason, Reason
 from fleet_telemetry.api.workload_telemetry import EgressVerdict
 from fleet_telemetry.catalogue.catalogue import builtin

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.product import ArgumentSwitch, Setting
+from fleet_telemetry.api.product.argument_switch import ArgumentSwitch
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import InjectedKind, InjectedVariable, State
 from fleet_telemetry.controllers.revert import edits_for

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.workloads.workload import Container

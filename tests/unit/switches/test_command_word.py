@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.product import Setting, Switch, TelemetryProductSpec
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.product import Product, ProductError
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import ReadingSource

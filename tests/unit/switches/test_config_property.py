@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.product import ChannelRule, DefaultState, Setting, Switch
+from fleet_telemetry.api.product.channel import ChannelRule
+from fleet_telemetry.api.product.setting import DefaultState, Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.switches.jvm import split_options
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.switches.reading import ReadingSource, SwitchReading, with_default

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from fleet_telemetry.api.product import Setting, Switch
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.switches.edits import EditCause
 from fleet_telemetry.switches.overrides import read_switch
 from fleet_telemetry.workloads.workload import Container, Mount

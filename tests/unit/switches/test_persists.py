@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleet_telemetry.api.product import DefaultState, Setting
+from fleet_telemetry.api.product.setting import DefaultState, Setting
 from fleet_telemetry.evidence.declared import observe_containers
 from fleet_telemetry.evidence.readings import Readings
 from fleet_telemetry.reporting.changes import change_notices

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from fleet_telemetry.api.policy import ChannelName, Submission
-from fleet_telemetry.api.product import DefaultState, Setting, Switch
+from fleet_telemetry.api.product.setting import DefaultState, Setting
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.switches.desired import injectable_rule

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import Policy
-from fleet_telemetry.api.product import ResourceSwitch, Setting, TelemetryProductSpec
+from fleet_telemetry.api.product.resource_switch import ResourceSwitch
+from fleet_telemetry.api.product.setting import Setting
+from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.catalogue.catalogue import builtin

@@ -12,7 +12,7 @@ from aiohttp import web
 from dev.fakes import ApiFault
 from dev.fakes.dependency_track import FakeDependencyTrack as FakeProduct
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.dependency_track import DependencyTrack

@@ -14,7 +14,7 @@ from dev.fakes import ApiFault, Seen
 from dev.fakes.emqx import Cluster, Edition
 from dev.fakes.emqx import FakeEmqx as FakeProduct
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.evidence.combining import InstanceAnswer, combine
 from fleet_telemetry.evidence.report import InstanceReport

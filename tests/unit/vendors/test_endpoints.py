@@ -11,7 +11,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import Scheme, ServiceReference
-from fleet_telemetry.api.product import AdapterName, Api
+from fleet_telemetry.api.product.spec import AdapterName, Api
 from fleet_telemetry.vendors.endpoints import EndpointError, find_endpoints, unreached
 from fleet_telemetry.vendors.instances import Instance
 from fleet_telemetry.vendors.service import Endpoint, Service, ServicePort

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.product import AdapterName, Api
+from fleet_telemetry.api.product.spec import AdapterName, Api
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.vendors.instances import Instance, Unasked, find_instances
 from fleet_telemetry.vendors.pod_address import why_not_its_own

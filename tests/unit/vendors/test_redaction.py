@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.redaction import Redaction
 from tests.support.depth import examples

@@ -15,7 +15,7 @@ from aiohttp import web
 from dev.fakes.sourcegraph import CONTENTS
 from dev.fakes.sourcegraph import FakeSourcegraph as FakeProduct
 from fleet_telemetry.api.policy import Submission
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.evidence.report import InstanceReport
 from fleet_telemetry.vendors.http import VendorError

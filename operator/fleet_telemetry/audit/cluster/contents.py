@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from fleet_telemetry.api.product import Semantics
+from fleet_telemetry.api.product.setting import Semantics
 from fleet_telemetry.api.workload_telemetry import workload_telemetry_name
 from fleet_telemetry.audit.cluster.operators import InstalledOperator, operators_in
 from fleet_telemetry.audit.cluster.records import Operator, Record, status_written

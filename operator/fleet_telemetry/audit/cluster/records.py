@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import EgressReason, ObservedReason, Reason
 from fleet_telemetry.api.workload_telemetry import (
     ChannelStatus,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from fleet_telemetry.api.product import Sender
+from fleet_telemetry.api.product.channel import Sender
 from fleet_telemetry.audit.corefile.addition import Addition, Tap
 from fleet_telemetry.audit.corefile.foreign import Corefile, read_corefile
 from fleet_telemetry.audit.corefile.refusing import By, RefusalCollector

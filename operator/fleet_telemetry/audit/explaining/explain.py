@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import DefaultState, Setting
+from fleet_telemetry.api.product.setting import DefaultState, Setting
 from fleet_telemetry.api.reasons import ObservedReason, Reason
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.audit.advising import Advisor, named_policy

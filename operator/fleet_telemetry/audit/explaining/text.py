@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
-from fleet_telemetry.api.product import Provenance
+from fleet_telemetry.api.product.channel import Provenance
 from fleet_telemetry.audit.explaining.explanation import (
     ChannelExplained,
     EvidenceSeen,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fleet_telemetry.api.product import Semantics
+from fleet_telemetry.api.product.setting import Semantics
 from fleet_telemetry.audit.fixing.charts import chart_of
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.switches.desired import injectable_rule

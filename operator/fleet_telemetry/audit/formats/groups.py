@@ -8,7 +8,7 @@ from enum import Enum
 
 import msgspec
 
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.workload_telemetry import EgressVerdict, ObservedVerdict
 from fleet_telemetry.audit.result import Audit, Finding, Place
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import Sender
+from fleet_telemetry.api.product.channel import Sender
 from fleet_telemetry.audit.result import Finding, HostName
 from fleet_telemetry.catalogue.product import Product
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.controllers.runtime.check_job import CheckJob
 from fleet_telemetry.controllers.runtime.gathering import InstanceGatherer

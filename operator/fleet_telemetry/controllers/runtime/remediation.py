@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fleet_telemetry.api.policy import RuntimeAction
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.controllers.daily_limit import conflict_note
 from fleet_telemetry.controllers.runtime.check_job import CheckJob

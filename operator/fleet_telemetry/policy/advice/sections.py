@@ -18,7 +18,9 @@ from fleet_telemetry.api.policy import (
     Submission,
     When,
 )
-from fleet_telemetry.api.product import DefaultState, Host, Semantics, Sender, Switch
+from fleet_telemetry.api.product.channel import Host, Sender
+from fleet_telemetry.api.product.setting import DefaultState, Semantics
+from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.policy.advice.surroundings import Scene, listed
 

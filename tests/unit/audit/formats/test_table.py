@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.product import Setting
+from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.audit.formats.columns import cut, padded, width, wrapped
 from fleet_telemetry.audit.formats.format import Screen
