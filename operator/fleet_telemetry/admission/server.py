@@ -36,7 +36,7 @@ from fleet_telemetry.admission.validation import Validation, validate
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, text_at
 from fleet_telemetry.policy.advice.surroundings import Surroundings
-from fleet_telemetry.reporting.connections import MOST_CONNECTIONS, Connections
+from fleet_telemetry.reporting.connections import MOST_CONNECTIONS, Connections, new_runner
 from fleet_telemetry.reporting.decisions import log_admission
 from fleet_telemetry.reporting.metrics import AdmissionMetrics
 from fleet_telemetry.workloads.owner import read_controller
@@ -91,10 +91,7 @@ class AdmissionServer:
         app = web.Application()
         app.router.add_post("/mutate", self._mutate)
         app.router.add_post("/validate", self._validate)
-        # Unpacked, a compressed body could have any size.
-        self._runner = web.AppRunner(
-            app, access_log=None, auto_decompress=False, read_bufsize=_READ_BUFFER_BYTES
-        )
+        self._runner = new_runner(app, read_buffer_bytes=_READ_BUFFER_BYTES)
         await self._runner.setup()
         assert self._runner.server is not None
         self._connections = Connections(self._runner.server, most=self._most_connections)

@@ -16,6 +16,19 @@ MOST_CONNECTIONS = 128
 """To each port. An API server, a Prometheus and a kubelet keep a few open."""
 _HANDSHAKE_SECONDS = 5.0
 _BACKLOG = 128
+_LINGERING_SECONDS = 1.0
+"""For which what a refused client still sends is read, so that it sees the answer."""
+
+
+def new_runner(app: web.Application, *, read_buffer_bytes: int) -> web.AppRunner:
+    """What parses the requests of these connections, each with a buffer of this size."""
+    return web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,  # unpacked, a compressed body could have any size
+        read_bufsize=read_buffer_bytes,
+        lingering_time=_LINGERING_SECONDS,
+    )
 
 
 class Connections:

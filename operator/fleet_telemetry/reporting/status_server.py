@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from fleet_telemetry.reporting.connections import Connections
+from fleet_telemetry.reporting.connections import Connections, new_runner
 
 Probe = Callable[[], str]
 """Returns the problem; the empty string if the probe succeeds."""
@@ -56,9 +56,7 @@ class StatusServer:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
-        self._runner = web.AppRunner(
-            app, access_log=None, auto_decompress=False, read_bufsize=_READ_BUFFER_BYTES
-        )
+        self._runner = new_runner(app, read_buffer_bytes=_READ_BUFFER_BYTES)
         await self._runner.setup()
         assert self._runner.server is not None
         self._connections = Connections(self._runner.server)
