@@ -32,8 +32,8 @@ audit: $(COMMAND)/installed ## Show which workloads in FILES send telemetry; no 
 demo: $(VENV)/installed ## Show the main features on a local cluster; DETACH=1 leaves it running.
 	@$(BIN)/python -m dev.demo $(if $(DETACH),--detach)
 
-unit: $(VENV)/installed ## Run the tests that need no cluster and start no program (about a minute).
-	@$(BIN)/python -m pytest --numprocesses=2 --hypothesis-profile=fast $(PYTEST_ARGS) tests/unit
+unit: $(VENV)/installed ## Run the quick tests that need no cluster (about a minute); `make test` runs the thorough ones, too.
+	@$(BIN)/python -m pytest --numprocesses=2 --hypothesis-profile=fast -m 'not thorough' $(PYTEST_ARGS) tests/unit
 
 test: lint $(VENV)/installed ## Lint, check types, and run every test.
 	@$(BIN)/python -m dev.cluster build

@@ -167,6 +167,7 @@ def test_pods_that_are_injected_are_told_on_their_workload_and_once_for_all() ->
     assert told.write() == ["TelemetrySettingInjected"]
 
 
+@pytest.mark.thorough
 def test_a_burst_is_written_a_few_at_a_time_and_bounded() -> None:
     told = Told()
     names = [f"w-{number}" for number in range(600)]

@@ -465,6 +465,7 @@ def operator(*words: str) -> Manifest:
     return manifest(runs, name="ops-controller", namespace="ops")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("leases", "deployed", "forbidden", "expected"),
     [

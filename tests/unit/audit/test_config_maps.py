@@ -169,6 +169,7 @@ def test_who_may_read_none_is_told_so_by_the_reason(stub: ApiStub, tmp_path: Pat
     assert _answer(_cluster(stub, tmp_path)) == NOT_READ
 
 
+@pytest.mark.thorough
 def test_another_failure_is_a_problem(stub: ApiStub, tmp_path: Path) -> None:
     stub.answer = lambda asked: 500 if asked.kind.kind == "ConfigMap" else None
     stub.objects += [*_running(), config_map(OFF)]

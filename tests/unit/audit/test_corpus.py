@@ -6,6 +6,7 @@ import io
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 import yaml
 
 from fleet_telemetry.api.policy import (
@@ -65,6 +66,7 @@ _OWN = workloads_in(corpus())
 _VENDORS = workloads_in(vendor_manifests()) or _OWN  # skipped then, but not empty
 
 
+@pytest.mark.thorough
 @every("manifest", _OWN, ids=_id)
 def test_the_audit_says_what_the_controller_says(manifest: Manifest) -> None:
     _says_the_same(manifest)
@@ -76,6 +78,7 @@ def test_the_audit_says_what_the_controller_says_of_vendors_charts(manifest: Man
     _says_the_same(manifest)
 
 
+@pytest.mark.thorough
 @every("manifest", _OWN, ids=_id)
 def test_what_the_audit_would_change_is_what_the_webhook_changes(manifest: Manifest) -> None:
     _changes_the_same(manifest)

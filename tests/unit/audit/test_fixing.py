@@ -74,6 +74,7 @@ def _text(fix: Fix) -> str:
 # Every switch of the catalogue
 
 
+@pytest.mark.thorough
 @every("product", sorted(builtin().products))
 def test_what_is_printed_does_what_it_says(product: str) -> None:
     for number, row in enumerate(every_row(product)):

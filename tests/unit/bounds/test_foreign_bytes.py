@@ -150,6 +150,7 @@ def test_an_adapter_takes_any_json(name: str, document: Any, status: int) -> Non
     _ask(name, json.dumps(document).encode(), status=status)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CASES)
 @examples(150)
 @given(data=st.data())

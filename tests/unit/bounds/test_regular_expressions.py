@@ -107,6 +107,7 @@ def expressions() -> list[Expression]:
     return [each for path in sorted(PACKAGE.rglob("*.py")) for each in _expressions(path)]
 
 
+@pytest.mark.thorough
 def test_the_expressions_are_found(expressions: list[Expression]) -> None:
     names = {(each.file, each.name) for each in expressions}
     assert ("vendors/jsonc.py", "_TOKEN") in names
@@ -114,6 +115,7 @@ def test_the_expressions_are_found(expressions: list[Expression]) -> None:
     assert set(REVIEWED) <= names
 
 
+@pytest.mark.thorough
 def test_every_expression_is_linear(expressions: list[Expression]) -> None:
     found = {each: ambiguity(each.pattern, search=each.searches) for each in expressions}
     reviewed = {each for each in expressions if (each.file, each.name) in REVIEWED}

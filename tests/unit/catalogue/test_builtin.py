@@ -103,6 +103,7 @@ class TestEveryProduct:
         assert spec.homepage.startswith("https://")
         assert [channel.name for channel in spec.channels if not channel.summary] == []
 
+    @pytest.mark.thorough
     def test_has_no_word_that_nobody_reads(self, name: str) -> None:
         """A mistyped key would be ignored in silence, as an older operator ignores newer ones."""
         manifest = yaml.load(_FILES[name], Loader=LOADER)
@@ -138,6 +139,7 @@ class TestEveryProduct:
                 assert found is not None
                 assert (found.product.name, found.image) == (name, image)
 
+    @pytest.mark.thorough
     def test_has_at_most_one_rule_for_each_version(self, name: str) -> None:
         product = _PRODUCTS[name]
         for channel, rules in product.rules.items():

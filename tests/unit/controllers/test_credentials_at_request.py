@@ -320,6 +320,7 @@ _TAKEN_BACK: dict[str, Callable[[Cluster], object]] = {
 }
 
 
+@pytest.mark.thorough
 @every("take_back", _TAKEN_BACK.values(), ids=list(_TAKEN_BACK))
 @every("under_way", [False, True])
 def test_a_policy_that_no_longer_asks_for_a_check_has_nothing_sent(

@@ -181,6 +181,7 @@ async def leading(**options: Any) -> AsyncIterator[Kit]:
             await kit.client.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", [ApiFault.HANG, ApiFault.SLOW_DRIP])
 def test_slow_products_of_one_namespace_do_not_keep_others_waiting(fault: ApiFault) -> None:
     async def main() -> None:
@@ -234,6 +235,7 @@ def test_a_product_that_asks_for_a_day_is_asked_again_after_the_interval() -> No
     asyncio.run(main())
 
 
+@pytest.mark.thorough
 def test_an_answer_goes_stale_while_the_next_check_hangs() -> None:
     async def main() -> None:
         async with leading(interval=0.5, patience=30) as kit:

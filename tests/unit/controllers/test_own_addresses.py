@@ -124,6 +124,7 @@ def test_they_are_not_read_again_at_once(cluster: Cluster) -> None:
     assert second is None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("status", [403, 404, 500, 503])
 @pytest.mark.parametrize("place", [SERVICE, SLICES, NODES])
 def test_what_cannot_be_read_hides_nothing_else_and_keeps_what_it_was(

@@ -46,7 +46,9 @@ def test_it_is_tried_again_without_an_event_and_not_at_once() -> None:
             return web.json_response({"kind": "List", "metadata": {}, "items": []})
         if request.method == "PATCH":  # of the operator's own objects, and of their status
             name = request.path.removesuffix("/status").rpartition("/")[2]
-            stored[name] = {**stored.get(name, {}), **json.loads(await request.text())}
+            before, sent = stored.get(name, {}), json.loads(await request.text())
+            metadata = {**before.get("metadata", {}), **sent["metadata"]}
+            stored[name] = {**before, **sent, "metadata": metadata}
             return web.json_response(stored[name])
         status = {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}
         return web.json_response({**status, "message": "not found"}, status=404)

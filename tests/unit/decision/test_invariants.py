@@ -286,6 +286,7 @@ def test_a_new_workload_gets_the_switch_of_its_version(image: str, submission: s
     assert written.env == wanted_env(image, submission)
 
 
+@pytest.mark.thorough
 @every(("before", "after"), UPGRADES)
 def test_another_version_has_its_own_switch_and_no_other(before: str, after: str) -> None:
     for submission in ("Disabled", "Enabled"):
@@ -330,6 +331,7 @@ NO_VERSIONS = (
 )
 
 
+@pytest.mark.thorough
 @every("image", NO_VERSIONS)
 @every("submission", ["Disabled", "Enabled"])
 def test_a_number_that_is_no_version_changes_nothing_and_proves_nothing(

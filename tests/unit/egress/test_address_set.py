@@ -151,6 +151,7 @@ def test_networks_of_any_size_hold_what_they_hold(networks: list[IPv4Network], a
     assert (address in EVERYWHERE.minus(found)) is not inside
 
 
+@pytest.mark.thorough
 def test_large_sets() -> None:
     holes = [IPv4Network((number << 16, 24)) for number in range(1 << 16)]
     rest = EVERYWHERE.minus(AddressSet.of(holes))

@@ -277,6 +277,7 @@ def size(manifest: dict[str, Any]) -> int:
     return sum(len(text.encode()) for text in manifest["data"].values())
 
 
+@pytest.mark.thorough
 def test_what_is_too_large_for_a_config_map_leaves_formats_out() -> None:
     manifest = config_map(many(500), "ns", "n")
     assert sorted(manifest["data"]) == ["allowlist.json", "squid.conf"]

@@ -210,6 +210,7 @@ class Run:
             self.witnessed.judges(self.state)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rules", [RULES, ONLY_IPV4], ids=["both", "ipv4"])
 @settings(WILD, max_examples=scaled(100))
 @given(steps=HISTORIES)

@@ -808,6 +808,7 @@ def open_files() -> list[str]:
     return sorted(place.name for place in Path("/dev/fd").iterdir())
 
 
+@pytest.mark.thorough
 def test_nothing_is_left_open(run: Runner) -> None:
     """After answers, failures, time-outs, and questions that were called off."""
 

@@ -393,6 +393,7 @@ def test_a_request_says_who_asks_and_who_denies() -> None:
     assert requests_in(config_map([], "ns", "n")) == ()
 
 
+@pytest.mark.thorough
 def test_requests_are_bounded_and_no_namespace_displaces_another() -> None:
     addresses = [f"198.18.{number}.1" for number in range(64)]
     flood = [request("flood", host=f"h{n}.example", addresses=addresses) for n in range(10_000)]

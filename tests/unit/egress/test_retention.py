@@ -285,6 +285,7 @@ class TestFailures:
         host.hears(*says(outcome), after=70 * MINUTE)
         assert host.allow == []
 
+    @pytest.mark.thorough
     def test_deny_for_ever(self, host: History, outcome: LookupResult) -> None:
         host.hears(*ok(A, B))
         host.hears(*says(outcome), after=60 * DAY, every=10 * MINUTE)
@@ -427,6 +428,7 @@ class TestNothingThere:
         )
         assert host.allow == []
 
+    @pytest.mark.thorough
     def test_the_denylist_keeps_what_was_there(self, host: History, outcome: LookupResult) -> None:
         host.hears(*ok(A))
         host.hears(
@@ -599,6 +601,7 @@ class TestTooMany:
         assert sum(one.version == 6 for one in host.allow) == 32
         assert len(host.allow) == 64
 
+    @pytest.mark.thorough
     def test_is_told_for_as_long_as_denials_may_be_missing(self, host: History) -> None:
         host.hears(*ok(*map(v4, range(65))))
         host.hears(*ok(A), after=7 * DAY - MINUTE)
@@ -645,6 +648,7 @@ class TestSeeds:
         assert host.allow == [C, A6]
         assert host.deny == [A, B, C, A6, B6]
 
+    @pytest.mark.thorough
     def test_are_never_pruned_from_the_denylist(self) -> None:
         host = History(seeds=frozenset({A}))
         host.hears(*ok(A, B))
@@ -736,6 +740,7 @@ class TestDamping:
 
 
 class TestClock:
+    @pytest.mark.thorough
     @pytest.mark.parametrize(
         "jump", [-3 * DAY, 3 * DAY, -400 * DAY, 400 * DAY, timedelta(hours=-1), HOUR], ids=str
     )
@@ -852,6 +857,7 @@ class TestNextQuestion:
             host.hears(*ok(*pool[:8]), after=2 * SECOND)
             assert next_lookup(host.state, RULES, 0.5) == (1 if quiet < 8 else 30)
 
+    @pytest.mark.thorough
     def test_a_host_with_too_many_is_not_asked_for_ever(self, host: History) -> None:
         soon = 0
         for number in range(1900):
@@ -872,6 +878,7 @@ class TestRotatingHost:
 
     POOL = tuple(map(v4, range(64)))
 
+    @pytest.mark.thorough
     def test_for_a_quarter_of_a_day(self) -> None:
         chance = random.Random(2)
         host = History()

@@ -569,6 +569,7 @@ def test_what_is_not_readable_is_not_printed_as_it_is() -> None:
     assert (status_of(plan).observed_message or "").isprintable()
 
 
+@pytest.mark.thorough
 def test_of_many_lookups_the_newest_are_told() -> None:
     present = acme()
     asked = [contact(pod=f"it-{number}", last=NOW - HOUR * number) for number in range(1, 2000)]

@@ -441,6 +441,7 @@ def test_a_seed_that_is_proven_answers_both_ways() -> None:
         assert sends_of(decide(given)).sends is expected
 
 
+@pytest.mark.thorough
 @every("case", CASES.values(), ids=list(CASES))
 def test_every_situation_of_a_verdict_has_an_answer_that_fits_it(case: Case) -> None:
     plan = case.plan()
@@ -544,6 +545,7 @@ def _rows() -> list[tuple[str, ChannelRow]]:
     ]
 
 
+@pytest.mark.thorough
 def test_every_row_of_every_table_has_an_answer_that_fits_its_verdict() -> None:
     rows = _rows()
     assert len(rows) > 300

@@ -1396,6 +1396,7 @@ FAULTS = {
 """Reasons that nothing can have yet, and the feature that will bring them."""
 
 
+@pytest.mark.thorough
 @every("case", CASES.values(), ids=list(CASES))
 def test_a_situation(case: Case) -> None:
     _assert_it_is_judged(case)

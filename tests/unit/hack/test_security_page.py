@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.support.every import every
 
 ROOT = Path(__file__).parents[3]
@@ -43,6 +45,7 @@ def test_there_are_promises() -> None:
     assert len(promises()) > 20
 
 
+@pytest.mark.thorough
 @every("row", promises())
 def test_a_promise_names_tests_that_exist(row: str) -> None:
     named = list(named_tests(row))

@@ -133,6 +133,7 @@ def test_a_bad_product_gets_a_problem_and_the_rest_stays(cache: ClusterCache, ki
     _assert_rest_in_force(cache)
 
 
+@pytest.mark.thorough
 def test_whatever_the_api_server_refuses_leaves_the_rest_in_force(cache: ClusterCache) -> None:
     cases = [case for case in PRODUCT.cases() if not case.is_accepted and case.root == "spec"]
     assert len(cases) > 300

@@ -40,6 +40,7 @@ def test_what_is_no_json_stays_as_it_is_while_it_is_shallow(data: bytes) -> None
     assert shallow(data, len(data)) == data
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("unit", [b'\\"', b'"', b"\\", b"{", b"}", b'{"', b'"a', b"[1,", b'"\\'])
 def test_its_time_is_linear(unit: bytes) -> None:
     # A quadratic one would take minutes.

@@ -30,6 +30,7 @@ def _problems(case: Case) -> list[FileProblem]:
     return []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "field", fields_of_files(POLICY, CLUSTER_POLICY), ids=lambda field: field.id
 )

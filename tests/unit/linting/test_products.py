@@ -108,6 +108,7 @@ _FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough
 @every(("old", "new", "line", "what"), _FAULTS)
 def test_a_fault_is_found_in_its_line(old: str, new: str, line: int, what: str) -> None:
     assert old in PRODUCT
@@ -196,6 +197,7 @@ def test_a_product_of_a_user_meets_what_the_cluster_demands(old: str, new: str, 
     assert any(what in one.what for one in problems), problems
 
 
+@pytest.mark.thorough
 def test_more_patterns_than_the_webhook_can_hold_are_refused() -> None:
     files = {}
     for number in range(400):

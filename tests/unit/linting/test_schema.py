@@ -28,6 +28,7 @@ def _problems(case: Case) -> list[FileProblem]:
     return list(check_schema(document))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("field", fields_of_files(PRODUCT), ids=lambda field: field.id)
 def test_a_file_is_refused_for_what_the_api_server_refuses(field: Field) -> None:
     found = {case.id: (case.is_accepted, _problems(case)) for case in field.cases}

@@ -85,6 +85,7 @@ def check(
     return lint(files, built_in=built_in)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", _FILES, ids=[path.name for path in _FILES])
 def test_a_file_of_our_own_and_its_table_agree(path: Path) -> None:
     table = path.with_suffix(".test.yaml")

@@ -362,6 +362,7 @@ def test_what_cannot_be_decoded_in_time_is_counted(run: Run) -> None:
     run(test())
 
 
+@pytest.mark.thorough
 def test_a_flood_that_is_too_fast_to_be_passed_over_is_not_read_for_a_moment(run: Run) -> None:
     async def test() -> None:
         clock = Clock()
@@ -380,6 +381,7 @@ def test_a_flood_that_is_too_fast_to_be_passed_over_is_not_read_for_a_moment(run
     run(test())
 
 
+@pytest.mark.thorough
 def test_what_a_name_server_may_have_dropped_while_nobody_read_is_a_loss(run: Run) -> None:
     async def test() -> None:
         clock = Clock()

@@ -670,6 +670,7 @@ STEP = st.one_of(
 )
 
 
+@pytest.mark.thorough
 @examples(300)
 @given(steps=st.lists(STEP, max_size=12))
 def test_whatever_happens_it_settles_and_a_users_value_survives_the_policy(

@@ -165,6 +165,7 @@ def test_a_cluster_of_two_builds_does_not_prove_that_this_one_lacks_the_applicat
     assert caught.value.reason is Reason.API_NOT_FOUND
 
 
+@pytest.mark.thorough
 @every("fault", [f for f in ApiFault if f not in (ApiFault.HANG, ApiFault.SLOW_DRIP)])
 @every("path", ["/api/v5/telemetry/data", "/api/v5/nodes"])
 def test_what_is_told_beside_it_may_fail(path: str, fault: ApiFault) -> None:

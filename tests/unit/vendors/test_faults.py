@@ -71,6 +71,7 @@ def test_every_fault_has_its_reason() -> None:
     assert set(EXPECTED) == set(ApiFault)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", ApiFault)
 @pytest.mark.parametrize("name", CASES)
 def test_a_fault_has_its_reason_and_shows_no_credential(
@@ -93,6 +94,7 @@ def test_a_fault_has_its_reason_and_shows_no_credential(
         assert secret not in text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", [fault for fault in ApiFault if EXPECTED[fault]])
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.adapter.settable])
 def test_a_fault_while_setting_has_its_reason(

@@ -445,6 +445,7 @@ _PIECES: dict[str, tuple[bytes, bytes]] = {
 }
 
 
+@pytest.mark.thorough
 @every(("head", "piece"), _PIECES.values(), ids=list(_PIECES))
 def test_a_flood_of_pieces_ends_and_lets_other_tasks_run(head: bytes, piece: bytes) -> None:
     turns = 0

@@ -76,6 +76,7 @@ def test_it_is_asked_once_for_all_and_can_be_set() -> None:
 # Pings
 
 
+@pytest.mark.thorough
 @every("version", ["4.5.1", "5.2.0+dev", "5.6.185", "6.0.0", "7.0.2178"])
 @every(
     ("contents", "setting"),

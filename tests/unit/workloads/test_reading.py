@@ -651,6 +651,7 @@ def _check(found: Workload | Pod) -> None:
     hash(found.template)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", [*KINDS, "Pod"])
 def test_garbage_anywhere_in_a_manifest_reads_as_absent(kind: str) -> None:
     original = pod() if kind == "Pod" else workload(kind)

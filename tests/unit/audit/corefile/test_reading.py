@@ -105,6 +105,7 @@ def test_nothing_makes_it_crash(text: str, files: dict[str, str]) -> None:
             assert all(isinstance(line, tuple) for line in one.properties)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text",
     [

@@ -243,6 +243,7 @@ def test_a_host_of_a_tenant_is_refused_to_it_and_reported_for_nobody(tmp_path: P
     assert HOST in added.hosts
 
 
+@pytest.mark.thorough
 def test_too_many_refuse_nothing_and_say_so(tmp_path: Path) -> None:
     def with_pods(count: int) -> Addition:
         addresses = tuple(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(count))

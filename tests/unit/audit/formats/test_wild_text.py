@@ -39,6 +39,7 @@ def _rendered(name: str, audit: Audit, screen: Screen = _EVERY) -> str:
     return FORMATS[name].render(audit, screen)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FORMATS)
 @given(audit=wild_audits)
 @examples(80)
@@ -52,6 +53,7 @@ def test_no_control_character_is_written(name: str, audit: Audit) -> None:
         assert character.isprintable(), (character, unicodedata.category(character))
 
 
+@pytest.mark.thorough
 @given(audit=wild_audits)
 @examples(80)
 def test_json_and_yaml_hold_the_result_itself(audit: Audit) -> None:
@@ -218,6 +220,7 @@ def test_markdown_is_tables_and_fits_a_comment(audit: Audit) -> None:
     assert not re.search(r"(?i)www\.|[a-z]:\S", outside_of_code)
 
 
+@pytest.mark.thorough
 @given(audit=wild_audits)
 @examples(80)
 @pytest.mark.parametrize("columns", [60, 80, 200])

@@ -191,6 +191,7 @@ def test_a_name_server_that_is_not_connected_hides_lookups() -> None:
     run_and_close(main())
 
 
+@pytest.mark.thorough
 def test_who_is_no_name_server_any_more_is_disconnected() -> None:
     async def main() -> None:
         async with tapped() as (kit, server), kit.leading():
@@ -282,6 +283,7 @@ def test_it_ends_and_begins_with_leading() -> None:
     run_and_close(main())
 
 
+@pytest.mark.thorough
 def test_a_port_in_use_stops_nothing_and_is_shown() -> None:
     async def main() -> None:
         async with tapped(taps=False) as (kit, _):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.controllers.observed.observer import Observer
@@ -148,6 +149,7 @@ def test_where_dns_is_not_observed_contacts_go_with_the_next_write() -> None:
     run_and_close(main())
 
 
+@pytest.mark.thorough
 def test_a_leader_who_sees_nothing_says_so_in_the_end() -> None:
     async def main() -> None:
         async with tapped(taps=False) as (kit, _):

@@ -190,6 +190,7 @@ def within_limits(policy: Rendered) -> Iterator[bool]:
             yield len(networks) == len(set(networks))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("count", "rules", "peers", "last"),
     [(25, 1, 1, 25), (26, 1, 2, 1), (625, 1, 25, 25), (626, 2, 1, 1), (15625, 25, 25, 25)],
