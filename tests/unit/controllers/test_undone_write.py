@@ -1,12 +1,16 @@
-"""A write that the API server accepts and somebody's admission undoes in the same request."""
+"""A write that the API server accepts and somebody undoes: admission in the same request, without a
+watch event, or a controller after it, with one."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
+import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
@@ -25,58 +29,86 @@ POLICY = {
     "metadata": {"name": "opt-out", "uid": "1", "generation": 1},
     "spec": {"submission": "Disabled", "injection": {"rollout": "Immediate"}},
 }
-DEPLOYED = manifest(container(SONARQUBE))
-DEPLOYED["metadata"]["resourceVersion"] = "7"
+WRITES = 3
 
 
-def test_it_is_tried_again_without_an_event_and_not_at_once() -> None:
-    times: list[float] = []
-    again = asyncio.Event()
-    stored: dict[str, dict[str, Any]] = {"opt-out": POLICY}
+class Api:
+    """A stand-in for an API server with one Deployment, of which every change is undone."""
 
-    async def answer(request: web.Request) -> web.Response:
-        if request.method == "PATCH" and "/deployments/" in request.path:
-            operations = json.loads(await request.text())
-            if len(operations) > 1:  # no no-op patch
-                times.append(asyncio.get_running_loop().time())
-                if len(times) == 3:
-                    again.set()
-            return web.json_response(DEPLOYED)
+    def __init__(self, cache: ClusterCache, *, by_a_controller: bool) -> None:
+        self.times: list[float] = []
+        """When the controller changed the Deployment."""
+        self.done = asyncio.Event()
+        self.deployment = manifest(container(SONARQUBE))
+        self._cache = cache
+        self._by_a_controller = by_a_controller
+        self._own: dict[str, dict[str, Any]] = {"opt-out": POLICY}
+        self._next_version()
+        cache.upsert(kinds.CLUSTER_POLICY, POLICY)
+        cache.upsert(DEPLOYMENT, self.deployment)
+        cache.synced.set()
+
+    async def answer(self, request: web.Request) -> web.Response:
         if request.method == "GET":
             return web.json_response({"kind": "List", "metadata": {}, "items": []})
-        if request.method == "PATCH":  # of the operator's own objects, and of their status
-            name = request.path.removesuffix("/status").rpartition("/")[2]
-            before, sent = stored.get(name, {}), json.loads(await request.text())
-            metadata = {**before.get("metadata", {}), **sent["metadata"]}
-            stored[name] = {**before, **sent, "metadata": metadata}
-            return web.json_response(stored[name])
-        status = {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}
-        return web.json_response({**status, "message": "not found"}, status=404)
+        sent = json.loads(await request.text()) if request.can_read_body else {}
+        if "/deployments/" in request.path:
+            return web.json_response(self._patched(sent))
+        name = request.path.removesuffix("/status").rpartition("/")[2]
+        before = self._own.get(name, {})
+        metadata = {**before.get("metadata", {}), **sent.get("metadata", {})}
+        self._own[name] = {**before, **sent, "metadata": metadata}
+        return web.json_response(self._own[name])
 
-    async def main() -> None:
+    def _patched(self, operations: list[Mapping[str, Any]]) -> dict[str, Any]:
+        adds = [one["value"] for one in operations if one["path"].endswith("/env")]
+        if not adds:  # a no-op patch
+            return self.deployment
+        loop = asyncio.get_running_loop()
+        self.times.append(loop.time())
+        if len(self.times) == WRITES:
+            self.done.set()
+        if not self._by_a_controller:
+            return self.deployment
+        patched = deepcopy(self._next_version())
+        patched["spec"]["template"]["spec"]["containers"][0]["env"] = adds[0]
+        self.deployment = deepcopy(self.deployment)
+        loop.call_later(0.05, self._cache.upsert, DEPLOYMENT, self._next_version())
+        return patched
+
+    def _next_version(self) -> dict[str, Any]:
+        metadata = self.deployment["metadata"]
+        metadata["resourceVersion"] = str(int(metadata.get("resourceVersion", "6")) + 1)
+        metadata["generation"] += 1
+        return self.deployment
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("by_a_controller", [False, True])
+def test_it_is_tried_again_and_not_at_once(*, by_a_controller: bool) -> None:
+    async def main() -> list[float]:
+        cache = ClusterCache(builtin())
+        api = Api(cache, by_a_controller=by_a_controller)
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", answer)
+        app.router.add_route("*", "/{path:.*}", api.answer)
         runner = web.AppRunner(app)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         host, port = runner.addresses[0][:2]
         client = KubernetesClient(Transport.to(f"http://{host}:{port}"))
-        cache = ClusterCache(builtin())
-        cache.upsert(kinds.CLUSTER_POLICY, POLICY)
-        cache.upsert(DEPLOYMENT, DEPLOYED)
-        cache.synced.set()
         leading = asyncio.create_task(build(cache, client, CollectorRegistry()).run_as_leader())
         try:
-            await asyncio.wait_for(again.wait(), 20)
+            await asyncio.wait_for(api.done.wait(), 20)
         finally:
             leading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await leading
             await client.close()
             await runner.cleanup()
+        return api.times
 
-    asyncio.run(main())
-    first, second, third = times
-    assert second - first > 0.9  # seconds: the delay, not how fast it is
+    first, second, third = asyncio.run(main())
+    # The delays are what is tested, not the speed.
+    assert second - first > 0.9
     assert third - second > 1.8
