@@ -97,7 +97,8 @@ class _ChannelJudgement:
         if self._note is not None:
             return EgressFinding(EgressVerdict.UNKNOWN, self._note.reason, self._note.detail)
         if self._result.state is ObjectState.MISSING:
-            return EgressFinding(EgressVerdict.UNKNOWN, EgressReason.AWAITING_WRITE)
+            reason = EgressReason.AWAITING_WRITE
+            return EgressFinding(EgressVerdict.UNKNOWN, reason, self._result.detail)
         if self._result.state is ObjectState.WRITTEN:
             reason = EgressReason.ENFORCEMENT_NOT_SHOWN
             return EgressFinding(EgressVerdict.UNKNOWN, reason, self._result.detail)
@@ -211,7 +212,7 @@ class _ChannelJudgement:
             details = dict.fromkeys((self._note.detail, detail))
             return EgressFinding(verdict, self._note.reason, " ".join(filter(None, details)))
         if self._planned is not None and self._result.state is ObjectState.MISSING:
-            return EgressFinding(verdict, EgressReason.AWAITING_WRITE)
+            return EgressFinding(verdict, EgressReason.AWAITING_WRITE, self._result.detail)
         return EgressFinding(verdict, reason, detail)
 
     def _allowed(self, judged: Judgement) -> EgressFinding:

@@ -90,6 +90,17 @@ class ApiError(Exception):
         return "NamespaceTerminating" in self._causes
 
 
+class UndoneWriteError(ApiError):
+    """The API server accepted a write, and stored something else: admission changed it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            200,
+            "Undone",
+            f"{what} was written, and an admission webhook or policy of others changed it",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A part of a list."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
@@ -68,6 +68,8 @@ class FirewallServer:
 
     def __init__(self) -> None:
         self.objects: dict[str, Rendered] = {}
+        self.admission: Callable[[Rendered], Rendered] = dict
+        """What is stored of what is written."""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -87,9 +89,12 @@ class FirewallServer:
 
             def do_PATCH(self) -> None:
                 given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if isinstance(given, list):  # a JSON patch of what admission changed
+                    self._answer(server.objects[self.path.partition("?")[0]])
+                    return
                 metadata = {"resourceVersion": "1", "generation": 1, **given["metadata"]}
                 status = {"conditions": [{"type": "Ready", "status": "True"}]}
-                live = {**given, "metadata": metadata, "status": status}
+                live = {**server.admission(given), "metadata": metadata, "status": status}
                 server.objects[self.path.partition("?")[0]] = live
                 self._answer(live)
 
@@ -161,7 +166,49 @@ def test_a_new_dialect_needs_no_other_module(server: FirewallServer) -> None:
         (again,) = plan_egress(unresolved).policies
         assert again.dialect.render(again.desired) == planned.dialect.render(planned.desired)
 
-    def network(given: EgressInput, discovery: DialectDiscovery) -> EgressInput:
-        return replace(given, network=replace(given.network, served=discovery.served))
+    asyncio.run(main())
+
+
+def network(given: EgressInput, discovery: DialectDiscovery) -> EgressInput:
+    return replace(given, network=replace(given.network, served=discovery.served))
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_what_admission_changes_is_no_policy_in_effect(
+    server: FirewallServer, *, is_declared: bool
+) -> None:
+    """Whether its kind is declared to be enforced, or its status says so."""
+
+    async def main() -> None:
+        client = KubernetesClient(Transport.to(f"http://127.0.0.1:{server.http.server_port}"))
+        try:
+            await reconcile(client)
+        finally:
+            await client.close()
+
+    async def reconcile(client: KubernetesClient) -> None:
+        discovery = DialectDiscovery(client, REGISTRY)
+        live = LiveObjects(ClusterCache(builtin()), discovery)
+        enforced = frozenset({FirewallDialect.name} if is_declared else ())
+        writer = NetworkPolicyWriter(client, live, enforced, REGISTRY)
+        assert await discovery.refresh()
+        given = network(situation(telemetry_policy(egress={})), discovery)
+        plan = plan_egress(given)
+
+        server.admission = lambda written: {**written, "spec": {"deny": []}}
+        results, problem = await writer.apply(given, plan.policies)
+        assert problem is not None
+        assert "Firewall" in str(problem)
+        finding = judge_egress(given, plan, results)[USAGE]
+        assert (finding.verdict, finding.reason) == (
+            EgressVerdict.UNKNOWN,
+            EgressReason.AWAITING_WRITE,
+        )
+        assert "admission" in finding.detail
+
+        server.admission = dict
+        results, problem = await writer.apply(given, plan.policies)
+        assert problem is None
+        assert judge_egress(given, plan, results)[USAGE].verdict is EgressVerdict.DENIED
 
     asyncio.run(main())

@@ -17,7 +17,7 @@ from fleet_telemetry.egress.dialects.object_state import ObjectResult, ObjectSta
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.egress.facts import EgressInput, PlannedNetworkPolicy, PolicyRole
 from fleet_telemetry.egress.model import Network
-from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.kube.client import ApiError, KubernetesClient, UndoneWriteError
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, place_of
 from fleet_telemetry.workloads.workload import WorkloadRef
@@ -101,6 +101,8 @@ class NetworkPolicyWriter:
             result = await _tried(self._write(one), problems)
             if result is not None:
                 results[one.role] = result
+            elif isinstance(problems[-1], UndoneWriteError):
+                results[one.role] = ObjectResult(ObjectState.MISSING, f"{problems[-1]}.")
         if all(role in results and results[role].state.is_there for role in denying):
             for dialect, live in later:
                 await _tried(self._remove(ref, dialect, live), problems)
@@ -151,7 +153,8 @@ class NetworkPolicyWriter:
         return dialect.read_status(live)
 
     async def _put(self, dialect: Dialect, kind: Kind, rendered: Rendered) -> Manifest | None:
-        """The live object after the write; None where the name is somebody else's."""
+        """The live object after the write; None where the name is somebody else's. Raises
+        ApiError, also where what is stored is something else: that is not in effect."""
         metadata = rendered["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
         live = self._live.find(kind, namespace, name)
@@ -166,6 +169,9 @@ class NetworkPolicyWriter:
             left_over = corrections(rendered, live)
             if left_over:
                 live = await self._client.patch(kind, name, left_over, namespace)
+            self._live.upsert(kind, live)
+            if not same(rendered, live):
+                raise UndoneWriteError(f"{kind.kind} {place_of(rendered)}")
             _log.info("%s %s is written", kind.kind, place_of(rendered))
         self._live.upsert(kind, live)
         return live
