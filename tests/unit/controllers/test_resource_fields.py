@@ -48,6 +48,8 @@ class OneObject(FakeProduct):
         self.events: list[str] = []
         self.before_write: Callable[[], None] = lambda: None
         self.writes = 0
+        self.is_undone = False
+        """Whether admission changes each write back."""
 
     def routes(self) -> Iterable[web.RouteDef]:
         return (web.route("*", "/{path:.*}", self._handle),)
@@ -79,6 +81,8 @@ class OneObject(FakeProduct):
 
     def _write(self, request: web.Request, body: Any) -> None:
         self.writes += 1
+        if self.is_undone:
+            return
         manager = request.query["fieldManager"]
         if isinstance(body, dict):
             assert self.one.uid == body["metadata"]["uid"]
@@ -218,6 +222,20 @@ def test_a_refused_write_waits_and_is_said_once() -> None:
         assert room.state().refusal is FieldRefusal.REFUSED
 
     assert run(test).events == ["TelemetryWriteRefused"] * 2
+
+
+def test_a_write_that_admission_undoes_is_not_said_to_be_made() -> None:
+    async def test(room: Room) -> None:
+        room.server.is_undone = True
+        for _ in range(3):
+            await room.reconcile(OFF)
+        assert room.state().value == "true"
+        assert room.state().refusal is FieldRefusal.REFUSED
+        assert "admission" in room.state().detail
+
+    server = run(test)
+    assert server.events == ["TelemetryWriteRefused"]
+    assert server.writes == 1
 
 
 def test_what_comes_in_between_is_not_overwritten() -> None:

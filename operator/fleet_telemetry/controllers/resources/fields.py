@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from fleet_telemetry.backoff import backoff_seconds
 from fleet_telemetry.controllers.daily_limit import DailyLimit, conflict_note
 from fleet_telemetry.controllers.resources.writing import restore_field, set_field
-from fleet_telemetry.kube.client import ApiError, KubernetesClient
+from fleet_telemetry.kube.client import ApiError, KubernetesClient, UndoneWriteError
 from fleet_telemetry.kube.events import EventRecorder, regarding_workload
 from fleet_telemetry.kube.resource_reading import fetch_field, in_words
 from fleet_telemetry.switches.resource_plan import DesiredField, FieldChange, FieldPlan
@@ -241,6 +241,9 @@ class ResourceFields:
                 manifest = await set_field(
                     self._client, found.ref, fresh, change.value, force=change.force
                 )
+                found.state = read_field(manifest, found.ref)
+                if found.state.is_other or found.state.value != change.value:
+                    raise UndoneWriteError(str(found.ref))
             else:
                 manifest = await restore_field(self._client, found.ref, fresh, change.value)
         except ApiError as error:
@@ -297,7 +300,7 @@ def _refusal(error: ApiError) -> FieldRefusal:
     if error.is_forbidden:
         return FieldRefusal.FORBIDDEN
     # What changed meanwhile is 409. A value that is not valid is 422.
-    is_refused = error.is_rejection or error.is_refusal
+    is_refused = error.is_rejection or error.is_refusal or isinstance(error, UndoneWriteError)
     return FieldRefusal.REFUSED if is_refused else FieldRefusal.FAILED
 
 
