@@ -225,8 +225,10 @@ def test_watches_that_fall_silent_are_noticed(shaky: Shaky) -> None:
     space.apply(wish(settings=SETTINGS))
     space.apply(sonar("unanswered-of"))
     space.kubectl("delete", "deployment", "old-4", "--wait=false")
-    expected = {**{f"old-{number}": 2 for number in range(4)}, "rolls": 2, "unanswered-of": 2}
-    converges(shaky, expected)
+    expected = {f"old-{number}": 2 for number in range(4)} | {"rolls": 2}
+    # A watch of the webhook may have begun anew just then: it knew the policy, and nothing is left.
+    is_known = SETTING in space.env("deployment", "unanswered-of")
+    converges(shaky, expected | {"unanswered-of": 1 if is_known else 2})
     _log.info("noticed and made good within %.0f s", time.monotonic() - started)
 
 

@@ -293,6 +293,7 @@ GARBAGE = st.one_of(
 KEYS = st.sampled_from(["tls.crt", "tls.key", "ca.crt", "previous.crt", "previous.key", "more"])
 
 
+@pytest.mark.thorough
 @settings(max_examples=scaled(300), deadline=None)
 @given(st.dictionaries(KEYS, GARBAGE), st.dictionaries(KEYS, GARBAGE))
 def test_any_content_of_the_secrets_is_replaced_by_a_trusted_certificate(

@@ -204,6 +204,7 @@ def test_requests_with_endless_names_of_containers_are_not_remembered() -> None:
     assert not told.trace._waiting
 
 
+@pytest.mark.thorough
 @every("number", [1, 10, 60, 400])
 def test_a_workload_of_many_containers_with_long_names_has_its_events(number: int) -> None:
     """Their sentences together are longer than an Event, and than what is kept of a request."""

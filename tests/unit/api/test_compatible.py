@@ -76,6 +76,7 @@ def test_each_crd_has_a_predecessor() -> None:
     assert sorted(path.name for path in (ROOT / "crds").iterdir()) == NAMES
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_valid_is_valid(name: str) -> None:
     before, after = crds(name)

@@ -40,11 +40,13 @@ def test_every_definition_has_a_table() -> None:
     assert {kind.resource.plural for kind in KINDS} == {path.stem for path in CRDS.iterdir()}
 
 
+@pytest.mark.thorough
 @OF_EACH_KIND
 def test_every_field_has_a_check(kind: Kind) -> None:
     assert sorted(path for path, _ in nodes(_schema(kind))) == sorted(kind.checks)
 
 
+@pytest.mark.thorough
 @OF_EACH_KIND
 def test_every_constraint_is_seen_to_accept_and_to_reject(kind: Kind) -> None:
     accepting, rejecting = _shown(kind, accepted=True), _shown(kind, accepted=False)

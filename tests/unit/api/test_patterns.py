@@ -35,6 +35,7 @@ def schemas() -> list[tuple[str, dict[str, object]]]:
     return found
 
 
+@pytest.mark.thorough
 def test_the_crds_have_one_pattern_without_a_sentence() -> None:
     """There may be too many of these for any rule: 65,536 in one product."""
     bare = [where for where, schema in schemas() if "pattern" in schema]
@@ -42,6 +43,7 @@ def test_the_crds_have_one_pattern_without_a_sentence() -> None:
     assert bare == [f"telemetryproducts:{place}"]
 
 
+@pytest.mark.thorough
 def test_every_pattern_is_a_rule_of_a_crd() -> None:
     messages = {
         rule["message"]

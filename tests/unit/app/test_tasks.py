@@ -46,6 +46,7 @@ def test_a_task_that_never_ends_is_logged(
     assert caplog.messages == ["1 tasks do not end"]
 
 
+@pytest.mark.thorough
 def test_a_task_that_fails_while_cancelled_blocks_nothing_and_is_not_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

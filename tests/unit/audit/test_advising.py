@@ -136,6 +136,7 @@ def test_a_part_of_a_cluster_is_called_a_part(
     assert one.message.endswith(PART)
 
 
+@pytest.mark.thorough
 def test_what_holds_in_every_cluster_is_said_once(stub: ApiStub, tmp_path: Path) -> None:
     stub.objects += [namespace("shop"), SONAR]
     definitions, file = defined(tmp_path, a_policy(products=["emqx"]))

@@ -157,6 +157,7 @@ def test_pages_are_put_together(
     assert all(one.sends is Sends.YES for one in by_workload(result).values())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", [CUT, 429, 500, 503])
 def test_what_fails_once_is_asked_for_again(stub: ApiStub, tmp_path: Path, fault: int) -> None:
     failed: set[tuple[str, str]] = set()
@@ -215,6 +216,7 @@ def test_nobody_waits_for_every_list_of_a_server_that_is_gone(
     assert len(asked) < 40
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("body", [b"<html>please log in</html>", b"[]", b"{}", b"", b'{"items":3}'])
 def test_what_is_no_api_server_is_no_empty_cluster(
     stub: ApiStub, tmp_path: Path, body: bytes
@@ -307,6 +309,7 @@ def test_a_policy_that_is_not_valid_is_a_problem(stub: ApiStub, tmp_path: Path) 
     assert "ClusterTelemetryPolicy opt-out is not in effect" in problem.what
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("labels", [{"tier": "prod"}, {"tier": "dev"}, None])
 def test_a_policy_by_labels_of_namespaces(
     stub: ApiStub, tmp_path: Path, labels: dict[str, str] | None
@@ -361,6 +364,7 @@ DENIED = {"egress": "Denied", "egressReason": "EveryAddressDenied"}
 LIVE = lease(NOW - timedelta(seconds=3))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("uid", "leases", "counts"),
     [
@@ -622,6 +626,7 @@ def test_the_bar_fits(columns: int) -> None:
     assert bar(1, 2, 200).startswith(f"[{'#' * 15}{'.' * 15}] 1 of 2")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("contexts", "names", "expected"),
     [
@@ -656,6 +661,7 @@ def test_a_pod_has_no_context(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (problem.place.cluster, problem.place.context) == (expected, "")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("words", "excluded"),
     [

@@ -344,6 +344,7 @@ def parts() -> list[Manifest]:
     return [whole, part, builders.pod_manifest(part, "it-1-a")]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", ["deploy/it", "rs/it-1", "pod/it-1-a"])
 def test_a_part_is_explained_by_its_whole(stub: ApiStub, tmp_path: Path, text: str) -> None:
     stub.objects += parts()

@@ -371,6 +371,7 @@ def test_the_rest_of_a_file_is_read_after_what_cannot_be() -> None:
     assert result.exit_code is ExitCode.ERROR
 
 
+@pytest.mark.thorough
 def test_a_truncated_file_is_a_problem_wherever_it_ends() -> None:
     text = yaml.safe_dump(_workload(env=[_OFF]), sort_keys=False)
     assert [row[3] for row in _rows(_audit(text))] == [Sends.NO]

@@ -218,6 +218,7 @@ PARSERS: dict[str, Parser] = {
 }
 
 
+@pytest.mark.thorough
 @every("name", PARSERS)
 def test_steps_grow_with_the_size(name: str) -> None:
     parser = PARSERS[name]

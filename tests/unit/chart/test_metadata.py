@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import yaml
 
 from dev.harness.operator import CHART, ROOT
@@ -68,6 +69,7 @@ def test_versions_and_licence_are_the_projects() -> None:
     assert NOTES[PREFIX + "prerelease"] == str(METADATA["version"].startswith("0.")).lower()
 
 
+@pytest.mark.thorough
 def test_every_crd_is_listed_with_its_kind_and_version() -> None:
     listed = {
         crd["name"]: (crd["kind"], crd["version"], crd["displayName"], crd["description"])

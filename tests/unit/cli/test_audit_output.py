@@ -94,6 +94,7 @@ def test_the_result_names_the_release_and_the_catalogue(manifest: Path) -> None:
     assert tool["products"] > 100
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["table", "html"])
 def test_a_reader_that_goes_away_gets_no_traceback(form: str, manifest: Path) -> None:
     ours, theirs = os.pipe()

@@ -101,6 +101,7 @@ json.dump(sorted(name for name, module in sys.modules.items() if module), sys.st
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("role", sorted(UNUSED_BY))
 def test_a_process_imports_nothing_that_its_role_does_not_use(role: str) -> None:
     (done,) = run_each(_ROLE, [[role]])
@@ -141,6 +142,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["alone", "whole"])
 def test_calls_need_none_of_what_is_left_out_of_the_official_client(how: str) -> None:
     (done,) = run_each(_CALLS, [[how]])

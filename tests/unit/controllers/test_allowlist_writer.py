@@ -107,6 +107,7 @@ def test_what_somebody_added_is_no_reason_to_write_and_what_they_spoilt_is(serve
     assert server.write(ENTRY) == 1
 
 
+@pytest.mark.thorough
 def test_one_that_is_too_large_leaves_the_last_one(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:

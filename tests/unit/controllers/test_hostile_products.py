@@ -217,6 +217,7 @@ def test_nothing_is_left_of_checks_that_are_no_longer_planned() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.thorough
 def test_a_product_that_asks_for_a_day_is_asked_again_after_the_interval() -> None:
     async def main() -> None:
         async with leading(interval=0.4) as kit:
@@ -286,6 +287,7 @@ def test_a_pod_that_cannot_be_asked_beside_one_that_can_is_no_answer() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", [ApiFault.HANG, ApiFault.ERROR_500, ApiFault.CUT_BEFORE_ANSWER])
 def test_a_contrary_answer_counts_whatever_the_remediation_meets(fault: ApiFault) -> None:
     async def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
@@ -25,6 +26,7 @@ POLICY = {
 }
 
 
+@pytest.mark.thorough
 def test_a_write_that_finds_nothing_ends_the_workload() -> None:
     asked: list[str] = []
     written = asyncio.Event()

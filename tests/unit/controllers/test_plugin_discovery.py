@@ -130,6 +130,7 @@ SIGNS: list[Mapping[str, Mapping[str, tuple[str, ...] | int]]] = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("groups", SIGNS)
 def test_any_sign_of_cilium_rules_out_a_network_policy_that_denies(
     server: Discovery, groups: Mapping[str, Mapping[str, tuple[str, ...] | int]]

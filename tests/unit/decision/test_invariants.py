@@ -424,6 +424,7 @@ def test_without_a_policy_nothing_that_somebody_wrote_is_touched(
     assert all(verdict.state is None for verdict in written.plan.verdicts)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("image", [image for image in SWITCH_OF_IMAGE if SWITCH_OF_IMAGE[image]])
 def test_what_was_injected_is_kept_while_the_policy_stands_whatever_when_says(image: str) -> None:
     live = under(policy()).create(manifest(container(image))).manifest

@@ -286,6 +286,7 @@ def test_what_is_too_large_for_a_config_map_leaves_formats_out() -> None:
     assert len(config_map(many(100), "ns", "n")["data"]) == 4
 
 
+@pytest.mark.thorough
 def test_what_is_too_large_by_far_is_refused() -> None:
     message = "the allowlist of 1000 entries is too large for a ConfigMap"
     with pytest.raises(AllowlistError, match=message):

@@ -348,6 +348,7 @@ class TestRestoring:
         assert len(host.deny) == 64
         assert host.allow == list(map(v4, range(100, 110)))
 
+    @pytest.mark.thorough
     def test_times_that_cannot_be_are_brought_to_what_can(self) -> None:
         far = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
         status = TelemetryHostStatus(

@@ -446,6 +446,7 @@ def test_a_question_asks_for_recursion_and_tells_how_much_fits_into_a_packet() -
         assert [str(each) for each in question.question] == [f"{HOST}. IN A"]
 
 
+@pytest.mark.thorough
 def test_what_fails_is_asked_a_second_time(run: Runner) -> None:
     for failure in (says(rcode=dns.rcode.SERVFAIL), lambda _: (), lambda _: [b"?"]):
         assert ask(in_turn(failure, says(A)), limits=QUICK, run=run).outcome is LookupResult.OK
@@ -686,6 +687,7 @@ def test_a_server_out_of_reach_is_known_at_once(view: NameServer, detail: str, r
     assert re.fullmatch(detail, answer.detail)
 
 
+@pytest.mark.thorough
 def test_silence_takes_two_tries(run: Runner) -> None:
     limits = LookupLimits(try_seconds=0.3, pause_seconds=0, total_seconds=5)
     asked: list[bytes] = []
@@ -705,6 +707,7 @@ def test_there_is_an_end_to_everything_together(run: Runner) -> None:
     assert (answer.outcome, answer.detail) == (LookupResult.TRANSIENT, "no answer within 0.4 s")
 
 
+@pytest.mark.thorough
 def test_a_drip_by_tcp_has_an_end(run: Runner) -> None:
     def drip(_: bytes) -> Iterator[bytes]:
         for _ in range(200):

@@ -560,6 +560,7 @@ def test_a_family_is_heard_once_a_name_server_says_anything_of_it(family: Addres
         assert host_facts(host.state, host.rules).unanswered == ()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("silent", [(IPV4,), (IPV6,), (IPV4, IPV6)])
 @pytest.mark.parametrize("outcome", [LookupResult.TRANSIENT, LookupResult.FAULT])
 def test_what_was_heard_of_a_family_counts_for_a_day(

@@ -242,6 +242,7 @@ def test_every_fault_is_here() -> None:
     assert set(FAULTS) == set(ApiFault)
 
 
+@pytest.mark.thorough
 @every("fault", [fault for fault in ApiFault if FAULTS[fault]])
 def test_a_fault_is_one_sentence(fault: ApiFault) -> None:
     publisher = Publisher()

@@ -591,6 +591,7 @@ def test_more_allowances_never_take_anything_away(seed: int, labels: dict[str, s
 # Size
 
 
+@pytest.mark.thorough
 def test_a_large_namespace_has_an_answer() -> None:
     random = Random(5)
     manifests = [

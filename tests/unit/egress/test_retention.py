@@ -153,6 +153,7 @@ class TestFamilies:
         host.hears(*says(LookupResult.NX_DOMAIN), *ok(A6), after=20 * MINUTE)
         assert host.allow == [A6]
 
+    @pytest.mark.thorough
     def test_what_dns_no_longer_has_of_one_leaves_the_denylist_after_a_week(
         self, host: History
     ) -> None:
@@ -225,6 +226,7 @@ class TestRefusedAnswers:
         assert host.said("Sinkholed") == ("True", "BlockedByNameServer")
         assert "0.0.0.0" in host.condition("Sinkholed").message
 
+    @pytest.mark.thorough
     def test_a_day_of_them_empties_the_allowlist_and_never_the_denylist(
         self, host: History
     ) -> None:
@@ -307,6 +309,7 @@ class TestFailures:
         host.hears(*ok(A), after=15 * MINUTE)
         assert host.allow == [A]
 
+    @pytest.mark.thorough
     def test_of_one_view_keep_what_it_gave_for_a_day(
         self, host: History, outcome: LookupResult
     ) -> None:
@@ -610,6 +613,7 @@ class TestTooMany:
         assert host.said("Complete") == ("True", "AllAddressesKept")
         assert is_complete(host.state, RULES)
 
+    @pytest.mark.thorough
     def test_is_told_for_as_long_whatever_the_clock_does(self, host: History) -> None:
         host.hears(*ok(*map(v4, range(65))))
         host.jumps(30 * DAY)

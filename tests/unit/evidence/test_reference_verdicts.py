@@ -163,6 +163,7 @@ def test_a_value_in_a_config_map_is_judged(case: Case) -> None:
     assert case.says in verdict.message
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_what_is_injected_does_not_depend_on_what_was_read(case: Case) -> None:
     """Admission reads no ConfigMap, and the controller decides as admission does."""

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import pytest
+
 from hack.words import ROOT
 
 
@@ -26,11 +28,13 @@ def repeated(found: Iterable[tuple[str, str]]) -> Mapping[str, list[str]]:
     return {name: several for name, several in places.items() if len(several) > 1}
 
 
+@pytest.mark.thorough
 def test_no_two_classes_of_the_operator_have_the_same_name() -> None:
     """Private ones neither: a stack trace and a search show only the name."""
     assert repeated(classes((ROOT / "operator").rglob("*.py"))) == {}
 
 
+@pytest.mark.thorough
 def test_no_class_of_the_development_tools_has_the_name_of_one_of_the_operator() -> None:
     """A private one may: it is local to its file. So may two classes of the tools."""
     operator = {name for name, _ in classes((ROOT / "operator").rglob("*.py"))}

@@ -54,6 +54,7 @@ def test_empty_lines_say_nothing() -> None:
     assert read(b"\n \r\n" + lines(bookmark(3)) + b"\n") == [("Bookmark", "3", "False")]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "data",
     [

@@ -212,6 +212,7 @@ def not_a_stream(text: str) -> Answer:
     return answer
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "first",
     [
@@ -243,6 +244,7 @@ def test_a_kind_whose_cache_fills_is_asked_for_pages_this_once() -> None:
     run(main)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
 def test_a_refusal_is_retried_and_logged_once(
     status: int, caplog: pytest.LogCaptureFixture
@@ -261,6 +263,7 @@ def test_a_refusal_is_retried_and_logged_once(
     assert "things" in caplog.text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "data",
     [

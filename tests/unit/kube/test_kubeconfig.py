@@ -78,6 +78,7 @@ def test_the_current_context_and_its_namespace(tmp_path: Path) -> None:
     assert asyncio.run(run()) == ("prod", "shop", "127.0.0.1:1")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("document", "said"),
     [

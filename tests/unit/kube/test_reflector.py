@@ -111,6 +111,7 @@ def test_workloads_come_after_what_decides_whether_they_are_kept() -> None:
     run(main)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("plural", ["telemetryproducts", "networkpolicies", "deployments", "pods"])
 def test_a_cache_without_one_of_the_lists_is_not_complete(plural: str) -> None:
     async def main() -> None:

@@ -75,6 +75,7 @@ def test_a_body_arrives_as_json_of_its_kind() -> None:
     assert server.bodies[4] == b""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "answer",
     [b"", b"<html>", b"[1]", b'"x"', b'{"a": 1} {}', b"\xff\xfe", b"[" * 10_000, b'{"items": 3}'],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ def test_any_bytes_are_a_document_or_a_problem(text: bytes) -> None:
     assert all(1 <= one.line <= text.count(b"\n") + 2 for one in problems)
 
 
+@pytest.mark.thorough
 @examples(300)
 @given(
     st.sampled_from([PRODUCT, TABLE]).flatmap(

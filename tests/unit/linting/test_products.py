@@ -168,6 +168,7 @@ def test_a_table_alone_is_told() -> None:
     assert "there is no product beside this table" in problem.what
 
 
+@pytest.mark.thorough
 def test_two_files_with_one_product_are_told() -> None:
     (problem,) = lint({"acme.yaml": PRODUCT.encode(), "b.yaml": PRODUCT.encode()})
     assert (problem.file, problem.line) == ("b.yaml", 4)

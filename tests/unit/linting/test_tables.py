@@ -101,6 +101,7 @@ def test_a_table_that_agrees_has_no_problem() -> None:
     assert check() == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("old", "new", "line", "what"),
     [

@@ -446,6 +446,7 @@ def test_what_an_earlier_leader_stored_is_shown() -> None:
     assert after.it.dropped_contacts == 0
 
 
+@pytest.mark.thorough
 def test_what_waits_is_bounded_and_what_is_too_much_is_nobodys() -> None:
     one = watched()
     for number in range(MOST_WAITING + 5):

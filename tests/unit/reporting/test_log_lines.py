@@ -67,6 +67,7 @@ def test_a_message_is_one_line(log_format: str, text: str) -> None:
         assert all(map(is_one_line, fields["changes"]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_the_lines_of_an_exception_look_like_no_line_of_the_log(text: str) -> None:
     first, *rest = log_formatter("text").format(failed(text)).splitlines()

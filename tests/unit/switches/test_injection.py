@@ -468,6 +468,7 @@ def test_who_brings_back_and_who_declares_are_told_apart_by_the_operation(operat
     assert is_ours is (operation == "Update")
 
 
+@pytest.mark.thorough
 def test_what_the_last_applied_manifest_has_is_its_authors() -> None:
     """An old kubectl applies under the same name as it undoes a rollout."""
     live = brought_back("kubectl")

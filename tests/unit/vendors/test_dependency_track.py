@@ -45,6 +45,7 @@ def _write(fake: FakeProduct, wish: Submission, credentials: dict[str, str] = KE
     asyncio.run(run())
 
 
+@pytest.mark.thorough
 @every("version", ["4.13.0", "4.13.6", "4.14.3", "5.0.0-rc.2", "5.0.4"])
 @every(
     ("stored", "setting"),
@@ -161,6 +162,7 @@ def test_strange_names_are_counted_and_not_shown() -> None:
     assert reading.note == "It sent 2 more fields."
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("version", ["4.13.6", "5.0.4"])
 @pytest.mark.parametrize("before", ["true", "false", None])
 @pytest.mark.parametrize(

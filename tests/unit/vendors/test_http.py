@@ -135,6 +135,7 @@ def test_a_request_carries_its_headers_and_json() -> None:
     assert seen.headers["user-agent"].startswith("fleet-telemetry/")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("base_path", "path"),
     [
@@ -476,6 +477,7 @@ def test_a_flood_of_pieces_ends_and_lets_other_tasks_run(head: bytes, piece: byt
     assert turns >= (2 * LARGEST_ANSWER if b"chunked" in head else LARGEST_HEAD) / AT_ONCE
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "said",
     [

@@ -99,6 +99,7 @@ def test_reads_the_setting(version: str, contents: str, setting: Setting) -> Non
     assert (reading.version, reading.note) == (version.removesuffix("+dev"), "")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("contents", ["{}", OFF])
 @pytest.mark.parametrize("version", ["7.1.0", "7.6.0", "8.0.1", "300123_2026-03-01_7.1-0badc0ffee"])
 def test_from_7_1_on_no_setting_counts(version: str, contents: str) -> None:
@@ -218,6 +219,7 @@ def test_a_version_without_the_queue_all_the_same() -> None:
     assert reading.inventory == INVENTORY
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", ["exportedEvents", "license"])
 @pytest.mark.parametrize(
     "answer",

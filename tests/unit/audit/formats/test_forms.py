@@ -239,6 +239,7 @@ def test_html_begins_with_what_is_urgent() -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_html_stays_small() -> None:
     assert len(_rendered("html", many(5000))) < 2_000_000
     assert len(_rendered("html", many(5000, distinct=True))) < 5_000_000

@@ -108,6 +108,7 @@ def test_the_pods_of_the_service_where_nobody_writes_slices() -> None:
     run_and_close(main())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("objects", "answers", "problem"),
     [
@@ -202,6 +203,7 @@ def test_who_may_report() -> None:
     run_and_close(main())
 
 
+@pytest.mark.thorough
 def test_a_stranger_has_the_name_servers_read_at_once() -> None:
     async def main() -> None:
         async with serving(endpoint_slice("10.0.0.1")) as kit:

@@ -158,6 +158,7 @@ def test_a_lookup_of_a_pod_is_a_contact_of_its_workload() -> None:
     run_and_close(main())
 
 
+@pytest.mark.thorough
 def test_nothing_is_enqueued_while_nothing_changes() -> None:
     async def main() -> None:
         async with tapped() as (kit, _), kit.leading():
@@ -207,6 +208,7 @@ def test_who_is_no_name_server_any_more_is_disconnected() -> None:
     run_and_close(main())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("is_tapped", [True, False])
 def test_what_pods_ask_has_to_reach_a_name_server_that_reports(*, is_tapped: bool) -> None:
     async def main() -> None:

@@ -115,6 +115,7 @@ def test_a_name_server_may_be_refused_until_it_is_known(caplog: pytest.LogCaptur
     assert len(lines.take()) == 1
 
 
+@pytest.mark.thorough
 def test_many_addresses_take_no_more_memory_or_lines(caplog: pytest.LogCaptureFixture) -> None:
     lines = Lines(caplog)
     for number in range(5000):
@@ -163,6 +164,7 @@ def test_a_certificate_is_replaced_while_it_is_in_use(tmp_path: Path) -> None:
     assert _serial(ca, context) != before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", ["half", "gone", "unreadable"])
 def test_the_certificate_before_stays_in_use_if_the_new_one_is_unusable(
     tmp_path: Path, fault: str

@@ -75,6 +75,7 @@ def store_contacts(stub: ObjectStub, cache: ClusterCache, *records: dict[str, An
     cache.upsert(kinds.WORKLOAD_TELEMETRY, stub.objects[STORED])
 
 
+@pytest.mark.thorough
 def test_a_contact_is_written_once_and_kept_by_the_next_leader() -> None:
     async def main() -> None:
         async with tapped() as (kit, server):
@@ -126,6 +127,7 @@ def test_what_was_restored_is_not_counted_twice() -> None:
     run_and_close(main())
 
 
+@pytest.mark.thorough
 def test_where_dns_is_not_observed_contacts_go_with_the_next_write() -> None:
     async def main() -> None:
         async with tapped() as (kit, _):

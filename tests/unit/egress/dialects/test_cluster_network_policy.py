@@ -205,6 +205,7 @@ def test_denied_addresses_are_spread(count: int, rules: int, peers: int, last: i
     assert found == [str(network) for network in addresses(count).networks]
 
 
+@pytest.mark.thorough
 def test_more_than_fit_are_refused() -> None:
     order = dialect_cases.deny(addresses(15626))
     said = CLUSTER_NETWORK_POLICY.cannot(order)
