@@ -62,7 +62,7 @@ def install(world: World) -> None:
 
 def _established(world: World) -> list[Manifest]:
     found = world.get("customresourcedefinition", "settings.longhorn.io")
-    conditions = found.get("status", {}).get("conditions", [])
+    conditions = found.get("status", {}).get("conditions") or []  # null at first
     return [one["status"] for one in conditions if one["type"] == "Established"]
 
 
