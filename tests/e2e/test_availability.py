@@ -126,7 +126,7 @@ def test_the_rotation_of_all_certificates_loses_nothing(pair: tuple[Space, Repli
             lambda: _secret(space, LEAF)["tls.crt"] != due.certificate, seconds=40, say="a leaf"
         )
         # Every replica reads it within ten seconds, and a busy machine may be late. The operator
-        # itself waits for hours here.
+        # itself keeps the former CA while its certificates may be in use.
         time.sleep(20)
         _write(space, AUTHORITY, write_authorities(Authorities(second)))
         wait_for_trust(second.certificate)

@@ -15,7 +15,7 @@ from fleet_telemetry.switches.edits import Edit
 from fleet_telemetry.workloads.workload import WorkloadRef
 
 _FIRST_SECONDS = 1.0
-_LONGEST_SECONDS = 30.0
+LONGEST_SECONDS = 30.0
 _MEMORY_SECONDS = 600.0
 """After this time without another write, the next one is not one again."""
 SAID_AFTER = 4
@@ -42,16 +42,17 @@ class RepeatedWrites:
         last = self._written.get(ref)
         if last is None or last.entries.isdisjoint(_entries(edits)):
             return 0.0
-        delay = backoff_seconds(last.times, _FIRST_SECONDS, _LONGEST_SECONDS)
+        delay = backoff_seconds(last.times, _FIRST_SECONDS, LONGEST_SECONDS)
         return max(0.0, last.at + delay - now)
 
     def count(self, ref: WorkloadRef, edits: Sequence[Edit], now: float) -> int:
         """Remember a write; how many times in a row some of it was written."""
         entries = _entries(edits)
         last = self._written.pop(ref, None)
-        times = 1
-        if last is not None and not last.entries.isdisjoint(entries):
-            times = last.times + 1 if now - last.at < _MEMORY_SECONDS else 1
+        if last is None or last.entries.isdisjoint(entries) or now - last.at >= _MEMORY_SECONDS:
+            times = 1
+        else:
+            times = last.times + 1
         self._written[ref] = _LastWrite(entries, times, now)
         # The first is the oldest one.
         while now - next(iter(self._written.values())).at >= _MEMORY_SECONDS:

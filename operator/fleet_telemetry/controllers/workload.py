@@ -26,7 +26,7 @@ from fleet_telemetry.controllers.keys import (
     WebhooksKey,
 )
 from fleet_telemetry.controllers.plans import Plans, policy_key
-from fleet_telemetry.controllers.repeated_writes import SAID_AFTER, RepeatedWrites
+from fleet_telemetry.controllers.repeated_writes import LONGEST_SECONDS, SAID_AFTER, RepeatedWrites
 from fleet_telemetry.controllers.reports import ReportWriter
 from fleet_telemetry.controllers.resources.fields import ResourceFields
 from fleet_telemetry.controllers.rollouts import RolloutGate
@@ -56,7 +56,7 @@ from fleet_telemetry.reporting.workload_status import (
 )
 from fleet_telemetry.reporting.workload_summary import is_labelled
 from fleet_telemetry.switches.argument_lists import arguments_of
-from fleet_telemetry.switches.edits import Edit, Trigger
+from fleet_telemetry.switches.edits import Edit, Trigger, name_entries
 from fleet_telemetry.switches.resource_plan import NO_FIELDS, is_written
 from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, WorkloadRef
 
@@ -225,8 +225,7 @@ class WorkloadReconciler:
             if self._refused.get(ref) != str(error):
                 self._refused[ref] = str(error)
                 note = f"the operator may not change this workload: {error}"
-                regarding = regarding_workload(ref, workload.uid)
-                await self._events.event(regarding, "TelemetryWriteRefused", note, warning=True)
+                await self._warn(workload, "TelemetryWriteRefused", note)
             return workload, plan, error
         self._refused.pop(ref, None)
         return workload, plan, None
@@ -362,15 +361,13 @@ class WorkloadReconciler:
 
     async def _report_repetition(self, written: Workload, plan: Plan) -> None:
         """An Event and a log line for what somebody undoes again and again."""
-        names = ", ".join(f"{edit.container_name}: {edit.name}" for edit in plan.edits)
         note = (
-            f"written {SAID_AFTER} times, and undone each time: {names}. Another admission "
-            "webhook, admission policy or controller changes the same; it is tried again at most "
-            "every 30 seconds."
+            f"written {SAID_AFTER} times, and undone each time: {name_entries(plan.edits)}. "
+            "Another admission webhook, admission policy or controller changes the same; "
+            f"it is tried again at most every {LONGEST_SECONDS:.0f} seconds."
         )
         _log.warning("%s: %s", written.ref, note)
-        regarding = regarding_workload(written.ref, written.uid)
-        await self._events.event(regarding, "TelemetryWriteUndone", note, warning=True)
+        await self._warn(written, "TelemetryWriteUndone", note)
 
     async def _report_changes(self, written: Workload, plan: Plan) -> None:
         """Events for what was written, and for the rollout that it begins."""
@@ -409,9 +406,12 @@ class WorkloadReconciler:
             return
         await write_status(self._client, self._cache, kinds.WORKLOAD_TELEMETRY, manifest, status)
         log_verdicts(workload, before, status)
-        regarding = regarding_workload(workload.ref, workload.uid)
         for notice in workload_notices(before.conditions if before else (), status.conditions):
-            await self._events.event(regarding, notice.reason, notice.note, warning=True)
+            await self._warn(workload, notice.reason, notice.note)
+
+    async def _warn(self, workload: Workload, reason: str, note: str) -> None:
+        regarding = regarding_workload(workload.ref, workload.uid)
+        await self._events.event(regarding, reason, note, warning=True)
 
     def _may_wait(self, status: WorkloadTelemetryStatus, before: WorkloadTelemetryStatus) -> bool:
         """Whether what differs goes with the next write."""

@@ -15,7 +15,7 @@ from typing import Any
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.field_ownership import release_field_ownership
 from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
-from fleet_telemetry.switches.edits import Edit
+from fleet_telemetry.switches.edits import Edit, name_entries
 from fleet_telemetry.switches.patch import build_patch
 from fleet_telemetry.workloads.reading import read_workload
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER, Workload
@@ -49,7 +49,7 @@ async def write_edits(
     unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
     operations = [unchanged, *build_patch(manifest, path, edits)]
     manifest = await client.patch(kind, workload.ref.name, operations, workload.ref.namespace)
-    names = ", ".join(f"{edit.container_name}: {edit.name}" for edit in edits)
+    names = name_entries(edits)
     _log.info("%s: written directly, because the webhook did not: %s", workload.ref, names)
     return await release_field_ownership(client, kind, manifest)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -81,6 +82,11 @@ class Edit:
     def is_urgent(self) -> bool:
         """Whether the product cannot start because of what was injected. That does not wait."""
         return self.policy is None and self.cause in (EditCause.REFUSED, EditCause.EXCLUSIVE)
+
+
+def name_entries(edits: Iterable[Edit]) -> str:
+    """The containers and names of the entries, for a log line or an Event."""
+    return ", ".join(f"{edit.container_name}: {edit.name}" for edit in edits)
 
 
 @dataclass(frozen=True, slots=True)

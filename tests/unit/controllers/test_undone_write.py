@@ -4,9 +4,8 @@ watch event, or a controller after it, with one."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from dev.fakes import FakeProduct
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
@@ -32,10 +32,11 @@ POLICY = {
 WRITES = 3
 
 
-class Api:
+class Api(FakeProduct):
     """A stand-in for an API server with one Deployment, of which every change is undone."""
 
     def __init__(self, cache: ClusterCache, *, by_a_controller: bool) -> None:
+        super().__init__(tls=False)
         self.times: list[float] = []
         """When the controller changed the Deployment."""
         self.done = asyncio.Event()
@@ -48,10 +49,13 @@ class Api:
         cache.upsert(DEPLOYMENT, self.deployment)
         cache.synced.set()
 
-    async def answer(self, request: web.Request) -> web.Response:
+    def routes(self) -> Iterable[web.RouteDef]:
+        return (web.route("*", "/{path:.*}", self._answer),)
+
+    async def _answer(self, request: web.Request) -> web.Response:
         if request.method == "GET":
             return web.json_response({"kind": "List", "metadata": {}, "items": []})
-        sent = json.loads(await request.text()) if request.can_read_body else {}
+        sent = json.loads(await request.read() or b"{}")
         if "/deployments/" in request.path:
             return web.json_response(self._patched(sent))
         name = request.path.removesuffix("/status").rpartition("/")[2]
@@ -88,24 +92,15 @@ class Api:
 def test_it_is_tried_again_and_not_at_once(*, by_a_controller: bool) -> None:
     async def main() -> list[float]:
         cache = ClusterCache(builtin())
-        api = Api(cache, by_a_controller=by_a_controller)
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", api.answer)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        client = KubernetesClient(Transport.to(f"http://{host}:{port}"))
-        leading = asyncio.create_task(build(cache, client, CollectorRegistry()).run_as_leader())
-        try:
-            await asyncio.wait_for(api.done.wait(), 20)
-        finally:
-            leading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await leading
-            await client.close()
-            await runner.cleanup()
+        async with Api(cache, by_a_controller=by_a_controller) as api:
+            client = KubernetesClient(Transport.to(f"http://{api.address}:{api.port}"))
+            leading = asyncio.create_task(build(cache, client, CollectorRegistry()).run_as_leader())
+            try:
+                await asyncio.wait_for(api.done.wait(), 20)
+            finally:
+                leading.cancel()
+                await asyncio.gather(leading, return_exceptions=True)
+                await client.close()
         return api.times
 
     first, second, third = asyncio.run(main())

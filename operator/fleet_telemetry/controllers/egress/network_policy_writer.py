@@ -169,11 +169,10 @@ class NetworkPolicyWriter:
             left_over = corrections(rendered, live)
             if left_over:
                 live = await self._client.patch(kind, name, left_over, namespace)
-            self._live.upsert(kind, live)
-            if not same(rendered, live):
-                raise UndoneWriteError(f"{kind.kind} {place_of(rendered)}")
             _log.info("%s %s is written", kind.kind, place_of(rendered))
         self._live.upsert(kind, live)
+        if not same(rendered, live):
+            raise UndoneWriteError(f"{kind.kind} {place_of(rendered)}")
         return live
 
     async def _remove(self, ref: WorkloadRef, dialect: Dialect, live: Manifest) -> None:

@@ -241,16 +241,16 @@ class ResourceFields:
                 manifest = await set_field(
                     self._client, found.ref, fresh, change.value, force=change.force
                 )
-                found.state = read_field(manifest, found.ref)
-                if found.state.is_other or found.state.value != change.value:
-                    raise UndoneWriteError(str(found.ref))
             else:
                 manifest = await restore_field(self._client, found.ref, fresh, change.value)
+            found.state = read_field(manifest, found.ref)
+            is_as_written = not found.state.is_other and found.state.value == change.value
+            if change.desired is not None and not is_as_written:
+                raise UndoneWriteError(str(found.ref))
         except ApiError as error:
             await self._failed(found, workload, error)
             return
         found.refusal, found.detail, found.refusals, found.retry_at = None, "", 0, 0.0
-        found.state = read_field(manifest, found.ref)
         await self._report(found, workload, change)
         self._enqueue_users(found)
 
