@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -15,8 +16,15 @@ settings.register_profile("thorough", max_examples=100, deadline=None)
 settings.register_profile("fast", settings.get_profile("thorough"), max_examples=10)
 settings.load_profile("thorough")
 
+# Eleven thousand tests and what they import are never garbage. To look through them again and again
+# takes a sixth of the unit tests' time, and a third of the time to collect them.
+gc.set_threshold(100_000, 50, 100)
+
 TOGETHER = ("tests/integration/chart/",)
 """Folders whose tests share what one worker computes once: here, the rendered chart."""
+WORLDS = 2
+"""So many workers start the `world`: a cluster with an operator takes 20 seconds of a core to
+start, and a tenth of a core as long as it runs."""
 
 
 @pytest.fixture(scope="session")
@@ -27,18 +35,30 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
     found.close()
 
 
+def pytest_collection_finish() -> None:
+    """Nothing that is there now is looked at again by the garbage collector."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `--dist=loadgroup`: what is set up once for a file runs on one worker. Tests that set up
-    what they need each for itself, or share the `world`, go to whichever worker is free."""
+    """For `--dist=loadgroup`: what is set up once for a file runs on one worker, and what shares
+    the `world` on few. Other tests go to whichever worker is free."""
+    with_world = sorted({_file(item) for item in items if "session" in _scopes(item, "world")})
+    worlds = {file: f"world-{number % WORLDS}" for number, file in enumerate(with_world)}
     for item in items:
-        group = _group(item)
+        group = worlds.get(_file(item)) or _group(item)
         if group:
             item.add_marker(pytest.mark.xdist_group(group))
 
 
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
 def _group(item: pytest.Item) -> str:
-    file = item.nodeid.partition("::")[0]
+    file = _file(item)
     for folder in TOGETHER:
         if file.startswith(folder):
             return folder
@@ -48,7 +68,7 @@ def _group(item: pytest.Item) -> str:
     return ""
 
 
-def _scopes(item: pytest.Item) -> set[str]:
-    """Of the fixtures that a test uses."""
+def _scopes(item: pytest.Item, name: str = "") -> set[str]:
+    """Of the fixtures that a test uses, or of the one with this name."""
     fixtures = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009  # not in the types
-    return {found[-1].scope for found in fixtures.values()}
+    return {found[-1].scope for of, found in fixtures.items() if name in ("", of)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dev.cluster import paths, processes
 from dev.cluster.errors import DevclusterError
-from dev.cluster.processes import Identity
+from dev.cluster.processes import Identity, Process, Spawn
 
 _STOP_SECONDS = 20.0
 _TAIL_LINES = 15
@@ -37,12 +37,14 @@ class Children:
         environment: Mapping[str, str],
         inherits: int | None,
         detached: bool,
+        spawn: Spawn = processes.spawn,
     ) -> None:
         self._log = log
         self._environment = environment
         self._inherits = inherits
         self._detached = detached
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._spawn = spawn
+        self._running: dict[str, Process] = {}
         # Children that die with their parent die with the thread that made them. This one lives as
         # long as the process, also when start() is called from a thread that does not.
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="devcluster-spawner")
@@ -52,7 +54,7 @@ class Children:
         if name in self._running:
             raise DevclusterError(f"{name} is started already")
         self._running[name] = self._spawner.submit(
-            processes.spawn,
+            self._spawn,
             command,
             log=self._log(name),
             environment=self._environment,
@@ -105,12 +107,12 @@ class Children:
         """Return those that were started and not stopped, in this order."""
         return tuple(self._running)
 
-    def _get(self, name: str) -> subprocess.Popen[bytes]:
+    def _get(self, name: str) -> Process:
         if name not in self._running:
             raise DevclusterError(f"{name} is not started")
         return self._running[name]
 
-    def _take(self, name: str) -> subprocess.Popen[bytes]:
+    def _take(self, name: str) -> Process:
         process = self._get(name)
         del self._running[name]
         return process

@@ -10,10 +10,44 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from dev.cluster import launch
 
+SHORT_LIVED = {"GOGC": "400"}
+"""The environment of programs in Go that end before their memory matters: a quarter less work."""
 _PROC = Path("/proc")
+
+
+class Process(Protocol):
+    """What is used of a `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...  # noqa: D102
+
+    def poll(self) -> int | None: ...  # noqa: D102
+
+    def wait(self, timeout: float | None = None) -> int: ...  # noqa: D102
+
+    def send_signal(self, sig: int) -> None: ...  # noqa: D102
+
+    def terminate(self) -> None: ...  # noqa: D102
+
+    def kill(self) -> None: ...  # noqa: D102
+
+
+class Spawn(Protocol):
+    """`spawn` below, or another way to do that."""
+
+    def __call__(  # noqa: D102
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        inherits: int | None,
+        dies_with_parent: bool,
+    ) -> Process: ...
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from typing import Any, Literal
 
 import yaml
 
-from dev.cluster import binaries
+from dev.cluster import processes
 from dev.cluster.children import Children
 from dev.cluster.cluster import Cluster, HelmProgram
+from dev.cluster.processes import Spawn
 from dev.harness import service_proxy
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.fault_proxy import FaultProxy
@@ -63,8 +64,9 @@ class LocalOperator:
         *,
         helm: HelmProgram = "helm",
         detached: bool = False,
+        spawn: Spawn = processes.spawn,
     ) -> None:
-        """``helm`` is the program that installs the chart."""
+        """``helm`` is the program that installs the chart, and ``spawn`` starts each process."""
         self._cluster = cluster
         self._helm = helm
         self._directory = directory
@@ -81,6 +83,7 @@ class LocalOperator:
             },
             inherits=None,
             detached=detached,
+            spawn=spawn,
         )
 
     def log(self, name: str) -> Path:
@@ -157,9 +160,8 @@ class LocalOperator:
         kube-proxy, which runs from the first controller on."""
         if _SERVICE_PROXY not in self.children.names():
             (service,) = (one for one in arguments if one.startswith("--dnstap-service="))
-            kubectl = str(binaries.ensure(["kubectl"])["kubectl"])
             where = [str(self._cluster.kubeconfig), NAMESPACE, service.partition("=")[2]]
-            program = [sys.executable, "-m", "dev.harness.service_proxy", kubectl, *where]
+            program = [sys.executable, "-m", "dev.harness.service_proxy", *where]
             self.children.start(_SERVICE_PROXY, program)
         return [
             f"--dnstap-host={service_proxy.ENDPOINT_HOST}",
@@ -209,10 +211,8 @@ class LocalOperator:
     @property
     def webhook_address(self) -> str:
         """The ClusterIP of the webhook's Service, a loopback address here."""
-        return self._cluster.kubectl(
-            "get", "service", f"{RELEASE}-webhook", f"--namespace={NAMESPACE}",
-            "--output=jsonpath={.spec.clusterIP}",
-        ).stdout  # fmt: skip
+        where = f"/api/v1/namespaces/{NAMESPACE}/services/{RELEASE}-webhook"
+        return str(self._cluster.read(where)["spec"]["clusterIP"])
 
     @property
     def webhook_port(self) -> int:
@@ -227,12 +227,9 @@ class LocalOperator:
 
     def _container(self, role: Role) -> dict[str, Any]:
         """The container as the chart's Deployment has it on the API server."""
-        text = self._cluster.kubectl(
-            "get", "deployment", f"{RELEASE}-{role}", f"--namespace={NAMESPACE}", "--output=yaml"
-        ).stdout
-        container: dict[str, Any] = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"][
-            0
-        ]
+        where = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{RELEASE}-{role}"
+        spec = self._cluster.read(where)["spec"]["template"]["spec"]
+        container: dict[str, Any] = spec["containers"][0]
         return container
 
     def is_ready(self, name: str) -> bool:

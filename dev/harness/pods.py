@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import quote
 
+from dev.cluster.api import ApiServerError
 from dev.cluster.cluster import Cluster
 from dev.fakes.hosted import FakesThread
 from dev.fakes.server import FakeProduct
@@ -48,16 +50,21 @@ class PodFollower:
 
     def _run(self) -> None:
         while not self._stopped.wait(_POLL_SECONDS):
-            for (namespace, selector), fake in list(self._followed.items()):
-                for address in pod_addresses(self._cluster, namespace, selector):
-                    if (fake, address) not in self._known:
-                        self._host.listen(fake, address)
-                        self._known.add((fake, address))
+            # The API server may be away for a time.
+            with suppress(OSError, ApiServerError):
+                self._look()
+
+    def _look(self) -> None:
+        for (namespace, selector), fake in list(self._followed.items()):
+            for address in pod_addresses(self._cluster, namespace, selector):
+                if (fake, address) not in self._known:
+                    self._host.listen(fake, address)
+                    self._known.add((fake, address))
 
 
 def pod_addresses(cluster: Cluster, namespace: str, selector: str = "") -> list[str]:
     """The addresses of the pods of a namespace that a label selector matches."""
-    where = f"--namespace={namespace}", f"--selector={selector}"
-    pods = json.loads(cluster.kubectl("get", "pods", *where, "--output=json").stdout)["items"]
+    where = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector)}"
+    pods = cluster.read(where)["items"]
     addresses = (pod.get("status", {}).get("podIP") for pod in pods)
     return [address for address in addresses if address]

@@ -1,6 +1,6 @@
 """A fake kube-proxy, for the one Service whose EndpointSlice the operator writes.
 
-``python -m dev.harness.service_proxy KUBECTL KUBECONFIG NAMESPACE SERVICE`` listens on the
+``python -m dev.harness.service_proxy KUBECONFIG NAMESPACE SERVICE`` listens on the
 Service's ClusterIP, a loopback address, and forwards each connection to the endpoint of the
 moment. As kube-proxy does, it keeps the client's address: a connection of a name server of
 ``ClusterDns`` leaves from the address of that name server's pod, although the system gave it
@@ -14,12 +14,13 @@ where connections to such an address go. Nothing is ever sent to 192.0.2.0/24.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from dev.cluster.api import ApiServer, ApiServerError
 
 ENDPOINT_HOST = "127.0.0.1"
 _CHUNK = 65536
@@ -31,13 +32,14 @@ _COREFILE = re.compile(r"/([0-9.]+)/Corefile\Z")
 class _ServiceProxy:
     """One Service."""
 
-    def __init__(self, kubectl: list[str], service: str) -> None:
-        self._kubectl = kubectl
+    def __init__(self, server: ApiServer, namespace: str, service: str) -> None:
+        self._server = server
+        self._namespace = namespace
         self._service = service
 
     async def run(self) -> None:
         """Forward until cancelled."""
-        service = await self._get("service", self._service)
+        service = await self._get("/api/v1", f"services/{self._service}")
         address = service["spec"]["clusterIP"]
         port = int(service["spec"]["ports"][0]["port"])
         server = await asyncio.start_server(self._forward, address, port)
@@ -58,29 +60,24 @@ class _ServiceProxy:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_pump(reader, there[1]))
                 group.create_task(_pump(there[0], writer))
-        except (OSError, ExceptionGroup) as error:
+        except (OSError, ApiServerError, ExceptionGroup) as error:
             print(f"{peer}: {error!r}", flush=True)
         finally:
             writer.close()
 
     async def _endpoint(self) -> tuple[str, int] | None:
         """Where a connection goes now; None without an endpoint."""
-        selector = f"--selector=kubernetes.io/service-name={self._service}"
-        slices = (await self._get("endpointslices", selector))["items"]
+        what = f"endpointslices?labelSelector=kubernetes.io/service-name={self._service}"
+        slices = (await self._get("/apis/discovery.k8s.io/v1", what))["items"]
         for one in slices:
             for endpoint in one.get("endpoints") or ():
                 if endpoint["addresses"][0].startswith("192.0.2."):
                     return ENDPOINT_HOST, int(one["ports"][0]["port"])
         return None
 
-    async def _get(self, *what: str) -> Any:
-        process = await asyncio.create_subprocess_exec(
-            *self._kubectl, "get", *what, "--output=json", stdout=asyncio.subprocess.PIPE
-        )
-        out, _ = await process.communicate()
-        if process.returncode:
-            raise OSError(f"kubectl get {' '.join(what)} failed")
-        return json.loads(out)
+    async def _get(self, root: str, what: str) -> Any:
+        path = f"{root}/namespaces/{self._namespace}/{what}"
+        return await asyncio.to_thread(self._server.json, "GET", path)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -128,9 +125,8 @@ def _sockets_of(process: Path) -> list[str]:
 
 def main() -> None:
     """Run until killed."""
-    kubectl, kubeconfig, namespace, service = sys.argv[1:]
-    command = [kubectl, f"--kubeconfig={kubeconfig}", f"--namespace={namespace}"]
-    asyncio.run(_ServiceProxy(command, service).run())
+    kubeconfig, namespace, service = sys.argv[1:]
+    asyncio.run(_ServiceProxy(ApiServer.of(Path(kubeconfig)), namespace, service).run())
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import pytest
 
 from dev.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer
-from dev.harness.operator import LocalOperator, egress_values
+from dev.harness.operator import egress_values
 from tests.support.custom_resources import CUSTOM_RESOURCES
+from tests.support.forked_operator import local_operator
 from tests.support.reader import Reader
 from tests.support.world import Space, World
 
@@ -28,7 +29,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         LocalDnsServer(directory / "names") as names,
         Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster,
     ):
-        operator = LocalOperator(cluster, directory / "operator")
+        operator = local_operator(cluster, directory / "operator")
         reader = Reader(cluster.kubeconfig)
         for name in RUNTIME_SPACES:
             reader.create_namespace(name)

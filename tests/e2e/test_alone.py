@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from dev.harness.dns_server import LocalDnsServer
-from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
+from dev.harness.operator import NAMESPACE, RELEASE
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.world import (
     DTRACK_4,
     DTRACK_5,
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.cluster
 def bare(clusters: Clusters, tmp_path: Path) -> Iterator[Space]:
     """A cluster that has never heard of the operator."""
     with clusters.lend(scheduler=True, kwok=True) as cluster:
-        operator = LocalOperator(cluster, tmp_path / "operator")
+        operator = local_operator(cluster, tmp_path / "operator")
         yield Space(
             World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default"
         )

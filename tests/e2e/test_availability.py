@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dev.harness.dns_server import LocalDnsServer
-from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
+from dev.harness.operator import NAMESPACE, RELEASE
 from dev.harness.replicas import Replicas
 from fleet_telemetry.admission.certificates.material import KeyPair, new_authority, new_leaf
 from fleet_telemetry.admission.certificates.rotation import (
@@ -23,6 +23,7 @@ from fleet_telemetry.admission.certificates.rotation import (
     write_leaf,
 )
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.load import Load
 from tests.support.world import (
     SONAR_SWITCH,
@@ -48,7 +49,7 @@ WEBHOOK_TIMEOUT = 2.0
 def pair(clusters: Clusters, tmp_path: Path) -> Iterator[tuple[Space, Replicas]]:
     """Two webhooks that the API server trusts, and a policy."""
     with clusters.lend(controller_manager=False) as cluster:
-        operator = LocalOperator(cluster, tmp_path / "operator")
+        operator = local_operator(cluster, tmp_path / "operator")
         operator.install()
         replicas = Replicas(operator, 2)
         space = Space(
@@ -179,7 +180,7 @@ def test_a_hanging_replica_delays_a_deploy_by_its_timeout_at_most(
 @pytest.mark.fault
 def test_a_standby_writes_within_15_seconds_of_a_kill(clusters: Clusters, tmp_path: Path) -> None:
     with clusters.lend(controller_manager=False) as cluster:
-        operator = LocalOperator(cluster, tmp_path / "operator")
+        operator = local_operator(cluster, tmp_path / "operator")
         operator.install()
         for name in ("first", "second"):
             operator.start("controller", name=name)

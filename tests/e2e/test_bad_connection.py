@@ -10,8 +10,9 @@ import pytest
 
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.fault_proxy import NONE, FaultProxy, Faults
-from dev.harness.operator import RELEASE, LocalOperator
+from dev.harness.operator import RELEASE
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
@@ -31,7 +32,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.fault]
 def alone(clusters: Clusters, tmp_path: Path) -> Iterator[tuple[Space, FaultProxy]]:
     """The controller without a webhook, so that it has to write workloads itself."""
     with clusters.lend(controller_manager=False) as cluster:
-        operator = LocalOperator(cluster, tmp_path / "operator")
+        operator = local_operator(cluster, tmp_path / "operator")
         operator.install()
         cluster.kubectl("delete", "validatingwebhookconfiguration", RELEASE)
         space = Space(

@@ -17,7 +17,7 @@ import yaml
 from dev.cluster import Cluster
 from dev.cluster.cluster import HelmProgram
 from dev.harness.dns_server import LocalDnsServer
-from dev.harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
+from dev.harness.operator import CHART, NAMESPACE, RELEASE
 from fleet_telemetry.admission.certificates.material import KeyPair, new_authority, new_leaf, parse
 from fleet_telemetry.admission.certificates.rotation import (
     AUTHORITY_RENEWED_AFTER,
@@ -27,6 +27,7 @@ from fleet_telemetry.admission.certificates.rotation import (
     write_leaf,
 )
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
@@ -60,7 +61,7 @@ def cluster(clusters: Clusters) -> Iterator[Cluster]:
 @pytest.fixture
 def bare(cluster: Cluster, tmp_path: Path) -> Iterator[Space]:
     """The cluster without the operator. Only its CRDs may be left from another test."""
-    operator = LocalOperator(cluster, tmp_path / "operator")
+    operator = local_operator(cluster, tmp_path / "operator")
     yield Space(World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default")
     operator.stop_all()
     _remove_the_operator(cluster)
@@ -174,7 +175,7 @@ def test_replicas_that_start_at_once_agree_on_one_certificate(bare: Space) -> No
 )
 def test_an_upgrade_takes_nothing_away(bare: Space, helm: HelmProgram, flags: list[str]) -> None:
     directory = bare.world.directory
-    operator = LocalOperator(bare.world.cluster, directory / "operator-of-helm", helm=helm)
+    operator = local_operator(bare.world.cluster, directory / "operator-of-helm", helm=helm)
     try:
         operator.install(flags=flags)
         operator.start("webhook")

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from dev.harness.dns_server import LocalDnsServer
-from dev.harness.operator import RELEASE, LocalOperator, egress_values
+from dev.harness.operator import RELEASE, egress_values
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
@@ -51,7 +52,7 @@ def space(clusters: Clusters, tmp_path: Path) -> Iterator[Space]:
         LocalDnsServer(tmp_path / "names") as names,
         clusters.lend(scheduler=True, kwok=True) as cluster,
     ):
-        operator = LocalOperator(cluster, tmp_path / "operator")
+        operator = local_operator(cluster, tmp_path / "operator")
         cluster.kubectl("create", "namespace", "lab")
         operator.install({**VALUES, "egress": egress_values(names)})
         operator.start("webhook")

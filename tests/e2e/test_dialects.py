@@ -11,8 +11,8 @@ import pytest
 from dev.cluster import Cluster
 from dev.cluster.foreign_crds import foreign_crds
 from dev.harness.dns_server import LocalDnsServer, Records
-from dev.harness.operator import LocalOperator
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.world import SONARQUBE, Manifest, Space, World, container, eventually, workload
 
 pytestmark = pytest.mark.cluster
@@ -44,7 +44,7 @@ def world(
     cluster: Cluster, names: LocalDnsServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("operator")
-    operator = LocalOperator(cluster, directory)
+    operator = local_operator(cluster, directory)
     egress = {"dnsServers": [names.endpoint], "publishedRanges": "built-in"}
     operator.install({"egress": egress})
     operator.start("webhook")

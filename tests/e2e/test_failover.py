@@ -26,6 +26,7 @@ from dev.bench.writes import until_quiet
 from dev.cluster import Cluster
 from dev.harness.operator import LocalOperator
 from tests.support.faults import writes
+from tests.support.forked_operator import local_operator
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault]
 
@@ -47,7 +48,7 @@ class Fleet:
 @asynccontextmanager
 async def fleet(cluster: Cluster, directory: Path) -> AsyncIterator[Fleet]:
     """A cluster with the fleet and the chart; no process of the operator runs."""
-    operator, progress = LocalOperator(cluster, directory / "operator"), Progress()
+    operator, progress = local_operator(cluster, directory / "operator"), Progress()
     try:
         await asyncio.to_thread(operator.install)
         async with connect(cluster) as server, following(server, progress) as records:

@@ -21,9 +21,10 @@ import yaml
 from dev.cluster.cluster import HelmProgram
 from dev.cluster.foreign_crds import foreign_crds
 from dev.harness.dns_server import LocalDnsServer, Records
-from dev.harness.operator import CHART, NAMESPACE, RELEASE, ROOT, LocalOperator, Role, egress_values
+from dev.harness.operator import CHART, NAMESPACE, RELEASE, ROOT, Role, egress_values
 from dev.harness.replicas import Replicas
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.load import Load
 from tests.support.previous_chart import previous_chart
 from tests.support.world import (
@@ -72,7 +73,7 @@ def _world(
         clusters.lend(scheduler=pods, kwok=pods) as cluster,
     ):
         names.set(HOST, Records(a=["54.230.1.1"], ttl=1))
-        operator = LocalOperator(cluster, directory / "operator", helm=program)
+        operator = local_operator(cluster, directory / "operator", helm=program)
         yield Space(World(cluster, operator, directory, names), "default")
         operator.stop_all()
 

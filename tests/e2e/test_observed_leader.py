@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from dev.cluster import Cluster
-from dev.harness.operator import NAMESPACE, LocalOperator
+from dev.harness.operator import NAMESPACE
 from dev.harness.ports import free_port
+from tests.support.forked_operator import local_operator
 from tests.support.tapped_name_server import TappedNameServer
 from tests.support.world import SONARQUBE, container, eventually, workload
 
@@ -119,7 +120,7 @@ def test_the_service_follows_the_leader_who_sees_every_lookup(tmp_path: Path) ->
         apply(cluster, "default", workload("StatefulSet", "s", container(SONARQUBE), replicas=1))
         name_server = pod_address(cluster, "coredns", "kube-system")
         client = pod_address(cluster, "s-0", "default")
-        operator = LocalOperator(cluster, tmp_path / "operator")
+        operator = local_operator(cluster, tmp_path / "operator")
         operator.install({"observed": {"enabled": True}})
         ports = {"a": free_port(), "b": free_port()}
 

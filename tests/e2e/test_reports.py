@@ -10,8 +10,8 @@ import pytest
 from dev.cluster import Cluster
 from dev.cluster.foreign_crds import foreign_crds
 from dev.harness.dns_server import LocalDnsServer
-from dev.harness.operator import LocalOperator
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.world import (
     DTRACK_4,
     SONARQUBE,
@@ -34,7 +34,7 @@ def world(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Itera
     directory = tmp_path_factory.mktemp("reports")
     with clusters.lend(scheduler=True, kwok=True) as cluster:
         define(cluster, "wgpolicyk8s")
-        operator = LocalOperator(cluster, directory / "operator")
+        operator = local_operator(cluster, directory / "operator")
         operator.install()
         operator.start("webhook")
         operator.start("controller")

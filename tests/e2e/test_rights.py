@@ -14,9 +14,10 @@ from dev.cluster.foreign_crds import foreign_crds
 from dev.fakes.dependency_track import FakeDependencyTrack
 from dev.fakes.hosted import FakesThread
 from dev.harness.dns_server import LocalDnsServer, Records
-from dev.harness.operator import NAMESPACE, RELEASE, ROOT, LocalOperator
+from dev.harness.operator import NAMESPACE, RELEASE, ROOT
 from dev.harness.pods import PodFollower
 from tests.support.custom_resources import longhorn_crd, setting
+from tests.support.forked_operator import local_operator
 from tests.support.rights import Manifest, Right, granted, used
 from tests.support.rollout_crd import define_rollouts
 from tests.support.world import (
@@ -87,7 +88,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         names.set(TELEMETRY_HOST, Records(a=["54.230.1.1"], ttl=1))
         _define(cluster, "openreports", "network-policy-api")
         define_rollouts(cluster)
-        operator = LocalOperator(cluster, directory / "operator")
+        operator = local_operator(cluster, directory / "operator")
         cluster.kubectl("create", "namespace", SPACE)
         egress = {"dnsServers": [names.endpoint], "publishedRanges": "built-in"}
         secrets = [{"namespace": SPACE, "names": ["dtrack"]}]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from dev.harness.dns_server import LocalDnsServer
-from dev.harness.operator import LocalOperator
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.world import (
     SONAR_SWITCH,
     SONARQUBE,
@@ -64,7 +64,7 @@ def stripping() -> list[Manifest]:
 
 def test_it_is_tried_until_it_stays(clusters: Clusters, tmp_path: Path) -> None:
     with clusters.lend(controller_manager=False) as cluster:
-        operator = LocalOperator(cluster, tmp_path / "operator")
+        operator = local_operator(cluster, tmp_path / "operator")
         operator.install()
         for role in ("webhook", "controller"):
             operator.start(role)

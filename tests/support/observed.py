@@ -13,8 +13,9 @@ from typing import Any
 from dev.cluster import Cluster
 from dev.harness.cluster_dns import LocalClusterDns, print_corefile
 from dev.harness.dns_server import LocalDnsServer, Records
-from dev.harness.operator import LocalOperator, egress_values
+from dev.harness.operator import egress_values
 from dev.harness.pods import pod_addresses
+from tests.support.forked_operator import local_operator
 from tests.support.world import Manifest, Space, World, eventually
 
 SONAR_HOST = "telemetry.sonarsource.com"
@@ -87,7 +88,7 @@ def observed_cluster(directory: Path, **values: Any) -> Iterator[Observed]:
     ):
         hosts = (SONAR_HOST, EMQX_HOST, GATEWAY, "example.com")
         names.update({host: Records(a=["192.0.2.99"], ttl=60) for host in hosts})
-        operator = LocalOperator(cluster, directory / "operator")
+        operator = local_operator(cluster, directory / "operator")
         values = {"observed": {"enabled": True}, "egress": egress_values(names), **values}
         operator.install(values)
         try:

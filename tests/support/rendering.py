@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import yaml
 
 from dev.cluster import binaries, toolchain
 from dev.cluster.cluster import HelmProgram
+from dev.cluster.processes import SHORT_LIVED
 from dev.harness.operator import CHART, NAMESPACE, RELEASE
 
 Manifest = dict[str, Any]
@@ -266,6 +268,7 @@ def render(
     flags = [f"--namespace={NAMESPACE}", f"--kube-version={version}", "--values=-"]
     done = subprocess.run(
         [helm, "template", release, str(CHART), *flags],
+        env={**os.environ, **SHORT_LIVED},
         input=yaml.safe_dump(dict(values or {})),
         capture_output=True,
         text=True,

@@ -15,13 +15,14 @@ import pytest
 import trustme
 
 from dev.cluster import Cluster
-from dev.harness.operator import NAMESPACE, RELEASE, LocalOperator
+from dev.harness.operator import NAMESPACE, RELEASE
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.workloads.registry import WorkloadKind
 from fleet_telemetry.workloads.workload import NO_OP_PATCH_MANAGER
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.rollout_crd import define_rollouts
 from tests.support.world import SONARQUBE, World, container, eventually, workload
 
@@ -69,7 +70,7 @@ def stage(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with clusters.lend(controller_manager=False) as cluster:
         define_rollouts(cluster)
         cluster.kubectl("create", "namespace", SPACE)
-        operator = LocalOperator(cluster, directory / "operator")
+        operator = local_operator(cluster, directory / "operator")
         # No webhook runs here: what is not a matter of these policies would only wait for it.
         operator.install(
             {"webhook": {"excludedNamespaces": [EXCLUDED]}, "observed": {"enabled": True}},

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.harness.operator import NAMESPACE, LocalOperator
+from dev.harness.operator import NAMESPACE
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.world import SONARQUBE, Manifest, World, container, eventually, workload
 
 pytestmark = pytest.mark.cluster
@@ -24,7 +25,7 @@ def world(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Itera
             cluster.kubectl("create", "namespace", name)
             if labels:
                 cluster.kubectl("label", "namespace", name, *labels)
-        operator = LocalOperator(cluster, directory / "operator")
+        operator = local_operator(cluster, directory / "operator")
         operator.install({"webhook": {**FAIL, **SELECTED}}, flags=["--timeout=60s"])
         found = World(cluster, operator, directory, None)  # type: ignore[arg-type]  # nobody resolves a name
         # Webhook configurations are in force a moment after they are created.

@@ -15,6 +15,7 @@ from dev.cluster import Cluster
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, LocalOperator
 from dev.harness.ports import free_port
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 from tests.support.previous_chart import previous_chart
 from tests.support.world import eventually
 
@@ -60,7 +61,7 @@ def _log(operator: LocalOperator) -> str:
 def test_from_a_release_without_these_values_to_the_uninstall(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    operator = LocalOperator(cluster, tmp_path / "operator")
+    operator = local_operator(cluster, tmp_path / "operator")
     operator.install(chart=previous_chart(tmp_path, statuses=True))
 
     def upgrade(*flags: str) -> None:

@@ -18,6 +18,7 @@ from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.webhook_configuration import mutating_webhooks
 from tests.support.clusters import Clusters
+from tests.support.forked_operator import local_operator
 
 pytestmark = pytest.mark.cluster
 
@@ -35,7 +36,7 @@ def operator(
     cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[LocalOperator]:
     program: HelmProgram = request.param
-    found = LocalOperator(cluster, tmp_path / "operator", helm=program)
+    found = local_operator(cluster, tmp_path / "operator", helm=program)
     yield found
     found.helm("uninstall", RELEASE)
 
