@@ -15,7 +15,8 @@ from fleet_telemetry.reporting.metrics import ControllerMetrics, QueueState
 
 _log = logging.getLogger(__name__)
 
-_WORKERS = 8
+WORKERS = 8
+"""So many keys are reconciled at the same time."""
 
 KeyT_contra = TypeVar("KeyT_contra", contravariant=True)
 Run = Callable[[], Awaitable[None]]
@@ -79,7 +80,7 @@ class Manager:
             async with asyncio.TaskGroup() as group:
                 for run in self._background:
                     group.create_task(_coroutine(run))
-                for _ in range(_WORKERS):
+                for _ in range(WORKERS):
                     group.create_task(self._work())
         finally:
             self._metrics.set_leading(leading=False)
