@@ -48,7 +48,7 @@ class ServerAnswer:
 
 
 _Ask = Callable[[http.client.HTTPSConnection], tuple[int, ServerAnswer]]
-# RFC 9110, 5.5: `299 - "text"`. Commas stand in texts, so several are not told apart by them.
+# `299 - "text"`. A text may have commas, which also separate several warnings in one header.
 _WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
 
 
