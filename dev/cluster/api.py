@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import re
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -39,17 +38,7 @@ class _Kept:
         self.connection.close()
 
 
-@dataclass(frozen=True)
-class ServerAnswer:
-    """The body, and the texts of the API server's warnings."""
-
-    text: str
-    warnings: tuple[str, ...] = ()
-
-
-_Ask = Callable[[http.client.HTTPSConnection], tuple[int, ServerAnswer]]
-# `299 - "text"`. A text may have commas, which also separate several warnings in one header.
-_WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
+_Ask = Callable[[http.client.HTTPSConnection], tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -71,35 +60,27 @@ class ApiServer:
         return cls(urlsplit(cluster["server"]).port, authority, user["token"])
 
     def text(self, method: str, path: str, body: object = None, seconds: float = 10) -> str:
-        """Return the answer's body. Raises as `answer` does."""
-        return self.answer(method, path, body, seconds).text
-
-    def answer(
-        self, method: str, path: str, body: object = None, seconds: float = 10
-    ) -> ServerAnswer:
-        """Return the answer.
+        """Return the answer's body.
 
         Raises ApiServerError, or OSError where nobody answers in time.
         """
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         content = None if body is None else json.dumps(body)
 
-        def ask(connection: http.client.HTTPSConnection) -> tuple[int, ServerAnswer]:
+        def ask(connection: http.client.HTTPSConnection) -> tuple[int, str]:
             connection.request(method, path, content, headers)
             response = connection.getresponse()
-            warnings = _texts(response.headers.get_all("Warning", []))
-            return response.status, ServerAnswer(response.read().decode(), warnings)
+            return response.status, response.read().decode()
 
         try:
-            send = self._read if method == "GET" else self._once
-            status, answer = send(ask, seconds)
+            status, text = self._read(ask, seconds) if method == "GET" else self._once(ask, seconds)
         except http.client.HTTPException as error:
             raise ConnectionError(f"{method} {path}: {error!r}") from error
         if status >= HTTPStatus.BAD_REQUEST:
-            raise ApiServerError(f"{method} {path} failed: {_reason(answer.text)}", status)
-        return answer
+            raise ApiServerError(f"{method} {path} failed: {_reason(text)}", status)
+        return text
 
-    def _read(self, ask: _Ask, seconds: float) -> tuple[int, ServerAnswer]:
+    def _read(self, ask: _Ask, seconds: float) -> tuple[int, str]:
         """On the thread's connection of the last time: a TLS handshake takes each side longer than
         a read, and tests that wait read many times a second."""
         kept: _Kept | None = getattr(self._kept, "one", None)
@@ -110,7 +91,7 @@ class ApiServer:
                 return self._and_keep(kept, ask, seconds)
         return self._and_keep(_Kept(self._connection(seconds)), ask, seconds)
 
-    def _and_keep(self, kept: _Kept, ask: _Ask, seconds: float) -> tuple[int, ServerAnswer]:
+    def _and_keep(self, kept: _Kept, ask: _Ask, seconds: float) -> tuple[int, str]:
         kept.connection.timeout = seconds
         if kept.connection.sock is not None:
             kept.connection.sock.settimeout(seconds)
@@ -118,7 +99,7 @@ class ApiServer:
         self._kept.one = kept
         return answer
 
-    def _once(self, ask: _Ask, seconds: float) -> tuple[int, ServerAnswer]:
+    def _once(self, ask: _Ask, seconds: float) -> tuple[int, str]:
         """What is written is sent once, so on a connection that nobody can have closed yet."""
         connection = self._connection(seconds)
         try:
@@ -141,11 +122,6 @@ class ApiServer:
         except (OSError, ApiServerError):
             return False
         return True
-
-
-def _texts(headers: Iterable[str]) -> tuple[str, ...]:
-    found = (text for header in headers for text in _WARNING.findall(header))
-    return tuple(re.sub(r"\\(.)", r"\1", text) for text in found)
 
 
 def _reason(text: str) -> str:

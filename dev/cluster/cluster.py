@@ -42,6 +42,7 @@ _NODE_MANIFEST = {
 }
 _READY_SECONDS = 120.0
 _PROBE_SECONDS = 3.0
+_READ_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _SLOTS_TO_TRY = 3
 _SETTLED_SECONDS = 0.3
@@ -218,7 +219,7 @@ class Cluster:
 
         Raises ApiServerError, or OSError where nobody answers in time.
         """
-        return self._api.json("GET", path)
+        return json.loads(self._api.text("GET", path, seconds=_READ_SECONDS))
 
     def helm(
         self,

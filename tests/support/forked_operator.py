@@ -70,6 +70,8 @@ class _Forks:
         self, command: Sequence[str], log: Path, environment: Mapping[str, str]
     ) -> _ForkedProcess:
         """Start a command."""
+        # The fork writes into it as soon as it runs, and a test may read it at once.
+        log.touch()
         request = {"command": [*command], "log": str(log), "environment": {**environment}}
         with self._lock:
             if self._server is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 from dev.cluster.api import ApiServer, ApiServerError
 
 Manifest = dict[str, Any]
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _SECONDS = 75
 """The API server ends a request itself after a minute. kubectl would wait for ever."""
 _RETRIES = 10
@@ -28,15 +27,6 @@ class _Resource:
     root: str
     plural: str
     namespaced: bool
-
-
-@dataclass(frozen=True)
-class _New:
-    """An object that does not exist yet."""
-
-    kind: str
-    namespace: str
-    manifest: Manifest
 
 
 @dataclass
@@ -76,41 +66,24 @@ class Reader:
         same = {"apiVersion": found["apiVersion"], "kind": found["kind"].removesuffix("List")}
         return [{**same, **item} for item in found["items"]]
 
+    def create(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        """Create an object as `kubectl create` does, and return it. Raises ApiServerError."""
+        group, _, _ = manifest["apiVersion"].rpartition("/")
+        kind = ".".join(filter(None, (manifest["kind"], group)))
+        query = {"fieldManager": "kubectl-create", "fieldValidation": "Strict"}
+        query |= {"dryRun": "All"} if dry_run else {}
+        path = f"{self._path(kind, manifest['metadata'].get('namespace', ''))}?{urlencode(query)}"
+        made: Manifest = self._ask("POST", path, manifest)
+        return made
+
     def create_namespace(self, name: str) -> None:
         """Raises ApiServerError."""
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         self._ask("POST", "/api/v1/namespaces", manifest)
 
-    def apply_new(self, manifests: Sequence[Manifest]) -> str | None:
-        """Create objects as `kubectl apply` does, and return what that says. None where kubectl
-        would do something else: one exists, or this version of its kind is not preferred.
-
-        Raises ApiServerError.
-        """
-        new = [one for one in map(self._new, manifests) if one is not None]
-        return "".join(map(self._create, new)) if len(new) == len(manifests) else None
-
     def delete_namespace(self, name: str) -> None:
         """It ends in the background. Raises ApiServerError."""
         self._ask("DELETE", f"/api/v1/namespaces/{name}")
-
-    def _new(self, manifest: Manifest) -> _New | None:
-        kind = _kind_of(manifest)
-        resource = self._resource(kind)
-        if resource is None or resource.root.split("/", 2)[2] != manifest["apiVersion"]:
-            return None
-        metadata = manifest["metadata"]
-        namespace = (metadata.get("namespace") or "default") if resource.namespaced else ""
-        exists = self.find(kind, metadata["name"], namespace) is not None
-        return None if exists else _New(kind, namespace, manifest)
-
-    def _create(self, new: _New) -> str:
-        query = {"fieldManager": "kubectl-client-side-apply", "fieldValidation": "Strict"}
-        path = f"{self._path(new.kind, new.namespace)}?{urlencode(query)}"
-        body = _with_last_applied(new.manifest, new.namespace)
-        answer = self._api.answer("POST", path, body, seconds=_SECONDS)
-        warnings = [f"Warning: {text}\n" for text in answer.warnings]
-        return "".join([f"{new.kind}/{new.manifest['metadata']['name']} created\n", *warnings])
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         """Again where kubectl asks again: the API server is not ready for it yet, or it went away
@@ -130,14 +103,6 @@ class Reader:
         return json.loads(self._api.text(method, path, body, seconds=_SECONDS))
 
     def _path(self, kind: str, namespace: str) -> str:
-        resource = self._resource(kind)
-        if resource is None:
-            raise KeyError(kind)
-        # kubectl has a default namespace, and no test means it.
-        where = f"/namespaces/{namespace}" if namespace and resource.namespaced else ""
-        return f"{resource.root}{where}/{resource.plural}"
-
-    def _resource(self, kind: str) -> _Resource | None:
         name = kind.lower()
         if name not in self._resources:
             self._resources = {
@@ -146,7 +111,10 @@ class Reader:
                 for root in reversed(list(self._roots()))
                 for known, resource in self._served(root)
             }
-        return self._resources.get(name)
+        resource = self._resources[name]
+        # kubectl has a default namespace, and no test means it.
+        where = f"/namespaces/{namespace}" if namespace and resource.namespaced else ""
+        return f"{resource.root}{where}/{resource.plural}"
 
     def _roots(self) -> Iterator[str]:
         yield "/api/v1"
@@ -162,21 +130,3 @@ class Reader:
                 for name in names:
                     yield name.lower(), resource
                     yield f"{name.lower()}.{group}", resource
-
-
-def _kind_of(manifest: Manifest) -> str:
-    """As kubectl says it: `deployment.apps`."""
-    group, _, _ = manifest["apiVersion"].rpartition("/")
-    return ".".join(filter(None, (manifest["kind"].lower(), group)))
-
-
-def _with_last_applied(manifest: Manifest, namespace: str) -> Manifest:
-    """As kubectl sends it: with a copy of what was applied, in its spelling."""
-    metadata = {**manifest["metadata"], **({"namespace": namespace} if namespace else {})}
-    metadata["annotations"] = dict(metadata.get("annotations") or {})
-    applied = {**manifest, "metadata": metadata}
-    text = json.dumps(applied, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    annotations = {**metadata["annotations"], LAST_APPLIED: f"{text}\n"}
-    return {**applied, "metadata": {**metadata, "annotations": annotations}}

@@ -27,9 +27,9 @@ def file_name(group: str, version: str, kind: str) -> str:
 
 def write_schemas(cluster: Cluster, folder: Path) -> None:
     """Write those of every kind that the cluster serves."""
-    for path in json.loads(cluster.kubectl("get", "--raw", "/openapi/v3").stdout)["paths"]:
+    for path in cluster.read("/openapi/v3")["paths"]:
         if path == "api/v1" or path.startswith("apis/"):
-            published = json.loads(cluster.kubectl("get", "--raw", f"/openapi/v3/{path}").stdout)
+            published = cluster.read(f"/openapi/v3/{path}")
             for name, schema in _kinds(published.get("components", {}).get("schemas", {})):
                 (folder / name).write_text(json.dumps(schema))
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dev.cluster import Cluster
-from dev.cluster.api import ApiServerError
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import LocalOperator
 from tests.support.reader import Reader
@@ -66,20 +65,9 @@ class World:
         return Reader(self.cluster.kubeconfig)
 
     def apply(self, *manifests: Manifest, flags: Sequence[str] = ()) -> str:
-        """kubectl apply; what it said, warnings included. What does not exist yet is created in the
-        same way without kubectl, whose start takes longer than many a test."""
-        said = None if flags else self._created(manifests)
-        if said is not None:
-            return said
+        """kubectl apply; what it said, warnings included."""
         done = self.cluster.kubectl("apply", *flags, "-f", "-", input=_bundle(manifests))
         return done.stdout + done.stderr
-
-    def _created(self, manifests: Sequence[Manifest]) -> str | None:
-        """None if kubectl has to say or to do something else."""
-        try:
-            return self.reader.apply_new(manifests)
-        except ApiServerError:
-            return None
 
     def try_apply(
         self, *manifests: Manifest, flags: Sequence[str] = ()

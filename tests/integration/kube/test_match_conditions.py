@@ -6,14 +6,18 @@ import copy
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import pytest
 
 from dev.cluster import Cluster
+from dev.cluster.api import ApiServerError
 from fleet_telemetry.catalogue.catalogue import builtin
 from tests.support.builders import SONAR_SWITCH, SONARQUBE, Manifest, container, manifest
 from tests.support.clusters import Clusters
+from tests.support.reader import Reader
 from tests.support.rollout_crd import define_rollouts
 from tests.support.threaded_webhook import ThreadedWebhook
 
@@ -77,10 +81,12 @@ def deployment(images: list[str], name: str = "it") -> Manifest:
 
 
 def created(cluster: Cluster, given: Manifest, *, dry_run: bool = False) -> Manifest:
-    flags = ["--dry-run=server"] if dry_run else []
-    done = cluster.kubectl("create", "-f", "-", "--output=json", *flags, input=json.dumps(given))
-    found: Manifest = json.loads(done.stdout)
-    return found
+    return reader_of(cluster).create(given, dry_run=dry_run)
+
+
+@cache
+def reader_of(cluster: Cluster) -> Reader:
+    return Reader(cluster.kubeconfig)
 
 
 def injected(given: Manifest) -> list[str]:
@@ -95,8 +101,8 @@ def injected(given: Manifest) -> list[str]:
 def errors(cluster: Cluster) -> list[str]:
     """What the API server counts of conditions that it could not evaluate."""
     metric = "apiserver_admission_match_condition_evaluation_errors_total"
-    text = cluster.kubectl("get", "--raw", "/metrics").stdout
-    return [line for line in text.splitlines() if line.startswith(metric) and NAME in line]
+    lines = cluster.metrics_text().splitlines()
+    return [line for line in lines if line.startswith(metric) and NAME in line]
 
 
 CASES: dict[str, list[str]] = {
@@ -184,8 +190,8 @@ def test_another_image_does_not(with_stars: Cluster, webhook: ThreadedWebhook, i
 
 def is_called(cluster: Cluster, webhook: ThreadedWebhook, image: str) -> bool:
     before = webhook.calls
-    given = json.dumps(deployment([image]))
-    cluster.kubectl("create", "-f", "-", "--dry-run=server", input=given, check=False)
+    with suppress(ApiServerError):
+        created(cluster, deployment([image]), dry_run=True)
     return webhook.calls > before
 
 
