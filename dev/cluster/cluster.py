@@ -364,9 +364,11 @@ class Cluster:
     def _environment(self) -> dict[str, str]:
         """The environment without the user's settings: proxies, preferences, caches.
 
-        (kubectl's cache goes by address, and would mix up clusters that had the same.)
+        (kubectl's cache goes by address, and would mix up clusters that had the same.) GOGC is
+        passed on: to programs in Go it says how much memory they may take to save time.
         """
-        return {"HOME": str(self.directory), "PATH": os.environ.get("PATH", os.defpath)}
+        passed_on = {name: os.environ[name] for name in ("PATH", "GOGC") if name in os.environ}
+        return {"HOME": str(self.directory), "PATH": os.defpath, **passed_on}
 
     def _run(
         self, program: str, arguments: Sequence[str], stdin: str | None, *, check: bool
