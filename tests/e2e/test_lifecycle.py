@@ -119,6 +119,9 @@ def _make_a_fleet(space: Space) -> None:
     fleet = {**policy("fleet", products=["dependency-track"]), "kind": "ClusterTelemetryPolicy"}
     space.world.apply(fleet)
     space.policy(products=["sonarqube"], egress=DENY)
+    # A status is no sign that the webhook knows a policy.
+    for image, switch in ((SONARQUBE, SONAR_SWITCH), (DTRACK_4, V4_SWITCH)):
+        _wait_for_injection(space, image, switch)
     space.apply(
         workload("Deployment", "sonar", container(SONARQUBE), replicas=2),
         workload("StatefulSet", "dtrack", container(DTRACK_4)),
@@ -129,6 +132,14 @@ def _make_a_fleet(space: Space) -> None:
     for one in ("deployment/sonar", "statefulset/dtrack"):
         space.kubectl("rollout", "status", one, "--timeout=60s")
     _is_injected(space)
+
+
+def _wait_for_injection(space: Space, image: str, switch: str) -> None:
+    probe = workload("Deployment", "probe", container(image), replicas=0)
+    eventually(
+        lambda: switch in space.apply(probe, flags=["--dry-run=server", "-o=json"]),
+        say="an injection",
+    )
 
 
 def _is_injected(space: Space) -> None:
@@ -196,11 +207,7 @@ def test_an_upgrade_loses_no_request(bare: Space, tmp_path: Path) -> None:
     replicas = Replicas(operator, 2)
     try:
         eventually(lambda: space.try_apply(policy()).returncode == 0, say="a policy")
-        probe = workload("Deployment", "probe", container(SONARQUBE), replicas=0)
-        eventually(
-            lambda: SONAR_SWITCH in space.apply(probe, flags=["--dry-run=server", "-o=json"]),
-            say="an injection",
-        )
+        _wait_for_injection(space, SONARQUBE, SONAR_SWITCH)
         with Load(space.world.cluster, rate=10) as load:
             time.sleep(1)
             _install(space)
