@@ -98,6 +98,11 @@ def _from_ps(pid: int) -> tuple[str, str]:
     return state[:1], started.strip()
 
 
+def tied(command: Sequence[str]) -> list[str]:
+    """Return the command that becomes this one and dies with the calling thread."""
+    return [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *command]
+
+
 def spawn(
     command: Sequence[str],
     *,
@@ -112,10 +117,9 @@ def spawn(
     `dies_with_parent` it is killed when the calling *thread* ends: the kernel looks at that, not at
     the process.
     """
-    tied = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid())]
     with log.open("ab") as output:
         return subprocess.Popen(
-            [*tied, *command] if dies_with_parent else command,
+            tied(command) if dies_with_parent else command,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -6,16 +6,15 @@ of a process that it started, or the exit code of one, null as long as it runs.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import random
-import signal
 import sys
 from typing import Any
 
 import uvloop
 
+from dev.cluster.launch import tie_to
 from fleet_telemetry.kube.official_client import import_only_what_is_asked_for
 
 import_only_what_is_asked_for()
@@ -25,7 +24,6 @@ from fleet_telemetry.cli.main import main  # noqa: E402
 from fleet_telemetry.reporting import log_lines  # noqa: E402
 
 _IMPORTED = (uvloop, controller, process, webhook, serve, log_lines)
-_PR_SET_PDEATHSIG = 1
 
 
 def serve_requests() -> bool:
@@ -49,10 +47,7 @@ def serve_requests() -> bool:
 def _become(parent: int, command: list[str], log: str, environment: dict[str, str]) -> None:
     """What differs between this process and one that was started with the command."""
     os.setsid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+    tie_to(parent)
     nothing = os.open(os.devnull, os.O_RDONLY)
     written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for descriptor, opened in ((0, nothing), (1, written), (2, written)):

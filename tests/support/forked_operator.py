@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dev.cluster import Cluster, launch, processes
+from dev.cluster import Cluster, processes
 from dev.cluster.processes import Process
 from dev.harness.operator import LocalOperator
 
@@ -40,20 +40,12 @@ def spawn(
     *,
     log: Path,
     environment: Mapping[str, str],
-    inherits: int | None,
-    dies_with_parent: bool,
+    **more: Any,
 ) -> Process:
     """As `processes.spawn`, which does it for every other program."""
     if Path(command[0]).name != _PROGRAM:
-        return processes.spawn(
-            command,
-            log=log,
-            environment=environment,
-            inherits=inherits,
-            dies_with_parent=dies_with_parent,
-        )
-    assert dies_with_parent
-    assert inherits is None
+        return processes.spawn(command, log=log, environment=environment, **more)
+    assert more == {"inherits": None, "dies_with_parent": True}
     return _forks.start(command, log, environment)
 
 
@@ -125,10 +117,9 @@ class _ForkedProcess:
 
 
 def _start_server(environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    tied = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid())]
     return subprocess.Popen(
         # -P: this folder's modules are not there to be imported by their bare names.
-        [*tied, sys.executable, "-P", str(_SERVER)],
+        processes.tied([sys.executable, "-P", str(_SERVER)]),
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
