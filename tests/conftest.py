@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.clusters import Clusters
+from tests.support.shared_world import SHARED_WORLD
 
 # `make unit` looks less deep, with `--hypothesis-profile=fast`; `make test` looks as deep as is
 # said at each test. `examples` in tests/support/depth.py scales by it.
@@ -24,7 +25,7 @@ TOGETHER = ("tests/integration/chart/",)
 """Folders whose tests share what one worker computes once: here, the rendered chart."""
 WORLDS = 2
 """So many workers start the `world`: a cluster with an operator takes 20 seconds of a core to
-start, and a tenth of a core as long as it runs."""
+start, and a quarter of a core as long as it runs."""
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +46,7 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `--dist=loadgroup`: what is set up once for a file runs on one worker, and what shares
     the `world` on few. Other tests go to whichever worker is free."""
-    with_world = sorted({_file(item) for item in items if "session" in _scopes(item, "world")})
+    with_world = sorted({_file(item) for item in items if _scopes(item, SHARED_WORLD)})
     worlds = {file: f"world-{number % WORLDS}" for number, file in enumerate(with_world)}
     for item in items:
         group = worlds.get(_file(item)) or _group(item)

@@ -46,6 +46,7 @@ _READ_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _SLOTS_TO_TRY = 3
 _SETTLED_SECONDS = 0.3
+_PASSED_ON = ("PATH", "GOGC", "GOMAXPROCS")
 _OPTIONAL = (CONTROLLER_MANAGER, SCHEDULER, KWOK)
 _SYSTEM_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}
 
@@ -364,10 +365,10 @@ class Cluster:
     def _environment(self) -> dict[str, str]:
         """The environment without the user's settings: proxies, preferences, caches.
 
-        (kubectl's cache goes by address, and would mix up clusters that had the same.) GOGC is
-        passed on: to programs in Go it says how much memory they may take to save time.
+        (kubectl's cache goes by address, and would mix up clusters that had the same.) What says
+        to programs in Go how much of the machine they may take is passed on.
         """
-        passed_on = {name: os.environ[name] for name in ("PATH", "GOGC") if name in os.environ}
+        passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         return {"HOME": str(self.directory), "PATH": os.defpath, **passed_on}
 
     def _run(

@@ -1,10 +1,11 @@
-"""One cluster with one operator for all tests of a worker; a namespace for each test."""
+"""One cluster with one operator for many tests; a namespace for each of them."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from dev.harness.operator import egress_values
 from tests.support.custom_resources import CUSTOM_RESOURCES
 from tests.support.forked_operator import local_operator
 from tests.support.reader import Reader
+from tests.support.shared_world import SharedWorld
 from tests.support.world import Space, World
 
 _numbers = itertools.count(1)
@@ -23,8 +25,20 @@ _free_runtime_spaces = iter(RUNTIME_SPACES)
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    directory = tmp_path_factory.mktemp("world")
+def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedWorld]:
+    shared = SharedWorld(lambda: _world(tmp_path_factory.mktemp("world")))
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def world(shared_world: SharedWorld, request: pytest.FixtureRequest) -> Iterator[World]:
+    yield shared_world.enter(request.node)
+    shared_world.leave(request.node)
+
+
+@contextmanager
+def _world(directory: Path) -> Iterator[World]:
     with (
         LocalDnsServer(directory / "names") as names,
         Cluster(directory / "cluster", scheduler=True, kwok=True, audit=True) as cluster,

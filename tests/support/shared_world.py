@@ -1,0 +1,59 @@
+"""One cluster with one operator for many tests, from the first of them to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+
+import pytest
+
+from tests.support.world import World
+
+SHARED_WORLD = "shared_world"
+"""The fixture by which a test is known to need it."""
+
+
+class SharedWorld:
+    """Use as: enter and leave for each test, close.
+
+    A cluster with an operator takes a quarter of a core as long as it runs, so it does not wait for
+    what other tests do after the last of its own.
+    """
+
+    def __init__(self, start: Callable[[], AbstractContextManager[World]]) -> None:
+        self._start = start
+        self._stack = ExitStack()
+        self._world: World | None = None
+        self._ahead: set[pytest.Item] = set()
+
+    def enter(self, test: pytest.Item) -> World:
+        """Return the world, which starts if this is the first test."""
+        if self._world is None:
+            self._world = self._stack.enter_context(self._start())
+            self._ahead = _sharing(test)
+        return self._world
+
+    def leave(self, test: pytest.Item) -> None:
+        """Stop it if this was the last test."""
+        self._ahead.discard(test)
+        if not self._ahead:
+            self.close()
+
+    def close(self) -> None:
+        """Stop it."""
+        self._world = None
+        self._stack.close()
+
+
+def _sharing(test: pytest.Item) -> set[pytest.Item]:
+    """This test and the others that need it: on the same worker, if there are several."""
+    return {
+        one
+        for one in test.session.items
+        if SHARED_WORLD in getattr(one, "fixturenames", ()) and _group(one) == _group(test)
+    }
+
+
+def _group(test: pytest.Item) -> object:
+    marker = test.get_closest_marker("xdist_group")
+    return marker.args if marker and hasattr(test.config, "workerinput") else None
