@@ -20,6 +20,49 @@ _CONTROLLERS_OFF = (
     "endpointslice-controller",
     "endpointslice-mirroring-controller",
 )
+# A cache costs a core's time at the start, and more for as long as the API server runs. These kinds
+# are read from etcd instead: an idle API server takes a third of a core's time that it took, and
+# starts in two thirds. What the operator watches is cached, as in any other cluster.
+_NOT_CACHED = (
+    "apiservices.apiregistration.k8s.io",
+    "certificatesigningrequests.certificates.k8s.io",
+    "clusterrolebindings.rbac.authorization.k8s.io",
+    "clusterroles.rbac.authorization.k8s.io",
+    "controllerrevisions.apps",
+    "csidrivers.storage.k8s.io",
+    "csinodes.storage.k8s.io",
+    "csistoragecapacities.storage.k8s.io",
+    "deviceclasses.resource.k8s.io",
+    "endpoints",
+    "endpointslices.discovery.k8s.io",
+    "flowschemas.flowcontrol.apiserver.k8s.io",
+    "horizontalpodautoscalers.autoscaling",
+    "ingressclasses.networking.k8s.io",
+    "ingresses.networking.k8s.io",
+    "ipaddresses.networking.k8s.io",
+    "limitranges",
+    "mutatingadmissionpolicies.admissionregistration.k8s.io",
+    "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "poddisruptionbudgets.policy",
+    "podtemplates",
+    "priorityclasses.scheduling.k8s.io",
+    "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
+    "resourceclaims.resource.k8s.io",
+    "resourceclaimtemplates.resource.k8s.io",
+    "resourcequotas",
+    "resourceslices.resource.k8s.io",
+    "rolebindings.rbac.authorization.k8s.io",
+    "roles.rbac.authorization.k8s.io",
+    "runtimeclasses.node.k8s.io",
+    "servicecidrs.networking.k8s.io",
+    "storageclasses.storage.k8s.io",
+    "validatingadmissionpolicies.admissionregistration.k8s.io",
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+    "volumeattachments.storage.k8s.io",
+    "volumeattributesclasses.storage.k8s.io",
+)
 
 
 def commands(
@@ -73,6 +116,7 @@ def _apiserver(layout: Layout) -> list[str]:
         # It would write the API server's own address, again a loopback address that is refused.
         "--endpoint-reconciler-type=none",
         "--allow-privileged=true",
+        "--watch-cache-sizes=" + ",".join(f"{name}#0" for name in _NOT_CACHED),
     ]
 
 
