@@ -47,8 +47,8 @@ def tree(tmp_path: Path) -> Path:
         "observability",
         *(name.partition("/")[0] for name in GENERATED),
     }:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+        # With its compiled modules, which are valid for a copy, too.
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / "CHANGELOG.md", tmp_path)
     return tmp_path
 
