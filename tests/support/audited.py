@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from dev.cluster import Cluster
+from tests.support.forked_operator import run_command
 from tests.support.reader import Reader
 from tests.support.world import eventually
 
@@ -32,13 +33,9 @@ class Audited:
     def run(self, *words: str, kubeconfig: Path | None = None) -> subprocess.CompletedProcess[str]:
         """A command of ``fleet-telemetry``."""
         path = kubeconfig or self.cluster.kubeconfig
-        program = [sys.executable, "-m", "fleet_telemetry.cli.main"]
-        return subprocess.run(
-            [*program, words[0], f"--kubeconfig={path}", *words[1:]],
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
+        first, *others = words
+        return run_command(
+            first, f"--kubeconfig={path}", *others, environment=os.environ, timeout=_SECONDS
         )
 
     def audit(self, *words: str, kubeconfig: Path | None = None) -> Manifest:

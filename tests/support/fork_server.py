@@ -44,16 +44,19 @@ def serve_requests() -> bool:
     return False
 
 
-def _become(parent: int, command: list[str], log: str, environment: dict[str, str]) -> None:
+def _become(
+    parent: int, command: list[str], output: str, errors: str, environment: dict[str, str]
+) -> None:
     """What differs between this process and one that was started with the command."""
     os.setsid()
     tie_to(parent)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    for descriptor, opened in ((0, nothing), (1, written), (2, written)):
-        os.dup2(opened, descriptor)
-    os.close(nothing)
-    os.close(written)
+    appended = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    for number, (path, mode) in enumerate(
+        ((os.devnull, os.O_RDONLY), (output, appended), (errors, appended))
+    ):
+        opened = os.open(path, mode, 0o644)
+        os.dup2(opened, number)
+        os.close(opened)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[:] = command

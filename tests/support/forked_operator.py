@@ -1,8 +1,9 @@
-"""Operators that start in forks of one Python.
+"""Operators and commands that start in forks of one Python.
 
 To import what a role needs takes more than a second of a core, and the tests start some 160. Here
 one process imports it, and each role begins in a fork of it: with its own arguments, environment,
-output and exit code. Benchmarks, the demo and the tests in tests/soak start the installed program.
+output and exit code. Benchmarks, the demo and the tests in tests/soak start the installed program;
+tests/unit/cli shows what each command imports.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from dev.cluster import Cluster, processes
 from dev.cluster.processes import Process
-from dev.harness.operator import LocalOperator
+from dev.harness.operator import ROOT, LocalOperator
 
 _PROGRAM = "fleet-telemetry"
 _SERVER = Path(__file__).with_name("fork_server.py")
@@ -46,7 +48,21 @@ def spawn(
     if Path(command[0]).name != _PROGRAM:
         return processes.spawn(command, log=log, environment=environment, **more)
     assert more == {"inherits": None, "dies_with_parent": True}
-    return _forks.start(command, log, environment)
+    return _forks.start(command, environment, log, log)
+
+
+def run_command(
+    *arguments: str, environment: Mapping[str, str], timeout: float = 60.0
+) -> subprocess.CompletedProcess[str]:
+    """As ``subprocess.run`` runs ``fleet-telemetry`` with these arguments; seconds."""
+    with TemporaryDirectory() as folder:
+        output, errors = Path(folder) / "output", Path(folder) / "errors"
+        process = _forks.start([_PROGRAM, *arguments], environment, output, errors)
+        try:
+            code = process.wait(timeout)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(arguments, code, output.read_text(), errors.read_text())
 
 
 @dataclass
@@ -59,15 +75,21 @@ class _Forks:
     _server: subprocess.Popen[str] | None = None
 
     def start(
-        self, command: Sequence[str], log: Path, environment: Mapping[str, str]
+        self, command: Sequence[str], environment: Mapping[str, str], output: Path, errors: Path
     ) -> _ForkedProcess:
-        """Start a command."""
-        # The fork writes into it as soon as it runs, and a test may read it at once.
-        log.touch()
-        request = {"command": [*command], "log": str(log), "environment": {**environment}}
+        """Start a command that appends to these files."""
+        # The fork makes them as soon as it runs, and a test may read them at once.
+        for path in (output, errors):
+            path.touch()
+        request = {
+            "command": [*command],
+            "environment": {**environment},
+            "output": str(output),
+            "errors": str(errors),
+        }
         with self._lock:
             if self._server is None:
-                self._server = self._starter.submit(_start_server, environment).result()
+                self._server = self._starter.submit(_start_server).result()
                 atexit.register(self._server.kill)
         return _ForkedProcess(self, self.ask(request))
 
@@ -116,11 +138,11 @@ class _ForkedProcess:
         self.send_signal(signal.SIGKILL)
 
 
-def _start_server(environment: Mapping[str, str]) -> subprocess.Popen[str]:
+def _start_server() -> subprocess.Popen[str]:
     return subprocess.Popen(
         # -P: this folder's modules are not there to be imported by their bare names.
         processes.tied([sys.executable, "-P", str(_SERVER)]),
-        env=environment,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}{os.pathsep}{ROOT}"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from fleet_telemetry.audit.formats.kustomize import KustomizeFormat
 from fleet_telemetry.audit.result import Place
 from tests.support.clusters import Clusters
 from tests.support.fixes import answers, audited, every_row, fix_for, manifest_of
+from tests.support.forked_operator import run_command
 
 
 def _said(manifests: list[dict[str, Any]]) -> dict[Any, Any]:
@@ -95,13 +95,7 @@ def test_a_command_from_the_text_can_be_pasted_into_a_shell(cluster: Cluster) ->
     cluster.kubectl("create", "-f", "-", input=json.dumps(manifest))
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
     environment["PATH"] = f"{ensure(['kubectl'])['kubectl'].parent}:{environment['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "fleet_telemetry.cli.main", "audit", "--fix", "--namespace=team"],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+    done = run_command("audit", "--fix", "--namespace=team", environment=environment)
     assert done.stdout, done.stderr
     (command,) = (line for line in done.stdout.splitlines() if line.startswith("    kubectl "))
     subprocess.run(["bash", "-c", command], env=environment, check=True, capture_output=True)

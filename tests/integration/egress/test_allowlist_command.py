@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -27,25 +26,14 @@ from fleet_telemetry.egress.allowlist import (
 from fleet_telemetry.kube.client import KubernetesClient
 from fleet_telemetry.kube.kinds import CONFIG_MAP
 from tests.support.allowlist_entries import FLEET, entry
+from tests.support.forked_operator import run_command
 
-ROOT = Path(__file__).resolve().parents[3]
 NAMESPACE = "fleet-telemetry"
 
 
 def run(*arguments: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fleet_telemetry.cli.main", "allowlist", *arguments],
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT / "operator"),
-            "HOME": str(home),
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    own = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    return run_command("allowlist", *arguments, environment={**own, **environment})
 
 
 def failed(done: subprocess.CompletedProcess[str]) -> str:

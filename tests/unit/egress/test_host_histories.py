@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
+from itertools import permutations
 from typing import Any
 
 import msgspec
@@ -66,10 +67,14 @@ def one_answer(view: str, family: AddressFamily) -> st.SearchStrategy[Lookup]:
     return st.one_of(full, full, empty)
 
 
+# Made once: a strategy that is made for an example takes longer than what it draws.
+OF_VIEWS = {
+    views: st.tuples(*(one_answer(view, family) for view in views for family in AddressFamily))
+    for number in range(1, len(VIEWS) + 1)
+    for views in permutations(VIEWS, number)
+}
 ROUNDS = st.lists(st.sampled_from(VIEWS), min_size=1, max_size=3, unique=True).flatmap(
-    lambda views: st.tuples(
-        *(one_answer(view, family) for view in views for family in AddressFamily)
-    )
+    lambda views: OF_VIEWS[tuple(views)]
 )
 
 

@@ -14,14 +14,14 @@ from fleet_telemetry.observed.tls_channel import TlsChannel
 CA = trustme.CA()
 SERVER = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 CA.issue_cert("127.0.0.1").configure_cert(SERVER)
+CLIENT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+CA.configure_trust(CLIENT)
 
 
 class Client:
     def __init__(self) -> None:
-        context = ssl.create_default_context()
-        CA.configure_trust(context)
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="127.0.0.1")
+        self.tls = CLIENT.wrap_bio(self.incoming, self.outgoing, server_hostname="127.0.0.1")
 
 
 def pair() -> tuple[Client, TlsChannel]:
