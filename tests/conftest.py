@@ -25,6 +25,8 @@ TOGETHER = ("tests/integration/chart/",)
 """Folders whose tests share what one worker computes once: here, the rendered chart."""
 WITHOUT_WAITING = "tests/unit/"
 """The folder whose tests never wait: one worker runs them, while the others wait for clusters."""
+LONGEST = ("tests/e2e/test_observed.py", "tests/e2e/test_certificates.py")
+"""Files whose tests wait for minutes, one after the other on one worker."""
 WORLDS = 2
 """So many workers start the `world`: a cluster with an operator takes 20 seconds of a core to
 start, and a quarter of a core as long as it runs."""
@@ -49,8 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `--dist=loadgroup`: what is set up once for a file runs on one worker, and what shares
     the `world` on few. Other tests go to whichever worker is free.
 
-    Those that never wait come first, for one worker, and then those of a cluster, in the order of
-    their files: the longest are among them, and at the end there have to be short ones for all."""
+    Those that never wait come first, for one worker, and then those of a cluster: the longest are
+    among them, and at the end there have to be short ones for all workers."""
     with_world = sorted({_file(item) for item in items if _scopes(item, SHARED_WORLD)})
     worlds = {file: f"world-{number % WORLDS}" for number, file in enumerate(with_world)}
     for item in items:
@@ -63,7 +65,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _turn(item: pytest.Item) -> int:
     if item.nodeid.startswith(WITHOUT_WAITING):
         return 0
-    return 1 if item.get_closest_marker("cluster") else 2
+    if _file(item) in LONGEST:
+        return 1
+    return 2 if item.get_closest_marker("cluster") else 3
 
 
 def _file(item: pytest.Item) -> str:

@@ -407,9 +407,11 @@ def test_the_source_can_be_changed_there_and_back(installed: Space) -> None:
     _is_injected_now(space)
 
 
-def test_uninstalling_removes_what_the_operator_filled(installed: Space) -> None:
-    cluster = installed.world.cluster
-    installed.world.operator.stop_all()
+def test_uninstalling_removes_what_the_operator_filled(bare: Space) -> None:
+    cluster = bare.world.cluster
+    bare.world.operator.install()
+    _start_injecting(bare)
+    bare.world.operator.stop_all()
     cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}")
     left = cluster.kubectl("get", "secrets", f"--namespace={NAMESPACE}", "-o", "name").stdout
     assert left == ""
