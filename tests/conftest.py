@@ -24,12 +24,12 @@ gc.set_threshold(100_000, 50, 100)
 TOGETHER = ("tests/integration/chart/",)
 """Folders whose tests share what one worker computes once: here, the rendered chart."""
 WITHOUT_WAITING = "tests/unit/"
-"""The folder whose tests never wait: one worker runs them, while the others wait for clusters."""
+"""The folder whose tests hardly wait: one worker runs them, while the others wait for clusters."""
 LONGEST = ("tests/e2e/test_observed.py", "tests/e2e/test_certificates.py")
 """Files whose tests wait for minutes, one after the other on one worker."""
 WORLDS = 2
 """So many workers start the `world`: a cluster with an operator takes 20 seconds of a core to
-start, and a quarter of a core as long as it runs."""
+start, and 0.15 of a core as long as it runs."""
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `--dist=loadgroup`: what is set up once for a file runs on one worker, and what shares
     the `world` on few. Other tests go to whichever worker is free.
 
-    Those that never wait come first, for one worker, and then those of a cluster: the longest are
+    Those that hardly wait come first, for one worker, and then those of a cluster: the longest are
     among them, and at the end there have to be short ones for all workers."""
     with_world = sorted({_file(item) for item in items if _scopes(item, SHARED_WORLD)})
     worlds = {file: f"world-{number % WORLDS}" for number, file in enumerate(with_world)}

@@ -20,9 +20,9 @@ _CONTROLLERS_OFF = (
     "endpointslice-controller",
     "endpointslice-mirroring-controller",
 )
-# A cache costs a core's time at the start, and more for as long as the API server runs. These kinds
-# are read from etcd instead: an idle API server takes a third of a core's time that it took, and
-# starts in two thirds. What the operator watches is cached, as in any other cluster.
+# Each watch cache takes time at the start, and again every second. These kinds are read from etcd
+# instead: an API server starts with a third less work, and has half as much while nothing happens.
+# What the operator watches is cached, as in any other cluster.
 _NOT_CACHED = (
     "apiservices.apiregistration.k8s.io",
     "certificatesigningrequests.certificates.k8s.io",

@@ -16,8 +16,8 @@ SHARED_WORLD = "shared_world"
 class SharedWorld:
     """Use as: enter and leave for each test, close.
 
-    A cluster with an operator takes a quarter of a core as long as it runs, so it does not wait for
-    what other tests do after the last of its own.
+    A cluster with an operator takes 0.15 of a core as long as it runs, whatever happens, so it ends
+    with the last of its tests.
     """
 
     def __init__(self, start: Callable[[], AbstractContextManager[World]]) -> None:
