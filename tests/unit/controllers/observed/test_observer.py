@@ -125,6 +125,14 @@ async def until(holds: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def until_complete(observer: Observer) -> None:
+    """Wait until no lookup of the workload can be missing."""
+    try:
+        await until(lambda: observer.contacts_of(REF).complete_since)
+    except TimeoutError:
+        raise AssertionError(f"{observer.contacts_of(REF)}; {observer.figures()}") from None
+
+
 @asynccontextmanager
 async def tapped(**more: Any) -> AsyncIterator[tuple[Kit, TappedNameServer]]:
     async with ObjectStub(SERVICE) as stub:

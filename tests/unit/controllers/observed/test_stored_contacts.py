@@ -19,7 +19,15 @@ from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.workloads.workload import WorkloadRef
 from tests.support.loops import run_and_close
 from tests.support.object_stub import ObjectStub
-from tests.unit.controllers.observed.test_observer import HOST, QUICK, REF, Kit, tapped, until
+from tests.unit.controllers.observed.test_observer import (
+    HOST,
+    QUICK,
+    REF,
+    Kit,
+    tapped,
+    until,
+    until_complete,
+)
 from tests.unit.controllers.test_leading import build
 
 RECORD = {
@@ -81,7 +89,7 @@ def test_a_contact_is_written_once_and_kept_by_the_next_leader() -> None:
         async with tapped() as (kit, server):
             async with leading(kit, kit.new_cache()) as observer:
                 assert observer is not None
-                await until(lambda: observer.contacts_of(REF).complete_since)
+                await until_complete(observer)
                 server.ask("10.1.2.3", HOST)
                 await until(lambda: status(kit.stub).get("contacts"))
                 (record,) = status(kit.stub)["contacts"]
@@ -96,7 +104,7 @@ def test_a_contact_is_written_once_and_kept_by_the_next_leader() -> None:
             before = writes(kit.stub)
             async with leading(kit, following) as observer:
                 assert observer is not None
-                await until(lambda: observer.contacts_of(REF).complete_since)
+                await until_complete(observer)
                 await asyncio.sleep(0.3)
                 assert status(kit.stub)["contacts"] == [record]
                 assert [one.host for one in observer.contacts_of(REF).seen] == [HOST]
@@ -115,7 +123,7 @@ def test_what_was_restored_is_not_counted_twice() -> None:
             store_contacts(kit.stub, cache, RECORD)
             async with leading(kit, cache) as observer:
                 assert observer is not None
-                await until(lambda: observer.contacts_of(REF).complete_since)
+                await until_complete(observer)
                 (contact,) = observer.contacts_of(REF).seen
                 assert contact.lookups == 5
                 kit.enqueued.clear()
