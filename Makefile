@@ -40,8 +40,7 @@ unit: $(VENV)/installed ## Run the quick tests that need no cluster (about a min
 
 test: lint $(VENV)/installed ## Lint, check types, and run every test.
 	@$(BIN)/python -m dev.cluster build
-	@$(FOR_MANY_CLUSTERS) $(BIN)/python -m pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup --no-loadscope-reorder \
-	  $(PYTEST_ARGS)
+	@$(FOR_MANY_CLUSTERS) $(BIN)/python -m pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup $(PYTEST_ARGS)
 
 test-vendors: $(VENV)/installed ## Run the tests against a real SonarQube (Java, Maven, 857 MB once).
 	@$(BIN)/python -m dev.real_vendors
