@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.clusters import Clusters
-from tests.support.shared_world import SHARED_WORLD
+from tests.support.shared_world import needs_shared_world
 
 # `make unit` looks less deep, with `--hypothesis-profile=fast`; `make test` looks as deep as is
 # said at each test. `examples` in tests/support/depth.py scales by it.
@@ -46,7 +46,7 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `--dist=loadgroup`: what is set up once for a file runs on one worker, and what shares
     the `world` on few. Other tests go to whichever worker is free."""
-    with_world = sorted({_file(item) for item in items if _scopes(item, SHARED_WORLD)})
+    with_world = sorted({_file(item) for item in items if needs_shared_world(item)})
     worlds = {file: f"world-{number % WORLDS}" for number, file in enumerate(with_world)}
     for item in items:
         group = worlds.get(_file(item)) or _group(item)
@@ -64,12 +64,11 @@ def _group(item: pytest.Item) -> str:
         if file.startswith(folder):
             return folder
     # Catalogues, generated tables and the like are computed once in a process.
-    if file.startswith("tests/unit/") or "module" in _scopes(item):
+    if file.startswith("tests/unit/") or _uses_a_modules_fixture(item):
         return file
     return ""
 
 
-def _scopes(item: pytest.Item, name: str = "") -> set[str]:
-    """Of the fixtures that a test uses, or of the one with this name."""
+def _uses_a_modules_fixture(item: pytest.Item) -> bool:
     fixtures = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009  # not in the types
-    return {found[-1].scope for of, found in fixtures.items() if name in ("", of)}
+    return any(found[-1].scope == "module" for found in fixtures.values())

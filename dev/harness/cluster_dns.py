@@ -30,7 +30,7 @@ from dev.cluster.children import Children
 from dev.cluster.cluster import Cluster
 from dev.harness.dns_server import LocalDnsServer, NameServerError
 from dev.harness.managed import Managed
-from dev.harness.operator import ROOT
+from dev.harness.operator import PYTHON_PATH
 from dev.harness.pods import pod_addresses
 from fleet_telemetry.objects.labels import as_selector
 
@@ -176,7 +176,7 @@ def print_corefile(cluster: Cluster, *arguments: str) -> str:
     """What ``fleet-telemetry corefile`` prints for a cluster. Raises NameServerError."""
     program = str(Path(sys.executable).with_name("fleet-telemetry"))
     command = [program, "corefile", f"--kubeconfig={cluster.kubeconfig}", *arguments]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}{os.pathsep}{ROOT}"}
+    environment = {**os.environ, "PYTHONPATH": PYTHON_PATH}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise NameServerError(f"fleet-telemetry corefile failed: {done.stderr}")

@@ -32,6 +32,8 @@ from dev.harness.ports import free_port
 
 Role = Literal["webhook", "controller"]
 ROOT = Path(__file__).resolve().parents[2]
+PYTHON_PATH = f"{ROOT / 'operator'}{os.pathsep}{ROOT}"
+"""The code of this tree, also if the virtual environment belongs to another one."""
 CHART = ROOT / "charts" / "fleet-telemetry-operator"
 NAMESPACE = "fleet-telemetry"
 RELEASE = "fleet-telemetry"
@@ -78,8 +80,7 @@ class LocalOperator:
             environment={
                 "PATH": os.environ["PATH"],
                 "HOME": str(directory),
-                # The code of this tree, also if the virtual environment belongs to another one.
-                "PYTHONPATH": f"{ROOT / 'operator'}{os.pathsep}{ROOT}",
+                "PYTHONPATH": PYTHON_PATH,
             },
             inherits=None,
             detached=detached,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from dev.harness.dns_server import LocalDnsServer
 from dev.harness.operator import NAMESPACE, RELEASE
 from tests.support.clusters import Clusters
-from tests.support.forked_operator import local_operator
+from tests.support.forked_operator import local_operator, run_command
 from tests.support.world import (
     DTRACK_4,
     DTRACK_5,
@@ -204,11 +203,8 @@ def _without_validation(space: Space) -> None:
 
 
 def _revert(space: Space, *flags: str) -> tuple[int, str]:
-    program = Path(sys.executable).parent / "fleet-telemetry"
     kubeconfig = f"--kubeconfig={space.world.cluster.kubeconfig}"
-    done = subprocess.run(
-        [program, "revert", kubeconfig, *flags], capture_output=True, text=True, check=False
-    )
+    done = run_command("revert", kubeconfig, *flags, environment=os.environ)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dev.harness.dns_server import Records
+from tests.support.forked_operator import run_command
 from tests.support.world import SONARQUBE, Manifest, Space, container, eventually, workload
 
 pytestmark = pytest.mark.cluster
@@ -325,14 +324,8 @@ def cluster_policy(space: Space, name: str, **spec: Any) -> None:
 
 def allowlist(space: Space, form: str, section: str) -> list[Manifest]:
     """What the command prints; nothing before the ConfigMap exists."""
-    program = Path(sys.executable).parent / "fleet-telemetry"
     kubeconfig = f"--kubeconfig={space.world.cluster.kubeconfig}"
-    done = subprocess.run(
-        [program, "allowlist", f"--format={form}", kubeconfig],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_command("allowlist", f"--format={form}", kubeconfig, environment=os.environ)
     found: list[Manifest] = json.loads(done.stdout)[section] if done.returncode == 0 else []
     return found
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from dev.harness.dns_server import LocalDnsServer, Records
 from dev.harness.operator import CHART, NAMESPACE, RELEASE, ROOT, Role, egress_values
 from dev.harness.replicas import Replicas
 from tests.support.clusters import Clusters
-from tests.support.forked_operator import local_operator
+from tests.support.forked_operator import local_operator, run_command
 from tests.support.load import Load
 from tests.support.previous_chart import previous_chart
 from tests.support.world import (
@@ -371,18 +370,12 @@ def _theirs(space: Space) -> None:
 
 
 def _program(space: Space, *arguments: str, kubeconfig: Path) -> tuple[int, str]:
-    done = subprocess.run(
-        [Path(sys.executable).parent / "fleet-telemetry", *arguments],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(space.world.directory),
-            "PYTHONPATH": str(ROOT / "operator"),
-            "KUBECONFIG": str(kubeconfig),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(space.world.directory),
+        "KUBECONFIG": str(kubeconfig),
+    }
+    done = run_command(*arguments, environment=environment)
     return done.returncode, done.stdout + done.stderr
 
 

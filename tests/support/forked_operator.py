@@ -25,7 +25,7 @@ from typing import Any
 
 from dev.cluster import Cluster, processes
 from dev.cluster.processes import Process
-from dev.harness.operator import ROOT, LocalOperator
+from dev.harness.operator import PYTHON_PATH, LocalOperator
 
 _PROGRAM = "fleet-telemetry"
 _SERVER = Path(__file__).with_name("fork_server.py")
@@ -142,7 +142,7 @@ def _start_server() -> subprocess.Popen[str]:
     return subprocess.Popen(
         # -P: this folder's modules are not there to be imported by their bare names.
         processes.tied([sys.executable, "-P", str(_SERVER)]),
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}{os.pathsep}{ROOT}"},
+        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
 import pytest
+import xdist
 
 from tests.support.world import World
 
-SHARED_WORLD = "shared_world"
-"""The fixture by which a test is known to need it."""
+
+def needs_shared_world(test: pytest.Item) -> bool:
+    """Whether it uses the fixture in tests/e2e/conftest.py."""
+    return "shared_world" in getattr(test, "fixturenames", ())
 
 
 class SharedWorld:
@@ -48,12 +51,10 @@ class SharedWorld:
 def _sharing(test: pytest.Item) -> set[pytest.Item]:
     """This test and the others that need it: on the same worker, if there are several."""
     return {
-        one
-        for one in test.session.items
-        if SHARED_WORLD in getattr(one, "fixturenames", ()) and _group(one) == _group(test)
+        one for one in test.session.items if needs_shared_world(one) and _group(one) == _group(test)
     }
 
 
 def _group(test: pytest.Item) -> object:
     marker = test.get_closest_marker("xdist_group")
-    return marker.args if marker and hasattr(test.config, "workerinput") else None
+    return marker.args if marker and xdist.is_xdist_worker(test.session) else None
