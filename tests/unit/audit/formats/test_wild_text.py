@@ -40,17 +40,17 @@ def _rendered(name: str, audit: Audit, screen: Screen = _EVERY) -> str:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", FORMATS)
 @given(audit=wild_audits)
 @examples(80)
-def test_no_control_character_is_written(name: str, audit: Audit) -> None:
-    text = _rendered(name, audit)
-    assert text.endswith("\n")
-    text.encode()
-    if name == "csv":
-        text = text.replace(_CSV_NEWLINE, "\n")
-    for character in set(text) - {"\n"}:
-        assert character.isprintable(), (character, unicodedata.category(character))
+def test_no_control_character_is_written(audit: Audit) -> None:
+    for name in FORMATS:
+        text = _rendered(name, audit)
+        assert text.endswith("\n"), name
+        text.encode()
+        if name == "csv":
+            text = text.replace(_CSV_NEWLINE, "\n")
+        for character in set(text) - {"\n"}:
+            assert character.isprintable(), (name, character, unicodedata.category(character))
 
 
 @pytest.mark.thorough
@@ -59,7 +59,7 @@ def test_no_control_character_is_written(name: str, audit: Audit) -> None:
 def test_json_and_yaml_hold_the_result_itself(audit: Audit) -> None:
     expected = encodable(audit)
     assert msgspec.json.decode(_rendered("json", audit)) == expected
-    assert yaml.safe_load(_rendered("yaml", audit)) == expected
+    assert yaml.load(_rendered("yaml", audit), yaml.CSafeLoader) == expected
     msgspec.convert(expected, Audit)
 
 
@@ -223,13 +223,13 @@ def test_markdown_is_tables_and_fits_a_comment(audit: Audit) -> None:
 @pytest.mark.thorough
 @given(audit=wild_audits)
 @examples(80)
-@pytest.mark.parametrize("columns", [60, 80, 200])
-def test_a_table_fits_the_terminal(columns: int, audit: Audit) -> None:
-    text = _rendered("table", audit, Screen(width=columns, every=True))
-    assert max(map(width, text.splitlines())) <= columns
-    # A row for each finding, and none is broken.
-    cells = [line for line in text.splitlines() if re.search(r"  (Yes|No|Unknown)( |$)", line)]
-    assert len(cells) >= len(audit.findings)
+def test_a_table_fits_the_terminal(audit: Audit) -> None:
+    for columns in (60, 80, 200):
+        text = _rendered("table", audit, Screen(width=columns, every=True))
+        assert max(map(width, text.splitlines())) <= columns
+        # A row for each finding, and none is broken.
+        cells = [line for line in text.splitlines() if re.search(r"  (Yes|No|Unknown)( |$)", line)]
+        assert len(cells) >= len(audit.findings)
 
 
 @pytest.mark.parametrize("name", FORMATS)
