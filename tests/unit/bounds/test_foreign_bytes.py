@@ -88,31 +88,38 @@ _documents = st.recursive(
 )
 
 
+_odd = _leaves | _documents
+
+
 def _shape(draw: st.DrawFn, name: str) -> Any:
     """An answer that is right but for what Hypothesis puts in."""
-    odd = lambda: draw(_leaves | _documents)  # noqa: E731
-    row = {"groupName": "telemetry", "propertyName": draw(_values), "propertyValue": odd()}
-    return {
-        "dependency-track": [row, odd(), {**row, "propertyName": "submission.enabled"}],
-        "sonarqube": {"status": "UP", "version": odd(), "Settings": odd()},
-        "emqx": {"enable": odd(), "node": odd(), "version": odd(), "feature": odd()},
-        "sourcegraph": {
-            "data": {
-                "site": {
-                    "productVersion": odd(),
-                    "allowSiteSettingsEdits": draw(st.booleans()),
-                    "configuration": {"id": 1, "effectiveContents": draw(_values)},
-                    "productSubscription": odd(),
+    odd = lambda: draw(_odd)  # noqa: E731
+    match name.partition("-info")[0]:
+        case "dependency-track":
+            row = {"groupName": "telemetry", "propertyName": draw(_values), "propertyValue": odd()}
+            return [row, odd(), {**row, "propertyName": "submission.enabled"}]
+        case "sonarqube":
+            return {"status": "UP", "version": odd(), "Settings": odd()}
+        case "emqx":
+            return {"enable": odd(), "node": odd(), "version": odd(), "feature": odd()}
+        case "sourcegraph":
+            return {
+                "data": {
+                    "site": {
+                        "productVersion": odd(),
+                        "allowSiteSettingsEdits": draw(st.booleans()),
+                        "configuration": {"id": 1, "effectiveContents": draw(_values)},
+                        "productSubscription": odd(),
+                    },
+                    "telemetry": {
+                        "exportedEvents": {"nodes": [{"exportedAt": odd(), "payload": odd()}]},
+                        "eventsQueuedForExport": odd(),
+                    },
+                    "updateSiteConfiguration": odd(),
                 },
-                "telemetry": {
-                    "exportedEvents": {"nodes": [{"exportedAt": odd(), "payload": odd()}]},
-                    "eventsQueuedForExport": odd(),
-                },
-                "updateSiteConfiguration": odd(),
-            },
-            "errors": draw(st.none() | _documents),
-        },
-    }[name.partition("-info")[0]]
+                "errors": draw(_odd),
+            }
+    raise KeyError(name)
 
 
 def _ask(name: str, body: bytes, headers: Mapping[str, str] = {}, status: int = 200) -> None:

@@ -291,7 +291,7 @@ def test_a_pod_that_cannot_be_asked_beside_one_that_can_is_no_answer() -> None:
 @pytest.mark.parametrize("fault", [ApiFault.HANG, ApiFault.ERROR_500, ApiFault.CUT_BEFORE_ANSWER])
 def test_a_contrary_answer_counts_whatever_the_remediation_meets(fault: ApiFault) -> None:
     async def main() -> None:
-        async with leading(patience=0.3) as kit:
+        async with leading(patience=2.0) as kit:
             product = await kit.add("quick", 0, action=RuntimeAction.REMEDIATE, enabled=True)
             # The first request is for the setting; the others fail.
             while not product.seen:  # noqa: ASYNC110  # the very next moment matters

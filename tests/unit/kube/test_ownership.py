@@ -359,6 +359,7 @@ def test_a_request_waits_for_the_part_and_for_the_whole() -> None:
 
 
 _KINDS = {"d": "Deployment", "r": "ReplicaSet", "p": "Pod"}
+_NAMES = st.sets(st.sampled_from(["a", "b"]), max_size=2)
 
 
 @st.composite
@@ -367,7 +368,7 @@ def _objects(draw: st.DrawFn) -> dict[str, Manifest]:
     found: dict[str, Manifest] = {}
     owners: list[Manifest] = []
     for letter in "drp":
-        for name in draw(st.sets(st.sampled_from(["a", "b"]), max_size=2)):
+        for name in draw(_NAMES):
             owner = draw(st.sampled_from([None, *owners]))
             if letter == "p":
                 of = owner or make("ReplicaSet", "nobody")

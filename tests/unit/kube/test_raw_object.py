@@ -52,40 +52,41 @@ OWNERS = st.sampled_from(
 )
 
 
-@st.composite
-def containers(draw: st.DrawFn) -> list[Any]:
-    image = st.sampled_from([SONARQUBE, NGINX, "", None, 5, "emqx/emqx:5.8.1"])
-    one = st.fixed_dictionaries(
-        {"image": image},
-        optional={
-            "name": st.sampled_from(["app", "", None, 3]),
-            "restartPolicy": st.sampled_from(["Always", None, 1]),
-        },
-    )
-    return draw(st.lists(one | st.none() | st.just("text"), max_size=3))
+CONTAINER = st.fixed_dictionaries(
+    {"image": st.sampled_from([SONARQUBE, NGINX, "", None, 5, "emqx/emqx:5.8.1"])},
+    optional={
+        "name": st.sampled_from(["app", "", None, 3]),
+        "restartPolicy": st.sampled_from(["Always", None, 1]),
+    },
+)
+CONTAINERS = st.lists(CONTAINER | st.none() | st.just("text"), max_size=3)
+KINDS = st.sampled_from([*kinds.WORKLOADS, kinds.POD])
+IMAGES = st.sampled_from([SONARQUBE, NGINX])
+LISTS = st.lists(st.sampled_from(["containers", "initContainers"]), max_size=2)
+CHANGED = st.lists(st.sampled_from(PATHS), max_size=2)
 
 
 @st.composite
 def objects(draw: st.DrawFn) -> tuple[Kind, Manifest]:
-    kind = draw(st.sampled_from([*kinds.WORKLOADS, kinds.POD]))
+    kind = draw(KINDS)
     if kind == kinds.POD:
-        given_ = manifest(container(draw(st.sampled_from([SONARQUBE, NGINX]))), kind="Deployment")
+        given_ = manifest(container(draw(IMAGES)), kind="Deployment")
         given_["kind"], given_["spec"] = "Pod", given_["spec"]["template"]["spec"]
         template = given_["spec"]
     else:
-        given_ = manifest(container(draw(st.sampled_from([SONARQUBE, NGINX]))), kind=kind.kind)
+        given_ = manifest(container(draw(IMAGES)), kind=kind.kind)
         template = dig(given_, *TEMPLATE_PATHS[kind.kind], "spec")
         if kind.kind == "RayCluster":
             given_["spec"]["workerGroupSpecs"] = [
-                {"template": {"spec": {"containers": draw(containers())}}}
+                {"template": {"spec": {"containers": draw(CONTAINERS)}}}
             ]
     given_["apiVersion"] = kind.api_version
     given_["metadata"]["resourceVersion"] = "7"
     if owner := draw(OWNERS):
         given_["metadata"]["ownerReferences"] = [owner]
-    for key in draw(st.lists(st.sampled_from(["containers", "initContainers"]), max_size=2)):
-        template[key] = draw(containers())
-    for path in draw(st.lists(st.sampled_from(PATHS), max_size=2)):
+    for key in draw(LISTS):
+        template[key] = draw(CONTAINERS)
+    for path in draw(CHANGED):
         place: Any = given_
         for key in path[:-1]:
             place = place.get(key) if isinstance(place, dict) else None
