@@ -425,9 +425,12 @@ class Chain:
             self._end_all(now, reason, f"a source at {address}: {detail}")
         for name in meant:
             self._servers[name].streak.end(now, reason, detail)
-        # One that was sent before may have come back before.
+        # One that was sent before may have come back before, or was answered while nobody reported
+        # it. That may also be one that was sent as pods ask.
         self._outstanding = {
-            token: one for token, one in self._outstanding.items() if one.server not in meant
+            token: one
+            for token, one in self._outstanding.items()
+            if one.server not in meant and one.server != _PATH
         }
 
     def _end_all(self, now: datetime, reason: ObservedReason, detail: str) -> None:

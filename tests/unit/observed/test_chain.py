@@ -321,9 +321,9 @@ def test_pods_may_ask_others_than_the_name_servers_that_report() -> None:
     assert played.state.reason is ObservedReason.DNS_BYPASSED
     ask_as_pods_do(played)
     assert played.since == at(17)
-    played.chain.path_canary_sent("later", at(20))
-    played.servers(ONE, TWO).connect(f"{TWO}#2").prove(TWO, f"{TWO}#2").later(100)
-    played.prove(ONE, f"{ONE}#1").prove(TWO, f"{TWO}#2")
+    played.servers(ONE, TWO).connect(f"{TWO}#2").prove(TWO, f"{TWO}#2")
+    played.chain.path_canary_sent("later", at(played.now))
+    played.later(100).prove(ONE, f"{ONE}#1").prove(TWO, f"{TWO}#2")
     assert played.state.reason is ObservedReason.DNS_BYPASSED
 
 
@@ -334,6 +334,19 @@ def test_what_does_not_show_the_way_that_pods_ask(asked: dict[str, str]) -> None
     played = by_path()
     ask_as_pods_do(played, **asked)
     assert played.since is None
+
+
+@pytest.mark.parametrize("breaks", [Played.connect, Played.disconnect, Played.lose])
+def test_a_canary_that_nobody_may_have_reported_does_not_show_another_way(
+    breaks: Callable[[Played, str], Played],
+) -> None:
+    source = f"{ONE}#1"
+    played = by_path()
+    played.chain.path_canary_sent("early", at(played.now))
+    breaks(played.later(1), source).connect(source).later(1).prove(ONE, source)
+    ask_as_pods_do(played)
+    played.later(100).prove(ONE, source)
+    assert (played.since is not None, played.chain.missed) == (True, 0)
 
 
 def test_a_canary_the_way_that_pods_ask_proves_for_minutes_and_no_name_server() -> None:

@@ -34,7 +34,7 @@ from tests.support.tapped_name_server import TappedNameServer
 HOST = "telemetry.sonarsource.com"
 OWNER = manifest(container(SONARQUBE), kind="StatefulSet")
 REF = WorkloadRef(OWNER["metadata"]["namespace"], WorkloadKind.STATEFUL_SET, "it")
-QUICK = Pace(tick=0.02, canaries=0.5, soonest=0.02, settle=0.05, begin=2.0)
+QUICK = Pace(tick=0.02, canaries=0.5, soonest=0.02, settle=0.05, begin=30.0)
 SERVICE = {
     "apiVersion": "v1",
     "kind": "Service",

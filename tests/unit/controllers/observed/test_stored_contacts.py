@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fleet_telemetry.controllers.observed.observer import Observer
+from fleet_telemetry.controllers.observed.session import Pace
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.cache import ClusterCache
 from fleet_telemetry.workloads.workload import WorkloadRef
@@ -43,14 +45,14 @@ STORED = ("workloadtelemetries", REF.namespace, "statefulset-it")
 
 @asynccontextmanager
 async def leading(
-    kit: Kit, cache: ClusterCache, *, observe: bool = True
+    kit: Kit, cache: ClusterCache, *, observe: bool = True, pace: Pace = QUICK
 ) -> AsyncIterator[Observer | None]:
     """A controller that leads."""
     observers: list[Observer] = []
 
     def make(enqueue: Callable[[WorkloadRef], None]) -> Observer:
         now = partial(datetime.now, UTC)
-        found = Observer(cache, kit.client, kit.options, now=now, enqueue=enqueue, pace=QUICK)
+        found = Observer(cache, kit.client, kit.options, now=now, enqueue=enqueue, pace=pace)
         observers.append(found)
         return found
 
@@ -172,7 +174,7 @@ def test_a_leader_who_sees_nothing_says_so_in_the_end() -> None:
             ]
             kit.stub.objects[STORED]["status"]["channels"] = channels
             cache.upsert(kinds.WORKLOAD_TELEMETRY, kit.stub.objects[STORED])
-            async with leading(kit, cache) as observer:
+            async with leading(kit, cache, pace=replace(QUICK, begin=1.0)) as observer:
                 assert observer is not None
                 await until(lambda: observer.is_beginning)
                 await until(lambda: not observer.is_beginning)
