@@ -8,7 +8,7 @@ ROUNDS ?= 10
 WORKERS ?= 4
 IMAGE ?= fleet-telemetry/operator:dev
 # More workers than two cores, because most tests of a cluster wait most of the time.
-TEST_WORKERS ?= 5
+TEST_WORKERS ?= 4
 PYTEST_ARGS ?=
 # Programs in Go collect garbage less often, because there is memory, and do not look for work on a
 # second core, because there are more programs than cores: an API server starts with a quarter less.
@@ -40,8 +40,7 @@ unit: $(VENV)/installed ## Run the quick tests that need no cluster (about a min
 
 test: lint $(VENV)/installed ## Lint, check types, and run every test.
 	@$(BIN)/python -m dev.cluster build
-	@$(FOR_MANY_CLUSTERS) $(BIN)/python -m pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup --no-loadscope-reorder \
-	  $(PYTEST_ARGS)
+	@$(FOR_MANY_CLUSTERS) $(BIN)/python -m pytest --numprocesses=$(TEST_WORKERS) --dist=loadgroup $(PYTEST_ARGS)
 
 test-vendors: $(VENV)/installed ## Run the tests against a real SonarQube (Java, Maven, 857 MB once).
 	@$(BIN)/python -m dev.real_vendors

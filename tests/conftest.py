@@ -23,10 +23,6 @@ gc.set_threshold(100_000, 50, 100)
 
 TOGETHER = ("tests/integration/chart/",)
 """Folders whose tests share what one worker computes once: here, the rendered chart."""
-WITHOUT_WAITING = "tests/unit/"
-"""The folder whose tests hardly wait: one worker runs them, while the others wait for clusters."""
-LONGEST = ("tests/e2e/test_observed.py", "tests/e2e/test_certificates.py")
-"""Files whose tests wait for minutes, one after the other on one worker."""
 WORLDS = 2
 """So many workers start the `world`: a cluster with an operator takes 20 seconds of a core to
 start, and 0.15 of a core as long as it runs."""
@@ -49,25 +45,13 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `--dist=loadgroup`: what is set up once for a file runs on one worker, and what shares
-    the `world` on few. Other tests go to whichever worker is free.
-
-    Those that hardly wait come first, for one worker, and then those of a cluster: the longest are
-    among them, and at the end there have to be short ones for all workers."""
+    the `world` on few. Other tests go to whichever worker is free."""
     with_world = sorted({_file(item) for item in items if needs_shared_world(item)})
     worlds = {file: f"world-{number % WORLDS}" for number, file in enumerate(with_world)}
     for item in items:
         group = worlds.get(_file(item)) or _group(item)
         if group:
             item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=_turn)
-
-
-def _turn(item: pytest.Item) -> int:
-    if item.nodeid.startswith(WITHOUT_WAITING):
-        return 0
-    if _file(item) in LONGEST:
-        return 1
-    return 2 if item.get_closest_marker("cluster") else 3
 
 
 def _file(item: pytest.Item) -> str:
@@ -79,9 +63,8 @@ def _group(item: pytest.Item) -> str:
     for folder in TOGETHER:
         if file.startswith(folder):
             return folder
-    if file.startswith(WITHOUT_WAITING):
-        return WITHOUT_WAITING
-    if _uses_a_modules_fixture(item):
+    # Catalogues, generated tables and the like are computed once in a process.
+    if file.startswith("tests/unit/") or _uses_a_modules_fixture(item):
         return file
     return ""
 

@@ -21,6 +21,8 @@ from fleet_telemetry.observed.lookup import LookupStage
 from tests.support.dnstap_reports import READY, START, answer, question, report
 
 _RETRY_SECONDS = 0.05
+_HANDSHAKE_SECONDS = 4.0
+"""CoreDNS gives up then, too. Who ends just now may leave a connection without an answer."""
 
 
 class TappedNameServer(asyncio.DatagramProtocol):
@@ -139,12 +141,14 @@ class TappedNameServer(asyncio.DatagramProtocol):
 
     async def _connect(self) -> None:
         local = (self._address, 0)
-        reader, writer = await asyncio.open_connection(*self._receiver, local_addr=local)
+        async with asyncio.timeout(_HANDSHAKE_SECONDS):
+            reader, writer = await asyncio.open_connection(*self._receiver, local_addr=local)
         try:
             writer.write(READY)
-            # ACCEPT begins with four zeros and its own length.
-            size = int.from_bytes((await reader.readexactly(8))[4:], "big")
-            await reader.readexactly(size)
+            async with asyncio.timeout(_HANDSHAKE_SECONDS):
+                # ACCEPT begins with four zeros and its own length.
+                size = int.from_bytes((await reader.readexactly(8))[4:], "big")
+                await reader.readexactly(size)
             writer.write(START)
             self._writer = writer
             self.connections += 1

@@ -30,7 +30,7 @@ V5_OFF = {V5_SWITCH: "false", V5_CRON: "-"}
 """What version 5 of Dependency-Track gets to be off: a seed, and a task that never runs."""
 SONAR_SWITCH = "SONAR_TELEMETRY_ENABLE"
 SECONDS = 60.0
-"""On a machine that runs five clusters on two cores."""
+"""On a machine that runs several clusters on two cores."""
 _SHORTEST_PAUSE = 0.03
 _LONGEST_PAUSE = 0.3
 

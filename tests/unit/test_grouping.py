@@ -10,4 +10,4 @@ def test_a_worker_is_given_whole_groups(request: pytest.FixtureRequest) -> None:
     each worker sets everything up, and nothing says so."""
     if not getattr(request.config.option, "loadgroup", False):
         pytest.skip("this run does not distribute groups")
-    assert request.node.nodeid.endswith("@tests/unit/")
+    assert request.node.nodeid.endswith("@tests/unit/test_grouping.py")
