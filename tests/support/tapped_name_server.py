@@ -141,19 +141,19 @@ class TappedNameServer(asyncio.DatagramProtocol):
 
     async def _connect(self) -> None:
         local = (self._address, 0)
-        async with asyncio.timeout(_HANDSHAKE_SECONDS):
+        async with asyncio.timeout(_HANDSHAKE_SECONDS) as handshake:
             reader, writer = await asyncio.open_connection(*self._receiver, local_addr=local)
-        try:
-            writer.write(READY)
-            async with asyncio.timeout(_HANDSHAKE_SECONDS):
+            try:
+                writer.write(READY)
                 # ACCEPT begins with four zeros and its own length.
                 size = int.from_bytes((await reader.readexactly(8))[4:], "big")
                 await reader.readexactly(size)
-            writer.write(START)
-            self._writer = writer
-            self.connections += 1
-            while await reader.read(1 << 10):
-                pass
-        finally:
-            self._writer = None
-            writer.transport.abort()
+                handshake.reschedule(None)
+                writer.write(START)
+                self._writer = writer
+                self.connections += 1
+                while await reader.read(1 << 10):
+                    pass
+            finally:
+                self._writer = None
+                writer.transport.abort()

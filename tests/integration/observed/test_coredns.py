@@ -66,8 +66,15 @@ async def until(true: Callable[[], Any]) -> None:
             await asyncio.sleep(0.02)
 
 
-def halves(heard: Heard) -> list[tuple[LookupStage, str, str, bool]]:
+Reported = tuple[LookupStage, str, str, bool]
+
+
+def halves(heard: Heard) -> list[Reported]:
     return [(one.stage, one.name, one.client, one.refused) for _, one in heard.lookups]
+
+
+def questions(reported: list[Reported]) -> list[Reported]:
+    return [one for one in reported if one[0] is LookupStage.QUESTION]
 
 
 async def seen(heard: Heard, count: int) -> list[ReportedLookup]:
@@ -90,8 +97,8 @@ def test_lookups_of_clients(coredns: LocalCoreDns) -> None:
                 await asyncio.to_thread(coredns.ask, name, POD, kind=kind, tcp=tcp)
             lookups = await seen(heard, 8)
             after = datetime.now(UTC)
-            # CoreDNS answers first and reports then, so the next question can be reported before.
-            assert Counter(halves(heard)) == Counter(
+            found = halves(heard)
+            expected = [
                 (stage, name, POD, refused and stage is LookupStage.ANSWER)
                 for name, refused in (
                     ("telemetry.example.com", False),
@@ -100,7 +107,10 @@ def test_lookups_of_clients(coredns: LocalCoreDns) -> None:
                     ("refused.example.com", True),
                 )
                 for stage in (LookupStage.QUESTION, LookupStage.ANSWER)
-            )
+            ]
+            # CoreDNS answers first and reports then, so the next question can be reported before.
+            assert Counter(found) == Counter(expected)
+            assert questions(found) == questions(expected)
             for one in lookups:
                 assert before - timedelta(seconds=1) < one.time < after + timedelta(seconds=1)
             assert heard.events == [("connected", "127.0.0.1#1")]
