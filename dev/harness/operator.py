@@ -67,10 +67,13 @@ class LocalOperator:
         helm: HelmProgram = "helm",
         detached: bool = False,
         spawn: Spawn = processes.spawn,
+        values: Mapping[str, Any] | None = None,
     ) -> None:
-        """``helm`` is the program that installs the chart, and ``spawn`` starts each process."""
+        """``helm`` is the program that installs the chart, ``spawn`` starts each process, and
+        ``values`` are those of the chart that an install has unless it says otherwise."""
         self._cluster = cluster
         self._helm = helm
+        self._values = values or {}
         self._directory = directory
         self._directory.mkdir(parents=True, exist_ok=True)
         self._running: dict[str, _Process] = {}
@@ -100,7 +103,7 @@ class LocalOperator:
     ) -> None:
         """Install or upgrade the chart. Raises subprocess.CalledProcessError."""
         # An unprivileged port, because the process itself listens on it.
-        own = {"webhook": {"service": {"port": _WEBHOOK_PORT}}}
+        own = _merged({"webhook": {"service": {"port": _WEBHOOK_PORT}}}, self._values)
         text = yaml.safe_dump(_merged(own, values or {}))
         more = ["--install", "--create-namespace", *flags, "--values", "-"]
         self.helm("upgrade", RELEASE, str(chart), *more, stdin=text)

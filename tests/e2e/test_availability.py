@@ -42,7 +42,7 @@ LEAF, AUTHORITY = f"{RELEASE}-webhook-tls", f"{RELEASE}-webhook-ca"
 HOST = f"{RELEASE}-webhook.{NAMESPACE}.svc"
 _log = logging.getLogger(__name__)
 FAILOVER_SECONDS = 15.0
-WEBHOOK_TIMEOUT = 2.0
+WEBHOOK_TIMEOUT = 2
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def pair(clusters: Clusters, tmp_path: Path) -> Iterator[tuple[Space, Replicas]]
     """Two webhooks that the API server trusts, and a policy."""
     with clusters.lend(controller_manager=False) as cluster:
         operator = local_operator(cluster, tmp_path / "operator")
-        operator.install()
+        operator.install({"webhook": {"timeoutSeconds": WEBHOOK_TIMEOUT}})
         replicas = Replicas(operator, 2)
         space = Space(
             World(cluster, operator, tmp_path, LocalDnsServer(tmp_path / "names")), "default"
