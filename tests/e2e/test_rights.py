@@ -69,10 +69,13 @@ UNUSED = {
     "list baselineadminnetworkpolicies.policy.networking.k8s.io",
     "list networkpolicies.crd.projectcalico.org",
     "list globalnetworkpolicies.crd.projectcalico.org",
-    "list clusternetworkpolicies.crd.projectcalico.org",
+    "list networkpolicies.projectcalico.org",
+    "list globalnetworkpolicies.projectcalico.org",
     "list networkpolicies.crd.antrea.io",
-    "list globalnetworkpolicies.crd.antrea.io",
     "list clusternetworkpolicies.crd.antrea.io",
+    "list applicationnetworkpolicies.networking.k8s.aws",
+    "list clusternetworkpolicies.networking.k8s.aws",
+    "list fqdnnetworkpolicies.networking.gke.io",
 }
 """Rights that this run does not show to be used, with the reason."""
 

@@ -648,7 +648,8 @@ class EgressReason(_Explained):
     )
     NO_HOSTS_KNOWN = (
         "NoHostsKnown",
-        "The catalogue names no host of the channel for this version.",
+        "The catalogue names no host of the channel for this version, so no network policy can be "
+        "shown to deny it.",
     )
     HOSTS_NOT_RESOLVED = (
         "HostsNotResolved",

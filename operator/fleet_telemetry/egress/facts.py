@@ -12,6 +12,7 @@ from fleet_telemetry.egress.dialects.dialect import Dialect
 from fleet_telemetry.egress.dialects.plugin import NetworkPlugin
 from fleet_telemetry.egress.dialects.registry import DIALECTS, always_served
 from fleet_telemetry.egress.host_use import Key
+from fleet_telemetry.egress.labels_to_come import labels_to_come
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network
 from fleet_telemetry.egress.network_policies import NetworkPolicy
 from fleet_telemetry.egress.selectors import labels_in, read_selector
@@ -87,7 +88,7 @@ class EgressInput:
         selectors = [one.pod_selector for one in self.network.policies]
         selectors.append(read_selector(self.workload.pod_selector))
         keys = {key for selector in selectors for key in labels_in(selector)}
-        every = (*self.pod_labels, self.workload.template.labels)
+        every = (*self.pod_labels, *labels_to_come(self.workload, selectors))
         relevant = ({key: one[key] for key in one.keys() & keys} for one in every)
         return tuple({frozenset(one.items()): one for one in relevant}.values())
 

@@ -108,8 +108,7 @@ class _ChannelJudgement:
         if self._opens:
             detail = f"{planned.dialect.name} policies of others are not read."
             return EgressFinding(EgressVerdict.ALLOWED, EgressReason.LET_THROUGH, detail)
-        isolates = planned.desired.action is EgressAction.ISOLATE
-        if not self._uses and not isolates:
+        if not self._uses:
             return EgressFinding(EgressVerdict.UNKNOWN, EgressReason.NO_HOSTS_KNOWN)
         others = self._given.network.others
         found = planned.dialect.overriding_kinds(planned.desired.action, others)
@@ -202,6 +201,7 @@ class _ChannelJudgement:
             anywhere = whole and (facts.unresolved or not facts.complete)
             yield Destination(use.host, use.port, () if anywhere else networks)
         if not self._uses:
+            # Its port is not known either, so `_denied` takes no notice of this one.
             yield Destination("", _HTTPS, ())
 
     def _noted(
@@ -231,6 +231,9 @@ class _ChannelJudgement:
         return self._noted(EgressVerdict.OPEN, EgressReason.AWAITING_WRITE)
 
     def _denied(self) -> EgressFinding:
+        if not self._uses:
+            # It may use another port or protocol, or only ask DNS, which every policy lets it.
+            return self._noted(EgressVerdict.UNKNOWN, EgressReason.NO_HOSTS_KNOWN)
         network = self._given.network
         everywhere = judge(network.policies, self._given.labels, self._destinations(whole=True))
         if everywhere.verdict is not EgressVerdict.DENIED:

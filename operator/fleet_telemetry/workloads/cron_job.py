@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig, list_at
 from fleet_telemetry.workloads.workload_type import WorkloadType
@@ -14,6 +16,14 @@ class CronJob(WorkloadType):
     template_path = ("spec", "jobTemplate", "spec", "template")
     parts = frozenset({("batch", "Job")})
     last_run_counts = True
+    added_labels = MappingProxyType(
+        {
+            "job-name": True,
+            "batch.kubernetes.io/job-name": True,
+            "controller-uid": False,
+            "batch.kubernetes.io/controller-uid": False,
+        }
+    )
     suspends = True
 
     def is_idle(self, manifest: Manifest) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, mapping_at, number_at
 from fleet_telemetry.workloads.workload_type import (
@@ -15,6 +17,9 @@ class DaemonSet(WorkloadType):
     """A DaemonSet."""
 
     api = Kind("apps", "v1", "daemonsets", "DaemonSet")
+    added_labels = MappingProxyType(
+        {"controller-revision-hash": False, "pod-template-generation": False}
+    )
 
     def restarts_no_pod(self, manifest: Manifest) -> bool:
         """With the strategy OnDelete the pods stay."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig
 from fleet_telemetry.workloads.workload_type import (
@@ -22,6 +24,7 @@ class Deployment(WorkloadType):
     parts = frozenset({("apps", "ReplicaSet")})
     adopts = True
     part_label = "pod-template-hash"
+    added_labels = MappingProxyType({part_label: False})
 
     def restarts_no_pod(self, manifest: Manifest) -> bool:
         """A Deployment without replicas has no pods. A paused one replaces its pods as soon as it

@@ -17,6 +17,7 @@ RayServices and RayJobs make RayClusters, which are workloads all the same.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import MappingProxyType
 
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig, items_at, mapping_at, text_at
@@ -30,6 +31,12 @@ class RayCluster(WorkloadType):
     template_path = ("spec", "headGroupSpec", "template")
     optional = True
     is_injected_by_pod = True
+    added_labels = MappingProxyType(
+        {
+            f"ray.io/{name}": False
+            for name in ("cluster", "group", "identifier", "is-ray-node", "node-type")
+        }
+    )
 
     def templates(self, manifest: Manifest) -> Iterator[Manifest]:
         """Those of the head and of each group of workers."""

@@ -18,6 +18,8 @@ Facts from argoproj/argo-rollouts, tag v1.9.1:
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig, text_at
 from fleet_telemetry.workloads.workload_type import (
@@ -38,6 +40,7 @@ class ArgoRollout(WorkloadType):
     parts = frozenset({("apps", "ReplicaSet")})
     adopts = True
     part_label = "rollouts-pod-template-hash"
+    added_labels = MappingProxyType({part_label: False})
 
     def has_own_template(self, manifest: Manifest) -> bool:
         """With a ``workloadRef``, the Deployment that it names is the one to inject into."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, mapping_at, number_at, text_at
 from fleet_telemetry.workloads.workload_type import (
@@ -16,6 +18,13 @@ class StatefulSet(WorkloadType):
     """A StatefulSet."""
 
     api = Kind("apps", "v1", "statefulsets", "StatefulSet")
+    added_labels = MappingProxyType(
+        {
+            "statefulset.kubernetes.io/pod-name": True,
+            "controller-revision-hash": True,
+            "apps.kubernetes.io/pod-index": False,
+        }
+    )
 
     def restarts_no_pod(self, manifest: Manifest) -> bool:
         """With the strategy OnDelete the pods stay, and without replicas there are none."""

@@ -7,7 +7,8 @@ Each type has a file of its own and one line in ``registry.py``. Lists of worklo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, number_at
@@ -38,6 +39,9 @@ class WorkloadType(ABC):
     """Its controller takes over objects that have no controller and that its selector matches."""
     part_label: str = ""
     """A label that its controller gives to every part. A part keeps it when it is orphaned."""
+    added_labels: Mapping[str, bool] = MappingProxyType({})
+    """Labels that controllers add to its pods and that the template need not have. True: the value
+    begins with the workload's name and a hyphen."""
     is_adopted: bool = False
     """Objects of this type may be taken over, template and all, by a workload that has no reason
     then to replace their pods."""

@@ -34,6 +34,9 @@ RULES = [{"action": "Deny"}]
         (ANTREA, {"egress": RULES}, False),
         (CLUSTER_NETWORK_POLICY, {"tier": "Baseline", "egress": RULES}, True),
         (CLUSTER_NETWORK_POLICY, {"tier": "Admin", "egress": RULES}, False),
+        (KINDS["ClusterNetworkPolicy of EKS"], {"tier": "Baseline", "egress": RULES}, True),
+        (KINDS["ClusterNetworkPolicy of EKS"], {"tier": "Admin", "egress": RULES}, False),
+        (KINDS["FQDNNetworkPolicy"], {"egress": RULES}, False),
         (BASELINE, {"egress": RULES}, True),
         (BASELINE, {"ingress": RULES}, False),
         (KINDS["AdminNetworkPolicy"], {"egress": RULES}, False),
@@ -58,7 +61,12 @@ def test_which_kinds_may_allow_what_network_policies_deny() -> None:
         "GlobalNetworkPolicy",
         "NetworkPolicy of Antrea",
         "ClusterNetworkPolicy of Antrea",
+        "ClusterNetworkPolicy of EKS",
+        "ApplicationNetworkPolicy",
+        "FQDNNetworkPolicy",
     ]
-    assert {one.kind.group for one in KINDS.values() if one.lower_tier_may_allow} == {
-        "crd.projectcalico.org"
+    every = foreign_kinds(DIALECTS)
+    assert {one.kind.group for one in every if one.lower_tier_may_allow} == {
+        "crd.projectcalico.org",
+        "projectcalico.org",
     }

@@ -1,4 +1,4 @@
-"""By which signs Cilium is recognised, and what follows where it does not serve its kinds."""
+"""By which signs network plug-ins and their policies are recognised, and what follows."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class Discovery:
     def __init__(self) -> None:
         self.groups: dict[str, dict[str, tuple[str, ...] | int]] = {}
         self.daemons: list[dict[str, Any]] | int = []
+        self.policies: dict[tuple[str, str], list[dict[str, Any]] | int] = {}
+        """By group and plural."""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -55,7 +57,7 @@ class Discovery:
                     _, _, group, version, *rest = path.split("/")
                     found = server.groups.get(group, {}).get(version, 404)
                     if rest:
-                        self._items([])
+                        self._items(server.policies.get((group, rest[-1]), []))
                     elif isinstance(found, int):
                         self._answer({}, found)
                     else:
@@ -200,6 +202,60 @@ def test_a_group_that_cannot_be_read_may_have_any_policy(server: Discovery) -> N
     assert set(discovery.lower_tier("any")) == {"NetworkPolicy of Calico", "GlobalNetworkPolicy"}
     # Read once, it has what it had.
     assert server.after({"crd.projectcalico.org": {"v1": ("felixconfigurations",)}}).others == ()
+
+
+def _policy(name: str, **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": spec}
+
+
+CALICO_DEFAULT = _policy("default-deny", order=2000, types=["Egress"])
+CALICO_FIRST = _policy("first", order=10, types=["Egress"])
+PUBLIC, STORED = "projectcalico.org", "crd.projectcalico.org"
+
+
+ADMIN = _policy("admin", tier="Admin", egress=[{}])
+BASE = _policy("base", tier="Baseline", egress=[{}])
+EKS, GKE = "networking.k8s.aws/v1alpha1", "networking.gke.io/v1alpha1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "others", "lower_tier"),
+    [
+        (f"{PUBLIC}/v3/globalnetworkpolicies", [CALICO_FIRST], "GlobalNetworkPolicy", ""),
+        (
+            f"{PUBLIC}/v3/globalnetworkpolicies",
+            [CALICO_DEFAULT],
+            "GlobalNetworkPolicy",
+            "GlobalNetworkPolicy default-deny",
+        ),
+        (f"{PUBLIC}/v3/networkpolicies", 403, "NetworkPolicy of Calico", "NetworkPolicy of Calico"),
+        (f"{EKS}/clusternetworkpolicies", [ADMIN], "ClusterNetworkPolicy of EKS", ""),
+        (f"{EKS}/clusternetworkpolicies", [BASE], "", "ClusterNetworkPolicy of EKS base"),
+        (f"{EKS}/applicationnetworkpolicies", [_policy("x")], "ApplicationNetworkPolicy", ""),
+        (f"{GKE}/fqdnnetworkpolicies", [_policy("x")], "FQDNNetworkPolicy", ""),
+        (f"{GKE}/fqdnnetworkpolicies", [], "", ""),
+    ],
+)
+def test_policies_of_others_that_are_not_evaluated(
+    server: Discovery, kind: str, found: list[dict[str, Any]] | int, others: str, lower_tier: str
+) -> None:
+    group, version, plural = kind.split("/")
+    server.policies = {(group, plural): found}
+
+    discovery = server.after({group: {version: (plural,)}})
+
+    assert discovery.others == tuple(filter(None, [others]))
+    assert discovery.lower_tier("any") == tuple(filter(None, [lower_tier]))
+
+
+def test_what_calico_stores_is_not_listed_twice(server: Discovery) -> None:
+    """Calico's API server also lists NetworkPolicies under its public API."""
+    plural = "networkpolicies"
+    server.policies = {(STORED, plural): [], (PUBLIC, plural): [_policy("knp.default.theirs")]}
+
+    discovery = server.after({STORED: {"v1": (plural,)}, PUBLIC: {"v3": (plural,)}})
+
+    assert (discovery.others, discovery.lower_tier("any")) == ((), ())
 
 
 def test_a_policy_that_asks_for_cilium_is_told_what_it_needs(server: Discovery) -> None:

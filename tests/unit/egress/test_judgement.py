@@ -228,6 +228,95 @@ def test_a_channel_without_known_hosts() -> None:
     assert results == {EgressReason.NO_HOSTS_KNOWN}
 
 
+_DNS = net(
+    "dns",
+    egress=[
+        {
+            "to": [
+                {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+            ],
+            "ports": [{"port": 53, "protocol": "UDP"}],
+        }
+    ],
+)
+_ALL_BUT_HTTPS = net(
+    "most", egress=[{"ports": [{"port": 1, "endPort": 442}, {"port": 444, "endPort": 65535}]}]
+)
+_UDP = net("udp", egress=[{"ports": [{"protocol": "UDP"}]}])
+
+
+@pytest.mark.parametrize("policies", [(), (DENY,), (ISOLATE,)], ids=["none", "deny", "isolate"])
+@pytest.mark.parametrize(
+    "network",
+    [[NOTHING], [_DNS], [_ALL_BUT_HTTPS], [_UDP], [NOTHING, LETS_THROUGH]],
+    ids=["nothing", "DNS", "all but 443", "UDP", "another host"],
+)
+@pytest.mark.parametrize(
+    ("image", "key"),
+    [
+        ("emqx/emqx:4.4.0", ("emqx", ChannelName.USAGE)),
+        # It asks for a TXT record.
+        ("codeberg.org/forgejo/forgejo:8.0.2", ("forgejo", ChannelName.UPDATE_CHECK)),
+        ("scylladb/scylla:6.2.3", ("scylladb", ChannelName.UPDATE_CHECK)),
+    ],
+    ids=["emqx", "forgejo", "scylladb"],
+)
+def test_what_goes_nobody_knows_where_is_never_called_denied(
+    image: str, key: Any, network: list[Any], policies: tuple[Any, ...]
+) -> None:
+    result = finding(situation(*policies, images=(image,), network=network), key)
+
+    assert result.verdict is UNKNOWN
+    assert result.reason in (EgressReason.NO_HOSTS_KNOWN, EgressReason.AWAITING_WRITE)
+
+
+CRON_JOB = {"kind": "CronJob"}
+_JOBS_MAY = [{"key": "job-name", "operator": "Exists"}]
+_FIRST_POD = {"statefulset.kubernetes.io/pod-name": "it-0"}
+
+
+@pytest.mark.parametrize(
+    ("workload", "selector", "verdict"),
+    [
+        (CRON_JOB, {"matchExpressions": _JOBS_MAY}, ALLOWED),
+        (CRON_JOB, {"matchLabels": {"batch.kubernetes.io/job-name": "it-28500000"}}, ALLOWED),
+        (CRON_JOB, {"matchLabels": {"batch.kubernetes.io/job-name": "another-1"}}, DENIED),
+        ({"kind": "StatefulSet"}, {"matchLabels": _FIRST_POD}, ALLOWED),
+        ({"kind": "StatefulSet", "name": "its"}, {"matchLabels": _FIRST_POD}, DENIED),
+        ({"kind": "Deployment"}, {"matchExpressions": _JOBS_MAY}, DENIED),
+        (
+            {"kind": "Deployment"},
+            {"matchExpressions": [{"key": "pod-template-hash", "operator": "Exists"}]},
+            ALLOWED,
+        ),
+        (
+            {"kind": "DaemonSet"},
+            {"matchExpressions": [{"key": "controller-revision-hash", "operator": "NotIn",
+                                   "values": ["x"]}]},
+            ALLOWED,
+        ),
+    ],
+)  # fmt: skip
+def test_pods_to_come_have_labels_that_no_template_has(
+    workload: dict[str, Any], selector: Any, verdict: EgressVerdict
+) -> None:
+    lets_through = {**EVERYTHING, "spec": {**EVERYTHING["spec"], "podSelector": selector}}
+
+    assert found(workload=workload, network=[NOTHING, lets_through])[0] is verdict
+
+
+def test_ours_is_not_kept_apart_from_the_pods_it_is_for() -> None:
+    """Pods of a CronJob have the label by which somebody isolates pods of Jobs."""
+    isolates = {
+        **NOTHING,
+        "spec": {**NOTHING["spec"], "podSelector": {"matchExpressions": _JOBS_MAY}},
+    }
+    given = situation(DENY, workload=CRON_JOB, network=[isolates])
+
+    assert plan_egress(given).policies == ()
+    assert finding(given).verdict is DENIED
+
+
 def test_every_channel_has_a_finding() -> None:
     given = situation(DENY, images=(DTRACK_4,), network=[NOTHING])
 
@@ -382,21 +471,20 @@ def test_ours_for_another_workload_may_let_the_same_pods_through() -> None:
     assert "fleet-telemetry-deployment-it" not in result.detail
 
 
+@pytest.mark.parametrize("action", ["Deny", "Isolate"])
 @pytest.mark.parametrize("dialect", [CILIUM, CLUSTER])
 def test_a_channel_without_hosts_is_not_called_denied_for_the_others_sake(
-    dialect: EgressDialect,
+    dialect: EgressDialect, action: str
 ) -> None:
     images = ("emqx/emqx:4.4.0", SONARQUBE)
     emqx = ("emqx", ChannelName.USAGE)
+    wish = asking(dialect, action)
 
-    assert shown(asking(dialect), dialect=dialect, images=images)[0] is DENIED
-    assert shown(asking(dialect), dialect=dialect, images=images, key=emqx) == (
+    assert shown(wish, dialect=dialect, images=images)[0] is DENIED
+    assert shown(wish, dialect=dialect, images=images, key=emqx) == (
         UNKNOWN,
         EgressReason.NO_HOSTS_KNOWN,
     )
-    # What isolates needs to know of none.
-    isolate = asking(dialect, "Isolate")
-    assert shown(isolate, dialect=dialect, images=images, key=emqx)[0] is DENIED
 
 
 @pytest.mark.parametrize("dialect", [CILIUM, CLUSTER])

@@ -179,6 +179,8 @@ class DialectDiscovery:
         lower_tier: dict[str, list[str]] = {}
         for foreign in self._foreign:
             version = (foreign.kind.group, foreign.kind.version)
+            if foreign.stored_as in present:
+                continue
             if foreign.kind in present:
                 may_allow, places = await self._inspect(foreign)
             elif version in unreadable:

@@ -30,6 +30,9 @@ class ForeignKind:
     """A policy of the kind that is not of a lower tier may allow what NetworkPolicies deny."""
     lower_tier_may_allow: bool = False
     """A policy of a lower tier may do so, too."""
+    stored_as: Kind | None = None
+    """Another kind in which a cluster may store the same policies. Where it is served, only that is
+    listed."""
 
 
 def baseline_has_egress(manifest: Manifest) -> bool:
@@ -52,12 +55,16 @@ def is_last_in_calico(manifest: Manifest) -> bool:
     return text_at(spec, "tier") in ("", "default") and is_last and "Egress" in types
 
 
-def _calico(plural: str, kind: str, *, namespaced: bool) -> ForeignKind:
-    return ForeignKind(
-        Kind("crd.projectcalico.org", "v1", plural, kind, namespaced=namespaced),
-        is_last_in_calico,
-        # Calico also evaluates them for what a NetworkPolicy does not allow.
-        lower_tier_may_allow=True,
+def _calico(plural: str, kind: str, *, namespaced: bool) -> tuple[ForeignKind, ForeignKind]:
+    """As Calico's API server stores them, and as they are without it: Calico 3.32 can do with
+    definitions of its public API alone (docs.tigera.io: calico/latest/operations/native-v3-crds).
+    Calico's API server also lists NetworkPolicies among them."""
+    stored = Kind("crd.projectcalico.org", "v1", plural, kind, namespaced=namespaced)
+    public = Kind("projectcalico.org", "v3", plural, kind, namespaced=namespaced)
+    # Calico also evaluates those of a lower tier for what a NetworkPolicy does not allow.
+    return (
+        ForeignKind(stored, is_last_in_calico, lower_tier_may_allow=True),
+        ForeignKind(public, is_last_in_calico, lower_tier_may_allow=True, stored_as=stored),
     )
 
 
@@ -67,10 +74,30 @@ def _antrea(plural: str, kind: str, *, namespaced: bool) -> ForeignKind:
     )
 
 
+def _eks(plural: str, kind: str, *, namespaced: bool) -> Kind:
+    return Kind("networking.k8s.aws", "v1alpha1", plural, kind, namespaced=namespaced)
+
+
 FOREIGN_KINDS = (
-    _calico("networkpolicies", "NetworkPolicy of Calico", namespaced=True),
-    _calico("globalnetworkpolicies", "GlobalNetworkPolicy", namespaced=False),
+    *_calico("networkpolicies", "NetworkPolicy of Calico", namespaced=True),
+    *_calico("globalnetworkpolicies", "GlobalNetworkPolicy", namespaced=False),
     _antrea("networkpolicies", "NetworkPolicy of Antrea", namespaced=True),
     _antrea("clusternetworkpolicies", "ClusterNetworkPolicy of Antrea", namespaced=False),
+    # Amazon's VPC CNI; both name hosts (docs.aws.amazon.com: eks, cni-network-policy).
+    ForeignKind(
+        _eks("clusternetworkpolicies", "ClusterNetworkPolicy of EKS", namespaced=False),
+        is_baseline_tier,
+    ),
+    ForeignKind(_eks("applicationnetworkpolicies", "ApplicationNetworkPolicy", namespaced=True)),
+    # It adds to NetworkPolicies (cloud.google.com: kubernetes-engine, fqdn-network-policies).
+    ForeignKind(
+        Kind(
+            "networking.gke.io",
+            "v1alpha1",
+            "fqdnnetworkpolicies",
+            "FQDNNetworkPolicy",
+            namespaced=True,
+        )
+    ),
 )
 """Kinds of network plug-ins for which there is no dialect. A dialect names those of its own."""
