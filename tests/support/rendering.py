@@ -17,7 +17,17 @@ from dev.harness.operator import CHART, NAMESPACE, RELEASE
 Manifest = dict[str, Any]
 Values = Mapping[str, Any]
 # The CRDs alone are 300 KiB.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_FAST):  # type: ignore[misc]
+    """Refuses a key that is there twice, as kustomize does and Helm does not."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        keys = [key.value for key, _ in node.value]
+        assert len(keys) == len(set(keys)), f"twice at line {node.start_mark.line + 1}: {keys}"
+        return super().construct_mapping(node, deep=deep)
+
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
 FIXED_ADDRESS = "10.96.0.53"
@@ -107,7 +117,7 @@ MATRIX: Mapping[str, Values] = {
     },
     "chosen": {
         "nameOverride": "phone-home",
-        "commonAnnotations": {"example.com/owner": "platform"},
+        "commonAnnotations": {"example.com/owner": "platform", "helm.sh/hook-weight": "5"},
         "clusterName": "prod-eu",
         "serviceAccount": {
             "create": False,
@@ -175,7 +185,13 @@ MATRIX: Mapping[str, Values] = {
         "global": {"imageRegistry": "registry.example:5000", "imagePullSecrets": [{"name": "a"}]},
         "fullnameOverride": "telemetry",
         "serviceAccount": {"annotations": {"example.com/all": "a", "example.com/role": "b"}},
-        "commonLabels": {"cost-center": "4711"},
+        "commonLabels": {
+            "cost-center": "4711",
+            "release": "common",
+            "app.kubernetes.io/part-of": "platform",
+            "app.kubernetes.io/name": "mine",
+            "app.kubernetes.io/component": "mine",
+        },
         "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": [{"name": "a"}, {"name": "b"}]},
         "rbac": {"argumentWords": ["--acme-telemetry=false"]},
         "crds": {"keep": False},
@@ -203,10 +219,10 @@ MATRIX: Mapping[str, Values] = {
             ],
         },
         "egress": {
-            "dnsServers": ["10.96.0.10", "corp=192.0.2.53:53"],
+            "dnsServers": ["10.96.0.10", "corp=192.0.2.53:53", "six=[2001:db8::53]:5353", "::1"],
             "families": ["IPv4"],
             "enforced": ["NetworkPolicy", "Cilium"],
-            "clusterRanges": ["192.0.2.0/24"],
+            "clusterRanges": ["192.0.2.0/24", "2001:db8:0:ab00::/56", "1:2:3:4:5:6:7:8/128"],
             "nat64Prefixes": ["2001:db8:64::/96"],
             "publishedRanges": "built-in",
             "allowlistRequests": "catalogue",
@@ -281,6 +297,6 @@ def render(
 
 def manifests(text: str) -> Iterator[Manifest]:
     """The objects in a rendered text."""
-    for manifest in yaml.load_all(text, Loader=_LOADER):
+    for manifest in yaml.load_all(text, Loader=_Loader):
         if manifest:
             yield manifest

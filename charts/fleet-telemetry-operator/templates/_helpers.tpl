@@ -11,16 +11,27 @@
 {{- .Values.nameOverride | default .Chart.Name -}}
 {{- end -}}
 
+{{- /*
+The labels of an object, as lines. Argument: (dict "root" $), with `component` where it has one, and
+`own`, a map that overrides the common ones. Selectors use some, so nothing overrides these.
+*/}}
 {{- define "fto.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-app.kubernetes.io/name: {{ include "fto.appName" . | quote }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: fleet-telemetry-operator
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $chart := printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" -}}
+{{- $labels := dict "helm.sh/chart" $chart "app.kubernetes.io/part-of" "fleet-telemetry-operator" -}}
+{{- $_ := set $labels "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $selected := include "fto.selectorLabels" . | fromYaml -}}
+{{- mergeOverwrite $labels (.root.Values.commonLabels | default dict) (.own | default dict) $selected | toYaml -}}
+{{- end -}}
+
+{{- /*
+The labels of pods, as lines: none of a version, so that a new chart with the same pods causes no
+rollout. Argument: (dict "root" $ "component" "webhook"), and `own` as above.
+*/}}
+{{- define "fto.podLabels" -}}
+{{- $labels := dict "app.kubernetes.io/part-of" "fleet-telemetry-operator" -}}
+{{- $selected := include "fto.selectorLabels" . | fromYaml -}}
+{{- mergeOverwrite $labels (.root.Values.commonLabels | default dict) (.own | default dict) $selected | toYaml -}}
 {{- end -}}
 
 {{- /*
@@ -36,8 +47,10 @@ The annotations of an object, with their key, as lines of its metadata. Argument
 
 {{- define "fto.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "fto.appName" .root | quote }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
-app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+{{- with .component }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
 {{- end -}}
 
 {{- define "fto.image" -}}

@@ -94,6 +94,11 @@ def test_objects_have_the_standard_labels_and_a_place(name: str) -> None:
         assert all(isinstance(value, str) for value in labels.values())
         if name == "everything":
             assert labels["cost-center"] == "4711"
+            assert labels["app.kubernetes.io/part-of"] == "platform"
+            if manifest["kind"] in ("Deployment", "Service"):
+                assert labels["app.kubernetes.io/component"] in ("webhook", "controller")
+            monitor = manifest["kind"] == "ServiceMonitor"
+            assert labels["release"] == ("prometheus" if monitor else "common")
         clusterwide = re.search(
             "^Cluster|Configuration$|CustomResource|AdmissionPolicy", manifest["kind"]
         )

@@ -10,7 +10,7 @@ import pytest
 
 from dev.harness.operator import CHART
 from hack.chart_values import Value, ValuesError, read_values, values_schema
-from tests.support.rendering import MATRIX, RenderError, Values, render
+from tests.support.rendering import MATRIX, RenderError, Values, manifests, render
 
 TEXT = (CHART / "values.yaml").read_text()
 VALUES = read_values(TEXT)
@@ -151,6 +151,43 @@ def test_a_wrong_value_is_refused_and_named(name: str, value: Any) -> None:
         RenderError, match=path[-1] if path[-1] != "source" else "secretName|source"
     ):
         render(nested(path, value))
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("clusterRanges", "203.0.113.7/24", "the range begins at 203.0.113.0"),
+        ("clusterRanges", "300.1.1.1/99", "it is no IPv4 range"),
+        ("clusterRanges", "2001:db8:0:ab01::/56", "the range begins at another address"),
+        ("clusterRanges", "0.0.0.0/0", "it contains every address"),
+        ("nat64Prefixes", "2001:db8::1/96", "the range begins at another address"),
+        ("nat64Prefixes", "2001:db8/96", "it is no IPv6 range"),
+        ("dnsServers", "dns.example.com", '"dns.example.com" is no IP address'),
+        ("dnsServers", "corp=10.96.0.256", '"10.96.0.256" is no IP address'),
+        ("dnsServers", "[10.96.0.10]:53", "is no IP address"),
+        ("dnsServers", "a=b=10.96.0.10", '"a=b" is no name'),
+        ("dnsServers", "10.96.0.10:70000", '"70000" is no port'),
+        ("dnsServers", "ff02::fb", "ff02::fb is the address of no server"),
+    ],
+)
+def test_an_address_that_the_controller_would_not_start_with_is_refused(
+    name: str, value: str, why: str
+) -> None:
+    with pytest.raises(RenderError) as found:
+        render({"egress": {name: [value]}})
+    assert f"egress.{name} contains {value}: " in str(found.value)
+    assert why in str(found.value)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("labels", [None, {"grafana_dashboard": None}, {}])
+def test_dashboards_need_no_labels_of_their_own(labels: Any) -> None:
+    values = {"metrics": {"dashboards": {"enabled": True, "labels": labels}}}
+    found = [
+        one for one in manifests(render(values)) if one["metadata"]["name"].endswith("-dashboards")
+    ]
+    assert [one["metadata"]["labels"]["app.kubernetes.io/managed-by"] for one in found] == ["Helm"]
 
 
 @pytest.mark.cluster
