@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product.image import Image
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.catalogue.catalogue import Catalogue, ImageMatch
-from fleet_telemetry.catalogue.product import Product
+from fleet_telemetry.catalogue.product import Product, RuleLookup
 from fleet_telemetry.catalogue.version import VersionSpan
 from fleet_telemetry.workloads.workload import Container, PodTemplate
 
@@ -27,6 +28,21 @@ class MatchedContainer:
     """Why no version can be read."""
     verified: bool = True
     """Whether the product's facts are verified for the version."""
+    recognised: bool = True
+    """False: the catalogue does not know the image, which takes the place of one that it knows."""
+
+    def rule(self, channel: ChannelName) -> RuleLookup:
+        """What holds for its version."""
+        if not self.recognised:
+            return RuleLookup(None, Reason.VERSION_UNREADABLE)
+        return self.product.rule_for(channel, self.image, self.version)
+
+    def with_unknown_image(self, container: Container) -> MatchedContainer:
+        """The same container of another pod, where it has an image that the catalogue does not
+        know: a copy of the product, in whichever version, or anything else."""
+        return replace(
+            self, container=container, version=None, reference=container.image, recognised=False
+        )
 
 
 def match_containers(template: PodTemplate, catalogue: Catalogue) -> tuple[MatchedContainer, ...]:

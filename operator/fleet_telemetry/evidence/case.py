@@ -10,7 +10,7 @@ from fleet_telemetry.api.product.channel import ChannelRule
 from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.catalogue.product import RuleLookup
-from fleet_telemetry.evidence.facts import Facts, PodFacts, counterparts
+from fleet_telemetry.evidence.facts import Facts, PodFacts
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.reading import setting_of
@@ -56,5 +56,4 @@ class Case:
     @cached_property
     def counterparts(self) -> list[tuple[PodFacts, MatchedContainer]]:
         """The pods' containers that run the same component."""
-        every = self.facts.targets_of(self.target.product.name, self.channel)
-        return list(counterparts(self.facts.pods, [self.target], every))
+        return list(self.facts.counterparts([self.target], self.channel))

@@ -63,6 +63,12 @@ class Facts:
         workload = replace(self.workload, template=pod.template)
         return replace(self, workload=workload, targets=pod.targets, pods=(pod,))
 
+    def counterparts(
+        self, targets: Sequence[MatchedContainer], channel: ChannelName
+    ) -> Iterator[tuple[PodFacts, MatchedContainer]]:
+        """The containers of the pods that run what these containers of the pod template run."""
+        return counterparts(self.pods, targets, self.targets, channel)
+
     def targets_of(self, product: str, channel: ChannelName) -> tuple[MatchedContainer, ...]:
         """The containers of the pod template that use a channel of a product."""
         return tuple(
@@ -75,23 +81,52 @@ class Facts:
 def counterparts(
     pods: Iterable[PodFacts],
     targets: Sequence[MatchedContainer],
-    all_targets: Sequence[MatchedContainer] = (),
+    every: Sequence[MatchedContainer],
+    channel: ChannelName,
 ) -> Iterator[tuple[PodFacts, MatchedContainer]]:
-    """The containers of pods that run the same components of the same products.
+    """The containers of pods that run what some containers of the pod template run.
 
-    If a pod has containers of the same names among them, not those that the template has too (they
-    are in ``all_targets``, and have counterparts of their own). Containers that the template does
-    not have count for each of ``targets``. In an older pod the container may have had another name.
+    ``every`` are all of the template that run a product. Those that run the same component of the
+    same product are meant. In an older pod the container may have had another name; but if a pod
+    has containers of the same names, those count that no other container of the template that uses
+    the channel has for counterparts. Besides, two of which the template says nothing:
+
+    - a container of the product that uses the channel, of a component that the template does not
+      have: an older pod's, or one that was added to the pod;
+    - if a pod has none of these, a container of the same name with an image that the catalogue does
+      not know.
     """
-    wanted = {(target.product.name, target.image.component) for target in targets}
-    names = {target.container.name for target in targets}
-    others = {target.container.name for target in all_targets} - names
+    wanted = {_part(target) for target in targets}
+    products = {target.product.name for target in targets}
+    names = {target.container.name: target for target in targets}
+    in_template = {_part(target) for target in every}
+    others = {
+        target.container.name
+        for target in every
+        if target.product.name in products and target.product.has_channel(channel, target.image)
+    } - names.keys()
     for pod in pods:
-        found = [
-            target
-            for target in pod.targets
-            if (target.product.name, target.image.component) in wanted
-        ]
+        found = [target for target in pod.targets if _part(target) in wanted]
         if any(target.container.name in names for target in found):
             found = [target for target in found if target.container.name not in others]
-        yield from ((pod, target) for target in found)
+        found += [
+            target
+            for target in pod.targets
+            if target.product.name in products
+            and _part(target) not in in_template
+            and target.product.has_channel(channel, target.image)
+        ]
+        yield from ((pod, target) for target in found or _unrecognised(pod, names))
+
+
+def _part(target: MatchedContainer) -> tuple[str, str]:
+    return target.product.name, target.image.component
+
+
+def _unrecognised(
+    pod: PodFacts, names: Mapping[str, MatchedContainer]
+) -> Iterator[MatchedContainer]:
+    known = {target.container.name for target in pod.targets}
+    for container in pod.template.containers:
+        if container.name in names and container.name not in known:
+            yield names[container.name].with_unknown_image(container)

@@ -18,7 +18,7 @@ from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.catalogue.product import least_certain
 from fleet_telemetry.evidence.case import Case
-from fleet_telemetry.evidence.facts import Facts, counterparts
+from fleet_telemetry.evidence.facts import Facts
 from fleet_telemetry.evidence.registry import SOURCES
 from fleet_telemetry.evidence.switch_checks import is_sufficient, judge_switch
 from fleet_telemetry.evidence.verdict import Observation, StateFinding, Verdict, worst_finding
@@ -66,7 +66,7 @@ def _provenance(
     facts: Facts, targets: tuple[MatchedContainer, ...], channel: ChannelName
 ) -> Provenance | None:
     """The least certain one of the template's and the pods' containers."""
-    every = (*targets, *(found for _, found in counterparts(facts.pods, targets)))
+    every = (*targets, *(found for _, found in facts.counterparts(targets, channel)))
     return least_certain(
         one.product.provenance_of(channel, one.image, one.version) for one in every
     )

@@ -11,7 +11,7 @@ from fleet_telemetry.api.product.channel import Host, Sender
 from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.contacts import Contact
-from fleet_telemetry.evidence.facts import Facts, PodFacts, counterparts
+from fleet_telemetry.evidence.facts import Facts, PodFacts
 from fleet_telemetry.evidence.hosts import hosts_of_container, names_asked
 from fleet_telemetry.evidence.report import Reported
 
@@ -53,7 +53,7 @@ def channel_hosts(facts: Facts, product: str, channel: ChannelName) -> frozenset
     """The hosts that the workload's pods, or its next ones, may ask DNS for on a channel. Those
     that only browsers send to are not among them."""
     targets = facts.targets_of(product, channel)
-    every = (*targets, *(found for _, found in counterparts(facts.pods, targets)))
+    every = (*targets, *(found for _, found in facts.counterparts(targets, channel)))
     return names_asked(every, channel)
 
 

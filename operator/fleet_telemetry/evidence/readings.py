@@ -30,7 +30,7 @@ class Readings:
         """The rule for a container's version."""
 
         def look_up() -> RuleLookup:
-            return target.product.rule_for(channel, target.image, target.version)
+            return target.rule(channel)
 
         return self._of(("rule", id(target), channel), target, look_up)
 

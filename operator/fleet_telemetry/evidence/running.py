@@ -5,7 +5,7 @@ from __future__ import annotations
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.declared import observe_containers
-from fleet_telemetry.evidence.facts import Facts, counterparts
+from fleet_telemetry.evidence.facts import Facts
 from fleet_telemetry.evidence.source import EvidenceSource
 from fleet_telemetry.evidence.verdict import Observation
 from fleet_telemetry.switches.suspend import is_suspended
@@ -22,7 +22,7 @@ class RunningSource(EvidenceSource):
         targets = facts.targets_of(product, channel)
         found = (
             target
-            for pod, target in counterparts(facts.pods, targets)
+            for pod, target in facts.counterparts(targets, channel)
             # What has finished says nothing of a CronJob that starts nothing more.
             if not (pod.finished and _is_suspended_by_switch(facts, target, channel))
         )

@@ -186,9 +186,9 @@ def _is_excluded(target: MatchedContainer, name: str, desired: Iterable[DesiredV
 
 def injectable_rule(target: MatchedContainer, channel: ChannelName) -> ChannelRule | None:
     """The rule for the version; if the version cannot be read, a rule that is harmless to all."""
-    if not target.product.has_channel(channel, target.image):
+    if not target.recognised or not target.product.has_channel(channel, target.image):
         return None
-    found = target.product.rule_for(channel, target.image, target.version)
+    found = target.rule(channel)
     return found.rule or target.product.harmless_rule(channel, target.image)
 
 

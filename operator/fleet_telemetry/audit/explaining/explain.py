@@ -172,7 +172,7 @@ def _evidence(
     for target in targets:
         yield from _of_container(target, channel, "declared", "the pod template")
     if not subject.place.file:
-        yield from _of_pods(subject, targets, channel, catalogue)
+        yield from _of_pods(subject, plan, targets, channel, catalogue)
     key = finding.product, channel
     verdict = next(one for one in plan.verdicts if (one.product, one.channel) == key)
     reported = verdict.observed("reported")
@@ -216,6 +216,7 @@ def _unused(subject: Subject, key: tuple[str, ChannelName]) -> str:
 
 def _of_pods(
     subject: Subject,
+    plan: Plan,
     targets: list[MatchedContainer],
     channel: ChannelName,
     catalogue: Catalogue,
@@ -226,7 +227,7 @@ def _of_pods(
         for pod in gather_pod_facts(subject.pods, catalogue, subject.config_maps)
     )
     names = {id(fact): pod.name for fact, pod in zip(facts, subject.pods, strict=True)}
-    found = list(counterparts(facts, targets)) if targets else []
+    found = list(counterparts(facts, targets, plan.targets, channel)) if targets else []
     for fact, target in found[:_MOST_PODS]:
         ended = ", which has ended" if fact.finished else ""
         yield from _of_container(target, channel, "running", f"pod {names[id(fact)]}{ended}")
@@ -248,7 +249,7 @@ def _of_container(
 ) -> Iterator[EvidenceSeen]:
     """What a container shows by each switch of its version."""
     at = f"{where}, container {target.container.name}"
-    found = target.product.rule_for(channel, target.image, target.version)
+    found = target.rule(channel)
     if found.rule is None:
         reason = target.fault or found.reason or Reason.VERSION_NOT_COVERED
         yield EvidenceSeen(source=source, where=at, shows=Setting.UNKNOWN, message=reason.meaning)
