@@ -97,7 +97,7 @@ def read_request(body: bytes) -> Manifest:
         request = dig(_decoder.decode(body), "request")
     except RecursionError:
         raise UnreadableError(body, "it is nested too deeply") from None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         request = None
     if not isinstance(request, dict):
         raise NotAReviewError

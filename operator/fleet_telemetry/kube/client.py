@@ -393,7 +393,7 @@ def _retry_after(response: aiohttp.ClientResponse) -> float:
 def _parse(data: bytes) -> dict[str, Any]:
     try:
         result = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return result if isinstance(result, dict) else {}
 

@@ -166,5 +166,5 @@ def _decode(decoder: Callable[[bytes | msgspec.Raw], _T], raw: bytes | msgspec.R
             return decoder(shallow(bytes(raw)))
     except msgspec.ValidationError:
         raise
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ObjectError(str(error)) from error

@@ -188,11 +188,15 @@ class _GraphQL:
             raise answer.unexpected("where the site configuration was expected")
         try:
             # In a thread: the scanner is written in Python.
-            channel = (await asyncio.to_thread(jsonc.loads, contents)).get(_CHANNEL)
+            properties = await asyncio.to_thread(jsonc.loads, contents)
         except ValueError:
             text = "whose site configuration cannot be read"
             raise answer.unexpected(text) from None
+        if any(name != _CHANNEL and name.casefold() == _CHANNEL for name in properties):
+            # Go's encoding/json takes names in any case, and the last one counts.
+            raise answer.unexpected(f"whose site configuration has {_CHANNEL} in another case")
         version_text, version = _version(site.get("productVersion"))
+        channel = properties.get(_CHANNEL)
         return _Site(number, contents, channel, version_text, version, is_editable)
 
     async def events(self, version: Version | None) -> _Events:

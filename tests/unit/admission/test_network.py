@@ -220,6 +220,7 @@ def test_an_own_object_that_cannot_be_read_is_refused(body: bytes) -> None:
         ({"content_length": "9" * 18}, 413, "too-large"),
         ({"body": b"{}"}, 400, "not-a-review"),
         ({"body": b"\xff\xfe"}, 400, "not-a-review"),
+        ({"body": GOOD.replace(b"sonarqube", b"sonarqub\xe9")}, 400, "not-a-review"),
         ({"body": b""}, 400, "not-a-review"),
         ({"method": "GET"}, 405, ""),
         ({"method": "PUT", "body": GOOD}, 405, ""),

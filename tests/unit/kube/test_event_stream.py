@@ -79,6 +79,8 @@ def test_empty_lines_say_nothing() -> None:
         b"[" * 200_000,
         b'{"a":' * 200_000,
         b'"\xff"',
+        b'{"type":"ADDED","object":{"metadata":{"name":"\xe9"}}}',
+        b'{"type":"ERROR","object":{"message":"\xe9"}}',
     ],
 )
 def test_what_is_no_stream_of_events_is_refused(data: bytes) -> None:

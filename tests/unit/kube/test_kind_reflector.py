@@ -410,6 +410,20 @@ def test_one_list_that_fails_says_so(status: int) -> None:
     run(main)
 
 
+def test_a_refusal_that_is_not_utf_8_is_one_all_the_same() -> None:
+    async def answer(_: Server, __: web.Request) -> web.StreamResponse:
+        text = b'{"message":"Service momentan\xe9ment indisponible"}'
+        return web.Response(body=text, status=503, content_type="application/json")
+
+    async def main() -> None:
+        async with served(Server(answer)) as client:
+            with pytest.raises(ApiError) as caught:
+                await KindReflector(THING, store(), client).list_once()
+            assert caught.value.status == 503
+
+    run(main)
+
+
 def test_the_header_for_a_later_attempt_is_read() -> None:
     async def main() -> None:
         for text, seconds in (("7", 7), ("", 0), ("-1", 0), ("9" * 40, 0), ("Fri, 01", 0)):

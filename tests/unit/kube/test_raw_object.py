@@ -173,11 +173,13 @@ def test_a_resource_version_is_compared_as_a_number(text: str, number: int) -> N
         '{"metadata":{"resourceVersion":"5"},"items":[null]}',
         "<html>",
         "[" * 100_000,
+        # Not UTF-8.
+        '{"metadata":{"resourceVersion":"\xe9"},"items":[]}',
     ],
 )
 def test_what_is_no_page_of_a_list_is_refused(text: str) -> None:
     with pytest.raises(ObjectError):
-        read_page(THING, text.encode())
+        read_page(THING, text.encode("latin-1"))
 
 
 def test_a_page_is_read() -> None:

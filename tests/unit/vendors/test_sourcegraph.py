@@ -296,6 +296,18 @@ def test_errors_in_a_good_answer(
                 }
             }
         },
+        # Go takes the name in any case, and the last one counts.
+        {
+            "data": {
+                "site": {
+                    "allowSiteSettingsEdits": True,
+                    "configuration": {
+                        "id": 7,
+                        "effectiveContents": '{"update.channel": "none", "Update.Channel": "release"}',
+                    },
+                }
+            }
+        },
         {"errors": "no", "data": None},
         {"errors": ["no"], "data": {}},
     ],
