@@ -354,7 +354,8 @@ def _property(found: ConfigProperty) -> str:
 
 def _override(override: Override) -> str:
     if override.argument and override.env:
-        return f"`{override.argument}` in `{override.env}`"
+        words = [f"`{override.argument}{value}`" for value in override.values or ("",)]
+        return f"{' or '.join(words)} in `{override.env}`"
     if override.mount:
         return f"a volume at `{override.mount}`"
     return f"`{override.argument or override.env}`"

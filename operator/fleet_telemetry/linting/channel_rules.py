@@ -16,6 +16,7 @@ from fleet_telemetry.catalogue.product import CompiledRule, Product
 from fleet_telemetry.catalogue.version import VersionRanges
 from fleet_telemetry.linting.document import Path
 from fleet_telemetry.linting.finding import LintFinding, channel_path
+from fleet_telemetry.linting.override_rules import check_overrides
 from fleet_telemetry.switches.registry import mechanism_of
 
 
@@ -56,18 +57,7 @@ def _check_rule(
 
 
 def _check_switch(switch: Switch, path: Path, where: str) -> Iterator[LintFinding]:
-    for at, override in enumerate(switch.overrides):
-        for earlier in switch.overrides[:at]:
-            same = (earlier.argument, earlier.env, earlier.mount) == (
-                override.argument,
-                override.env,
-                override.mount,
-            )
-            if same and (not earlier.values or earlier.values == override.values):
-                name = override.argument or override.env or override.mount
-                what = f"{where}: the override {name} is never used, "
-                what += "because one before it is the same"
-                yield LintFinding((*path, "overrides", at), what, "remove it, or put it first")
+    yield from check_overrides(switch, (*path, "overrides"), where)
     if switch.env is None:
         return
     env_path = (*path, "env")

@@ -10,6 +10,9 @@ from fleet_telemetry.workloads.workload import Container, EnvVar
 
 _BEFORE_ALL = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 _AFTER_ALL = "_JAVA_OPTIONS"
+STRONGEST_FIRST = (_AFTER_ALL, *reversed(_BEFORE_ALL))
+"""The variables that every JVM reads. Of what the command line says, only the first one is
+stronger."""
 # What separates words: isspace() in C, and IFS in a shell. Other white space is a part of a word.
 _WHITE = frozenset(" \t\n\r\f\v")
 _BLANKS = re.compile(r"[ \t\n]+")

@@ -58,7 +58,7 @@ def _read_override(
         return _read_words(split_options(entry.name, entry.value), override, switch)
     if override.values and is_expanded(entry.value):
         return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, entry.name)
-    if override.values and entry.value.lower() not in (v.lower() for v in override.values):
+    if not _counts(entry.value, override):
         return None
     setting = _override_setting(entry.value, override, switch)
     return SwitchReading(setting, ReadingSource.OVERRIDE, entry.label)
@@ -77,7 +77,12 @@ def _read_words(words: Iterable[str], override: Override, switch: Switch) -> Swi
         return None
     if not found[-1].startswith(prefix):
         return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, found[-1])
-    setting = _override_setting(found[-1].removeprefix(prefix), override, switch)
+    value = found[-1].removeprefix(prefix)
+    if override.values and is_expanded(value):
+        return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, found[-1])
+    if not _counts(value, override):
+        return None
+    setting = _override_setting(value, override, switch)
     return SwitchReading(setting, ReadingSource.OVERRIDE, found[-1])
 
 
@@ -105,6 +110,11 @@ def _may_become(word: str, prefix: str) -> bool:
     that is expanded before, or names a file of further arguments."""
     literal, dollar, _ = word.partition("$(")
     return (bool(dollar) and prefix.startswith(literal)) or names_options_file(word)
+
+
+def _counts(value: str, override: Override) -> bool:
+    """Whether an override with this value is one."""
+    return not override.values or value.lower() in (one.lower() for one in override.values)
 
 
 def _override_setting(value: str, override: Override, switch: Switch) -> Setting:

@@ -45,3 +45,69 @@ def test_traefik_reads_flags_up_to_the_first_other_word(args: str, setting: Sett
     usage = args.replace("checkNewVersion", "sendAnonymousUsage")
     for image in (TRAEFIK, "traefik:v2.11.0"):
         assert declared(image, "Usage", usage) is setting
+
+
+HAZELCAST = "-Dhazelcast.phone.home.enabled"
+ALL, LINE, JDK, TOOL = "_JAVA_OPTIONS", "JAVA_OPTS", "JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS"
+
+
+@every(
+    ("env", "setting"),
+    [
+        ({}, UNSET),
+        ({LINE: "-Xmx1g"}, UNSET),
+        *(({name: f"-Xmx1g {HAZELCAST}=false"}, OFF) for name in (ALL, LINE, JDK, TOOL)),
+        *(({name: f"{HAZELCAST}=True"}, UNKNOWN) for name in (ALL, LINE, JDK, TOOL)),
+        ({LINE: f"{HAZELCAST}=FALSE"}, OFF),
+        # The JVM takes the last one.
+        ({LINE: f"{HAZELCAST}=false {HAZELCAST}=true"}, UNKNOWN),
+        ({LINE: f"{HAZELCAST}=true {HAZELCAST}=false"}, OFF),
+        ({LINE: f"{HAZELCAST}=false {HAZELCAST}"}, UNKNOWN),
+        ({LINE: f"{HAZELCAST}=$(X)"}, UNKNOWN),
+        # And that of the strongest variable.
+        ({TOOL: f"{HAZELCAST}=false", JDK: f"{HAZELCAST}=true"}, UNKNOWN),
+        ({TOOL: f"{HAZELCAST}=false", LINE: f"{HAZELCAST}=true"}, UNKNOWN),
+        ({JDK: f"{HAZELCAST}=false", LINE: f"{HAZELCAST}=true"}, UNKNOWN),
+        ({LINE: f"{HAZELCAST}=false", ALL: f"{HAZELCAST}=true"}, UNKNOWN),
+        ({LINE: f"{HAZELCAST}=true", ALL: f"{HAZELCAST}=false"}, OFF),
+        ({"HZ_PHONE_HOME_ENABLED": "false", LINE: "-Xmx1g"}, OFF),
+    ],
+)
+def test_the_property_of_hazelcast(env: dict[str, str], setting: Setting) -> None:
+    for image in ("hazelcast/hazelcast:5.4.0", "hazelcast/hazelcast-enterprise:5.4.0"):
+        assert declared(image, "Usage", **env) is setting
+
+
+@every(
+    ("image", "channel", "switch", "name"),
+    [
+        ("kafbat/kafka-ui:v1.4.2", "UpdateCheck", "GITHUB_RELEASE_INFO_ENABLED",
+         "github.release.info.enabled"),
+        ("liquibase/liquibase:4.31.0", "Usage", "LIQUIBASE_ANALYTICS_ENABLED",
+         "liquibase.analytics.enabled"),
+        ("acryldata/datahub-gms:v0.14.0", "Usage", "DATAHUB_TELEMETRY_ENABLED",
+         "telemetry.enabledServer"),
+        ("acryldata/datahub-gms:v0.14.0", "Usage", "DATAHUB_TELEMETRY_ENABLED",
+         "DATAHUB_TELEMETRY_ENABLED"),
+        ("metabase/metabase:v0.50.0", "Usage", "MB_ANON_TRACKING_ENABLED",
+         "mb.anon.tracking.enabled"),
+        ("sonarqube:26.7.0.124771-community", "Usage", "SONAR_TELEMETRY_ENABLE",
+         "sonar.telemetry.enable"),
+    ],
+)  # fmt: skip
+def test_a_property_in_each_variable_of_the_jvm(
+    image: str, channel: str, switch: str, name: str
+) -> None:
+    assert declared(image, channel, **{switch: "false"}) is OFF
+    assert declared(image, channel, **{switch: "false", ALL: "-Da=b"}) is OFF
+    for variable in (ALL, JDK, TOOL):
+        found = declared(image, channel, **{switch: "false", variable: f"-D{name}=true"})
+        assert found in (ON, UNKNOWN), variable
+    for weaker in (JDK, TOOL, LINE):
+        both = {switch: "false", weaker: f"-D{name}=false", ALL: f"-D{name}=true"}
+        assert declared(image, channel, **both) in (ON, UNKNOWN), weaker
+
+
+def test_datahub_passes_another_variable_to_the_jvm() -> None:
+    words = {"DATAHUB_TELEMETRY_ENABLED": "false", "JMX_OPTS": "-Dtelemetry.enabledServer=true"}
+    assert declared("acryldata/datahub-gms:v0.14.0", "Usage", **words) is UNKNOWN

@@ -122,6 +122,36 @@ def test_a_fault_is_found_in_its_line(old: str, new: str, line: int, what: str) 
     assert all(one.advice for one in problems)
 
 
+_JVM = [
+    f'{{env: {name}, argument: "-Dacme=", means: Unknown}}'
+    for name in ("_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS")
+]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ([], ""),
+        (_JVM, ""),
+        # What is on the command line stands between them.
+        ([_JVM[0], _JVM[0].replace("_JAVA_OPTIONS", "JAVA_OPTS"), *_JVM[1:]], ""),
+        (_JVM[1:], "-Dacme= in _JAVA_OPTIONS is no override, and in JDK_JAVA_OPTIONS it is one"),
+        (_JVM[::2], "-Dacme= in JDK_JAVA_OPTIONS is no override"),
+        ([_JVM[2], *_JVM[:2]], "-Dacme= in JAVA_TOOL_OPTIONS comes first"),
+        ([_JVM[0], _JVM[2], _JVM[1]], "in this order"),
+        (['{argument: "--acme=off", means: Disabled}'], "--acme=off holds a value"),
+        (['{argument: "--acme=", means: Unknown}'] * 2, "--acme= is never used"),
+    ],
+)
+def test_overrides_that_leave_something_unread(overrides: list[str], says: str) -> None:
+    more = "".join(f"        - {one}\n" for one in overrides)
+    at = PRODUCT.index("        ineffective")
+    given = f"{PRODUCT[:at]}        overrides:\n{more}{PRODUCT[at:]}" if more else PRODUCT
+    problems = [str(one) for one in check(given)]
+    assert [one for one in problems if says not in one] == []
+    assert bool(problems) is bool(says)
+
+
 _LEFT_OUT = [
     ('- {image: "acme/agent:2.1.0", version: "2.1.0", component: agent, edition: pro}\n', "",
      "acme/agent stands in matches"),

@@ -64,7 +64,8 @@ class Override(ApiType, frozen=True, kw_only=True):
     values: Annotated[
         tuple[Annotated[str, described("A value.", max_length=256)], ...],
         described(
-            "Values of the variable that override the switch, in any case. Default: any value.",
+            "Values of the variable, or of the argument, that override the switch, in any case. "
+            "Default: any value.",
             list_type="set",
             max_length=16,
         ),
