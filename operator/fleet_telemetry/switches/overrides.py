@@ -33,9 +33,40 @@ def read_overrides(container: Container, switch: Switch) -> SwitchReading | None
     """What the first override that is present declares; None if there is none."""
     for override in switch.overrides:
         found = _read_override(container, override, switch)
-        if found is not None:
-            return found
+        if found is None:
+            continue
+        if _is_own_argument(override):
+            return _unless_contradicted(container, override, found, switch)
+        return found
     return None
+
+
+def _is_own_argument(override: Override) -> bool:
+    """Whether it is one of the container's own words."""
+    return override.argument is not None and override.env is None
+
+
+def _unless_contradicted(
+    container: Container, override: Override, found: SwitchReading, switch: Switch
+) -> SwitchReading:
+    """Unknown if another word of the command line says the opposite, or may say it in another form
+    of the same flag: which of the two counts, is the parser's business."""
+    for other in switch.overrides:
+        if other is override or not _is_own_argument(other):
+            continue
+        beside = _read_override(container, other, switch)
+        if beside is None or beside.setting is found.setting:
+            continue
+        is_certain = Setting.UNKNOWN not in (beside.setting, found.setting)
+        if is_certain or _is_same_flag(override, other):
+            return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, beside.detail)
+    return found
+
+
+def _is_same_flag(one: Override, other: Override) -> bool:
+    """Whether the arguments begin alike, such as --telemetry= and --telemetry."""
+    first, second = ((each.argument or "").removesuffix("=").lower() for each in (one, other))
+    return first.startswith(second) or second.startswith(first)
 
 
 def _read_override(
@@ -65,14 +96,20 @@ def _read_override(
 
 
 def _read_words(words: Iterable[str], override: Override, switch: Switch) -> SwitchReading | None:
-    """The last argument of a name takes effect."""
+    """The last argument of a name takes effect. A word is that of the longest name: --a=b is no
+    word of --a where --a= is another override."""
     prefix = override.argument or ""
     if override.ignore_case:
         return _read_folded(words, prefix.lower(), override)
+    longer = _longer_names(override, switch)
     # The JVM takes -Da for -Da=: the property is set, and empty.
     bare = prefix[:-1] if prefix.startswith("-D") and prefix.endswith("=") else None
     full = (prefix if word == bare else word for word in words)
-    found = [word for word in full if word.startswith(prefix) or _may_become(word, prefix)]
+    found = [
+        word
+        for word in full
+        if (word.startswith(prefix) and not word.startswith(longer)) or _may_become(word, prefix)
+    ]
     if not found:
         return None
     if not found[-1].startswith(prefix):
@@ -84,6 +121,19 @@ def _read_words(words: Iterable[str], override: Override, switch: Switch) -> Swi
         return None
     setting = _override_setting(value, override, switch)
     return SwitchReading(setting, ReadingSource.OVERRIDE, found[-1])
+
+
+def _longer_names(override: Override, switch: Switch) -> tuple[str, ...]:
+    """The arguments that begin with this one, in the same place."""
+    name = override.argument or ""
+    return tuple(
+        other.argument
+        for other in switch.overrides
+        if other.argument is not None
+        and other.env == override.env
+        and other.argument != name
+        and other.argument.startswith(name)
+    )
 
 
 def _read_folded(words: Iterable[str], prefix: str, override: Override) -> SwitchReading | None:

@@ -39,6 +39,11 @@ _WITHOUT_HOST = {
 }
 """The channels of which no host is known, and why."""
 
+_NO_NEXT_WORD = {
+    "timescaledb": "postgres/postgres, src/backend/postmaster/postmaster.c: it requires a value.",
+}
+"""Products whose parser reads the value of a flag in the same word alone, and where that stands."""
+
 # Half a million times the same few hundred tags.
 _span = cache(VersionSpan.parse)
 _PRODUCTS = dict(builtin().products)
@@ -297,3 +302,19 @@ class TestEverySwitch:
             )
         things = {(each.argument, each.env, each.mount, each.values) for each in overrides}
         assert len(things) == len(overrides)
+
+    def test_reads_the_flag_too_whose_value_is_the_next_word(self, name: str) -> None:
+        """--flag=value is no word of a container with --flag value, so --flag alone, or what it
+        begins with, is an override of its own."""
+        if name.partition("-Usage")[0] in _NO_NEXT_WORD:
+            return
+        overrides = _SWITCHES[name].overrides
+        own = [one.argument for one in overrides if one.argument and one.env is None]
+        for flag in own:
+            if flag.startswith("--") and flag.endswith("="):
+                bare = flag.removesuffix("=")
+                assert any(bare.startswith(other) for other in own), flag
+
+
+def test_only_products_with_such_flags_are_left_out() -> None:
+    assert set(_NO_NEXT_WORD) <= {product.name for product, _, _ in _RULES.values()}

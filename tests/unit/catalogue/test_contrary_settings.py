@@ -47,6 +47,71 @@ def test_traefik_reads_flags_up_to_the_first_other_word(args: str, setting: Sett
         assert declared(image, "Usage", usage) is setting
 
 
+FERRETDB = "ghcr.io/ferretdb/ferretdb:2.1.0"
+KIBANA = "docker.elastic.co/kibana/kibana:8.15.0"
+PREFECT = "prefecthq/prefect:3.5.0-python3.12"
+DBT = "ghcr.io/dbt-labs/dbt-postgres:1.8.0"
+OTTERIZE = "otterize/network-mapper:2.0.0"
+DASHED = "--send-anonymous-usage-stats"
+FERRETDB_OFF = {"FERRETDB_TELEMETRY": "disable"}
+KIBANA_OFF = {"TELEMETRY_ENABLED": "false"}
+KIBANA_RUNS = "/usr/local/bin/kibana-docker"
+
+
+@every(
+    ("image", "args", "env", "setting"),
+    [
+        # The value is the next word.
+        (FERRETDB, "", FERRETDB_OFF, OFF),
+        (FERRETDB, "--telemetry=enable", FERRETDB_OFF, ON),
+        (FERRETDB, "--telemetry enable", FERRETDB_OFF, UNKNOWN),
+        (FERRETDB, "--telemetry=disable --telemetry enable", {}, UNKNOWN),
+        (FERRETDB, "--telemetry=disable", {}, OFF),
+        (KIBANA, KIBANA_RUNS, KIBANA_OFF, OFF),
+        (KIBANA, f"{KIBANA_RUNS} --telemetry.enabled true", KIBANA_OFF, UNKNOWN),
+        (KIBANA, f"{KIBANA_RUNS} --telemetry.optIn true", KIBANA_OFF, UNKNOWN),
+        (KIBANA, f"{KIBANA_RUNS} --telemetry.allowChangingOptInStatus true", KIBANA_OFF, UNKNOWN),
+        (KIBANA, f'{KIBANA_RUNS} --telemetry={{"enabled":true}}', KIBANA_OFF, UNKNOWN),
+        (KIBANA, f"{KIBANA_RUNS} --telemetry.enabled=false", {}, OFF),
+        (KIBANA, f"{KIBANA_RUNS} --logging.verbose true", KIBANA_OFF, OFF),
+        ("coder/coder:2.20.0", "server --telemetry=false --telemetry true", {}, UNKNOWN),
+        ("hasura/graphql-engine:v2.40.0", "graphql-engine serve --enable-telemetry true",
+         {"HASURA_GRAPHQL_ENABLE_TELEMETRY": "false"}, UNKNOWN),
+        # The flag without a value.
+        (OTTERIZE, "--telemetry-usage-enabled", {"OTTERIZE_TELEMETRY_USAGE_ENABLED": "false"}, ON),
+        (OTTERIZE, "--telemetry-enabled", {"OTTERIZE_TELEMETRY_ENABLED": "false"}, UNKNOWN),
+        (OTTERIZE, "--telemetry-usage-enabled=true", {"OTTERIZE_TELEMETRY_ENABLED": "false"}, OFF),
+        ("influxdb:2.7.12", "--reporting-disabled", {"INFLUXD_REPORTING_DISABLED": "false"}, OFF),
+        ("influxdb:2.7.12", "--reporting-disabled=true --reporting-disabled=false", {}, ON),
+        ("aquasec/trivy:0.65.0", "image --disable-telemetry x", {}, OFF),
+        ("aquasec/trivy:0.65.0", "image --disable-telemetry --disable-telemetry=false x", {},
+         UNKNOWN),
+        # Both of a pair.
+        (PREFECT, "prefect server start --analytics-off --analytics-on", {}, UNKNOWN),
+        (PREFECT, "prefect server start --analytics-off", {}, OFF),
+        (PREFECT, "prefect server start --analytics-on", {}, ON),
+        ("prefecthq/prefect:2.7.0-python3.11", "prefect orion start --analytics-off --analytics-on",
+         {}, UNKNOWN),
+        *((image, f"--no{DASHED[1:]} {DASHED} run", {}, UNKNOWN) for image in (
+            DBT, "ghcr.io/dbt-labs/dbt-core:1.0.0", "ghcr.io/dbt-labs/dbt-core:1.2.0")),
+        (DBT, f"--no{DASHED[1:]} run", {}, OFF),
+        ("ghcr.io/coroot/coroot:1.20.0",
+         "--disable-usage-statistics --no-disable-usage-statistics", {}, UNKNOWN),
+        ("grafana/k6:0.50.0", "run --no-usage-report=false --no-usage-report x.js", {}, UNKNOWN),
+        ("grafana/k6:0.50.0", "run --no-usage-report=false x.js", {}, ON),
+        ("liquibase/liquibase:4.31.0", "--analytics-enabled=false --analyticsEnabled=true", {},
+         UNKNOWN),
+        # A file is weaker than the command line.
+        ("timescale/timescaledb:2.17.0-pg16",
+         "postgres -c config_file=/x -c timescaledb.telemetry_level=off", {}, OFF),
+    ],
+)  # fmt: skip
+def test_words_of_the_command_line(
+    image: str, args: str, env: dict[str, str], setting: Setting
+) -> None:
+    assert declared(image, "Usage", args, **env) is setting
+
+
 HAZELCAST = "-Dhazelcast.phone.home.enabled"
 ALL, LINE, JDK, TOOL = "_JAVA_OPTIONS", "JAVA_OPTS", "JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS"
 

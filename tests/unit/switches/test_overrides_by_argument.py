@@ -58,3 +58,47 @@ OF_VALUES = [
 )
 def test_certain_values_of_an_argument(given: dict[str, str], expected: Setting) -> None:
     assert setting(OF_VALUES, **given) is expected
+
+
+PAIR = [{"argument": "--off", "means": "Disabled"}, {"argument": "--on", "means": "Enabled"}]
+NEXT = [{"argument": "--telemetry="}, {"argument": "--telemetry", "means": "Unknown"}]
+BARE = [{"argument": "--telemetry="}, {"argument": "--telemetry", "means": "Enabled"}]
+FILE = [{"argument": "--telemetry="}, {"argument": "--config=", "means": "Unknown"}]
+FIRST = [{"env": "DO_NOT_TRACK", "means": "Disabled"}, *PAIR]
+
+
+@every(
+    ("overrides", "given", "expected"),
+    [
+        # Which of the two counts is not known, whatever their order.
+        (PAIR, {"args": "--off --on"}, UNKNOWN),
+        (PAIR, {"args": "--on --off"}, UNKNOWN),
+        (PAIR, {"args": "--on", "command": "acme --off"}, UNKNOWN),
+        (PAIR, {"args": "--off --other --off"}, OFF),
+        (PAIR, {"args": "--on"}, ON),
+        (PAIR, {"ACME_TELEMETRY": "false"}, OFF),
+        (PAIR[::-1], {"args": "--off --on"}, UNKNOWN),
+        # What is stronger than both.
+        (FIRST, {"args": "--off --on", "DO_NOT_TRACK": "1"}, OFF),
+        (FIRST, {"args": "--off --on"}, UNKNOWN),
+        # A value in the next word, and the same flag with a value.
+        (NEXT, {"args": "--telemetry=false"}, OFF),
+        (NEXT, {"args": "--telemetry true", "ACME_TELEMETRY": "false"}, UNKNOWN),
+        (NEXT, {"args": "--telemetry=false --telemetry true"}, UNKNOWN),
+        (NEXT, {"args": "--telemetry true --telemetry=false"}, UNKNOWN),
+        (NEXT, {"args": "--telemetry=true --telemetry=false"}, OFF),
+        (NEXT[::-1], {"args": "--telemetry=false"}, OFF),
+        (BARE, {"args": "--telemetry=false"}, OFF),
+        (BARE, {"args": "--telemetry"}, ON),
+        (BARE, {"args": "--telemetry=true --telemetry"}, ON),
+        (BARE, {"args": "--telemetry=false --telemetry"}, UNKNOWN),
+        # Another flag that may say anything is weaker where it stands behind.
+        (FILE, {"args": "--telemetry=false --config=/x"}, OFF),
+        (FILE[::-1], {"args": "--telemetry=false --config=/x"}, UNKNOWN),
+        (FILE, {"args": "--config=/x", "ACME_TELEMETRY": "false"}, UNKNOWN),
+    ],
+)
+def test_words_that_contradict_each_other(
+    overrides: list[dict[str, Any]], given: dict[str, str], expected: Setting
+) -> None:
+    assert setting(overrides, **given) is expected
