@@ -243,7 +243,10 @@ def _argument_switch(switch: Switch, argument: ArgumentSwitch) -> Iterator[str]:
         )
     elif argument.image_arguments:
         words = " ".join(argument.image_arguments)
-        yield f"- A container with neither command nor args gets those of the image: `{words}`."
+        yield (
+            f"- A container with neither command nor args gets those of the image: `{words}`; on "
+            "Windows it gets no argument."
+        )
     overrides = [_override(override) for override in switch.overrides]
     if overrides:
         yield f"- Overridden by, strongest first: {', '.join(overrides)}."

@@ -288,7 +288,8 @@ class Reason(_Explained):
     IMAGE_ARGUMENTS_UNKNOWN = (
         "ImageArgumentsUnknown",
         "The container has neither command nor args, so the arguments are those of the image "
-        "(CMD). Args would replace them, and the catalogue does not know them for this version. "
+        "(CMD). Args would replace them, and the catalogue does not know them for this version, "
+        "or the container is for Windows. "
         "Write the image's arguments into args of the container.",
     )
     ARGUMENTS_AMBIGUOUS = (

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.workload_telemetry import InjectedKind, InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer
+from fleet_telemetry.switches.command_line import image_arguments
 from fleet_telemetry.switches.desired import injectable_rule
 from fleet_telemetry.switches.edits import ArgumentEdit, Edit, EditCause
 from fleet_telemetry.switches.ownership import injected_arguments
@@ -31,8 +32,8 @@ def argument_edit(
 def outdated_lists(
     workload: Workload, target: MatchedContainer, recorded: tuple[InjectedVariable, ...]
 ) -> Iterator[Edit]:
-    """Remove a list of arguments that was created for a version whose image has other arguments:
-    it would keep those of the image before."""
+    """Remove a list of arguments that was created for a version, or a system, whose image has other
+    arguments: it would keep those of the image before."""
     is_known = target.version is not None and target.verified
     rules = [
         rule
@@ -40,7 +41,7 @@ def outdated_lists(
         if (rule := injectable_rule(target, channel.name)) is not None
     ]
     images = [
-        switch.argument.image_arguments
+        image_arguments(target.container, switch.argument)
         for rule in rules
         for switch in rule.switches
         if switch.argument is not None and is_known

@@ -7,6 +7,7 @@ counts only if nothing contradicts it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from fleet_telemetry.api.argument_names import SHELLS
 from fleet_telemetry.api.product.argument_switch import ArgumentSwitch, ArgumentValues
 from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.api.reasons import Reason
+from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.switches.start import without_init
 from fleet_telemetry.workloads.workload import Container
 
@@ -21,6 +23,10 @@ from fleet_telemetry.workloads.workload import Container
 _MOST_WORDS = 1024
 _LONGEST_WORD = 4096
 _MOST_SCRIPTS = 4
+# What the tags of images for Windows are called by: windowsservercore-ltsc2022, nanoserver-1809.
+_WINDOWS_TAG = re.compile(
+    r"(^|[-._])(windows|nanoserver|servercore|ltsc)", re.ASCII | re.IGNORECASE
+)
 _SHELL_MARKS = ("\n", "\r", ";", "&&", "||", "`", "exec ")
 
 
@@ -58,9 +64,10 @@ class FlagWord:
 def locate(container: Container, argument: ArgumentSwitch) -> CommandLine | Reason:
     """The product's arguments, or why they are not known."""
     if not container.command and not container.args:
-        if argument.image_arguments is None:
+        words = image_arguments(container, argument)
+        if words is None:
             return Reason.IMAGE_ARGUMENTS_UNKNOWN
-        return _after(argument, argument.image_arguments, offset=0, from_image=True)
+        return _after(argument, words, offset=0, from_image=True)
     words = container.arguments
     if len(words) > _MOST_WORDS or any(len(word) > _LONGEST_WORD for word in words):
         return Reason.PROGRAM_UNKNOWN
@@ -82,6 +89,18 @@ def locate(container: Container, argument: ArgumentSwitch) -> CommandLine | Reas
         else:
             return Reason.COMMAND_IS_SHELL if program in SHELLS else Reason.PROGRAM_UNKNOWN
     return Reason.PROGRAM_UNKNOWN
+
+
+def image_arguments(container: Container, argument: ArgumentSwitch) -> tuple[str, ...] | None:
+    """The arguments that the container's image has itself; None if they are not known.
+
+    The catalogue has those of the images for Linux. On Windows the paths among them differ
+    (grafana/alloy@00fdeecc: Dockerfile.windows).
+    """
+    tag = ImageReference.parse(container.image).tag
+    if container.on_windows or _WINDOWS_TAG.search(tag):
+        return None
+    return argument.image_arguments
 
 
 def _is_command(words: Sequence[str], argument: ArgumentSwitch) -> bool:

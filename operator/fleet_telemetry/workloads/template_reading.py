@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from fleet_telemetry.objects.manifest import Manifest, dig, items_at, list_at, mapping_at, text_at
 from fleet_telemetry.objects.sharing import shared_set
@@ -22,6 +23,17 @@ from fleet_telemetry.workloads.workload import (
 )
 from fleet_telemetry.workloads.workload_type import read_labels
 
+_WINDOWS = "windows"
+_OS_LABELS = ("kubernetes.io/os", "beta.kubernetes.io/os")
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+class _PodSettings(NamedTuple):
+    """What a pod's spec says of all its containers."""
+
+    user: object
+    on_windows: bool
+
 
 def _has_own_dns(spec: Manifest) -> bool:
     """Whether the pod's resolver may have name servers of its own, or the node's."""
@@ -34,9 +46,10 @@ def _has_own_dns(spec: Manifest) -> bool:
 def read_template(manifest: Manifest) -> PodTemplate:
     """The containers and volumes of a pod template, or of a pod."""
     spec = mapping_at(manifest, "spec")
+    of_pod = _PodSettings(dig(spec, "securityContext", "runAsUser"), _is_for_windows(spec))
     return PodTemplate(
         containers=tuple(
-            _read_container(index, container, dig(spec, "securityContext", "runAsUser"))
+            _read_container(index, container, of_pod)
             for index, container in running_containers(spec)
         ),
         volumes=tuple(_read_volume(volume) for volume in items_at(spec, "volumes")),
@@ -103,9 +116,25 @@ def read_words(container: Manifest, key: str) -> Iterator[str]:
     yield from (str(word) for word in (words if isinstance(words, list) else ()))
 
 
-def _read_container(index: int, container: Manifest, pod_user: object) -> Container:
+def _is_for_windows(spec: Manifest) -> bool:
+    """Whether the pod says that it runs on Windows, or asks for a node that does."""
+    if dig(spec, "os", "name") == _WINDOWS:
+        return True
+    if any(dig(spec, "nodeSelector", label) == _WINDOWS for label in _OS_LABELS):
+        return True
+    required = mapping_at(spec, "affinity", "nodeAffinity", _REQUIRED)
+    return any(
+        expression.get("key") in _OS_LABELS
+        and expression.get("operator") == "In"
+        and _WINDOWS in list_at(expression, "values")
+        for term in items_at(required, "nodeSelectorTerms")
+        for expression in items_at(term, "matchExpressions")
+    )
+
+
+def _read_container(index: int, container: Manifest, of_pod: _PodSettings) -> Container:
     own_user = dig(container, "securityContext", "runAsUser")
-    user = pod_user if own_user is None else own_user
+    user = of_pod.user if own_user is None else own_user
     return Container(
         index=index,
         name=text_at(container, "name"),
@@ -114,6 +143,7 @@ def _read_container(index: int, container: Manifest, pod_user: object) -> Contai
         args=tuple(read_words(container, "args")),
         has_post_start=bool(dig(container, "lifecycle", "postStart")),
         working_dir=text_at(container, "workingDir"),
+        on_windows=of_pod.on_windows,
         user_id=user if isinstance(user, int) else None,
         env=tuple(
             EnvVar(

@@ -98,6 +98,8 @@ class Container:
     has_post_start: bool = False
     """A command or a request is run beside the container's process when it starts."""
     working_dir: str = ""
+    on_windows: bool = False
+    """The pod is for nodes with Windows, as far as it says so."""
     user_id: int | None = None
     env: tuple[EnvVar, ...] = ()
     has_env_from: bool = False

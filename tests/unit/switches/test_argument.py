@@ -382,6 +382,68 @@ def test_another_version_gets_the_arguments_of_its_own_image() -> None:
     assert args_of(newest) is None
 
 
+def _affinity(values: list[str], operator: str = "In") -> dict[str, Any]:
+    expression = {"key": "kubernetes.io/os", "operator": operator, "values": values}
+    terms = [{"matchExpressions": [expression]}]
+    required = {"nodeSelectorTerms": terms}
+    node = {"requiredDuringSchedulingIgnoredDuringExecution": required}
+    return {"affinity": {"nodeAffinity": node}}
+
+
+@pytest.mark.parametrize(
+    ("tag", "pod"),
+    [
+        ("1.5.0-nanoserver-1809", {}),
+        ("1.5.0-windowsservercore-ltsc2022", {}),
+        ("1.5.0-windows", {}),
+        ("1.5.0-Windows-amd64", {}),
+        ("1.5.0-ltsc2022", {}),
+        ("1.5.0", {"os": {"name": "windows"}}),
+        ("1.5.0", {"nodeSelector": {"kubernetes.io/os": "windows"}}),
+        ("1.5.0", {"nodeSelector": {"beta.kubernetes.io/os": "windows"}}),
+        ("1.5.0", _affinity(["windows"])),
+        ("1.5.0", _affinity(["linux", "windows"])),
+    ],
+)
+def test_an_image_for_windows_has_other_arguments(tag: str, pod: dict[str, Any]) -> None:
+    image = f"acme/acme:{tag}"
+    given_ = acme(image=image, pod=pod)
+    of = cluster(GO)
+
+    assert not of.create(given_, claims=False).plan.edits
+    assert verdict(of, given_) == (State.UNKNOWN, Reason.IMAGE_ARGUMENTS_UNKNOWN)
+    # Its own arguments are read and written as on Linux.
+    written = of.create(acme(["-a=1"], image=image, pod=pod), claims=False)
+    assert args_of(written.manifest) == [OFF, "-a=1"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "pod"),
+    [
+        ("1.5.0", {}),
+        ("1.5.0-linux", {}),
+        ("1.5.0", {"os": {"name": "linux"}, "nodeSelector": {"kubernetes.io/os": "linux"}}),
+        ("1.5.0", {"nodeSelector": {"disk": "windows"}}),
+        ("1.5.0", _affinity(["linux"])),
+        ("1.5.0", _affinity(["windows"], "NotIn")),
+        ("1.5.0", {"os": "windows", "nodeSelector": "windows", "affinity": {"nodeAffinity": []}}),
+    ],
+)
+def test_an_image_for_linux_has_those_that_are_listed(tag: str, pod: dict[str, Any]) -> None:
+    written = cluster(GO).create(acme(image=f"acme/acme:{tag}", pod=pod), claims=False)
+    assert args_of(written.manifest) == OURS
+
+
+def test_a_list_for_linux_goes_where_the_image_becomes_one_for_windows() -> None:
+    of = cluster(GO)
+    old = of.create(acme(), claims=False).manifest
+    assert args_of(old) == OURS
+
+    newer = of.update(old, with_image(old, "acme/acme:1.5.0-nanoserver-1809")).manifest
+    assert args_of(newer) is None
+    assert not of.reconcile(newer).plan.edits
+
+
 def test_the_command_revert_removes_what_is_recorded() -> None:
     old = cluster(GO).create(acme(["-a=1"]), claims=False)
     created = cluster(GO).create(acme(), claims=False).manifest
