@@ -14,7 +14,7 @@ from fleet_telemetry.switches.reading import (
     unread_value,
 )
 from fleet_telemetry.switches.registry import mechanism_of
-from fleet_telemetry.switches.start import names_options_file
+from fleet_telemetry.switches.start import names_options_file, without_init
 from fleet_telemetry.workloads.workload import Container
 
 
@@ -77,7 +77,7 @@ def _read_override(
         setting = override.means or Setting.UNKNOWN
         return SwitchReading(setting, ReadingSource.OVERRIDE, path) if path else None
     if override.env is None:
-        return _read_words(container.arguments, override, switch)
+        return _read_command_line(container, override, switch)
     entry = container.variable(override.env)
     if entry is None:
         return None
@@ -93,6 +93,26 @@ def _read_override(
         return None
     setting = _override_setting(entry.value, override, switch)
     return SwitchReading(setting, ReadingSource.OVERRIDE, entry.label)
+
+
+def _read_command_line(
+    container: Container, override: Override, switch: Switch
+) -> SwitchReading | None:
+    """Two dashes end the flags of nearly every parser, so what stands behind them counts for
+    nothing and hides nothing. Those of ``command`` are a launcher's, such as tini -g --."""
+    before = container.arguments
+    behind: tuple[str, ...] = ()
+    args = container.args if container.command else without_init(container.args)
+    if "--" in args:
+        behind = args[args.index("--") + 1 :]
+        before = before[: len(before) - len(behind) - 1]
+    found = _read_words(before, override, switch)
+    if found is not None or not behind:
+        return found
+    unread = _read_words(behind, override, switch)
+    if unread is None:
+        return None
+    return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, unread.detail)
 
 
 def _read_words(words: Iterable[str], override: Override, switch: Switch) -> SwitchReading | None:

@@ -101,6 +101,7 @@ KIBANA_RUNS = "/usr/local/bin/kibana-docker"
         ("grafana/k6:0.50.0", "run --no-usage-report=false x.js", {}, ON),
         ("liquibase/liquibase:4.31.0", "--analytics-enabled=false --analyticsEnabled=true", {},
          UNKNOWN),
+        ("grafana/k6:0.50.0", "run x.js -- --no-usage-report", {}, UNKNOWN),
         # A file is weaker than the command line.
         ("timescale/timescaledb:2.17.0-pg16",
          "postgres -c config_file=/x -c timescaledb.telemetry_level=off", {}, OFF),

@@ -102,3 +102,22 @@ def test_words_that_contradict_each_other(
     overrides: list[dict[str, Any]], given: dict[str, str], expected: Setting
 ) -> None:
     assert setting(overrides, **given) is expected
+
+
+@every(
+    ("given", "expected"),
+    [
+        ({"args": "run -- --off"}, UNKNOWN),
+        ({"args": "run -- --off", "ACME_TELEMETRY": "true"}, UNKNOWN),
+        ({"args": "run --off -- x"}, OFF),
+        ({"args": "run --off -- --on"}, OFF),
+        ({"args": "-- --off"}, UNKNOWN),
+        ({"args": "run -- x", "ACME_TELEMETRY": "false"}, OFF),
+        # The dashes are not the product's.
+        ({"args": "run --off", "command": "/usr/bin/tini -g -- acme"}, OFF),
+        ({"args": "tini -- acme run --off"}, OFF),
+        ({"args": "tini -- acme run -- --off"}, UNKNOWN),
+    ],
+)
+def test_what_stands_behind_two_dashes(given: dict[str, str], expected: Setting) -> None:
+    assert setting(PAIR, **given) is expected
