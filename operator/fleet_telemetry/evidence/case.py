@@ -10,7 +10,8 @@ from fleet_telemetry.api.product.channel import ChannelRule
 from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.catalogue.product import RuleLookup
-from fleet_telemetry.evidence.facts import Facts, PodFacts
+from fleet_telemetry.evidence.facts import Facts
+from fleet_telemetry.evidence.pod_facts import PodFacts
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.policy.precedence import EffectivePolicy
 from fleet_telemetry.switches.reading import setting_of

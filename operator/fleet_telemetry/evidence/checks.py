@@ -25,7 +25,7 @@ from fleet_telemetry.evidence.credentials import (
     why_withheld,
     why_withheld_from,
 )
-from fleet_telemetry.evidence.facts import PodFacts
+from fleet_telemetry.evidence.pod_facts import PodFacts
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.switches.desired import EffectivePolicies
 

@@ -20,7 +20,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.evidence.case import Case
 from fleet_telemetry.evidence.contacts import Contact
-from fleet_telemetry.evidence.facts import Facts, PodFacts
+from fleet_telemetry.evidence.facts import Facts
 from fleet_telemetry.evidence.judge import with_rest
 from fleet_telemetry.evidence.lookups import (
     HostUser,
@@ -33,6 +33,7 @@ from fleet_telemetry.evidence.lookups import (
     sentence,
     users_of,
 )
+from fleet_telemetry.evidence.pod_facts import PodFacts
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.verdict import SendsFinding, StateFinding, Verdict
 from fleet_telemetry.evidence.workload_checks import judge_workload

@@ -15,7 +15,7 @@ from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.catalogue.product import Product
-from fleet_telemetry.evidence.facts import PodFacts
+from fleet_telemetry.evidence.pod_facts import PodFacts
 from fleet_telemetry.evidence.report import Reported
 
 _NAME_LABEL = "kubernetes.io/metadata.name"

@@ -11,8 +11,9 @@ from fleet_telemetry.api.product.channel import Host, Sender
 from fleet_telemetry.api.product.setting import Setting
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.contacts import Contact
-from fleet_telemetry.evidence.facts import Facts, PodFacts
+from fleet_telemetry.evidence.facts import Facts
 from fleet_telemetry.evidence.hosts import hosts_of_container, names_asked
+from fleet_telemetry.evidence.pod_facts import PodFacts
 from fleet_telemetry.evidence.report import Reported
 
 COUNTS_FOR = timedelta(days=8)

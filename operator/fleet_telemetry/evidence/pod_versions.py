@@ -15,7 +15,7 @@ from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.image import ImageReference
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
 from fleet_telemetry.evidence.config_maps import NO_CONFIG_MAPS, ConfigMaps
-from fleet_telemetry.evidence.facts import PodFacts
+from fleet_telemetry.evidence.pod_facts import PodFacts
 from fleet_telemetry.evidence.references import with_values_of_pod
 from fleet_telemetry.workloads.workload import Pod, PodTemplate
 

@@ -32,7 +32,7 @@ class Readings:
         def look_up() -> RuleLookup:
             return target.rule(channel)
 
-        return self._of(("rule", id(target), channel), target, look_up)
+        return self.once(("rule", id(target), channel), target, look_up)
 
     def injectable_rule(self, target: MatchedContainer, channel: ChannelName) -> ChannelRule | None:
         """The rule whose switches may be set in a container."""
@@ -41,7 +41,7 @@ class Readings:
             found = self.rule(target, channel).rule
             return found or injectable_rule(target, channel)
 
-        return self._of(("injectable", id(target), channel), target, look_up)
+        return self.once(("injectable", id(target), channel), target, look_up)
 
     def possible_rules(
         self, target: MatchedContainer, channel: ChannelName
@@ -51,7 +51,7 @@ class Readings:
         def look_up() -> tuple[ChannelRule, ...]:
             return tuple(target.product.possible_rules(channel, target.image, target.version))
 
-        return self._of(("possible", id(target), channel), target, look_up)
+        return self.once(("possible", id(target), channel), target, look_up)
 
     def reading(self, target: MatchedContainer, switch: Switch) -> SwitchReading:
         """What a container declares by a switch."""
@@ -59,7 +59,7 @@ class Readings:
         def read() -> SwitchReading:
             return read_switch(target.container, switch)
 
-        return self._of(("reading", id(target), id(switch)), (target, switch), read)
+        return self.once(("reading", id(target), id(switch)), (target, switch), read)
 
     def doubt(self, target: MatchedContainer, switch: Switch) -> str:
         """What may change that before the product reads it; empty if nothing may."""
@@ -67,9 +67,10 @@ class Readings:
         def read() -> str:
             return doubt_of_start(target, switch)
 
-        return self._of(("doubt", id(target), id(switch)), (target, switch), read)
+        return self.once(("doubt", id(target), id(switch)), (target, switch), read)
 
-    def _of(self, key: tuple[object, ...], kept: object, answer: Callable[[], _Answer]) -> _Answer:
+    def once(self, key: tuple[object, ...], kept: object, answer: Callable[[], _Answer]) -> _Answer:
+        """An answer, found once. ``kept`` are the objects whose ids are in the key."""
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = (kept, answer())

@@ -11,8 +11,8 @@ from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import State
 from fleet_telemetry.evidence.case import Case
-from fleet_telemetry.evidence.facts import PodFacts
 from fleet_telemetry.evidence.pod_checks import judge_pods
+from fleet_telemetry.evidence.pod_facts import PodFacts
 from fleet_telemetry.evidence.switch_reading import read_effect
 from fleet_telemetry.evidence.verdict import StateFinding
 from fleet_telemetry.switches.reading import SwitchReading

@@ -28,8 +28,9 @@ from fleet_telemetry.api.product.setting import DefaultState, Semantics, Setting
 from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.api.workload_telemetry import Sends, State
 from fleet_telemetry.evidence.case import Case
-from fleet_telemetry.evidence.facts import Facts, PodFacts
+from fleet_telemetry.evidence.facts import Facts
 from fleet_telemetry.evidence.judge import judge_container, with_rest
+from fleet_telemetry.evidence.pod_facts import PodFacts
 from fleet_telemetry.evidence.verdict import SendsFinding, StateFinding, Verdict, worst_finding
 from fleet_telemetry.evidence.workload_checks import judge_workload
 from fleet_telemetry.policy.imagined import imagined

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.workload_telemetry import InjectedVariable
@@ -24,6 +24,13 @@ class InjectionContext:
     targets_before: tuple[MatchedContainer, ...] = ()
     recorded: tuple[InjectedVariable, ...] = ()
     """What WorkloadTelemetry lists as injected, now or earlier."""
+    by_name: Mapping[str, MatchedContainer] = field(init=False, compare=False, repr=False)
+    """The first of ``targets_before`` with each name."""
+
+    def __post_init__(self) -> None:
+        """Look through the containers once, not for each of them: there may be thousands."""
+        by_name = {target.container.name: target for target in reversed(self.targets_before)}
+        object.__setattr__(self, "by_name", by_name)
 
     def injected(self, container: Container, entry: EnvVar, switches: Iterable[Switch]) -> bool:
         """Whether the operator injected the entry."""
@@ -32,9 +39,4 @@ class InjectionContext:
 
 def target_before(context: InjectionContext, target: MatchedContainer) -> MatchedContainer | None:
     """The container before the update."""
-    same_name = [
-        before
-        for before in context.targets_before
-        if before.container.name == target.container.name
-    ]
-    return same_name[0] if same_name else None
+    return context.by_name.get(target.container.name)

@@ -29,6 +29,7 @@ from fleet_telemetry.catalogue.marks import find_mark_problems
 from fleet_telemetry.catalogue.matching import match_containers
 from fleet_telemetry.catalogue.tag_template import match_template
 from fleet_telemetry.catalogue.version import VersionRanges, VersionSpan
+from fleet_telemetry.decision import decide
 from fleet_telemetry.egress.dns.client import _read
 from fleet_telemetry.egress.published_ranges import CLOUDFLARE, parse
 from fleet_telemetry.evidence.checks import read_interval
@@ -40,10 +41,21 @@ from fleet_telemetry.observed.frame_streams import (
     control_frame,
 )
 from fleet_telemetry.observed.question import read_question
+from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.switches.start import doubt_of_start
 from fleet_telemetry.vendors import jsonc
 from fleet_telemetry.vendors.inventory import names_of
 from fleet_telemetry.workloads.reading import read_pod, read_workload
+from tests.support.builders import (
+    SONAR_SWITCH,
+    SONARQUBE,
+    container,
+    manifest,
+    pod_of,
+    policy,
+    under,
+    workload,
+)
 from tests.support.every import every
 from tests.support.steps import steps_of
 
@@ -250,6 +262,44 @@ def test_a_media_type_costs_no_more_with_parameters(part: str) -> None:
     """Of 8 KiB, which the framework reads of a header, 2,000 may be sent."""
     one, many = (_Request(f"application/json;{part * number}") for number in (1, 2000))
     assert steps_of(many.read) <= steps_of(one.read) + 100
+
+
+def _fleet_of_one(size: int, *, renamed: bool = False, env: bool = True) -> Callable[[], object]:
+    """A decision on a workload and a pod with this many containers of a product."""
+    variables = {SONAR_SWITCH: "false"} if env else {}
+    own, others = (
+        manifest(*(container(SONARQUBE, name=f"{letter}{n}", env=variables) for n in range(size)))
+        for letter in "cd"
+    )
+    asked = under(policy()).input(
+        own, Trigger.RECONCILE, pods=(pod_of(others if renamed else own),)
+    )
+    return lambda: decide(asked)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("renamed", [False, True], ids=["the same names", "other names"])
+@pytest.mark.parametrize("env", [False, True], ids=["unset", "off"])
+def test_a_decision_takes_linear_time_in_the_containers(*, renamed: bool, env: bool) -> None:
+    few, many = (steps_of(_fleet_of_one(size, renamed=renamed, env=env)) for size in (100, 400))
+    assert many <= 5 * few
+
+
+@pytest.mark.thorough
+def test_an_update_takes_linear_time_in_the_containers() -> None:
+    def update(size: int) -> Callable[[], object]:
+        def made(image: str) -> dict[str, object]:
+            return manifest(*(container(image, name=f"c{n}") for n in range(size)))
+
+        asked = under(policy()).input(
+            made("sonarqube:25.1.0.102122-community"),
+            Trigger.UPDATE,
+            before=workload(made(SONARQUBE)),
+        )
+        return lambda: decide(asked)
+
+    few, many = (steps_of(update(size)) for size in (400, 1600))
+    assert many <= 5 * few
 
 
 def test_an_image_costs_no_more_with_hundreds_of_patterns() -> None:

@@ -99,3 +99,10 @@ def test_another_product_in_its_place_says_nothing_of_this_one() -> None:
     other = container("grafana/grafana:11.2.0")
 
     assert verdict(SONAR, running(SONAR), running(other)).state is State.COMPLIANT
+
+
+@pytest.mark.parametrize(("number", "state"), [(64, State.COMPLIANT), (65, State.UNKNOWN)])
+def test_very_many_of_other_names_show_nothing(number: int, state: State) -> None:
+    others = [{**SONAR, "name": f"other-{n}"} for n in range(number)]
+
+    assert verdict(SONAR, running(*others)).state is state

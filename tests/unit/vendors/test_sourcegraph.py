@@ -303,7 +303,7 @@ def test_errors_in_a_good_answer(
                     "allowSiteSettingsEdits": True,
                     "configuration": {
                         "id": 7,
-                        "effectiveContents": '{"update.channel": "none", "Update.Channel": "release"}',
+                        "effectiveContents": '{"update.channel":"none","Update.Channel":"release"}',
                     },
                 }
             }

@@ -27,7 +27,7 @@ from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.catalogue.catalogue import Catalogue
 from fleet_telemetry.catalogue.matching import MatchedContainer, match_containers
 from fleet_telemetry.decision import Plan
-from fleet_telemetry.evidence.facts import counterparts
+from fleet_telemetry.evidence.facts import Facts
 from fleet_telemetry.evidence.observed import observed_message, observed_of
 from fleet_telemetry.evidence.pod_versions import gather_pod_facts
 from fleet_telemetry.evidence.reason_remedies import OBSERVED_REMEDIES, PROVEN, REMEDIES
@@ -227,7 +227,8 @@ def _of_pods(
         for pod in gather_pod_facts(subject.pods, catalogue, subject.config_maps)
     )
     names = {id(fact): pod.name for fact, pod in zip(facts, subject.pods, strict=True)}
-    found = list(counterparts(facts, targets, plan.targets, channel)) if targets else []
+    known = Facts(subject.workload, plan.targets, facts)
+    found = list(known.counterparts(targets, channel)) if targets else []
     for fact, target in found[:_MOST_PODS]:
         ended = ", which has ended" if fact.finished else ""
         yield from _of_container(target, channel, "running", f"pod {names[id(fact)]}{ended}")
