@@ -17,10 +17,10 @@ import msgspec
 import yaml
 
 from fleet_telemetry.audit.documents import Chunk
+from fleet_telemetry.audit.kubernetes_yaml import LOADER
 from fleet_telemetry.audit.plain_yaml import (
     DEEPEST,
     DEEPEST_LIST,
-    LOADER,
     Events,
     Found,
     NotWantedError,

@@ -6,13 +6,13 @@ loader.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 
+from fleet_telemetry.audit.kubernetes_yaml import LOADER, Meaning, meaning_of
 from fleet_telemetry.linting.document import Path as Steps
 from fleet_telemetry.objects.manifest import Manifest, text_at
 
@@ -25,34 +25,6 @@ _MOST_SCALARS = 8192
 _LONGEST_SCALAR = 128
 """Characters. Few longer ones come again."""
 _MERGE = "<<"
-
-
-def _as_kubernetes_reads(base: Any) -> Any:
-    """A loader for which a date, ``1:30`` and ``=`` are text, as in Kubernetes."""
-    dropped = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
-
-    class Loader(base):  # type: ignore[misc]  # its base is one of two
-        yaml_implicit_resolvers = {
-            first: [
-                (tag, _WITHOUT_SEXAGESIMAL.get(tag, pattern))
-                for tag, pattern in found
-                if tag not in dropped
-            ]
-            for first, found in base.yaml_implicit_resolvers.items()
-        }
-
-    return Loader
-
-
-_INT = re.compile(
-    r"^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+)$"
-)
-_FLOAT = re.compile(
-    r"^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
-    r"|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
-)
-_WITHOUT_SEXAGESIMAL = {"tag:yaml.org,2002:int": _INT, "tag:yaml.org,2002:float": _FLOAT}
-LOADER: Any = _as_kubernetes_reads(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +150,7 @@ class Events:
             if not event.implicit[0]:
                 return value  # in quotes, or a block
             found = _SCALARS.get(value, _SCALARS)
-            return self._resolve(value) if found is _SCALARS else found
+            return _resolve(value) if found is _SCALARS else found
         if depth > DEEPEST:
             raise self._odd(event, f"more than {DEEPEST} levels of nesting")
         if kind is yaml.AliasEvent or event.tag is not None or event.anchor is not None:
@@ -217,19 +189,15 @@ class Events:
         self.line = mark.line + 1 if mark is not None else 1
         return OddError(what)
 
-    def _resolve(self, value: str) -> Any:
-        """What a word without quotes means."""
-        loader = self._loader
-        tag = loader.resolve(yaml.ScalarNode, value, (True, False))
-        try:
-            found = loader.construct_object(yaml.ScalarNode(tag, value))
-        except (ValueError, OverflowError):
-            raise OddError("a value that is not what it looks like") from None
-        if len(_SCALARS) >= _MOST_SCALARS:
-            _SCALARS.clear()
-        if len(value) <= _LONGEST_SCALAR:
-            _SCALARS[value] = found
-        return found
+
+def _resolve(word: str) -> Meaning:
+    """What a word without quotes means."""
+    found = meaning_of(word)
+    if len(_SCALARS) >= _MOST_SCALARS:
+        _SCALARS.clear()
+    if len(word) <= _LONGEST_SCALAR:
+        _SCALARS[word] = found
+    return found
 
 
 _SCALARS: dict[str, Any] = {}

@@ -17,7 +17,7 @@ from fleet_telemetry.api.product.image import Image
 from fleet_telemetry.api.product.setting import DefaultState, Semantics, Setting
 from fleet_telemetry.api.product.spec import TelemetryProductSpec
 from fleet_telemetry.api.schema import ApiType
-from fleet_telemetry.audit.plain_yaml import LOADER
+from fleet_telemetry.audit.kubernetes_yaml import LOADER
 from fleet_telemetry.catalogue.builtin_file import BuiltinSpec, read_product
 from fleet_telemetry.catalogue.catalogue import builtin
 from fleet_telemetry.catalogue.glob import glob_matches

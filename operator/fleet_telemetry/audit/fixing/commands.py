@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from fleet_telemetry.audit.kubernetes_yaml import meaning_of
 from fleet_telemetry.audit.result import Fix, PatchForm
 from fleet_telemetry.workloads.registry import WorkloadKind
 
@@ -97,7 +98,8 @@ def _json(data: object) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks."""
+    """Writes texts of several lines as blocks, and what Kubernetes would not read as text in
+    quotes."""
 
     def ignore_aliases(self, data: Any) -> bool:
         """Nobody wants to read anchors in a patch."""
@@ -107,6 +109,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None
+    if not isinstance(meaning_of(text), str):
+        style = "'"  # such as n, which PyYAML writes as it is
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
