@@ -34,7 +34,8 @@ from fleet_telemetry.audit.definitions import (
 )
 from fleet_telemetry.audit.documents import Chunk, split
 from fleet_telemetry.audit.folders import InputFile, find_inputs, unreadable
-from fleet_telemetry.audit.manifests import GROUPS, ManifestFault, PartOf, read_manifest
+from fleet_telemetry.audit.manifest_faults import ManifestFault
+from fleet_telemetry.audit.manifests import GROUPS, PartOf, read_manifest
 from fleet_telemetry.audit.plain_yaml import Found
 from fleet_telemetry.audit.resource_files import ResourceFiles
 from fleet_telemetry.audit.result import Place, Problem
@@ -177,7 +178,9 @@ class _Gatherer:
             for chunk in self.chunks(source):
                 if may_be_config_map(chunk.text):
                     for one in objects_of(decoder.decode(chunk)):
-                        self._config_maps.add(one.manifest or {})
+                        fault = self._config_maps.add(one.manifest or {})
+                        if fault is not None:
+                            self._report_fault(fault, "is not read", one, chunk, source)
 
     def _gather_resources(self, sources: Iterable[InputFile]) -> None:
         """A turn of its own, too: which custom resources matter is known by now."""
@@ -329,15 +332,20 @@ class _Gatherer:
         if fault.is_partial and found.source.beside_kustomization:
             self.read.not_objects += 1  # a patch
             return
+        self._report_fault(fault, "is not judged", one, chunk, found.source)
+
+    def _report_fault(
+        self, fault: ManifestFault, effect: str, one: Found, chunk: Chunk, source: InputFile
+    ) -> None:
         kind, name = (one.manifest or {}).get("kind"), _shown_name(one)
-        what = f"the {kind} {name} is not judged: {fault.what}"
+        what = f"the {kind} {name} {effect}: {fault.what}"
         line = one.line
         try:
-            whole = Document.parse(found.source.name, chunk.text, chunk.line, LIMITS)
+            whole = Document.parse(source.name, chunk.text, chunk.line, LIMITS)
             line = whole.line(*one.steps, *fault.steps)
         except FileError:
             pass  # one of several in JSON, or of a long List: the line where it begins
-        self.report(FileProblem(found.source.name, line, what, fault.advice))
+        self.report(FileProblem(source.name, line, what, fault.advice))
 
 
 def _copy(stream: BinaryIO) -> BinaryIO:

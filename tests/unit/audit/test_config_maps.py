@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,10 @@ def _workload(**more: Any) -> Manifest:
 
 def _files(*manifests: Manifest) -> bytes:
     return yaml.safe_dump_all(manifests).encode()
+
+
+def _json(one: Manifest) -> bytes:
+    return json.dumps(one).encode()
 
 
 def _read(text: bytes) -> Audit:
@@ -104,6 +110,53 @@ def test_a_config_map_without_a_namespace_is_in_the_default_one() -> None:
     for one in (workload, settings):
         del one["metadata"]["namespace"]
     assert _answer(_read(_files(workload, settings)))[0] is Sends.NO
+
+
+BOTH = [{"configMapRef": {"name": "first"}}, {"configMapRef": {"name": "settings"}}]
+NO_TEXT: dict[str, Any] = {
+    "true": {"data": {**OFF, SONAR_SWITCH: True}},
+    "a number": {"data": {**OFF, "other": 1}},
+    "a list": {"data": {**OFF, SONAR_SWITCH: ["false"]}},
+    "a mapping": {"data": {**OFF, SONAR_SWITCH: {}}},
+    "no mapping": {"data": [OFF]},
+    "binary": {"data": OFF, "binaryData": {"b": 0}},
+}
+
+
+@pytest.mark.parametrize("changed", NO_TEXT.values(), ids=NO_TEXT)
+@pytest.mark.parametrize("more", [{"env": KEY}, {"envFrom": ALL}, {"envFrom": BOTH}])
+@pytest.mark.parametrize("write", [_files, lambda *all_: b"\n".join(map(_json, all_))])
+def test_a_config_map_that_the_cluster_refuses_is_a_problem_and_not_read(
+    changed: dict[str, Any], more: dict[str, Any], write: Callable[..., bytes]
+) -> None:
+    first = config_map(OFF, name="first")
+    refused = {**config_map(), **changed}
+    for others in ((), (config_map(OFF),)):
+        for given in ((refused, *others), (*others, refused)):
+            result = _read(write(first, _workload(**more), *given))
+            assert (_usage(result).sends, _usage(result).reason) == NOT_READ
+            (problem,) = result.problems
+            assert "the ConfigMap settings is not read" in problem.what
+            assert problem.advice
+
+
+def test_the_line_of_a_value_that_is_no_text_is_told() -> None:
+    text = _files(_workload(), config_map(ON)).decode()
+    text = text.replace(f"{SONAR_SWITCH}: 'true'", f"{SONAR_SWITCH}: n")
+    (problem,) = _read(text.encode()).problems
+    assert text.splitlines()[problem.place.line - 1].strip() == f"{SONAR_SWITCH}: n"
+    assert f"{SONAR_SWITCH} is False, which is no text" in problem.what
+    assert "put it in quotes" in problem.advice
+
+
+@pytest.mark.parametrize("more", [{"env": KEY}, {"envFrom": BOTH}])
+def test_an_empty_value_is_not_known_and_the_others_are(more: dict[str, Any]) -> None:
+    """By how it is applied, it becomes an empty text or no key."""
+    first = config_map(OFF, name="first")
+    empty = config_map(dict.fromkeys(OFF))
+    assert _answer(_read(_files(first, empty, _workload(**more)))) == NOT_READ
+    beside = config_map({**OFF, "other": None})
+    assert _answer(_read(_files(first, beside, _workload(**more))))[0] is Sends.NO
 
 
 def test_the_explanation_says_where_the_value_came_from() -> None:
