@@ -18,6 +18,7 @@ from datetime import datetime
 from errno import EFBIG
 from typing import BinaryIO, cast
 
+from fleet_telemetry.audit.any_containers import may_have_containers
 from fleet_telemetry.audit.config_map_files import (
     ConfigMapFiles,
     is_config_map,
@@ -55,12 +56,18 @@ _LONGEST_TEXT = 1000
 _LONGEST_LIST_OF_PARTS = 100_000
 _WORDS = re.compile(
     b"|".join(re.escape(kind.encode()) for kind in GROUPS)
-    + rb"|containers|kind[\"']?[ \t]*:[ \t]*[\"']?[{$<]"
+    + rb"|kind[\"']?[ \t]*:[ \t]*[\"']?[{$<]"
     + ESCAPE
 )
-# They have the word containers without having any.
+# They have the words without having any that run by them.
 _WITHOUT_CONTAINERS = frozenset(
-    {"CustomResourceDefinition", "ConfigMap", "Secret", "HorizontalPodAutoscaler"}
+    {
+        "ConfigMap",
+        "ControllerRevision",
+        "CustomResourceDefinition",
+        "HorizontalPodAutoscaler",
+        "Secret",
+    }
 )
 _Key = tuple[str, str, str]
 """Namespace, kind and name."""
@@ -109,12 +116,12 @@ def _is_wanted_definition(kind: str, _: bytes) -> bool:
 
 def _is_wanted(kind: str, text: bytes) -> bool:
     return kind in GROUPS or (
-        b"containers" in text and kind not in _WITHOUT_CONTAINERS and not is_definition(kind)
+        kind not in _WITHOUT_CONTAINERS and not is_definition(kind) and may_have_containers(text)
     )
 
 
 def _may_have_pods(text: bytes) -> bool:
-    return _WORDS.search(text) is not None
+    return _WORDS.search(text) is not None or may_have_containers(text)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fleet_telemetry.audit.any_containers import containers_in
 from fleet_telemetry.audit.manifest_faults import ManifestFault, faults_of_workload
 from fleet_telemetry.audit.result import Place
 from fleet_telemetry.audit.subject import Other, Subject
@@ -19,7 +20,7 @@ from fleet_telemetry.workloads.owner import Owner, read_controller
 from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind, whole_of
 from fleet_telemetry.workloads.template_reading import read_template
-from fleet_telemetry.workloads.workload import Pod, PodPhase, Workload
+from fleet_telemetry.workloads.workload import Pod, PodPhase, PodTemplate, Workload
 
 GROUPS = {
     **{kind.value: kind.type.api.group for kind in WorkloadKind},
@@ -74,7 +75,7 @@ def _read_known(
     namespace, name = metadata["namespace"], metadata["name"]
     controller = read_controller(manifest)
     if kind == "Pod":
-        other = Other(place, namespace, kind, name, read_template(manifest))
+        other = Other(place, namespace, kind, name, _running(manifest["spec"]))
         if not read_pod(manifest).counts:
             return None  # it has ended
         return other if controller is None else PartOf(other, controller, _whole(manifest))
@@ -93,19 +94,23 @@ def _read_known(
 
 
 def _read_other(manifest: Manifest, place: Place, default_namespace: str) -> Other | None:
-    """An object of another kind with a pod template, where such kinds have it."""
-    for path in (("spec", "template"), ("spec", "jobTemplate", "spec", "template"), ("spec",), ()):
-        spec = mapping_at(manifest, *path, "spec")
-        if isinstance(spec.get("containers"), list):
-            metadata = mapping_at(manifest, "metadata")
-            return Other(
-                place,
-                _shown(text_at(metadata, "namespace")) or default_namespace,
-                _shown(text_at(manifest, "kind")),
-                _shown(text_at(metadata, "name") or text_at(metadata, "generateName")),
-                read_template({"spec": spec}),
-            )
-    return None
+    """An object of another kind with containers, wherever they stand."""
+    running = _running(manifest)
+    if not running.containers:
+        return None
+    metadata = mapping_at(manifest, "metadata")
+    return Other(
+        place,
+        _shown(text_at(metadata, "namespace")) or default_namespace,
+        _shown(text_at(manifest, "kind")),
+        _shown(text_at(metadata, "name") or text_at(metadata, "generateName")),
+        running,
+    )
+
+
+def _running(part: Manifest) -> PodTemplate:
+    """The containers of an object that is not judged."""
+    return read_template({"spec": {"containers": containers_in(part)}})
 
 
 def _whole(pod: Manifest) -> tuple[str, str, str] | None:

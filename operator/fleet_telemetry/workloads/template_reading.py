@@ -57,13 +57,13 @@ def read_template(manifest: Manifest) -> PodTemplate:
         init_volumes=shared_set(
             text_at(mount, "name")
             for container in items_at(spec, "initContainers")
-            if not _is_sidecar(container)
+            if not is_sidecar(container)
             for mount in items_at(container, "volumeMounts")
         ),
         init_ports=shared_set(
             number
             for container in items_at(spec, "initContainers")
-            if not _is_sidecar(container)
+            if not is_sidecar(container)
             for _, number in _read_ports(container)
         ),
         host_network=bool(spec.get("hostNetwork")),
@@ -102,11 +102,12 @@ def running_containers(spec: Manifest) -> Iterator[tuple[int, Manifest]]:
         if isinstance(container, Mapping):
             yield index, container
     for position, container in enumerate(list_at(spec, "initContainers")):
-        if isinstance(container, Mapping) and _is_sidecar(container):
+        if isinstance(container, Mapping) and is_sidecar(container):
             yield -position - 1, container
 
 
-def _is_sidecar(init_container: Manifest) -> bool:
+def is_sidecar(init_container: Manifest) -> bool:
+    """Whether an init container is a native sidecar: it runs as long as the pod."""
     return bool(init_container.get("restartPolicy") == "Always")
 
 
