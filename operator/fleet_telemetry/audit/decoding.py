@@ -50,6 +50,26 @@ _TEMPLATE_ADVICE = (
 LIMITS = DocumentLimits(size=_LARGEST_OBJECT, depth=DEEPEST, loader=LOADER)
 
 
+class Tree:
+    """A document with the line of everything in it. It is parsed once, when first asked for."""
+
+    def __init__(self, file: str, chunk: Chunk) -> None:
+        self.file = file
+        self._chunk = chunk
+        self._parsed: Document | FileError | None = None
+
+    def whole(self) -> Document:
+        """Raises FileError."""
+        if self._parsed is None:
+            try:
+                self._parsed = Document.parse(self.file, self._chunk.text, self._chunk.line, LIMITS)
+            except FileError as error:
+                self._parsed = FileError(*error.problems)
+        if isinstance(self._parsed, FileError):
+            raise FileError(*self._parsed.problems)
+        return self._parsed
+
+
 class Decoder:
     """Decodes documents of one file.
 

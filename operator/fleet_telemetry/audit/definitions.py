@@ -13,8 +13,7 @@ import yaml
 
 from fleet_telemetry.api.policy import Policy, PolicyKind
 from fleet_telemetry.api.resources import GROUP, TELEMETRY_PRODUCT
-from fleet_telemetry.audit.decoding import LIMITS
-from fleet_telemetry.audit.documents import Chunk
+from fleet_telemetry.audit.decoding import LIMITS, Tree
 from fleet_telemetry.audit.plain_yaml import Found
 from fleet_telemetry.audit.result import Place
 from fleet_telemetry.audit.sources import Definitions, PolicyKey, policy_key
@@ -61,7 +60,7 @@ class Collector:
     _policies: dict[PolicyKey, tuple[Document, Policy]] = field(default_factory=dict)
     _products: dict[str, tuple[Document, Product]] = field(default_factory=dict)
 
-    def add(self, file: str, chunk: Chunk, one: Found) -> None:
+    def add(self, tree: Tree, one: Found) -> None:
         """Read one, if it is one of ours."""
         manifest = one.manifest or {}
         kind, api_version = text_at(manifest, "kind"), text_at(manifest, "apiVersion")
@@ -71,7 +70,7 @@ class Collector:
         elif kind in KINDS and api_version.partition("/")[0] == GROUP:
             self.found += 1
             try:
-                document = _document(file, chunk, one)
+                document = _document(tree, one)
                 if kind == _PRODUCT:
                     self._add_product(document)
                 else:
@@ -123,14 +122,14 @@ class Collector:
         return Definitions(tuple(policies), products, files)
 
 
-def _document(file: str, chunk: Chunk, one: Found) -> Document:
+def _document(tree: Tree, one: Found) -> Document:
     """The object with the lines of everything in it. Raises FileError."""
     try:
-        whole = Document.parse(file, chunk.text, chunk.line, LIMITS)
+        whole = tree.whole()
     except FileError:
         # One of several in JSON, or of a long List: it has one line.
         text = msgspec.json.encode(one.manifest)
-        return Document.parse(file, text, one.line, LIMITS)
+        return Document.parse(tree.file, text, one.line, LIMITS)
     data, node = _at(whole.data, whole.root, one.steps)
     if data == one.manifest and node is not None:
         return replace(whole, data=data, root=node)

@@ -12,7 +12,7 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from errno import EFBIG
@@ -25,7 +25,7 @@ from fleet_telemetry.audit.config_map_files import (
     may_be_config_map,
     may_refer,
 )
-from fleet_telemetry.audit.decoding import LIMITS, Decoder, has_kind_word
+from fleet_telemetry.audit.decoding import Decoder, Tree, has_kind_word
 from fleet_telemetry.audit.definitions import (
     ESCAPE,
     Collector,
@@ -43,7 +43,6 @@ from fleet_telemetry.audit.result import Place, Problem
 from fleet_telemetry.audit.sources import Definitions, Gathered, Read, Scope
 from fleet_telemetry.audit.subject import Other, Subject
 from fleet_telemetry.catalogue.catalogue import builtin
-from fleet_telemetry.linting.document import Document
 from fleet_telemetry.linting.problem import FileError, FileProblem
 from fleet_telemetry.objects.manifest import list_at, text_at
 from fleet_telemetry.objects.text import printable
@@ -91,11 +90,12 @@ def read_definitions(
         before = collector.found, len(gatherer.problems), len(collector.problems)
         for chunk in gatherer.chunks(source):
             decoder = Decoder(source.name, _is_wanted_definition, may_define)
+            tree = Tree(source.name, chunk)
             for one in decoder.decode(chunk):
                 if isinstance(one, FileProblem):
                     gatherer.report(one)
                 elif one.manifest is not None:
-                    collector.add(source.name, chunk, one)
+                    collector.add(tree, one)
         if source.is_named and before == (
             collector.found,
             len(gatherer.problems),
@@ -157,9 +157,10 @@ class _Gatherer:
                 refers = refers or may_refer(chunk.text)
                 has_resources = has_resources or of_builtin.may_be_in(chunk.text)
                 if may_define(chunk.text):
+                    tree = Tree(source.name, chunk)
                     # Whatever is wrong with the document is found in the second turn, too.
                     for one in objects_of(decoder.decode(chunk)):
-                        self._collector.add(source.name, chunk, one)
+                        self._collector.add(tree, one)
         if refers:
             self._gather_config_maps(sources)
         definitions = self._collector.finish()
@@ -184,10 +185,11 @@ class _Gatherer:
             decoder = Decoder(source.name, is_config_map, may_be_config_map)
             for chunk in self.chunks(source):
                 if may_be_config_map(chunk.text):
+                    tree = Tree(source.name, chunk)
                     for one in objects_of(decoder.decode(chunk)):
                         fault = self._config_maps.add(one.manifest or {})
                         if fault is not None:
-                            self._report_fault(fault, "is not read", one, chunk, source)
+                            self._report_fault(fault, "is not read", one, tree)
 
     def _gather_resources(self, sources: Iterable[InputFile]) -> None:
         """A turn of its own, too: which custom resources matter is known by now."""
@@ -274,6 +276,7 @@ class _Gatherer:
         problems = len(self.problems)
         decoder = Decoder(source.name, _is_wanted, _may_have_pods)
         for chunk in self.chunks(source):
+            tree = Tree(source.name, chunk)
             for one in decoder.decode(chunk):
                 if isinstance(one, FileProblem):
                     self._of_problem(one, chunk, found)
@@ -281,7 +284,7 @@ class _Gatherer:
                     found.objects += 1
                     self.read.objects += 1
                     if one.manifest is not None:
-                        yield from self._of_manifest(one, chunk, found)
+                        yield from self._of_manifest(one, tree, found)
                 else:
                     self.read.not_objects += 1
         if source.is_named and not found.objects and len(self.problems) == problems:
@@ -300,7 +303,7 @@ class _Gatherer:
             self.report(problem)
         found.has_template |= is_template
 
-    def _of_manifest(self, one: Found, chunk: Chunk, found: _OfFile) -> Iterator[Subject | Other]:
+    def _of_manifest(self, one: Found, tree: Tree, found: _OfFile) -> Iterator[Subject | Other]:
         source = found.source
         place = Place(file=source.name, line=one.line)
         manifest = one.manifest or {}
@@ -315,7 +318,7 @@ class _Gatherer:
             case None:
                 pass
             case ManifestFault():
-                self._of_fault(read, one, chunk, found)
+                self._of_fault(read, one, tree, found)
             case PartOf():
                 self._seen.add(_key_of(read.subject))
                 if len(self._parts) < _LONGEST_LIST_OF_PARTS:
@@ -335,24 +338,19 @@ class _Gatherer:
                 self._seen.add(key)
                 yield self._with_files(read)
 
-    def _of_fault(self, fault: ManifestFault, one: Found, chunk: Chunk, found: _OfFile) -> None:
+    def _of_fault(self, fault: ManifestFault, one: Found, tree: Tree, found: _OfFile) -> None:
         if fault.is_partial and found.source.beside_kustomization:
             self.read.not_objects += 1  # a patch
             return
-        self._report_fault(fault, "is not judged", one, chunk, found.source)
+        self._report_fault(fault, "is not judged", one, tree)
 
-    def _report_fault(
-        self, fault: ManifestFault, effect: str, one: Found, chunk: Chunk, source: InputFile
-    ) -> None:
+    def _report_fault(self, fault: ManifestFault, effect: str, one: Found, tree: Tree) -> None:
         kind, name = (one.manifest or {}).get("kind"), _shown_name(one)
         what = f"the {kind} {name} {effect}: {fault.what}"
         line = one.line
-        try:
-            whole = Document.parse(source.name, chunk.text, chunk.line, LIMITS)
-            line = whole.line(*one.steps, *fault.steps)
-        except FileError:
-            pass  # one of several in JSON, or of a long List: the line where it begins
-        self.report(FileProblem(source.name, line, what, fault.advice))
+        with suppress(FileError):  # of several in JSON, or in a long List: where it begins
+            line = tree.whole().line(*one.steps, *fault.steps)
+        self.report(FileProblem(tree.file, line, what, fault.advice))
 
 
 def _copy(stream: BinaryIO) -> BinaryIO:

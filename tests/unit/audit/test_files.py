@@ -21,6 +21,7 @@ from fleet_telemetry.audit.auditing import audit
 from fleet_telemetry.audit.files import gather_files, read_definitions
 from fleet_telemetry.audit.result import Audit, ExitCode, Finding, Problem
 from fleet_telemetry.audit.sources import Definitions
+from fleet_telemetry.linting.document import Document
 from tests.support.every import every
 from tests.support.lint_files import PRODUCT
 
@@ -361,6 +362,45 @@ def test_the_line_of_a_fault_is_exact() -> None:
     (problem,) = result.problems
     assert text.splitlines()[problem.place.line - 1].strip() == "value: false"
     assert len(result.findings) > 0
+
+
+def _faulty(number: int) -> dict[str, Any]:
+    return _with(False, *_MAIN, "env", 0, "value") | {"metadata": {"name": f"d{number}"}}
+
+
+def _config_map(number: int) -> dict[str, Any]:
+    name = {"name": f"c{number}"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": {"a": number}}
+
+
+_REFERRING = _workload(envFrom=[{"configMapRef": {"name": "c0"}}])
+_LONG_LISTS: dict[str, list[dict[str, Any]]] = {
+    "workloads": [_faulty(number) for number in range(9)],
+    "ConfigMaps": [_REFERRING, *(_config_map(number) for number in range(9))],
+    "policies": [{**_POLICY, "metadata": {"name": f"p{n}"}, "spec": {"x": n}} for n in range(9)],
+}
+
+
+@pytest.mark.parametrize("items", _LONG_LISTS.values(), ids=_LONG_LISTS)
+@pytest.mark.parametrize("several", [False, True])
+def test_a_list_of_faulty_items_is_parsed_once_for_their_lines(
+    monkeypatch: pytest.MonkeyPatch, items: list[dict[str, Any]], several: bool
+) -> None:
+    parsed: list[bytes] = []
+    parse = Document.parse.__func__  # type: ignore[attr-defined]  # of a class method
+
+    def counted(cls: type[Document], file: str, text: bytes, *more: Any) -> Document:
+        parsed.append(text)
+        found: Document = parse(cls, file, text, *more)
+        return found
+
+    monkeypatch.setattr(Document, "parse", classmethod(counted))
+    whole = {"apiVersion": "v1", "kind": "List", "items": items}
+    # Several documents in one text cannot be parsed as one, and that is found out once.
+    text = "\n".join(map(json.dumps, items)) if several else yaml.safe_dump(whole)
+    result = _audit(text)
+    assert len({one.place.line for one in result.problems}) == 9
+    assert [len(one) > len(text) / 2 for one in parsed].count(True) == 1
 
 
 def test_the_rest_of_a_file_is_read_after_what_cannot_be() -> None:
