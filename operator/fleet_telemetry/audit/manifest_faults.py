@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fleet_telemetry.api.policy import DNS_LABEL, DNS_SUBDOMAIN
@@ -37,8 +37,8 @@ class ManifestFault:
     """Only a part of a manifest stands there."""
 
 
-def faults_of_workload(manifest: Manifest, path: tuple[str, ...]) -> Iterator[ManifestFault]:
-    """Those of a workload or a pod."""
+def faults_of_workload(manifest: Manifest, templates: Iterable[Steps]) -> Iterator[ManifestFault]:
+    """Those of a workload or a pod, with the places of its pod templates."""
     yield from _faults_of_metadata(manifest)
     spec = manifest.get("spec")
     if not isinstance(spec, Mapping):
@@ -50,14 +50,19 @@ def faults_of_workload(manifest: Manifest, path: tuple[str, ...]) -> Iterator[Ma
             not isinstance(value, types) or (types is int and isinstance(value, bool))
         ):
             yield ManifestFault(("spec", field), f"{field} is not {name}", "correct it")
-    where = (*path, "spec")
+    for template in templates:
+        yield from _faults_of_pod(manifest, (*template, "spec"))
+
+
+def _faults_of_pod(manifest: Manifest, where: Steps) -> Iterator[ManifestFault]:
     pod = dig(manifest, *where)
     if not isinstance(pod, Mapping):
-        yield ManifestFault(where, f"it has no {'.'.join(where)}", _RENDER, is_partial=pod is None)
+        what = f"it has no {_path(where)}"
+        yield ManifestFault(where, what, _RENDER, is_partial=pod is None)
         return
     containers = pod.get("containers")
     if not containers:
-        what = f"it has no {'.'.join(where)}.containers"
+        what = f"it has no {_path(where)}.containers"
         yield ManifestFault((*where, "containers"), what, _RENDER, is_partial=True)
         return
     for key in ("containers", "initContainers"):
@@ -67,6 +72,12 @@ def faults_of_workload(manifest: Manifest, path: tuple[str, ...]) -> Iterator[Ma
             return
         for place, container in enumerate(listed or ()):
             yield from _faults_of_container(container, (*where, key, place))
+
+
+def _path(steps: Steps) -> str:
+    return "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in steps).removeprefix(
+        "."
+    )
 
 
 def faults_of_config_map(manifest: Manifest) -> Iterator[ManifestFault]:

@@ -18,7 +18,7 @@ from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, text_at
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.workloads.owner import Owner, read_controller
 from fleet_telemetry.workloads.reading import read_pod, read_workload_or_part
-from fleet_telemetry.workloads.registry import TEMPLATE_PATHS, WorkloadKind, whole_of
+from fleet_telemetry.workloads.registry import WorkloadKind, whole_of
 from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import Pod, PodPhase, PodTemplate, Workload
 
@@ -66,8 +66,8 @@ def _read_known(
     kind = manifest["kind"]
     if kind == WorkloadKind.ROLLOUT and dig(manifest, "spec", "workloadRef"):
         return None  # the Deployment that it names is judged
-    path = TEMPLATE_PATHS[kind]
-    fault = next(faults_of_workload(manifest, path), None)
+    templates = [()] if kind == "Pod" else WorkloadKind(kind).type.template_places(manifest)
+    fault = next(faults_of_workload(manifest, templates), None)
     if fault is not None:
         return fault
     manifest = _named(manifest, default_namespace)

@@ -13,17 +13,20 @@ from typing import Any
 Manifest = Mapping[str, Any]
 
 
-def dig(manifest: object, *path: str) -> Any:
-    """The value at a path, or None."""
+def dig(manifest: object, *path: str | int) -> Any:
+    """The value at a path of keys and of places in lists, or None."""
     for key in path:
         # An abstract class takes several times as long to ask for.
-        if type(manifest) is not dict and not isinstance(manifest, Mapping):
+        if type(manifest) is dict or isinstance(manifest, Mapping):
+            manifest = manifest.get(key)
+        elif isinstance(manifest, list) and isinstance(key, int) and key < len(manifest):
+            manifest = manifest[key]
+        else:
             return None
-        manifest = manifest.get(key)
     return manifest
 
 
-def mapping_at(manifest: object, *path: str) -> Manifest:
+def mapping_at(manifest: object, *path: str | int) -> Manifest:
     """The mapping at a path; an empty one where there is none."""
     found = dig(manifest, *path)
     return found if type(found) is dict or isinstance(found, Mapping) else {}

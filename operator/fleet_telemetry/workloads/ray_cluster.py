@@ -20,8 +20,10 @@ from collections.abc import Iterator
 from types import MappingProxyType
 
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest, dig, items_at, mapping_at, text_at
-from fleet_telemetry.workloads.workload_type import WorkloadType
+from fleet_telemetry.objects.manifest import Manifest, dig, text_at
+from fleet_telemetry.workloads.workload_type import TemplatePlace, WorkloadType
+
+_WORKER_GROUPS = ("spec", "workerGroupSpecs")
 
 
 class RayCluster(WorkloadType):
@@ -38,11 +40,14 @@ class RayCluster(WorkloadType):
         }
     )
 
-    def templates(self, manifest: Manifest) -> Iterator[Manifest]:
+    def template_places(self, manifest: Manifest) -> Iterator[TemplatePlace]:
         """Those of the head and of each group of workers."""
-        yield from super().templates(manifest)
-        for group in items_at(manifest, "spec", "workerGroupSpecs"):
-            yield mapping_at(group, "template")
+        yield from super().template_places(manifest)
+        groups = dig(manifest, *_WORKER_GROUPS)
+        # What is no list has no template in its first place, either.
+        count = len(groups) if isinstance(groups, list) else int(groups is not None)
+        for place in range(count):
+            yield (*_WORKER_GROUPS, place, "template")
 
     def restarts_no_pod(self, manifest: Manifest) -> bool:  # noqa: ARG002  # the same for all
         """KubeRay replaces no pod because a template changed."""

@@ -16,6 +16,8 @@ from fleet_telemetry.workloads.owner import Owner
 
 TemplatePath = tuple[str, ...]
 """Where an object has its pod template: the keys from the top of the manifest."""
+TemplatePlace = tuple[str | int, ...]
+"""Where one of several is: keys, and places in lists."""
 
 
 class WorkloadType(ABC):
@@ -65,9 +67,14 @@ class WorkloadType(ABC):
         """Whether the pod template is in the object itself and not in another one."""
         return True
 
+    def template_places(self, manifest: Manifest) -> Iterator[TemplatePlace]:  # noqa: ARG002  # for overriding
+        """Where the pod templates are that it makes pods from: one, unless a type has more."""
+        yield self.template_path
+
     def templates(self, manifest: Manifest) -> Iterator[Manifest]:
-        """The pod templates that it makes pods from: one, unless a type has more."""
-        yield mapping_at(manifest, *self.template_path)
+        """What is there."""
+        for place in self.template_places(manifest):
+            yield mapping_at(manifest, *place)
 
     @abstractmethod
     def restarts_no_pod(self, manifest: Manifest) -> bool:

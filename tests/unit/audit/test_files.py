@@ -24,6 +24,7 @@ from fleet_telemetry.audit.sources import Definitions
 from fleet_telemetry.linting.document import Document
 from tests.support.every import every
 from tests.support.lint_files import PRODUCT
+from tests.support.ray_clusters import RAY, group, ray_cluster
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _IMAGE = "sonarqube:26.7.0.124771-community"
@@ -362,6 +363,57 @@ def test_the_line_of_a_fault_is_exact() -> None:
     (problem,) = result.problems
     assert text.splitlines()[problem.place.line - 1].strip() == "value: false"
     assert len(result.findings) > 0
+
+
+_OFF_IN_RAY = {"RAY_USAGE_STATS_ENABLED": "0"}
+_GROUPS = "spec.workerGroupSpecs"
+
+
+def _worker(**container: Any) -> dict[str, Any]:
+    found: dict[str, Any] = group("w", RAY, env=_OFF_IN_RAY)
+    found["template"]["spec"]["containers"][0].update(container)
+    return found
+
+
+@every(
+    ("workers", "what"),
+    [
+        ([_worker(image="{{ image }}")], 'is "{{ image }}", which is no image'),
+        ([_worker(), _worker(image=7)], "is 7, which is no image"),
+        ([_worker(env=[{"name": "RAY_STATS", "value": 0}])], "is 0, which is no text"),
+        ([_worker(args=[True])], "a word in args"),
+        ([_worker(env={"A": "b"})], "is no list"),
+        ([{"template": 5}, 7], f"it has no {_GROUPS}[0].template.spec"),
+        ([_worker(), 7], f"it has no {_GROUPS}[1].template.spec"),
+        ([None], f"it has no {_GROUPS}[0].template.spec"),
+        ([{}], f"it has no {_GROUPS}[0].template.spec"),
+        ([{"template": {"spec": 5}}], f"it has no {_GROUPS}[0].template.spec"),
+        ([{"template": {"spec": {}}}], f"it has no {_GROUPS}[0].template.spec.containers"),
+        ({"a": _worker()}, f"it has no {_GROUPS}[0].template.spec"),
+        (7, f"it has no {_GROUPS}[0].template.spec"),
+    ],
+)  # fmt: skip
+def test_a_ray_cluster_with_workers_that_are_refused_is_not_judged(workers: Any, what: str) -> None:
+    manifest = ray_cluster(env=_OFF_IN_RAY)
+    manifest["spec"]["workerGroupSpecs"] = workers
+    for text in (yaml.safe_dump(manifest), json.dumps(manifest)):
+        result = _audit(text)
+        (problem,) = result.problems
+        assert what in problem.what
+        assert result.findings == ()
+
+
+def test_the_line_of_a_fault_in_a_group_of_workers_is_exact() -> None:
+    workers = [_worker(), _worker(env=[{"name": "A", "value": 0}])]
+    text = yaml.safe_dump(ray_cluster(workers=workers))
+    assert text.splitlines()[_problem(text).place.line - 1].strip() == "value: 0"
+
+
+@pytest.mark.parametrize("workers", [None, [], [_worker()], [_worker(), _worker()]])
+def test_a_ray_cluster_with_proper_workers_is_judged(workers: Any) -> None:
+    manifest = ray_cluster(env=_OFF_IN_RAY)
+    manifest["spec"]["workerGroupSpecs"] = workers
+    assert [row[1] for row in _rows(_audit(_text(manifest)))] == ["RayCluster"]
 
 
 def _faulty(number: int) -> dict[str, Any]:
