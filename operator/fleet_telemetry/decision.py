@@ -52,6 +52,7 @@ from fleet_telemetry.switches.ownership import (
     injected_suspension,
     is_ours,
 )
+from fleet_telemetry.switches.recorded import NOTHING_RECORDED, Recorded
 from fleet_telemetry.switches.resource import with_fields
 from fleet_telemetry.switches.resource_plan import NO_FIELDS, FieldPlan, plan_fields
 from fleet_telemetry.workloads.resource_fields import FieldStates
@@ -74,8 +75,7 @@ class Input:
     """The template is that of one pod that is being created; the rest is its workload's."""
     origin: PodTemplate | None = None
     """The template that this pod is certainly created from."""
-    recorded: tuple[InjectedVariable, ...] = ()
-    """What WorkloadTelemetry lists as injected, now or earlier."""
+    recorded: Recorded = NOTHING_RECORDED
     pods: tuple[Pod, ...] = ()
     reported: Mapping[tuple[str, ChannelName], Reported] = field(default_factory=dict)
     """The last reports of products. Only those of products with a check are used."""

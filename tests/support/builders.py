@@ -26,6 +26,7 @@ from fleet_telemetry.objects.manifest import dig
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.patch import build_patch
+from fleet_telemetry.switches.recorded import Recorded
 from fleet_telemetry.workloads.reading import read_pod, read_workload
 from fleet_telemetry.workloads.registry import TEMPLATE_PATHS
 from fleet_telemetry.workloads.workload import Pod, Workload
@@ -382,7 +383,7 @@ class Cluster:
             now=self.now,
             trigger=trigger,
             namespace_labels=self.namespace_labels,
-            recorded=self.recorded,
+            recorded=Recorded(self.recorded),
             **more,
         )
 

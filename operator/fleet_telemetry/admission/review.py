@@ -13,6 +13,7 @@ from fleet_telemetry.reporting.changes import warning_for
 from fleet_telemetry.switches.edits import Edit, SkippedEdit, Trigger
 from fleet_telemetry.switches.mechanism import Operation
 from fleet_telemetry.switches.patch import build_patch
+from fleet_telemetry.switches.recorded import Recorded
 from fleet_telemetry.switches.suspend import disown_suspension
 from fleet_telemetry.workloads.field_owner_reading import read_field_owners
 from fleet_telemetry.workloads.owner import read_controller
@@ -60,7 +61,7 @@ def review_workload(request: Manifest, cache: ClusterCache, now: datetime) -> Ad
         trigger=trigger,
         namespace_labels=cache.labels_of(workload.ref.namespace),
         before=read_workload(_with_namespace(request, "oldObject")) if old else None,
-        recorded=cache.ever_injected_into(workload),
+        recorded=Recorded(cache.ever_injected_into(workload)),
     )
     return _answer(given, manifest, workload.ref.kind.type.template_path)
 

@@ -25,6 +25,7 @@ from fleet_telemetry.evidence.remedies import reason_remedy, vendor_remedies
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.switches.disabling import plan_disabling
 from fleet_telemetry.switches.edits import Edit, SkippedEdit
+from fleet_telemetry.switches.recorded import Recorded
 
 
 def decide_on(
@@ -44,7 +45,7 @@ def decide_on(
         config_maps=subject.config_maps,
         fields=subject.fields,
         seeds=subject.seeds,
-        recorded=subject.recorded,
+        recorded=Recorded(subject.recorded),
         excluded=subject.excluded,
         pods_unread=subject.pods_unread,
         active_parts=subject.active_parts,

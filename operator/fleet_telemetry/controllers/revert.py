@@ -25,6 +25,7 @@ from fleet_telemetry.objects.manifest import Manifest, place_of
 from fleet_telemetry.switches.argument_lists import revert_arguments
 from fleet_telemetry.switches.edits import Edit, EditCause
 from fleet_telemetry.switches.ownership import injected_suspension, is_ours
+from fleet_telemetry.switches.recorded import Recorded
 from fleet_telemetry.switches.resource_plan import (
     FieldChange,
     is_written,
@@ -57,6 +58,7 @@ def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tup
     A recorded argument goes if its word still stands there once. A variable that somebody else has
     applied or changed since then is theirs, and stays.
     """
+    recorded = Recorded(injected)
     variables = (
         Edit(
             container=container.index,
@@ -67,17 +69,17 @@ def edits_for(workload: Workload, injected: tuple[InjectedVariable, ...]) -> tup
         )
         for container in workload.template.containers
         for entry in container.env
-        if is_ours(workload, container, entry, switches=(), recorded=injected)
+        if is_ours(workload, container, entry, switches=(), recorded=recorded)
     )
     arguments = (
         edit
         for container in workload.template.containers
-        for edit in revert_arguments(workload, container, (), injected)
+        for edit in revert_arguments(workload, container, (), recorded)
     )
     suspensions = (
         resumption(container)
         for container in workload.template.containers
-        if injected_suspension(workload, container, (), injected) is not None
+        if injected_suspension(workload, container, (), recorded) is not None
     )
     return (*variables, *arguments, *suspensions)
 

@@ -57,6 +57,7 @@ from fleet_telemetry.reporting.workload_status import (
 from fleet_telemetry.reporting.workload_summary import is_labelled
 from fleet_telemetry.switches.argument_lists import arguments_of
 from fleet_telemetry.switches.edits import Edit, Trigger, name_entries
+from fleet_telemetry.switches.recorded import Recorded
 from fleet_telemetry.switches.resource_plan import NO_FIELDS, is_written
 from fleet_telemetry.workloads.workload import Pod, VolumeKind, Workload, WorkloadRef
 
@@ -268,7 +269,7 @@ class WorkloadReconciler:
             now=self._now(),
             trigger=Trigger.RECONCILE,
             namespace_labels=self._cache.labels_of(ref.namespace),
-            recorded=(*self._cache.ever_injected_into(workload), *written),
+            recorded=Recorded((*self._cache.ever_injected_into(workload), *written)),
             pods=self._cache.fleet.pods_of(ref),
             claims=claims or {},
             config_maps=self._config_maps.known(ref) if self._config_maps else {},

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet_telemetry.api.policy import ChannelName
-from fleet_telemetry.api.workload_telemetry import InjectedVariable, SeedRecord
+from fleet_telemetry.api.workload_telemetry import SeedRecord
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.evidence.contacts import NO_CONTACTS, Contacts
 from fleet_telemetry.evidence.counterparts import Counterparts
@@ -15,6 +15,7 @@ from fleet_telemetry.evidence.pod_facts import PodFacts
 from fleet_telemetry.evidence.readings import Readings
 from fleet_telemetry.evidence.report import Reported
 from fleet_telemetry.evidence.seed import VolumeClaimFacts
+from fleet_telemetry.switches.recorded import NOTHING_RECORDED, Recorded
 from fleet_telemetry.workloads.workload import Workload
 
 
@@ -36,8 +37,7 @@ class Facts:
     """Whether a pod runs or is about to, or a Job of the CronJob has not finished."""
     pods_unread: bool = False
     """There may be more pods than ``pods``: they could not all be read."""
-    recorded: tuple[InjectedVariable, ...] = ()
-    """What WorkloadTelemetry lists as injected, now or earlier."""
+    recorded: Recorded = NOTHING_RECORDED
     contested: frozenset[tuple[int, ChannelName, str]] = frozenset()
     """The switches, by container and channel, that another channel of the product has too and that
     are to be set otherwise for it."""

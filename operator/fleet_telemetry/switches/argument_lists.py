@@ -12,6 +12,7 @@ from fleet_telemetry.switches.command_line import image_arguments
 from fleet_telemetry.switches.desired import injectable_rule
 from fleet_telemetry.switches.edits import ArgumentEdit, Edit, EditCause
 from fleet_telemetry.switches.ownership import injected_arguments
+from fleet_telemetry.switches.recorded import Recorded
 from fleet_telemetry.workloads.workload import Container, Workload
 
 
@@ -19,7 +20,7 @@ def argument_edit(
     workload: Workload,
     target: MatchedContainer,
     switch: Switch | None,
-    recorded: tuple[InjectedVariable, ...],
+    recorded: Recorded,
 ) -> ArgumentEdit | None:
     """How a switch is written that is an argument; None for all others."""
     if switch is None or switch.argument is None:
@@ -30,7 +31,7 @@ def argument_edit(
 
 
 def outdated_lists(
-    workload: Workload, target: MatchedContainer, recorded: tuple[InjectedVariable, ...]
+    workload: Workload, target: MatchedContainer, recorded: Recorded
 ) -> Iterator[Edit]:
     """Remove a list of arguments that was created for a version, or a system, whose image has other
     arguments: it would keep those of the image before."""
@@ -75,7 +76,7 @@ def revert_arguments(
     workload: Workload,
     container: Container,
     switches: Iterable[Switch],
-    recorded: tuple[InjectedVariable, ...],
+    recorded: Recorded,
     handled: Iterable[str] = (),
 ) -> Iterator[Edit]:
     """Remove the arguments that were injected, but for those of ``handled`` flags. A list that was

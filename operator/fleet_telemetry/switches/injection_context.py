@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fleet_telemetry.api.product.switch import Switch
-from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.switches.ownership import is_ours
+from fleet_telemetry.switches.recorded import NOTHING_RECORDED, Recorded
 from fleet_telemetry.workloads.workload import Container, EnvVar, Workload
 
 
@@ -22,8 +22,7 @@ class InjectionContext:
     targets: tuple[MatchedContainer, ...]
     before: Workload | None = None
     targets_before: tuple[MatchedContainer, ...] = ()
-    recorded: tuple[InjectedVariable, ...] = ()
-    """What WorkloadTelemetry lists as injected, now or earlier."""
+    recorded: Recorded = NOTHING_RECORDED
     by_name: Mapping[str, MatchedContainer] = field(init=False, compare=False, repr=False)
     """The first of ``targets_before`` with each name."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from fleet_telemetry.api.product.switch import Switch
 from fleet_telemetry.api.workload_telemetry import InjectedKind, InjectedVariable
+from fleet_telemetry.switches.recorded import NOTHING_RECORDED, Recorded
 from fleet_telemetry.switches.registry import mechanism_of
 from fleet_telemetry.switches.suspend import FIELD, SUSPENDED, is_suspended
 from fleet_telemetry.workloads.workload import Container, EnvVar, Workload
@@ -18,7 +19,7 @@ def is_ours(
     container: Container,
     entry: EnvVar,
     switches: Iterable[Switch],
-    recorded: Collection[InjectedVariable] = (),
+    recorded: Recorded = NOTHING_RECORDED,
 ) -> bool:
     """Whether the operator injected the entry.
 
@@ -36,7 +37,7 @@ def is_ours(
         return False
     owners = workload.field_owners
     as_recorded = InjectedVariable(container=container.name, name=entry.name, value=entry.value)
-    if as_recorded in recorded:
+    if as_recorded in recorded.of(container.name):
         return not owners.declares(container.name, entry.name)
     return not owners.covers(container.name, entry.name) and _is_switch(entry, switches)
 
@@ -45,7 +46,7 @@ def injected_arguments(
     workload: Workload,
     container: Container,
     switches: Iterable[Switch],
-    recorded: Iterable[InjectedVariable] = (),
+    recorded: Recorded = NOTHING_RECORDED,
 ) -> Iterator[InjectedVariable]:
     """The words of a container's ``args`` that the operator injected, as they are recorded.
 
@@ -62,8 +63,8 @@ def injected_arguments(
         for word in filter(None, (argument.disabled, argument.enabled)):
             if owners.denies_argument(container.name, word):
                 known[word] = _record(container, argument.label, word)
-    for one in recorded:
-        if (one.kind, one.container) == (InjectedKind.ARGUMENT, container.name):
+    for one in recorded.of(container.name):
+        if one.kind is InjectedKind.ARGUMENT:
             images.append(one.image_arguments)
             if not owners.declares_argument(container.name, one.value):
                 known[one.value] = _record(container, one.name, one.value)
@@ -78,7 +79,7 @@ def injected_suspension(
     workload: Workload,
     container: Container,
     switches: Iterable[Switch],
-    recorded: Collection[InjectedVariable] = (),
+    recorded: Recorded = NOTHING_RECORDED,
 ) -> InjectedVariable | None:
     """The suspension of a container's CronJob as it is recorded, if it is the operator's: nobody
     owns the field, and it is a switch or was recorded. Admission takes the field from its owners
@@ -89,7 +90,11 @@ def injected_suspension(
     one = InjectedVariable(
         container=container.name, name=FIELD, value=SUSPENDED, kind=InjectedKind.SUSPENSION
     )
-    return one if one in recorded or any(switch.suspend for switch in switches) else None
+    return (
+        one
+        if one in recorded.of(container.name) or any(switch.suspend for switch in switches)
+        else None
+    )
 
 
 def _record(container: Container, name: str, word: str) -> InjectedVariable:

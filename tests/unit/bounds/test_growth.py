@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from fleet_telemetry.admission.request_body import BodyReader
 from fleet_telemetry.api.policy import ChannelName
 from fleet_telemetry.api.product.spec import TelemetryProductSpec
+from fleet_telemetry.api.workload_telemetry import InjectedVariable
 from fleet_telemetry.catalogue.catalogue import Catalogue, builtin
 from fleet_telemetry.catalogue.glob import glob_matches, heads_matched
 from fleet_telemetry.catalogue.image import LONGEST, ImageReference
@@ -271,7 +272,10 @@ def _fleet_of_one(size: int, *, renamed: bool = False, env: bool = True) -> Call
         manifest(*(container(SONARQUBE, name=f"{letter}{n}", env=variables) for n in range(size)))
         for letter in "cd"
     )
-    asked = under(policy()).input(
+    record = [
+        InjectedVariable(container=f"c{n}", name=SONAR_SWITCH, value="false") for n in range(size)
+    ]
+    asked = under(policy(), recorded=tuple(record) if env else ()).input(
         own, Trigger.RECONCILE, pods=(pod_of(others if renamed else own),)
     )
     return lambda: decide(asked)

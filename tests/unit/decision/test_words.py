@@ -13,6 +13,7 @@ from fleet_telemetry.api.reasons import Reason
 from fleet_telemetry.decision import Input, decide, plan_injection
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.switches.patch import build_patch
+from fleet_telemetry.switches.recorded import Recorded
 from fleet_telemetry.workloads.field_owner_reading import read_field_owners
 from fleet_telemetry.workloads.template_reading import read_template
 from fleet_telemetry.workloads.workload import Pod, PodTemplate
@@ -77,7 +78,7 @@ def next_pod(cluster: Cluster, owner: Manifest) -> Pod:
         field_owners=read_field_owners(shown["metadata"], ()),
     )
     given_: Input = replace(
-        cluster.input(owner, Trigger.CREATE), workload=as_pod, is_pod=True, recorded=()
+        cluster.input(owner, Trigger.CREATE), workload=as_pod, is_pod=True, recorded=Recorded()
     )
     patched = apply_patch(shown, build_patch(shown, (), plan_injection(given_).edits))
     return replace(pod, template=read_template(patched))
