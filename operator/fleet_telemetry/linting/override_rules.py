@@ -37,10 +37,7 @@ def _check_value(override: Override, path: Path, where: str) -> Iterator[LintFin
     """With a value in the argument, another value behind it would not be seen."""
     name, equals, value = (override.argument or "").partition("=")
     if equals and value:
-        what = (
-            f"{where}: the override {override.argument} holds a value, and another one behind it "
-        )
-        what += "is not seen"
+        what = f"{where}: the override {override.argument} holds a value: no other one is seen"
         yield LintFinding(path, what, f"write {name}=, and the value in values")
 
 
