@@ -19,8 +19,7 @@ from fleet_telemetry.reporting.policy_reports import (
     LiveReport,
     build_results,
     read_written,
-    report_manifest,
-    to_write,
+    report_to_write,
 )
 from fleet_telemetry.reporting.reports_api import ReportsApi
 from fleet_telemetry.workloads.reading import read_owning_workloads
@@ -122,13 +121,11 @@ class ReportWriter:
             # The report of an earlier workload of this name may have lost its owner.
             await self.delete(workload.ref)
             before = None
-        seconds = to_write(results, before, int(self._now().timestamp()))
-        if seconds is None:
+        report = report_to_write(kind, workload, results, before, int(self._now().timestamp()))
+        if report is None:
             return
         try:
-            written = await self._client.apply(
-                kind, report_manifest(kind, workload, results, seconds)
-            )
+            written = await self._client.apply(kind, report)
         except ApiError as error:
             if not error.is_not_found:
                 raise

@@ -17,7 +17,7 @@ from fleet_telemetry.evidence.registry import SETTING_SOURCES
 from fleet_telemetry.evidence.verdict import Verdict
 from fleet_telemetry.kube.kinds import WORKLOAD_BY_KIND
 from fleet_telemetry.objects.kind import Kind
-from fleet_telemetry.objects.manifest import Manifest, dig, items_at
+from fleet_telemetry.objects.manifest import Manifest, dig, items_at, number_at
 from fleet_telemetry.reporting.messages import cut
 from fleet_telemetry.workloads.workload import Workload
 
@@ -155,9 +155,9 @@ def _properties(
 
 
 def report_manifest(
-    kind: Kind, workload: Workload, results: Iterable[ReportResult], seconds: Mapping[str, int]
+    kind: Kind, workload: Workload, results: Iterable[ReportResult], seconds: int
 ) -> dict[str, Any]:
-    """The report of a workload, owned by it; ``seconds`` by result says when each came to be."""
+    """The report of a workload, owned by it; ``seconds`` is when all results came to be."""
     results = tuple(results)
     owner = {
         "apiVersion": WORKLOAD_BY_KIND[workload.ref.kind].api_version,
@@ -177,7 +177,7 @@ def report_manifest(
         },
         "scope": {**owner, "namespace": workload.ref.namespace},
         "summary": {outcome.value: counted[outcome] for outcome in ReportOutcome},
-        "results": [result.manifest(seconds[result.key]) for result in results],
+        "results": [result.manifest(seconds) for result in results],
     }
     if kind is OPEN_REPORTS:
         manifest["source"] = SOURCE
@@ -189,47 +189,53 @@ class LiveReport:
     """The live report, as far as a comparison needs it."""
 
     digest: int
-    """Of all results, without their times."""
+    """Of all that it says, without the times of results."""
     results: Mapping[str, tuple[int, int]]
     """By key: the digest of the result, and its seconds."""
 
 
 def read_written(manifest: Manifest) -> LiveReport:
-    """What a report in the cluster says."""
+    """What a report in the cluster says. Somebody may have written anything into it."""
     found: dict[str, tuple[int, int]] = {}
     order = []
     for result in items_at(manifest, "results"):
         key = str(dig(result, "properties", "resultID") or "")
         digest = _digest({name: value for name, value in result.items() if name != "timestamp"})
-        found[key] = digest, int(dig(result, "timestamp", "seconds") or 0)
+        found[key] = digest, number_at(result, "timestamp", "seconds")
         order.append(digest)
-    return LiveReport(hash(tuple(order)), found)
+    besides = {name: manifest.get(name) for name in ("scope", "summary", "source")}
+    return LiveReport(hash((_digest(besides), *order)), found)
 
 
-def to_write(
-    results: Iterable[ReportResult], before: LiveReport | None, now: int
-) -> dict[str, int] | None:
-    """The seconds of each result if the report is to be written; None where it says so already.
+def report_to_write(
+    kind: Kind,
+    workload: Workload,
+    results: Iterable[ReportResult],
+    before: LiveReport | None,
+    now: int,
+) -> dict[str, Any] | None:
+    """The report, if it is to be written; None where the cluster has it already.
 
-    A result keeps its time for as long as nothing in it changes.
+    A result keeps its time for as long as nothing in it changes. ``now`` is in seconds.
     """
-    known = before.results if before else {}
-    seconds = {}
-    order = []
-    for result in results:
-        manifest = result.manifest(0)
-        del manifest["timestamp"]
-        digest = _digest(manifest)
-        order.append(digest)
-        was, since = known.get(result.key, (None, now))
-        seconds[result.key] = since if was == digest else now
-    if before is not None and hash(tuple(order)) == before.digest:
+    report = report_manifest(kind, workload, results, now)
+    wanted = read_written(report)
+    if before is None:
+        return report
+    if wanted.digest == before.digest:
         return None
-    return seconds
+    for result in report["results"]:
+        key = result["properties"]["resultID"]
+        was, since = before.results.get(key, (None, now))
+        if was == wanted.results[key][0]:
+            result["timestamp"]["seconds"] = since
+    return report
 
 
 def _digest(content: Any) -> int:
     """Of plain content, whatever the order of its keys; good within this process."""
     if isinstance(content, Mapping):
         return hash(frozenset((key, _digest(value)) for key, value in content.items()))
+    if isinstance(content, list):
+        return hash(tuple(map(_digest, content)))
     return hash(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from fleet_telemetry.reporting.policy_reports import (
     build_results,
     read_written,
     report_manifest,
-    to_write,
+    report_to_write,
 )
 from fleet_telemetry.switches.edits import Trigger
 from fleet_telemetry.workloads.workload import Workload
@@ -139,8 +140,7 @@ def test_channels_and_policies_have_results_of_their_own() -> None:
 def test_a_report_is_the_workloads_own(kind: Any) -> None:
     found, plan = planned(SONARQUBE, OFF, policy(channels=["Usage", "UpdateCheck"]))
     results = build_results(found, plan)
-    seconds = {result.key: 7 for result in results}
-    report = report_manifest(kind, found, results, seconds)
+    report = report_manifest(kind, found, results, 7)
     assert (report["apiVersion"], report["kind"]) == (kind.api_version, kind.kind)
     assert report["metadata"]["name"] == found.uid
     assert report["metadata"]["namespace"] == NAMESPACE
@@ -154,24 +154,30 @@ def test_a_report_is_the_workloads_own(kind: Any) -> None:
     assert ("source" in report) is (kind is OPEN_REPORTS)
 
 
-def stored(found: Workload, plan: Plan, seconds: dict[str, int]) -> dict[str, Any]:
+def stored(found: Workload, plan: Plan, seconds: int = 100) -> dict[str, Any]:
     return report_manifest(OPEN_REPORTS, found, build_results(found, plan), seconds)
+
+
+def written(found: Workload, plan: Plan, before: Any) -> list[int] | None:
+    """The times of the results, if the report is written at 200 in place of another one."""
+    known = read_written(before) if before is not None else None
+    results = build_results(found, plan)
+    report = report_to_write(OPEN_REPORTS, found, results, known, 200)
+    return report and [result["timestamp"]["seconds"] for result in report["results"]]
 
 
 def test_what_stands_there_already_is_not_written() -> None:
     found, plan = planned(SONARQUBE, OFF, policy())
-    results = build_results(found, plan)
-    first = to_write(results, None, 100)
-    assert first == {results[0].key: 100}
-    before = read_written(stored(found, plan, first))
-    assert to_write(results, before, 200) is None
+    assert written(found, plan, None) == [200]
+    assert written(found, plan, stored(found, plan)) is None
+    # As an API server returns it.
+    assert written(found, plan, json.loads(json.dumps(stored(found, plan), sort_keys=True))) is None
 
 
 def test_what_changes_gets_a_new_time_and_the_rest_keeps_its_own() -> None:
     asking = policy(channels=["Usage", "UpdateCheck"])
     found, plan = planned(SONARQUBE, OFF, asking)
-    usage, updates = (result.key for result in build_results(found, plan))
-    before = read_written(stored(found, plan, {usage: 100, updates: 100}))
+    before = stored(found, plan)
     changed = dataclasses.replace(
         plan,
         verdicts=(
@@ -185,7 +191,7 @@ def test_what_changes_gets_a_new_time_and_the_rest_keeps_its_own() -> None:
             plan.verdicts[1],
         ),
     )
-    assert to_write(build_results(found, changed), before, 200) == {usage: 200, updates: 100}
+    assert written(found, changed, before) == [200, 100]
 
 
 @pytest.mark.parametrize(
@@ -196,12 +202,15 @@ def test_what_changes_gets_a_new_time_and_the_rest_keeps_its_own() -> None:
         (("severity",), "low"),
         (("properties", "evidence"), "none"),
         (("properties", "remediation"), None),
+        # Fields that only the definition knows.
+        (("subjects",), [{"kind": "Pod", "name": "x"}]),
+        (("resources",), [{"kind": "Pod"}, ["x"], None]),
+        (("properties", "more"), {"a": [1, {"b": []}]}),
     ],
 )
-def test_what_somebody_edited_is_written_anew(path: tuple[str, ...], value: str | None) -> None:
+def test_what_somebody_edited_is_written_anew(path: tuple[str, ...], value: Any) -> None:
     found, plan = planned(SONARQUBE, ON, policy(injection={"when": "Never"}))
-    results = build_results(found, plan)
-    report = copy.deepcopy(stored(found, plan, {results[0].key: 100}))
+    report = copy.deepcopy(stored(found, plan))
     part = report["results"][0]
     for step in path[:-1]:
         part = part[step]
@@ -209,26 +218,43 @@ def test_what_somebody_edited_is_written_anew(path: tuple[str, ...], value: str 
         del part[path[-1]]
     else:
         part[path[-1]] = value
-    assert to_write(results, read_written(report), 200) == {results[0].key: 200}
+    assert written(found, plan, report) == [200]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("summary", {"pass": 1, "fail": 0, "warn": 0, "error": 0, "skip": 0}),
+        ("summary", [1]),
+        ("scope", {"kind": "Deployment", "name": "another"}),
+        ("source", "somebody"),
+        ("scope", None),
+    ],
+)
+def test_what_a_report_says_besides_its_results_is_ours_too(name: str, value: Any) -> None:
+    found, plan = planned(SONARQUBE, ON, policy(injection={"when": "Never"}))
+    assert written(found, plan, {**stored(found, plan), name: value}) == [100]
+
+
+@pytest.mark.parametrize("seconds", ["x", [1], {"a": 1}, None, 1.5])
+def test_a_time_that_is_none_is_no_time(seconds: Any) -> None:
+    found, plan = planned(SONARQUBE, OFF, policy())
+    report = copy.deepcopy(stored(found, plan))
+    report["results"][0]["timestamp"]["seconds"] = seconds
+    assert read_written(report).results[report["results"][0]["properties"]["resultID"]][1] == 0
 
 
 def test_a_result_too_many_or_too_few_is_noticed() -> None:
     found, plan = planned(SONARQUBE, OFF, policy(channels=["Usage", "UpdateCheck"]))
-    results = build_results(found, plan)
-    seconds = {result.key: 100 for result in results}
-    report = stored(found, plan, seconds)
+    report = stored(found, plan)
     report["results"].append(report["results"][0])
-    assert to_write(results, read_written(report), 200) == seconds
+    assert written(found, plan, report) == [100, 100]
     del report["results"][1:]
-    assert to_write(results, read_written(report), 200) == {
-        results[0].key: 100, results[1].key: 200,
-    }  # fmt: skip
-    assert to_write(results, read_written({"results": [{"result": "pass"}]}), 200) == {
-        result.key: 200 for result in results
-    }
+    assert written(found, plan, report) == [100, 200]
+    assert written(found, plan, {"results": [{"result": "pass"}]}) == [200, 200]
 
 
 def test_no_value_of_a_variable_is_told() -> None:
     env = {V4_SWITCH: "s3cret", "TOKEN": "s3cret"}
     found, plan = planned(DTRACK_4, env, policy())
-    assert "s3cret" not in repr(stored(found, plan, {r.key: 1 for r in build_results(found, plan)}))
+    assert "s3cret" not in repr(stored(found, plan))
