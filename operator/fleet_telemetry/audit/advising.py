@@ -13,6 +13,7 @@ from fleet_telemetry.api.workload_telemetry import ChannelPolicy
 from fleet_telemetry.audit.result import Place, PolicyAdvice
 from fleet_telemetry.audit.sources import Definitions, PolicyKey, Scope, policy_key
 from fleet_telemetry.catalogue.catalogue import Catalogue
+from fleet_telemetry.objects.labels import namespace_labels
 from fleet_telemetry.policy.advice.advise import advise
 from fleet_telemetry.policy.advice.surroundings import Surroundings
 from fleet_telemetry.switches.policy_problems import find_problems, warnings_on
@@ -63,8 +64,8 @@ def named_policy(policy: Policy) -> ChannelPolicy:
 
 
 def _of(workloads: Iterable[WorkloadRef]) -> dict[str, Mapping[str, str]]:
-    """Their namespaces. The labels are not known, so there are none."""
-    return {ref.namespace: {} for ref in workloads}
+    """Their namespaces. Only the label that each has is known."""
+    return {ref.namespace: namespace_labels(ref.namespace) for ref in workloads}
 
 
 def merged(by_source: Collection[tuple[PolicyAdvice, ...]]) -> Iterator[PolicyAdvice]:

@@ -25,6 +25,7 @@ from fleet_telemetry.linting.document import Path as Steps
 from fleet_telemetry.linting.policy_file import read_policy_file
 from fleet_telemetry.linting.problem import FileError, FileProblem
 from fleet_telemetry.linting.product_file import read_product_file
+from fleet_telemetry.objects.labels import namespace_labels
 from fleet_telemetry.objects.manifest import Manifest, mapping_at, read_time, text_at
 from fleet_telemetry.switches.policy_problems import find_problems
 from fleet_telemetry.workloads.workload_type import read_labels
@@ -66,7 +67,8 @@ class Collector:
         kind, api_version = text_at(manifest, "kind"), text_at(manifest, "apiVersion")
         if kind == "Namespace" and api_version == "v1":
             metadata = mapping_at(manifest, "metadata")
-            self.labels[text_at(metadata, "name")] = read_labels(metadata)
+            name = text_at(metadata, "name")
+            self.labels[name] = namespace_labels(name, read_labels(metadata))
         elif kind in KINDS and api_version.partition("/")[0] == GROUP:
             self.found += 1
             try:

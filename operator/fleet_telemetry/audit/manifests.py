@@ -14,6 +14,7 @@ from fleet_telemetry.audit.any_containers import containers_in
 from fleet_telemetry.audit.manifest_faults import ManifestFault, faults_of_workload
 from fleet_telemetry.audit.result import Place
 from fleet_telemetry.audit.subject import Other, Subject
+from fleet_telemetry.objects.labels import namespace_labels
 from fleet_telemetry.objects.manifest import Manifest, dig, mapping_at, text_at
 from fleet_telemetry.objects.text import printable
 from fleet_telemetry.workloads.owner import Owner, read_controller
@@ -86,7 +87,7 @@ def _read_known(
         place,
         workload,
         pods=_pods(workload),
-        namespace_labels=labels.get(namespace, {}),
+        namespace_labels=labels.get(namespace) or namespace_labels(namespace),
     )
     if whole_of(workload.ref.kind.type.api, controller) is not None and controller is not None:
         return None if workload.is_idle else PartOf(subject, controller, None)

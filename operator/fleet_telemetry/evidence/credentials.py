@@ -17,9 +17,8 @@ from fleet_telemetry.catalogue.matching import MatchedContainer
 from fleet_telemetry.catalogue.product import Product
 from fleet_telemetry.evidence.pod_facts import PodFacts
 from fleet_telemetry.evidence.report import Reported
+from fleet_telemetry.objects.labels import NAMESPACE_NAME_LABEL
 
-_NAME_LABEL = "kubernetes.io/metadata.name"
-"""The API server sets it on every namespace, and nobody can change it."""
 _NAMED = 3
 _LONGEST_IMAGE = 256
 
@@ -131,7 +130,7 @@ def _allows_namespace(grant: CredentialGrant, to: CredentialDestination) -> bool
     if selector is None:
         return True
     # Without it the labels are not known, and NotIn and DoesNotExist would match.
-    is_known = to.namespace_labels.get(_NAME_LABEL) == to.namespace
+    is_known = to.namespace_labels.get(NAMESPACE_NAME_LABEL) == to.namespace
     return is_known and selector.matches(to.namespace_labels)
 
 

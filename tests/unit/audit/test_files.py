@@ -237,6 +237,26 @@ def test_policies_and_namespaces_count_wherever_they_stand(as_list: bool, as_jso
     assert all(one.policy is None for one in without.findings)
 
 
+@pytest.mark.parametrize("given", [(), (_NAMESPACE,)], ids=["without", "with the Namespace"])
+@pytest.mark.parametrize(
+    ("operator", "name", "is_covered"),
+    [
+        ("In", "default", True),
+        ("In", "other", False),
+        ("NotIn", "default", False),
+        ("NotIn", "other", True),
+    ],
+)
+def test_each_namespace_has_its_name_as_a_label(
+    operator: str, name: str, given: tuple[Any, ...], *, is_covered: bool
+) -> None:
+    """The API server sets it."""
+    wanted = {"key": "kubernetes.io/metadata.name", "operator": operator, "values": [name]}
+    policy = {**_POLICY, "spec": {"namespaceSelector": {"matchExpressions": [wanted]}}}
+    result = _audit(_text(_workload(), policy, *given))
+    assert (_usage(result).policy is not None) is is_covered
+
+
 def test_a_product_of_the_input_is_known() -> None:
     product = yaml.safe_load(PRODUCT)
     image = product["spec"]["images"][0]["pattern"]

@@ -42,7 +42,6 @@ from fleet_telemetry.egress.dialects.parts import (
     DNS_LABELS,
     DNS_NAMESPACE,
     DNS_PORT,
-    NAMESPACE_NAME_LABEL,
     NODE_LOCAL_DNS,
     batches,
     checked,
@@ -56,6 +55,7 @@ from fleet_telemetry.egress.dialects.plugin import NetworkPlugin
 from fleet_telemetry.egress.model import DesiredNetworkPolicy, Network, Reachable
 from fleet_telemetry.egress.networks import outermost
 from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.labels import NAMESPACE_NAME_LABEL
 from fleet_telemetry.objects.manifest import Manifest, list_at
 
 CILIUM_NETWORK_POLICY = Kind("cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy")

@@ -16,12 +16,11 @@ from fleet_telemetry.egress.model import (
     family_of,
 )
 from fleet_telemetry.egress.networks import outermost
+from fleet_telemetry.objects.labels import NAMESPACE_NAME_LABEL
 from fleet_telemetry.objects.manifest import Manifest
 
 T = TypeVar("T")
 
-NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
-"""The API server sets it on every namespace."""
 DNS_NAMESPACE = "kube-system"
 DNS_LABELS = {"k8s-app": "kube-dns"}
 """The pods of cluster DNS, also where it is CoreDNS (kubernetes/kubernetes@v1.36.3:
