@@ -8,6 +8,7 @@ import sys
 import click
 
 from fleet_telemetry.controllers.revert import (
+    UnreadField,
     find_fields,
     find_leftovers,
     find_network_policies,
@@ -42,16 +43,17 @@ async def _revert(kubeconfig: str | None, namespace: str, *, egress_only: bool, 
             )
             return 1
         workloads = 0 if egress_only else await _revert_workloads(client, namespace, yes=yes)
-        fields = 0 if egress_only else await _revert_fields(client, namespace, yes=yes)
+        fields, unread = (0, 0) if egress_only else await _revert_fields(client, namespace, yes=yes)
         network_policies = await _delete_network_policies(client, namespace, yes=yes)
     finally:
         await client.close()
-    if not workloads and not fields and not network_policies:
+    if workloads or fields or network_policies:
+        if not yes:
+            pods = f" and replace the pods of {workloads} workloads" if workloads else ""
+            click.echo(f"use --yes to remove this{pods}")
+    elif not unread:
         click.echo("nothing is left to remove")
-    elif not yes:
-        pods = f" and replace the pods of {workloads} workloads" if workloads else ""
-        click.echo(f"use --yes to remove this{pods}")
-    return 0
+    return 1 if unread else 0
 
 
 async def _revert_workloads(client: KubernetesClient, namespace: str, *, yes: bool) -> int:
@@ -67,15 +69,23 @@ async def _revert_workloads(client: KubernetesClient, namespace: str, *, yes: bo
     return workloads
 
 
-async def _revert_fields(client: KubernetesClient, namespace: str, *, yes: bool) -> int:
-    """Restore fields of custom resources; return their number."""
-    number = 0
-    async for change in find_fields(client, namespace):
+async def _revert_fields(client: KubernetesClient, namespace: str, *, yes: bool) -> tuple[int, int]:
+    """Restore fields of custom resources; return their number, and how many cannot be read."""
+    number = unread = 0
+    async for found in find_fields(client, namespace):
+        if isinstance(found, UnreadField):
+            unread += 1
+            click.echo(
+                f"fleet-telemetry: {found.ref} cannot be read, and may still be as the operator "
+                f"wrote it: {found.why}",
+                err=True,
+            )
+            continue
         number += 1
-        click.echo(f"{'restored' if yes else 'would restore'} {change.ref}")
+        click.echo(f"{'restored' if yes else 'would restore'} {found.ref}")
         if yes:
-            await revert_field(client, change)
-    return number
+            await revert_field(client, found)
+    return number, unread
 
 
 async def _delete_network_policies(client: KubernetesClient, namespace: str, *, yes: bool) -> int:

@@ -19,7 +19,7 @@ from fleet_telemetry.egress.dialects.common import workload_of
 from fleet_telemetry.egress.dialects.registry import DIALECTS
 from fleet_telemetry.kube import kinds
 from fleet_telemetry.kube.client import ApiError, KubernetesClient
-from fleet_telemetry.kube.resource_reading import fetch_field
+from fleet_telemetry.kube.resource_reading import get_field
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest, place_of
 from fleet_telemetry.switches.argument_lists import revert_arguments
@@ -34,6 +34,7 @@ from fleet_telemetry.switches.resource_plan import (
 )
 from fleet_telemetry.switches.suspend import resumption
 from fleet_telemetry.workloads.reading import read_owning_workloads, read_workload
+from fleet_telemetry.workloads.resource_fields import FieldFault, FieldRef
 from fleet_telemetry.workloads.workload import Workload
 
 # All policies before the groups that they refer to.
@@ -125,15 +126,28 @@ async def revert(client: KubernetesClient, leftover: Leftover) -> None:
     await write_edits(client, leftover.workload, plan)
 
 
-async def find_fields(client: KubernetesClient, namespace: str = "") -> AsyncIterator[FieldChange]:
+@dataclass(frozen=True, slots=True)
+class UnreadField:
+    """A field that the operator wrote and that cannot be read."""
+
+    ref: FieldRef
+    why: str
+
+
+async def find_fields(
+    client: KubernetesClient, namespace: str = ""
+) -> AsyncIterator[FieldChange | UnreadField]:
     """The fields of custom resources to revert, of workloads in all namespaces or in one: those
-    that still are as the operator wrote them. Raises ApiError."""
+    that still are as the operator wrote them, and those that may be. Raises ApiError."""
     async for telemetry in client.list(kinds.WORKLOAD_TELEMETRY, namespace):
         status = msgspec.convert(telemetry.get("status") or {}, WorkloadTelemetryStatus)
         records = [one for one in status.resources if is_written(one)]
-        states = {ref: await fetch_field(client, ref) for ref in map(ref_of, records)}
+        states = {ref: await get_field(client, ref) for ref in map(ref_of, records)}
         for change in plan_fields((), {}, "", states, records).changes:
             yield change
+        for ref, state in states.items():
+            if state.fault in (FieldFault.FORBIDDEN, FieldFault.UNREACHABLE):
+                yield UnreadField(ref, state.detail)
 
 
 async def revert_field(client: KubernetesClient, change: FieldChange) -> None:
