@@ -40,6 +40,7 @@ from fleet_telemetry.kube.store import ObjectKey, ReflectorStore, Store
 from fleet_telemetry.kube.workload_store import Fleet
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest
+from fleet_telemetry.policy.precedence import selects_namespaces
 from fleet_telemetry.switches.resource_plan import is_written
 from fleet_telemetry.workloads.workload import Workload, WorkloadRef
 
@@ -147,9 +148,13 @@ class ClusterCache:
         return tuple(entry.policy for entry in entries if entry.policy is not None)
 
     def policies_for(self, namespace: str) -> tuple[Policy, ...]:
-        """The policies that may apply to workloads in a namespace."""
+        """The policies that may apply to workloads in a namespace. Of one that is not cached yet,
+        the labels are not known: nothing that selects by them applies."""
+        is_known = namespace in self.namespaces
         return tuple(
-            policy for policy in self.policies_in_force() if policy.namespace in ("", namespace)
+            policy
+            for policy in self.policies_in_force()
+            if policy.namespace in ("", namespace) and (is_known or not selects_namespaces(policy))
         )
 
     def labels_of(self, namespace: str) -> Mapping[str, str]:

@@ -72,6 +72,16 @@ def select_policies(
     return tuple(policy for policy in policies if _selects(policy, workload, namespace_labels))
 
 
+def selects_namespaces(policy: Policy) -> bool:
+    """Whether it applies by the labels of namespaces."""
+    spec = policy.spec
+    return (
+        isinstance(spec, ClusterTelemetryPolicySpec)
+        and spec.namespace_selector is not None
+        and not spec.namespace_selector.is_empty
+    )
+
+
 def _selects(policy: Policy, workload: Workload, namespace_labels: Mapping[str, str]) -> bool:
     spec = policy.spec
     if policy.kind is PolicyKind.NAMESPACED:

@@ -216,6 +216,29 @@ def test_a_cluster_policy_selects_by_the_labels_of_the_namespace() -> None:
     assert found.warnings[0].startswith(f"{CLUSTER}set ")
 
 
+@pytest.mark.parametrize(
+    ("operator", "covers_without_labels"), [("DoesNotExist", True), ("Exists", False)]
+)
+def test_a_namespace_that_is_not_known_yet_is_not_one_without_labels(
+    operator: str, *, covers_without_labels: bool
+) -> None:
+    """Its watch event may come after the first workload in it."""
+    wanted = {"matchExpressions": [{"key": "team", "operator": operator}]}
+    selecting = policy_manifest(cluster=True, namespaceSelector=wanted)
+    for given_policy, covers in (
+        (selecting, covers_without_labels),
+        (policy_manifest(cluster=True), True),
+        (policy_manifest(cluster=True, namespaceSelector={}), True),
+    ):
+        cache = cache_with(given_policy)
+        request = creation(manifest(container(SONARQUBE)))
+        assert bool(review_workload(request, cache, NOW).patch) is covers
+        cache.delete(kinds.NAMESPACE, {"metadata": {"name": NAMESPACE}})
+        assert bool(review_workload(request, cache, NOW).patch) is (
+            covers and given_policy is not selecting
+        )
+
+
 def test_a_policy_that_cannot_be_read_is_none() -> None:
     request = creation(manifest(container(SONARQUBE)))
     assert answer(request, policy_manifest(submission="Perhaps")) == NOTHING
