@@ -44,7 +44,7 @@ class Counterparts:
         """The containers of the template that use the channel."""
         components = frozenset(target.image.component for target in own)
         names = frozenset(target.container.name for target in self.users)
-        self._pods = [_Pod(pod, product, channel, components, names) for pod in pods]
+        self._pods = [_PodIndex(pod, product, channel, components, names) for pod in pods]
 
     def of(
         self, targets: Sequence[MatchedContainer]
@@ -56,7 +56,7 @@ class Counterparts:
             yield from ((pod.facts, one) for one in found)
 
 
-class _Pod:
+class _PodIndex:
     """The containers of a pod that run one product."""
 
     def __init__(
