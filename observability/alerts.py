@@ -82,9 +82,15 @@ def _each_or_counted(each: str, counted: str) -> str:
 
 
 def _grown(counter: str, labels: str, window: str) -> str:
-    """Whether a counter grew. ``increase`` misses the first time: then there was no series yet."""
-    now, before = f"sum by ({labels}) ({counter})", f"sum by ({labels}) ({counter} offset {window})"
-    return f"{now} - ({before} or {now} * 0) > 0"
+    """Whether a counter counted something within the window.
+
+    Series by series: a sum would miss what a new pod counts while the old one's count is in it.
+    A series without a past counts, since it appears with the first error, which ``increase``
+    misses; so does one that began anew. A gap in scraping is no such beginning: what counts is the
+    last value before the window, however old it is, up to six hours.
+    """
+    before = f"last_over_time({counter}[6h] offset {window})"
+    return f"group by ({labels}) (\n  {counter} > 0\n  unless {counter}\n  == {before}\n)"
 
 
 _A_WEEK = Threshold(7, "days", "< 7 * 86400", "< %s * 86400")

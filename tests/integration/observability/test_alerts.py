@@ -137,8 +137,24 @@ WEBHOOK_IS_UP = {
     f'fleet_telemetry_build_info{{{WEBHOOK},role="webhook"}}': "1x120",
     f"fleet_telemetry_synced{{{WEBHOOK}}}": "1x120",
 }
+OTHER_WEBHOOK = WEBHOOK.replace("0.2", "0.3")
 CALLS = f'fleet_telemetry_admission_requests_total{{{WEBHOOK},path="mutate",kind="Job"'
 EXPIRY = f"fleet_telemetry_webhook_certificate_expiry_timestamp_seconds{{{WEBHOOK}}}"
+NOT_MATCHED = "FleetTelemetryMatchConditionErrors"
+EVALUATION_ERRORS = (
+    "apiserver_admission_match_condition_evaluation_errors_total{"
+    'name="workloads.fleettelemetry.io",kind="webhook",type="admit",operation="CREATE"}'
+)
+FAILED_OPEN = (
+    'apiserver_admission_webhook_fail_open_count{name="workloads.fleettelemetry.io",type="admit"}'
+)
+NOT_MATCHED_SAID = (
+    "The API server does not call the webhook for some workloads.",
+    (
+        "The API server could not evaluate a match condition of workloads.fleettelemetry.io, so "
+        "it admitted the workload without the webhook, and no setting was injected."
+    ),
+)
 STALE = "FleetTelemetryEgressStale"
 ANSWERED = (
     'fleet_telemetry_host_last_answer_timestamp_seconds{host="telemetry.example.com",'
@@ -393,6 +409,19 @@ CASES = (
     ),
     Case(
         LOST,
+        {frames("Skipped"): "900+5x20 stale", frames("Skipped", "10.0.0.9"): "_x20 5+5x60"},
+        "40m",
+        ({"namespace": "fleet-telemetry"},),
+        about="also across a change of the lead",
+    ),
+    Case(
+        LOST,
+        {frames("Skipped"): "7x30 _x15 7x60"},
+        "62m",
+        about="not after a gap in which nothing was counted",
+    ),
+    Case(
+        LOST,
         {frames("Skipped"): "0x10 500x60", frames("Lookup"): "0+50x70"},
         "22m",
         about="not for one burst",
@@ -507,8 +536,7 @@ CASES = (
     Case(
         OPEN,
         {**WEBHOOK_IS_UP,
-         'apiserver_admission_webhook_fail_open_count{name="workloads.fleettelemetry.io",'
-         'type="admit"}': "_x20 1x60"},
+         FAILED_OPEN: "_x20 1x60"},
         "30m",
         ({"name": "workloads.fleettelemetry.io"},),
         about="the first time that the API server lets one through",
@@ -516,8 +544,7 @@ CASES = (
     Case(
         OPEN,
         {**WEBHOOK_IS_UP,
-         'apiserver_admission_webhook_fail_open_count{name="workloads.fleettelemetry.io",'
-         'type="admit"}': "_x20 1x60",
+         FAILED_OPEN: "_x20 1x60",
          'apiserver_admission_webhook_fail_open_count{name="others.example.com",type="admit"}':
          "0+1x80"},
         "60m",
@@ -540,28 +567,80 @@ CASES = (
         about="a request over a limit",
     ),
     Case(
-        "FleetTelemetryMatchConditionErrors",
-        {'apiserver_admission_match_condition_evaluation_errors_total{'
-         'name="workloads.fleettelemetry.io",kind="webhook",type="admit",operation="CREATE"}':
-         "_x20 1x60"},
+        NOT_MATCHED,
+        {EVALUATION_ERRORS: "_x20 1x60"},
         "30m",
         ({"name": "workloads.fleettelemetry.io"},),
-        (
-            "The API server does not call the webhook for some workloads.",
-            ("The API server could not evaluate a match condition of workloads.fleettelemetry.io, "
-            "so it admitted the workload without the webhook, and no setting was injected."),
-        ),
+        NOT_MATCHED_SAID,
         about="the first time that a condition fails",
     ),
     Case(
-        "FleetTelemetryMatchConditionErrors",
-        {'apiserver_admission_match_condition_evaluation_errors_total{'
-         'name="workloads.fleettelemetry.io",kind="webhook",type="admit",operation="CREATE"}':
-         "1x80",
-         'apiserver_admission_match_condition_evaluation_errors_total{'
-         'name="others.example.com",kind="webhook",type="admit",operation="CREATE"}': "0+1x80"},
+        NOT_MATCHED,
+        {EVALUATION_ERRORS: "1x80",
+         EVALUATION_ERRORS.replace("workloads.fleettelemetry.io", "others.example.com"): "0+1x80"},
         "60m",
         about="not for what is long past, and not for anybody else's",
+    ),
+    *(
+        Case(NOT_MATCHED, {EVALUATION_ERRORS: values}, at, about=about)
+        for values, at, about in (
+            ("3x59 _x15 3x60", "82m", "not after a gap in which nothing was counted"),
+            ("3x59 stale _x300 3x60", "365m", "not after hours in which the target was lost"),
+            ("3x59 _x15 5x60", "95m", "not long after a gap in which it was counted"),
+            ("3x20 0x60", "25m", "not for a count that began anew without errors"),
+            ("3x20 1x60", "50m", "not long after a count began anew"),
+        )
+    ),
+    *(
+        Case(
+            NOT_MATCHED,
+            {EVALUATION_ERRORS: values},
+            at,
+            ({"name": "workloads.fleettelemetry.io"},),
+            NOT_MATCHED_SAID,
+            about=about,
+        )
+        for values, at, about in (
+            ("3x59 _x15 5x60", "82m", "what was counted in a gap"),
+            ("3x59 _x15 1x60", "82m", "what was counted anew in a gap"),
+            ("3x20 1x60", "25m", "what was counted anew"),
+            ("3x59 _x15 3x5 4x60", "84m", "what is counted after a gap"),
+        )
+    ),
+    *(
+        Case(
+            OPEN,
+            {**WEBHOOK_IS_UP, series: "2x59 _x15 2x60"},
+            "85m",
+            about="not after a gap in which nothing was counted",
+        )
+        for series in (
+            FAILED_OPEN,
+            f'{CALLS},result="error"}}',
+            f'fleet_telemetry_admission_refused_requests_total{{{WEBHOOK},reason="too-large"}}',
+        )
+    ),
+    Case(
+        OPEN,
+        {**WEBHOOK_IS_UP, FAILED_OPEN: "2x59 _x15 3x60"},
+        "85m",
+        ({"name": "workloads.fleettelemetry.io"},),
+        about="what was counted in a gap",
+    ),
+    Case(
+        OPEN,
+        {**WEBHOOK_IS_UP, f'{CALLS},result="error"}}'.replace(WEBHOOK, OTHER_WEBHOOK):
+         "7x20 stale", f'{CALLS},result="error"}}': "_x22 1x60"},
+        "30m",
+        ({"namespace": "fleet-telemetry"},),
+        about="an error of a pod that replaced one with more errors",
+    ),
+    Case(
+        OPEN,
+        {**WEBHOOK_IS_UP, f'{CALLS},result="error"}}'.replace(WEBHOOK, OTHER_WEBHOOK):
+         "7x20 stale", f'{CALLS},result="error"}}': "_x22 0x60"},
+        "30m",
+        about="not for a pod that was replaced",
     ),
     Case(
         OPEN,
