@@ -177,3 +177,44 @@ def test_a_property_in_each_variable_of_the_jvm(
 def test_datahub_passes_another_variable_to_the_jvm() -> None:
     words = {"DATAHUB_TELEMETRY_ENABLED": "false", "JMX_OPTS": "-Dtelemetry.enabledServer=true"}
     assert declared("acryldata/datahub-gms:v0.14.0", "Usage", **words) is UNKNOWN
+
+
+MINIO = "minio/minio:RELEASE.2024-09-13T20-26-02Z"
+DIRECTUS = "directus/directus:11.7.2"
+OPENOBSERVE = "openobserve/openobserve:v0.92.2"
+CUBE = "cubejs/cube:v1.7.43"
+TEMPORAL = "temporalio/server:1.31.2"
+
+
+@every(
+    ("image", "channel", "variable", "path", "setting"),
+    [
+        (MINIO, "UpdateCheck", "MINIO_UPDATE=off", "/config.env", UNKNOWN),
+        (MINIO, "UpdateCheck", "MINIO_UPDATE=off", "/data", OFF),
+        (DIRECTUS, "Usage", "TELEMETRY=false", "/directus/.env", UNKNOWN),
+        (DIRECTUS, "Usage", "TELEMETRY=false", "/directus/uploads", OFF),
+        (OPENOBSERVE, "Usage", "ZO_TELEMETRY=false", "/.env", UNKNOWN),
+        (OPENOBSERVE, "Usage", "ZO_TELEMETRY=false", "/data", OFF),
+        (CUBE, "Usage", "CUBEJS_TELEMETRY=false", "/cube/conf/cube.js", UNKNOWN),
+        (CUBE, "Usage", "CUBEJS_TELEMETRY=false", "/cube/conf/cube.py", UNKNOWN),
+        (CUBE, "Usage", "CUBEJS_TELEMETRY=false", "/cube/conf", UNKNOWN),
+        (CUBE, "Usage", "CUBEJS_TELEMETRY=false", "/cube/conf/model", OFF),
+        (TEMPORAL, "UpdateCheck", "TEMPORAL_VERSION_CHECK_DISABLED=1",
+         "/etc/temporal/config/dynamicconfig", UNKNOWN),
+        # What the vendor's chart always mounts.
+        (TEMPORAL, "UpdateCheck", "TEMPORAL_VERSION_CHECK_DISABLED=1",
+         "/etc/temporal/dynamic_config", OFF),
+        (TEMPORAL, "UpdateCheck", "TEMPORAL_VERSION_CHECK_DISABLED=1",
+         "/etc/temporal/config/config_template.yaml", OFF),
+    ],
+)  # fmt: skip
+def test_files_that_count_more_than_the_variable(
+    image: str, channel: str, variable: str, path: str, setting: Setting
+) -> None:
+    name, value = variable.split("=")
+    mounts = [{"name": "files", "mountPath": path}]
+    given = container(image, env={name: value}, volumeMounts=mounts)
+    of = under(policy(channels=[channel]))
+    found = decide(of.input(manifest(given), Trigger.RECONCILE, pods=())).verdicts
+    [verdict] = [one for one in found if one.channel is ChannelName(channel)]
+    assert verdict.observations["declared"].setting is setting
