@@ -60,4 +60,5 @@ def _containers_of(mapping: Manifest) -> Iterator[Manifest]:
 
 def _has_image(container: object) -> bool:
     image = container.get("image") if isinstance(container, dict) else None
-    return isinstance(image, str) and bool(image)
+    # With these it is the pattern of a policy.
+    return isinstance(image, str) and bool(image) and not any(one in image for one in "*!|")

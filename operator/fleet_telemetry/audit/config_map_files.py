@@ -74,8 +74,9 @@ class ConfigMapFiles:
 
 
 def _read(manifest: Manifest) -> ConfigMapFacts:
-    """What a ConfigMap holds. An empty value becomes an empty text or no key, by how it is applied:
-    it is not known."""
+    """What a ConfigMap holds. An empty value becomes an empty text or no key, by how it is applied,
+    and !!binary some text: they are not known."""
     facts = read_config_map(manifest, is_in_file=True)
-    empty = {key for key, value in mapping_at(manifest, "data").items() if value is None}
-    return replace(facts, too_long=facts.too_long | empty) if empty else facts
+    data = mapping_at(manifest, "data")
+    unknown = {key for key, value in data.items() if value is None or isinstance(value, bytes)}
+    return replace(facts, too_long=facts.too_long | unknown) if unknown else facts

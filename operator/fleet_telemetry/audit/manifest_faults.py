@@ -87,7 +87,7 @@ def faults_of_config_map(manifest: Manifest) -> Iterator[ManifestFault]:
         if values is not None and not isinstance(values, Mapping):
             yield ManifestFault((field,), f"{field} is no mapping", "correct it")
         for key, value in values.items() if isinstance(values, Mapping) else ():
-            if value is not None and not isinstance(value, str):
+            if value is not None and not isinstance(value, str | bytes):  # bytes: of !!binary
                 what = f"{printable(str(key), _LONGEST_SHOWN)} is {_said(value)}, which is no text"
                 yield ManifestFault((field, key), what, _REFUSED)
 
@@ -135,7 +135,9 @@ def _no_name(steps: Steps, value: object) -> ManifestFault:
 def _said(value: object) -> str:
     if isinstance(value, str):
         return f'"{printable(value, _LONGEST_SHOWN)}"'
-    return printable(f"{value}", _LONGEST_SHOWN) if isinstance(value, int | float) else "no text"
+    if isinstance(value, int | float):
+        return printable(f"{value}", _LONGEST_SHOWN)
+    return "a list" if isinstance(value, list) else "a mapping"
 
 
 def _fill_in(value: str) -> str:

@@ -29,6 +29,8 @@ GROUPS = {
 }
 """The API groups of the kinds that run pods, by kind."""
 _LONGEST_NAME = 253
+_GROUPS_OF_POLICIES = frozenset({"kyverno.io", "policies.kyverno.io"})
+"""Their objects say how containers are to be, and run none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ def read_manifest(
     kind = text_at(manifest, "kind")
     api_version = manifest.get("apiVersion")
     if not isinstance(api_version, str) or not api_version:
+        if kind not in GROUPS and not isinstance(dig(manifest, "spec", "template"), dict):
+            return None  # no object of Kubernetes, such as a pipeline of a CI
         return ManifestFault(("apiVersion",), "it has no apiVersion", "add it")
     if GROUPS.get(kind) == api_version.rpartition("/")[0]:
         return _read_known(manifest, place, default_namespace, labels)
@@ -97,7 +101,8 @@ def _read_known(
 def _read_other(manifest: Manifest, place: Place, default_namespace: str) -> Other | None:
     """An object of another kind with containers, wherever they stand."""
     running = _running(manifest)
-    if not running.containers:
+    group = text_at(manifest, "apiVersion").rpartition("/")[0]
+    if not running.containers or group in _GROUPS_OF_POLICIES:
         return None
     metadata = mapping_at(manifest, "metadata")
     return Other(

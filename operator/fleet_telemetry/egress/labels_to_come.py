@@ -41,6 +41,6 @@ def labels_to_come(
 def _values_in(selector: LabelSelector) -> Iterator[tuple[str, str]]:
     """The keys and values by which it selects, one value for each key."""
     for part in selector.match_expressions:
-        if part.operator is SelectorOperator.IN:
+        if part.operator is SelectorOperator.IN and part.values:
             yield part.key, part.values[0]
     yield from selector.match_labels.items()

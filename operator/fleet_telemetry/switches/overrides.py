@@ -58,15 +58,18 @@ def _unless_contradicted(
         if beside is None or beside.setting is found.setting:
             continue
         is_certain = Setting.UNKNOWN not in (beside.setting, found.setting)
-        if is_certain or _is_same_flag(override, other):
+        if is_certain or _is_same_flag(found.detail, beside.detail):
             return SwitchReading(Setting.UNKNOWN, ReadingSource.OVERRIDE, beside.detail)
     return found
 
 
-def _is_same_flag(one: Override, other: Override) -> bool:
-    """Whether the arguments begin alike, such as --telemetry= and --telemetry."""
-    first, second = ((each.argument or "").removesuffix("=").lower() for each in (one, other))
-    return first.startswith(second) or second.startswith(first)
+def _is_same_flag(one: str, other: str) -> bool:
+    """Whether two words may set the same, such as --telemetry=off and --telemetry, or --a.b=off and
+    --a={"b": "on"}."""
+    if any("$(" in word or names_options_file(word) for word in (one, other)):
+        return True  # it may become any flag
+    first, second = (word.partition("=")[0].lower() for word in (one, other))
+    return first == second or f"{first}.".startswith(f"{second}.") or second.startswith(f"{first}.")
 
 
 def _read_override(

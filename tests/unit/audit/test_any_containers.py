@@ -77,6 +77,27 @@ def test_an_object_that_runs_a_known_product_is_listed(kind: str, spec: Any, wri
     assert result.exit_code is ExitCode.ONLY_UNKNOWN
 
 
+@pytest.mark.parametrize("group", ["kyverno.io/v1", "policies.kyverno.io/v1alpha1"])
+def test_a_policy_that_says_how_containers_are_to_be_runs_none(group: str) -> None:
+    spec = {"rules": [{"mutate": {"patchStrategicMerge": _POD}}]}
+    result = _audit("ClusterPolicy", yaml.safe_dump, spec=spec, apiVersion=group)
+    assert (result.unmanaged, result.problems) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        {"kind": "pipeline", "type": "kubernetes", "steps": [_RUNS]},
+        {"kind": "Something", "script": "|"},
+    ],
+)
+def test_what_is_no_object_of_kubernetes_is_no_problem(pipeline: dict[str, Any]) -> None:
+    text = yaml.safe_dump(pipeline).encode()
+    given = [gather_files(["-"], io.BytesIO(text), "default", NOW)]
+    result = audit(given, NOW, Definitions())
+    assert (result.unmanaged, result.problems) == ((), ())
+
+
 def test_an_object_that_holds_others_is_listed_once() -> None:
     result = _audit("Template", yaml.safe_dump, objects=[_CHILD, _CHILD])
     assert [one.kind for one in result.unmanaged] == ["Template"]
@@ -97,6 +118,8 @@ _NOT_RUNNING: dict[str, tuple[str, Any]] = {
     "names": ("Foo", {"containers": [_IMAGE], "container": [_RUNS], "steps": [[_RUNS]]}),
     "an init container": ("CloneSet", {"template": {"spec": {"initContainers": [_RUNS]}}}),
     "another product": ("CloneSet", {"template": {"spec": {"containers": [_OTHER]}}}),
+    "patterns": ("Foo", {"containers": [{"image": "*:*"}, {"image": "!grafana/grafana:9.0.0"}]}),
+    "choices": ("Foo", {"containers": [{"image": "a/* | grafana/grafana:11.*"}]}),
     "no image": ("Foo", {"containers": [{"image": ""}, {"image": None}, {}, None]}),
 }
 

@@ -149,6 +149,18 @@ def test_the_line_of_a_value_that_is_no_text_is_told() -> None:
     assert "put it in quotes" in problem.advice
 
 
+def test_a_value_that_yaml_encodes_is_text_and_not_known() -> None:
+    text = _files(_workload(), config_map(ON)).decode().replace("'true'", "!!binary dHJ1ZQ==")
+    assert _answer(_read(text.encode())) == NOT_READ
+
+
+@pytest.mark.parametrize(("value", "said"), [("{x: 1}", "a mapping"), ("[1]", "a list")])
+def test_what_a_value_is_instead_of_text_is_told(value: str, said: str) -> None:
+    text = _files(_workload(), config_map(ON)).decode()
+    (problem,) = _read(text.replace("'true'", value).encode()).problems
+    assert f"{SONAR_SWITCH} is {said}, which is no text" in problem.what
+
+
 @pytest.mark.parametrize("more", [{"env": KEY}, {"envFrom": BOTH}])
 def test_an_empty_value_is_not_known_and_the_others_are(more: dict[str, Any]) -> None:
     """By how it is applied, it becomes an empty text or no key."""

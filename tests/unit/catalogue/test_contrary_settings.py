@@ -74,6 +74,12 @@ KIBANA_RUNS = "/usr/local/bin/kibana-docker"
         (KIBANA, f'{KIBANA_RUNS} --telemetry={{"enabled":true}}', KIBANA_OFF, UNKNOWN),
         (KIBANA, f"{KIBANA_RUNS} --telemetry.enabled=false", {}, OFF),
         (KIBANA, f"{KIBANA_RUNS} --logging.verbose true", KIBANA_OFF, OFF),
+        # Another flag beside it says nothing of it.
+        (KIBANA, f"{KIBANA_RUNS} --telemetry.enabled=false --telemetry.optIn=false", {}, OFF),
+        (KIBANA, f"{KIBANA_RUNS} --telemetry.optIn=false --telemetry.enabled=false", {}, OFF),
+        (KIBANA, f'{KIBANA_RUNS} --telemetry.enabled=false --telemetry={{"enabled":true}}', {},
+         UNKNOWN),
+        ("coder/coder:2.20.0", "server --telemetry=false --telemetry-url=https://x", {}, OFF),
         ("coder/coder:2.20.0", "server --telemetry=false --telemetry true", {}, UNKNOWN),
         ("hasura/graphql-engine:v2.40.0", "graphql-engine serve --enable-telemetry true",
          {"HASURA_GRAPHQL_ENABLE_TELEMETRY": "false"}, UNKNOWN),

@@ -305,6 +305,16 @@ def test_pods_to_come_have_labels_that_no_template_has(
     assert found(workload=workload, network=[NOTHING, lets_through])[0] is verdict
 
 
+@pytest.mark.parametrize("selector", [{}, {"matchLabels": None}, {"matchExpressions": [
+    {"key": "app", "operator": "In", "values": []}]}])  # fmt: skip
+def test_a_selector_of_the_workload_may_be_odd(selector: Any) -> None:
+    """Not every definition checks it, such as that of Rollouts."""
+    given = situation(DENY, network=[NOTHING])
+    odd = replace(given, workload=replace(given.workload, pod_selector=selector))
+
+    assert finding(odd).verdict is DENIED
+
+
 def test_ours_is_not_kept_apart_from_the_pods_it_is_for() -> None:
     """Pods of a CronJob have the label by which somebody isolates pods of Jobs."""
     isolates = {
