@@ -57,6 +57,8 @@ class ApiStub:
 
     objects: list[Manifest] = field(default_factory=list)
     groups: Mapping[str, list[str]] = field(default_factory=lambda: dict(SERVED))
+    kinds: tuple[Kind, ...] = ()
+    """Served besides those that the operator knows."""
     answer: Callable[[Asked], int | bytes | None] = lambda _: None
     """A status in place of the answer, or a body; None for the answer itself."""
     asked: list[Asked] = field(default_factory=list)
@@ -109,7 +111,7 @@ class ApiStub:
         if url.path == "/apis":
             asked = Asked(Kind("", "", "", "APIGroupList"), "", "", query)
         else:
-            asked = _read(url.path, query)
+            asked = _read(url.path, query, (*_KINDS, *self.kinds))
         self.asked.append(asked)
         given = self.answer(asked)
         if given == CUT and isinstance(given, int):
@@ -133,6 +135,10 @@ class ApiStub:
             ]
             _write(handler, 200, {"groups": groups})
             return
+        if asked.kind.kind == "APIResourceList":
+            served = [one for one in self.kinds if one.group == asked.kind.group]
+            _write(handler, 200, {"resources": [{"name": one.plural} for one in served]})
+            return
         if asked.kind.group and asked.kind.version not in self.groups.get(asked.kind.group, []):
             _write(handler, 404, {"kind": "Status", "reason": "NotFound"})
             return
@@ -148,9 +154,11 @@ class ApiStub:
         _write(handler, 200, {"metadata": metadata, "items": found[begin:end]})
 
 
-def _read(path: str, query: Mapping[str, str]) -> Asked:
-    for kind in _KINDS:
-        parts = path.strip("/").split("/")
+def _read(path: str, query: Mapping[str, str], known: Iterable[Kind]) -> Asked:
+    parts = path.strip("/").split("/")
+    if parts[0] == "apis" and len(parts) == 3:  # apis/<group>/<version>
+        return Asked(Kind(parts[1], parts[2], "", "APIResourceList"), "", "", query)
+    for kind in known:
         prefix = kind.path().strip("/").split("/")[:-1]
         if parts[: len(prefix)] != prefix:
             continue

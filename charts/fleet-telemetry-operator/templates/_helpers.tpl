@@ -17,11 +17,9 @@ The labels of an object, as lines. Argument: (dict "root" $), with `component` w
 */}}
 {{- define "fto.labels" -}}
 {{- $chart := printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" -}}
-{{- $labels := dict "helm.sh/chart" $chart "app.kubernetes.io/part-of" "fleet-telemetry-operator" -}}
-{{- $_ := set $labels "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- $labels := dict "helm.sh/chart" $chart "app.kubernetes.io/version" .root.Chart.AppVersion -}}
 {{- $_ := set $labels "app.kubernetes.io/managed-by" .root.Release.Service -}}
-{{- $selected := include "fto.selectorLabels" . | fromYaml -}}
-{{- mergeOverwrite $labels (.root.Values.commonLabels | default dict) (.own | default dict) $selected | toYaml -}}
+{{- mergeOverwrite $labels (include "fto.podLabels" . | fromYaml) | toYaml -}}
 {{- end -}}
 
 {{- /*

@@ -137,7 +137,9 @@ def _said(value: object) -> str:
         return f'"{printable(value, _LONGEST_SHOWN)}"'
     if isinstance(value, int | float):
         return printable(f"{value}", _LONGEST_SHOWN)
-    return "a list" if isinstance(value, list) else "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return "a mapping" if isinstance(value, Mapping) else "no text"
 
 
 def _fill_in(value: str) -> str:

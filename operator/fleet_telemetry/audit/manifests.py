@@ -100,9 +100,10 @@ def _read_known(
 
 def _read_other(manifest: Manifest, place: Place, default_namespace: str) -> Other | None:
     """An object of another kind with containers, wherever they stand."""
+    if text_at(manifest, "apiVersion").rpartition("/")[0] in _GROUPS_OF_POLICIES:
+        return None
     running = _running(manifest)
-    group = text_at(manifest, "apiVersion").rpartition("/")[0]
-    if not running.containers or group in _GROUPS_OF_POLICIES:
+    if not running.containers:
         return None
     metadata = mapping_at(manifest, "metadata")
     return Other(

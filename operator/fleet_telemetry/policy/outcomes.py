@@ -9,15 +9,14 @@ from enum import StrEnum
 
 from fleet_telemetry.api.policy import (
     ChannelName,
-    ClusterTelemetryPolicySpec,
     Policy,
     PolicyException,
-    PolicyKind,
 )
 from fleet_telemetry.policy.precedence import (
     covers_channel,
     in_precedence,
     live_exception,
+    namespace_selector_of,
     resolve_effective,
     select_policies,
     why_before,
@@ -117,12 +116,7 @@ def _why_not_covered(policy: Policy, product: str, channel: ChannelName, *, buil
 
 
 def _why_not_selected(policy: Policy, namespace_labels: Mapping[str, str]) -> str:
-    spec = policy.spec
-    if (
-        policy.kind is PolicyKind.CLUSTER
-        and isinstance(spec, ClusterTelemetryPolicySpec)
-        and spec.namespace_selector is not None
-        and not spec.namespace_selector.matches(namespace_labels)
-    ):
+    selector = namespace_selector_of(policy)
+    if selector is not None and not selector.matches(namespace_labels):
         return "its namespaceSelector does not match the labels of the namespace"
     return "its selector does not match the labels of the workload"

@@ -23,6 +23,7 @@ from fleet_telemetry.api.policy import (
     Runtime,
     Submission,
 )
+from fleet_telemetry.api.selector import LabelSelector
 from fleet_telemetry.workloads.workload import Workload, WorkloadRef
 
 _NO_RUNTIME = Runtime()
@@ -72,28 +73,26 @@ def select_policies(
     return tuple(policy for policy in policies if _selects(policy, workload, namespace_labels))
 
 
+def namespace_selector_of(policy: Policy) -> LabelSelector | None:
+    """By which labels of namespaces a policy selects them; None if it does not."""
+    spec = policy.spec
+    return spec.namespace_selector if isinstance(spec, ClusterTelemetryPolicySpec) else None
+
+
 def selects_namespaces(policy: Policy) -> bool:
     """Whether it applies by the labels of namespaces."""
-    spec = policy.spec
-    return (
-        isinstance(spec, ClusterTelemetryPolicySpec)
-        and spec.namespace_selector is not None
-        and not spec.namespace_selector.is_empty
-    )
+    selector = namespace_selector_of(policy)
+    return selector is not None and not selector.is_empty
 
 
 def _selects(policy: Policy, workload: Workload, namespace_labels: Mapping[str, str]) -> bool:
-    spec = policy.spec
-    if policy.kind is PolicyKind.NAMESPACED:
-        if policy.namespace != workload.ref.namespace:
-            return False
-    elif (
-        isinstance(spec, ClusterTelemetryPolicySpec)
-        and spec.namespace_selector is not None
-        and not spec.namespace_selector.matches(namespace_labels)
-    ):
+    if policy.kind is PolicyKind.NAMESPACED and policy.namespace != workload.ref.namespace:
         return False
-    return spec.selector is None or spec.selector.matches(workload.labels)
+    of_namespaces = namespace_selector_of(policy)
+    if of_namespaces is not None and not of_namespaces.matches(namespace_labels):
+        return False
+    selector = policy.spec.selector
+    return selector is None or selector.matches(workload.labels)
 
 
 def covers_channel(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from fleet_telemetry.cli import reverting
+from fleet_telemetry.egress.dialects.registry import DIALECTS
+from fleet_telemetry.objects.kind import Kind
+from fleet_telemetry.objects.manifest import Manifest
+from tests.support.api_stub import SERVED, ApiStub, Asked
 
 NAME = "allow-collecting-longhorn-usage-metrics"
 RECORD = {
+    "apiVersion": "fleettelemetry.io/v1alpha1",
+    "kind": "WorkloadTelemetry",
     "metadata": {"name": "daemonset-longhorn-manager", "namespace": "longhorn-system"},
     "status": {
         "resources": [
@@ -44,80 +45,37 @@ FIELD = {
 }
 
 
-class Server:
-    """Has one WorkloadTelemetry, and the field that it names, or a refusal."""
-
-    def __init__(self) -> None:
-        self.field: dict[str, Any] | int = FIELD
-        self.kinds = ["settings"]
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                path = self.path.partition("?")[0]
-                if path.endswith("/workloadtelemetries"):
-                    self._answer({"metadata": {"resourceVersion": "1"}, "items": [RECORD]})
-                elif path.endswith(f"/settings/{NAME}"):
-                    found = server.field
-                    refusal = {"kind": "Status", "message": "no", "reason": "x"}
-                    self._answer(*((refusal, found) if isinstance(found, int) else (found, 200)))
-                elif path.endswith("/longhorn.io/v1beta2"):
-                    self._answer({"resources": [{"name": one} for one in server.kinds]})
-                else:
-                    self._answer({"metadata": {"resourceVersion": "1"}, "items": []})
-
-            def _answer(self, found: Any, status: int = 200) -> None:
-                data = json.dumps(found).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
+LONGHORN = Kind("longhorn.io", "v1beta2", "settings", "Setting", namespaced=True)
+KINDS = (*(kind for dialect in DIALECTS for kind in dialect.kinds), LONGHORN)
+GROUPS = {**SERVED, "fleettelemetry.io": ["v1alpha1"], "longhorn.io": ["v1beta2"]}
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
+def revert(directory: Path, field: Manifest | int, *, is_served: bool = True) -> int:
+    """Without ``--yes``, where the field is so or has this status; the exit code. ``is_served``:
+    whether the cluster has its kind."""
+
+    def answer(asked: Asked) -> int | bytes | None:
+        if asked.kind == LONGHORN:
+            return field if isinstance(field, int) else json.dumps(field).encode()
+        is_list = asked.kind.kind == "APIResourceList"
+        return b'{"resources": []}' if is_list and not is_served else None
+
+    with ApiStub([RECORD], GROUPS, KINDS, answer) as stub:
+        kubeconfig = stub.kubeconfig(directory / "kubeconfig")
+        return reverting.run(str(kubeconfig), "", egress_only=False, yes=False)
 
 
-def revert(server: Server, directory: Path) -> int:
-    """Without ``--yes``; the exit code."""
-    cluster = {"server": f"http://127.0.0.1:{server.http.server_port}"}
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "a", "cluster": cluster}],
-        "contexts": [{"name": "a", "context": {"cluster": "a"}}],
-        "current-context": "a",
-    }
-    path = directory / "kubeconfig"
-    path.write_text(yaml.safe_dump(config))
-    return reverting.run(str(path), "", egress_only=False, yes=False)
-
-
-def test_a_field_that_is_ours_is_listed(
-    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert revert(server, tmp_path) == 0
+def test_a_field_that_is_ours_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert revert(tmp_path, FIELD) == 0
     said = capsys.readouterr().out
     assert "would restore" in said
     assert NAME in said
 
 
 def test_a_field_that_may_not_be_read_is_left_and_said(
-    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.field = 403
-    assert revert(server, tmp_path) == 1
+    assert revert(tmp_path, 403) == 1
     said = capsys.readouterr()
     assert "cannot be read, and may still be as the operator wrote it" in said.err
     assert NAME in said.err
@@ -125,16 +83,14 @@ def test_a_field_that_may_not_be_read_is_left_and_said(
 
 
 @pytest.mark.parametrize("status", [401, 500, 503])
-def test_who_gets_no_answer_is_told_so(server: Server, tmp_path: Path, status: int) -> None:
-    server.field = status
-    with pytest.raises(SystemExit, match=f"{NAME}: no"):
-        revert(server, tmp_path)
+def test_who_gets_no_answer_is_told_so(tmp_path: Path, status: int) -> None:
+    with pytest.raises(SystemExit, match=f"{NAME}: made up"):
+        revert(tmp_path, status)
 
 
-@pytest.mark.parametrize("kinds", [[], ["settings"]], ids=["the kind is gone", "the object is"])
+@pytest.mark.parametrize("is_served", [False, True], ids=["the kind is gone", "the object is"])
 def test_what_is_gone_needs_no_reverting(
-    server: Server, tmp_path: Path, kinds: list[str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, is_served: bool
 ) -> None:
-    server.field, server.kinds = 404, kinds
-    assert revert(server, tmp_path) == 0
+    assert revert(tmp_path, 404, is_served=is_served) == 0
     assert "nothing is left to remove" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from fleet_telemetry.api.policy import ClusterTelemetryPolicySpec, Policy, PolicyKind
+from fleet_telemetry.api.policy import Policy, PolicyKind
 from fleet_telemetry.api.resources import GROUP, VERSION
 from fleet_telemetry.audit.cluster.contents import Contents
 from fleet_telemetry.audit.cluster.failures import failure_of
@@ -33,6 +33,7 @@ from fleet_telemetry.kube.volume_claims import read_volume_claim_facts
 from fleet_telemetry.objects.kind import Kind
 from fleet_telemetry.objects.manifest import Manifest
 from fleet_telemetry.objects.text import printable
+from fleet_telemetry.policy.precedence import namespace_selector_of
 from fleet_telemetry.workloads.resource_fields import FieldRef
 
 _CLUSTERS_AT_ONCE = 4
@@ -274,12 +275,7 @@ class ClusterReader:
 
     @property
     def _selecting(self) -> list[str]:
-        return [
-            one.name
-            for one in self.policies
-            if isinstance(one.spec, ClusterTelemetryPolicySpec)
-            and one.spec.namespace_selector is not None
-        ]
+        return [one.name for one in self.policies if namespace_selector_of(one) is not None]
 
     def _catalogue(self) -> Catalogue:
         in_effect = self.request.definitions.over(self.definitions)
